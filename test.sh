@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Runs every check and test of the project, on a fresh machine with Go and git.
+# Installs what is missing. Ends with a plain verdict.
+set -uo pipefail
+cd "$(dirname "$0")"
+
+fuzztime=${FUZZTIME:-5s}
+failed=()
+
+step() { # step NAME COMMAND...
+	local name=$1
+	shift
+	echo "== $name"
+	if ! "$@"; then
+		failed+=("$name")
+		echo "-- $name failed"
+	fi
+}
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+# need COMMAND PACKAGE: installs the package that has the command.
+need() {
+	command -v "$1" >/dev/null && return
+	echo "installing $2"
+	if command -v apt-get >/dev/null; then
+		as_root apt-get update -qq && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$2" >/dev/null
+	elif command -v dnf >/dev/null; then
+		as_root dnf install -y -q "$2"
+	elif command -v apk >/dev/null; then
+		as_root apk add --quiet "$2" musl-dev
+	elif command -v brew >/dev/null; then
+		brew install --quiet "$2"
+	fi
+	command -v "$1" >/dev/null
+}
+
+formatted() {
+	local files
+	files=$(gofmt -l .)
+	[ -z "$files" ] || { echo "$files"; return 1; }
+}
+
+# modules lists the folders that hold a go.mod.
+modules() { git ls-files --cached --others --exclude-standard '*go.mod' | xargs -n1 dirname; }
+
+in_modules() { # in_modules COMMAND...: runs it in every module
+	local status=0 dir
+	for dir in $(modules); do
+		(cd "$dir" && "$@") || status=1
+	done
+	return $status
+}
+
+lint() { go run "honnef.co/go/tools/cmd/staticcheck@v0.8.2" -checks all ./...; }
+
+# fuzz runs every fuzz target of a module for a short time.
+fuzz() {
+	local status=0 package target
+	for package in $(go list ./...); do
+		for target in $(go test -list '^Fuzz' "$package" | grep '^Fuzz'); do
+			go test -run '^$' -fuzz "^$target\$" -fuzztime "$fuzztime" "$package" || status=1
+		done
+	done
+	return $status
+}
+
+# vulnerable asks the database of known vulnerabilities, where it answers.
+vulnerable() {
+	if ! curl -fsS -m 10 -o /dev/null https://vuln.go.dev/index/db.json 2>/dev/null; then
+		echo "the database of vulnerabilities cannot be reached: not asked"
+		return
+	fi
+	go run golang.org/x/vuln/cmd/govulncheck@latest ./...
+}
+
+step "go" command -v go
+step "C compiler" need gcc gcc
+export CGO_ENABLED=1
+step "gofmt" formatted
+step "go vet" in_modules go vet ./...
+step "staticcheck" in_modules lint
+step "go mod tidy" in_modules go mod tidy -diff
+step "tests" in_modules go test -race -shuffle=on -count=1 ./...
+step "fuzz" in_modules fuzz
+step "govulncheck" in_modules vulnerable
+
+echo
+if [ ${#failed[@]} -gt 0 ]; then
+	echo "FAIL: ${failed[*]}"
+	exit 1
+fi
+echo "PASS"
