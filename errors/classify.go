@@ -1,0 +1,108 @@
+package errors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path"
+)
+
+// kindFor decides what an error is to the client: the first kind in the error
+// tree, depth first; else what the application's mapping says; else one of
+// the few errors of the standard library that mean one thing only.
+//
+// os.ErrDeadlineExceeded stays 500, since a slow upstream looks the same, and
+// so do sql.ErrNoRows and fs.ErrNotExist: guessing hides bugs. Methods such as
+// StatusCode of other packages' errors are never looked at: their status is
+// about their conversation, not about ours.
+func kindFor(r *http.Request, err error, mapping func(error) *Kind) *Kind {
+	if k, ok := errors.AsType[*Kind](err); ok && k != nil {
+		return k
+	}
+	if mapping != nil && err != nil {
+		if k := mapping(err); k != nil {
+			return k
+		}
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return ErrTooLarge
+	}
+	ended := r.Context().Err()
+	if ended == context.Canceled && errors.Is(err, context.Canceled) {
+		return ErrCanceled
+	}
+	if ended == context.DeadlineExceeded && errors.Is(err, context.DeadlineExceeded) {
+		return ErrTimeout
+	}
+	return ErrInternal
+}
+
+// headersOf returns the response headers of the first Error of kind k.
+func headersOf(err error, k *Kind) http.Header {
+	var header http.Header
+	walk(err, func(e *Error) bool {
+		if e.kind == k {
+			header = e.header
+		}
+		return header == nil
+	})
+	return header
+}
+
+// attrsOf returns the attributes of every Error in the tree.
+func attrsOf(err error) []slog.Attr {
+	var attrs []slog.Attr
+	walk(err, func(e *Error) bool {
+		attrs = append(attrs, e.attrs...)
+		return true
+	})
+	return attrs
+}
+
+// walk calls visit for each Error of a tree, depth first, until it returns
+// false.
+func walk(err error, visit func(*Error) bool) bool {
+	if e, ok := err.(*Error); ok && e != nil {
+		return visit(e) && (e.cause == nil || walk(e.cause, visit))
+	}
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		return walk(e.Unwrap(), visit)
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			if !walk(inner, visit) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// textOf returns the text of an error, also of a nil pointer that was returned
+// as an error, whose Error method panics.
+func textOf(err error) (text string) {
+	defer func() {
+		if p := recover(); p != nil {
+			text = fmt.Sprintf("%T whose Error method panics: %v", err, p)
+		}
+	}()
+	if err == nil {
+		return "Respond was called without an error"
+	}
+	return err.Error()
+}
+
+// routeOf names the route for the log: the pattern when the router told, else
+// the cleaned path, without the query.
+func routeOf(r *http.Request) string {
+	if r.Pattern != "" {
+		return r.Pattern
+	}
+	p := mask(path.Clean("/" + r.URL.Path))
+	if len(p) > 256 {
+		p = p[:256]
+	}
+	return p
+}

@@ -1,0 +1,59 @@
+// Package errors turns a Go error into a response that tells the client three
+// things and nothing more, and tells the log everything:
+//
+//	{"code":"order_not_found","message":"No such order.","correlation_id":"4bf92f3577b34da6a3ce929d0e0e4736"}
+//
+// It is a superset of the standard library's errors package, and takes its
+// name in a file that imports it.
+//
+// # What it refuses by default
+//
+// An error that has no [Kind] is a 500 with a constant text: no driver's
+// message, Go type, path, stack or input value reaches a client. The texts of
+// a kind are constants by their type, so that run-time text in a response does
+// not compile. What handlers write around it, with http.Error or as a bare 404
+// or 405 of a router, is replaced by the same three facts, and goes to the log.
+// A correlation ID that the client sent is never taken for ours, unless
+// [Options].TrustCorrelation says so.
+//
+// # A program
+//
+//	var errNoOrder = errors.Define(404, "order_not_found", "No such order.")
+//
+//	func order(w http.ResponseWriter, r *http.Request) error {
+//		o, err := load(r.Context(), r.PathValue("id"))
+//		if errors.Is(err, sql.ErrNoRows) {
+//			return errNoOrder.Wrap(err).With("order", r.PathValue("id")) // the log alone sees this
+//		}
+//		if err != nil {
+//			return err // 500 internal_error
+//		}
+//		return json.NewEncoder(w).Encode(o)
+//	}
+//
+//	func main() {
+//		failures := errors.Must(errors.NewResponder(errors.Options{}))
+//		mux := http.NewServeMux()
+//		mux.Handle("GET /orders/{id}", errors.HandlerFunc(order))
+//		log.Fatal(http.ListenAndServe("127.0.0.1:8080", failures.Handler(mux)))
+//	}
+//
+// # Its place
+//
+// The [Responder] is the outermost ring: errors, headers, cors, ratelimit,
+// auth, validate, handler. Every answer then has one ID, one record, one
+// shape, and keeps the headers that the inner rings set. [Respond] also works
+// without a Responder, so that each package of this module can be used alone.
+//
+// # Threats
+//
+//   - Error messages that reveal the inside (CWE-209, ASVS 5.0 16.5.1): constant
+//     texts, foreign bodies replaced.
+//   - Secrets in logs (CWE-532, ASVS 5.0 16.2.5): keys and values that look like
+//     credentials are masked in every record; see [LogHandler] for an
+//     application's own.
+//   - Forged correlation (log injection, CWE-117): IDs are random, inbound ones
+//     are matched against a strict pattern, trace IDs go to the log alone.
+//   - Truncated bodies that look whole: a panic or an error after the header is
+//     out aborts the connection.
+package errors

@@ -1,0 +1,54 @@
+package errors
+
+import (
+	"context"
+	"log/slog"
+)
+
+// LogHandler gives an application's own records what the [Responder] gives to
+// its: secrets are masked, and a record that is logged with a request's context
+// carries its correlation_id. The further keys are those of [Options].Redact.
+//
+//	slog.SetDefault(slog.New(errors.LogHandler(slog.NewJSONHandler(os.Stderr, nil))))
+func LogHandler(next slog.Handler, redact ...string) slog.Handler {
+	return logHandler{next, newRedactor(redact)}
+}
+
+type logHandler struct {
+	slog.Handler
+	redactor redactor
+}
+
+// Handle masks the record's message and attributes, and hands it on.
+func (h logHandler) Handle(ctx context.Context, r slog.Record) error {
+	masked := slog.NewRecord(r.Time, r.Level, mask(r.Message), r.PC)
+	id := CorrelationID(ctx)
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "correlation_id" {
+			id = ""
+		}
+		if a.Key != stackKey {
+			a = h.redactor.attr(a)
+		}
+		masked.AddAttrs(a)
+		return true
+	})
+	if id != "" {
+		masked.AddAttrs(slog.String("correlation_id", id))
+	}
+	return h.Handler.Handle(ctx, masked)
+}
+
+// WithAttrs masks the attributes before the next handler formats them.
+func (h logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	masked := make([]slog.Attr, len(attrs))
+	for i, a := range attrs {
+		masked[i] = h.redactor.attr(a)
+	}
+	return logHandler{h.Handler.WithAttrs(masked), h.redactor}
+}
+
+// WithGroup opens a group in the next handler.
+func (h logHandler) WithGroup(name string) slog.Handler {
+	return logHandler{h.Handler.WithGroup(name), h.redactor}
+}

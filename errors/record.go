@@ -1,0 +1,128 @@
+package errors
+
+import (
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// stackKey is the attribute whose text is a stack, which is logged unmasked:
+// it has file names and numbers, and no values.
+const stackKey = "stack"
+
+// record logs a failed request, once.
+func (s *scope) record(r *http.Request, k *Kind, err error) {
+	logger := s.responder.logger
+	if logger == nil {
+		logger = slog.Default()
+	}
+	level := slog.LevelInfo
+	switch {
+	case k.status == ErrCanceled.status:
+		level = slog.LevelDebug
+	case k.status >= 500:
+		level = slog.LevelError
+	}
+	if !logger.Enabled(r.Context(), level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("code", k.code),
+		slog.Int("status", k.status),
+		slog.String("correlation_id", s.id),
+		slog.String("method", r.Method),
+		slog.String("route", routeOf(r)),
+		slog.String("error", mask(textOf(err))),
+	}
+	if s.trace != "" {
+		attrs = append(attrs, slog.String("trace_id", s.trace))
+	}
+	if s.client != "" {
+		attrs = append(attrs, slog.String("client_correlation_id", s.client))
+	}
+	more, stacked := attrsOf(err), false
+	if k.sampled && s.responder.samples != nil {
+		suppressed, ok := s.responder.samples.admit(k, valueOf(more, k.sample), time.Now())
+		if !ok {
+			return
+		}
+		attrs = append(attrs, slog.Int("suppressed", suppressed))
+	}
+	for _, a := range more {
+		if a.Key == stackKey {
+			stacked = true
+			attrs = append(attrs, a)
+			continue
+		}
+		attrs = append(attrs, s.responder.redactor.attr(a))
+	}
+	if k.status >= 500 && !stacked {
+		attrs = append(attrs, slog.String(stackKey, string(debug.Stack())))
+	}
+	logger.LogAttrs(r.Context(), level, "request failed", attrs...)
+}
+
+func valueOf(attrs []slog.Attr, key string) string {
+	for _, a := range attrs {
+		if a.Key == key {
+			return a.Value.Resolve().String()
+		}
+	}
+	return ""
+}
+
+const (
+	samplePeriod = 10 * time.Second
+	sampleKeys   = 1024
+)
+
+// A sampler lets one record of a flood through every samplePeriod. It keeps at
+// most sampleKeys floods apart; what comes beyond shares one entry.
+type sampler struct {
+	mu     sync.Mutex
+	floods map[floodKey]*flood
+}
+
+type floodKey struct {
+	kind  *Kind
+	value string
+}
+
+type flood struct {
+	since      time.Time
+	suppressed int
+}
+
+func newSampler() *sampler { return &sampler{floods: make(map[floodKey]*flood)} }
+
+// admit reports whether a record may be logged, and how many were not since
+// the last one.
+func (s *sampler) admit(k *Kind, value string, now time.Time) (suppressed int, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := floodKey{k, value}
+	f := s.floods[key]
+	if f == nil && len(s.floods) >= sampleKeys {
+		for key, old := range s.floods {
+			if now.Sub(old.since) >= samplePeriod && old.suppressed == 0 {
+				delete(s.floods, key)
+			}
+		}
+		if len(s.floods) >= sampleKeys {
+			key = floodKey{}
+			f = s.floods[key]
+		}
+	}
+	if f == nil {
+		f = new(flood)
+		s.floods[key] = f
+	} else if now.Sub(f.since) < samplePeriod {
+		f.suppressed++
+		return 0, false
+	}
+	suppressed = f.suppressed
+	*f = flood{since: now}
+	return suppressed, true
+}

@@ -1,0 +1,139 @@
+package errors
+
+import (
+	"encoding/json"
+	"net/http"
+	"sync"
+
+	"github.com/ringwall/ringwall/internal/public"
+)
+
+// HandlerFunc is a handler that returns its error, which goes to [Respond].
+type HandlerFunc func(http.ResponseWriter, *http.Request) error
+
+// ServeHTTP calls f and responds with the error that it returns.
+func (f HandlerFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := f(w, r); err != nil {
+		Respond(w, r, err)
+	}
+}
+
+// Respond answers a request with an error: a JSON object of exactly a code, a
+// message and a correlation ID, and one record in the log with everything
+// else. The kind of the error decides the status; an error without a kind is a
+// 500 whose text says nothing.
+//
+// The response is not cached (Cache-Control: no-store), and not sniffed
+// (X-Content-Type-Options: nosniff). Headers that were meant for another body
+// are dropped: Content-Length, ETag, Last-Modified. A HEAD request gets the
+// headers alone.
+//
+// Inside a [Responder], Respond also knows whether the header is out already:
+// it then logs the error and aborts the connection with [http.ErrAbortHandler],
+// so that a truncated body never looks whole. Without one it works with a
+// random correlation ID and [slog.Default].
+func Respond(w http.ResponseWriter, r *http.Request, err error) {
+	s, ok := r.Context().Value(scopeKey{}).(*scope)
+	if !ok {
+		s = &scope{responder: &fallback, id: newID()}
+		s.line[0] = s.id
+		s.respond(w, r, err)
+		return
+	}
+	s.respond(w, r, err)
+}
+
+// fallback serves Respond where no Responder is outside.
+var fallback = Responder{header: "X-Correlation-Id", redactor: newRedactor(nil)}
+
+func (s *scope) respond(w http.ResponseWriter, r *http.Request, err error) {
+	k := kindFor(r, err, s.responder.mapping)
+	s.record(r, k, err)
+	if s.out != nil {
+		switch s.out.state.Load() {
+		case hijacked:
+			return
+		case sent:
+			panic(http.ErrAbortHandler)
+		}
+		s.out.state.Store(fresh)
+		s.out.answer.Store(int32(k.status))
+	}
+	h := w.Header()
+	for key, lines := range headersOf(err, k) {
+		h[key] = lines
+	}
+	delete(h, "Content-Length")
+	delete(h, "Etag")
+	delete(h, "Last-Modified")
+	if own, ok := w.(interface{ own() *writer }); ok && own.own() == s.out {
+		// Nothing between us and the handler could still encode the body.
+		delete(h, "Content-Encoding")
+		delete(h, "Content-Range")
+		delete(h, "Content-Disposition")
+		delete(h, "Trailer")
+	}
+	lines := [...]string{"application/json", "no-store", "nosniff"}
+	if s.responder.problem {
+		lines[0] = "application/problem+json"
+	}
+	h["Content-Type"] = lines[0:1:1]
+	h["Cache-Control"] = lines[1:2:2]
+	h["X-Content-Type-Options"] = lines[2:3:3]
+	h[s.responder.header] = s.line[:1:1]
+	w.WriteHeader(k.status)
+	if r.Method == http.MethodHead {
+		return
+	}
+	b := buffers.Get().(*[]byte)
+	*b = s.appendBody((*b)[:0], k, err)
+	_, _ = w.Write(*b) // the client may be gone; nobody is left to tell
+	buffers.Put(b)
+}
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b }}
+
+// appendBody appends the response body.
+func (s *scope) appendBody(b []byte, k *Kind, err error) []byte {
+	message, problems := k.message, []public.Problem(nil)
+	if d, ok := AsType[public.Describer](err); ok {
+		m, list := d.Public()
+		message, problems = string(m), list
+	}
+	switch {
+	case s.responder.problem:
+		b = append(b, `{"title":`...)
+		b = appendString(b, http.StatusText(k.status))
+		b = append(b, `,"status":`...)
+		b = appendInt(b, k.status)
+		b = append(b, `,"detail":`...)
+		b = appendString(b, message)
+		b = append(b, `,"code":"`...)
+		b = append(b, k.code...)
+		b = append(b, `","correlation_id":"`...)
+	case message == k.message:
+		b = append(b, k.prefix...)
+	default:
+		b = append(b, `{"code":"`...)
+		b = append(b, k.code...)
+		b = append(b, `","message":`...)
+		b = appendString(b, message)
+		b = append(b, `,"correlation_id":"`...)
+	}
+	b = append(append(b, s.id...), '"')
+	if s.responder.details && len(problems) > 0 {
+		b = append(b, `,"errors":`...)
+		list, _ := json.Marshal(problems) // two strings each: cannot fail
+		b = append(b, list...)
+	}
+	return append(b, '}', '\n')
+}
+
+func appendString(b []byte, s string) []byte {
+	quoted, _ := json.Marshal(s) // a string cannot fail
+	return append(b, quoted...)
+}
+
+func appendInt(b []byte, n int) []byte {
+	return append(b, byte('0'+n/100), byte('0'+n/10%10), byte('0'+n%10))
+}

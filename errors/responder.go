@@ -1,0 +1,221 @@
+package errors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+)
+
+// Options configures a [Responder]. The zero value is the recommended set-up.
+type Options struct {
+	// Logger gets one record for each failed request: 5xx at Error, the rest
+	// at Info, a canceled request at Debug. Secrets are masked before it sees
+	// them. nil: slog.Default() at the time of the request.
+	Logger *slog.Logger
+
+	// CorrelationHeader names the response header that carries the
+	// correlation ID. "": X-Correlation-ID.
+	CorrelationHeader string
+
+	// TrustCorrelation reports whether the peer may choose the correlation
+	// ID by sending CorrelationHeader. Even then the ID must match
+	// ^[A-Za-z0-9._-]{1,64}$. nil: nobody may; an ID that matches is logged
+	// as client_correlation_id.
+	TrustCorrelation func(*http.Request) bool
+
+	// Map gives a kind to errors that have none, such as sql.ErrNoRows. It
+	// returns nil for those that it does not know.
+	Map func(error) *Kind
+
+	// Problem answers with application/problem+json (RFC 9457): the same
+	// facts, with title, status and detail.
+	Problem bool
+
+	// Details adds the list of a validation's problems to the response:
+	// "errors":[{"pointer":"/items/3/qty","code":"max"}]. It holds places and
+	// rules, never values.
+	Details bool
+
+	// Redact names further keys whose values are masked in the log, beside
+	// authorization, cookie, password, token, secret and their like. Keys are
+	// found as substrings, blind to case, "_", "-", "." and spaces.
+	Redact []string
+
+	// InsecureKeepBody reports whether the error bodies that handlers write
+	// by themselves reach the client as they are, for this request. nil: a
+	// 5xx, an http.Error and a bare 404 or 405 are replaced, and their text
+	// goes to the log.
+	InsecureKeepBody func(*http.Request) bool
+}
+
+// A Responder is the outermost ring. It gives every request a correlation ID,
+// recovers panics, and makes sure that no error leaves in any other shape than
+// that of [Respond]. It is immutable and safe for concurrent use.
+type Responder struct {
+	logger   *slog.Logger
+	header   string
+	trust    func(*http.Request) bool
+	mapping  func(error) *Kind
+	problem  bool
+	details  bool
+	redactor redactor
+	keep     func(*http.Request) bool
+	samples  *sampler
+}
+
+// NewResponder returns a Responder. It refuses a CorrelationHeader or a Redact
+// key that is no name, and a program in which one code was defined with two
+// statuses. The error joins all problems.
+func NewResponder(o Options) (*Responder, error) {
+	header := o.CorrelationHeader
+	if header == "" {
+		header = "X-Correlation-ID"
+	}
+	problems := []error{checkKinds()}
+	if !validName(header) {
+		problems = append(problems, fmt.Errorf("errors: CorrelationHeader %q: not a header name (RFC 9110, section 5.1); did you mean %q?", header, "X-Correlation-ID"))
+	}
+	for i, key := range o.Redact {
+		if normalize(key) == "" {
+			problems = append(problems, fmt.Errorf("errors: Redact[%d] %q: matches every key; did you mean the name of one?", i, key))
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	return &Responder{
+		logger: o.Logger, header: http.CanonicalHeaderKey(header), trust: o.TrustCorrelation, mapping: o.Map,
+		problem: o.Problem, details: o.Details, redactor: newRedactor(o.Redact), keep: o.InsecureKeepBody,
+		samples: newSampler(),
+	}, nil
+}
+
+func validName(s string) bool {
+	for _, c := range []byte(s) {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// scope is what Respond knows about a request.
+type scope struct {
+	responder *Responder
+	request   *http.Request // the one that the handler got
+	out       *writer       // nil without a Responder
+	id        string
+	client    string // the ID that the client sent, when it is not ours
+	trace     string
+	line      [1]string // the header line of the ID, so that it costs nothing
+
+	writer writer
+}
+
+type scopeKey struct{}
+
+// CorrelationID returns the correlation ID of the request that the context
+// belongs to, or "" outside of a [Responder].
+func CorrelationID(ctx context.Context) string {
+	if s, ok := ctx.Value(scopeKey{}).(*scope); ok {
+		return s.id
+	}
+	return ""
+}
+
+// Handler wraps the whole service: all other rings, and the router. Inside
+// another Responder it passes requests through unchanged.
+func (e *Responder) Handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := r.Context().Value(scopeKey{}).(*scope); ok {
+			next.ServeHTTP(w, r)
+			return
+		}
+		s := e.newScope(r)
+		s.out = &s.writer
+		s.out.ResponseWriter, s.out.scope = w, s
+		s.request = r.WithContext(context.WithValue(r.Context(), scopeKey{}, s))
+		w.Header()[e.header] = s.line[:1:1]
+		s.serve(next)
+	})
+}
+
+func (e *Responder) newScope(r *http.Request) *scope {
+	s := &scope{responder: e, trace: traceID(r)}
+	if id := inboundID(r, e.header); id != "" {
+		if e.trust != nil && e.trust(r) {
+			s.id = id
+		} else {
+			s.client = id
+		}
+	}
+	if s.id == "" {
+		s.id = newID()
+	}
+	s.line[0] = s.id
+	return s
+}
+
+// serve runs the handler and answers for whatever way it ends.
+func (s *scope) serve(next http.Handler) {
+	w := s.out.wrap()
+	returned := false
+	defer func() {
+		p := recover()
+		switch {
+		case p == http.ErrAbortHandler: // this very error: wrapped, it is a panic like others
+			panic(p)
+		case p != nil:
+			s.respond(w, s.request, ErrInternal.Wrap(fmt.Errorf("panic: %v", p)).With(stackKey, string(debug.Stack())))
+		case !returned: // runtime.Goexit: net/http closes the connection
+			s.goexit(w)
+		}
+	}()
+	next.ServeHTTP(w, s.request)
+	returned = true
+	s.replace()
+}
+
+// goexit answers for a handler that ended its goroutine. net/http will not
+// finish the response, so it is sent here, with its length.
+func (s *scope) goexit(w http.ResponseWriter) {
+	err := ErrInternal.Wrap(errors.New("runtime.Goexit in a handler")).With(stackKey, string(debug.Stack()))
+	if s.out.state.Load() >= sent {
+		s.record(s.request, ErrInternal, err)
+		return // net/http closes the connection without finishing the body
+	}
+	s.respond(lengthWriter{w, len(s.appendBody(nil, ErrInternal, err))}, s.request, err)
+	_ = http.NewResponseController(w).Flush()
+}
+
+// lengthWriter announces the length of a body.
+type lengthWriter struct {
+	http.ResponseWriter
+	length int
+}
+
+func (w lengthWriter) WriteHeader(status int) {
+	w.Header().Set("Content-Length", fmt.Sprint(w.length))
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// keep reports whether foreign bodies may reach the client.
+func (s *scope) keep() bool {
+	return s.responder.keep != nil && s.responder.keep(s.request)
+}
+
+// replace answers in our shape for a foreign body that was held back.
+func (s *scope) replace() {
+	switch s.out.state.Load() {
+	case held, captured:
+		k := kindOf(s.out.status)
+		err := &Error{kind: k}
+		if len(s.out.kept) > 0 {
+			err = err.With("replaced_body", string(s.out.kept))
+		}
+		s.respond(s.out, s.request, err)
+	}
+}

@@ -1,0 +1,254 @@
+package errors_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// TestPanics holds E4 and E7: a panic before the header is out is a 500.
+func TestPanics(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		do   func()
+		log  string
+	}{
+		{"E7 secret", func() { panic("Bearer 0123456789abcdef") }, "panic: Bearer [redacted]"},
+		{"E7 nil", func() { panic(nil) }, "panic called with nil"},
+		{"E7 Goexit", runtime.Goexit, "runtime.Goexit"},
+		{"E6 wrapped ErrAbortHandler", func() { panic(fmt.Errorf("x: %w", http.ErrAbortHandler)) }, "abort Handler"},
+		{"E4 error", func() { panic(errNoOrder) }, "order_not_found"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, j := serve(t, errors.Options{}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { tt.do() }))
+			res, body := do(t, s, "GET", "/", nil)
+			require.Equal(t, 500, res.StatusCode)
+			require.Equal(t, internal, body)
+			require.Equal(t, 1, j.records())
+			require.Contains(t, j.String(), tt.log)
+			require.Contains(t, j.String(), "responder_test.go", "the stack")
+		})
+	}
+}
+
+// TestAfterTheHeader holds E5, E6 and E18: what began to be sent is cut off.
+func TestAfterTheHeader(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		handler errors.HandlerFunc
+		records int
+	}{
+		{"E5 panic after write", func(w http.ResponseWriter, _ *http.Request) error { write(w); panic("late") }, 1},
+		{"E5 error after write", func(w http.ResponseWriter, _ *http.Request) error { write(w); return io.EOF }, 1},
+		{"E5 Respond twice", func(w http.ResponseWriter, r *http.Request) error {
+			errors.Respond(w, r, errNoOrder)
+			w.(http.Flusher).Flush()
+			return io.EOF
+		}, 2},
+		{"E7 Goexit after write", func(w http.ResponseWriter, _ *http.Request) error { write(w); runtime.Goexit(); return nil }, 1},
+		{"E18 encoder fails after write", func(w http.ResponseWriter, _ *http.Request) error {
+			write(w)
+			return json.NewEncoder(w).Encode(math.Inf(1))
+		}, 1},
+		{"E6 ErrAbortHandler", func(w http.ResponseWriter, _ *http.Request) error { write(w); panic(http.ErrAbortHandler) }, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, j := serve(t, errors.Options{}, tt.handler)
+			res, err := s.Client().Get(s.URL)
+			require.NoError(t, err)
+			_, err = io.ReadAll(res.Body)
+			require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+			require.NoError(t, res.Body.Close())
+			require.Equal(t, tt.records, j.records())
+		})
+	}
+}
+
+func write(w http.ResponseWriter) {
+	_, _ = io.WriteString(w, "half")
+	_ = http.NewResponseController(w).Flush()
+}
+
+// TestHijacked holds E8: nothing is written into a connection that was taken
+// over, and 1xx answers are not the answer.
+func TestHijacked(t *testing.T) {
+	s, j := serve(t, errors.Options{}, errors.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		require.NoError(t, err)
+		_, err = io.WriteString(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nraw")
+		require.NoError(t, err)
+		_, ok := errors.Status(w)
+		require.False(t, ok)
+		defer conn.Close()
+		return io.EOF
+	}))
+	res, err := s.Client().Get(s.URL)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	raw, err := io.ReadAll(bufio.NewReader(res.Body))
+	require.NoError(t, err)
+	require.Equal(t, "raw", string(raw))
+	require.Eventually(t, func() bool { return j.records() == 1 }, 5*time.Second, time.Millisecond)
+
+	s, _ = serve(t, errors.Options{}, errors.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(http.StatusEarlyHints)
+		return errNoOrder
+	}))
+	early, _ := do(t, s, "GET", "/", nil)
+	require.Equal(t, 404, early.StatusCode)
+}
+
+// TestForeignBodies holds E13 and E14.
+func TestForeignBodies(t *testing.T) {
+	own := func(status int, kind, body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", kind)
+			w.Header().Set("Allow", "GET")
+			w.Header().Set("Content-Disposition", "attachment")
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+		}
+	}
+	mux := http.NewServeMux()
+	mux.Handle("POST /only-post", own(200, "", ""))
+	notFound := `{"code":"not_found","message":"There is nothing at this address.","correlation_id":"ID"}` + "\n"
+	for _, tt := range []struct {
+		name    string
+		handler http.Handler
+		path    string
+		status  int
+		body    string
+		log     string
+	}{
+		{"E13 http.Error with a driver's text", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "pq: password=hunter2 refused"+strings.Repeat("x ", 4096), 500)
+		}), "/", 500, internal, "pq: password=[redacted] refused"},
+		{"E13 own 5xx", own(502, "application/json", `{"secret":1}`), "/", 502,
+			`{"code":"bad_gateway","message":"Bad Gateway.","correlation_id":"ID"}` + "\n", `[redacted]`},
+		{"5xx without a name", own(599, "", ""), "/", 599,
+			`{"code":"server_error","message":"Something went wrong on our side.","correlation_id":"ID"}` + "\n", "599"},
+		{"E14 mux 404", mux, "/nothing", 404, notFound, "404 page not found"},
+		{"E14 mux 405", mux, "/only-post", 405,
+			`{"code":"method_not_allowed","message":"This address does not take this method.","correlation_id":"ID"}` + "\n", "Method Not Allowed"},
+		{"E14 bare 404, as chi's and gorilla's may be", own(404, "", ""), "/", 404, notFound, `"code":"not_found"`},
+		{"own JSON 404 stays", own(404, "application/json", `{"mine":1}`), "/", 404, `{"mine":1}`, ""},
+		{"own 409 stays", own(409, "text/html", "<p>"), "/", 409, "<p>", ""},
+		{"bare 403 stays", own(403, "", ""), "/", 403, "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, j := serve(t, errors.Options{}, tt.handler)
+			res, body := do(t, s, "GET", tt.path, nil)
+			require.Equal(t, tt.status, res.StatusCode)
+			require.Equal(t, tt.body, body)
+			require.Contains(t, j.String(), tt.log)
+			require.NotContains(t, j.String(), "hunter2")
+			require.Equal(t, tt.log != "", j.records() == 1)
+			if tt.status == 405 {
+				require.Equal(t, "POST", res.Header.Get("Allow"))
+			}
+			require.Equal(t, tt.log == "", res.Header.Get("Content-Disposition") != "")
+		})
+	}
+}
+
+func TestInsecureKeepBody(t *testing.T) {
+	s, _ := serve(t, errors.Options{InsecureKeepBody: func(r *http.Request) bool { return r.URL.Path == "/proxy" }},
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "upstream", http.StatusBadGateway) }))
+	_, kept := do(t, s, "GET", "/proxy", nil)
+	require.Equal(t, "upstream\n", kept)
+	_, replaced := do(t, s, "GET", "/", nil)
+	require.NotContains(t, replaced, "upstream")
+}
+
+// TestInboundIDs holds E11 and E12.
+func TestInboundIDs(t *testing.T) {
+	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+	for _, tt := range []struct {
+		name, key string
+		lines     []string
+		want      string
+	}{
+		{"E11 64 KB", "X-Correlation-Id", []string{strings.Repeat("a", 1<<16)}, ""},
+		{"E11 ESC", "X-Correlation-Id", []string{"a\x1b[31m"}, ""},
+		{"E11 two lines", "X-Correlation-Id", []string{"a", "b"}, ""},
+		{"E11 spaces", "X-Correlation-Id", []string{"a b"}, ""},
+		{"E11 somebody's ID", "X-Correlation-Id", []string{"some.body-1_2"}, `"client_correlation_id":"some.body-1_2"`},
+		{"E12 zero trace", "Traceparent", []string{"00-" + strings.Repeat("0", 32) + "-00f067aa0ba902b7-01"}, ""},
+		{"E12 zero parent", "Traceparent", []string{"00-" + trace + "-0000000000000000-01"}, ""},
+		{"E12 upper case", "Traceparent", []string{"00-" + strings.ToUpper(trace) + "-00f067aa0ba902b7-01"}, ""},
+		{"E12 version ff", "Traceparent", []string{"ff-" + trace + "-00f067aa0ba902b7-01"}, ""},
+		{"E12 too long for version 00", "Traceparent", []string{"00-" + trace + "-00f067aa0ba902b7-01-x"}, ""},
+		{"E12 too short", "Traceparent", []string{"00-" + trace + "-00f067aa0ba902b7"}, ""},
+		{"E12 two headers", "Traceparent", []string{"00-" + trace + "-00f067aa0ba902b7-01", "00-" + trace + "-00f067aa0ba902b7-01"}, ""},
+		{"E12 valid", "Traceparent", []string{"00-" + trace + "-00f067aa0ba902b7-01"}, `"trace_id":"` + trace + `"`},
+		{"E12 later version", "Traceparent", []string{"01-" + trace + "-00f067aa0ba902b7-01-x"}, `"trace_id":"` + trace + `"`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			j := new(journal)
+			h := errors.Must(errors.NewResponder(errors.Options{Logger: j.logger()})).Handler(errors.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return errNoOrder }))
+			r := httptest.NewRequest("GET", "/", nil)
+			r.Header[tt.key] = tt.lines
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			require.Regexp(t, "^[0-9a-f]{32}$", w.Header().Get("X-Correlation-Id"))
+			require.Contains(t, j.String(), tt.want)
+			if tt.want == "" {
+				require.NotContains(t, j.String(), "client_correlation_id")
+				require.NotContains(t, j.String(), "trace_id")
+			}
+		})
+	}
+	trusting := errors.Must(errors.NewResponder(errors.Options{TrustCorrelation: func(*http.Request) bool { return true }}))
+	var inside string
+	h := trusting.Handler(trusting.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { inside = errors.CorrelationID(r.Context()) })))
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("X-Correlation-Id", "gateway-7")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	require.Equal(t, "gateway-7", inside)
+	require.Equal(t, "gateway-7", w.Header().Get("X-Correlation-Id"))
+}
+
+func TestStatus(t *testing.T) {
+	_, ok := errors.Status(httptest.NewRecorder())
+	require.False(t, ok)
+	for _, tt := range []struct {
+		name string
+		do   func(http.ResponseWriter)
+		want int
+	}{
+		{"nothing", func(http.ResponseWriter) {}, 200},
+		{"held", func(w http.ResponseWriter) { w.WriteHeader(404); w.WriteHeader(200) }, 404},
+		{"captured", func(w http.ResponseWriter) { w.WriteHeader(503) }, 503},
+		{"sent", func(w http.ResponseWriter) { w.WriteHeader(201) }, 201},
+		{"written", func(w http.ResponseWriter) { _, _ = w.Write(nil) }, 200},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := errors.Must(errors.NewResponder(errors.Options{})).Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				tt.do(w)
+				status, ok := errors.Status(w)
+				require.True(t, ok)
+				require.Equal(t, tt.want, status)
+			}))
+			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+		})
+	}
+}
+
+func TestNewResponderRefuses(t *testing.T) {
+	_, err := errors.NewResponder(errors.Options{CorrelationHeader: "X ID", Redact: []string{"pin", "-"}})
+	require.EqualError(t, err, `errors: CorrelationHeader "X ID": not a header name (RFC 9110, section 5.1); did you mean "X-Correlation-ID"?`+"\n"+
+		`errors: Redact[1] "-": matches every key; did you mean the name of one?`)
+}

@@ -1,0 +1,209 @@
+package errors
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+)
+
+// The states of a response, in order.
+const (
+	fresh    int32 = iota // nothing was decided
+	held                  // a 404 or 405 that may turn out to have no body
+	captured              // a foreign body that will be replaced
+	sent                  // the header is out
+	hijacked              // the connection is the handler's
+)
+
+// keptBytes bounds how much of a foreign body goes to the log.
+const keptBytes = 4096
+
+// writer is the one ResponseWriter of the module that wraps another. It knows
+// what was sent, and holds back what must not be.
+type writer struct {
+	http.ResponseWriter
+	scope *scope
+	// state and answer are atomic since a handler under http.TimeoutHandler
+	// runs on, and may call Respond, while the timeout is being answered.
+	state  atomic.Int32
+	answer atomic.Int32 // the status of the response that Respond writes
+	status int          // the status, once state is not fresh
+	kept   []byte       // the beginning of a captured body
+}
+
+// wrap returns w as a ResponseWriter that has the optional methods of the one
+// that it wraps, and no others: handlers ask for them with type assertions.
+func (w *writer) wrap() http.ResponseWriter {
+	_, flushes := w.ResponseWriter.(http.Flusher)
+	_, hijacks := w.ResponseWriter.(http.Hijacker)
+	switch {
+	case flushes && hijacks:
+		return hijackWriter{flushWriter{w}}
+	case flushes:
+		return flushWriter{w}
+	}
+	return w
+}
+
+// Structs of one pointer: as interfaces, they cost no allocation.
+type (
+	flushWriter  struct{ *writer }
+	hijackWriter struct{ flushWriter }
+)
+
+// Unwrap serves http.ResponseController, deadlines above all.
+func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *writer) own() *writer { return w }
+
+func (w *writer) WriteHeader(status int) {
+	switch w.state.Load() {
+	case held, captured:
+		return // the first status counts, as in net/http
+	case sent, hijacked:
+		w.ResponseWriter.WriteHeader(status) // net/http logs the mistake
+		return
+	}
+	switch {
+	case status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols:
+		w.ResponseWriter.WriteHeader(status) // informational: the answer is to come
+	case status < 400 || w.answer.Load() == int32(status) || w.scope.keep():
+		w.send(status)
+	case foreign(status, w.Header()):
+		w.status = status
+		w.state.Store(captured)
+	case w.mayBeBare(status):
+		w.status = status
+		w.state.Store(held)
+	default:
+		w.send(status)
+	}
+}
+
+// foreign reports whether a response is one that may leak: a 5xx that was not
+// made by Respond, or any that has the signature of http.Error.
+func foreign(status int, h http.Header) bool {
+	return status >= 500 || first(h, "Content-Type") == "text/plain; charset=utf-8" && first(h, "X-Content-Type-Options") == "nosniff"
+}
+
+func first(h http.Header, key string) string {
+	if v := h[key]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+// mayBeBare reports whether a response is a router's bare 404 or 405, unless a
+// body follows. No body follows on HEAD, where a content type tells that there
+// would have been one.
+func (w *writer) mayBeBare(status int) bool {
+	if status != http.StatusNotFound && status != http.StatusMethodNotAllowed {
+		return false
+	}
+	return w.scope.request.Method != http.MethodHead || first(w.Header(), "Content-Type") == ""
+}
+
+func (w *writer) send(status int) {
+	w.status = status
+	w.state.Store(sent)
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// body prepares for bytes of a body, and reports whether they go out.
+func (w *writer) body() bool {
+	switch w.state.Load() {
+	case fresh:
+		w.send(http.StatusOK)
+	case held:
+		w.send(w.status)
+	case captured:
+		return false
+	}
+	return true
+}
+
+func (w *writer) keepBytes(n int) int { return min(n, keptBytes-len(w.kept)) }
+
+func (w *writer) Write(p []byte) (int, error) {
+	if len(p) == 0 && w.state.Load() == held {
+		return 0, nil
+	}
+	if !w.body() {
+		w.kept = append(w.kept, p[:w.keepBytes(len(p))]...)
+		return len(p), nil
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+func (w *writer) WriteString(s string) (int, error) {
+	if s == "" && w.state.Load() == held {
+		return 0, nil
+	}
+	if !w.body() {
+		w.kept = append(w.kept, s[:w.keepBytes(len(s))]...)
+		return len(s), nil
+	}
+	return io.WriteString(w.ResponseWriter, s)
+}
+
+// ReadFrom keeps sendfile working for http.ServeContent.
+func (w *writer) ReadFrom(src io.Reader) (int64, error) {
+	if s := w.state.Load(); s == held || s == captured {
+		return io.Copy(struct{ io.Writer }{w}, src)
+	}
+	w.body()
+	return io.Copy(w.ResponseWriter, src)
+}
+
+// FlushError serves http.ResponseController, which would unwrap past us.
+func (w *writer) FlushError() error {
+	if w.state.Load() == captured {
+		w.scope.replace()
+	}
+	w.body()
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+func (w flushWriter) Flush() { _ = w.FlushError() }
+
+func (w hijackWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := w.ResponseWriter.(http.Hijacker).Hijack()
+	if err == nil {
+		w.state.Store(hijacked)
+	}
+	return conn, rw, err
+}
+
+// Status returns the status of the response: the one that was sent, or that
+// will be when the handler returns, which is 200 as long as nothing was
+// decided. It reports false when no [Responder] is outside to know, when the
+// connection was hijacked, and where a ResponseWriter without an Unwrap method
+// hides it.
+func Status(w http.ResponseWriter) (status int, ok bool) {
+	own := ownWriter(w)
+	if own == nil {
+		return 0, false
+	}
+	switch own.state.Load() {
+	case fresh:
+		return http.StatusOK, true
+	case hijacked:
+		return 0, false
+	}
+	return own.status, true
+}
+
+func ownWriter(w http.ResponseWriter) *writer {
+	for {
+		switch v := w.(type) {
+		case interface{ own() *writer }:
+			return v.own()
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = v.Unwrap()
+		default:
+			return nil
+		}
+	}
+}
