@@ -1,0 +1,302 @@
+package route
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// A pattern is one parsed pattern.
+type pattern struct {
+	method    string // "": all
+	path      string // as written
+	segments  []segment
+	end       end
+	literal   int    // bytes of literal text
+	wildcards int    // single wildcards
+	key       string // the same for patterns that match the same requests
+	field     int
+}
+
+// A segment is a literal, or a wildcard when text is "".
+type segment struct {
+	text    string // decoded
+	escaped string // as a client writes it that escapes what it must
+}
+
+// end is what a pattern wants after its segments, the most specific first.
+type end uint8
+
+const (
+	exact   end = iota // nothing
+	slash              // a slash: {$}
+	subtree            // a slash and anything
+)
+
+// form is how the literals of a pattern are compared with a path.
+type form uint8
+
+const (
+	literally   form = iota // the path is decoded
+	unescaped               // the path is escaped; its segments are unescaped one by one
+	canonically             // the path is escaped, and no more than it has to be
+)
+
+func placeOf(name string, index int, text string) string {
+	return name + "[" + strconv.Itoa(index) + "] " + strconv.Quote(text)
+}
+
+// parse parses a pattern. An opaque one belongs to another router: only its
+// method is split off.
+func parse(text string, opaque bool) (pattern, error) {
+	method, rest, ok := strings.Cut(text, " ")
+	if !ok {
+		method, rest = "", text
+	}
+	rest = strings.TrimLeft(rest, " \t")
+	p := pattern{method: method, path: rest}
+	switch {
+	case text == "":
+		return p, errors.New(`is empty; a pattern is "[METHOD ]/path"`)
+	case strings.HasPrefix(text, "/") && !opaque: // a space in the path
+		p.method, p.path = "", text
+	case method != strings.ToUpper(method):
+		return p, errors.New("methods are case-sensitive; did you mean " + strconv.Quote(strings.ToUpper(method)+" "+rest) + "?")
+	case !token(method):
+		return p, errors.New("the method is not a token of RFC 9110, section 5.6.2")
+	}
+	if opaque {
+		p.key = p.method + " " + p.path
+		return p, nil
+	}
+	if !strings.HasPrefix(p.path, "/") {
+		return p, errors.New(`a path starts with "/", and hosts are not matched; did you mean ` + strconv.Quote(p.prefix()+"/"+p.path) + "?")
+	}
+	if err := p.parsePath(); err != nil {
+		return p, err
+	}
+	p.setKey()
+	return p, nil
+}
+
+func (p *pattern) parsePath() error {
+	names := make(map[string]bool)
+	rest, more := p.path[1:], true
+	for more {
+		var text string
+		text, rest, more = strings.Cut(rest, "/")
+		if text == "" && !more {
+			p.end = subtree
+			return nil
+		}
+		name, end, err := wildcard(text)
+		switch {
+		case err != nil:
+			return err
+		case end != exact && more:
+			return errors.New(text + " can only be the last segment")
+		case name != "" && names[name]:
+			return errors.New("has two wildcards named " + name)
+		case end != exact:
+			p.end = end
+			return nil
+		case name != "":
+			names[name] = true
+			p.wildcards++
+			p.segments = append(p.segments, segment{})
+			continue
+		}
+		if err := literal(text); err != nil {
+			return err
+		}
+		p.literal += len(text)
+		p.segments = append(p.segments, segment{text: text, escaped: (&url.URL{Path: "/" + text}).EscapedPath()[1:]})
+	}
+	return nil
+}
+
+// wildcard parses {name}, {name...} and {$}. It returns no name for a literal.
+func wildcard(text string) (name string, _ end, _ error) {
+	inner, ok := strings.CutPrefix(text, "{")
+	if !ok {
+		if strings.ContainsAny(text, "{}") {
+			return "", exact, errors.New("a wildcard is a whole segment: " + text)
+		}
+		return "", exact, nil
+	}
+	inner, ok = strings.CutSuffix(inner, "}")
+	if !ok {
+		return "", exact, errors.New("a wildcard is a whole segment: " + text)
+	}
+	if inner == "$" {
+		return inner, slash, nil
+	}
+	inner, rest := strings.CutSuffix(inner, "...")
+	if before, _, ok := strings.Cut(inner, ":"); ok {
+		return "", exact, errors.New("has a regular expression; did you mean {" + before + "}?")
+	}
+	if inner == "" || inner[0] <= '9' || strings.ContainsFunc(inner, notNameRune) {
+		return "", exact, errors.New("a wildcard's name is letters, digits and _, with a letter first: " + text)
+	}
+	if rest {
+		return inner, subtree, nil
+	}
+	return inner, exact, nil
+}
+
+func notNameRune(c rune) bool {
+	return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_'
+}
+
+func literal(text string) error {
+	switch {
+	case text == "" || text == "." || text == "..":
+		return errors.New(`has an empty segment, "." or "..", which no clean path has`)
+	case text == "*":
+		return errors.New(`"*" is not a wildcard; did you mean a trailing "/", for the subtree?`)
+	case strings.Contains(text, "%"):
+		return errors.New("paths are written decoded, without %")
+	case strings.ContainsAny(text, "?#\\"):
+		return errors.New("a path has no query, fragment or backslash")
+	}
+	return nil
+}
+
+// token reports whether s is a token of RFC 9110, section 5.6.2, or empty.
+func token(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool {
+		return notNameRune(c) && !strings.ContainsRune("!#$%&'*+-.^`|~", c)
+	})
+}
+
+func (p *pattern) setKey() {
+	var b strings.Builder
+	b.WriteString(p.prefix())
+	for _, s := range p.segments {
+		b.WriteString("/" + s.text)
+		if s.text == "" {
+			b.WriteString("{}")
+		}
+	}
+	b.WriteString([...]string{exact: "", slash: "/{$}", subtree: "/"}[p.end])
+	p.key = b.String()
+}
+
+// prefix returns the method and a space, or "".
+func (p *pattern) prefix() string {
+	if p.method == "" {
+		return ""
+	}
+	return p.method + " "
+}
+
+// everything reports whether p matches every path.
+func (p *pattern) everything() bool {
+	return p.path == "/" || p.end == subtree && len(p.segments) == 0
+}
+
+// methodRank is higher for a method that covers less.
+func (p *pattern) methodRank() int {
+	switch p.method {
+	case "":
+		return 0
+	case http.MethodGet: // covers HEAD
+		return 1
+	}
+	return 2
+}
+
+func (p *pattern) matchesMethod(method string) bool {
+	return p.method == "" || p.method == method || p.method == http.MethodGet && method == http.MethodHead
+}
+
+// matches reports whether p matches a path in the given form.
+func (p *pattern) matches(method, path string, form form) bool {
+	rest, ok := p.matchSegments(method, path, form)
+	if !ok {
+		return false
+	}
+	switch p.end {
+	case subtree:
+		return rest != ""
+	case slash:
+		return rest == "/"
+	}
+	return rest == ""
+}
+
+// matchesEitherSlash is matches for a path whose last slash may be missing, or
+// too much.
+func (p *pattern) matchesEitherSlash(method, path string, form form) bool {
+	rest, ok := p.matchSegments(method, path, form)
+	return ok && (p.end == subtree || rest == "" || rest == "/")
+}
+
+// matchSegments matches the segments of p, and returns what follows them in
+// the path: "" or something that begins with a slash.
+func (p *pattern) matchSegments(method, path string, form form) (rest string, ok bool) {
+	if !p.matchesMethod(method) {
+		return "", false
+	}
+	for i := range p.segments {
+		if path == "" || path[0] != '/' {
+			return "", false
+		}
+		n := strings.IndexByte(path[1:], '/') + 1
+		if n == 0 {
+			n = len(path)
+		}
+		if !p.segments[i].matches(path[1:n], form) {
+			return "", false
+		}
+		path = path[n:]
+	}
+	return path, true
+}
+
+func (s *segment) matches(text string, form form) bool {
+	switch {
+	case s.text == "":
+		return text != ""
+	case form == literally:
+		return text == s.text
+	case form == canonically:
+		return text == s.escaped
+	}
+	return equalUnescaped(text, s.text)
+}
+
+// equalUnescaped reports whether an escaped text stands for a decoded one. A
+// bad escape stands for nothing.
+func equalUnescaped(escaped, decoded string) bool {
+	i := 0
+	for ; escaped != "" && i < len(decoded); i++ {
+		c := escaped[0]
+		escaped = escaped[1:]
+		if c == '%' {
+			if len(escaped) < 2 || !hex(escaped[0]) || !hex(escaped[1]) {
+				return false
+			}
+			c = unhex(escaped[0])<<4 | unhex(escaped[1])
+			escaped = escaped[2:]
+		}
+		if c != decoded[i] {
+			return false
+		}
+	}
+	return escaped == "" && i == len(decoded)
+}
+
+func hex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
+
+func unhex(c byte) byte {
+	if c <= '9' {
+		return c - '0'
+	}
+	return (c | 0x20 - 'a') + 10
+}

@@ -1,0 +1,230 @@
+package route_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/route"
+)
+
+func request(method, target string) *http.Request {
+	r := &http.Request{Method: method, URL: &url.URL{}}
+	if u, err := url.ParseRequestURI(target); err == nil {
+		r.URL = u
+	}
+	return r
+}
+
+// TestRestricting holds the spellings that must not fall into a looser tier.
+func TestRestricting(t *testing.T) {
+	table := errors.Must(route.Restricting(nil,
+		route.Field{Name: "login", Patterns: []string{"POST /auth/login"}},
+		route.Field{Name: "reads", Patterns: []string{"GET /"}},
+		route.Field{Name: "auth", Patterns: []string{"/auth/"}},
+		route.Field{Name: "orders", Patterns: []string{"GET /orders/{id}", "/orders/{id}/items/{$}"}},
+		route.Field{Name: "mine", Patterns: []string{"GET /orders/mine", "HEAD /orders/mine"}},
+	))
+	names := []string{"login", "reads", "auth", "orders", "mine"}
+	for _, tt := range []struct {
+		name, method, target, want string
+	}{
+		{"double slash", "POST", "//auth/login", "login"},
+		{"dot segment", "POST", "/auth/./login", "login"},
+		{"dot dot segment", "POST", "/x/../auth/login", "login"},
+		{"escaped dot dot segment", "POST", "/x/%2e%2e/auth/login", "login"},
+		{"escaped slash", "POST", "/auth%2Flogin", "login"},
+		{"escaped letter", "POST", "/auth/logi%6e", "login"},
+		{"escaped letter and slash", "POST", "/auth%2flogi%6E", "login"},
+		{"last slash", "POST", "/auth/login/", "login"},
+		{"last slashes", "POST", "/auth/login//", "login"},
+		{"escaped last slash", "POST", "/auth/login%2f", "login"},
+		{"query", "POST", "/auth/login?a=/", "login"},
+		{"subtree without its slash", "PUT", "/auth", "auth"},
+		{"as it is", "POST", "/auth/login", "login"},
+		{"other method falls to the subtree", "PUT", "/auth/login", "auth"},
+		{"longest literal wins over method", "GET", "/auth/login", "auth"},
+		{"GET covers HEAD", "HEAD", "/anything", "reads"},
+		{"method case is significant", "get", "/anything", ""},
+		{"no claim", "DELETE", "/anything", ""},
+		{"wildcard", "GET", "/orders/7", "orders"},
+		{"literal before wildcard", "GET", "/orders/mine", "mine"},
+		{"method of its own before GET", "HEAD", "/orders/mine", "mine"},
+		{"wildcard is not empty", "GET", "/orders/", "reads"},
+		{"end with slash", "PUT", "/orders/7/items/", "orders"},
+		{"end without slash", "PUT", "/orders/7/items", "orders"},
+		{"past the end", "PUT", "/orders/7/items/8", ""},
+		{"asterisk form", "OPTIONS", "*", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			field, ok := table.Find(request(tt.method, tt.target))
+			require.Equal(t, tt.want != "", ok)
+			if ok {
+				require.Equal(t, tt.want, names[field])
+			}
+		})
+	}
+}
+
+// TestOpening holds the spellings that must not open a route.
+func TestOpening(t *testing.T) {
+	table := errors.Must(route.Opening(nil,
+		route.Field{Name: "auth: Public", Patterns: []string{"/auth/login", "GET /static/", "/{$}", "/files/{name}", "/a b"}},
+		route.Field{Name: "auth: Optional", Patterns: []string{"GET /static/admin"}},
+	))
+	for _, tt := range []struct {
+		name, method, target string
+		want                 int
+	}{
+		{"double slash", "POST", "//auth/login", -1},
+		{"dot segment", "POST", "/auth/./login", -1},
+		{"dot dot out of an open subtree", "GET", "/static/../admin", -1},
+		{"escaped dot dot", "GET", "/static/%2e%2e/admin", -1},
+		{"escaped dot dot slash", "GET", "/static/..%2fadmin", -1},
+		{"backslash", "GET", `/static/..%5cadmin`, -1},
+		{"NUL", "GET", "/static/a%00", -1},
+		{"escaped slash in a literal", "POST", "/auth%2Flogin", -1},
+		{"escaped slash in a wildcard", "GET", "/files/a%2fb", -1},
+		{"needless escape", "POST", "/auth/logi%6e", -1},
+		{"needless escape under another reading", "GET", "/static/%61dmin", -1},
+		{"last slash", "POST", "/auth/login/", -1},
+		{"longer", "POST", "/auth/login2", -1},
+		{"subtree without its slash", "GET", "/static", -1},
+		{"other method", "POST", "/static/a", -1},
+		{"root is not everything", "GET", "/x", -1},
+		{"as it is", "POST", "/auth/login", 0},
+		{"subtree", "GET", "/static/a/b", 0},
+		{"subtree itself", "HEAD", "/static/", 0},
+		{"root", "GET", "/", 0},
+		{"more specific field", "GET", "/static/admin", 1},
+		{"needed escape in a wildcard", "GET", "/files/a%20b", 0},
+		{"needed escape in a literal", "GET", "/a%20b", 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			field, ok := table.Find(request(tt.method, tt.target))
+			if !ok {
+				field = -1
+			}
+			require.Equal(t, tt.want, field)
+		})
+	}
+}
+
+func TestRouteFunction(t *testing.T) {
+	picks := func(picked string) *route.Table {
+		return errors.Must(route.Opening(func(*http.Request) string { return picked },
+			route.Field{Name: "Public", Patterns: []string{"POST /auth/login", "/health", "GET /{page:[a-z]+}"}}))
+	}
+	for _, tt := range []struct {
+		name, method, picked string
+		want                 bool
+	}{
+		{"no route", "POST", "", false},
+		{"other route", "POST", "POST /auth/logout", false},
+		{"other method", "GET", "/auth/login", false},
+		{"with method", "POST", "POST /auth/login", true},
+		{"without method", "POST", "/auth/login", true},
+		{"all methods", "PATCH", "PATCH /health", true},
+		{"HEAD through GET", "HEAD", "GET /{page:[a-z]+}", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, ok := picks(tt.picked).Find(request(tt.method, "/auth/login"))
+			require.Equal(t, tt.want, ok)
+		})
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	for _, tt := range []struct {
+		name, pattern, want string
+	}{
+		{"everything", "/", `auth: Public[0] "/": opens every path; did you mean "/{$}"?`},
+		{"everything with method", "GET /", `auth: Public[0] "GET /": opens every path; did you mean "GET /{$}"?`},
+		{"everything as rest", "/{rest...}", `auth: Public[0] "/{rest...}": opens every path; did you mean "/{$}"?`},
+		{"empty", "", `auth: Public[0] "": is empty; a pattern is "[METHOD ]/path"`},
+		{"no slash", "POST auth", `auth: Public[0] "POST auth": a path starts with "/", and hosts are not matched; did you mean "POST /auth"?`},
+		{"small method", "post /a", `auth: Public[0] "post /a": methods are case-sensitive; did you mean "POST /a"?`},
+		{"bad method", "P(ST /a", `auth: Public[0] "P(ST /a": the method is not a token of RFC 9110, section 5.6.2`},
+		{"unclean", "/a//b", `auth: Public[0] "/a//b": has an empty segment, "." or "..", which no clean path has`},
+		{"dot dot", "/a/../b", `auth: Public[0] "/a/../b": has an empty segment, "." or "..", which no clean path has`},
+		{"asterisk", "/a/*", `auth: Public[0] "/a/*": "*" is not a wildcard; did you mean a trailing "/", for the subtree?`},
+		{"escaped", "/a%20b", `auth: Public[0] "/a%20b": paths are written decoded, without %`},
+		{"query", "/a?b", `auth: Public[0] "/a?b": a path has no query, fragment or backslash`},
+		{"regexp", "/a/{id:[0-9]+}", `auth: Public[0] "/a/{id:[0-9]+}": has a regular expression; did you mean {id}?`},
+		{"part of a segment", "/a/x{id}", `auth: Public[0] "/a/x{id}": a wildcard is a whole segment: x{id}`},
+		{"open brace", "/a/{id", `auth: Public[0] "/a/{id": a wildcard is a whole segment: {id`},
+		{"no name", "/a/{}", `auth: Public[0] "/a/{}": a wildcard's name is letters, digits and _, with a letter first: {}`},
+		{"rest in the middle", "/a/{x...}/b", `auth: Public[0] "/a/{x...}/b": {x...} can only be the last segment`},
+		{"name twice", "/a/{x}/{x}", `auth: Public[0] "/a/{x}/{x}": has two wildcards named x`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := route.Opening(nil, route.Field{Name: "auth: Public", Patterns: []string{tt.pattern}})
+			require.EqualError(t, err, tt.want)
+		})
+	}
+	t.Run("everything, picked by a router", func(t *testing.T) {
+		_, err := route.Opening(func(*http.Request) string { return "" }, route.Field{Name: "Public", Patterns: []string{"/"}})
+		require.EqualError(t, err, `Public[0] "/": opens every path; did you mean "/{$}"?`)
+	})
+	t.Run("all problems at once, equal patterns too", func(t *testing.T) {
+		_, err := route.Restricting(nil, route.Field{Name: "A", Patterns: []string{"/a/{x}", "b"}}, route.Field{Name: "B", Patterns: []string{"/a/{y}"}})
+		require.EqualError(t, err, `A[1] "b": a path starts with "/", and hosts are not matched; did you mean "/b"?`+"\n"+
+			`B[0] "/a/{y}": is the same pattern as A[0] "/a/{x}"`)
+	})
+}
+
+func TestFindDoesNotAllocate(t *testing.T) {
+	fields := []route.Field{{Name: "a", Patterns: []string{"POST /auth/login", "GET /orders/{id}", "/static/"}}}
+	opening, restricting := errors.Must(route.Opening(nil, fields...)), errors.Must(route.Restricting(nil, fields...))
+	for _, target := range []string{"/auth/login", "/orders/12%2034", "/static/%61/b", "/nothing"} {
+		r := request("GET", target)
+		require.Zero(t, testing.AllocsPerRun(100, func() {
+			opening.Find(r)
+			restricting.Find(r)
+		}), target)
+	}
+}
+
+// FuzzFind compares with a ServeMux that holds one pattern. What an opening
+// table lets through, the mux serves with that pattern; what the mux serves, a
+// restricting table catches; on plain clean paths all agree.
+func FuzzFind(f *testing.F) {
+	for _, p := range []string{"/a", "/a/", "GET /{x}/b", "/{x}/{$}", "/a/{r...}", "POST /auth/login"} {
+		for _, target := range []string{"/a", "/a/", "//a", "/%61", "/a%2fb", "/x/b", "/a/../a", "/auth%2Flogin"} {
+			f.Add(p, "GET", target)
+		}
+	}
+	f.Fuzz(func(t *testing.T, p, method, target string) {
+		if strings.Contains(p, "CONNECT") || method == "CONNECT" { // ServeMux does not clean their paths
+			return
+		}
+		restricting, err := route.Restricting(nil, route.Field{Name: "f", Patterns: []string{p}})
+		if err != nil {
+			return
+		}
+		r := request(method, target)
+		if r.URL.Path == "" || r.URL.Path[0] != '/' {
+			return
+		}
+		served := false
+		mux := http.NewServeMux()
+		mux.HandleFunc(p, func(http.ResponseWriter, *http.Request) { served = true })
+		mux.ServeHTTP(httptest.NewRecorder(), r)
+		_, caught := restricting.Find(r)
+		require.True(t, caught || !served, "served, but not caught")
+		opening, err := route.Opening(nil, route.Field{Name: "f", Patterns: []string{p}})
+		if err != nil {
+			return // opens every path
+		}
+		_, opened := opening.Find(r)
+		require.True(t, served || !opened, "opened, but not served")
+		if plain := strings.Trim(target, "abcdefghijklmnopqrstuvwxyz0123456789/") == ""; plain && !strings.Contains(target, "//") {
+			require.Equal(t, served, opened)
+		}
+	})
+}
