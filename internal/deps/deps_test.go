@@ -1,0 +1,46 @@
+// Package deps holds the import rules of the module as a test, so that
+// importing one package never drags in another's dependencies.
+package deps
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/ringwall/ringwall/"
+
+// allowed has, for each package, what it may import beside the standard
+// library. A package that is not listed fails the test.
+var allowed = map[string][]string{
+	"errors":          {module + "internal/public"},
+	"internal/deps":   nil,
+	"internal/public": nil,
+	"internal/readme": nil,
+	"internal/route":  {module + "errors"},
+}
+
+func TestImports(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"...").Output()
+	require.NoError(t, err)
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		name := strings.TrimPrefix(fields[0], module)
+		t.Run(name, func(t *testing.T) {
+			want, known := allowed[name]
+			require.True(t, known, "a new package needs a rule")
+			for _, imported := range fields[1:] {
+				domain, _, _ := strings.Cut(imported, "/")
+				switch {
+				case imported == "errors":
+					require.Equal(t, "errors", name, "the standard library's errors is not imported: one name, one meaning")
+				case strings.Contains(domain, "."):
+					require.True(t, slices.Contains(want, imported), "must not import %s", imported)
+				}
+			}
+		})
+	}
+}
