@@ -1,0 +1,174 @@
+package headers_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/headers"
+)
+
+func networks(texts ...string) []netip.Prefix {
+	var list []netip.Prefix
+	for _, text := range texts {
+		list = append(list, netip.MustParsePrefix(text))
+	}
+	return list
+}
+
+func from(remote string, lines ...string) *http.Request {
+	return &http.Request{RemoteAddr: remote, Header: http.Header{
+		"X-Forwarded-For": lines, "X-Real-Ip": {"6.6.6.6"}, "True-Client-Ip": {"6.6.6.6"}, "Forwarded": {"for=6.6.6.6"},
+	}}
+}
+
+func TestClientIP(t *testing.T) {
+	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: networks("10.0.0.0/8", "fd00::/8")}))
+	for _, tt := range []struct {
+		name, remote string
+		lines        []string
+		want         string
+		ok           bool
+	}{
+		{"untrusted peer writes the header", "203.0.113.9:1", []string{"1.1.1.1"}, "203.0.113.9", true},
+		{"client writes the leftmost", "10.0.0.1:1", []string{"6.6.6.6, 1.1.1.1"}, "1.1.1.1", true},
+		{"client writes the leftmost, two proxies", "10.0.0.1:1", []string{"6.6.6.6, 1.1.1.1, 10.0.0.2"}, "1.1.1.1", true},
+		{"client writes a line of its own", "10.0.0.1:1", []string{"6.6.6.6", "1.1.1.1"}, "1.1.1.1", true},
+		{"client drops the header", "10.0.0.1:1", nil, "10.0.0.1", false},
+		{"wholly trusted chain", "10.0.0.1:1", []string{"10.0.0.3, 10.0.0.2"}, "10.0.0.3", false},
+		{"garbage decides", "10.0.0.1:1", []string{"1.1.1.1, garbage"}, "10.0.0.1", false},
+		{"garbage behind a trusted hop", "10.0.0.1:1", []string{"1.1.1.1, garbage, 10.0.0.2"}, "10.0.0.2", false},
+		{"garbage left of the client", "10.0.0.1:1", []string{"garbage, 1.1.1.1"}, "1.1.1.1", true},
+		{"octal look-alike, CVE-2021-29923", "10.0.0.1:1", []string{"010.0.0.2"}, "10.0.0.1", false},
+		{"zone", "10.0.0.1:1", []string{"fe80::1%eth0"}, "10.0.0.1", false},
+		{"zone in brackets", "10.0.0.1:1", []string{"[fe80::1%eth0]:1"}, "10.0.0.1", false},
+		{"IPv4 in brackets", "10.0.0.1:1", []string{"[1.1.1.1]"}, "10.0.0.1", false},
+		{"bad port", "10.0.0.1:1", []string{"1.1.1.1:99999"}, "10.0.0.1", false},
+		{"100 000 hops", "10.0.0.1:1", []string{strings.Repeat("10.0.0.2,", 100_000) + "10.0.0.2"}, "10.0.0.2", false},
+		{"100 000 commas", "10.0.0.1:1", []string{"1.1.1.1" + strings.Repeat(",", 100_000)}, "10.0.0.1", false},
+		{"Unix socket", "@", []string{"1.1.1.1"}, "", false},
+		{"peer with a zone", "[fe80::1%eth0]:1", nil, "", false},
+		{"one proxy", "10.0.0.1:1", []string{"1.1.1.1"}, "1.1.1.1", true},
+		{"IPv6 proxy", "[fd00::1]:1", []string{"2001:db8::1"}, "2001:db8::1", true},
+		{"port", "10.0.0.1:1", []string{"1.1.1.1:5555"}, "1.1.1.1", true},
+		{"IPv6 with port", "10.0.0.1:1", []string{"[2001:db8::1]:5555"}, "2001:db8::1", true},
+		{"IPv6 in brackets", "10.0.0.1:1", []string{"[2001:db8::1]"}, "2001:db8::1", true},
+		{"mapped peer", "[::ffff:10.0.0.1]:1", []string{"1.1.1.1"}, "1.1.1.1", true},
+		{"mapped hop and client", "10.0.0.1:1", []string{"::ffff:1.1.1.1, ::ffff:10.0.0.2"}, "1.1.1.1", true},
+		{"empty elements", "10.0.0.1:1", []string{"1.1.1.1, ,\t, "}, "1.1.1.1", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			addr, ok := proxy.ClientIP(from(tt.remote, tt.lines...))
+			require.Equal(t, tt.ok, ok)
+			if tt.want == "" {
+				require.False(t, addr.IsValid())
+				return
+			}
+			require.Equal(t, tt.want, addr.String())
+		})
+	}
+}
+
+func TestUnixSocket(t *testing.T) {
+	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: networks("10.0.0.0/8"), TrustUnixSocket: true}))
+	addr, ok := proxy.ClientIP(from("@", "1.1.1.1"))
+	require.True(t, ok)
+	require.Equal(t, "1.1.1.1", addr.String())
+	_, ok = proxy.ClientIP(from("@"))
+	require.False(t, ok)
+	_, ok = proxy.ClientIP(from("nonsense", "1.1.1.1"))
+	require.False(t, ok)
+}
+
+func TestPeerIPOverASocket(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		addr, ok := headers.PeerIP(r)
+		fmt.Fprint(w, addr, " ", ok)
+	}))
+	defer s.Close()
+	res, err := s.Client().Get(s.URL)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.Equal(t, "127.0.0.1 true", string(text))
+}
+
+func TestNewForwardedRefuses(t *testing.T) {
+	_, err := headers.NewForwarded(headers.ForwardedOptions{MaxHops: -1, Trusted: append(networks("0.0.0.0/0", "::/0", "10.1.2.3/8", "::ffff:10.0.0.0/104"), netip.Prefix{})})
+	require.EqualError(t, err, strings.Join([]string{
+		`headers: Trusted[0] "0.0.0.0/0": trusts everybody; did you mean the networks of your proxies?`,
+		`headers: Trusted[1] "::/0": trusts everybody; did you mean the networks of your proxies?`,
+		`headers: Trusted[2] "10.1.2.3/8": has host bits; did you mean "10.0.0.0/8"?`,
+		`headers: Trusted[3] "::ffff:10.0.0.0/104": is IPv4-mapped, and addresses are compared unmapped; did you mean the IPv4 network?`,
+		`headers: Trusted[4] "invalid Prefix": is no network`,
+		`headers: MaxHops -1: is negative; did you mean 0, for 32?`,
+	}, "\n"))
+	_, err = headers.NewForwarded(headers.ForwardedOptions{})
+	require.EqualError(t, err, `headers: Trusted: is empty, so that nobody may speak for a client; did you mean headers.PeerIP?`)
+}
+
+func TestSetTrusted(t *testing.T) {
+	list := networks("10.0.0.0/8")
+	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: list}))
+	list[0] = networks("1.0.0.0/8")[0] // the caller's slice is copied
+	require.Error(t, proxy.SetTrusted(nil))
+	addr, _ := proxy.ClientIP(from("10.0.0.1:1", "1.1.1.1"))
+	require.Equal(t, "1.1.1.1", addr.String())
+	require.NoError(t, proxy.SetTrusted(networks("192.168.0.0/16")))
+	addr, _ = proxy.ClientIP(from("10.0.0.1:1", "1.1.1.1"))
+	require.Equal(t, "10.0.0.1", addr.String())
+}
+
+func TestClientIPDoesNotAllocate(t *testing.T) {
+	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: networks("10.0.0.0/8")}))
+	r := from("10.0.0.1:1", "1.1.1.1, 10.0.0.2")
+	require.Zero(t, testing.AllocsPerRun(100, func() { proxy.ClientIP(r) }))
+}
+
+// FuzzClientIP holds what must be true of any chain: a verified client is a
+// valid, unmapped address outside the trusted networks, and what a client puts
+// to the left of it does not change it.
+func FuzzClientIP(f *testing.F) {
+	f.Add("10.0.0.1:1", "1.1.1.1, 10.0.0.2", "6.6.6.6")
+	f.Add("[fd00::1]:1", "[::ffff:1.1.1.1]:5, ,", "%")
+	trusted := networks("10.0.0.0/8", "fd00::/8")
+	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: trusted}))
+	f.Fuzz(func(t *testing.T, remote, chain, forged string) {
+		addr, ok := proxy.ClientIP(from(remote, chain))
+		if !ok {
+			return
+		}
+		require.True(t, addr.IsValid() && !addr.Is4In6() && addr.Zone() == "")
+		require.False(t, trusted[0].Contains(addr) || trusted[1].Contains(addr))
+		again, ok := proxy.ClientIP(from(remote, forged, chain))
+		require.True(t, ok)
+		require.Equal(t, addr, again)
+	})
+}
+
+func ExampleNewForwarded() {
+	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: networks("10.0.0.0/8")}))
+	r := httptest.NewRequest("GET", "/", nil)
+	r.RemoteAddr = "10.0.0.7:4711"
+	r.Header.Set("X-Forwarded-For", "6.6.6.6, 203.0.113.9") // the client wrote the first, the proxy the second
+	fmt.Println(proxy.ClientIP(r))
+	// Output: 203.0.113.9 true
+}
+
+// Example_incorrect shows the classic mistake: the leftmost address is what the
+// client says about itself.
+func Example_incorrect() {
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("X-Forwarded-For", "127.0.0.1, 203.0.113.9")
+	leftmost, _, _ := strings.Cut(r.Header.Get("X-Forwarded-For"), ",")
+	fmt.Println("the client claims to be", leftmost)
+	// Output: the client claims to be 127.0.0.1
+}
