@@ -56,13 +56,15 @@ func parse(text string, opaque bool) (pattern, error) {
 	if !ok {
 		method, rest = "", text
 	}
-	rest = strings.TrimLeft(rest, " \t")
+	rest = strings.TrimLeft(rest, " ")
 	p := pattern{method: method, path: rest}
 	switch {
 	case text == "":
 		return p, errors.New(`is empty; a pattern is "[METHOD ]/path"`)
-	case strings.HasPrefix(text, "/") && !opaque: // a space in the path
-		p.method, p.path = "", text
+	case strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f }):
+		return p, errors.New("has a control character")
+	case strings.HasPrefix(method, "/"):
+		return p, errors.New("has a space, which ends the method; did you mean a path without one?")
 	case method != strings.ToUpper(method):
 		return p, errors.New("methods are case-sensitive; did you mean " + strconv.Quote(strings.ToUpper(method)+" "+rest) + "?")
 	case !token(method):

@@ -74,7 +74,7 @@ func TestRestricting(t *testing.T) {
 // TestOpening holds the spellings that must not open a route.
 func TestOpening(t *testing.T) {
 	table := errors.Must(route.Opening(nil,
-		route.Field{Name: "auth: Public", Patterns: []string{"/auth/login", "GET /static/", "/{$}", "/files/{name}", "/a b"}},
+		route.Field{Name: "auth: Public", Patterns: []string{"/auth/login", "GET /static/", "/{$}", "/files/{name}", "GET /a b"}},
 		route.Field{Name: "auth: Optional", Patterns: []string{"GET /static/admin"}},
 	))
 	for _, tt := range []struct {
@@ -150,6 +150,8 @@ func TestRefusals(t *testing.T) {
 		{"no slash", "POST auth", `auth: Public[0] "POST auth": a path starts with "/", and hosts are not matched; did you mean "POST /auth"?`},
 		{"small method", "post /a", `auth: Public[0] "post /a": methods are case-sensitive; did you mean "POST /a"?`},
 		{"bad method", "P(ST /a", `auth: Public[0] "P(ST /a": the method is not a token of RFC 9110, section 5.6.2`},
+		{"space without a method", "/a b", `auth: Public[0] "/a b": has a space, which ends the method; did you mean a path without one?`},
+		{"control character", "/\t", `auth: Public[0] "/\t": has a control character`},
 		{"unclean", "/a//b", `auth: Public[0] "/a//b": has an empty segment, "." or "..", which no clean path has`},
 		{"dot dot", "/a/../b", `auth: Public[0] "/a/../b": has an empty segment, "." or "..", which no clean path has`},
 		{"asterisk", "/a/*", `auth: Public[0] "/a/*": "*" is not a wildcard; did you mean a trailing "/", for the subtree?`},
@@ -194,7 +196,7 @@ func TestFindDoesNotAllocate(t *testing.T) {
 // table lets through, the mux serves with that pattern; what the mux serves, a
 // restricting table catches; on plain clean paths all agree.
 func FuzzFind(f *testing.F) {
-	for _, p := range []string{"/a", "/a/", "GET /{x}/b", "/{x}/{$}", "/a/{r...}", "POST /auth/login"} {
+	for _, p := range []string{"/a", "/a/", "GET /{x}/b", "/{x}/{$}", "/a/{r...}", "POST /auth/login", "/ ", "/\t", "GET  /a b"} {
 		for _, target := range []string{"/a", "/a/", "//a", "/%61", "/a%2fb", "/x/b", "/a/../a", "/auth%2Flogin"} {
 			f.Add(p, "GET", target)
 		}
