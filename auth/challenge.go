@@ -1,0 +1,76 @@
+package auth
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// retryAfter is what an answer says that cannot tell better, in seconds.
+const retryAfter = "5"
+
+// refuse answers with the challenges that belong to the error. It works with a
+// nil Middleware too: a principal that came from [NewContext] has none.
+func (m *Middleware) refuse(w http.ResponseWriter, r *http.Request, used int, err error, e Event) {
+	m.tell(r.Context(), e)
+	respond := errors.Respond
+	if m != nil {
+		respond = m.respond
+		if lines := m.challengesFor(used, err); len(lines) > 0 {
+			w.Header()["Www-Authenticate"] = lines
+		}
+	}
+	if errors.Is(err, ErrUnavailable) {
+		w.Header().Set("Retry-After", retryAfter) // the error's own value, if any, replaces it
+	}
+	respond(w, r, err)
+}
+
+// challengesFor returns one WWW-Authenticate line for each scheme, the used
+// one with the reason. A 503 has none, nor has a 403 for which no other
+// credential would do.
+func (m *Middleware) challengesFor(used int, err error) []string {
+	params := paramsOf(err)
+	missing := errors.Is(err, ErrMissing)
+	if params == nil && !missing {
+		return nil
+	}
+	var lines []string
+	for i, challenge := range m.challenges {
+		switch {
+		case challenge == "":
+			continue
+		case i == used:
+			for _, param := range params {
+				challenge = withParam(challenge, param[0], param[1])
+			}
+		case errors.Is(err, ErrDenied):
+			continue // the caller is known: nobody asks for another scheme
+		}
+		lines = append(lines, challenge)
+	}
+	return lines
+}
+
+// withParam appends a parameter to a challenge. The value is quotable.
+func withParam(challenge, name, value string) string {
+	if challenge == "" {
+		return ""
+	}
+	separator := " "
+	if strings.Contains(challenge, " ") {
+		separator = ", "
+	}
+	return challenge + separator + name + `="` + value + `"`
+}
+
+// quotable reports whether s fits between quotation marks as it is.
+func quotable(s string) bool {
+	for _, c := range []byte(s) {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,59 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+)
+
+// contextKey finds the *state.
+type contextKey struct{}
+
+// state is what one request's context has. The principal is nil for an
+// anonymous request.
+type state struct {
+	principal *Principal
+	from      *Middleware // nil where no Middleware ran
+	used      int         // the index of the authenticator that took the request
+	objects   []any       // what Object loaded; Require gives each request its own
+}
+
+func stateOf(ctx context.Context) state {
+	if s, ok := ctx.Value(contextKey{}).(*state); ok {
+		return *s
+	}
+	return state{}
+}
+
+// NewContext returns a context with a principal, for tests and for transports
+// other than HTTP. A [Middleware] does it for requests.
+func NewContext(ctx context.Context, p *Principal) context.Context {
+	s := stateOf(ctx)
+	s.principal = p
+	return context.WithValue(ctx, contextKey{}, &s)
+}
+
+// From returns the principal of a request's context. It is false for an
+// anonymous request, and where no [Middleware] ran.
+func From(ctx context.Context) (*Principal, bool) {
+	s, ok := ctx.Value(contextKey{}).(*state)
+	if !ok || s.principal == nil {
+		return nil, false
+	}
+	return s.principal, true
+}
+
+// Claims decodes the verified payload of the request's credential into T. It
+// fails with [ErrMissing] for an anonymous request and for a credential that
+// has no claims, and with the decoder's error when T does not fit.
+func Claims[T any](ctx context.Context) (T, error) {
+	var claims T
+	p, ok := From(ctx)
+	if !ok || len(p.id.Claims) == 0 {
+		return claims, ErrMissing
+	}
+	if err := json.Unmarshal(p.id.Claims, &claims); err != nil {
+		return claims, fmt.Errorf("decode claims: %w", err)
+	}
+	return claims, nil
+}

@@ -1,0 +1,60 @@
+package auth
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// hiddenError is the answer of an [Object] policy: the same for what is not
+// there and for what is not the caller's. absent tells them apart inside.
+type hiddenError struct {
+	err    error
+	absent bool
+}
+
+func (h *hiddenError) Error() string { return h.err.Error() }
+func (h *hiddenError) Unwrap() error { return h.err }
+
+// Object is the policy for a single object: load finds it, and can says
+// whether the principal may have it (OWASP API1:2023). What is not there (load
+// returned notFound, or an error that wraps it) and what is not the caller's
+// are answered alike, with notFound, so that nobody can find out which objects
+// exist. Any other error of load is the answer as it is.
+//
+// The object is handed to the handler, see [ObjectFrom], so that what was
+// checked is what is used. A write should still put the owner into its own
+// condition, since the object can change in between (ASVS 5.0 15.4.2).
+func Object[O any](notFound *errors.Kind, load func(*http.Request) (O, error), can func(context.Context, *Principal, O) bool) Policy {
+	return func(r *http.Request, p *Principal) error {
+		object, err := load(r)
+		switch {
+		case errors.Is(err, notFound):
+			return &hiddenError{notFound.Wrap(errors.Opaque(err)), true}
+		case err != nil:
+			return err
+		}
+		if s, ok := r.Context().Value(contextKey{}).(*state); ok {
+			s.objects = append(s.objects, object)
+		}
+		if !can(r.Context(), p, object) {
+			return &hiddenError{notFound.With("object", "not the caller's"), false}
+		}
+		return nil
+	}
+}
+
+// ObjectFrom returns the object of type O that an [Object] policy of this
+// request loaded, the last one if there are several. It is false where none
+// did.
+func ObjectFrom[O any](ctx context.Context) (O, bool) {
+	objects := stateOf(ctx).objects
+	for i := len(objects) - 1; i >= 0; i-- {
+		if object, ok := objects[i].(O); ok {
+			return object, true
+		}
+	}
+	var none O
+	return none, false
+}

@@ -1,0 +1,125 @@
+package auth
+
+import (
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// Kind tells people from programs, so that a client that chooses its own name
+// is never taken for the user of that name (RFC 9700, section 4.15).
+type Kind string
+
+const (
+	// User is a person, or a program that acts for one.
+	User Kind = "user"
+	// Service is a program that acts for itself.
+	Service Kind = "service"
+)
+
+// Identity has the facts that an [Authenticator] established.
+type Identity struct {
+	// Kind and Subject are required. A subject is unique for its issuer only.
+	Kind            Kind
+	Issuer, Subject string
+	// SessionID is the login that the credential belongs to, and CredentialID
+	// the credential itself: a token's jti, a key's ID. Neither is a secret.
+	SessionID, CredentialID string
+	// Tier is a name for rate limits by principal.
+	Tier string
+	// Scope and Roles are what was granted, one name each.
+	Scope, Roles []string
+	// ExpiresAt is when the credential ends, and AuthTime when the person
+	// proved who they are. Zero: unknown.
+	ExpiresAt, AuthTime time.Time
+	// Claims is the verified payload, a JSON object, for [Claims].
+	Claims []byte
+}
+
+// A Principal is a caller whose credential was verified. It is immutable and
+// safe for concurrent use: what it hands out are copies.
+type Principal struct{ id Identity }
+
+// NewPrincipal returns a principal with a copy of the identity. It refuses one
+// without Kind or Subject.
+func NewPrincipal(id Identity) (*Principal, error) {
+	var problems []error
+	if id.Kind != User && id.Kind != Service {
+		problems = append(problems, errors.New("auth: Kind: is neither User nor Service"))
+	}
+	if id.Subject == "" {
+		problems = append(problems, errors.New("auth: Subject: is empty"))
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	id.Scope, id.Roles, id.Claims = slices.Clone(id.Scope), slices.Clone(id.Roles), slices.Clone(id.Claims)
+	return &Principal{id}, nil
+}
+
+// Kind returns whether the caller is a person or a program.
+func (p *Principal) Kind() Kind { return p.id.Kind }
+
+// Issuer returns who vouches for the subject, or "".
+func (p *Principal) Issuer() string { return p.id.Issuer }
+
+// Subject returns who the caller is.
+func (p *Principal) Subject() string { return p.id.Subject }
+
+// SessionID returns the login that the credential belongs to, or "".
+func (p *Principal) SessionID() string { return p.id.SessionID }
+
+// CredentialID returns the name of the credential, or "".
+func (p *Principal) CredentialID() string { return p.id.CredentialID }
+
+// Tier returns the name for rate limits by principal, or "".
+func (p *Principal) Tier() string { return p.id.Tier }
+
+// Scope returns a copy of the granted scopes.
+func (p *Principal) Scope() []string { return slices.Clone(p.id.Scope) }
+
+// Roles returns a copy of the roles.
+func (p *Principal) Roles() []string { return slices.Clone(p.id.Roles) }
+
+// ExpiresAt returns when the credential ends, or the zero time.
+func (p *Principal) ExpiresAt() time.Time { return p.id.ExpiresAt }
+
+// AuthTime returns when the person proved who they are, or the zero time.
+func (p *Principal) AuthTime() time.Time { return p.id.AuthTime }
+
+// Claims returns a copy of the verified payload, or nil. See [Claims].
+func (p *Principal) Claims() []byte { return slices.Clone(p.id.Claims) }
+
+// HasScope reports whether exactly this scope was granted: "orders" does not
+// grant "orders:read".
+func (p *Principal) HasScope(scope string) bool { return slices.Contains(p.id.Scope, scope) }
+
+// HasRole reports whether the caller has exactly this role.
+func (p *Principal) HasRole(role string) bool { return slices.Contains(p.id.Roles, role) }
+
+// LogValue returns the names of caller, session and credential; no claims.
+func (p *Principal) LogValue() slog.Value {
+	if p == nil {
+		return slog.StringValue("anonymous")
+	}
+	return slog.GroupValue(
+		slog.String("kind", string(p.id.Kind)),
+		slog.String("subject", p.id.Subject),
+		slog.String("session_id", p.id.SessionID),
+		slog.String("credential_id", p.id.CredentialID),
+	)
+}
+
+// String returns the kind and the subject, and keeps claims out of fmt's
+// output.
+func (p *Principal) String() string {
+	if p == nil {
+		return "anonymous"
+	}
+	return string(p.id.Kind) + " " + p.id.Subject
+}
+
+// GoString is [Principal.String], for %#v.
+func (p *Principal) GoString() string { return p.String() }

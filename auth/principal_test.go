@@ -1,0 +1,120 @@
+package auth_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/errors"
+)
+
+func TestPrincipalIsImmutable(t *testing.T) {
+	id := auth.Identity{Kind: auth.User, Subject: "ada", Scope: []string{"read"}, Roles: []string{"user"}, Claims: []byte(`{"a":1}`)}
+	p, err := auth.NewPrincipal(id)
+	require.NoError(t, err)
+	for _, change := range []func(){
+		func() { id.Scope[0], id.Roles[0], id.Claims[2] = "write", "admin", 'b' },
+		func() { p.Scope()[0], p.Roles()[0], p.Claims()[2] = "write", "admin", 'b' },
+	} {
+		change()
+		require.True(t, p.HasScope("read") && p.HasRole("user") && !p.HasScope("write") && !p.HasRole("admin"))
+		require.Equal(t, `{"a":1}`, string(p.Claims()))
+	}
+}
+
+func TestNewPrincipalRefuses(t *testing.T) {
+	_, err := auth.NewPrincipal(auth.Identity{Kind: "robot"})
+	require.EqualError(t, err, "auth: Kind: is neither User nor Service\nauth: Subject: is empty")
+}
+
+func TestPrincipalPrintsNoClaims(t *testing.T) {
+	p := errors.Must(auth.NewPrincipal(auth.Identity{Kind: auth.User, Subject: "ada", SessionID: "s1", CredentialID: "c1", Claims: []byte(`{"hidden":true}`)}))
+	var log bytes.Buffer
+	slog.New(slog.NewTextHandler(&log, nil)).Info("called", "principal", p)
+	require.Contains(t, log.String(), "principal.kind=user principal.subject=ada principal.session_id=s1 principal.credential_id=c1")
+	require.Equal(t, "user ada user ada user ada", fmt.Sprintf("%v %+v %#v", p, p, p))
+}
+
+func TestClaims(t *testing.T) {
+	type own struct {
+		Plan string `json:"plan"`
+	}
+	with := func(claims string) (own, error) {
+		p := errors.Must(auth.NewPrincipal(auth.Identity{Kind: auth.User, Subject: "ada", Claims: []byte(claims)}))
+		return auth.Claims[own](auth.NewContext(t.Context(), p))
+	}
+	claims, err := with(`{"plan":"gold"}`)
+	require.NoError(t, err)
+	require.Equal(t, own{"gold"}, claims)
+
+	_, err = with("")
+	require.ErrorIs(t, err, auth.ErrMissing)
+	_, err = with(`{"plan":1}`)
+	require.ErrorContains(t, err, "decode claims: ")
+	_, err = auth.Claims[own](t.Context())
+	require.ErrorIs(t, err, auth.ErrMissing)
+}
+
+func TestFromWithoutMiddleware(t *testing.T) {
+	p, ok := auth.From(t.Context())
+	require.False(t, ok)
+	require.Nil(t, p)
+	p, ok = auth.From(auth.NewContext(t.Context(), nil))
+	require.False(t, ok)
+	require.Nil(t, p)
+}
+
+func TestRevocations(t *testing.T) {
+	now := time.Date(2026, 1, 1, 12, 0, 0, 5e8, time.UTC)
+	r := errors.Must(auth.NewRevocations(auth.RevocationsOptions{MaxEntries: 3}))
+	r.SetClock(func() time.Time { return now })
+	ctx, until := t.Context(), now.Add(5*time.Minute)
+	require.NoError(t, r.RevokeToken(ctx, "t1", until))
+	require.NoError(t, r.RevokeSession(ctx, "s1", until))
+	require.NoError(t, r.RevokeSubject(ctx, "u1", now, until))
+	second := now.Truncate(time.Second)
+	for _, row := range []struct {
+		name, token, session, subject string
+		issued                        time.Time
+		want                          error
+	}{
+		{"token", "t1", "s9", "u9", now, auth.ErrRevoked},
+		{"session", "t9", "s1", "u9", now, auth.ErrRevoked},
+		{"subject, issued before", "t9", "", "u1", second.Add(-time.Second), auth.ErrRevoked},
+		{"subject, issued in the same second", "t9", "", "u1", second, auth.ErrRevoked},
+		{"subject, issued after", "t9", "", "u1", second.Add(time.Second), nil},
+		{"subject, but of a session", "t9", "s9", "u1", second.Add(-time.Second), nil},
+		{"a token's ID as a session", "s1", "t1", "t1", now, nil},
+		{"no names at all", "", "", "", now, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			require.Equal(t, row.want, r.Check(ctx, row.token, row.session, row.subject, row.issued))
+		})
+	}
+
+	t.Run("what does not fit closes all, until it would have ended", func(t *testing.T) {
+		require.ErrorIs(t, r.RevokeToken(ctx, "t2", until), auth.ErrUnavailable)
+		require.Equal(t, auth.ErrUnavailable, r.Check(ctx, "t9", "s9", "u9", now))
+		require.Equal(t, auth.ErrRevoked, r.Check(ctx, "t1", "", "", now))
+		require.NoError(t, r.RevokeToken(ctx, "t1", until), "what is there can be revoked again")
+		now = until.Add(65*time.Second - time.Nanosecond)
+		require.Equal(t, auth.ErrUnavailable, r.Check(ctx, "t9", "s9", "u9", now))
+		require.Equal(t, auth.ErrRevoked, r.Check(ctx, "t1", "", "", now), "an entry outlives its token by the leeway")
+		now = now.Add(time.Nanosecond)
+		require.NoError(t, r.Check(ctx, "t1", "", "", now))
+		require.NoError(t, r.RevokeToken(ctx, "t2", now.Add(time.Minute)), "dead entries make room")
+		require.Equal(t, 1, r.Len())
+	})
+	t.Run("refuses IDs without a bound", func(t *testing.T) {
+		require.Error(t, r.RevokeToken(ctx, "", until))
+		require.Error(t, r.RevokeSession(ctx, string(make([]byte, 257)), until))
+		_, err := auth.NewRevocations(auth.RevocationsOptions{MaxEntries: -1})
+		require.EqualError(t, err, "auth: MaxEntries: is negative; did you mean 0, for the default?")
+	})
+	require.Zero(t, testing.AllocsPerRun(100, func() { _ = r.Check(ctx, "t9", "s9", "u9", now) }))
+}

@@ -1,0 +1,167 @@
+package auth
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// A Policy decides whether a principal may do what a request asks for. nil
+// lets it through; any error refuses it, so a policy that fails is closed
+// (ASVS 5.0 16.5.3). Most policies return [ErrDenied]. An error without a
+// kind becomes a 500.
+type Policy func(*http.Request, *Principal) error
+
+// Require is the authorization at a route. It lets a request through that has
+// a principal and that all policies allow, asked in their order; 401 for an
+// anonymous one, and the policy's error for a refused one. Without policies,
+// any principal will do.
+func Require(policies ...Policy) func(http.Handler) http.Handler {
+	policies = slices.Clone(policies)
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s := stateOf(r.Context())
+			if s.principal == nil {
+				s.from.refuse(w, r, -1, ErrMissing, Event{Reason: AccessDenied, Err: ErrMissing})
+				return
+			}
+			// What Object loads belongs to this request alone, also when the
+			// state came from a context that several requests share.
+			s.objects = slices.Clip(s.objects)
+			r = r.WithContext(context.WithValue(r.Context(), contextKey{}, &s))
+			if err := AllOf(policies...)(r, s.principal); err != nil {
+				s.from.refuse(w, r, s.used, err, Event{Reason: AccessDenied, Principal: s.principal, Err: err})
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// AllOf allows what all policies allow. The first refusal is the answer.
+func AllOf(policies ...Policy) Policy {
+	return func(r *http.Request, p *Principal) error {
+		for _, policy := range policies {
+			if err := policy(r, p); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// AnyOf allows what one policy allows. All of them are asked, so that an
+// object is loaded whoever may see it; and one that is not there stays not
+// there, whatever the others allow. A policy that fails, rather than refuses,
+// refuses the whole. The answer to a refusal is an [Object]'s, or else the
+// first. Without policies it refuses everybody.
+func AnyOf(policies ...Policy) Policy {
+	return func(r *http.Request, p *Principal) error {
+		allowed := false
+		var refusal error
+		for _, policy := range policies {
+			err := policy(r, p)
+			hidden, isObject := errors.AsType[*hiddenError](err)
+			switch {
+			case err == nil:
+				allowed = true
+			case isObject && hidden.absent, !isObject && !refuses(err):
+				return err
+			case refusal == nil, isObject:
+				refusal = err
+			}
+		}
+		switch {
+		case allowed:
+			return nil
+		case refusal == nil:
+			return ErrDenied.With("policy", "AnyOf without policies")
+		}
+		return refusal
+	}
+}
+
+// refuses tells an answer for the client from a failure.
+func refuses(err error) bool {
+	kind, ok := errors.AsType[*errors.Kind](err)
+	return ok && kind.Status() < 500
+}
+
+// Scopes allows a principal that was granted all these scopes, compared
+// exactly. A refusal is a 403 whose challenge names them (RFC 6750, section
+// 3.1). Without scopes it refuses everybody.
+func Scopes(scopes ...string) Policy {
+	refusal := scopeRefusal(scopes)
+	scopes = slices.Clone(scopes)
+	return func(_ *http.Request, p *Principal) error {
+		if len(scopes) == 0 || slices.ContainsFunc(scopes, func(s string) bool { return !p.HasScope(s) }) {
+			return refusal
+		}
+		return nil
+	}
+}
+
+// AnyScope allows a principal that was granted one of these scopes.
+func AnyScope(scopes ...string) Policy {
+	refusal := scopeRefusal(scopes)
+	scopes = slices.Clone(scopes)
+	return func(_ *http.Request, p *Principal) error {
+		if !slices.ContainsFunc(scopes, p.HasScope) {
+			return refusal
+		}
+		return nil
+	}
+}
+
+func scopeRefusal(scopes []string) error {
+	list := strings.Join(scopes, " ")
+	params := [][2]string{{"error", "insufficient_scope"}}
+	if list != "" && quotable(list) {
+		params = append(params, [2]string{"scope", list})
+	}
+	return &challenged{ErrDenied.With("required_scope", list), params}
+}
+
+// Role allows a principal that has exactly this role.
+func Role(role string) Policy {
+	refusal := ErrDenied.With("required_role", role)
+	return func(_ *http.Request, p *Principal) error {
+		if !p.HasRole(role) {
+			return refusal
+		}
+		return nil
+	}
+}
+
+// Kinds allows principals of these kinds: a route for people does not answer
+// programs.
+func Kinds(kinds ...Kind) Policy {
+	kinds = slices.Clone(kinds)
+	return func(_ *http.Request, p *Principal) error {
+		if !slices.Contains(kinds, p.Kind()) {
+			return ErrDenied.With("principal_kind", string(p.Kind()))
+		}
+		return nil
+	}
+}
+
+// MaxAuthAge allows a principal who logged in at most so long ago; 401 with
+// max_age in the challenge otherwise, so that a client knows to ask for a new
+// login (RFC 9470). A principal whose time of login is unknown is refused.
+func MaxAuthAge(age time.Duration) Policy {
+	refusal := &challenged{ErrStepUp.With("max_age", age.String()), [][2]string{
+		{"error", "insufficient_user_authentication"},
+		{"max_age", strconv.FormatInt(int64(age/time.Second), 10)},
+	}}
+	return func(_ *http.Request, p *Principal) error {
+		if t := p.AuthTime(); t.IsZero() || time.Since(t) > age {
+			return refusal
+		}
+		return nil
+	}
+}

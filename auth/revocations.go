@@ -1,0 +1,146 @@
+package auth
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+const (
+	// revocationSlack is how much longer than its tokens an entry lives: the
+	// largest leeway that a verifier may have, and 5 s for clocks that differ.
+	revocationSlack = time.Minute + 5*time.Second
+	// longestID bounds the memory of an entry, in bytes.
+	longestID = 256
+)
+
+// RevocationsOptions configures [NewRevocations]. The zero value is the
+// recommended set-up.
+type RevocationsOptions struct {
+	// MaxEntries bounds the entries that are kept. 0: 1<<17. An entry takes
+	// about 150 bytes.
+	MaxEntries int
+}
+
+// Revocations knows which tokens were taken back before their time: by their
+// ID, by their session, or by subject and time of issue. They are kept in
+// memory of this process, until the last token that they touch is dead.
+//
+// When it is full, revocations that do not fit fail, and until the last of
+// them would have ended every Check answers [ErrUnavailable]: nothing is
+// forgotten. It is safe for concurrent use.
+type Revocations struct {
+	maxEntries int
+	now        func() time.Time
+
+	mu       sync.RWMutex
+	entries  map[revocation]mark
+	overflow time.Time // a revocation that did not fit lives until then
+	sweepAt  int       // the number of entries at which dead ones are looked for
+	swept    time.Time
+}
+
+// revocation names what is revoked.
+type revocation struct {
+	by byte // 't' token, 's' session, 'u' subject
+	id string
+}
+
+// mark says how long, and for a subject, which tokens.
+type mark struct{ until, issuedBefore time.Time }
+
+// NewRevocations returns an empty Revocations. It refuses a negative
+// MaxEntries.
+func NewRevocations(o RevocationsOptions) (*Revocations, error) {
+	if o.MaxEntries < 0 {
+		return nil, errors.New("auth: MaxEntries: is negative; did you mean 0, for the default?")
+	}
+	if o.MaxEntries == 0 {
+		o.MaxEntries = 1 << 17
+	}
+	return &Revocations{maxEntries: o.MaxEntries, now: time.Now, entries: make(map[revocation]mark), sweepAt: 1024}, nil
+}
+
+// RevokeToken revokes the token with this ID (jti), which expires at until.
+func (r *Revocations) RevokeToken(ctx context.Context, id string, until time.Time) error {
+	return r.add(revocation{'t', id}, mark{until: until})
+}
+
+// RevokeSession revokes every token of a session (sid), of which the last
+// expires at until.
+func (r *Revocations) RevokeSession(ctx context.Context, id string, until time.Time) error {
+	return r.add(revocation{'s', id}, mark{until: until})
+}
+
+// RevokeSubject revokes every token without a session that was issued to a
+// subject before a time, of which the last expires at until. Times of issue
+// have whole seconds, so one that was issued later in the same second is
+// revoked too. Tokens of sessions are revoked by their sessions, since a mark
+// in time could end a login that was made just after it.
+func (r *Revocations) RevokeSubject(ctx context.Context, subject string, issuedBefore, until time.Time) error {
+	return r.add(revocation{'u', subject}, mark{until: until, issuedBefore: issuedBefore})
+}
+
+func (r *Revocations) add(key revocation, m mark) error {
+	if key.id == "" || len(key.id) > longestID {
+		return errors.New("auth: revoke: an ID has 1 to 256 bytes")
+	}
+	m.until = m.until.Add(revocationSlack)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old, known := r.entries[key]
+	if now := r.now(); !known && (len(r.entries) >= r.sweepAt || len(r.entries) >= r.maxEntries && now.Sub(r.swept) >= time.Second) {
+		r.sweep(now)
+	}
+	if !known && len(r.entries) >= r.maxEntries {
+		r.overflow = later(r.overflow, m.until)
+		return ErrUnavailable.With("revocations", len(r.entries))
+	}
+	r.entries[key] = mark{later(old.until, m.until), later(old.issuedBefore, m.issuedBefore)}
+	return nil
+}
+
+// sweep drops dead entries. It runs when their number has doubled, so that
+// its cost stays constant for each entry, and once a second when all is full.
+func (r *Revocations) sweep(now time.Time) {
+	r.swept = now
+	for key, m := range r.entries {
+		if !now.Before(m.until) {
+			delete(r.entries, key)
+		}
+	}
+	r.sweepAt = max(1024, 2*len(r.entries))
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// Check returns [ErrRevoked] for a token that was revoked, and
+// [ErrUnavailable] while it cannot know. An empty ID matches nothing. It
+// allocates nothing.
+func (r *Revocations) Check(ctx context.Context, tokenID, sessionID, subject string, issuedAt time.Time) error {
+	now := r.now()
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if m, ok := r.entries[revocation{'t', tokenID}]; ok && now.Before(m.until) {
+		return ErrRevoked
+	}
+	if m, ok := r.entries[revocation{'s', sessionID}]; ok && now.Before(m.until) {
+		return ErrRevoked
+	}
+	if sessionID == "" {
+		if m, ok := r.entries[revocation{'u', subject}]; ok && now.Before(m.until) && issuedAt.Unix() <= m.issuedBefore.Unix() {
+			return ErrRevoked
+		}
+	}
+	if now.Before(r.overflow) {
+		return ErrUnavailable
+	}
+	return nil
+}
