@@ -17,6 +17,7 @@ const module = "github.com/ringwall/ringwall/"
 // library. A package that is not listed fails the test.
 var allowed = map[string][]string{
 	"auth":            {module + "errors", module + "internal/route"},
+	"cors":            {module + "errors", module + "internal/route"},
 	"errors":          {module + "internal/public"},
 	"headers":         {module + "errors", module + "internal/route"},
 	"internal/deps":   nil,

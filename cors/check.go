@@ -1,0 +1,131 @@
+package cors
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// addOrigins compiles Origins, and returns the problems.
+func (m *Middleware) addOrigins(o Options) []error {
+	if len(o.Origins) == 0 {
+		return []error{errors.New(`cors: Origins: none; did you mean "https://app.example.com", or "*"?`)}
+	}
+	if len(o.Origins) == 1 && o.Origins[0] == "*" {
+		m.origins.all = true
+		var problems []error
+		if o.Credentials {
+			problems = append(problems, errors.New(`cors: Origins[0] "*": every site could act with the visitor's Credentials; name the origins`))
+		}
+		if o.Enforce == EnforceAll {
+			problems = append(problems, errors.New(`cors: Enforce: EnforceAll with Origins "*" refuses nobody`))
+		}
+		return problems
+	}
+	var problems []error
+	for i, pattern := range o.Origins {
+		problem := m.origins.add(pattern, o.InsecureOrigins || !o.Credentials)
+		if problem == "" && slices.Contains(o.Origins[:i], pattern) {
+			problem = "is listed twice"
+		}
+		if problem != "" {
+			problems = append(problems, problemOf("Origins", i, pattern, problem))
+		}
+	}
+	return problems
+}
+
+func problemOf(field string, i int, value, problem string) error {
+	return errors.New("cors: " + field + "[" + strconv.Itoa(i) + "] " + strconv.Quote(value) + ": " + problem)
+}
+
+// check returns the problems of all options but Origins and Exempt.
+func (o Options) check() []error {
+	var problems []error
+	each := func(field string, values []string, problem func(string) string) {
+		for i, value := range values {
+			if text := problem(value); text != "" {
+				problems = append(problems, problemOf(field, i, value, text))
+			}
+		}
+	}
+	each("Methods", o.Methods, methodProblem)
+	each("Headers", o.Headers, headerProblem)
+	each("Expose", o.Expose, exposeProblem)
+	if o.MaxAge != NoCache && (o.MaxAge < 0 || o.MaxAge > 24*time.Hour || o.MaxAge%time.Second != 0) {
+		problems = append(problems, errors.New("cors: MaxAge "+o.MaxAge.String()+": is not whole seconds up to 24h, 0 or NoCache"))
+	}
+	if o.PreflightStatus != 0 && o.PreflightStatus != http.StatusOK && o.PreflightStatus != http.StatusNoContent {
+		problems = append(problems, errors.New("cors: PreflightStatus "+strconv.Itoa(o.PreflightStatus)+": is neither 200 nor 204"))
+	}
+	switch {
+	case o.Enforce < EnforceUnsafe || o.Enforce > InsecureEnforceOff:
+		problems = append(problems, errors.New("cors: Enforce "+strconv.Itoa(int(o.Enforce))+": is unknown"))
+	case o.Enforce == InsecureEnforceOff && len(o.Exempt) > 0:
+		problems = append(problems, errors.New("cors: Exempt: InsecureEnforceOff exempts everything already"))
+	}
+	return problems
+}
+
+// methodProblem finds methods that browsers never send, and those that they
+// send in another case.
+func methodProblem(method string) string {
+	upper := strings.ToUpper(method)
+	switch {
+	case method == "*" || !token(method):
+		return "is not a method"
+	case upper == "CONNECT" || upper == "TRACE" || upper == "TRACK":
+		return "is a method that browsers forbid (Fetch, forbidden method)"
+	case method != upper && slices.Contains([]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}, upper):
+		return "did you mean " + strconv.Quote(upper) + "?"
+	}
+	return ""
+}
+
+// forbidden are the names that pages cannot set (Fetch, forbidden
+// request-header).
+var forbidden = [...]string{
+	"accept-charset", "accept-encoding", "access-control-request-headers", "access-control-request-method", "connection",
+	"content-length", "cookie", "cookie2", "date", "dnt", "expect", "host", "keep-alive", "origin", "referer", "set-cookie",
+	"te", "trailer", "transfer-encoding", "upgrade", "via",
+}
+
+func headerProblem(name string) string {
+	lower := strings.ToLower(name)
+	switch {
+	case name == "*":
+		return "lets a page set any header; name them"
+	case !token(name) || len(name) > longestName:
+		return "is not a header name of at most 128 bytes"
+	case slices.Contains(forbidden[:], lower) || strings.HasPrefix(lower, "proxy-") || strings.HasPrefix(lower, "sec-"):
+		return "is a header that no page can set (Fetch, forbidden request-header)"
+	}
+	return ""
+}
+
+func exposeProblem(name string) string {
+	switch {
+	case name == "*":
+		return "shows every header; name them"
+	case !token(name):
+		return "is not a header name"
+	case strings.EqualFold(name, "Set-Cookie") || strings.EqualFold(name, "Set-Cookie2"):
+		return "is a header that no page can read (Fetch, forbidden response-header name)"
+	}
+	return ""
+}
+
+// token takes a token of RFC 9110, section 5.6.2.
+func token(s string) bool {
+	for _, c := range []byte(s) {
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+		if !letter && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}

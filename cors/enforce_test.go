@@ -1,0 +1,82 @@
+package cors_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/cors"
+)
+
+// CWE-352. The server is https://api.example.com.
+func TestEnforce(t *testing.T) {
+	o := options()
+	o.Enforce, o.Exempt = cors.EnforceUnsafe, []string{"POST /sso/callback"}
+	o.Scheme = func(*http.Request) string { return "https" }
+	o.Host = func(*http.Request) string { return "API.example.com:443" }
+	unsafe := compile(t, o)
+	o.Enforce = cors.EnforceAll
+	all := compile(t, o)
+	for _, row := range []struct {
+		name, method, target string
+		sites, origins       []string
+		unsafe, all          bool
+	}{
+		{"a foreign page", "POST", "/", []string{"cross-site"}, []string{"https://evil.example"}, false, false},
+		{"a foreign page, old browser", "POST", "/", nil, []string{"https://evil.example"}, false, false},
+		{"a sandboxed frame", "POST", "/", nil, []string{"null"}, false, false},
+		{"a sibling that is not listed", "POST", "/", []string{"same-site"}, []string{"https://blog.example.com"}, false, false},
+		{"a sibling without an origin", "POST", "/", []string{"same-site"}, nil, false, false},
+		{"our own host without TLS", "POST", "/", nil, []string{"http://api.example.com"}, false, false},
+		{"our own host on another port", "POST", "/", nil, []string{"https://api.example.com:8443"}, false, false},
+		{"our own host after userinfo", "POST", "/", nil, []string{"https://evil@api.example.com"}, false, false},
+		{"our own host, as ftp", "POST", "/", nil, []string{"ftp://api.example.com"}, false, false},
+		{"our own host with a dot", "POST", "/", nil, []string{"https://api.example.com."}, false, false},
+		{"two sites", "POST", "/", []string{"same-origin", "same-origin"}, nil, false, false},
+		{"an unknown site", "POST", "/", []string{"same"}, nil, false, false},
+		{"an empty site", "POST", "/", []string{""}, nil, false, false},
+		{"two origins", "POST", "/", nil, []string{allowedOrigin, allowedOrigin}, false, false},
+		{"an empty origin", "POST", "/", nil, []string{""}, false, false},
+		{"an unknown method", "QUERY", "/", []string{"cross-site"}, []string{"https://evil.example"}, false, false},
+		{"a method in lower case", "get", "/", []string{"cross-site"}, nil, false, false},
+		{"a path that cleans to an exempt one", "POST", "/sso//callback", []string{"cross-site"}, []string{"null"}, false, false},
+		{"an exempt path with another method", "PUT", "/sso/callback", []string{"cross-site"}, []string{"null"}, false, false},
+		{"an exempt route", "POST", "/sso/callback", []string{"cross-site"}, []string{"null"}, true, true},
+		{"a foreign page reads", "GET", "/", []string{"cross-site"}, []string{"https://evil.example"}, true, false},
+		{"OPTIONS", "OPTIONS", "/", []string{"cross-site"}, []string{"https://evil.example"}, true, true},
+		{"a listed origin", "POST", "/", []string{"cross-site"}, []string{allowedOrigin}, true, true},
+		{"a listed origin, old browser", "POST", "/", nil, []string{allowedOrigin}, true, true},
+		{"our own page", "POST", "/", []string{"same-origin"}, []string{"https://api.example.com"}, true, true},
+		{"our own page without a referrer", "POST", "/", []string{"same-origin"}, []string{"null"}, true, true},
+		{"the address bar", "POST", "/", []string{"none"}, nil, true, true},
+		{"our own page, old browser", "POST", "/", nil, []string{"https://api.example.com"}, true, true},
+		{"no browser", "POST", "/", nil, nil, true, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r := httptest.NewRequest(row.method, row.target, nil)
+			if row.sites != nil {
+				r.Header["Sec-Fetch-Site"] = row.sites
+			}
+			if row.origins != nil {
+				r.Header["Origin"] = row.origins
+			}
+			require.Equal(t, row.unsafe, unsafe.Check(r) == nil, "EnforceUnsafe")
+			require.Equal(t, row.all, all.Check(r) == nil, "EnforceAll")
+		})
+	}
+}
+
+func TestEnforcedAnswer(t *testing.T) {
+	m := compile(t, cors.Options{Origins: []string{allowedOrigin}, Credentials: true})
+	res := do(m.Handler(next), "POST", "/", http.Header{"Origin": {"https://evil.example"}, "Sec-Fetch-Site": {"cross-site"}})
+	require.Equal(t, 403, res.StatusCode)
+	require.NotContains(t, res.Header, "X-Next")
+	require.NotContains(t, res.Header, "Access-Control-Allow-Origin")
+	require.Equal(t, []string{"Origin"}, res.Header["Vary"])
+
+	m = compile(t, cors.Options{Origins: []string{allowedOrigin}, Enforce: cors.EnforceAll})
+	res = do(m.Handler(next), "GET", "/", nil)
+	require.Equal(t, []string{"Origin", "Sec-Fetch-Site"}, res.Header["Vary"])
+}

@@ -1,0 +1,85 @@
+package cors_test
+
+import (
+	"net/http"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/cors"
+)
+
+var hostName = regexp.MustCompile(`^([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}$`)
+
+// naive says what the list of options has to allow, by the URL parser of the
+// standard library and a round trip.
+func naive(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || s != u.Scheme+"://"+u.Host || u.Port() == "443" && u.Scheme == "https" || u.Port() == "80" && u.Scheme == "http" {
+		return false
+	}
+	if u.Port() != "" && !regexp.MustCompile(`^([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$`).MatchString(u.Port()) || strings.HasSuffix(s, ":") {
+		return false
+	}
+	if s == "https://app.example.com" || s == "http://localhost:3000" || s == "https://[::1]:8443" || u.Scheme == "http" && u.Hostname() == "localhost" {
+		return true
+	}
+	if _, err := netip.ParseAddr(u.Hostname()); err == nil || !hostName.MatchString(u.Hostname()) || len(u.Hostname()) > 253 || u.Scheme != "https" {
+		return false
+	}
+	return strings.HasSuffix(u.Hostname(), ".wild.example") && u.Port() == "" || strings.HasSuffix(u.Hostname(), ".ports.example")
+}
+
+func FuzzOrigin(f *testing.F) {
+	for _, seed := range []string{"https://app.example.com", "https://a.wild.example", "https://evil.tld/.wild.example", "http://localhost:8080", "https://a.ports.example:9", "https://[::1]:8443", "https://a.wild.example.", "https://1.2.3.4"} {
+		f.Add(seed)
+	}
+	m := compile(f, options())
+	f.Fuzz(func(t *testing.T, s string) {
+		require.Equal(t, naive(s), m.AllowsOrigin(from(s)), "%q", s)
+	})
+}
+
+// Concatenations of listed origins are not listed (GHSA-vhxv-fg4m-p2w8).
+func TestConcatenations(t *testing.T) {
+	list := []string{"https://foo.com", "https://bar.com", "https://a-b.example", "https://*.w.example"}
+	m := compile(t, cors.Options{Origins: list})
+	hosts := []string{"foo.com", "bar.com", "a-b.example", "x.w.example", "w.example", "."}
+	for _, a := range hosts {
+		for _, b := range hosts {
+			s := "https://" + a + b
+			require.Equal(t, strings.HasSuffix(s, ".w.example") && !strings.Contains(s, "..") && a != ".", m.AllowsOrigin(from(s)), s)
+		}
+	}
+}
+
+func FuzzRequestHeaders(f *testing.F) {
+	for _, seed := range []string{"authorization,content-type", "X-A , x-a", ",,\t,", "x-evil", "authorization\nx-a"} {
+		f.Add(seed)
+	}
+	h := compile(f, options()).Handler(next)
+	budget := 256 + 2*(len("Authorization")+len("Content-Type")+len("X-A")+6)
+	f.Fuzz(func(t *testing.T, s string) {
+		lines := strings.Split(s, "\n")
+		want := len(s)+1 <= budget
+		for _, line := range lines {
+			for _, name := range strings.Split(line, ",") {
+				switch strings.ToLower(strings.Trim(name, " \t")) {
+				case "", "authorization", "content-type", "x-a":
+				default:
+					want = false
+				}
+			}
+		}
+		// ToLower also folds letters that are not ASCII, which no name has.
+		for _, c := range []byte(s) {
+			want = want && c < 0x80
+		}
+		res := do(h, "OPTIONS", "/", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: lines})
+		require.Equal(t, want, res.StatusCode == 204, "%q", s)
+	})
+}

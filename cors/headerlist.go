@@ -1,0 +1,64 @@
+package cors
+
+import "strings"
+
+// headerList is the set of allowed request headers, in lower case.
+type headerList struct {
+	names   map[string]struct{}
+	longest int
+	budget  int // of bytes in Access-Control-Request-Headers
+}
+
+func newHeaderList(names []string) headerList {
+	l := headerList{names: make(map[string]struct{}, len(names)), budget: 256}
+	for _, name := range names {
+		name = strings.ToLower(name)
+		l.names[name] = struct{}{}
+		l.longest = max(l.longest, len(name))
+		l.budget += 2 * (len(name) + len(", "))
+	}
+	return l
+}
+
+// longestName bounds a header name, so that it is compared on the stack.
+const longestName = 128
+
+// allows reports whether all names in the lines of
+// Access-Control-Request-Headers are in the list. Browsers send them sorted,
+// in lower case and in one line; proxies and other clients reorder, split and
+// pad, which is harmless. What is not harmless is the length, so it is looked
+// at first: no browser sends more than twice the names that are allowed. It
+// allocates nothing.
+func (l *headerList) allows(lines []string) bool {
+	total := 0
+	for _, line := range lines {
+		if total += len(line) + 1; total > l.budget {
+			return false
+		}
+	}
+	for _, line := range lines {
+		for more := true; more; {
+			var name string
+			name, line, more = strings.Cut(line, ",")
+			if name = strings.Trim(name, " \t"); name != "" && !l.has(name) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (l *headerList) has(name string) bool {
+	if len(name) > l.longest {
+		return false
+	}
+	var lower [longestName]byte
+	for i, c := range []byte(name) {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		lower[i] = c
+	}
+	_, ok := l.names[string(lower[:len(name)])]
+	return ok
+}
