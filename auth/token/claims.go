@@ -1,0 +1,137 @@
+package token
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ringwall/ringwall/auth"
+)
+
+// claims are the registered claims that a verifier reads.
+type claims struct {
+	issuer, subject, id, session, client string
+	audience, scope, roles               []string
+	expires, notBefore, issued, authTime time.Time
+}
+
+// reserved are the claims that only the issuer itself writes.
+var reserved = [...]string{
+	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "client_id", "scope", "roles", "auth_time", "cnf",
+}
+
+// parseClaims reads a payload whose signature was verified. It returns the
+// name of the first claim that is wrong.
+func parseClaims(payload []byte) (c claims, wrong string) {
+	list, ok := members(payload)
+	if !ok {
+		return c, "payload"
+	}
+	for _, m := range list {
+		if !c.set(m) {
+			return c, m.name
+		}
+	}
+	switch {
+	case c.subject == "" || len(c.subject) > 256:
+		return c, "sub"
+	case c.expires.IsZero():
+		return c, "exp"
+	case c.issued.IsZero():
+		return c, "iat"
+	}
+	return c, ""
+}
+
+// set takes one claim, and reports whether its type and form are right.
+func (c *claims) set(m member) (ok bool) {
+	switch m.name {
+	case "iss":
+		c.issuer, ok = m.text()
+	case "sub":
+		c.subject, ok = m.text()
+	case "jti":
+		c.id, ok = m.text()
+	case "sid":
+		c.session, ok = m.text()
+	case "client_id":
+		c.client, ok = m.text()
+	case "aud":
+		if c.audience, ok = m.texts(); !ok {
+			var one string
+			one, ok = m.text()
+			c.audience = []string{one}
+		}
+	case "scope":
+		var list string
+		list, ok = m.text()
+		c.scope = slices.DeleteFunc(strings.Split(list, " "), func(s string) bool { return s == "" })
+	case "roles":
+		c.roles, ok = m.texts()
+	case "exp":
+		c.expires, ok = m.date(math.Floor)
+	case "nbf":
+		c.notBefore, ok = m.date(math.Ceil)
+	case "iat":
+		c.issued, ok = m.date(math.Floor)
+	case "auth_time":
+		c.authTime, ok = m.date(math.Floor)
+	case "cnf":
+		// A token that is bound to a key is no bearer token (RFC 7800).
+		return false
+	default:
+		// EXP without exp is a mistake that a lenient reader would act on.
+		return !slices.ContainsFunc(reserved[:], func(name string) bool { return strings.EqualFold(name, m.name) })
+	}
+	return ok
+}
+
+// lastSecond is the end of the year 9999, beyond which no date is meant.
+const lastSecond = 253402300799
+
+// date returns the value as a NumericDate (RFC 7519, section 2), rounded to
+// the stricter side.
+func (m member) date(round func(float64) float64) (time.Time, bool) {
+	if m.value.Kind() != '0' {
+		return time.Time{}, false
+	}
+	seconds, err := strconv.ParseFloat(string(m.value), 64)
+	if err != nil || seconds <= 0 || seconds > lastSecond {
+		return time.Time{}, false
+	}
+	return time.Unix(int64(round(seconds)), 0), true
+}
+
+// check compares the claims with the clock and with what the verifier wants.
+func (v *Verifier) check(c *claims, now time.Time) error {
+	switch {
+	case c.issuer != v.issuer:
+		return invalid("iss")
+	case !slices.ContainsFunc(c.audience, func(a string) bool { return slices.Contains(v.audience, a) }):
+		return invalid("aud")
+	case c.issued.After(now.Add(v.leeway)):
+		return invalid("iat in the future")
+	case c.expires.Before(c.issued), c.expires.Sub(c.issued) > v.maxAge:
+		return invalid("exp too long after iat")
+	case c.notBefore.After(now.Add(v.leeway)):
+		return invalid("nbf")
+	case !now.Before(c.expires.Add(v.leeway)):
+		return auth.ErrExpired
+	}
+	return nil
+}
+
+// principal returns who the claims are about. A client that acts for itself
+// has its own name as the subject (RFC 9068, section 5).
+func (c *claims) principal(payload []byte) (*auth.Principal, error) {
+	kind := auth.User
+	if c.client != "" && c.client == c.subject {
+		kind = auth.Service
+	}
+	return auth.NewPrincipal(auth.Identity{
+		Kind: kind, Issuer: c.issuer, Subject: c.subject, SessionID: c.session, CredentialID: c.id,
+		Scope: c.scope, Roles: c.roles, ExpiresAt: c.expires, AuthTime: c.authTime, Claims: payload,
+	})
+}

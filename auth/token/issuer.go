@@ -1,0 +1,190 @@
+package token
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// IssuerOptions configures an [Issuer]. Keys, Issuer and Audience are
+// required.
+type IssuerOptions struct {
+	// Keys has one that signs at every time.
+	Keys *Keys
+	// Issuer is the iss of the tokens, and Audience their aud.
+	Issuer   string
+	Audience []string
+	// TTL is how long a token lives, in whole seconds, at most 1 h. 0: 5 min.
+	TTL time.Duration
+	// InsecureClaims names claims that are issued although their names say
+	// that they are sensitive. A payload is readable by everybody who has the
+	// token.
+	InsecureClaims []string
+}
+
+// An Issuer issues access tokens as JWTs (RFC 9068). It is immutable and safe
+// for concurrent use.
+type Issuer struct {
+	keys     *Keys
+	issuer   string
+	audience []string
+	ttl      time.Duration
+	allowed  []string // folded names of sensitive claims
+	now      func() time.Time
+}
+
+// NewIssuer returns an Issuer. The error joins all problems.
+func NewIssuer(o IssuerOptions) (*Issuer, error) {
+	var problems []error
+	refuse := func(problem string) { problems = append(problems, errors.New("token: "+problem)) }
+	if o.Keys == nil {
+		refuse("Keys: none; did you mean NewKeys?")
+	}
+	if o.Issuer == "" {
+		refuse(`Issuer: is empty; did you mean "https://api.example.com"?`)
+	}
+	if len(o.Audience) == 0 || len(o.Audience) > maxElements || slices.Contains(o.Audience, "") {
+		refuse("Audience: none, an empty one, or more than 100")
+	}
+	if o.TTL < 0 || o.TTL > time.Hour || o.TTL%time.Second != 0 {
+		refuse("TTL " + o.TTL.String() + ": is not whole seconds up to 1h; sessions are what lives longer")
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	i := &Issuer{keys: o.Keys, issuer: o.Issuer, audience: slices.Clone(o.Audience), ttl: positive(o.TTL, 5*time.Minute), now: time.Now}
+	for _, name := range o.InsecureClaims {
+		i.allowed = append(i.allowed, fold(name))
+	}
+	return i, nil
+}
+
+// A Grant is what a token says about its bearer. Subject is required.
+type Grant struct {
+	// Subject is whom the token is about, at most 256 bytes.
+	Subject string
+	// SessionID is the login that the token belongs to.
+	SessionID string
+	// ClientID is the client that it was issued to. A client that acts for
+	// itself has its own ClientID as the Subject.
+	ClientID string
+	// Scope and Roles are what is granted. Scopes have no spaces (RFC 6749,
+	// section 3.3).
+	Scope, Roles []string
+	// AuthTime is when the person logged in.
+	AuthTime time.Time
+	// Claims is a struct or a map of the application's own claims, which
+	// become members beside the registered ones. Names of registered claims
+	// and of secrets are refused.
+	Claims any
+}
+
+// payload is what every token has.
+type payload struct {
+	Issuer   string   `json:"iss"`
+	Subject  string   `json:"sub"`
+	Audience []string `json:"aud"`
+	Expires  int64    `json:"exp"`
+	Issued   int64    `json:"iat"`
+	ID       string   `json:"jti"`
+	Session  string   `json:"sid,omitempty"`
+	Client   string   `json:"client_id,omitempty"`
+	Scope    string   `json:"scope,omitempty"`
+	Roles    []string `json:"roles,omitempty"`
+	AuthTime int64    `json:"auth_time,omitempty"`
+}
+
+// Issue signs a token and returns it with the time of its end. It fails for a
+// grant that no verifier would accept, or that has a claim whose name says
+// that it is sensitive, and with [auth.ErrUnavailable] when no key signs.
+func (i *Issuer) Issue(ctx context.Context, g Grant) (token string, expires time.Time, err error) {
+	now := i.now().Truncate(time.Second)
+	expires = now.Add(i.ttl)
+	key, err := i.keys.signing(now)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	if err := g.check(); err != nil {
+		return "", time.Time{}, err
+	}
+	p := payload{
+		Issuer: i.issuer, Subject: g.Subject, Audience: i.audience, Expires: expires.Unix(), Issued: now.Unix(), ID: rand.Text(),
+		Session: g.SessionID, Client: g.ClientID, Scope: strings.Join(g.Scope, " "), Roles: g.Roles,
+	}
+	if !g.AuthTime.IsZero() {
+		p.AuthTime = g.AuthTime.Unix()
+	}
+	body, err := i.encode(p, g.Claims)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	head, err := json.Marshal(struct {
+		Alg Alg    `json:"alg"`
+		Kid string `json:"kid"`
+		Typ string `json:"typ"`
+	}{key.alg, key.kid, accessTokenType})
+	if err != nil {
+		return "", time.Time{}, fmt.Errorf("encode header: %w", err)
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	input := encode(head) + "." + encode(body)
+	signature, err := key.sign(input)
+	if err != nil {
+		return "", time.Time{}, fmt.Errorf("sign token: %w", err)
+	}
+	return input + "." + encode(signature), expires, nil
+}
+
+// check returns what a verifier would refuse, or read otherwise.
+func (g *Grant) check() error {
+	if g.Subject == "" || len(g.Subject) > 256 {
+		return errors.New("token: Grant: Subject has not 1 to 256 bytes")
+	}
+	for _, scope := range g.Scope {
+		if scope == "" || !visible(scope) || strings.ContainsAny(scope, `"\`) {
+			return errors.New("token: Grant: Scope " + strconv.Quote(scope) + ": is not a scope-token of RFC 6749")
+		}
+	}
+	if len(g.Roles) > maxElements {
+		return errors.New("token: Grant: more than 100 Roles")
+	}
+	return nil
+}
+
+// maxPayload keeps a token below the 8 KiB that a [Verifier] takes.
+const maxPayload = 5 << 10
+
+// encode joins the registered claims and the application's own.
+func (i *Issuer) encode(p payload, own any) ([]byte, error) {
+	body, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("encode claims: %w", err)
+	}
+	if own != nil {
+		extra, err := json.Marshal(own)
+		if err != nil {
+			return nil, fmt.Errorf("encode claims: %w", err)
+		}
+		if err := i.checkOwn(extra); err != nil {
+			return nil, err
+		}
+		if len(extra) > len("{}") {
+			body = append(append(body[:len(body)-1], ','), extra[1:]...)
+		}
+	}
+	if len(body) > maxPayload {
+		return nil, errors.New("token: Grant: the claims have " + strconv.Itoa(len(body)) + " bytes; at most 5120 fit")
+	}
+	if _, wrong := parseClaims(body); wrong != "" {
+		return nil, errors.New("token: Grant: a verifier would refuse the claim " + strconv.Quote(wrong))
+	}
+	return body, nil
+}

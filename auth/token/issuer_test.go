@@ -1,0 +1,171 @@
+package token_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/token"
+	"github.com/ringwall/ringwall/errors"
+)
+
+func issuer(t testing.TB, change func(*token.IssuerOptions)) *token.Issuer {
+	t.Helper()
+	o := token.IssuerOptions{Keys: keys(t), Issuer: issuerName, Audience: []string{audience}}
+	if change != nil {
+		change(&o)
+	}
+	i, err := token.NewIssuer(o)
+	require.NoError(t, err)
+	token.SetClock(clock, i)
+	return i
+}
+
+func TestEveryAlgorithm(t *testing.T) {
+	m := material()
+	for alg, key := range map[token.Alg]token.Key{
+		token.EdDSA: errors.Must(token.NewKey("EdDSA", token.EdDSA, m.ed, token.Schedule{})),
+		token.ES256: errors.Must(token.NewKey("ES256", token.ES256, m.ec, token.Schedule{})),
+		token.RS256: errors.Must(token.NewKey("RS256", token.RS256, m.rsa, token.Schedule{})),
+		token.PS256: errors.Must(token.NewKey("PS256", token.PS256, m.rsa, token.Schedule{})),
+		token.HS256: errors.Must(token.NewSecret("HS256", token.HS256, m.secret, token.Schedule{})),
+	} {
+		t.Run(string(alg), func(t *testing.T) {
+			i := issuer(t, func(o *token.IssuerOptions) { o.Keys = errors.Must(token.NewKeys(key)) })
+			for range 20 { // an ECDSA number is shorter than its place once in 256
+				text, expires, err := i.Issue(t.Context(), token.Grant{
+					Subject: "ada", SessionID: "s1", ClientID: "web", Scope: []string{"orders:read", "orders:write"}, Roles: []string{"admin"},
+					AuthTime: noon.Add(-time.Minute), Claims: map[string]any{"plan": "gold"},
+				})
+				require.NoError(t, err)
+				require.Equal(t, noon.Add(5*time.Minute), expires)
+				p, err := verifier(t, nil).Verify(t.Context(), text)
+				require.NoError(t, err)
+				require.Equal(t, "user ada", p.String())
+				require.Equal(t, []string{issuerName, "s1"}, []string{p.Issuer(), p.SessionID()})
+				require.Equal(t, []string{"orders:read", "orders:write"}, p.Scope())
+				require.Equal(t, []string{"admin"}, p.Roles())
+				require.True(t, p.ExpiresAt().Equal(expires) && p.AuthTime().Equal(noon.Add(-time.Minute)))
+				require.Len(t, p.CredentialID(), 26)
+				claims, err := auth.Claims[struct {
+					Plan string `json:"plan"`
+				}](auth.NewContext(t.Context(), p))
+				require.NoError(t, err)
+				require.Equal(t, "gold", claims.Plan)
+			}
+		})
+	}
+}
+
+// Everything that a token shows is here, so that a new member is noticed.
+func TestPayload(t *testing.T) {
+	text, _, err := issuer(t, nil).Issue(t.Context(), token.Grant{Subject: "ada"})
+	require.NoError(t, err)
+	raw, err := base64.RawURLEncoding.DecodeString(strings.Split(text, ".")[1])
+	require.NoError(t, err)
+	var members map[string]any
+	require.NoError(t, json.Unmarshal(raw, &members))
+	delete(members, "jti")
+	require.Equal(t, map[string]any{
+		"iss": issuerName, "sub": "ada", "aud": []any{audience}, "iat": float64(noon.Unix()), "exp": float64(noon.Unix() + 300),
+	}, members)
+	require.JSONEq(t, `{"alg":"EdDSA","kid":"EdDSA","typ":"at+jwt"}`, header(t, text))
+}
+
+type card struct {
+	CardNumber string `json:"card_number"`
+}
+
+func TestGrantsThatAreRefused(t *testing.T) {
+	deep := map[string]any{"a": []any{map[string]any{"API-Key": "x"}}}
+	for _, row := range []struct {
+		name  string
+		grant token.Grant
+		want  string
+	}{
+		{"no subject", token.Grant{}, "Subject has not 1 to 256 bytes"},
+		{"a scope that is two", token.Grant{Subject: "a", Scope: []string{"read write"}}, `Scope "read write": is not a scope-token of RFC 6749`},
+		{"an empty scope", token.Grant{Subject: "a", Scope: []string{""}}, `Scope "": is not a scope-token of RFC 6749`},
+		{"a subject that is no text", token.Grant{Subject: "a", Claims: map[string]any{"sub": "root"}}, `"sub" is the issuer's own claim`},
+		{"an own exp", token.Grant{Subject: "a", Claims: map[string]any{"exp": 1}}, `"exp" is the issuer's own claim`},
+		{"an own role in another case", token.Grant{Subject: "a", Claims: map[string]any{"Roles": 1}}, `"Roles" is the issuer's own claim`},
+		{"a password", token.Grant{Subject: "a", Claims: map[string]any{"Password": "x"}}, `"Password" does not belong into a payload`},
+		{"a card", token.Grant{Subject: "a", Claims: card{"4111"}}, `"card_number" does not belong into a payload`},
+		{"a key, deep inside", token.Grant{Subject: "a", Claims: deep}, `"API-Key" does not belong into a payload`},
+		{"an array", token.Grant{Subject: "a", Claims: []int{1}}, "Claims is not a struct or map of distinct names"},
+		{"names that differ in case", token.Grant{Subject: "a", Claims: map[string]any{"Plan": 1, "plan": 2}}, "Claims is not a struct or map of distinct names"},
+		{"what JSON has not", token.Grant{Subject: "a", Claims: func() {}}, "encode claims: "},
+		{"5 KiB", token.Grant{Subject: "a", Claims: map[string]string{"x": strings.Repeat("x", 5<<10)}}, "at most 5120 fit"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			_, _, err := issuer(t, nil).Issue(t.Context(), row.grant)
+			require.ErrorContains(t, err, row.want)
+		})
+	}
+	t.Run("a name that would end the string", func(t *testing.T) {
+		text, _, err := issuer(t, nil).Issue(t.Context(), token.Grant{Subject: "a", Claims: map[string]any{`x":0,"sub`: "root"}})
+		require.NoError(t, err)
+		p, err := verifier(t, nil).Verify(t.Context(), text)
+		require.NoError(t, err)
+		require.Equal(t, "a", p.Subject())
+	})
+	t.Run("a harmless pin, said to be so; and words that only contain one", func(t *testing.T) {
+		i := issuer(t, func(o *token.IssuerOptions) { o.InsecureClaims = []string{"pin"} })
+		_, _, err := i.Issue(t.Context(), token.Grant{Subject: "a", Claims: map[string]any{"PIN": 1, "cardinality": 2, "pins": 3, "v": "password"}})
+		require.NoError(t, err)
+	})
+	t.Run("no key that signs", func(t *testing.T) {
+		public := errors.Must(token.NewPublicKey("p", token.EdDSA, material().ed.Public(), token.Schedule{}))
+		i := issuer(t, func(o *token.IssuerOptions) { o.Keys = errors.Must(token.NewKeys(public)) })
+		_, _, err := i.Issue(t.Context(), token.Grant{Subject: "a"})
+		require.ErrorIs(t, err, auth.ErrUnavailable)
+	})
+}
+
+func TestConstructorsRefuse(t *testing.T) {
+	_, err := token.NewIssuer(token.IssuerOptions{TTL: 2 * time.Hour})
+	require.EqualError(t, err, "token: Keys: none; did you mean NewKeys?\ntoken: Issuer: is empty; did you mean \"https://api.example.com\"?\n"+
+		"token: Audience: none, an empty one, or more than 100\ntoken: TTL 2h0m0s: is not whole seconds up to 1h; sessions are what lives longer")
+	_, err = token.NewVerifier(token.VerifierOptions{Audience: []string{""}, Leeway: 2 * time.Minute, MaxAge: -1, MaxSize: 1 << 20})
+	require.EqualError(t, err, "token: Keys: none; did you mean NewKeys?\ntoken: Issuer: is empty, so anybody's tokens would pass\n"+
+		"token: Audience: none, or an empty one: tokens for other services would pass\ntoken: Leeway 2m0s: is not between 0 and 1m\n"+
+		"token: MaxAge -1ns: is not between 0 and 24h\ntoken: MaxSize 1048576: is not between 0 and 65536")
+}
+
+// Whatever we accept, golang-jwt accepts with the same subject.
+func FuzzVerify(f *testing.F) {
+	good := sign(goodHeader().json(), goodClaims().json())
+	f.Add(good)
+	f.Add(sign(goodHeader().with(object{"typ": "application/at+jwt", "x": 1}).json(), goodClaims().with(object{"aud": []string{"x", audience}, "nbf": 1.5}).json()))
+	f.Add(mac(goodHeader().with(object{"alg": "HS256", "kid": "HS256"}).json(), goodClaims().json(), material().secret))
+	v := verifier(f, nil)
+	theirs := jwt.NewParser(jwt.WithTimeFunc(clock), jwt.WithIssuer(issuerName), jwt.WithAudience(audience), jwt.WithExpirationRequired(), jwt.WithLeeway(30*time.Second), jwt.WithIssuedAt())
+	check := func(t *testing.T, text string) {
+		p, err := v.Verify(t.Context(), text)
+		if err != nil {
+			require.True(t, errors.Is(err, auth.ErrInvalid) || errors.Is(err, auth.ErrExpired), "%v", err)
+			return
+		}
+		var claims jwt.RegisteredClaims
+		_, err = theirs.ParseWithClaims(text, &claims, func(parsed *jwt.Token) (any, error) {
+			if parsed.Method.Alg() == "HS256" {
+				return material().secret, nil
+			}
+			return material().ed.Public(), nil
+		})
+		require.NoError(t, err)
+		require.Equal(t, claims.Subject, p.Subject())
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		check(t, text)
+		// The text also as a payload, and as a header, under a good signature.
+		check(t, sign(goodHeader().json(), text))
+		check(t, sign(text, goodClaims().json()))
+	})
+}

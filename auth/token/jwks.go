@@ -1,0 +1,104 @@
+package token
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"net/http"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// jwk is a public key as RFC 7517 has it. It has no member that could hold a
+// private one.
+type jwk struct {
+	// The members of a thumbprint, in the order of RFC 7638, section 3.3.
+	Crv string `json:"crv,omitempty"`
+	E   string `json:"e,omitempty"`
+	Kty string `json:"kty"`
+	N   string `json:"n,omitempty"`
+	X   string `json:"x,omitempty"`
+	Y   string `json:"y,omitempty"`
+
+	Kid string `json:"kid,omitempty"`
+	Alg Alg    `json:"alg,omitempty"`
+	Use string `json:"use,omitempty"`
+}
+
+// jwkOf returns the JWK of a public key, or false for a secret.
+func jwkOf(key any) (jwk, bool) {
+	encode := base64.RawURLEncoding.EncodeToString
+	switch k := key.(type) {
+	case ed25519.PublicKey:
+		return jwk{Kty: "OKP", Crv: "Ed25519", X: encode(k)}, true
+	case *ecdsa.PublicKey:
+		point, err := k.Bytes()
+		if err != nil {
+			return jwk{}, false
+		}
+		half := (len(point) - 1) / 2 // after the byte that says uncompressed
+		return jwk{Kty: "EC", Crv: k.Curve.Params().Name, X: encode(point[1 : 1+half]), Y: encode(point[1+half:])}, true
+	case *rsa.PublicKey:
+		return jwk{Kty: "RSA", N: encode(k.N.Bytes()), E: encode(big.NewInt(int64(k.E)).Bytes())}, true
+	}
+	return jwk{}, false
+}
+
+// Thumbprint returns the SHA-256 thumbprint of a public key (RFC 7638), in
+// base64url. It is what [GenerateKey] takes as a kid.
+func Thumbprint(key crypto.PublicKey) (string, error) {
+	k, ok := jwkOf(key)
+	if !ok {
+		return "", fmt.Errorf("token: thumbprint: a %T has none", key)
+	}
+	text, err := json.Marshal(k)
+	if err != nil {
+		return "", fmt.Errorf("token: thumbprint: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	return base64.RawURLEncoding.EncodeToString(sum[:]), nil
+}
+
+// JWKS serves the public keys that are published now, as a JWK Set (RFC 7517),
+// with an ETag; caches may keep it for 5 minutes. Secrets are never in it. It
+// takes GET and HEAD.
+func (k *Keys) JWKS() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			errors.Respond(w, r, errors.ErrMethodNotAllowed.Header("Allow", "GET, HEAD"))
+			return
+		}
+		set := struct {
+			Keys []jwk `json:"keys"`
+		}{[]jwk{}}
+		now := k.now()
+		for _, key := range k.list() {
+			if public, ok := jwkOf(key.verify); ok && key.schedule.published(now) {
+				public.Kid, public.Alg, public.Use = key.kid, key.alg, "sig"
+				set.Keys = append(set.Keys, public)
+			}
+		}
+		body, err := json.Marshal(set)
+		if err != nil {
+			errors.Respond(w, r, fmt.Errorf("encode the key set: %w", err))
+			return
+		}
+		sum := sha256.Sum256(body)
+		tag := `"` + hex.EncodeToString(sum[:16]) + `"`
+		w.Header().Set("Cache-Control", fmt.Sprintf("public, max-age=%d", int(jwksMaxAge.Seconds())))
+		w.Header().Set("Etag", tag)
+		if r.Header.Get("If-None-Match") == tag {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		w.Header().Set("Content-Type", "application/jwk-set+json")
+		_, _ = w.Write(body) // the client is gone
+	})
+}

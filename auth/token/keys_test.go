@@ -1,0 +1,247 @@
+package token_test
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/token"
+	"github.com/ringwall/ringwall/errors"
+)
+
+// brokenModulus is a product of powers of 65537 modulo the small primes, as
+// the generator of CVE-2017-15361 makes them.
+func brokenModulus() *big.Int {
+	primorial := big.NewInt(1)
+	for _, p := range []int64{2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167} {
+		primorial.Mul(primorial, big.NewInt(p))
+	}
+	n := new(big.Int).Exp(big.NewInt(65537), big.NewInt(12345), primorial)
+	n.Add(n, new(big.Int).Mul(primorial, new(big.Int).Lsh(big.NewInt(1), 2048)))
+	if n.Bit(0) == 0 {
+		n.Add(n, primorial)
+	}
+	return n
+}
+
+func TestWeakKeysAreRefused(t *testing.T) {
+	m := material()
+	small := errors.Must(rsa.GenerateKey(rand.Reader, 1024))
+	p384 := errors.Must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
+	n := m.rsa.N
+	for _, row := range []struct {
+		name string
+		alg  token.Alg
+		key  crypto.PublicKey
+		want string
+	}{
+		{"none", "none", m.ed.Public(), `alg "none" is unknown`},
+		{"RSA 1024", token.RS256, &small.PublicKey, "RSA below 2048 bits (RFC 7518, section 3.3)"},
+		{"RSA 16384", token.RS256, &rsa.PublicKey{N: new(big.Int).Lsh(n, 14336), E: 65537}, "RSA above 8192 bits costs too much to verify"},
+		{"RSA exponent 1", token.PS256, &rsa.PublicKey{N: n, E: 1}, "an RSA exponent below 65537, or even"},
+		{"RSA exponent 3", token.PS256, &rsa.PublicKey{N: n, E: 3}, "an RSA exponent below 65537, or even"},
+		{"RSA even modulus", token.RS256, &rsa.PublicKey{N: new(big.Int).Lsh(n, 1), E: 65537}, "a broken RSA modulus (CVE-2017-15361)"},
+		{"RSA of a broken generator", token.RS256, &rsa.PublicKey{N: brokenModulus(), E: 65537}, "a broken RSA modulus (CVE-2017-15361)"},
+		{"RSA without a modulus", token.RS256, &rsa.PublicKey{}, "a *rsa.PublicKey does not fit RS256"},
+		{"P-384 for ES256", token.ES256, &p384.PublicKey, "a *ecdsa.PublicKey does not fit ES256"},
+		{"a key without a point", token.ES256, &ecdsa.PublicKey{Curve: elliptic.P256()}, "the point is not on the curve"},
+		{"RSA for EdDSA", token.EdDSA, &m.rsa.PublicKey, "a *rsa.PublicKey does not fit EdDSA"},
+		{"Ed25519 cut short", token.EdDSA, ed25519.PublicKey{1}, "a ed25519.PublicKey does not fit EdDSA"},
+		{"a public key for HS256", token.HS256, &m.rsa.PublicKey, "has no public key; did you mean NewSecret?"},
+		{"nil", token.EdDSA, nil, "a <nil> does not fit EdDSA"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			_, err := token.NewPublicKey("k", row.alg, row.key, token.Schedule{})
+			require.ErrorContains(t, err, row.want)
+		})
+	}
+	for name, secret := range map[string][]byte{
+		"31 bytes":        bytes.Clone(m.secret[:31]),
+		"a word, doubled": []byte(strings.Repeat("secret", 10)),
+		"a sentence":      []byte("this is my very secret signing key!!"),
+		"one byte":        make([]byte, 64),
+		"PEM":             []byte("-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA\n"),
+		"PEM, indented":   []byte("\n -----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := token.NewSecret("k", token.HS256, secret, token.Schedule{})
+			require.Error(t, err)
+		})
+	}
+	_, err := token.NewSecret("k", token.RS256, m.secret, token.Schedule{})
+	require.ErrorContains(t, err, "did you mean NewKey, or HS256?")
+	_, err = token.NewKey("k", token.EdDSA, nil, token.Schedule{})
+	require.EqualError(t, err, "token: key: is nil")
+	_, err = token.NewSecret("a b", token.HS256, m.secret, token.Schedule{})
+	require.EqualError(t, err, `token: kid "a b": is not 1 to 128 visible ASCII characters`)
+	_, err = token.NewSecret("k", token.HS256, []byte(base64.StdEncoding.EncodeToString(m.secret)), token.Schedule{})
+	require.NoError(t, err)
+}
+
+func TestSchedulesAreChecked(t *testing.T) {
+	for name, row := range map[string]struct {
+		s    token.Schedule
+		want string
+	}{
+		"signs too early":       {token.Schedule{Publish: noon, Sign: noon.Add(9 * time.Minute)}, "Sign is less than 10 minutes after Publish, so verifiers may not know the key"},
+		"retired before":        {token.Schedule{Sign: noon, Retire: noon.Add(-1)}, "Retire is before Sign or Publish"},
+		"removed while signing": {token.Schedule{Remove: noon}, "Remove without Retire would end tokens that were just signed"},
+		"removed before":        {token.Schedule{Retire: noon, Remove: noon.Add(-1)}, "Remove is before Retire"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := token.GenerateKey(row.s)
+			require.ErrorContains(t, err, ": Schedule: "+row.want)
+		})
+	}
+}
+
+func TestNewKeysRefuses(t *testing.T) {
+	_, err := token.NewKeys()
+	require.EqualError(t, err, "token: keys: none; did you mean GenerateKey?")
+	one := errors.Must(token.GenerateKey(token.Schedule{}))
+	_, err = token.NewKeys(one, token.Key{}, one)
+	require.EqualError(t, err, "token: keys[1]: is a zero Key; did you drop the constructor's error?\ntoken: keys[2] \""+one.ID()+"\": has the kid of another key")
+	var none token.Keys
+	_, err = token.NewVerifier(token.VerifierOptions{Keys: (*token.Keys)(nil), Issuer: "i", Audience: []string{"a"}})
+	require.EqualError(t, err, "token: Keys: none; did you mean NewKeys?")
+	v := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: &none, Issuer: issuerName, Audience: []string{audience}}))
+	_, err = v.Verify(t.Context(), sign(goodHeader().json(), goodClaims().json()))
+	require.ErrorIs(t, err, auth.ErrInvalid)
+}
+
+func TestKeysDoNotPrintSecrets(t *testing.T) {
+	k := errors.Must(token.NewSecret("k1", token.HS256, material().secret, token.Schedule{}))
+	var log bytes.Buffer
+	slog.New(slog.NewTextHandler(&log, nil)).Info("key", "key", k)
+	require.Equal(t, "k1 HS256 k1 HS256 k1 HS256", fmt.Sprintf("%v %+v %#v", k, k, k))
+	require.Contains(t, log.String(), `key="k1 HS256"`)
+}
+
+// The change-over of two replicas whose clocks differ by 20 s.
+func TestRotation(t *testing.T) {
+	old := errors.Must(token.GenerateKey(token.Schedule{Retire: noon.Add(time.Hour), Remove: noon.Add(2 * time.Hour)}))
+	young := errors.Must(token.GenerateKey(token.Schedule{Publish: noon.Add(40 * time.Minute), Sign: noon.Add(50 * time.Minute)}))
+	fast, slow := errors.Must(token.NewKeys(old, young)), errors.Must(token.NewKeys(young, old))
+	issuer := errors.Must(token.NewIssuer(token.IssuerOptions{Keys: fast, Issuer: issuerName, Audience: []string{audience}}))
+	v := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: slow, Issuer: issuerName, Audience: []string{audience}}))
+	for minute := range 150 {
+		now := noon.Add(time.Duration(minute) * time.Minute)
+		token.SetClock(func() time.Time { return now.Add(20 * time.Second) }, issuer)
+		token.SetClock(func() time.Time { return now }, v, slow)
+		text, _, err := issuer.Issue(t.Context(), token.Grant{Subject: "ada"})
+		require.NoError(t, err)
+		_, err = v.Verify(t.Context(), text)
+		require.NoError(t, err, "minute %d", minute)
+
+		kid := young.ID()
+		if minute < 50 {
+			kid = old.ID()
+		}
+		require.Contains(t, header(t, text), kid, "minute %d", minute)
+		published := jwks(t, slow).Body.String()
+		require.Equal(t, minute < 120, strings.Contains(published, old.ID()), "minute %d", minute)
+		require.Equal(t, minute >= 40, strings.Contains(published, young.ID()), "minute %d", minute)
+	}
+}
+
+func header(t *testing.T, text string) string {
+	first, _, _ := strings.Cut(text, ".")
+	raw, err := base64.RawURLEncoding.DecodeString(first)
+	require.NoError(t, err)
+	return string(raw)
+}
+
+func TestReplaceEndsAKeyAtOnce(t *testing.T) {
+	k := keys(t)
+	v := verifier(t, func(o *token.VerifierOptions) { o.Keys = k })
+	text := sign(goodHeader().json(), goodClaims().json())
+	_, err := v.Verify(t.Context(), text)
+	require.NoError(t, err)
+	require.Error(t, k.Replace(), "and an error changes nothing")
+	_, err = v.Verify(t.Context(), text)
+	require.NoError(t, err)
+	require.NoError(t, k.Replace(errors.Must(token.GenerateKey(token.Schedule{}))))
+	_, err = v.Verify(t.Context(), text)
+	require.ErrorIs(t, err, auth.ErrInvalid)
+}
+
+func jwks(t *testing.T, k *token.Keys) *httptest.ResponseRecorder {
+	t.Helper()
+	w := httptest.NewRecorder()
+	k.JWKS().ServeHTTP(w, httptest.NewRequest("GET", "/.well-known/jwks.json", nil))
+	require.Equal(t, 200, w.Code)
+	return w
+}
+
+// RFC 7517. Private members never appear, nor do secrets.
+func TestJWKS(t *testing.T) {
+	k := keys(t)
+	srv := httptest.NewServer(k.JWKS())
+	t.Cleanup(srv.Close)
+	res, err := http.Get(srv.URL)
+	require.NoError(t, err)
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, "application/jwk-set+json", res.Header.Get("Content-Type"))
+	require.Equal(t, "public, max-age=300", res.Header.Get("Cache-Control"))
+	var set struct {
+		Keys []map[string]string `json:"keys"`
+	}
+	require.NoError(t, json.Unmarshal(body, &set))
+	members := map[string]string{"ES256": "alg crv kid kty use x y", "RS256": "alg e kid kty n use", "PS256": "alg e kid kty n use", "EdDSA": "alg crv kid kty use x"}
+	require.Len(t, set.Keys, len(members))
+	for _, key := range set.Keys {
+		names := make([]string, 0, len(key))
+		for _, name := range strings.Fields("alg crv d dp dq e k kid kty n oth p q qi use x y") {
+			if _, ok := key[name]; ok {
+				names = append(names, name)
+			}
+		}
+		require.Equal(t, members[key["kid"]], strings.Join(names, " "))
+		require.Len(t, key, len(names), "no other members")
+		require.Equal(t, "sig", key["use"])
+	}
+
+	again, err := http.NewRequest("GET", srv.URL, nil)
+	require.NoError(t, err)
+	again.Header.Set("If-None-Match", res.Header.Get("Etag"))
+	res, err = http.DefaultClient.Do(again)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, 304, res.StatusCode)
+
+	w := httptest.NewRecorder()
+	k.JWKS().ServeHTTP(w, httptest.NewRequest("POST", "/", nil))
+	require.Equal(t, 405, w.Code)
+	require.Equal(t, "GET, HEAD", w.Header().Get("Allow"))
+}
+
+// RFC 8037, appendix A.3.
+func TestThumbprint(t *testing.T) {
+	x, err := base64.RawURLEncoding.DecodeString("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")
+	require.NoError(t, err)
+	print, err := token.Thumbprint(ed25519.PublicKey(x))
+	require.NoError(t, err)
+	require.Equal(t, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", print)
+	_, err = token.Thumbprint(material().secret)
+	require.Error(t, err)
+}

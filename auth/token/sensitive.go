@@ -1,0 +1,55 @@
+package token
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// sensitive are names of what must not be in a payload, which is encoded, not
+// encrypted (RFC 7519, section 12). They are folded, and compared whole.
+var sensitive = [...]string{
+	"password", "passwd", "passphrase", "pwd", "passwordhash", "secret", "clientsecret", "token", "accesstoken", "refreshtoken", "idtoken",
+	"apikey", "privatekey", "authorization", "cookie", "credential", "credentials", "otp", "totp", "pin",
+	"ssn", "socialsecuritynumber", "taxid", "passport", "passportnumber",
+	"card", "cardnumber", "creditcard", "creditcardnumber", "cvv", "cvc", "iban", "bankaccount", "accountnumber",
+}
+
+// fold makes one name of API-Key, api_key and apiKey.
+func fold(name string) string {
+	return strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(strings.ToLower(name))
+}
+
+// checkOwn refuses own claims that are no object, that would speak for the
+// issuer, or whose names, at any depth, say that they are sensitive.
+func (i *Issuer) checkOwn(data []byte) error {
+	list, ok := members(data)
+	if !ok {
+		return errors.New("token: Grant: Claims is not a struct or map of distinct names")
+	}
+	for _, m := range list {
+		if slices.ContainsFunc(reserved[:], func(name string) bool { return strings.EqualFold(name, m.name) }) {
+			return errors.New("token: Grant: Claims: " + strconv.Quote(m.name) + " is the issuer's own claim")
+		}
+	}
+	d := jsontext.NewDecoder(bytes.NewReader(data))
+	for {
+		token, err := d.ReadToken()
+		if err != nil {
+			return nil // the end: members has read it all
+		}
+		// In an object, an odd number of names and values ends with a name.
+		kind, n := d.StackIndex(d.StackDepth())
+		if kind != '{' || n%2 == 0 || token.Kind() != '"' {
+			continue
+		}
+		if name := fold(token.String()); slices.Contains(sensitive[:], name) && !slices.Contains(i.allowed, name) {
+			return errors.New("token: Grant: Claims: " + strconv.Quote(token.String()) + " does not belong into a payload that everybody can read; if it is harmless, list it in InsecureClaims")
+		}
+	}
+}

@@ -1,0 +1,231 @@
+package token_test
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/token"
+	"github.com/ringwall/ringwall/errors"
+)
+
+const (
+	issuerName = "https://api.example.com"
+	audience   = "api"
+)
+
+var noon = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+
+func clock() time.Time { return noon }
+
+// material has one private key for each algorithm.
+var material = sync.OnceValue(func() (m struct {
+	rsa    *rsa.PrivateKey
+	ec     *ecdsa.PrivateKey
+	ed     ed25519.PrivateKey
+	secret []byte
+}) {
+	m.rsa = errors.Must(rsa.GenerateKey(rand.Reader, 2048))
+	m.ec = errors.Must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	_, m.ed, _ = ed25519.GenerateKey(rand.Reader)
+	m.secret = make([]byte, 32)
+	_, _ = rand.Read(m.secret)
+	return m
+})
+
+// keys has a key for each algorithm, named after it.
+func keys(t testing.TB) *token.Keys {
+	t.Helper()
+	m := material()
+	k, err := token.NewKeys(
+		errors.Must(token.NewKey("ES256", token.ES256, m.ec, token.Schedule{})),
+		errors.Must(token.NewKey("RS256", token.RS256, m.rsa, token.Schedule{})),
+		errors.Must(token.NewKey("PS256", token.PS256, m.rsa, token.Schedule{})),
+		errors.Must(token.NewSecret("HS256", token.HS256, m.secret, token.Schedule{})),
+		errors.Must(token.NewKey("EdDSA", token.EdDSA, m.ed, token.Schedule{})),
+	)
+	require.NoError(t, err)
+	return k
+}
+
+func verifier(t testing.TB, change func(*token.VerifierOptions)) *token.Verifier {
+	t.Helper()
+	o := token.VerifierOptions{Keys: keys(t), Issuer: issuerName, Audience: []string{audience}}
+	if change != nil {
+		change(&o)
+	}
+	v, err := token.NewVerifier(o)
+	require.NoError(t, err)
+	token.SetClock(clock, v)
+	return v
+}
+
+// object is a JSON object whose members a test changes; a string value that
+// starts with "raw:" is JSON as it is.
+type object map[string]any
+
+func (o object) with(changes object) object {
+	o = maps.Clone(o)
+	for name, value := range changes {
+		o[name] = value
+		if value == nil {
+			delete(o, name)
+		}
+	}
+	return o
+}
+
+func (o object) json() string { return string(errors.Must(json.Marshal(o))) }
+
+func goodHeader() object { return object{"alg": "EdDSA", "kid": "EdDSA", "typ": "at+jwt"} }
+
+func goodClaims() object {
+	return object{"iss": issuerName, "sub": "ada", "aud": audience, "iat": noon.Unix(), "exp": noon.Add(5 * time.Minute).Unix(), "jti": "t1"}
+}
+
+func b64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+
+// sign makes a token of any header and payload with the Ed25519 key.
+func sign(header, payload string) string {
+	input := b64(header) + "." + b64(payload)
+	return input + "." + b64(string(ed25519.Sign(material().ed, []byte(input))))
+}
+
+func mac(header, payload string, secret []byte) string {
+	input := b64(header) + "." + b64(payload)
+	h := hmac.New(sha256.New, secret)
+	h.Write([]byte(input))
+	return input + "." + b64(string(h.Sum(nil)))
+}
+
+// RFC 7515, RFC 7519, RFC 8725.
+func TestStructure(t *testing.T) {
+	v := verifier(t, nil)
+	good := sign(goodHeader().json(), goodClaims().json())
+	parts := strings.Split(good, ".")
+	for name, bad := range map[string]string{
+		"empty":                   "",
+		"two parts":               parts[0] + "." + parts[1],
+		"four parts":              good + ".x",
+		"five parts":              "a.b.c.d.e",
+		"no signature":            parts[0] + "." + parts[1] + ".",
+		"no header":               "." + parts[1] + "." + parts[2],
+		"JSON serialization":      `{"protected":"` + parts[0] + `","payload":"` + parts[1] + `","signature":"` + parts[2] + `"}`,
+		"space before":            " " + good,
+		"space after":             good + " ",
+		"padding":                 good + "==",
+		"line break":              parts[0] + ".\r\n" + parts[1] + "." + parts[2],
+		"standard alphabet":       parts[0] + "." + parts[1] + "." + strings.NewReplacer("-", "+", "_", "/").Replace(parts[2]) + "/",
+		"bits beyond the byte":    good[:len(good)-1] + next(good[len(good)-1]),
+		"another signature":       parts[0] + "." + parts[1] + "." + b64(strings.Repeat("x", 64)),
+		"another payload":         parts[0] + "." + b64(goodClaims().with(object{"sub": "root"}).json()) + "." + parts[2],
+		"1 MiB of dots":           strings.Repeat(".", 1<<20),
+		"1 MiB of A":              strings.Repeat("A", 1<<20),
+		"9 KiB, genuine":          sign(goodHeader().json(), goodClaims().with(object{"x": strings.Repeat("x", 9<<10)}).json()),
+		"header null":             sign("null", goodClaims().json()),
+		"header with trailing":    sign(goodHeader().json()+"{}", goodClaims().json()),
+		"header UTF-16":           sign("\xff\xfe{\x00}\x00", goodClaims().json()),
+		"payload null":            sign(goodHeader().json(), "null"),
+		"payload array":           sign(goodHeader().json(), "[]"),
+		"payload string":          sign(goodHeader().json(), `"x"`),
+		"payload trailing":        sign(goodHeader().json(), goodClaims().json()+"x"),
+		"payload BOM":             sign(goodHeader().json(), "\xef\xbb\xbf"+goodClaims().json()),
+		"payload invalid UTF-8":   sign(goodHeader().json(), strings.Replace(goodClaims().json(), "ada", "ad\xff", 1)),
+		"payload lone surrogate":  sign(goodHeader().json(), strings.Replace(goodClaims().json(), "ada", `\ud800`, 1)),
+		"payload 5000 deep":       sign(goodHeader().json(), strings.Replace(goodClaims().json(), `"ada"`, strings.Repeat("[", 2500)+strings.Repeat("]", 2500), 1)),
+		"payload with 65 members": sign(goodHeader().json(), many(65)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := v.Verify(t.Context(), bad)
+			require.ErrorIs(t, err, auth.ErrInvalid)
+		})
+	}
+	p, err := v.Verify(t.Context(), good)
+	require.NoError(t, err)
+	require.Equal(t, "ada", p.Subject())
+}
+
+// next returns the letter whose bits differ in the last one only.
+func next(c byte) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	return string(alphabet[strings.IndexByte(alphabet, c)+1])
+}
+
+func many(n int) string {
+	claims := goodClaims()
+	for i := range n - len(claims) {
+		claims[fmt.Sprint("x", i)] = i
+	}
+	return claims.json()
+}
+
+func TestHeader(t *testing.T) {
+	v := verifier(t, nil)
+	m := material()
+	der := errors.Must(rsaDER(&m.rsa.PublicKey))
+	claims := goodClaims().json()
+	hs := goodHeader().with(object{"alg": "HS256"})
+	for name, bad := range map[string]string{
+		"none":                        b64(goodHeader().with(object{"alg": "none"}).json()) + "." + b64(claims) + ".",
+		"None with a signature":       sign(goodHeader().with(object{"alg": "None"}).json(), claims),
+		"nOnE":                        sign(goodHeader().with(object{"alg": "nOnE"}).json(), claims),
+		"no alg":                      sign(goodHeader().with(object{"alg": nil}).json(), claims),
+		"alg is a number":             sign(goodHeader().with(object{"alg": 1}).json(), claims),
+		"eddsa":                       sign(goodHeader().with(object{"alg": "eddsa"}).json(), claims),
+		"public key as a secret":      mac(hs.with(object{"kid": "RS256"}).json(), claims, der),
+		"modulus as a secret":         mac(hs.with(object{"kid": "RS256"}).json(), claims, m.rsa.N.Bytes()),
+		"an empty secret":             mac(hs.with(object{"kid": "RS256"}).json(), claims, nil),
+		"Ed25519 key as a secret":     mac(hs.json(), claims, m.ed.Public().(ed25519.PublicKey)),
+		"RS256 with the PS256 key":    signRSA(goodHeader().with(object{"alg": "RS256", "kid": "PS256"}).json(), claims, crypto.SHA256),
+		"PS256 with a salt of 20":     signRSA(goodHeader().with(object{"alg": "PS256", "kid": "PS256"}).json(), claims, &rsa.PSSOptions{SaltLength: 20, Hash: crypto.SHA256}),
+		"PS256 with the longest salt": signRSA(goodHeader().with(object{"alg": "PS256", "kid": "PS256"}).json(), claims, &rsa.PSSOptions{SaltLength: 222, Hash: crypto.SHA256}),
+		"no kid":                      sign(goodHeader().with(object{"kid": nil}).json(), claims),
+		"an unknown kid":              sign(goodHeader().with(object{"kid": "x"}).json(), claims),
+		"kid of another key":          sign(goodHeader().with(object{"kid": "ES256"}).json(), claims),
+		"crit":                        sign(goodHeader().with(object{"crit": []string{"x"}}).json(), claims),
+		"crit, empty":                 sign(goodHeader().with(object{"crit": []string{}}).json(), claims),
+		"crit of alg":                 sign(goodHeader().with(object{"crit": []string{"alg"}}).json(), claims),
+		"crit, a string":              sign(goodHeader().with(object{"crit": "x"}).json(), claims),
+		"b64":                         sign(goodHeader().with(object{"b64": false}).json(), claims),
+		"zip":                         sign(goodHeader().with(object{"zip": "DEF"}).json(), claims),
+		"no typ":                      sign(goodHeader().with(object{"typ": nil}).json(), claims),
+		"typ JWT":                     sign(goodHeader().with(object{"typ": "JWT"}).json(), claims),
+		"typ logout+jwt":              sign(goodHeader().with(object{"typ": "logout+jwt"}).json(), claims),
+		"typ dpop+jwt":                sign(goodHeader().with(object{"typ": "dpop+jwt"}).json(), claims),
+		"alg twice":                   sign(`{"alg":"none","alg":"EdDSA","kid":"EdDSA","typ":"at+jwt"}`, claims),
+		"ALG beside alg":              sign(`{"ALG":"none","alg":"EdDSA","kid":"EdDSA","typ":"at+jwt"}`, claims),
+		"alg twice, once as escapes":  sign(`{"alg":"EdDSA","\u0061lg":"EdDSA","kid":"EdDSA","typ":"at+jwt"}`, claims),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := v.Verify(t.Context(), bad)
+			require.ErrorIs(t, err, auth.ErrInvalid)
+		})
+	}
+	for name, good := range map[string]string{
+		"at+JWT":             sign(goodHeader().with(object{"typ": "at+JWT"}).json(), claims),
+		"application/at+jwt": sign(goodHeader().with(object{"typ": "application/at+jwt"}).json(), claims),
+		"jwk and jku of somebody are not looked at": sign(goodHeader().with(object{"jwk": object{"kty": "OKP"}, "jku": "https://evil.example/"}).json(), claims),
+		"PS256 with a salt of 32":                   signRSA(goodHeader().with(object{"alg": "PS256", "kid": "PS256"}).json(), claims, &rsa.PSSOptions{SaltLength: 32, Hash: crypto.SHA256}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := v.Verify(t.Context(), good)
+			require.NoError(t, err)
+		})
+	}
+}

@@ -1,0 +1,210 @@
+package token
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/errors"
+)
+
+// VerifierOptions configures a [Verifier]. Keys, Issuer and Audience are
+// required.
+type VerifierOptions struct {
+	// Keys are the issuer's.
+	Keys KeySource
+	// Issuer is the one iss that is accepted, compared exactly.
+	Issuer string
+	// Audience lists the names that we go by; a token's aud has one of them.
+	Audience []string
+	// Revocations are asked for each token. nil: tokens live until they expire.
+	Revocations *auth.Revocations
+	// Type is the typ that tokens have, so that no other kind of JWT passes
+	// for an access token (RFC 8725, section 3.11). "": at+jwt (RFC 9068).
+	Type string
+	// AllowTypes are further ones, such as "JWT" for issuers that know no better.
+	AllowTypes []string
+	// Leeway is how far clocks may differ, at most 1 min. 0: 30 s.
+	Leeway time.Duration
+	// MaxAge bounds exp - iat, at most 24 h. 0: 1 h.
+	MaxAge time.Duration
+	// MaxSize bounds a token, in bytes. 0: 8 KiB.
+	MaxSize int
+	// Validate is the application's own check, after all others. Its errors
+	// are those of an [auth.Authenticator].
+	Validate func(context.Context, *auth.Principal) error
+}
+
+// A Verifier verifies access tokens. It is an [auth.Authenticator], immutable
+// and safe for concurrent use.
+type Verifier struct {
+	keys            KeySource
+	issuer          string
+	audience, types []string
+	revocations     *auth.Revocations
+	leeway, maxAge  time.Duration
+	maxSize         int
+	validate        func(context.Context, *auth.Principal) error
+	now             func() time.Time
+}
+
+var _ auth.Authenticator = (*Verifier)(nil)
+
+// NewVerifier returns a Verifier. The error joins all problems.
+func NewVerifier(o VerifierOptions) (*Verifier, error) {
+	var problems []error
+	refuse := func(problem string) { problems = append(problems, errors.New("token: "+problem)) }
+	if keys, ok := o.Keys.(*Keys); o.Keys == nil || ok && keys == nil {
+		refuse("Keys: none; did you mean NewKeys?")
+	}
+	if o.Issuer == "" {
+		refuse("Issuer: is empty, so anybody's tokens would pass")
+	}
+	if len(o.Audience) == 0 || slices.Contains(o.Audience, "") {
+		refuse("Audience: none, or an empty one: tokens for other services would pass")
+	}
+	if o.Leeway < 0 || o.Leeway > time.Minute {
+		refuse("Leeway " + o.Leeway.String() + ": is not between 0 and 1m")
+	}
+	if o.MaxAge < 0 || o.MaxAge > 24*time.Hour {
+		refuse("MaxAge " + o.MaxAge.String() + ": is not between 0 and 24h")
+	}
+	if o.MaxSize < 0 || o.MaxSize > 64<<10 {
+		refuse("MaxSize " + strconv.Itoa(o.MaxSize) + ": is not between 0 and 65536")
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	v := &Verifier{
+		keys: o.Keys, issuer: o.Issuer, audience: slices.Clone(o.Audience), revocations: o.Revocations, validate: o.Validate, now: time.Now,
+		leeway: positive(o.Leeway, 30*time.Second), maxAge: positive(o.MaxAge, time.Hour), maxSize: positive(o.MaxSize, 8<<10),
+	}
+	if o.Type == "" {
+		o.Type = accessTokenType
+	}
+	for _, typ := range append([]string{o.Type}, o.AllowTypes...) {
+		v.types = append(v.types, mediaType(typ))
+	}
+	return v, nil
+}
+
+// positive returns n, or the default for 0.
+func positive[N int | time.Duration](n, byDefault N) N {
+	if n == 0 {
+		return byDefault
+	}
+	return n
+}
+
+// accessTokenType is the typ of RFC 9068, section 2.1.
+const accessTokenType = "at+jwt"
+
+// mediaType folds the spellings of a typ, of which "application/" may be left
+// out (RFC 7515, section 4.1.9).
+func mediaType(typ string) string { return strings.TrimPrefix(strings.ToLower(typ), "application/") }
+
+// Challenge returns the scheme: Bearer.
+func (v *Verifier) Challenge() string { return "Bearer" }
+
+// Authenticate verifies the token of an Authorization header of the scheme
+// Bearer (RFC 6750). Requests of another scheme, or of none, are not ours.
+func (v *Verifier) Authenticate(r *http.Request) (*auth.Principal, error) {
+	token, err := bearer(r)
+	if token == "" || err != nil {
+		return nil, err
+	}
+	return v.Verify(r.Context(), token)
+}
+
+// Verify returns the principal of a token. It fails with [auth.ErrInvalid],
+// [auth.ErrExpired] for a token that is genuine but old, [auth.ErrRevoked] or
+// [auth.ErrUnavailable].
+func (v *Verifier) Verify(ctx context.Context, token string) (*auth.Principal, error) {
+	p, err := split(token, v.maxSize)
+	if err != nil {
+		return nil, err
+	}
+	now := v.now()
+	key := v.keys.find(p.header.kid, now)
+	switch {
+	case !slices.Contains(v.types, mediaType(p.header.typ)):
+		return nil, invalid("typ")
+	case key == nil:
+		return nil, invalid("kid")
+	case string(key.alg) != p.header.alg:
+		return nil, invalid("alg")
+	}
+	if err := key.method.Verify(p.input, p.signature, key.verify); err != nil {
+		return nil, invalid("signature")
+	}
+	// From here on the issuer wrote what we read.
+	c, wrong := parseClaims(p.payload)
+	if wrong != "" {
+		return nil, auth.ErrInvalid.With("reason", "claim", "claim", wrong)
+	}
+	if err := v.check(&c, now); err != nil {
+		return nil, err
+	}
+	if v.revocations != nil {
+		if err := v.revocations.Check(ctx, c.id, c.session, c.subject, c.issued); err != nil {
+			return nil, err
+		}
+	}
+	principal, err := c.principal(p.payload)
+	if err != nil {
+		return nil, auth.ErrInvalid.Wrap(err)
+	}
+	if v.validate != nil {
+		if err := v.validate(ctx, principal); err != nil {
+			return nil, err
+		}
+	}
+	return principal, nil
+}
+
+// bearer returns the token of a request, or "" when it has none of ours. A
+// second Authorization, or a second token in the query, leaves open which one
+// counts (RFC 6750, section 2).
+func bearer(r *http.Request) (string, error) {
+	lines := r.Header["Authorization"]
+	token, ours := "", false
+	for _, line := range lines {
+		scheme, rest, _ := strings.Cut(line, " ")
+		if i := strings.IndexByte(scheme, '\t'); i >= 0 {
+			scheme = scheme[:i]
+		}
+		if strings.EqualFold(scheme, "Bearer") {
+			token, ours = strings.Trim(rest, " "), true
+		}
+	}
+	switch {
+	case !ours:
+		return "", nil
+	case len(lines) > 1:
+		return "", auth.ErrMalformed.With("reason", "several Authorization headers")
+	case token == "" || strings.ContainsAny(token, " \t,"):
+		return "", auth.ErrMalformed.With("reason", "not one token")
+	case queryToken(r.URL.RawQuery):
+		return "", auth.ErrMalformed.With("reason", "a second token in the query")
+	}
+	return token, nil
+}
+
+// queryToken reports whether a query has the parameter access_token, which is
+// never read: queries end up in logs.
+func queryToken(query string) bool {
+	for query != "" {
+		var pair string
+		pair, query, _ = strings.Cut(query, "&")
+		name, _, _ := strings.Cut(pair, "=")
+		if name, err := url.QueryUnescape(name); err == nil && name == "access_token" {
+			return true
+		}
+	}
+	return false
+}
