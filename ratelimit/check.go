@@ -1,0 +1,95 @@
+package ratelimit
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+func fieldName(list string, i int, field string) string {
+	return "ratelimit: " + list + "[" + strconv.Itoa(i) + "]." + field
+}
+
+// policyName names the limits of a tier: login, login-2, login-3.
+func policyName(tier string, i int) string {
+	if i == 0 {
+		return tier
+	}
+	return tier + "-" + strconv.Itoa(i+1)
+}
+
+// maxLimits bounds the limits of a tier.
+const maxLimits = 4
+
+// check returns what is wrong with the options, but for patterns.
+func (o Options) check() []error {
+	var problems []error
+	refuse := func(text string) { problems = append(problems, errors.New(text)) }
+	if len(o.Tiers) == 0 {
+		refuse("ratelimit: Tiers: none; did you mean {Name: \"reads\", Limits: ratelimit.Reads()}?")
+	}
+	names, rest := make(map[string]bool), ""
+	for i, t := range o.Tiers {
+		if !validName(t.Name) {
+			refuse(fieldName("Tiers", i, "Name ") + strconv.Quote(t.Name) + ": is not 1 to 32 lower-case letters, digits and hyphens")
+		}
+		if n := len(t.Limits); n == 0 || n > maxLimits {
+			refuse(fieldName("Tiers", i, "Limits: ") + "has " + strconv.Itoa(n) + " limits, not 1 to 4")
+		}
+		if len(t.Routes) == 0 {
+			if rest != "" {
+				refuse(fieldName("Tiers", i, "Routes: ") + "none, so it takes the rest, as " + strconv.Quote(rest) + " does")
+			}
+			rest = t.Name
+		}
+		for j, limit := range t.Limits {
+			if name := policyName(t.Name, j); names[name] {
+				refuse(fieldName("Tiers", i, "Name ") + strconv.Quote(t.Name) + ": another limit is named " + strconv.Quote(name))
+			} else {
+				names[name] = true
+			}
+			if problem := limit.check(); problem != "" {
+				refuse(fieldName("Tiers", i, "Limits["+strconv.Itoa(j)+"]") + problem)
+			}
+		}
+		if t.OnStoreFailure < Local || t.OnStoreFailure > InsecureAllow {
+			refuse(fieldName("Tiers", i, "OnStoreFailure: ") + "is unknown")
+		}
+	}
+	if o.OnStoreFailure < Local || o.OnStoreFailure > InsecureAllow {
+		refuse("ratelimit: OnStoreFailure: is unknown")
+	}
+	if o.Timeout < 0 {
+		refuse("ratelimit: Timeout " + o.Timeout.String() + ": is negative")
+	}
+	if o.Fields < RateLimitFields || o.Fields > NoFields {
+		refuse("ratelimit: Fields: is unknown")
+	}
+	return problems
+}
+
+func validName(s string) bool {
+	for _, c := range []byte(s) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 32
+}
+
+// check says what is wrong with a limit.
+func (l Limit) check() string {
+	switch {
+	case l.Requests <= 0:
+		return ".Requests " + strconv.Itoa(l.Requests) + ": is not above 0; to close a route, do not serve it"
+	case l.Window < time.Millisecond || l.Window > 31*24*time.Hour:
+		return ".Window " + l.Window.String() + ": is not between 1ms and 744h"
+	case int64(l.Requests) > (1<<53)/l.Window.Milliseconds() || l.Requests > math.MaxInt32:
+		return ".Requests " + strconv.Itoa(l.Requests) + ": times the Window's milliseconds is above 2^53"
+	case l.V6Prefix != 0 && (l.V6Prefix < 32 || l.V6Prefix > 128):
+		return ".V6Prefix " + strconv.Itoa(l.V6Prefix) + ": is not between 32 and 128"
+	}
+	return ""
+}

@@ -1,0 +1,51 @@
+package ratelimit_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/ratelimit"
+)
+
+func Example() {
+	limits := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
+		{Name: "login", Routes: []string{"POST /auth/login"}, Limits: ratelimit.Login()},
+		{Name: "reads", Routes: []string{"GET /"}, Limits: ratelimit.Reads()},
+		{Name: "writes", Limits: ratelimit.Writes()}, // all the rest
+	}}))
+	handler := limits.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	for range 6 {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequest("POST", "/auth/login", nil))
+		fmt.Printf("%d %q\n", w.Code, w.Header().Get("Retry-After"))
+	}
+	// Output:
+	// 200 ""
+	// 200 ""
+	// 200 ""
+	// 200 ""
+	// 200 ""
+	// 429 "60"
+}
+
+// The classic mistake: a key with the path in it. Whoever changes the path has
+// a new limit.
+func Example_incorrect() {
+	limit := ratelimit.Limit{Requests: 1, Window: time.Minute}
+	limit.Key = func(r *http.Request) string { return r.RemoteAddr + r.URL.Path }
+	wrong := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "search", Limits: []ratelimit.Limit{limit}}}}))
+	limit.Key = nil
+	right := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "search", Limits: []ratelimit.Limit{limit}}}}))
+	for _, target := range []string{"/search", "/search/", "//search"} {
+		w, _ := wrong.Check(httptest.NewRequest("GET", target, nil))
+		r, _ := right.Check(httptest.NewRequest("GET", target, nil))
+		fmt.Println("wrong:", w.Allowed, "right:", r.Allowed)
+	}
+	// Output:
+	// wrong: true right: true
+	// wrong: true right: false
+	// wrong: true right: false
+}

@@ -1,0 +1,137 @@
+package ratelimit
+
+import (
+	"log/slog"
+	"net/http"
+	"net/netip"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// Handler serves next within the limits of the request's tier. Inside another
+// Limiter, it adds its members to the fields of the outer one.
+func (l *Limiter) Handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		t := l.tierOf(r)
+		if t == nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		b := l.batches.Get().(*batch)
+		defer l.batches.Put(b)
+		l.charge(t, b, r)
+		d, err := l.decide(r.Context(), t, b)
+		if err == nil {
+			l.setFields(w.Header(), t, b.verdicts[:len(t.limits)])
+			err = d.Err()
+		}
+		if err != nil {
+			w.Header().Set("Cache-Control", "no-store") // RFC 6585, section 4
+			l.respond(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+		if t.failures && !d.unknown() {
+			l.giveBack(w, r, t, b, d)
+		}
+	})
+}
+
+// Check makes the decision that Handler makes about a request, and charges it.
+// The limits of FailuresOnly stay charged. A request that no tier claims is
+// allowed.
+func (l *Limiter) Check(r *http.Request) (Decision, error) {
+	t := l.tierOf(r)
+	if t == nil {
+		return Decision{Allowed: true}, nil
+	}
+	b := l.batches.Get().(*batch)
+	defer l.batches.Put(b)
+	l.charge(t, b, r)
+	d, err := l.decide(r.Context(), t, b)
+	d.tier = nil // its keys are not those of Take: nothing to refund
+	return d, err
+}
+
+// unknown reports that nothing was charged anywhere.
+func (d *Decision) unknown() bool { return d.Degraded && d.tier.onFailure == InsecureAllow }
+
+func (l *Limiter) tierOf(r *http.Request) *tier {
+	if i, ok := l.routes.Find(r); ok {
+		return &l.tiers[i]
+	}
+	return l.rest
+}
+
+// charge writes the charges of a request.
+func (l *Limiter) charge(t *tier, b *batch, r *http.Request) {
+	var client netip.Addr
+	for i := range t.limits {
+		limit := &t.limits[i]
+		cost, key := 1, Key{}
+		if limit.Cost != nil {
+			cost = max(0, limit.Cost(r))
+		}
+		if limit.Key != nil {
+			key.Text = bounded(limit.Key(r))
+		}
+		if key.Text == "" {
+			if !client.IsValid() {
+				client = l.client(r)
+			}
+			key.Net = network(client, limit.V6Prefix)
+		}
+		b.charges[i] = t.charge(i, key, cost)
+	}
+}
+
+// client returns whom a request counts for: never nobody, since everybody
+// without an address would escape the limits.
+func (l *Limiter) client(r *http.Request) netip.Addr {
+	if l.clientIP == nil {
+		l.warn(r)
+	} else if addr, _ := l.clientIP(r); addr.IsValid() {
+		return addr
+	}
+	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		return peer.Addr()
+	}
+	return netip.IPv6Unspecified() // a Unix socket: all its clients are one
+}
+
+// network returns what counts as one client: an IPv4 address, or the network
+// that an IPv6 subscriber chooses addresses from. A mapped address is IPv4.
+func network(addr netip.Addr, v6Prefix int) netip.Prefix {
+	addr = addr.Unmap().WithZone("")
+	length := v6Prefix
+	if addr.Is4() {
+		length = 32
+	}
+	p, err := addr.Prefix(length)
+	if err != nil {
+		return netip.PrefixFrom(addr, addr.BitLen()) // New has checked the length
+	}
+	return p
+}
+
+// giveBack refunds the limits that count failures alone, when the answer is
+// none.
+func (l *Limiter) giveBack(w http.ResponseWriter, r *http.Request, t *tier, b *batch, d Decision) {
+	status, ok := errors.Status(w)
+	if !ok || status >= 400 || r.Context().Err() != nil {
+		return
+	}
+	var charges [maxLimits]Charge
+	n := 0
+	for i := range t.limits {
+		if t.limits[i].FailuresOnly {
+			charges[n] = b.charges[i]
+			charges[n].Mark = d.marks[i]
+			n++
+		}
+	}
+	if err := l.refund(r.Context(), charges[:n], d.Degraded); err != nil {
+		// The client was served; it merely counts once too often.
+		slog.Default().LogAttrs(r.Context(), slog.LevelWarn, "ratelimit: a charge was not given back", slog.String("tier", t.name), slog.Any("error", err))
+	}
+}

@@ -1,0 +1,247 @@
+package ratelimit_test
+
+import (
+	"context"
+
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/ratelimit"
+)
+
+func limiter(t testing.TB, o ratelimit.Options) *ratelimit.Limiter {
+	t.Helper()
+	l, err := ratelimit.New(o)
+	require.NoError(t, err)
+	return l
+}
+
+func one(name string, n int, routes ...string) ratelimit.Tier {
+	return ratelimit.Tier{Name: name, Routes: routes, Limits: []ratelimit.Limit{{Requests: n, Window: time.Minute}}}
+}
+
+// call sends one request through the limiter behind a Responder.
+func call(l *ratelimit.Limiter, method, target, peer string, status int) *httptest.ResponseRecorder {
+	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
+	r := httptest.NewRequest(method, target, nil)
+	r.RemoteAddr = peer
+	w := httptest.NewRecorder()
+	failures.Handler(l.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(status) }))).ServeHTTP(w, r)
+	return w
+}
+
+const peer = "192.0.2.1:1234"
+
+func TestAnswer(t *testing.T) {
+	l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("reads", 2)}})
+	w := call(l, "GET", "/", peer, 200)
+	require.Equal(t, `"reads";r=1;t=60`, w.Header().Get("RateLimit"))
+	require.Equal(t, `"reads";q=2;w=60`, w.Header().Get("RateLimit-Policy"))
+	call(l, "GET", "/", peer, 200)
+	w = call(l, "GET", "/", peer, 200)
+	require.Equal(t, 429, w.Code)
+	require.Equal(t, "60", w.Header().Get("Retry-After"))
+	require.Equal(t, `"reads";r=0;t=60`, w.Header().Get("RateLimit"))
+	require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+	require.Contains(t, w.Body.String(), `{"code":"rate_limited","message":"Too many requests. Try again later.","correlation_id":"`)
+	require.Equal(t, 200, call(l, "GET", "/", "192.0.2.2:1", 200).Code, "another client")
+}
+
+// The strictest reading of a path decides.
+func TestTiersByRoute(t *testing.T) {
+	l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("login", 1, "POST /auth/login"), one("reads", 1000, "GET /"), one("writes", 1000)}})
+	call(l, "POST", "/auth/login", peer, 200)
+	for _, target := range []string{"/auth/login", "//auth/login", "/auth/./login", "/auth%2Flogin", "/auth/login/", "/x/../auth/login"} {
+		require.Equal(t, 429, call(l, "POST", target, peer, 200).Code, target)
+	}
+	require.Equal(t, 200, call(l, "POST", "/auth/refresh", peer, 200).Code)
+	require.Equal(t, 200, call(l, "GET", "/auth/login", peer, 200).Code)
+	open := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("login", 1, "/login")}})
+	require.Empty(t, call(open, "GET", "/other", peer, 200).Header().Get("RateLimit"), "what no tier claims")
+}
+
+func TestClients(t *testing.T) {
+	for _, row := range []struct {
+		name, first, second string
+		same                bool
+	}{
+		{"two ports", "192.0.2.1:1", "192.0.2.1:2", true},
+		{"mapped", "192.0.2.1:1", "[::ffff:192.0.2.1]:1", true},
+		{"two mapped", "[::ffff:192.0.2.1]:1", "[::ffff:192.0.2.2]:1", false},
+		{"one /64", "[2001:db8::1]:1", "[2001:db8::2]:1", true},
+		{"two /64", "[2001:db8::1]:1", "[2001:db8:0:1::1]:1", false},
+		{"zones", "[fe80::1%a]:1", "[fe80::1%b]:1", true},
+		{"Unix sockets", "@", "", true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("reads", 1)}})
+			call(l, "GET", "/", row.first, 200)
+			require.Equal(t, row.same, call(l, "GET", "/", row.second, 200).Code == 429)
+		})
+	}
+	t.Run("an uncertain address counts, none falls back to the peer", func(t *testing.T) {
+		addr := netip.MustParseAddr("198.51.100.7")
+		l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("reads", 1)}, ClientIP: func(*http.Request) (netip.Addr, bool) { return addr, false }})
+		call(l, "GET", "/", peer, 200)
+		require.Equal(t, 429, call(l, "GET", "/", "192.0.2.9:1", 200).Code)
+		addr = netip.Addr{}
+		require.Equal(t, 200, call(l, "GET", "/", peer, 200).Code)
+		require.Equal(t, 429, call(l, "GET", "/", peer, 200).Code)
+	})
+}
+
+func TestKeysAndCosts(t *testing.T) {
+	key, cost := "", 1
+	l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{
+		Requests: 3, Window: time.Minute, Key: func(*http.Request) string { return key }, Cost: func(*http.Request) int { return cost },
+	}}}}})
+	require.Equal(t, 200, call(l, "GET", "/", peer, 200).Code)
+	cost = 4
+	w := call(l, "GET", "/", peer, 200)
+	require.Equal(t, 413, w.Code)
+	require.Empty(t, w.Header().Get("Retry-After"), "no time helps")
+	cost = -5
+	require.Equal(t, `"a";r=2;t=60`, call(l, "GET", "/", peer, 200).Header().Get("RateLimit"))
+	cost, key = 2, "ada"
+	require.Equal(t, 200, call(l, "GET", "/", peer, 200).Code)
+	require.Equal(t, 429, call(l, "GET", "/", "192.0.2.77:1", 200).Code, "the key, not the address")
+}
+
+func TestFailuresOnly(t *testing.T) {
+	tiers := []ratelimit.Tier{{Name: "login", Limits: []ratelimit.Limit{{Requests: 2, Window: time.Hour, FailuresOnly: true, Quiet: true}}}}
+	for _, row := range []struct {
+		name   string
+		status int
+		counts bool
+	}{{"500", 500, true}, {"401", 401, true}, {"303", 303, false}, {"200", 200, false}} {
+		t.Run(row.name, func(t *testing.T) {
+			l := limiter(t, ratelimit.Options{Tiers: tiers})
+			for range 3 {
+				w := call(l, "POST", "/", peer, row.status)
+				require.Empty(t, w.Header().Get("RateLimit"))
+			}
+			require.Equal(t, row.counts, call(l, "POST", "/", peer, row.status).Code == 429)
+		})
+	}
+	t.Run("a panic, an abort and no Responder count", func(t *testing.T) {
+		l := limiter(t, ratelimit.Options{Tiers: tiers})
+		r := httptest.NewRequest("POST", "/", nil)
+		require.Panics(t, func() {
+			l.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("x") })).ServeHTTP(httptest.NewRecorder(), r)
+		})
+		l.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(httptest.NewRecorder(), r)
+		require.Equal(t, 429, call(l, "POST", "/", r.RemoteAddr, 200).Code)
+	})
+}
+
+func TestNestedLimitersShareTheFields(t *testing.T) {
+	outer, inner := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("address", 5)}}), limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("principal", 9)}})
+	w := httptest.NewRecorder()
+	outer.Handler(inner.Handler(http.NotFoundHandler())).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	require.Equal(t, []string{`"address";r=4;t=60, "principal";r=8;t=60`}, w.Header()["Ratelimit"])
+	require.Equal(t, []string{`"address";q=5;w=60, "principal";q=9;w=60`}, w.Header()["Ratelimit-Policy"])
+}
+
+func TestTakeRefundReset(t *testing.T) {
+	l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("account", 1)}})
+	d, err := l.Take(t.Context(), "account", "ada", 1)
+	require.NoError(t, err)
+	require.True(t, d.Allowed)
+	require.NoError(t, d.Err())
+	denied, err := l.Take(t.Context(), "account", "ada", 1)
+	require.NoError(t, err)
+	require.ErrorIs(t, denied.Err(), ratelimit.ErrLimited)
+	require.NoError(t, denied.Refund(t.Context()), "nothing was charged")
+	require.NoError(t, d.Refund(t.Context()))
+	d, _ = l.Take(t.Context(), "account", "ada", 1)
+	require.True(t, d.Allowed)
+	require.NoError(t, l.Reset(t.Context(), "account", "ada"))
+	d, _ = l.Take(t.Context(), "account", "ada", 1)
+	require.True(t, d.Allowed)
+	for _, bad := range []func() error{
+		func() error { _, err := l.Take(t.Context(), "x", "ada", 1); return err },
+		func() error { _, err := l.Take(t.Context(), "account", "", 1); return err },
+		func() error { _, err := l.Take(t.Context(), "account", "ada", -1); return err },
+		func() error { return l.Reset(t.Context(), "x", "ada") },
+	} {
+		require.Error(t, bad())
+	}
+	require.Zero(t, testing.AllocsPerRun(100, func() { _, _ = l.Take(context.Background(), "account", "ada", 1) }))
+}
+
+// broken is a store that fails when told to.
+type broken struct {
+	*ratelimit.Memory
+	fails bool
+}
+
+func (b *broken) Take(ctx context.Context, c []ratelimit.Charge, v []ratelimit.Verdict) error {
+	if b.fails {
+		return errors.New("dial tcp 10.0.0.1: refused")
+	}
+	return b.Memory.Take(ctx, c, v)
+}
+
+func TestStoreFailure(t *testing.T) {
+	for name, row := range map[string]struct {
+		failure ratelimit.Failure
+		want    []int
+	}{
+		"local, warm": {ratelimit.Local, []int{200, 429}}, "deny": {ratelimit.Deny, []int{503, 503}}, "allow": {ratelimit.InsecureAllow, []int{200, 200}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := &broken{Memory: ratelimit.NewMemory(ratelimit.MemoryOptions{})}
+			var events []ratelimit.Outcome
+			l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("reads", 2)}, Store: store, OnStoreFailure: row.failure, OnDecision: func(_ context.Context, e ratelimit.Event) {
+				events = append(events, e.Outcome)
+				panic("a hook")
+			}})
+			require.Equal(t, 200, call(l, "GET", "/", peer, 200).Code)
+			store.fails = true
+			for _, want := range row.want {
+				w := call(l, "GET", "/", peer, 200)
+				require.Equal(t, want, w.Code)
+				require.NotContains(t, w.Body.String(), "10.0.0.1")
+			}
+			require.Equal(t, []ratelimit.Outcome{ratelimit.Allowed, ratelimit.Degraded, ratelimit.Degraded}, events)
+		})
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	ok := ratelimit.Limit{Requests: 1, Window: time.Minute}
+	for _, row := range []struct {
+		name string
+		o    ratelimit.Options
+		want string
+	}{
+		{"nothing", ratelimit.Options{}, `ratelimit: Tiers: none; did you mean {Name: "reads", Limits: ratelimit.Reads()}?`},
+		{"name", ratelimit.Options{Tiers: []ratelimit.Tier{one("A b", 1)}}, `ratelimit: Tiers[0].Name "A b": is not 1 to 32 lower-case letters, digits and hyphens`},
+		{"no limits", ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a"}}}, "ratelimit: Tiers[0].Limits: has 0 limits, not 1 to 4"},
+		{"two rests", ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1), one("b", 1)}}, `ratelimit: Tiers[1].Routes: none, so it takes the rest, as "a" does`},
+		{"one name", ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a", Routes: []string{"/a"}, Limits: []ratelimit.Limit{ok, ok}}, one("a-2", 1)}}, `ratelimit: Tiers[1].Name "a-2": another limit is named "a-2"`},
+		{"one pattern", ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1, "/x"), one("b", 1, "/x")}}, `ratelimit: Tiers[1].Routes[0] "/x": is the same pattern as ratelimit: Tiers[0].Routes[0] "/x"`},
+		{"zero requests", ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 0)}}, "ratelimit: Tiers[0].Limits[0].Requests 0: is not above 0; to close a route, do not serve it"},
+		{"no window", ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: 1}}}}}, "ratelimit: Tiers[0].Limits[0].Window 0s: is not between 1ms and 744h"},
+		{"too large", ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: 1 << 30, Window: 31 * 24 * time.Hour}}}}}, "ratelimit: Tiers[0].Limits[0].Requests 1073741824: times the Window's milliseconds is above 2^53"},
+		{"prefix", ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: 1, Window: time.Second, V6Prefix: 16}}}}}, "ratelimit: Tiers[0].Limits[0].V6Prefix 16: is not between 32 and 128"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			_, err := ratelimit.New(row.o)
+			require.EqualError(t, err, row.want)
+		})
+	}
+}
+
+func TestHandlerAllocations(t *testing.T) {
+	h := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "reads", Limits: ratelimit.Reads()}}}).Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	r, w := httptest.NewRequest("GET", "/", nil), httptest.NewRecorder()
+	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { clear(w.Header()); h.ServeHTTP(w, r) }), 3.0)
+}

@@ -1,0 +1,59 @@
+package ratelimit
+
+// exactLimit is the largest number of requests per window that is counted
+// exactly, one time stamp for each.
+const exactLimit = 128
+
+// verdict is a kernel's answer. All times are integers of one unit.
+type verdict struct{ remaining, wait, reset int64 }
+
+// exactLog is the sliding log: the times of all requests in the last window,
+// oldest first. It never admits more than the limit in any interval of a
+// window's length, and never denies what the limit allows.
+type exactLog []int64
+
+// drop forgets what has left the window.
+func (l *exactLog) drop(now, window int64) {
+	s := *l
+	n := 0
+	for n < len(s) && s[n] <= now-window {
+		n++
+	}
+	*l = s[:copy(s, s[n:])]
+}
+
+// ask returns the answer for a charge, which is not made.
+func (l exactLog) ask(now, limit, window, cost int64) verdict {
+	v := verdict{remaining: max(0, limit-int64(len(l)))}
+	if len(l) > 0 {
+		v.reset = l[0] + window - now
+	}
+	switch excess := int64(len(l)) + cost - limit; {
+	case cost > limit:
+		v.wait = -1
+	case cost > 0 && excess > 0:
+		v.wait = l[excess-1] + window - now
+	}
+	return v
+}
+
+// add makes a charge.
+func (l *exactLog) add(now, cost int64) {
+	for range cost {
+		*l = append(*l, now)
+	}
+}
+
+// remove takes back a charge that was made at a time.
+func (l *exactLog) remove(at, cost int64) {
+	s := *l
+	kept := s[:0]
+	for _, t := range s {
+		if t == at && cost > 0 {
+			cost--
+			continue
+		}
+		kept = append(kept, t)
+	}
+	*l = kept
+}

@@ -1,0 +1,231 @@
+package ratelimit_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/ratelimit"
+)
+
+// clock is a clock that a test moves.
+type clock struct{ t time.Time }
+
+func (c *clock) now() time.Time          { return c.t }
+func (c *clock) advance(d time.Duration) { c.t = c.t.Add(d) }
+
+func memory(o ratelimit.MemoryOptions) (*ratelimit.Memory, *clock) {
+	c := &clock{time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	m := ratelimit.NewMemory(o)
+	m.SetClock(c.now)
+	return m, c
+}
+
+func take(t testing.TB, m *ratelimit.Memory, c ratelimit.Charge) ratelimit.Verdict {
+	var v [1]ratelimit.Verdict
+	require.NoError(t, m.Take(t.Context(), []ratelimit.Charge{c}, v[:]))
+	return v[0]
+}
+
+func charge(text string, requests int, window time.Duration, cost int) ratelimit.Charge {
+	return ratelimit.Charge{Key: ratelimit.Key{Policy: "p", Text: text}, Requests: requests, Window: window, Cost: cost}
+}
+
+// admitted is one admission, for the oracle.
+type admitted struct {
+	at   time.Time
+	cost int
+}
+
+func sumSince(log []admitted, since time.Time) int {
+	n := 0
+	for _, a := range log {
+		if a.at.After(since) {
+			n += a.cost
+		}
+	}
+	return n
+}
+
+// Up to 128, the answer is that of the definition: the sum of the last window.
+func TestExactLimitAgreesWithItsDefinition(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for round := range 10 {
+		m, c := memory(ratelimit.MemoryOptions{})
+		limit, window := 1+random.IntN(128), time.Duration(1+random.IntN(1000))*time.Millisecond
+		var log []admitted
+		for range 1000 {
+			c.advance(time.Duration(random.Int64N(int64(window) / int64(limit) * 2)))
+			cost := random.IntN(4)
+			used := sumSince(log, c.t.Add(-window))
+			v := take(t, m, charge("k", limit, window, cost))
+			require.Equal(t, cost == 0 || used+cost <= limit, v.Wait == 0, "round %d", round)
+			if v.Wait == 0 {
+				log = append(log, admitted{c.t, cost})
+				require.Equal(t, limit-used-cost, v.Remaining)
+				continue
+			}
+			require.Equal(t, limit-used, v.Remaining)
+			if v.Wait < 0 {
+				require.Greater(t, cost, limit)
+				continue
+			}
+			// The wait is the shortest that is long enough.
+			require.LessOrEqual(t, sumSince(log, c.t.Add(v.Wait-window))+cost, limit)
+			require.Greater(t, sumSince(log, c.t.Add(v.Wait-1-window))+cost, limit)
+		}
+	}
+}
+
+// Above 128: never more than the limit in 7/8 of a window, never a denial for
+// who keeps it in 9/8, and a wait that is exact.
+func TestLargeLimitsKeepTheirBounds(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 6 {
+		m, c := memory(ratelimit.MemoryOptions{})
+		limit, window := 129+random.IntN(1000), time.Duration(8*(1+random.IntN(1000)))*time.Millisecond
+		var log []admitted
+		for range 1500 {
+			if random.IntN(4) == 0 {
+				c.advance(time.Duration(random.Int64N(int64(window) / 3)))
+			}
+			cost := random.IntN(limit / 8)
+			v := take(t, m, charge("k", limit, window, cost))
+			if v.Wait == 0 {
+				log = append(log, admitted{c.t, cost})
+				require.LessOrEqual(t, sumSince(log, c.t.Add(-window*7/8)), limit)
+				continue
+			}
+			require.Greater(t, sumSince(log, c.t.Add(-window*9/8-8))+cost, limit, "a denial needs a reason")
+			now := c.t
+			c.t = now.Add(v.Wait - 1)
+			require.NotZero(t, peek(t, m, charge("k", limit, window, cost)).Wait)
+			c.t = now.Add(v.Wait)
+			require.Zero(t, peek(t, m, charge("k", limit, window, cost)).Wait)
+		}
+	}
+}
+
+func peek(t testing.TB, m *ratelimit.Memory, c ratelimit.Charge) ratelimit.Verdict {
+	var v [1]ratelimit.Verdict
+	require.NoError(t, m.Peek(t.Context(), []ratelimit.Charge{c}, v[:]))
+	return v[0]
+}
+
+func TestAllOrNothing(t *testing.T) {
+	m, _ := memory(ratelimit.MemoryOptions{})
+	a, b := charge("a", 10, time.Minute, 1), charge("b", 1, time.Minute, 1)
+	var v [2]ratelimit.Verdict
+	for range 5 {
+		require.NoError(t, m.Take(t.Context(), []ratelimit.Charge{a, b}, v[:]))
+	}
+	require.Equal(t, 9, v[0].Remaining, "four denials charged nothing")
+	require.NotZero(t, v[1].Wait)
+}
+
+func TestRefund(t *testing.T) {
+	for _, limit := range []int{2, 200} {
+		m, c := memory(ratelimit.MemoryOptions{})
+		ch := charge("k", limit, time.Minute, limit/2)
+		first := take(t, m, ch)
+		c.advance(10 * time.Second)
+		take(t, m, ch)
+		require.NotZero(t, take(t, m, ch).Wait)
+		ch.Mark = first.Mark
+		require.NoError(t, m.Refund(t.Context(), []ratelimit.Charge{ch}))
+		require.Zero(t, take(t, m, ch).Wait)
+		c.advance(time.Hour)
+		require.NoError(t, m.Refund(t.Context(), []ratelimit.Charge{ch}), "too late is nothing")
+		require.Equal(t, limit, peek(t, m, ch).Remaining)
+	}
+}
+
+func TestReset(t *testing.T) {
+	m, _ := memory(ratelimit.MemoryOptions{})
+	ch := charge("k", 1, time.Minute, 1)
+	take(t, m, ch)
+	require.NoError(t, m.Reset(t.Context(), []ratelimit.Key{ch.Key}))
+	require.Zero(t, take(t, m, ch).Wait)
+}
+
+// A flood of keys frees nobody who is denied, and takes no memory
+// beyond the bound.
+func TestFloodOfKeys(t *testing.T) {
+	m, _ := memory(ratelimit.MemoryOptions{MaxKeys: 1000})
+	attacker := charge("attacker", 1, time.Hour, 1)
+	take(t, m, attacker)
+	require.NotZero(t, take(t, m, attacker).Wait)
+	for i := range 20_000 {
+		take(t, m, charge(fmt.Sprint(i), 1, time.Minute, 1))
+	}
+	require.LessOrEqual(t, m.Len(), 1000)
+	require.NotZero(t, take(t, m, attacker).Wait)
+}
+
+// Where everybody is denied, newcomers share one count.
+func TestPressure(t *testing.T) {
+	m, c := memory(ratelimit.MemoryOptions{MaxKeys: 4})
+	for i := range 4 {
+		take(t, m, charge(fmt.Sprint(i), 1, time.Hour, 1))
+		require.NotZero(t, take(t, m, charge(fmt.Sprint(i), 1, time.Hour, 1)).Wait)
+	}
+	v := take(t, m, charge("new", 1, time.Hour, 1))
+	require.True(t, v.Pressure && v.Wait == 0)
+	v = take(t, m, charge("newer", 1, time.Hour, 1))
+	require.True(t, v.Pressure && v.Wait > 0)
+	require.Equal(t, 4, m.Len())
+	c.advance(2 * time.Hour)
+	require.False(t, take(t, m, charge("newest", 1, time.Hour, 1)).Pressure)
+}
+
+func TestConcurrentTakes(t *testing.T) {
+	m := ratelimit.NewMemory(ratelimit.MemoryOptions{})
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	total := 0
+	for i := range 64 {
+		wg.Go(func() {
+			var v [2]ratelimit.Verdict
+			for j := range 50 {
+				// Two keys in both orders: locks must not wait for each other.
+				charges := []ratelimit.Charge{charge("a", 100, time.Hour, 1), charge("b", 1000000, time.Hour, 1)}
+				charges[1].Key.Policy = "q"
+				if (i+j)%2 == 0 {
+					charges[0], charges[1] = charges[1], charges[0]
+				}
+				if err := m.Take(t.Context(), charges, v[:]); err == nil && v[0].Wait == 0 && v[1].Wait == 0 {
+					mu.Lock()
+					total++
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	require.Equal(t, 100, total)
+}
+
+// FuzzMemory plays any sequence of charges against the definition.
+func FuzzMemory(f *testing.F) {
+	f.Add(uint8(5), []byte{1, 1, 1, 200, 1, 2, 3})
+	f.Add(uint8(1), []byte{255, 0, 255, 1})
+	f.Fuzz(func(t *testing.T, limit uint8, steps []byte) {
+		requests := int(limit%128) + 1
+		m, c := memory(ratelimit.MemoryOptions{})
+		var log []admitted
+		for _, step := range steps {
+			c.advance(time.Duration(step>>2) * 10 * time.Millisecond)
+			cost := int(step & 3)
+			used := sumSince(log, c.t.Add(-time.Second))
+			v := take(t, m, charge("k", requests, time.Second, cost))
+			require.Equal(t, cost == 0 || used+cost <= requests, v.Wait == 0)
+			if v.Wait == 0 {
+				log = append(log, admitted{c.t, cost})
+			}
+		}
+	})
+}

@@ -1,0 +1,109 @@
+package ratelimit
+
+import "math/bits"
+
+// slots is the number of sub-windows in a window.
+const slots = 8
+
+// ring counts in slots: the current one, and as many as a window has before
+// it, of which the oldest counts by the part that is still in the window. It
+// never admits more than the limit in any 7/8 of a window, and never denies
+// who keeps the limit in every 9/8 of a window. Its memory does not depend on
+// the limit.
+type ring struct {
+	slot   int64 // the number of the current slot since the beginning of time
+	counts [slots + 1]int64
+}
+
+// width returns the length of a slot.
+func width(window int64) int64 { return (window + slots - 1) / slots }
+
+// advance moves the ring to the slot of now. A clock that went back does not
+// move it.
+func (r *ring) advance(now, window int64) {
+	by := now/width(window) - r.slot
+	if by <= 0 {
+		return
+	}
+	r.slot += by
+	for i := slots; i >= 0; i-- {
+		if from := int64(i) - by; from >= 0 {
+			r.counts[i] = r.counts[from]
+		} else {
+			r.counts[i] = 0
+		}
+	}
+}
+
+// ask returns the answer for a charge, which is not made.
+func (r *ring) ask(now, limit, window, cost int64) verdict {
+	w := width(window)
+	elapsed := max(0, now-r.slot*w)
+	var whole int64 // what counts in full
+	for _, n := range r.counts[:slots] {
+		whole += n
+	}
+	oldest := r.counts[slots]
+	v := verdict{remaining: max(0, limit-whole-scale(oldest, w-elapsed, w))}
+	if whole+oldest > 0 {
+		v.reset = w - elapsed
+	}
+	switch {
+	case cost > limit:
+		v.wait = -1
+	case cost > v.remaining:
+		v.wait = r.wait(whole, elapsed, limit-cost, w)
+	}
+	return v
+}
+
+// wait returns when the count sinks to room or below, if nobody else asks: it
+// lets slot after slot become the oldest one, and finds the moment in it.
+func (r *ring) wait(whole, elapsed, room, w int64) int64 {
+	for passed := range int64(slots + 1) {
+		oldest := r.counts[slots-passed]
+		if passed > 0 {
+			whole -= oldest
+		}
+		left := room - whole
+		if left < 0 {
+			continue
+		}
+		// The oldest slot counts floor(oldest*(w-e)/w) at its time e; the
+		// smallest e for which that is at most what is left.
+		e := int64(0)
+		if left < oldest {
+			e = w - lastBelow(left+1, w, oldest)
+		}
+		if passed == 0 {
+			e = max(e, elapsed)
+		}
+		if e < w || passed == slots {
+			return passed*w + e - elapsed
+		}
+	}
+	return slots*w + w - elapsed
+}
+
+// scale returns floor(n*part/whole).
+func scale(n, part, whole int64) int64 {
+	hi, lo := bits.Mul64(uint64(n), uint64(max(0, part)))
+	q, _ := bits.Div64(hi, lo, uint64(whole))
+	return int64(q)
+}
+
+// lastBelow returns the largest x with x*d < a*b.
+func lastBelow(a, b, d int64) int64 {
+	hi, lo := bits.Mul64(uint64(a), uint64(b))
+	lo, borrow := bits.Sub64(lo, 1, 0)
+	hi -= borrow
+	q, _ := bits.Div64(hi, lo, uint64(d))
+	return int64(q)
+}
+
+// remove takes back a charge that was made at a time.
+func (r *ring) remove(at, cost, window int64) {
+	if age := r.slot - at/width(window); age >= 0 && age <= slots {
+		r.counts[age] = max(0, r.counts[age]-cost)
+	}
+}
