@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ringwall/ringwall/auth/session"
 	"github.com/ringwall/ringwall/errors"
 )
 
@@ -141,6 +142,11 @@ func (i *Issuer) Issue(ctx context.Context, g Grant) (token string, expires time
 		return "", time.Time{}, fmt.Errorf("sign token: %w", err)
 	}
 	return input + "." + encode(signature), expires, nil
+}
+
+// ForSession issues a token for a session. It fits session.Options.Issue.
+func (i *Issuer) ForSession(ctx context.Context, s session.Session) (string, time.Time, error) {
+	return i.Issue(ctx, Grant{Subject: s.Subject, SessionID: s.ID, Scope: s.Scope, Roles: s.Roles, AuthTime: s.AuthTime})
 }
 
 // check returns what a verifier would refuse, or read otherwise.

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/session"
 	"github.com/ringwall/ringwall/auth/token"
 	"github.com/ringwall/ringwall/errors"
 )
@@ -76,6 +77,15 @@ func TestPayload(t *testing.T) {
 		"iss": issuerName, "sub": "ada", "aud": []any{audience}, "iat": float64(noon.Unix()), "exp": float64(noon.Unix() + 300),
 	}, members)
 	require.JSONEq(t, `{"alg":"EdDSA","kid":"EdDSA","typ":"at+jwt"}`, header(t, text))
+}
+
+func TestForSession(t *testing.T) {
+	text, _, err := issuer(t, nil).ForSession(t.Context(), session.Session{ID: "s1", Subject: "ada", Scope: []string{"read"}, Roles: []string{"admin"}, AuthTime: noon})
+	require.NoError(t, err)
+	p, err := verifier(t, nil).Verify(t.Context(), text)
+	require.NoError(t, err)
+	require.Equal(t, []string{"ada", "s1"}, []string{p.Subject(), p.SessionID()})
+	require.True(t, p.HasScope("read") && p.HasRole("admin") && p.AuthTime().Equal(noon))
 }
 
 type card struct {

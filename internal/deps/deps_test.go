@@ -16,9 +16,10 @@ const module = "github.com/ringwall/ringwall/"
 // allowed has, for each package, what it may import beside the standard
 // library. A package that is not listed fails the test.
 var allowed = map[string][]string{
-	"auth": {module + "errors", module + "internal/route"},
+	"auth":         {module + "errors", module + "internal/route"},
+	"auth/session": {module + "auth", module + "errors"},
 	"auth/token": {
-		module + "auth", module + "errors",
+		module + "auth", module + "auth/session", module + "errors",
 		"github.com/golang-jwt/jwt/v5", "github.com/go-json-experiment/json/jsontext",
 	},
 	"cors":            {module + "errors", module + "internal/route"},
@@ -28,6 +29,7 @@ var allowed = map[string][]string{
 	"internal/public": nil,
 	"internal/readme": nil,
 	"internal/route":  {module + "errors"},
+	"ratelimit":       {module + "errors", module + "internal/route"},
 }
 
 func TestImports(t *testing.T) {

@@ -1,0 +1,82 @@
+// Package session keeps people logged in: refresh tokens in a cookie that
+// scripts cannot read, each used once, for access tokens that live a few
+// minutes.
+//
+// # What it refuses by default
+//
+// A refresh token that was used already ends its session: its thief and its
+// owner cannot be told apart, so both have to log in again, and the access
+// tokens of the session die as well (RFC 9700, section 4.14.2; ASVS 5.0
+// 10.4.5). A forged token is refused before the store is asked, and can end
+// nobody's session.
+//
+// Login, refresh and logout take a POST from our own origin, and from those
+// that AllowsOrigin knows. A request with two refresh cookies is refused. When
+// the store does not answer, the client gets a 503, never a 401, and keeps
+// its cookie. Only a logout clears the cookie: a late refresh of an old session
+// must not delete what a new login has set.
+//
+// # Honest repeats
+//
+// Browsers send a POST again when a reused connection closes before the
+// answer, and a 503 invites another try. Such a repeat is not theft. A client
+// that wants to be sure numbers its attempts:
+//
+//	POST /auth/refresh
+//	Refresh-Attempt: 16 to 64 random characters of base64url, new for each attempt
+//
+// The token that was used last, with the same attempt, gets the same successor
+// for 60 seconds. Any other repeat is reuse, unless Grace allows it: set it where
+// several tabs share the cookie and do not take turns. No repeat ever makes a
+// second line of tokens, so a theft still shows when the lines part.
+//
+// # A program
+//
+//	sessions := errors.Must(session.New(session.Options{
+//		Issue: issuer.ForSession, Account: users.current, Revocations: revoked,
+//	}))
+//	login := func(w http.ResponseWriter, r *http.Request) error {
+//		user, err := users.check(r)
+//		if err != nil {
+//			return err
+//		}
+//		tokens, err := sessions.Login(w, r, session.Session{Subject: user, Scope: []string{"orders:read"}})
+//		if err != nil {
+//			return err
+//		}
+//		return json.NewEncoder(w).Encode(tokens)
+//	}
+//	mux := http.NewServeMux()
+//	mux.Handle("POST /auth/login", errors.HandlerFunc(login))
+//	mux.Handle("/auth/refresh", sessions.Refresh())
+//	mux.Handle("/auth/logout", sessions.Logout())
+//	mux.Handle("/auth/logout-all", sessions.LogoutAll())
+//
+// Without a [Store] the sessions are in the memory of this process, and the
+// tokens are made with a key that [New] makes: a restart logs everybody out.
+//
+// # Its place
+//
+// These are handlers, not a ring. The rings stand around them: errors,
+// headers, cors, ratelimit. In auth their routes are public, since the access
+// token has expired when they are needed.
+//
+// # Threats
+//
+//   - A stolen refresh token: it works until its owner refreshes, then the
+//     session ends, [TokenReused] tells of it, and the thief's access tokens die.
+//   - A copy of the store: it holds no token, and nothing to make one from. A
+//     leaked MAC key without tokens is not enough either.
+//   - Cross-site requests (CWE-352): the origin check, beside SameSite=Strict,
+//     which a sibling domain passes. Origins are compared as text
+//     (golang/go#78563).
+//   - Cookies planted by a sibling domain: the __Host- prefix (RFC 6265bis,
+//     section 4.1.3.2; ASVS 5.0 3.3.3), and one cookie alone is taken.
+//   - Session fixation (CWE-384): a login always makes a new session, and ends
+//     the one whose cookie it came with.
+//   - Sessions without an end: Absolute is never extended (ASVS 5.0 7.3.2).
+//   - Rights that were taken away: Account is asked on each refresh.
+//   - Many logins to fill the memory: MaxSessions for each subject.
+//   - A quick thief: within Grace a used token still gets its successor, which
+//     is why Grace is 0 unless it is set.
+package session

@@ -1,0 +1,54 @@
+package session
+
+import (
+	"context"
+	"log/slog"
+)
+
+// Reason says what an [Event] is about.
+type Reason string
+
+const (
+	// TokenReused: a refresh token was presented that had been used. Its
+	// thief and its owner cannot be told apart, so the session has ended.
+	TokenReused Reason = "token_reused"
+	// StoreRolledBack: a token was newer than its record, so the store has
+	// lost writes. The session goes on.
+	StoreRolledBack Reason = "store_rolled_back"
+	// SessionEvicted: a login made one session too many, and this one ended.
+	SessionEvicted Reason = "session_evicted"
+	// AccountRevoked: Account ended the session.
+	AccountRevoked Reason = "account_revoked"
+)
+
+// An Event is what a security log should know of (ASVS 5.0 16.3.3).
+type Event struct {
+	Reason  Reason
+	Session Session // as it was stored
+}
+
+// tell calls the hook. What it tells of has happened, so a hook that panics
+// is logged, and changes no answer.
+func (m *Manager) tell(ctx context.Context, e Event) {
+	if m.onEvent == nil {
+		if e.Reason == TokenReused || e.Reason == StoreRolledBack {
+			m.log(ctx, slog.LevelWarn, "session: suspicious refresh", slog.String("reason", string(e.Reason)),
+				slog.String("session_id", e.Session.ID), slog.String("subject", e.Session.Subject))
+		}
+		return
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			m.log(ctx, slog.LevelError, "session: OnEvent panicked", slog.String("reason", string(e.Reason)), slog.Any("panic", v))
+		}
+	}()
+	m.onEvent(ctx, e)
+}
+
+func (m *Manager) log(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {
+	logger := m.logger
+	if logger == nil {
+		logger = slog.Default()
+	}
+	logger.LogAttrs(ctx, level, message, attrs...)
+}

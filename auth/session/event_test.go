@@ -1,0 +1,126 @@
+package session_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/session"
+	"github.com/ringwall/ringwall/errors"
+)
+
+// TestLog holds the whole record of a theft, where no hook is told of it, and
+// that it holds no token.
+func TestLog(t *testing.T) {
+	var out bytes.Buffer
+	d := newDesk(t, func(o *session.Options) { o.OnEvent, o.Logger = nil, slog.New(slog.NewJSONHandler(&out, nil)) })
+	token := d.login()
+	d.post(d.Refresh(), token)
+	d.post(d.Refresh(), token)
+	var record map[string]any
+	require.NoError(t, json.Unmarshal(out.Bytes(), &record))
+	delete(record, "time")
+	require.Equal(t, map[string]any{"level": "WARN", "msg": "session: suspicious refresh", "reason": "token_reused",
+		"session_id": d.issued[0].ID, "subject": "ann"}, record)
+}
+
+// TestPanickingHook holds that it is logged, and changes no answer.
+func TestPanickingHook(t *testing.T) {
+	var out bytes.Buffer
+	d := newDesk(t, func(o *session.Options) {
+		o.OnEvent = func(context.Context, session.Event) { panic("hook") }
+		o.Logger = slog.New(slog.NewJSONHandler(&out, nil))
+	})
+	token := d.login()
+	require.Equal(t, 200, d.post(d.Refresh(), token).Code)
+	w := d.post(d.Refresh(), token)
+	require.Equal(t, 401, w.Code)
+	require.Equal(t, auth.ErrRevoked.Code(), codeOf(t, w))
+	require.Contains(t, out.String(), `"level":"ERROR","msg":"session: OnEvent panicked","reason":"token_reused","panic":"hook"`)
+}
+
+// TestFullRevocations holds that a login whose victim's tokens cannot be
+// revoked fails, and that a theft is answered as one all the same.
+func TestFullRevocations(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		full := errors.Must(auth.NewRevocations(auth.RevocationsOptions{MaxEntries: 1}))
+		d := newDesk(t, func(o *session.Options) { o.MaxSessions, o.Revocations = 1, full })
+		require.NoError(t, full.RevokeSession(t.Context(), "another", time.Now().Add(time.Hour)))
+		token := d.login()
+		w := d.post(errors.HandlerFunc(d.Login), "")
+		require.Equal(t, 503, w.Code)
+		require.Empty(t, cookieOf(t, w))
+		records, _ := d.store.Len()
+		require.Zero(t, records)
+		require.Equal(t, 401, d.post(d.Refresh(), token).Code)
+
+		pass(3 * time.Hour)
+		token = d.login()
+		require.NoError(t, full.RevokeSession(t.Context(), "another", time.Now().Add(time.Hour)))
+		d.post(d.Refresh(), token)
+		require.Equal(t, 401, d.post(d.Refresh(), token).Code)
+		require.Equal(t, []session.Reason{session.SessionEvicted, session.TokenReused}, d.events)
+		require.ErrorIs(t, d.RevokeAll(t.Context(), "ann"), auth.ErrUnavailable)
+		require.Equal(t, 503, d.post(d.Logout(), d.login()).Code)
+	})
+}
+
+// TestWithout holds the two set-ups that do without a defence.
+func TestWithout(t *testing.T) {
+	d := newDesk(t, func(o *session.Options) {
+		o.Account, o.InsecureStaticGrants, o.Revocations, o.InsecureNoRevocations = nil, true, nil, true
+		o.Store, o.Keys = nil, nil
+	})
+	token := d.login()
+	w := d.post(d.Refresh(), token)
+	require.Equal(t, 200, w.Code)
+	require.Equal(t, []string{"orders:read"}, d.issued[1].Scope)
+	require.Equal(t, 401, d.post(d.Refresh(), token).Code)
+	require.NoError(t, d.RevokeAll(t.Context(), "ann"))
+	other := newDesk(t, func(o *session.Options) { o.Store, o.Keys = nil, nil })
+	require.Equal(t, auth.ErrInvalid.Code(), codeOf(t, other.post(other.Refresh(), token)), "each process has its own key")
+}
+
+// corrupting is a store whose records cannot be read.
+type corrupting struct{ *session.Memory }
+
+func (c corrupting) Rotate(ctx context.Context, r session.Rotation) (session.Rotated, error) {
+	rotated, err := c.Memory.Rotate(ctx, r)
+	rotated.Record.Value = []byte("{")
+	return rotated, err
+}
+
+func (c corrupting) List(ctx context.Context, owner string) ([]session.Record, error) {
+	return []session.Record{{ID: owner}}, nil
+}
+
+// TestCorruptRecords holds that they are the store's failure, and not a logout.
+func TestCorruptRecords(t *testing.T) {
+	d := newDesk(t, func(o *session.Options) { o.Store = corrupting{session.NewMemory()} })
+	token := d.login()
+	w := d.post(d.Refresh(), token)
+	require.Equal(t, 503, w.Code)
+	require.NotEmpty(t, cookieOf(t, w))
+	_, err := d.List(t.Context(), "ann")
+	require.ErrorIs(t, err, auth.ErrUnavailable)
+	require.Equal(t, 401, d.post(d.Refresh(), token).Code, "theft is seen all the same")
+}
+
+// TestNoKeySigns holds that running out of keys is a 503.
+func TestNoKeySigns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, func(o *session.Options) {
+			o.Keys = []session.Key{{ID: 1, Secret: keys[0].Secret, Remove: time.Now().Add(time.Hour)}}
+		})
+		d.login()
+		pass(time.Hour)
+		require.Equal(t, 503, d.post(errors.HandlerFunc(d.Login), "").Code)
+	})
+}

@@ -1,0 +1,187 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/errors"
+)
+
+// Refresh returns the handler that takes the refresh cookie, and answers with
+// its successor and a new access token.
+//
+// It answers 401 for a token that is missing, forged, expired or used, and 503
+// when the store fails; both leave the cookie as it is, so that a request that
+// comes late cannot delete what a newer one was given. When Account or Issue
+// fails, the 503 has the successor's cookie.
+func (m *Manager) Refresh() http.Handler {
+	return m.handler(func(w http.ResponseWriter, r *http.Request) error {
+		started := wallNow()
+		c, s, err := m.rotate(w, r)
+		if err != nil {
+			return err
+		}
+		tokens, err := m.refreshed(r.Context(), s, started)
+		if errors.Is(err, auth.ErrRevoked) {
+			m.withdrawCookie(w)
+			err = errors.Join(err, m.end(r.Context(), c.ownerID(), c.sessionID()))
+			m.tell(r.Context(), Event{Reason: AccountRevoked, Session: s})
+		}
+		if err != nil {
+			return err
+		}
+		body, err := json.Marshal(tokens)
+		if err != nil {
+			return err
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(append(body, '\n')) // the client may be gone; nobody is left to tell
+		return nil
+	})
+}
+
+// refreshed makes the access token of today's account. An error of kind
+// auth.ErrRevoked comes from Account alone.
+func (m *Manager) refreshed(ctx context.Context, s Session, started time.Time) (Tokens, error) {
+	if m.account != nil {
+		today, err := m.account(ctx, s)
+		if errors.Is(err, auth.ErrRevoked) {
+			return Tokens{}, auth.ErrRevoked.Wrap(err)
+		}
+		if err != nil {
+			return Tokens{}, unavailable(err)
+		}
+		s.Scope, s.Roles, s.Data = today.Scope, today.Roles, today.Data
+	}
+	return m.access(ctx, s, started)
+}
+
+// rotate uses up the request's token, and sets the cookie to its successor
+// before anything else can fail.
+func (m *Manager) rotate(w http.ResponseWriter, r *http.Request) (credential, Session, error) {
+	c, err := m.credential(r)
+	if err != nil {
+		return c, Session{}, err
+	}
+	attempt, err := attemptOf(r)
+	if err != nil {
+		return c, Session{}, err
+	}
+	ctx, cancel := detach(r.Context())
+	defer cancel()
+	rotated, err := m.store.Rotate(ctx, Rotation{
+		Owner: c.ownerID(), ID: c.sessionID(), Generation: c.generation, Attempt: attempt, Idle: m.idle, Grace: m.grace,
+	})
+	if err != nil {
+		return c, Session{}, unavailable(err)
+	}
+	s, undecoded := decode(rotated.Record)
+	switch rotated.Outcome {
+	case Advanced, Repeated, RolledBack:
+	case Reused:
+		err := auth.ErrRevoked.With("reason", "reuse", "session_id", s.ID)
+		if failed := m.revoke(r.Context(), s.ID); failed != nil {
+			err = err.Wrap(failed)
+		}
+		m.tell(r.Context(), Event{Reason: TokenReused, Session: s})
+		return c, s, err
+	default:
+		return c, s, auth.ErrInvalid.With("reason", "the session is over", "session_id", c.sessionID())
+	}
+	c.generation = rotated.Record.Generation
+	now := wallNow()
+	token, err := m.keys.token(c, now)
+	if err != nil {
+		return c, s, unavailable(err)
+	}
+	m.setCookie(w, token, rotated.Record.Expires, now)
+	if rotated.Outcome == RolledBack {
+		m.tell(r.Context(), Event{Reason: StoreRolledBack, Session: s})
+	}
+	if undecoded != nil {
+		return c, s, unavailable(undecoded)
+	}
+	return c, s, nil
+}
+
+// Logout returns the handler that ends the session of the refresh cookie,
+// clears the cookie and answers 204. A cookie that is missing, expired or not
+// ours is cleared just so, and a token that was used already ends its session
+// too. It is the only handler beside [Manager.LogoutAll] that clears the
+// cookie.
+func (m *Manager) Logout() http.Handler {
+	return m.handler(func(w http.ResponseWriter, r *http.Request) error {
+		c, err := m.credential(r)
+		if errors.Is(err, auth.ErrMalformed) {
+			return err
+		}
+		if err == nil {
+			if err := m.end(r.Context(), c.ownerID(), c.sessionID()); err != nil {
+				return err
+			}
+		}
+		m.clearCookie(w)
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	})
+}
+
+// LogoutAll returns the handler that ends all sessions of the refresh cookie's
+// subject, clears the cookie and answers 204. It asks for as much as
+// [Manager.Refresh] does: a token that was used already is theft, and a 401.
+func (m *Manager) LogoutAll() http.Handler {
+	return m.handler(func(w http.ResponseWriter, r *http.Request) error {
+		_, s, err := m.rotate(w, r)
+		if err != nil {
+			return err
+		}
+		if err := m.RevokeAll(r.Context(), s.Subject); err != nil {
+			return err // the cookie of the successor is set, for another try
+		}
+		m.clearCookie(w)
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	})
+}
+
+// handler is what the three have in common.
+func (m *Manager) handler(serve errors.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		err := m.admit(r)
+		if err == nil {
+			err = serve(w, r)
+		}
+		if err == nil {
+			return
+		}
+		if errors.Is(err, auth.ErrMissing) || errors.Is(err, auth.ErrInvalid) || errors.Is(err, auth.ErrRevoked) {
+			// A 401 has a challenge (RFC 9110, section 15.5.2). It is not
+			// Bearer: clients that refresh on such would go round in circles.
+			w.Header().Set("WWW-Authenticate", m.challenge)
+		}
+		m.respond(w, r, err)
+	})
+}
+
+// admit refuses what is not a POST of ours.
+func (m *Manager) admit(r *http.Request) error {
+	if r.Method != http.MethodPost {
+		return errors.ErrMethodNotAllowed.Header("Allow", http.MethodPost)
+	}
+	return m.checkOrigin(r)
+}
+
+// unavailable is the answer when something behind us failed. Its own kind
+// must not decide.
+func unavailable(err error) error {
+	return auth.ErrUnavailable.Wrap(errors.Opaque(err)).Header("Retry-After", "1")
+}
+
+// detach keeps a client that hangs up from leaving a change half done.
+func detach(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+}

@@ -1,0 +1,175 @@
+package session_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/session"
+	"github.com/ringwall/ringwall/errors"
+)
+
+func isRevoked(err error) bool { return errors.Is(err, auth.ErrRevoked) }
+
+func issue(_ context.Context, s session.Session) (string, time.Time, error) {
+	return "access-" + s.ID, time.Now().Add(5 * time.Minute), nil
+}
+
+// codeOf returns the code of an answer in the one shape.
+func codeOf(t *testing.T, w *httptest.ResponseRecorder) string {
+	var body struct{ Code string }
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &body))
+	return body.Code
+}
+
+// TestAbsolute holds R15: who refreshes for ever does not stay for ever.
+func TestAbsolute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, func(o *session.Options) { o.Idle, o.Absolute = time.Hour, 2*time.Hour })
+		token := d.login()
+		for _, want := range []int{3600, 3600, 1800} {
+			pass(30 * time.Minute)
+			d.login() // one that is idle for longer, and still lives in the end
+			w := d.post(d.Refresh(), token)
+			require.Equal(t, 200, w.Code)
+			require.Equal(t, want, w.Result().Cookies()[0].MaxAge)
+			token = cookieOf(t, w)
+		}
+		pass(30 * time.Minute)
+		w := d.post(d.Refresh(), token)
+		require.Equal(t, 401, w.Code)
+		require.Equal(t, auth.ErrInvalid.Code(), codeOf(t, w))
+		require.Empty(t, cookieOf(t, w))
+	})
+}
+
+// TestIdle holds R16.
+func TestIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, func(o *session.Options) { o.Idle = time.Hour })
+		early, late := d.login(), d.login()
+		pass(time.Hour - 1)
+		require.Equal(t, 200, d.post(d.Refresh(), early).Code)
+		pass(1)
+		require.Equal(t, 401, d.post(d.Refresh(), late).Code)
+		require.Empty(t, d.events, "age is no theft")
+	})
+}
+
+// TestKeys holds R23: a key is replaced without a logout, and one that was
+// removed makes nothing.
+func TestKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		two := []session.Key{
+			{ID: 1, Secret: keys[0].Secret, Remove: time.Now().Add(2 * time.Hour)},
+			{ID: 2, Secret: []byte("fedcba9876543210fedcba9876543210"), Sign: time.Now().Add(time.Hour)},
+		}
+		d := newDesk(t, func(o *session.Options) { o.Keys = two })
+		staying, leaving := d.login(), d.login()
+		require.EqualValues(t, 1, keyOf(t, staying))
+		pass(time.Hour)
+		w := d.post(d.Refresh(), staying)
+		require.Equal(t, 200, w.Code)
+		require.EqualValues(t, 2, keyOf(t, cookieOf(t, w)))
+		pass(time.Hour)
+		require.Equal(t, 401, d.post(d.Refresh(), leaving).Code)
+		require.Equal(t, 200, d.post(d.Refresh(), cookieOf(t, w)).Code)
+	})
+}
+
+// keyOf returns the ID of the key that made a token.
+func keyOf(t *testing.T, token string) uint8 {
+	b, err := base64.RawURLEncoding.DecodeString(token[3:])
+	require.NoError(t, err)
+	return b[1]
+}
+
+// TestAccount holds what a change of the account does, and that no failure
+// after the rotation loses the client's session.
+func TestAccount(t *testing.T) {
+	keep := func(s session.Session) (session.Session, error) { return s, nil }
+	for _, tt := range []struct {
+		name    string
+		account func(session.Session) (session.Session, error)
+		failing error
+		status  int
+		over    bool
+	}{
+		{"locked", func(session.Session) (session.Session, error) {
+			return session.Session{}, errors.Join(errors.New("locked"), auth.ErrRevoked)
+		}, nil, 401, true},
+		{"another kind does not show", func(session.Session) (session.Session, error) { return session.Session{}, auth.ErrDenied }, nil, 503, false},
+		{"database down", func(session.Session) (session.Session, error) { return session.Session{}, errors.New("down") }, nil, 503, false},
+		{"panic", func(session.Session) (session.Session, error) { panic("hook") }, nil, 500, false},
+		{"signer down", keep, errors.New("down"), 503, false},
+		{"only Account ends a session", keep, auth.ErrRevoked, 503, false},
+		{"unchanged", keep, nil, 200, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := newDesk(t)
+			token := d.login()
+			d.account, d.failing = tt.account, tt.failing
+			w := d.post(d.Refresh(), token)
+			require.Equal(t, tt.status, w.Code)
+			require.Equal(t, tt.over, cookieOf(t, w) == "")
+			require.Equal(t, tt.over, isRevoked(d.revoked.Check(t.Context(), "", d.issued[0].ID, "", time.Now())))
+			if tt.status == 503 {
+				require.Equal(t, "1", w.Header().Get("Retry-After"))
+				d.account, d.failing = nil, nil
+				require.Equal(t, 200, d.post(d.Refresh(), cookieOf(t, w)).Code, "the session goes on")
+			}
+			if tt.over {
+				require.Equal(t, []session.Reason{session.AccountRevoked}, d.events)
+				require.Equal(t, 401, d.post(d.Refresh(), token).Code)
+			}
+		})
+	}
+}
+
+// TestGrants holds what reaches Issue and the client.
+func TestGrants(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t)
+		token, created := d.login("User-Agent", "Firefox"), time.Now().UTC()
+		d.account = func(s session.Session) (session.Session, error) {
+			require.Equal(t, "ann", s.Subject)
+			return session.Session{ID: "x", Subject: "eve", Scope: []string{"a", "b"}, Roles: []string{"r"}, Data: []byte("d")}, nil
+		}
+		pass(time.Hour)
+		w := d.post(d.Refresh(), token)
+		id := d.issued[0].ID
+		require.Regexp(t, "^[0-9a-f]{32}$", id)
+		require.Equal(t, `{"access_token":"access-`+id+`","token_type":"Bearer","expires_in":300,"scope":"a b"}`+"\n", w.Body.String())
+		require.Equal(t, "application/json", w.Header().Get("Content-Type"))
+		require.Equal(t, session.Session{
+			ID: id, Subject: "ann", Scope: []string{"a", "b"}, Roles: []string{"r"}, Data: []byte("d"), Client: session.Client{UserAgent: "Firefox"},
+			AuthTime: created, Created: created, LastUsed: created.Add(time.Hour), Expires: created.Add(169 * time.Hour),
+		}, d.issued[1])
+		list, err := d.List(t.Context(), "ann")
+		require.NoError(t, err)
+		require.Equal(t, []string{"orders:read"}, list[0].Scope, "what Login gave stays")
+	})
+}
+
+// TestLongAccessTokens holds that none outlives its revocation.
+func TestLongAccessTokens(t *testing.T) {
+	for name, expires := range map[string]time.Duration{"too long": 62 * time.Minute, "expired": -1, "never": 1 << 62} {
+		d := newDesk(t, func(o *session.Options) {
+			o.Issue = func(context.Context, session.Session) (string, time.Time, error) {
+				return "t", time.Now().Add(expires), nil
+			}
+		})
+		w := d.post(errors.HandlerFunc(d.Login), "")
+		require.Equal(t, 503, w.Code, name)
+		require.Empty(t, cookieOf(t, w))
+		records, owners := d.store.Len()
+		require.Zero(t, records+owners, "no session is left behind")
+	}
+}

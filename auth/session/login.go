@@ -1,0 +1,124 @@
+package session
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/errors"
+)
+
+// Login starts a session for a subject that the caller has authenticated,
+// sets the refresh cookie, and returns what the client should get as JSON. Of
+// s it takes Subject, Scope, Roles, AuthTime, Client and Data. The session's ID
+// is always new; a session whose cookie the request has ends, so that nobody
+// goes on in one that was planted (ASVS 5.0 7.2.4).
+//
+// It refuses, for the caller to return as it is: a request that is not a POST
+// (405), comes from another origin ([auth.ErrDenied]), or has several refresh
+// cookies ([auth.ErrMalformed]). When the store or Issue fails the error is
+// [auth.ErrUnavailable], and no cookie is set.
+func (m *Manager) Login(w http.ResponseWriter, r *http.Request, s Session) (Tokens, error) {
+	w.Header().Set("Cache-Control", "no-store") // RFC 6749, section 5.1
+	if err := m.admit(r); err != nil {
+		return Tokens{}, err
+	}
+	old, err := m.credential(r)
+	if errors.Is(err, auth.ErrMalformed) {
+		return Tokens{}, err
+	}
+	started := wallNow()
+	if s.AuthTime.IsZero() {
+		s.AuthTime = started
+	}
+	if s.Client.UserAgent == "" {
+		s.Client.UserAgent = r.UserAgent()
+	}
+	s.Client.UserAgent = clip(s.Client.UserAgent)
+	value, unfit := s.encode()
+	if unfit != nil {
+		return Tokens{}, unfit
+	}
+	if err == nil {
+		if err := m.end(r.Context(), old.ownerID(), old.sessionID()); err != nil {
+			return Tokens{}, err
+		}
+	}
+	return m.start(w, r, newCredential(s.Subject), value, started)
+}
+
+// start stores a session, and hands out its first tokens or, on any failure,
+// none and no cookie.
+func (m *Manager) start(w http.ResponseWriter, r *http.Request, c credential, value []byte, started time.Time) (Tokens, error) {
+	record, err := m.create(r.Context(), c, value)
+	if err == nil {
+		var tokens Tokens
+		if tokens, err = m.grant(r.Context(), w, c, record, started); err == nil {
+			return tokens, nil
+		}
+	}
+	// Nobody has a token of this session, so there is nothing to revoke.
+	store, cancel := detach(r.Context())
+	defer cancel()
+	return Tokens{}, errors.Join(err, errors.Opaque(m.store.Delete(store, c.ownerID(), c.sessionID())))
+}
+
+// clip returns the first 256 bytes of s, without half a character.
+func clip(s string) string {
+	if len(s) > 256 {
+		s = s[:256]
+	}
+	return strings.ToValidUTF8(s, "")
+}
+
+// create stores a session, and ends those that became too many.
+func (m *Manager) create(ctx context.Context, c credential, value []byte) (Record, error) {
+	store, cancel := detach(ctx)
+	defer cancel()
+	created, err := m.store.Create(store, Creation{Owner: c.ownerID(), ID: c.sessionID(), Value: value, Idle: m.idle, Absolute: m.absolute, Max: m.maxSessions})
+	if err != nil {
+		return Record{}, unavailable(err)
+	}
+	for _, evicted := range created.Evicted {
+		err = errors.Join(err, m.revoke(ctx, evicted.ID))
+		s, _ := decode(evicted) // the ID is there in any case
+		m.tell(ctx, Event{Reason: SessionEvicted, Session: s})
+	}
+	return created.Record, err
+}
+
+// grant sets no cookie unless there is an access token too.
+func (m *Manager) grant(ctx context.Context, w http.ResponseWriter, c credential, record Record, started time.Time) (Tokens, error) {
+	s, err := decode(record)
+	if err != nil {
+		return Tokens{}, unavailable(err)
+	}
+	tokens, err := m.access(ctx, s, started)
+	if err != nil {
+		return Tokens{}, err
+	}
+	now := wallNow()
+	token, err := m.keys.token(c, now)
+	if err != nil {
+		return Tokens{}, unavailable(err)
+	}
+	m.setCookie(w, token, record.Expires, now)
+	return tokens, nil
+}
+
+// access makes an access token. A session that ends from now on is in the
+// revocations for maxAccess+maxIssue, so a token that could outlive that is
+// refused.
+func (m *Manager) access(ctx context.Context, s Session, started time.Time) (Tokens, error) {
+	token, expires, err := m.issue(ctx, s)
+	if err != nil {
+		return Tokens{}, unavailable(err)
+	}
+	now := wallNow()
+	if token == "" || !expires.After(now) || expires.Sub(started) > maxAccess+maxIssue {
+		return Tokens{}, unavailable(errors.New("session: Issue: no token, or one that does not expire within an hour"))
+	}
+	return Tokens{AccessToken: token, TokenType: "Bearer", ExpiresIn: int(expires.Sub(now) / time.Second), Scope: strings.Join(s.Scope, " ")}, nil
+}

@@ -1,0 +1,204 @@
+package session_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/session"
+	"github.com/ringwall/ringwall/errors"
+)
+
+// TestLoginEndsTheOldSession holds R21: nobody goes on in a session that was
+// there before the login.
+func TestLoginEndsTheOldSession(t *testing.T) {
+	for _, tt := range []struct {
+		name, cookie string // of the request; "planted" is another session's
+		status       int
+		planted      int // the status of the other session's refresh afterwards
+	}{
+		{"two cookies", "__Host-refresh=planted; __Host-refresh=planted", 400, 200},
+		{"planted", "__Host-refresh=planted", 200, 401},
+		{"forged", "__Host-refresh=plantedA", 200, 200},
+		{"garbage", "__Host-refresh=x", 200, 200},
+		{"another name", "__host-refresh=planted", 200, 200},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := newDesk(t)
+			planted := d.login()
+			w := d.post(errors.HandlerFunc(d.Login), "", "Cookie", strings.ReplaceAll(tt.cookie, "planted", planted))
+			require.Equal(t, tt.status, w.Code)
+			require.NotEqual(t, planted, cookieOf(t, w))
+			require.Equal(t, tt.planted, d.post(d.Refresh(), planted).Code)
+			require.Equal(t, tt.planted == 401, isRevoked(d.revoked.Check(t.Context(), "", d.issued[0].ID, "", time.Now())))
+			if tt.status == 200 {
+				require.NotEqual(t, d.issued[0].ID, d.issued[1].ID)
+			}
+		})
+	}
+}
+
+// TestLoginTakesNoIDs holds that the caller cannot choose what is ours.
+func TestLoginTakesNoIDs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t)
+		now, far := time.Now().UTC(), time.Now().Add(1e6*time.Hour)
+		given := session.Session{ID: "chosen", Subject: "ann", AuthTime: now.Add(-time.Hour), Created: far, LastUsed: far, Expires: far,
+			Client: session.Client{Name: "Kyiv", UserAgent: strings.Repeat("é", 200)}, Data: []byte{0, 255}}
+		var tokens session.Tokens
+		w := d.post(errors.HandlerFunc(func(w http.ResponseWriter, r *http.Request) (err error) {
+			tokens, err = d.Manager.Login(w, r, given)
+			return err
+		}), "")
+		require.Equal(t, 200, w.Code)
+		id := d.issued[0].ID
+		require.Equal(t, session.Tokens{AccessToken: "access-" + id, TokenType: "Bearer", ExpiresIn: 300}, tokens)
+		want := session.Session{ID: id, Subject: "ann", AuthTime: given.AuthTime, Created: now, LastUsed: now, Expires: now.Add(168 * time.Hour),
+			Client: session.Client{Name: "Kyiv", UserAgent: strings.Repeat("é", 128)}, Data: []byte{0, 255}}
+		require.NotEqual(t, "chosen", id)
+		require.Equal(t, want, d.issued[0])
+		list, err := d.List(t.Context(), "ann")
+		require.NoError(t, err)
+		require.Equal(t, []session.Session{want}, list)
+	})
+}
+
+func TestLoginRefusesUnfitSessions(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		s    session.Session
+	}{
+		{"no subject", session.Session{}},
+		{"long subject", session.Session{Subject: strings.Repeat("a", 257)}},
+		{"subject is not UTF-8", session.Session{Subject: "a\xff"}},
+		{"role is not UTF-8", session.Session{Subject: "a", Roles: []string{"\xff"}}},
+		{"halves of a character", session.Session{Subject: "a", Scope: []string{"\xc3", "\xa9"}}},
+		{"data", session.Session{Subject: "a", Data: make([]byte, 16<<10)}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := newDesk(t)
+			w := d.post(errors.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+				_, err := d.Manager.Login(w, r, tt.s)
+				return err
+			}), "")
+			require.Equal(t, 500, w.Code)
+			require.Empty(t, cookieOf(t, w))
+			require.Empty(t, d.issued)
+		})
+	}
+}
+
+// TestCredentials holds R7, R20 and R26: what is no token of ours never
+// reaches the store, and ends nobody's session.
+func TestCredentials(t *testing.T) {
+	d := newDesk(t)
+	good := d.login()
+	asked := newDesk(t, func(o *session.Options) { o.Store = broken{} })
+	for _, tt := range []struct {
+		name, cookie string
+		kind         *errors.Kind
+	}{
+		{"R20 two cookies", "__Host-refresh=" + good + "; __Host-refresh=other", auth.ErrMalformed},
+		{"R20 the same cookie twice", "__Host-refresh=" + good + "; a=b; __Host-refresh=" + good, auth.ErrMalformed},
+		{"no cookie", "", auth.ErrMissing},
+		{"cookie of another name", "refresh=" + good, auth.ErrMissing},
+		{"empty", "__Host-refresh=", auth.ErrInvalid},
+		{"R7 forged MAC", "__Host-refresh=" + good[:77] + swap(good[77]), auth.ErrInvalid},
+		{"R7 forged generation", "__Host-refresh=" + good[:50] + swap(good[50]) + good[51:], auth.ErrInvalid},
+		{"R26 an access token", "__Host-refresh=eyJhbGciOiJFZERTQSJ9.e30.c2ln", auth.ErrInvalid},
+		{"a page of it", "__Host-refresh=" + strings.Repeat("A", 9000), auth.ErrInvalid},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, h := range []http.Handler{asked.Refresh(), asked.LogoutAll()} {
+				w := d.post(h, "", "Cookie", tt.cookie)
+				require.Equal(t, tt.kind.Status(), w.Code)
+				require.Equal(t, tt.kind.Code(), codeOf(t, w))
+				require.Empty(t, cookieOf(t, w))
+				challenge := w.Header().Get("WWW-Authenticate")
+				require.Equal(t, tt.kind.Status() == 401, challenge == `Cookie cookie-name="__Host-refresh"`, challenge)
+			}
+		})
+	}
+	require.Equal(t, 503, d.post(asked.Refresh(), good).Code, "the store is asked for a token of ours")
+	require.Equal(t, 200, d.post(d.Refresh(), good).Code)
+}
+
+// swap returns another character of base64url.
+func swap(c byte) string {
+	if c == 'A' {
+		return "Q"
+	}
+	return "A"
+}
+
+// broken is a store that never answers.
+type broken struct{}
+
+var errDown = errors.Join(errors.New("connection refused"), auth.ErrRevoked)
+
+func (broken) Create(context.Context, session.Creation) (session.Created, error) {
+	return session.Created{}, errDown
+}
+
+func (broken) Rotate(context.Context, session.Rotation) (session.Rotated, error) {
+	return session.Rotated{}, errDown
+}
+func (broken) List(context.Context, string) ([]session.Record, error) { return nil, errDown }
+func (broken) Delete(_ context.Context, _ string, _ ...string) error  { return errDown }
+
+// TestStoreFails holds R24: a store that is down logs nobody out, even when
+// its error claims to be a kind of ours.
+func TestStoreFails(t *testing.T) {
+	token := newDesk(t).login()
+	d := newDesk(t, func(o *session.Options) { o.Store = broken{} })
+	for name, h := range map[string]http.Handler{
+		"login": errors.HandlerFunc(d.Login), "refresh": d.Refresh(), "logout": d.Logout(), "logout all": d.LogoutAll(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := d.post(h, token)
+			require.Equal(t, 503, w.Code)
+			require.Equal(t, auth.ErrUnavailable.Code(), codeOf(t, w))
+			require.Empty(t, cookieOf(t, w))
+			require.Equal(t, "1", w.Header().Get("Retry-After"))
+		})
+	}
+	_, err := d.List(t.Context(), "ann")
+	require.ErrorIs(t, err, auth.ErrUnavailable)
+	require.ErrorIs(t, d.Revoke(t.Context(), "ann", "x"), auth.ErrUnavailable)
+	require.ErrorIs(t, d.RevokeAll(t.Context(), "ann"), auth.ErrUnavailable)
+}
+
+// listening is a store that gives up with its context, as one on a network does.
+type listening struct{ *session.Memory }
+
+func (l listening) Rotate(ctx context.Context, r session.Rotation) (session.Rotated, error) {
+	if err := ctx.Err(); err != nil {
+		return session.Rotated{}, err
+	}
+	_, limited := ctx.Deadline()
+	if !limited {
+		return session.Rotated{}, errors.New("no deadline")
+	}
+	return l.Memory.Rotate(ctx, r)
+}
+
+// TestHangingUp holds that a client that is gone leaves nothing half done.
+func TestHangingUp(t *testing.T) {
+	d := newDesk(t, func(o *session.Options) { o.Store = listening{session.NewMemory()} })
+	token := d.login()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := httptest.NewRequestWithContext(ctx, "POST", "https://api.example.com/", nil)
+	r.Header.Set("Cookie", "__Host-refresh="+token)
+	w := httptest.NewRecorder()
+	d.Refresh().ServeHTTP(w, r)
+	require.Equal(t, 200, w.Code)
+	require.Equal(t, 200, d.post(d.Refresh(), cookieOf(t, w)).Code)
+}

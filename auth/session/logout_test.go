@@ -1,0 +1,151 @@
+package session_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/session"
+	"github.com/ringwall/ringwall/errors"
+)
+
+const cleared = "__Host-refresh=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict"
+
+// TestLogout holds R22.
+func TestLogout(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		present func(d *desk, token string) string
+		ends    bool
+	}{
+		{"garbage", func(*desk, string) string { return "garbage" }, false},
+		{"none", func(*desk, string) string { return "" }, false},
+		{"forged", func(_ *desk, token string) string { return token[:77] + swap(token[77]) }, false},
+		{"used", func(d *desk, token string) string { d.post(d.Refresh(), token); return token }, true},
+		{"expired", func(_ *desk, token string) string { pass(1000 * time.Hour); return token }, true},
+		{"good", func(_ *desk, token string) string { return token }, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDesk(t)
+				token := tt.present(d, d.login())
+				for range 2 {
+					w := d.post(d.Logout(), token)
+					require.Equal(t, 204, w.Code)
+					require.Equal(t, []string{cleared}, w.Header()["Set-Cookie"])
+					require.Equal(t, tt.ends, isRevoked(d.revoked.Check(t.Context(), "", d.issued[0].ID, "", time.Now())))
+				}
+				list, err := d.List(t.Context(), "ann")
+				require.NoError(t, err)
+				require.Equal(t, tt.ends, len(list) == 0)
+				require.Empty(t, d.events, "a logout is no theft")
+			})
+		})
+	}
+}
+
+// TestLogoutAll holds that all sessions of one subject end, for a token that
+// was not used before.
+func TestLogoutAll(t *testing.T) {
+	d := newDesk(t)
+	first, second := d.login(), d.login()
+	w := d.post(d.LogoutAll(), second)
+	require.Equal(t, 204, w.Code)
+	require.Equal(t, []string{cleared}, w.Header()["Set-Cookie"])
+	require.Equal(t, 401, d.post(d.Refresh(), first).Code)
+	require.Equal(t, 401, d.post(d.LogoutAll(), second).Code)
+	for _, s := range d.issued {
+		require.ErrorIs(t, d.revoked.Check(t.Context(), "", s.ID, "", time.Now()), auth.ErrRevoked)
+	}
+	require.ErrorIs(t, d.revoked.Check(t.Context(), "", "", "ann", time.Now()), auth.ErrRevoked, "tokens without a session")
+
+	used, other := d.login(), d.login()
+	require.Equal(t, 200, d.post(d.Refresh(), used).Code)
+	require.Equal(t, 401, d.post(d.LogoutAll(), used).Code)
+	require.Equal(t, theft, d.events)
+	require.Equal(t, 200, d.post(d.Refresh(), other).Code, "a thief of an old token ends one session alone")
+}
+
+// TestRevoke holds that nobody ends the session of somebody else.
+func TestRevoke(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t)
+		a, b, c := d.login(), "", ""
+		pass(time.Second)
+		b = d.login()
+		pass(time.Second)
+		c = d.login()
+		list, err := d.List(t.Context(), "ann")
+		require.NoError(t, err)
+		require.Equal(t, []string{d.issued[2].ID, d.issued[1].ID, d.issued[0].ID}, []string{list[0].ID, list[1].ID, list[2].ID})
+
+		require.NoError(t, d.Revoke(t.Context(), "eve", list[2].ID))
+		require.NoError(t, d.revoked.Check(t.Context(), "", list[2].ID, "", time.Now()))
+		require.NoError(t, d.Revoke(t.Context(), "ann", list[2].ID))
+		require.Equal(t, 401, d.post(d.Refresh(), a).Code)
+		require.ErrorIs(t, d.revoked.Check(t.Context(), "", list[2].ID, "", time.Now()), auth.ErrRevoked)
+
+		require.NoError(t, d.RevokeAll(t.Context(), "ann", list[1].ID))
+		require.Equal(t, 401, d.post(d.Refresh(), c).Code)
+		require.Equal(t, 200, d.post(d.Refresh(), b).Code)
+		require.NoError(t, d.revoked.Check(t.Context(), "", list[1].ID, "ann", time.Now()))
+		list, err = d.List(t.Context(), "nobody")
+		require.NoError(t, err)
+		require.Empty(t, list)
+	})
+}
+
+// TestRevokeAllRaces holds R13 and R14: whatever is under way, no session that
+// RevokeAll ended gives another token that works, and none comes back.
+func TestRevokeAllRaces(t *testing.T) {
+	d := newDesk(t, func(o *session.Options) { o.Grace, o.Issue = time.Minute, issue })
+	for range 50 {
+		token := d.login()
+		before, err := d.List(t.Context(), "ann")
+		require.NoError(t, err)
+		var running sync.WaitGroup
+		answers := make([]*httptest.ResponseRecorder, 4)
+		for i := range answers {
+			running.Go(func() { answers[i] = d.post(d.Refresh(), token) })
+		}
+		require.NoError(t, d.RevokeAll(t.Context(), "ann"))
+		require.Equal(t, 401, d.post(d.Refresh(), token).Code)
+		running.Wait()
+		for _, w := range answers {
+			if successor := cookieOf(t, w); successor != "" {
+				require.Equal(t, 401, d.post(d.Refresh(), successor).Code)
+			}
+		}
+		for _, s := range before {
+			require.ErrorIs(t, d.revoked.Check(t.Context(), "", s.ID, "", time.Now()), auth.ErrRevoked)
+		}
+	}
+	records, owners := d.store.Len()
+	require.Zero(t, records+owners)
+}
+
+// TestMethods holds R19, also for the order: nothing else is looked at.
+func TestMethods(t *testing.T) {
+	d := newDesk(t)
+	token := d.login()
+	for _, method := range []string{"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "post"} {
+		for _, h := range []http.Handler{d.Refresh(), d.Logout(), d.LogoutAll(), errors.HandlerFunc(d.Login)} {
+			r := httptest.NewRequest(method, "https://api.example.com/", nil)
+			r.Header.Set("Cookie", "__Host-refresh="+token)
+			r.Header.Set("Origin", "https://evil.example")
+			w := httptest.NewRecorder()
+			errors.Must(errors.NewResponder(errors.Options{})).Handler(h).ServeHTTP(w, r)
+			require.Equal(t, 405, w.Code)
+			require.Equal(t, "POST", w.Header().Get("Allow"))
+			require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+			require.Empty(t, cookieOf(t, w))
+		}
+	}
+	require.Equal(t, 200, d.post(d.Refresh(), token).Code)
+}

@@ -1,0 +1,175 @@
+package session
+
+import (
+	"container/list"
+	"context"
+	"sync"
+	"time"
+)
+
+// memory is the Store of one process.
+type memory struct {
+	mu     sync.Mutex
+	owners map[string]map[string]*list.Element
+	// used holds every record, the longest idle in front, so that the dead
+	// are found without a search.
+	used *list.List
+}
+
+// entry is an element's value.
+type entry struct {
+	Record
+	owner    string
+	absolute time.Time
+	attempt  [32]byte
+	left     []time.Time // when the generations before the current one were left; newest first
+}
+
+func newMemory() *memory {
+	return &memory{owners: make(map[string]map[string]*list.Element), used: list.New()}
+}
+
+// wallNow has no monotonic reading: that clock stands still while a machine
+// sleeps, and sessions must not.
+func wallNow() time.Time { return time.Now().Round(0).UTC() }
+
+func (m *memory) Create(_ context.Context, c Creation) (Created, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := wallNow()
+	m.sweep(now)
+	e := &entry{owner: c.Owner, absolute: now.Add(c.Absolute)}
+	e.Record = Record{ID: c.ID, Created: now, Value: c.Value}
+	e.use(now, c.Idle)
+	m.remove(m.owners[c.Owner][c.ID])
+	sessions := m.owners[c.Owner]
+	if sessions == nil {
+		sessions = make(map[string]*list.Element)
+		m.owners[c.Owner] = sessions
+	}
+	sessions[c.ID] = m.used.PushBack(e)
+	return Created{Record: e.Record, Evicted: m.evict(c, now)}, nil
+}
+
+// evict deletes the records of an owner that are too many.
+func (m *memory) evict(c Creation, now time.Time) []Record {
+	var evicted []Record
+	for sessions := m.owners[c.Owner]; len(sessions) > c.Max; {
+		var oldest *list.Element
+		for id, element := range sessions {
+			if id != c.ID && (oldest == nil || lastUsed(element).Before(lastUsed(oldest))) {
+				oldest = element
+			}
+		}
+		if e := oldest.Value.(*entry); now.Before(e.Expires) {
+			evicted = append(evicted, e.Record)
+		}
+		m.remove(oldest)
+	}
+	return evicted
+}
+
+func lastUsed(element *list.Element) time.Time { return element.Value.(*entry).LastUsed }
+
+func (m *memory) Rotate(_ context.Context, r Rotation) (Rotated, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := wallNow()
+	m.sweep(now)
+	element := m.owners[r.Owner][r.ID]
+	if element == nil {
+		return Rotated{}, nil
+	}
+	e := element.Value.(*entry)
+	if !now.Before(e.Expires) {
+		m.remove(element)
+		return Rotated{}, nil
+	}
+	outcome := e.outcome(r, now)
+	switch outcome {
+	case Reused:
+		m.remove(element)
+	case RolledBack, Advanced:
+		if outcome == RolledBack {
+			e.left = nil
+		}
+		e.left = append([]time.Time{now}, e.left[:min(len(e.left), maxHistory-1)]...)
+		e.Generation, e.attempt = r.Generation+1, r.Attempt
+		e.use(now, r.Idle)
+		m.used.MoveToBack(element)
+	}
+	return Rotated{Outcome: outcome, Record: e.Record}, nil
+}
+
+func (e *entry) outcome(r Rotation, now time.Time) Outcome {
+	switch {
+	case r.Generation == e.Generation:
+		return Advanced
+	case r.Generation > e.Generation:
+		return RolledBack
+	}
+	back := e.Generation - r.Generation
+	if back > uint64(len(e.left)) {
+		return Reused
+	}
+	since := now.Sub(e.left[back-1])
+	if since < r.Grace || back == 1 && r.Attempt == e.attempt && since < AttemptWindow {
+		return Repeated
+	}
+	return Reused
+}
+
+func (e *entry) use(now time.Time, idle time.Duration) {
+	e.LastUsed, e.Expires = now, now.Add(idle)
+	if e.absolute.Before(e.Expires) {
+		e.Expires = e.absolute
+	}
+}
+
+func (m *memory) List(_ context.Context, owner string) ([]Record, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := wallNow()
+	var records []Record
+	for _, element := range m.owners[owner] {
+		if e := element.Value.(*entry); now.Before(e.Expires) {
+			records = append(records, e.Record)
+		}
+	}
+	return records, nil
+}
+
+func (m *memory) Delete(_ context.Context, owner string, ids ...string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range ids {
+		m.remove(m.owners[owner][id])
+	}
+	return nil
+}
+
+// remove takes nil for a record that is not there.
+func (m *memory) remove(element *list.Element) {
+	if element == nil {
+		return
+	}
+	e := m.used.Remove(element).(*entry)
+	sessions := m.owners[e.owner]
+	delete(sessions, e.ID)
+	if len(sessions) == 0 {
+		delete(m.owners, e.owner)
+	}
+}
+
+// sweep deletes dead records from the front, a few at a time so that no
+// request pays for many. A record that ended by its absolute age may stay
+// behind live ones, until it has been idle for long enough.
+func (m *memory) sweep(now time.Time) {
+	for range 8 {
+		front := m.used.Front()
+		if front == nil || now.Before(front.Value.(*entry).Expires) {
+			return
+		}
+		m.remove(front)
+	}
+}

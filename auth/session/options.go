@@ -1,0 +1,194 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/errors"
+)
+
+const day = 24 * time.Hour
+
+// Options configures a [Manager]. Issue, Account and Revocations are required.
+type Options struct {
+	// Issue makes an access token for a session, and says when it expires: at
+	// most an hour from now. An error is a 503.
+	Issue func(context.Context, Session) (token string, expires time.Time, err error)
+
+	// Account runs on every refresh. It returns the session with the scope,
+	// the roles and the data that its subject has today, for this access token
+	// alone; other fields that it changes are ignored. What it is given has the
+	// scope and roles of the login, for those who gave less than they could.
+	// It is where a locked or deleted account is noticed: an error of kind
+	// auth.ErrRevoked ends the session. Any other error is a 503, and the
+	// session goes on.
+	Account func(context.Context, Session) (Session, error)
+
+	// Revocations are told of sessions that end, so that their access tokens
+	// die too. They are those of the verifier.
+	Revocations *auth.Revocations
+
+	// Store keeps the sessions. nil: in the memory of this process, so that
+	// a restart ends them all.
+	Store Store
+
+	// Keys make the refresh tokens. Required with a Store. None: a random key
+	// that New makes, and that dies with the process as the sessions do.
+	Keys []Key
+
+	// Idle is how long a session lives without a refresh (ASVS 5.0 7.3.1).
+	// 0: 7 days. At least a minute.
+	Idle time.Duration
+
+	// Absolute is how long a session lives at all (ASVS 5.0 7.3.2); no refresh
+	// extends it. 0: 30 days. At least Idle, at most 400 days, which is the
+	// longest that browsers keep a cookie.
+	Absolute time.Duration
+
+	// MaxSessions bounds the sessions of one subject. A login that makes one
+	// too many ends the one that was idle for the longest. 0: 50. At most 1000.
+	MaxSessions int
+
+	// Grace lets a token that was rotated out less than this ago get the same
+	// successor, whoever presents it. 0: a token is used once, and only the
+	// same attempt may repeat; see the package's text. At most 60 s.
+	Grace time.Duration
+
+	// Cookie changes the cookie; its fields only tighten it. Zero:
+	// __Host-refresh; Path=/; Secure; HttpOnly; SameSite=Strict, with a Max-Age.
+	Cookie Cookie
+
+	// Scheme returns "https" for a request that came over HTTPS, and Host the
+	// host that the client asked for. They make the origin that is our own.
+	// nil: by r.TLS, and r.Host.
+	Scheme, Host func(*http.Request) string
+
+	// AllowsOrigin reports whether the request's Origin may log in, refresh and
+	// log out, beside our own. It is asked when there is exactly one Origin,
+	// which is not "null". nil: no other may.
+	AllowsOrigin func(*http.Request) bool
+
+	// OnEvent is told of theft, and of sessions that end without a logout,
+	// after the fact. It must not block. Where it is nil, theft and lost
+	// writes are logged as warnings.
+	OnEvent func(context.Context, Event)
+
+	// Logger gets those warnings, and an error when OnEvent panics. nil:
+	// slog.Default().
+	Logger *slog.Logger
+
+	// ErrorHandler answers refused requests. nil: errors.Respond.
+	ErrorHandler func(http.ResponseWriter, *http.Request, error)
+
+	// InsecureStaticGrants does without Account: a session keeps what Login
+	// gave it, until it ends.
+	InsecureStaticGrants bool
+
+	// InsecureNoRevocations does without Revocations: the access tokens of a
+	// session that ended, by theft too, live until they expire.
+	InsecureNoRevocations bool
+
+	// InsecureCookie names the cookie refresh and sends it in clear too: for
+	// development over plain HTTP.
+	InsecureCookie bool
+}
+
+// New returns a Manager. It refuses a set-up without the required options,
+// bounds that contradict each other, and keys that are weak or sign nothing.
+// The error joins all problems.
+func New(o Options) (*Manager, error) {
+	problems := o.check()
+	cookie, more := o.cookie()
+	problems = append(problems, more...)
+	keys, more := newKeyring(o.Keys, time.Now())
+	problems = append(problems, more...)
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	m := &Manager{
+		issue: o.Issue, account: o.Account, revocations: o.Revocations, store: o.Store, keys: keys,
+		idle: o.idle(), absolute: o.absolute(), grace: o.Grace, maxSessions: o.MaxSessions,
+		cookie: cookie, transient: o.Cookie.Transient, challenge: `Cookie cookie-name="` + cookie.Name + `"`,
+		scheme: o.Scheme, host: o.Host, allowsOrigin: o.AllowsOrigin,
+		onEvent: o.OnEvent, logger: o.Logger, respond: o.ErrorHandler,
+	}
+	if m.store == nil {
+		m.store = newMemory()
+	}
+	if len(m.keys) == 0 {
+		secret := make([]byte, 32)
+		_, _ = rand.Read(secret) // never fails (crypto/rand)
+		m.keys = keyring{{Secret: secret}}
+	}
+	if m.maxSessions == 0 {
+		m.maxSessions = 50
+	}
+	if m.respond == nil {
+		m.respond = errors.Respond
+	}
+	return m, nil
+}
+
+func (o *Options) idle() time.Duration {
+	if o.Idle == 0 {
+		return 7 * day
+	}
+	return o.Idle
+}
+
+func (o *Options) absolute() time.Duration {
+	if o.Absolute == 0 {
+		return 30 * day
+	}
+	return o.Absolute
+}
+
+// check returns the problems of all but Cookie and Keys.
+func (o *Options) check() []error {
+	var problems []error
+	refuse := func(bad bool, text string) {
+		if bad {
+			problems = append(problems, errors.New("session: "+text))
+		}
+	}
+	refuse(o.Issue == nil, "Issue: is nil; did you mean the ForSession of a token.Issuer?")
+	refuse(o.Account == nil && !o.InsecureStaticGrants, "Account: is nil; did you mean a function that looks the subject up?")
+	refuse(o.Account != nil && o.InsecureStaticGrants, "InsecureStaticGrants: contradicts Account; did you mean to leave one out?")
+	refuse(o.Revocations == nil && !o.InsecureNoRevocations, "Revocations: is nil; did you mean those of the verifier?")
+	refuse(o.Revocations != nil && o.InsecureNoRevocations, "InsecureNoRevocations: contradicts Revocations; did you mean to leave one out?")
+	refuse(o.Store != nil && len(o.Keys) == 0, "Keys: none, while Store outlives this process; did you mean one key of 32 random bytes?")
+	refuse(o.idle() < time.Minute, "Idle "+o.Idle.String()+": is less than a minute")
+	refuse(o.absolute() < o.idle(), "Absolute "+o.absolute().String()+": is less than Idle, "+o.idle().String())
+	refuse(o.absolute() > 400*day, "Absolute "+o.Absolute.String()+": is more than 400 days")
+	refuse(o.MaxSessions < 0 || o.MaxSessions > 1000, "MaxSessions "+strconv.Itoa(o.MaxSessions)+": is not between 1 and 1000; did you mean 0, for the default?")
+	refuse(o.Grace < 0 || o.Grace > time.Minute, "Grace "+o.Grace.String()+": is not between 0 and 60s")
+	return problems
+}
+
+// cookie returns the cookie without a value and an age.
+func (o *Options) cookie() (http.Cookie, []error) {
+	// SameSite=Strict: no link from elsewhere needs it, since only our own
+	// pages refresh. Path=/ is what the __Host- prefix asks for, which in turn
+	// keeps a sibling domain from setting it (RFC 6265bis, section 4.1.3.2).
+	c := http.Cookie{Name: "__Host-refresh", Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode}
+	if o.InsecureCookie {
+		c.Name, c.Secure = "refresh", false
+		if o.Cookie.Name != "" {
+			return c, []error{errors.New("session: Cookie.Name: contradicts InsecureCookie; did you mean to leave one out?")}
+		}
+		return c, nil
+	}
+	if name := o.Cookie.Name; name != "" {
+		c.Name = name
+		if !strings.HasPrefix(name, "__Host-") || len(name) == len("__Host-") || c.Valid() != nil {
+			return c, []error{errors.New("session: Cookie.Name " + strconv.Quote(name) + `: does not begin with __Host-, or is no cookie name; did you mean "__Host-refresh"?`)}
+		}
+	}
+	return c, nil
+}

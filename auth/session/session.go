@@ -1,0 +1,135 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/errors"
+)
+
+// A Session is one login of one subject in one client.
+type Session struct {
+	// ID is public: it is the sid of access tokens, and stands in lists and
+	// logs. Login makes it.
+	ID string
+	// Subject is whose session it is: 1 to 256 bytes.
+	Subject string
+	// Scope and Roles are what Login was given. Account says on each refresh
+	// what they are today.
+	Scope, Roles []string
+	// AuthTime is when the subject proved who they are. Zero at Login: now.
+	AuthTime time.Time
+	// Created, LastUsed and Expires are kept by the [Manager]. LastUsed is the
+	// last refresh. Expires is when the session ends if it is not used again.
+	Created, LastUsed, Expires time.Time
+	// Client is what a list of sessions shows to their owner.
+	Client Client
+	// Data is the application's own. It reaches Issue and Account, never the
+	// client. With all else it takes at most 16 KiB.
+	Data []byte
+}
+
+// A Client describes where a session is used, for people to recognise it
+// (ASVS 5.0 7.5.2). Nothing is decided by it.
+type Client struct {
+	// Name is a text of the application's choice, such as a place.
+	Name string
+	// Address is the client's address, if the application stores such.
+	Address string
+	// UserAgent is the User-Agent of the login, its first 256 bytes. Login
+	// fills it in when it is empty.
+	UserAgent string
+}
+
+// maxValue bounds the memory of a session, in bytes.
+const maxValue = 16 << 10
+
+// maxAccess is the longest life of an access token. Revocations live as long.
+const maxAccess = time.Hour
+
+// maxIssue is how long after its rotation an access token may come to be.
+const maxIssue = time.Minute
+
+// storeTimeout bounds each call of the store.
+const storeTimeout = 5 * time.Second
+
+// stored is what a Store keeps of a session, as JSON.
+type stored struct {
+	Subject  string    `json:"sub"`
+	Scope    []string  `json:"scope,omitempty"`
+	Roles    []string  `json:"roles,omitempty"`
+	AuthTime time.Time `json:"auth_time"`
+	Client   Client    `json:"client"`
+	Data     []byte    `json:"data,omitempty"`
+}
+
+// encode returns the value of a record. It refuses what JSON would change.
+func (s *Session) encode() ([]byte, error) {
+	if s.Subject == "" || len(s.Subject) > 256 {
+		return nil, errors.New("session: Subject has " + strconv.Itoa(len(s.Subject)) + " bytes; it takes 1 to 256")
+	}
+	for _, text := range slices.Concat([]string{s.Subject}, s.Scope, s.Roles) {
+		if !utf8.ValidString(text) {
+			return nil, errors.New("session: Subject, Scope and Roles are UTF-8")
+		}
+	}
+	value, err := json.Marshal(stored{s.Subject, s.Scope, s.Roles, s.AuthTime, s.Client, s.Data})
+	if err != nil {
+		return nil, err
+	}
+	if len(value) > maxValue {
+		return nil, errors.New("session: the session takes " + strconv.Itoa(len(value)) + " bytes; did you mean to keep less in Data?")
+	}
+	return value, nil
+}
+
+// decode returns the session of a record.
+func decode(r Record) (Session, error) {
+	var v stored
+	if err := json.Unmarshal(r.Value, &v); err != nil {
+		return Session{ID: r.ID}, err
+	}
+	return Session{
+		ID: r.ID, Subject: v.Subject, Scope: v.Scope, Roles: v.Roles, AuthTime: v.AuthTime, Client: v.Client, Data: v.Data,
+		Created: r.Created, LastUsed: r.LastUsed, Expires: r.Expires,
+	}, nil
+}
+
+// Tokens is what the client gets in the body of an answer (RFC 6749, section
+// 5.1). The refresh token is not among it: that is in the cookie.
+type Tokens struct {
+	AccessToken string `json:"access_token"`
+	TokenType   string `json:"token_type"`      // Bearer
+	ExpiresIn   int    `json:"expires_in"`      // whole seconds, rounded down
+	Scope       string `json:"scope,omitempty"` // separated by single spaces
+}
+
+// A Manager starts, refreshes and ends sessions. It is immutable and safe for
+// concurrent use.
+type Manager struct {
+	issue       func(context.Context, Session) (string, time.Time, error)
+	account     func(context.Context, Session) (Session, error)
+	revocations *auth.Revocations
+	store       Store
+	keys        keyring
+
+	idle, absolute, grace time.Duration
+	maxSessions           int
+
+	cookie       http.Cookie // without a value and an age
+	transient    bool
+	challenge    string
+	scheme, host func(*http.Request) string
+	allowsOrigin func(*http.Request) bool
+
+	onEvent func(context.Context, Event)
+	logger  *slog.Logger
+	respond func(http.ResponseWriter, *http.Request, error)
+}

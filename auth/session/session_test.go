@@ -1,0 +1,169 @@
+package session_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/session"
+	"github.com/ringwall/ringwall/errors"
+)
+
+// keys are for tests that bring their own store.
+var keys = []session.Key{{ID: 1, Secret: []byte("0123456789abcdef0123456789abcdef")}}
+
+// A desk is a Manager with everything around it in reach.
+type desk struct {
+	*session.Manager
+	t       *testing.T
+	store   *session.Memory
+	revoked *auth.Revocations
+	events  []session.Reason
+	issued  []session.Session
+	failing error // of Issue
+	account func(session.Session) (session.Session, error)
+}
+
+func newDesk(t *testing.T, change ...func(*session.Options)) *desk {
+	d := &desk{t: t, store: session.NewMemory(), revoked: errors.Must(auth.NewRevocations(auth.RevocationsOptions{}))}
+	o := session.Options{
+		Issue: func(_ context.Context, s session.Session) (string, time.Time, error) {
+			d.issued = append(d.issued, s)
+			return "access-" + s.ID, time.Now().Add(5 * time.Minute), d.failing
+		},
+		Account: func(_ context.Context, s session.Session) (session.Session, error) {
+			if d.account != nil {
+				return d.account(s)
+			}
+			return s, nil
+		},
+		Revocations: d.revoked, Store: d.store, Keys: keys,
+		OnEvent: func(_ context.Context, e session.Event) { d.events = append(d.events, e.Reason) },
+		Logger:  slog.New(slog.DiscardHandler),
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	d.Manager = errors.Must(session.New(o))
+	return d
+}
+
+func (d *desk) Login(w http.ResponseWriter, r *http.Request) error {
+	_, err := d.Manager.Login(w, r, session.Session{Subject: "ann", Scope: []string{"orders:read"}})
+	return err
+}
+
+// login returns the first token of a new session.
+func (d *desk) login(header ...string) string {
+	w := d.post(errors.HandlerFunc(d.Login), "", header...)
+	require.Equal(d.t, 200, w.Code, w.Body)
+	return cookieOf(d.t, w)
+}
+
+// post sends a token, and headers in pairs.
+func (d *desk) post(h http.Handler, token string, header ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest("POST", "https://api.example.com/auth", nil)
+	if token != "" {
+		r.Header.Add("Cookie", "__Host-refresh="+token)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Add(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	quiet := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
+	quiet.Handler(h).ServeHTTP(w, r)
+	require.Equal(d.t, "no-store", w.Header().Get("Cache-Control"))
+	return w
+}
+
+// cookieOf returns the token that an answer sets, or "".
+func cookieOf(t *testing.T, w *httptest.ResponseRecorder) string {
+	if len(w.Header()["Set-Cookie"]) == 0 {
+		return ""
+	}
+	cookies := w.Result().Cookies()
+	require.Len(t, cookies, 1)
+	return cookies[0].Value
+}
+
+// pass lets time go by, which costs none inside of synctest.
+func pass(d time.Duration) { <-time.After(d) }
+
+// TestNew holds that all problems are told at once.
+func TestNew(t *testing.T) {
+	good := func() session.Options {
+		return session.Options{
+			Issue:                 func(context.Context, session.Session) (string, time.Time, error) { return "", time.Time{}, nil },
+			Account:               func(_ context.Context, s session.Session) (session.Session, error) { return s, nil },
+			InsecureNoRevocations: true,
+		}
+	}
+	_, err := session.New(good())
+	require.NoError(t, err)
+	secret := keys[0].Secret
+	for _, tt := range []struct {
+		name   string
+		change func(*session.Options)
+		want   string
+	}{
+		{"nothing", func(o *session.Options) { *o = session.Options{} }, "session: Issue: is nil; did you mean the ForSession of a token.Issuer?\n" +
+			"session: Account: is nil; did you mean a function that looks the subject up?\nsession: Revocations: is nil; did you mean those of the verifier?"},
+		{"both accounts", func(o *session.Options) { o.InsecureStaticGrants = true }, "session: InsecureStaticGrants: contradicts Account; did you mean to leave one out?"},
+		{"both revocations", func(o *session.Options) { o.Revocations = new(auth.Revocations) }, "session: InsecureNoRevocations: contradicts Revocations; did you mean to leave one out?"},
+		{"store without keys", func(o *session.Options) { o.Store = session.NewMemory() }, "session: Keys: none, while Store outlives this process; did you mean one key of 32 random bytes?"},
+		{"short key", func(o *session.Options) { o.Keys = []session.Key{{Secret: secret[:31]}} }, "session: Keys[0]: Secret has 31 bytes; did you mean 32 random ones?"},
+		{"no secret", func(o *session.Options) { o.Keys = []session.Key{{}} }, "session: Keys[0]: Secret has 0 bytes; did you mean 32 random ones?"},
+		{"zero key", func(o *session.Options) { o.Keys = []session.Key{{Secret: make([]byte, 32)}} }, "session: Keys[0]: Secret is one byte repeated; did you mean 32 random ones?"},
+		{"same ID", func(o *session.Options) { o.Keys = []session.Key{{Secret: secret}, {Secret: secret}} }, "session: Keys[1]: ID 0 is there twice; did you mean another one for the new key?"},
+		{"no key signs", func(o *session.Options) { o.Keys = []session.Key{{Secret: secret, Sign: time.Now().Add(time.Hour)}} }, "session: Keys: none signs now; did you mean a zero Sign for the first?"},
+		{"key removed before it signs", func(o *session.Options) {
+			o.Keys = []session.Key{{ID: 1, Secret: secret}, {ID: 2, Secret: secret, Sign: time.Unix(9e9, 0), Remove: time.Unix(8e9, 0)}}
+		}, "session: Keys[1]: Remove is not after Sign"},
+		{"grace", func(o *session.Options) { o.Grace = time.Hour }, "session: Grace 1h0m0s: is not between 0 and 60s"},
+		{"negative grace", func(o *session.Options) { o.Grace = -1 }, "session: Grace -1ns: is not between 0 and 60s"},
+		{"idle", func(o *session.Options) { o.Idle = 7 }, "session: Idle 7ns: is less than a minute"},
+		{"absolute before idle", func(o *session.Options) { o.Absolute = time.Hour }, "session: Absolute 1h0m0s: is less than Idle, 168h0m0s"},
+		{"absolute", func(o *session.Options) { o.Absolute = 9601 * time.Hour }, "session: Absolute 9601h0m0s: is more than 400 days"},
+		{"many sessions", func(o *session.Options) { o.MaxSessions = 1001 }, "session: MaxSessions 1001: is not between 1 and 1000; did you mean 0, for the default?"},
+		{"cookie without a prefix", func(o *session.Options) { o.Cookie.Name = "refresh" }, "session: Cookie.Name \"refresh\": does not begin with __Host-, or is no cookie name; did you mean \"__Host-refresh\"?"},
+		{"cookie that is a prefix", func(o *session.Options) { o.Cookie.Name = "__Host-" }, "session: Cookie.Name \"__Host-\": does not begin with __Host-, or is no cookie name; did you mean \"__Host-refresh\"?"},
+		{"cookie with a line break", func(o *session.Options) { o.Cookie.Name = "__Host-a\nb" }, "session: Cookie.Name \"__Host-a\\nb\": does not begin with __Host-, or is no cookie name; did you mean \"__Host-refresh\"?"},
+		{"two cookies", func(o *session.Options) { o.Cookie.Name, o.InsecureCookie = "__Host-a", true }, "session: Cookie.Name: contradicts InsecureCookie; did you mean to leave one out?"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := good()
+			tt.change(&o)
+			_, err := session.New(o)
+			require.EqualError(t, err, tt.want)
+		})
+	}
+}
+
+// TestCookie holds the whole line.
+func TestCookie(t *testing.T) {
+	for _, tt := range []struct {
+		name, want string
+		change     func(*session.Options)
+	}{
+		{"default", "__Host-refresh=*; Path=/; Max-Age=604800; HttpOnly; Secure; SameSite=Strict", func(*session.Options) {}},
+		{"named", "__Host-r=*; Path=/; Max-Age=604800; HttpOnly; Secure; SameSite=Strict", func(o *session.Options) { o.Cookie.Name = "__Host-r" }},
+		{"transient", "__Host-refresh=*; Path=/; HttpOnly; Secure; SameSite=Strict", func(o *session.Options) { o.Cookie.Transient = true }},
+		{"insecure", "refresh=*; Path=/; Max-Age=604800; HttpOnly; SameSite=Strict", func(o *session.Options) { o.InsecureCookie = true }},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDesk(t, tt.change)
+			w := d.post(errors.HandlerFunc(d.Login), "")
+			token := cookieOf(t, w)
+			require.Regexp(t, `^rt_[A-Za-z0-9_-]{75}$`, token)
+			require.Equal(t, []string{strings.Replace(tt.want, "*", token, 1)}, w.Header()["Set-Cookie"], tt.name)
+		})
+	}
+}

@@ -1,0 +1,103 @@
+package session
+
+import (
+	"context"
+	"time"
+)
+
+// A Store keeps one small record for each session. It never sees a token, nor
+// anything that a token could be made from: a copy of it logs nobody in. Each
+// method is atomic, also among processes that share the store, and measures
+// time by one clock. It is safe for concurrent use.
+//
+// An error means that the call may or may not have happened. A record that is
+// not there is never an error.
+type Store interface {
+	// Create adds a record of generation 0. When its owner then has more than
+	// c.Max live records, those with the earliest LastUsed are deleted, never
+	// the new one, until c.Max are left; they are returned in
+	// [Created].Evicted. An ID is created twice only by a repeat of the same
+	// call, which leaves one record.
+	Create(ctx context.Context, c Creation) (Created, error)
+	// Rotate presents the token of one generation of a session. What happens
+	// is said at the constants of [Outcome]. It is one atomic step: of any
+	// number of calls with one generation, only one is Advanced.
+	Rotate(ctx context.Context, r Rotation) (Rotated, error)
+	// List returns the live records of an owner in any order.
+	List(ctx context.Context, owner string) ([]Record, error)
+	// Delete deletes the records of an owner with these IDs. An ID that is not
+	// there, or is another owner's, changes nothing. A deleted record never
+	// comes back, whatever calls overlap.
+	Delete(ctx context.Context, owner string, ids ...string) error
+}
+
+// A Record is one session as a [Store] keeps it. It is live until Expires.
+type Record struct {
+	ID         string    // 32 hexadecimal digits
+	Generation uint64    // how often it was rotated; below 1<<48
+	Created    time.Time // never changes
+	LastUsed   time.Time // the last rotation that was Advanced or RolledBack, or Created
+	Expires    time.Time // LastUsed plus Idle, at most Created plus Absolute
+	Value      []byte    // opaque, at most 16 KiB; never changes
+}
+
+// A Creation is the argument of [Store].Create.
+type Creation struct {
+	Owner          string        // of the subject: 32 hexadecimal digits, the same for all its sessions
+	ID             string        // of the session: 32 hexadecimal digits
+	Value          []byte        // the store must not change it, and may keep it
+	Idle, Absolute time.Duration // see Record.Expires
+	Max            int           // the largest number of live records of this owner, at least 1
+}
+
+// Created is the result of [Store].Create.
+type Created struct {
+	Record  Record
+	Evicted []Record
+}
+
+// A Rotation is the argument of [Store].Rotate.
+type Rotation struct {
+	Owner, ID  string
+	Generation uint64   // of the token that was presented; it is authentic
+	Attempt    [32]byte // a hash that is never the same for two attempts; a store may repeat its own call with it
+	Idle       time.Duration
+	Grace      time.Duration // see Repeated
+}
+
+// Rotated is the result of [Store].Rotate. Record is the record after it, or,
+// for Reused, as it was before it was deleted. It is zero for Gone.
+type Rotated struct {
+	Outcome Outcome
+	Record  Record
+}
+
+// Outcome is what a [Rotation] led to. The zero value refuses.
+type Outcome int
+
+const (
+	// Gone: there is no live record of this owner and ID. Nothing changed.
+	Gone Outcome = iota
+	// Advanced: the generation was the record's. The record's is now one more,
+	// LastUsed is now, and Attempt is remembered until the next rotation.
+	Advanced
+	// Repeated: the generation was left less than Grace ago, and at most 16
+	// generations ago; or it is the one before the record's, was left less than
+	// [AttemptWindow] ago, and Attempt is the one that left it. Nothing
+	// changed.
+	Repeated
+	// Reused: the generation was left otherwise. The record was deleted.
+	Reused
+	// RolledBack: the generation is ahead of the record's, so the store has
+	// lost writes. The record's is now one more than the presented one; all
+	// else is as with Advanced. No generation before the presented one is
+	// Repeated any more.
+	RolledBack
+)
+
+// AttemptWindow is how long the same attempt, with the token that it
+// presented first, gets the same successor.
+const AttemptWindow = time.Minute
+
+// maxHistory is the number of generations that Grace can reach back.
+const maxHistory = 16

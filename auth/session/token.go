@@ -1,0 +1,191 @@
+package session
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// A Key makes and checks refresh tokens (HMAC-SHA256). A new key is given to
+// every replica first, with a Sign in the future, so that none of them meets a
+// token that it cannot check.
+type Key struct {
+	// ID stands in the token. No two keys of a [Manager] share one.
+	ID uint8
+	// Secret has 32 to 256 random bytes.
+	Secret []byte
+	// Sign is the time from which new tokens are made with this key; of
+	// several, the latest counts. Zero: from the start. Tokens that it made are
+	// accepted before that too.
+	Sign time.Time
+	// Remove is the time from which its tokens are refused. Zero: never. Set
+	// it Idle after the next key's Sign to log nobody out.
+	Remove time.Time
+}
+
+const (
+	// tokenPrefix lets scanners for leaked secrets find tokens.
+	tokenPrefix  = "rt_"
+	tokenVersion = 1
+	// tokenLabel keeps a MAC from meaning anything elsewhere, should a secret
+	// be used for two things.
+	tokenLabel = "ringwall refresh token 1\x00"
+	bodySize   = 1 + 1 + 16 + 16 + 6
+	macSize    = 16
+	maxGen     = 1<<48 - 1
+)
+
+// A credential is what a refresh token says. The token is these bytes in
+// base64url, after the prefix:
+//
+//	version 1 | key 1 | owner 16 | secret 16 | generation 6 | MAC 16
+//
+// The MAC keeps forged tokens away from the store. The secret, of which the
+// store has only a hash, keeps a leaked key from forging any.
+type credential struct {
+	owner      [16]byte
+	secret     [16]byte
+	generation uint64
+}
+
+// newCredential returns the first token of a new session.
+func newCredential(subject string) credential {
+	c := credential{owner: ownerOf(subject)}
+	_, _ = rand.Read(c.secret[:]) // never fails (crypto/rand)
+	return c
+}
+
+func ownerOf(subject string) (owner [16]byte) {
+	sum := sha256.Sum256([]byte("owner\x00" + subject))
+	copy(owner[:], sum[:])
+	return owner
+}
+
+func ownerID(subject string) string {
+	owner := ownerOf(subject)
+	return hex.EncodeToString(owner[:])
+}
+
+func (c credential) ownerID() string { return hex.EncodeToString(c.owner[:]) }
+
+// sessionID returns the public name of the session. It does not lead back to
+// the secret.
+func (c credential) sessionID() string {
+	sum := sha256.Sum256(append([]byte("sid\x00"), c.secret[:]...))
+	return hex.EncodeToString(sum[:16])
+}
+
+// keyring is a set of keys, checked.
+type keyring []Key
+
+// newKeyring copies the keys.
+func newKeyring(keys []Key, now time.Time) (keyring, []error) {
+	var problems []error
+	ring := make(keyring, len(keys))
+	seen := [256]bool{}
+	for i, k := range keys {
+		bad := func(text string) {
+			problems = append(problems, errors.New("session: Keys["+strconv.Itoa(i)+"]: "+text))
+		}
+		if seen[k.ID] {
+			bad("ID " + strconv.Itoa(int(k.ID)) + " is there twice; did you mean another one for the new key?")
+		}
+		seen[k.ID] = true
+		switch {
+		case len(k.Secret) < 32 || len(k.Secret) > 256:
+			bad("Secret has " + strconv.Itoa(len(k.Secret)) + " bytes; did you mean 32 random ones?")
+		case bytes.Count(k.Secret, k.Secret[:1]) == len(k.Secret):
+			bad("Secret is one byte repeated; did you mean 32 random ones?")
+		}
+		if !k.Remove.IsZero() && !k.Remove.After(k.Sign) {
+			bad("Remove is not after Sign")
+		}
+		k.Secret = bytes.Clone(k.Secret)
+		ring[i] = k
+	}
+	if len(keys) > 0 && ring.signer(now) == nil {
+		problems = append(problems, errors.New("session: Keys: none signs now; did you mean a zero Sign for the first?"))
+	}
+	return ring, problems
+}
+
+// signer returns the key that makes tokens now, or nil.
+func (ring keyring) signer(now time.Time) *Key {
+	var best *Key
+	for i := range ring {
+		k := &ring[i]
+		if k.removed(now) || now.Before(k.Sign) {
+			continue
+		}
+		if best == nil || k.Sign.After(best.Sign) {
+			best = k
+		}
+	}
+	return best
+}
+
+func (k *Key) removed(now time.Time) bool { return !k.Remove.IsZero() && !now.Before(k.Remove) }
+
+func (k *Key) mac(body []byte) []byte {
+	h := hmac.New(sha256.New, k.Secret)
+	h.Write([]byte(tokenLabel))
+	h.Write(body)
+	return h.Sum(nil)[:macSize]
+}
+
+// token returns the refresh token for a credential. It fails when every key
+// has been removed.
+func (ring keyring) token(c credential, now time.Time) (string, error) {
+	k := ring.signer(now)
+	if k == nil {
+		return "", errors.New("session: no key signs now")
+	}
+	b := make([]byte, 0, bodySize+macSize)
+	b = append(b, tokenVersion, k.ID)
+	b = append(b, c.owner[:]...)
+	b = append(b, c.secret[:]...)
+	for shift := 40; shift >= 0; shift -= 8 {
+		b = append(b, byte(c.generation>>shift))
+	}
+	b = append(b, k.mac(b)...)
+	return tokenPrefix + base64.RawURLEncoding.EncodeToString(b), nil
+}
+
+// parse returns what a token says, and false unless one of our keys made it.
+// It accepts exactly one spelling of each token.
+func (ring keyring) parse(token string, now time.Time) (c credential, ok bool) {
+	// The length comes first: the decoder skips line breaks, which would give
+	// a token a second spelling.
+	text, ok := strings.CutPrefix(token, tokenPrefix)
+	if !ok || len(text) != base64.RawURLEncoding.EncodedLen(bodySize+macSize) {
+		return c, false
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(b) != bodySize+macSize || b[0] != tokenVersion {
+		return c, false
+	}
+	for i := range ring {
+		k := &ring[i]
+		if k.ID != b[1] {
+			continue
+		}
+		if k.removed(now) || !hmac.Equal(k.mac(b[:bodySize]), b[bodySize:]) {
+			return c, false
+		}
+		copy(c.owner[:], b[2:18])
+		copy(c.secret[:], b[18:34])
+		for _, octet := range b[34:bodySize] {
+			c.generation = c.generation<<8 | uint64(octet)
+		}
+		return c, c.generation < maxGen
+	}
+	return c, false
+}
