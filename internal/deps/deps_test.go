@@ -30,6 +30,10 @@ var allowed = map[string][]string{
 	"internal/readme": nil,
 	"internal/route":  {module + "errors"},
 	"ratelimit":       {module + "errors", module + "internal/route"},
+	"validate": {
+		module + "errors", module + "internal/public",
+		"github.com/go-json-experiment/json", "github.com/go-json-experiment/json/jsontext", "github.com/go-playground/validator/v10",
+	},
 }
 
 func TestImports(t *testing.T) {

@@ -1,0 +1,222 @@
+package validate_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-playground/validator/v10"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/validate"
+)
+
+// in calls a handler without a socket.
+func in(t testing.TB, h http.Handler, method, target string, header http.Header, body io.Reader) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, body)
+	r.Header = header
+	w := httptest.NewRecorder()
+	errors.Must(errors.NewResponder(errors.Options{Logger: quiet})).Handler(h).ServeHTTP(w, r)
+	return w
+}
+
+func handler[T any](t testing.TB) http.Handler {
+	t.Helper()
+	h, err := validate.Handle(func(http.ResponseWriter, *http.Request, *T) error { return nil }, validate.Options{Logger: quiet})
+	require.NoError(t, err)
+	return h
+}
+
+// A bomb is refused before it costs memory: never more than its own bytes and
+// a little.
+func TestBombsCostNothing(t *testing.T) {
+	h := handler[order](t)
+	for name, bomb := range map[string]string{
+		"depth": strings.Repeat("[", 1<<20), "items": "[" + strings.Repeat("0,", 1<<19), "objects": "[" + strings.Repeat("{},", 1<<18),
+		"name": `{"` + strings.Repeat("a", 1<<20), "number": strings.Repeat("9", 1<<20), "string": `"` + strings.Repeat("a", 1<<20),
+		"invalid items": `{"items":[` + strings.Repeat(`{"sku":"!","qty":99},`, 900) + `{}]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			body := io.MultiReader(strings.NewReader(bomb))
+			runtime.ReadMemStats(&before)
+			w := in(t, h, "POST", "/", jsonType(), body)
+			runtime.ReadMemStats(&after)
+			require.Contains(t, []int{413, 422}, w.Code)
+			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20+128<<10))
+		})
+	}
+}
+
+// Nothing that the client sent comes back.
+func TestNothingIsReflected(t *testing.T) {
+	secrets := []string{"s3cr3t-value", "<b>4111</b>", "päss wörd"}
+	h, q := handler[order](t), handler[list](t)
+	for _, s := range secrets {
+		escaped := strings.NewReplacer(" ", "%20", "<", "%3C", ">", "%3E", "ä", "%C3%A4", "ö", "%C3%B6").Replace(s)
+		for _, body := range []string{`{"note":%q,"items":[{"sku":%[1]q,"qty":99}]}`, `{"items":[{"sku":1,"qty":%q}]}`, `{"tags":{%q:"too long a value"}}`, `{"tags":{"a":%q}}`, `%q`, `{"note":%q`, `{"any":{%q:1,%[1]q:2}}`} {
+			w := in(t, h, "POST", "/", jsonType(), strings.NewReader(fmt.Sprintf(body, s)))
+			require.GreaterOrEqual(t, w.Code, 400, body)
+			require.NotContains(t, w.Body.String(), s, body)
+		}
+		for _, target := range []string{"/?limit=" + escaped, "/?q=" + escaped + escaped, "/?tag=" + escaped, "/?flag=" + escaped} {
+			w := in(t, q, "GET", target, http.Header{}, nil)
+			require.GreaterOrEqual(t, w.Code, 400, target)
+			require.NotContains(t, w.Body.String(), s, target)
+		}
+	}
+}
+
+func TestSlowBodies(t *testing.T) {
+	o := validate.Options{Logger: quiet, Limits: validate.Limits{BodyTimeout: 50 * time.Millisecond}}
+	srv := serve[order](t, o)
+	reader, writer := io.Pipe()
+	t.Cleanup(func() { _ = writer.Close() })
+	go func() { _, _ = writer.Write([]byte(`{"note":`)) }()
+	status, code, _ := send(t, "POST", srv.URL, jsonType(), reader)
+	require.Equal(t, []any{408, "body_timeout"}, []any{status, code})
+}
+
+func TestConstructorsRefuse(t *testing.T) {
+	type node struct {
+		Next *node  `json:"next"`
+		Name string `json:"name" validate:"max=3"`
+	}
+	refused := func(want string, build func() error) {
+		t.Helper()
+		require.ErrorContains(t, build(), want)
+	}
+	type unknownRule struct {
+		A []struct {
+			B string `json:"b" validate:"nonsense"`
+		} `json:"a" validate:"max=1"`
+	}
+	refused("the rule nonsense does not exist", func() error { _, err := validate.JSON[unknownRule](); return err })
+	type misfit struct {
+		A bool   `json:"a" validate:"min=1"`
+		B int    `json:"b" validate:"min=abc"`
+		C any    `json:"c" validate:"max=3"`
+		D string `json:"d" validate:"file"`
+		E string `json:"e" validate:"eqfield=D"`
+		F string `json:"f" validate:"pattern=none"`
+		G string `json:"g" validate:"dive,max=3"`
+	}
+	for _, want := range []string{"misfit.A: the rule min=1", "misfit.B: the rule min=abc", "misfit.C: an interface {} takes no rule but required", "misfit.D: the rule file asks this machine's files", "misfit.E: the rule eqfield looks at other fields", "misfit.F: the rule pattern=none", "misfit.G: has dive, and nothing to dive into"} {
+		refused(want, func() error { _, err := validate.JSON[misfit](); return err })
+	}
+	type sourceless struct {
+		A string `query:"a" validate:"max=1"`
+		B string
+		C string   `query:"a" validate:"max=1"`
+		D string   `query:"d" path:"d" validate:"max=1"`
+		E int      `query:"e" default:"x"`
+		F chan int `query:"f"`
+	}
+	for _, want := range []string{"sourceless.B: has not exactly one source", "sourceless.C: has no name, or that of another field", "sourceless.D: has not exactly one source", "sourceless.E: the default does not fit the type", "sourceless.F: a chan int cannot be read from text"} {
+		refused(want, func() error { _, err := validate.Input[sourceless](); return err })
+	}
+	refused("string: is not a struct", func() error { _, err := validate.JSON[string](); return err })
+	refused("more than one Options", func() error { _, err := validate.JSON[node](validate.Options{}, validate.Options{}); return err })
+	refused(`validate: Patterns["x"] "(": `, func() error {
+		_, err := validate.JSON[node](validate.Options{Patterns: map[string]string{"x": "("}})
+		return err
+	})
+	refused("Limits: a limit is negative", func() error {
+		_, err := validate.JSON[node](validate.Options{Limits: validate.Limits{Items: -1}})
+		return err
+	})
+	refused("Limits.Depth 300: is above 256", func() error {
+		_, err := validate.JSON[node](validate.Options{Limits: validate.Limits{Depth: 300}})
+		return err
+	})
+	refused("validate: Types[0]", func() error { _, err := validate.JSON[node](validate.Options{Types: []string{"json"}}); return err })
+	refused("validate: Setup: no", func() error {
+		_, err := validate.JSON[node](validate.Options{Setup: func(*validator.Validate) error { return errors.New("no") }})
+		return err
+	})
+	type loose struct {
+		A string `json:"a"`
+		B int    `json:"b" validate:"required"`
+	}
+	refused("loose.A: has no bound; add max", func() error { _, err := validate.JSON[loose](validate.Options{Strict: true}); return err })
+	var log bytes.Buffer
+	_, err := validate.JSON[loose](validate.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	require.NoError(t, err)
+	require.Contains(t, log.String(), "loose.A: has no bound; add max")
+	require.Contains(t, log.String(), "loose.B: required makes false and 0 impossible to send; use a pointer")
+}
+
+func TestPatternsFormatsAndRecursion(t *testing.T) {
+	type node struct {
+		SKU   string `json:"sku" validate:"omitempty,max=9,pattern=sku"`
+		Mail  string `json:"mail" validate:"omitempty,email"`
+		Site  string `json:"site" validate:"omitempty,url,max=99"`
+		Child *node  `json:"child"`
+	}
+	h, err := validate.Handle(func(http.ResponseWriter, *http.Request, *node) error { return nil }, validate.Options{Patterns: map[string]string{"sku": "[A-Z]{2}|x"}})
+	require.NoError(t, err)
+	for body, want := range map[string]int{
+		`{"sku":"AB"}`: 200, `{"sku":"ABC"}`: 422, `{"sku":"x\n"}`: 422, `{"child":{"child":{"sku":"ab"}}}`: 422,
+		`{"mail":"ada@example.com"}`: 200, `{"mail":"Ada <ada@example.com>"}`: 422, `{"mail":"` + strings.Repeat("<", 1<<10) + `"}`: 422, `{"mail":"ada@localhost"}`: 422,
+		`{"site":"javascript:alert(1)"}`: 422, `{"site":"https://u@example.com"}`: 422, `{"site":"https://example.com/x"}`: 200,
+	} {
+		require.Equal(t, want, in(t, h, "POST", "/", jsonType(), strings.NewReader(body)).Code, body)
+	}
+}
+
+func TestFromWithoutMiddlewareNamesTheType(t *testing.T) {
+	require.PanicsWithValue(t, "validate: From: no middleware for validate_test.order ran", func() { validate.From[order](httptest.NewRequest("GET", "/", nil)) })
+}
+
+func TestStackedMiddlewares(t *testing.T) {
+	type page struct {
+		Limit int `query:"limit" validate:"max=9"`
+	}
+	body, query := errors.Must(validate.JSON[order](validate.Options{Logger: quiet})), errors.Must(validate.Query[page]())
+	h := query(body(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprint(w, validate.From[page](r).Limit, validate.From[order](r).Note)
+	})))
+	require.Equal(t, "3x", in(t, h, "POST", "/?limit=3", jsonType(), strings.NewReader(`{"note":"x"}`)).Body.String())
+	require.Equal(t, 422, in(t, h, "POST", "/?limit=10", jsonType(), strings.NewReader(`{}`)).Code)
+}
+
+// Any body is accepted, or refused with one of our statuses.
+func FuzzBody(f *testing.F) {
+	for _, seed := range []string{`{"items":[{"sku":"a","qty":1}],"note":"x","tags":{"k":"v"},"any":[null]}`, `{"note":null}`, `[[[`, `{"a":"\u0000"}`, `{"tags":{"x":null}}`} {
+		f.Add(seed)
+	}
+	h := handler[order](f)
+	f.Fuzz(func(t *testing.T, body string) {
+		require.Contains(t, []int{200, 400, 413, 422}, in(t, h, "POST", "/", jsonType(), strings.NewReader(body)).Code)
+	})
+}
+
+// Whatever query we accept, the standard library reads alike.
+func FuzzQuery(f *testing.F) {
+	for _, seed := range []string{"limit=5&q=a+b", "tag=a&tag=b", "q=%zz", "limit=1;x", "flag=true&limit=07"} {
+		f.Add(seed)
+	}
+	h, err := validate.Handle(func(w http.ResponseWriter, r *http.Request, in *list) error {
+		q := r.URL.Query()
+		if in.Q != q.Get("q") || len(in.Tags) != len(q["tag"]) || q.Has("limit") && fmt.Sprint(in.Limit) != q.Get("limit") {
+			return errors.New("two readings")
+		}
+		return nil
+	}, validate.Options{Logger: quiet})
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, query string) {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.URL.RawQuery = query
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		require.Contains(t, []int{200, 400, 413, 414, 422}, w.Code, "%q", query)
+	})
+}

@@ -1,0 +1,192 @@
+package validate
+
+import (
+	"encoding"
+	"net/http"
+	"net/url"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// readParams reads what comes from outside of the body. In queryOnly mode all
+// params are of the query.
+func (p *plan) readParams(r *http.Request, v reflect.Value) error {
+	query, err := p.c.parseQuery(r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	for i := range p.params {
+		param := &p.params[i]
+		var values []string
+		switch param.source {
+		case "query":
+			values = query[param.name]
+			delete(query, param.name)
+		case "header":
+			values = r.Header[param.name]
+		case "cookie":
+			for _, cookie := range r.CookiesNamed(param.name) {
+				values = append(values, cookie.Value)
+			}
+		case "path":
+			if value := p.c.pathValue(r, param.name); value != "" {
+				values = []string{value}
+			}
+		}
+		if err := p.c.set(v.FieldByIndex(param.index), param, values); err != nil {
+			return err
+		}
+	}
+	for name := range query { // what is left, nobody knows
+		place := &place{source: label("query"), name: name}
+		if !repeatable(name) {
+			return refuse(ErrInvalid, "the query", "/query", "unknown_parameter", "has a parameter that is not known")
+		}
+		return refuse(ErrInvalid, place.String(), place.pointer(), "unknown_parameter", "is not known")
+	}
+	return nil
+}
+
+// parseQuery reads a query strictly: url.URL.Query drops what it cannot read,
+// so that a check and a later parser would see two different queries.
+func (c *config) parseQuery(raw string) (map[string][]string, error) {
+	if len(raw) > c.limits.Query {
+		return nil, ErrQueryTooLong.With("limit", c.limits.Query)
+	}
+	if strings.Contains(raw, ";") {
+		return nil, malformedQuery("must not have a semicolon")
+	}
+	values, n := make(map[string][]string), 0
+	for raw != "" {
+		var pair string
+		pair, raw, _ = strings.Cut(raw, "&")
+		if pair == "" {
+			continue
+		}
+		if n++; n > c.limits.Params {
+			return nil, malformedQuery("must have at most " + strconv.Itoa(c.limits.Params) + " parameters")
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(name)
+		if err != nil || !clean(name) {
+			return nil, malformedQuery("has a name that cannot be read")
+		}
+		if c.ignored(name) {
+			continue
+		}
+		if value, err = url.QueryUnescape(value); err != nil {
+			return nil, malformedQuery("has an escape that cannot be read")
+		}
+		if len(values[name]) == c.limits.Values {
+			return nil, refuse(ErrTooLarge, "the query", "/query", "too_many_values", "must have at most "+strconv.Itoa(c.limits.Values)+" values of a name")
+		}
+		values[name] = append(values[name], value)
+	}
+	return values, nil
+}
+
+func malformedQuery(text string) error {
+	return refuse(ErrMalformed, "the query", "/query", "malformed_query", text)
+}
+
+// clean takes text without control characters, in UTF-8.
+func clean(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
+
+// set puts the values of a parameter into its field.
+func (c *config) set(v reflect.Value, p *param, values []string) error {
+	at := &place{source: label(p.source), name: p.name}
+	refuse := func(kind *errors.Kind, code, text string) error {
+		return refuse(kind, at.String(), at.pointer(), code, text)
+	}
+	if len(values) == 0 {
+		if !p.preset {
+			return nil
+		}
+		values = []string{p.value}
+	}
+	for _, value := range values {
+		if !clean(value) {
+			return refuse(ErrMalformed, "malformed", "has control characters or is no UTF-8")
+		}
+	}
+	if multiple(v.Type()) {
+		list := reflect.MakeSlice(v.Type(), len(values), len(values))
+		for i, value := range values {
+			if want := setScalar(list.Index(i), value); want != "" {
+				return refuse(ErrMalformed, "type", want)
+			}
+		}
+		v.Set(list)
+		return nil
+	}
+	if len(values) > 1 {
+		return refuse(ErrDuplicate, "duplicate", "is there more than once")
+	}
+	if want := setScalar(v, values[0]); want != "" {
+		return refuse(ErrMalformed, "type", want)
+	}
+	return nil
+}
+
+// multiple reports whether a parameter may come several times.
+func multiple(t reflect.Type) bool {
+	return t.Kind() == reflect.Slice && !reflect.PointerTo(t).Implements(textUnmarshaler)
+}
+
+var (
+	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
+	timeType        = reflect.TypeFor[time.Time]()
+	// JSON's own forms: no plus sign, no leading zero, no hexadecimal.
+	wholeNumber = regexp.MustCompile(`\A-?(?:0|[1-9][0-9]*)\z`)
+	anyNumber   = regexp.MustCompile(`\A-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?\z`)
+)
+
+// setScalar sets one value from text, or says what it must be.
+func setScalar(v reflect.Value, s string) string {
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		v = v.Elem()
+	}
+	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		if u.UnmarshalText([]byte(s)) != nil {
+			return "has the wrong form"
+		}
+		return ""
+	}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(s)
+	case reflect.Bool:
+		if s != "true" && s != "false" {
+			return "must be true or false"
+		}
+		v.SetBool(s == "true")
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		n, err := strconv.ParseInt(s, 10, v.Type().Bits())
+		if err != nil || !wholeNumber.MatchString(s) {
+			return "must be a whole number"
+		}
+		v.SetInt(n)
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		n, err := strconv.ParseUint(s, 10, v.Type().Bits())
+		if err != nil || !wholeNumber.MatchString(s) {
+			return "must be a whole number of 0 or more"
+		}
+		v.SetUint(n)
+	case reflect.Float32, reflect.Float64:
+		n, err := strconv.ParseFloat(s, v.Type().Bits())
+		if err != nil || !anyNumber.MatchString(s) {
+			return "must be a number"
+		}
+		v.SetFloat(n)
+	}
+	return ""
+}

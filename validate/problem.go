@@ -1,0 +1,132 @@
+package validate
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/public"
+)
+
+// The kinds of error that this package answers with. The message of a response
+// names the place and the rule; it is built from the schema and never repeats
+// what the client sent.
+var (
+	// ErrMediaType answers a body in a format that the route does not take:
+	// 415 unsupported_media_type.
+	ErrMediaType = errors.Define(415, "unsupported_media_type", "The content has a media type or encoding that is not accepted here.")
+	// ErrTooLarge answers input of more bytes or more structure than a route
+	// is willing to process: 413 input_too_large.
+	ErrTooLarge = errors.Define(413, "input_too_large", "The input is larger than is accepted here.")
+	// ErrQueryTooLong answers a query above its limit: 414 query_too_long.
+	ErrQueryTooLong = errors.Define(414, "query_too_long", "The query is longer than is accepted here.")
+	// ErrMalformed answers input that cannot be read in one way: 400
+	// malformed_input.
+	ErrMalformed = errors.Define(400, "malformed_input", "The input cannot be read.")
+	// ErrDuplicate answers a parameter, header or cookie that is there twice:
+	// 400 duplicate_parameter.
+	ErrDuplicate = errors.Define(400, "duplicate_parameter", "A parameter is there more than once.")
+	// ErrUnexpectedBody answers a body on a route that takes none: 400
+	// unexpected_body.
+	ErrUnexpectedBody = errors.Define(400, "unexpected_body", "This request takes no body.")
+	// ErrInvalid answers input that was read and breaks the schema: 422
+	// invalid_input.
+	ErrInvalid = errors.Define(422, "invalid_input", "The input does not fit the schema.")
+	// ErrTimeout answers a body that did not arrive in time: 408 body_timeout.
+	ErrTimeout = errors.Define(408, "body_timeout", "The body did not arrive in time.")
+)
+
+// problem is one offence: where, and against which rule.
+type problem struct {
+	place   string // for the message: "/items/3/qty", "query parameter limit"
+	pointer string // for the list of problems
+	code    string
+	text    string // "must be at most 10"
+}
+
+// refusal is an error with a message that was made at run time, of trusted
+// parts: names of the schema, limits and constant text.
+type refusal struct {
+	kind     *errors.Kind
+	problems []problem
+	more     bool // there may be more problems: the budget is spent
+}
+
+func (r *refusal) Error() string {
+	list := make([]string, len(r.problems))
+	for i, p := range r.problems {
+		list[i] = p.place + " " + p.text
+	}
+	return strings.Join(list, "; ")
+}
+
+func (r *refusal) Unwrap() error { return r.kind }
+
+// Public implements [public.Describer].
+func (r *refusal) Public() (public.Message, []public.Problem) {
+	first := r.problems[0]
+	text := strings.TrimSpace(first.place + " " + first.text)
+	switch n := len(r.problems) - 1; {
+	case r.more:
+		text += " (and at least " + strconv.Itoa(n) + " more problems)"
+	case n == 1:
+		text += " (and 1 more problem)"
+	case n > 1:
+		text += " (and " + strconv.Itoa(n) + " more problems)"
+	}
+	list := make([]public.Problem, len(r.problems))
+	for i, p := range r.problems {
+		list[i] = public.Problem{Pointer: p.pointer, Code: p.code}
+	}
+	return public.Message(text), list
+}
+
+// refuse returns an error about one place.
+func refuse(kind *errors.Kind, place, pointer, code, text string) error {
+	return &refusal{kind: kind, problems: []problem{{place, pointer, code, text}}}
+}
+
+// place is a position in the input, linked to its parent while a walk goes
+// down.
+type place struct {
+	parent *place
+	name   string // of a member; "" for an index
+	index  int
+	source string // of the outermost: "query parameter"; "" for a body
+}
+
+// pointer returns the RFC 6901 pointer.
+func (p *place) pointer() string {
+	if p == nil {
+		return ""
+	}
+	switch {
+	case p.source != "":
+		kind, _, _ := strings.Cut(p.source, " ") // query, path, header, cookie
+		return "/" + kind + "/" + escape(p.name)
+	case p.name != "":
+		return p.parent.pointer() + "/" + escape(p.name)
+	}
+	return p.parent.pointer() + "/" + strconv.Itoa(p.index)
+}
+
+func escape(name string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(name) }
+
+// String returns how a message names the place.
+func (p *place) String() string {
+	for outer := p; outer != nil; outer = outer.parent {
+		if outer.source == "" {
+			continue
+		}
+		rest := strings.TrimPrefix(p.pointer(), outer.pointer())
+		return strings.TrimSpace(outer.source + " " + outer.name + rest)
+	}
+	if text := p.pointer(); text != "" {
+		return text
+	}
+	return "the body"
+}
+
+func (p *place) problem(code, text string) problem {
+	return problem{p.String(), p.pointer(), code, text}
+}

@@ -1,0 +1,114 @@
+package validate
+
+import (
+	"reflect"
+	"strings"
+
+	"github.com/go-playground/validator/v10"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// walker asks the rules of a value, node by node. It knows where it is, which
+// the validator's own namespaces do not tell faithfully, and stops when it has
+// found enough: a hostile body does not buy work without end.
+type walker struct {
+	c        *config
+	schema   schema
+	problems []problem
+}
+
+func (w *walker) full() bool { return len(w.problems) >= w.c.limits.Errors }
+
+// structure asks the rules of a struct's members.
+func (w *walker) structure(v reflect.Value, at *place) {
+	fields := w.schema[v.Type()]
+	for i := range fields {
+		if w.full() {
+			return
+		}
+		f, here := &fields[i], at
+		if f.name != "" {
+			here = &place{parent: at, name: f.name}
+		}
+		w.value(v.FieldByIndex(f.index), f, 0, here)
+	}
+}
+
+// value asks the rules of one level of a field, and goes down.
+func (w *walker) value(v reflect.Value, f *field, level int, at *place) {
+	rules := f.level(level)
+	for v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			if has(rules, "required") {
+				w.problems = append(w.problems, at.problem("required", "is required"))
+			}
+			return
+		}
+		v = v.Elem()
+	}
+	if v.Kind() == reflect.Struct && v.Type() != timeType {
+		if v.IsZero() && has(rules, "required") {
+			w.problems = append(w.problems, at.problem("required", "is required"))
+			return
+		}
+		w.structure(v, at)
+		return
+	}
+	if rules != "" && !w.ask(v, rules, at) {
+		return
+	}
+	switch v.Kind() {
+	case reflect.Slice, reflect.Array:
+		if scalar(v.Type().Elem()) && f.level(level+1) == "" {
+			return
+		}
+		for i := range v.Len() {
+			if w.full() {
+				return
+			}
+			w.value(v.Index(i), f, level+1, &place{parent: at, index: i})
+		}
+	case reflect.Map:
+		// The names of a map are the client's: the place ends at the map.
+		for entries := v.MapRange(); entries.Next() && !w.full(); {
+			if level > 0 || f.keys == "" || w.ask(entries.Key(), f.keys, at) {
+				w.value(entries.Value(), f, level+1, at)
+			}
+		}
+	}
+}
+
+// scalar reports whether values of a type have nothing below them.
+func scalar(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Struct, reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map, reflect.Interface:
+		return false
+	}
+	return true
+}
+
+// ask asks the rules of one value, and reports whether they hold.
+func (w *walker) ask(v reflect.Value, rules string, at *place) bool {
+	err := w.c.rules.Var(v.Interface(), rules)
+	if err == nil {
+		return true
+	}
+	if list, ok := errors.AsType[validator.ValidationErrors](err); ok && len(list) > 0 {
+		rule := list[0].Tag()
+		w.problems = append(w.problems, at.problem(strings.ReplaceAll(rule, "|", "_or_"), messageOf(rule, list[0].Param(), v.Kind())))
+		return false
+	}
+	w.problems = append(w.problems, at.problem("invalid", "is not valid"))
+	return false
+}
+
+// has reports whether a list of rules has one by its name.
+func has(rules, name string) bool {
+	for rule := range strings.SplitSeq(rules, ",") {
+		if rule == name {
+			return true
+		}
+	}
+	return false
+}
