@@ -76,6 +76,7 @@ vulnerable() {
 
 step "go" command -v go
 step "C compiler" need gcc gcc
+step "curl" need curl curl
 export CGO_ENABLED=1
 step "gofmt" formatted
 step "go vet" in_modules go vet ./...

@@ -36,4 +36,10 @@ func TestCommands(t *testing.T) {
 	info, err := os.Stat("../../test.sh")
 	require.NoError(t, err)
 	require.NotZero(t, info.Mode()&0o100, "test.sh can be run")
+
+	// The shop starts, knows its flags, and ends: its own tests do the rest.
+	cmd := exec.Command("go", "run", "./examples/shop", "-h")
+	cmd.Dir = "../.."
+	out, _ := cmd.CombinedOutput() // -h exits with an error
+	require.Contains(t, string(out), "-demo")
 }

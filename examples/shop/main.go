@@ -1,0 +1,129 @@
+// Shop is the reference service of Ringwall: every ring around one
+// http.ServeMux, with everything in memory.
+//
+//	go run ./examples/shop
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "shop:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until ctx ends, then drains.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("shop", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	addr := flags.String("addr", "127.0.0.1:8080", "the `address` to listen on")
+	selfSigned := flags.Bool("tls", false, "serve HTTPS with a certificate made at start")
+	certFile := flags.String("cert", "", "serve HTTPS with the certificate in this `file`")
+	keyFile := flags.String("key", "", "the certificate's private key, in this `file`")
+	c := config{logger: slog.New(slog.NewJSONHandler(stderr, nil))}
+	flags.BoolVar(&c.demo, "demo", false, "serve /boom and /leak, whose mistakes clients never see")
+	flags.Func("origin", "an `origin` whose pages may call; may be repeated", func(s string) error {
+		c.origins = append(c.origins, s)
+		return nil
+	})
+	flags.Func("trust", "a `network` of proxies whose X-Forwarded-For is believed; may be repeated", func(s string) error {
+		prefix, err := netip.ParsePrefix(s)
+		c.trusted = append(c.trusted, prefix)
+		return err
+	})
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if len(c.origins) == 0 {
+		c.origins = []string{"http://localhost:3000"}
+	}
+	certificate, err := certificateFor(*selfSigned, *certFile, *keyFile)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", *addr)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = listener.Close() }()
+	c.self = "https://" + listener.Addr().String()
+	if certificate == nil {
+		if peer, err := netip.ParseAddrPort(listener.Addr().String()); err != nil || !peer.Addr().Unmap().IsLoopback() {
+			return errors.New("plain HTTP is for a loopback address; add -tls, or -cert and -key")
+		}
+		c.self, c.insecure = "http://"+listener.Addr().String(), true
+	} else {
+		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{*certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}})
+	}
+	return serve(ctx, c, listener, stdout)
+}
+
+// serve runs the server, and stops it with time for requests to end.
+func serve(ctx context.Context, c config, listener net.Listener, stdout io.Writer) error {
+	srv := &http.Server{
+		Handler:           newService(c),
+		ReadHeaderTimeout: 5 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(c.logger.Handler(), slog.LevelWarn),
+	}
+	greet(stdout, c)
+	stopped := make(chan error, 1)
+	go func() { stopped <- srv.Serve(listener) }()
+	select {
+	case err := <-stopped:
+		return err
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return srv.Shutdown(drain)
+}
+
+// greet prints what to try.
+func greet(w io.Writer, c config) {
+	curl := "curl -s"
+	if !c.insecure {
+		curl = "curl -sk"
+	}
+	credentials, _ := json.Marshal(map[string]string{"email": demoUsers[0].email, "password": demoUsers[0].password})
+	refresh := curl + " -b jar -c jar -X POST " + c.self + "/auth/refresh"
+	lines := []string{"The shop listens on " + c.self}
+	if c.insecure {
+		lines = append(lines, "Insecure: plain HTTP, and a cookie without Secure; for this machine alone. Try -tls.")
+	}
+	lines = append(lines, "", "Users:")
+	for _, u := range demoUsers {
+		lines = append(lines, fmt.Sprintf("  %s / %s (%s)", u.email, u.password, strings.Join(append(append([]string{}, u.scope...), u.roles...), " ")))
+	}
+	lines = append(lines, "", "Try:",
+		"  "+curl+" '"+c.self+"/products?limit=2'",
+		"  "+curl+" -c jar -H 'Content-Type: application/json' -d '"+string(credentials)+"' "+c.self+"/auth/login",
+		"  "+refresh,
+		`  `+curl+` -H "Authorization: Bearer $(`+refresh+` | sed 's/.*"access_token":"\([^"]*\)".*/\1/')" `+c.self+`/orders`,
+		"  head -c 100000 /dev/zero | tr '\\0' '[' | "+curl+" -H 'Content-Type: application/json' --data-binary @- "+c.self+"/auth/login",
+	)
+	_, _ = fmt.Fprintln(w, strings.Join(lines, "\n"))
+}

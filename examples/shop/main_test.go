@@ -1,0 +1,304 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// shop is a running shop, and a client of it.
+type shop struct {
+	t      *testing.T
+	url    string
+	greet  string
+	log    *safeBuffer
+	client *http.Client
+
+	limited int // answers of 429
+}
+
+// safeBuffer is a log that is read while it is written.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// start runs a shop on a free port, and drains it at the end of the test.
+func start(t *testing.T, args ...string) *shop {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	out, in := io.Pipe()
+	log, done := &safeBuffer{}, make(chan error, 1)
+	go func() {
+		done <- run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), in, log)
+		_ = in.Close()
+	}()
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-done, "a stop is no error")
+	})
+	s := &shop{t: t, log: log, client: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		s.greet += lines.Text() + "\n"
+		if url, ok := strings.CutPrefix(lines.Text(), "The shop listens on "); ok {
+			s.url = url
+		}
+		if strings.Contains(lines.Text(), "head -c 100000") { // the last line
+			break
+		}
+	}
+	require.NotEmpty(t, s.url, log)
+	return s
+}
+
+// answer is what came back. Every error answer has exactly three members, all
+// have the security headers, and the log knows the ID: do checks it.
+type answer struct {
+	*http.Response
+	raw  string
+	body map[string]any
+}
+
+func (s *shop) do(method, path, body string, header ...string) answer {
+	s.t.Helper()
+	r, err := http.NewRequest(method, s.url+path, strings.NewReader(body))
+	require.NoError(s.t, err)
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	res, err := s.client.Do(r)
+	require.NoError(s.t, err)
+	raw, err := io.ReadAll(res.Body)
+	require.NoError(s.t, err)
+	require.NoError(s.t, res.Body.Close())
+	a := answer{Response: res, raw: string(raw)}
+	_ = json.Unmarshal(raw, &a.body)
+	for key, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"} {
+		require.Contains(s.t, res.Header.Get(key), want, "%s %s", method, path)
+	}
+	if res.StatusCode >= 400 && method != http.MethodHead {
+		require.Len(s.t, a.body, 3, a.raw)
+		id, _ := a.body["correlation_id"].(string)
+		require.Len(s.t, id, 32)
+		require.Equal(s.t, id, res.Header.Get("X-Correlation-Id"))
+		require.Contains(s.t, a.body, "code")
+		require.Contains(s.t, a.body, "message")
+		if a.body["code"] == "rate_limited" { // floods are logged once in 10 s
+			if s.limited++; s.limited > 1 {
+				return a
+			}
+		}
+		require.Eventually(s.t, func() bool { return strings.Contains(s.log.String(), id) }, time.Second, time.Millisecond, "the log knows the ID")
+	}
+	return a
+}
+
+// expect also checks status and code; "" is for answers without a code.
+func (s *shop) expect(status int, code, method, path, body string, header ...string) answer {
+	s.t.Helper()
+	a := s.do(method, path, body, header...)
+	require.Equal(s.t, status, a.StatusCode, a.raw)
+	if code != "" {
+		require.Equal(s.t, code, a.body["code"])
+	}
+	return a
+}
+
+// cookie returns the refresh cookie of an answer as a Cookie header.
+func (a answer) cookie(t *testing.T) string {
+	t.Helper()
+	for _, c := range a.Cookies() {
+		if c.Name == "refresh" || c.Name == "__Host-refresh" {
+			require.True(t, c.HttpOnly && c.SameSite == http.SameSiteStrictMode && c.Path == "/" && c.Domain == "")
+			return c.Name + "=" + c.Value
+		}
+	}
+	require.Fail(t, "no refresh cookie", a.raw)
+	return ""
+}
+
+func (a answer) bearer() string { return "Bearer " + a.body["access_token"].(string) }
+
+func credentials(i int) string {
+	return `{"email":"` + demoUsers[i].email + `","password":"` + demoUsers[i].password + `"}`
+}
+
+const orderBody = `{"items":[{"sku":"RAM1","qty":2}],"note":"","ship_to":{"name":"Ada","street":"Wall 1","city":"Bath","postcode":"BA11","country":"GB"}}`
+
+// The story that the README tells, one step for each row of its table.
+func TestStory(t *testing.T) {
+	s := start(t, "-demo", "-origin", "https://app.example.com")
+	var ada, eve, root answer
+	var id string
+	step := func(name string, f func(t *testing.T)) {
+		t.Helper()
+		require.True(t, t.Run(name, func(t *testing.T) { s.t = t; f(t) }), "the story ends here")
+	}
+
+	step("GET /", func(t *testing.T) { require.Contains(t, s.expect(200, "", "GET", "/", "").raw, "Requests to try") })
+	step("GET /healthz", func(t *testing.T) { require.JSONEq(t, `{"status":"ok"}`, s.expect(200, "", "GET", "/healthz", "").raw) })
+	step("GET /products", func(t *testing.T) {
+		require.JSONEq(t, `{"products":[{"sku":"TOW1","name":"Tower"}]}`, s.expect(200, "", "GET", "/products?q=tow&limit=1", "").raw)
+		s.expect(422, "invalid_input", "GET", "/products?admin=1", "")
+		s.expect(400, "malformed_input", "GET", "/products?limit=1;x", "")
+		require.NotEmpty(t, s.do("GET", "/products", "").Header.Get("RateLimit"))
+	})
+	step("GET /.well-known/jwks.json", func(t *testing.T) {
+		a := s.expect(200, "", "GET", "/.well-known/jwks.json", "")
+		require.NotContains(t, a.raw, `"d"`)
+		require.Equal(t, "public, max-age=300", a.Header.Get("Cache-Control"))
+	})
+	step("a stranger's origin", func(t *testing.T) {
+		a := s.expect(204, "", "OPTIONS", "/orders", "", "Origin", "https://app.example.com", "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization,content-type")
+		require.Equal(t, "https://app.example.com", a.Header.Get("Access-Control-Allow-Origin"))
+		a = s.do("GET", "/products", "", "Origin", "https://evil.example")
+		require.Empty(t, a.Header.Get("Access-Control-Allow-Origin"))
+		s.expect(403, "origin_denied", "POST", "/auth/login", credentials(0), "Origin", "https://evil.example")
+	})
+	step("hostile bodies", func(t *testing.T) {
+		s.expect(413, "input_too_large", "POST", "/auth/login", strings.Repeat("[", 100_000))
+	})
+	step("POST /auth/login", func(t *testing.T) {
+		ada = s.expect(200, "", "POST", "/auth/login", credentials(0))
+		require.Equal(t, []any{"Bearer", "orders:read orders:write"}, []any{ada.body["token_type"], ada.body["scope"]})
+		require.InDelta(t, 299, ada.body["expires_in"], 2)
+		eve = s.expect(200, "", "POST", "/auth/login", credentials(1))
+		s.expect(401, "bad_credentials", "POST", "/auth/login", `{"email":"nobody@example.com","password":"x"}`)
+		root = s.expect(200, "", "POST", "/auth/login", credentials(2))
+	})
+	step("the sixth login in a minute", func(t *testing.T) {
+		a := s.expect(429, "rate_limited", "POST", "/auth/login", credentials(0))
+		require.NotEmpty(t, a.Header.Get("Retry-After"))
+		s.expect(429, "rate_limited", "POST", "//auth/login/", credentials(0))
+	})
+	step("GET /me", func(t *testing.T) {
+		require.JSONEq(t, `{"subject":"ada","scopes":["orders:read","orders:write"]}`, s.expect(200, "", "GET", "/me", "", "Authorization", ada.bearer()).raw)
+		a := s.expect(401, "auth_required", "GET", "/me", "")
+		require.Equal(t, `Bearer realm="api"`, a.Header.Get("Www-Authenticate"))
+		s.expect(401, "auth_invalid", "GET", "/me", "", "Authorization", ada.bearer()+"x")
+	})
+	step("POST /orders", func(t *testing.T) {
+		a := s.expect(201, "", "POST", "/orders", orderBody, "Authorization", ada.bearer())
+		id = a.body["id"].(string)
+		require.Equal(t, "/orders/"+id, a.Header.Get("Location"))
+		a = s.expect(422, "invalid_input", "POST", "/orders", strings.Replace(orderBody, `"note"`, `"price":0,"note"`, 1), "Authorization", ada.bearer())
+		require.Equal(t, "/price is not known", a.body["message"])
+		s.expect(403, "access_denied", "POST", "/orders", orderBody, "Authorization", eve.bearer())
+		s.expect(413, "input_too_large", "POST", "/orders", strings.Repeat("[", 100_000), "Authorization", ada.bearer())
+	})
+	step("GET /orders", func(t *testing.T) {
+		require.Len(t, s.expect(200, "", "GET", "/orders?limit=5", "", "Authorization", ada.bearer()).body["orders"], 1)
+		require.Empty(t, s.expect(200, "", "GET", "/orders", "", "Authorization", eve.bearer()).body["orders"])
+	})
+	step("GET /orders/{id}", func(t *testing.T) {
+		require.Equal(t, id, s.expect(200, "", "GET", "/orders/"+id, "", "Authorization", ada.bearer()).body["id"])
+		s.expect(404, "order_not_found", "GET", "/orders/"+id, "", "Authorization", eve.bearer())
+		s.expect(404, "order_not_found", "GET", "/orders/AAAAAAAAAAAAAAAAAAAAAAAAAA", "", "Authorization", eve.bearer())
+		s.expect(422, "invalid_input", "GET", "/orders/1", "", "Authorization", ada.bearer())
+	})
+	step("POST /admin/refund/{id}", func(t *testing.T) {
+		s.expect(403, "access_denied", "POST", "/admin/refund/"+id, "", "Authorization", ada.bearer())
+		s.expect(200, "", "POST", "/admin/refund/"+id, "", "Authorization", root.bearer())
+		require.Equal(t, true, s.expect(200, "", "GET", "/orders/"+id, "", "Authorization", ada.bearer()).body["refunded"])
+	})
+	step("the router's own 404 and 405", func(t *testing.T) {
+		s.expect(404, "not_found", "GET", "/nowhere", "", "Authorization", ada.bearer())
+		s.expect(401, "auth_required", "GET", "/nowhere", "")
+		a := s.expect(405, "method_not_allowed", "GET", "/auth/login", "")
+		require.Equal(t, "POST", a.Header.Get("Allow"))
+		s.expect(405, "method_not_allowed", "GET", "/auth/refresh", "")
+	})
+	step("GET /boom, GET /leak", func(t *testing.T) {
+		for _, path := range []string{"/boom", "/leak"} {
+			a := s.expect(500, "", "GET", path, "")
+			require.NotContains(t, a.raw, "orders.go")
+			require.NotContains(t, a.raw, "10.0.0.7")
+		}
+		require.Contains(t, s.log.String(), "index out of range [7] in orders.go")
+		require.Contains(t, s.log.String(), "does not exist at 10.0.0.7")
+	})
+	step("GET and DELETE /auth/sessions", func(t *testing.T) {
+		list := s.expect(200, "", "GET", "/auth/sessions", "", "Authorization", eve.bearer()).body["sessions"].([]any)
+		require.Len(t, list, 1)
+		mine := list[0].(map[string]any)
+		require.Equal(t, true, mine["current"])
+		s.expect(204, "", "DELETE", "/auth/sessions/"+mine["id"].(string), "", "Authorization", ada.bearer())
+		s.expect(200, "", "GET", "/me", "", "Authorization", eve.bearer()) // not ada's to end
+		s.expect(204, "", "DELETE", "/auth/sessions/"+mine["id"].(string), "", "Authorization", eve.bearer())
+		s.expect(401, "auth_revoked", "GET", "/me", "", "Authorization", eve.bearer())
+	})
+	step("POST /auth/logout-all", func(t *testing.T) {
+		s.expect(204, "", "POST", "/auth/logout-all", "", "Authorization", root.bearer())
+		s.expect(401, "auth_revoked", "GET", "/me", "", "Authorization", root.bearer())
+		require.Equal(t, 401, s.do("POST", "/auth/refresh", "", "Cookie", root.cookie(t)).StatusCode)
+	})
+	step("POST /auth/refresh", func(t *testing.T) {
+		first := ada.cookie(t)
+		attempt := []string{"Cookie", first, "Refresh-Attempt", "0123456789abcdef"}
+		second := s.expect(200, "", "POST", "/auth/refresh", "", append(attempt, "Authorization", "Bearer expired")...)
+		again := s.expect(200, "", "POST", "/auth/refresh", "", attempt...)
+		require.Equal(t, second.cookie(t), again.cookie(t), "the same attempt gets the same successor")
+		s.expect(200, "", "GET", "/me", "", "Authorization", second.bearer())
+		require.Equal(t, 401, s.do("POST", "/auth/refresh", "", "Cookie", first).StatusCode, "a replay")
+		require.Equal(t, 401, s.do("POST", "/auth/refresh", "", "Cookie", second.cookie(t)).StatusCode, "and the new one is dead too")
+		s.expect(401, "auth_revoked", "GET", "/me", "", "Authorization", second.bearer())
+		require.Contains(t, s.log.String(), `"level":"WARN"`)
+	})
+}
+
+func TestLogout(t *testing.T) {
+	s := start(t, "-tls")
+	s.client.Transport = insecureTransport()
+	in := s.expect(200, "", "POST", "/auth/login", credentials(0))
+	require.Contains(t, in.cookie(t), "__Host-refresh=")
+	s.expect(204, "", "POST", "/auth/logout", "", "Cookie", in.cookie(t))
+	require.Equal(t, 401, s.do("POST", "/auth/refresh", "", "Cookie", in.cookie(t)).StatusCode)
+	s.expect(401, "auth_revoked", "GET", "/me", "", "Authorization", in.bearer())
+}
+
+func TestPlainHTTPIsForThisMachine(t *testing.T) {
+	err := run(context.Background(), []string{"-addr", "0.0.0.0:0"}, io.Discard, io.Discard)
+	require.EqualError(t, err, "plain HTTP is for a loopback address; add -tls, or -cert and -key")
+}
+
+// Each of the five commands works as it is printed.
+func TestPrintedCommands(t *testing.T) {
+	s := start(t)
+	_, commands, _ := strings.Cut(s.greet, "Try:\n")
+	want := []string{`{"products":[{"sku":"RAM1"`, `{"access_token":"ey`, `{"access_token":"ey`, `{"orders":[]}`, `{"code":"input_too_large"`}
+	dir := t.TempDir()
+	lines := strings.Split(strings.TrimSpace(commands), "\n")
+	require.Len(t, lines, len(want))
+	for i, line := range lines {
+		command := exec.Command("sh", "-c", line)
+		command.Dir = dir
+		out, err := command.Output()
+		require.NoError(t, err, line)
+		require.True(t, strings.HasPrefix(string(out), want[i]), "%s\n%s", line, out)
+	}
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/session"
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/validate"
+)
+
+// The inputs of the routes: what a handler gets fits these tags.
+type (
+	login struct {
+		Email    string `json:"email" validate:"required,email,max=254"`
+		Password string `json:"password" validate:"required,max=128"`
+	}
+	page struct {
+		Limit int `query:"limit" validate:"min=1,max=100" default:"20"`
+	}
+	search struct {
+		Q     string `query:"q" validate:"max=50"`
+		Limit int    `query:"limit" validate:"min=1,max=100" default:"20"`
+	}
+	orderRef struct {
+		ID string `path:"id" validate:"required,len=26,alphanum"`
+	}
+	sessionRef struct {
+		ID string `path:"id" validate:"required,max=64"`
+	}
+)
+
+func (s *service) routes(mux *http.ServeMux) {
+	signedIn, readsOrders, writesOrders := auth.Require(), auth.Require(auth.Scopes("orders:read")), auth.Require(auth.Scopes("orders:write"))
+	admin := auth.Require(auth.Role("admin"), auth.MaxAuthAge(15*time.Minute))
+	ref := errors.Must(validate.Input[orderRef]())
+	own := auth.Require(auth.Object(errNoOrder, s.loadOrder, ownsOrder))
+	anybodys := auth.Require(auth.Object(errNoOrder, s.loadOrder, anyOrder))
+
+	mux.HandleFunc("GET /{$}", home)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { _ = write(w, 200, map[string]string{"status": "ok"}) })
+	mux.Handle("GET /products", errors.Must(validate.Handle(listProducts)))
+	mux.Handle("GET /.well-known/jwks.json", s.keys.JWKS())
+
+	mux.Handle("POST /auth/login", errors.Must(validate.Handle(s.login)))
+	mux.Handle("/auth/refresh", s.sessions.Refresh())
+	mux.Handle("/auth/logout", s.sessions.Logout())
+	mux.Handle("GET /auth/sessions", signedIn(errors.HandlerFunc(s.listSessions)))
+	mux.Handle("DELETE /auth/sessions/{id}", signedIn(errors.Must(validate.Handle(s.endSession))))
+	mux.Handle("POST /auth/logout-all", signedIn(errors.HandlerFunc(s.logoutAll)))
+
+	mux.Handle("GET /me", signedIn(errors.HandlerFunc(me)))
+	mux.Handle("GET /orders", readsOrders(errors.Must(validate.Handle(s.listOrders))))
+	mux.Handle("POST /orders", writesOrders(errors.Must(validate.Handle(s.placeOrder))))
+	mux.Handle("GET /orders/{id}", readsOrders(ref(own(errors.HandlerFunc(showOrder)))))
+	mux.Handle("POST /admin/refund/{id}", admin(ref(anybodys(errors.HandlerFunc(s.refund)))))
+}
+
+func write(w http.ResponseWriter, status int, v any) error {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	return json.NewEncoder(w).Encode(v)
+}
+
+func home(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = fmt.Fprint(w, `The shop of Ringwall. Requests to try:
+
+GET  /products?q=&limit=      anyone
+POST /auth/login              {"email","password"}
+POST /auth/refresh            the cookie; rotates it
+POST /auth/logout             the cookie
+GET  /auth/sessions           bearer; DELETE /auth/sessions/{id}; POST /auth/logout-all
+GET  /me                      bearer
+GET  /orders, /orders/{id}    bearer with orders:read
+POST /orders                  bearer with orders:write
+POST /admin/refund/{id}       bearer, role admin
+GET  /.well-known/jwks.json   anyone
+`)
+}
+
+func listProducts(w http.ResponseWriter, r *http.Request, in *search) error {
+	found := []product{}
+	for _, p := range products {
+		if strings.Contains(strings.ToLower(p.Name), strings.ToLower(in.Q)) && len(found) < in.Limit {
+			found = append(found, p)
+		}
+	}
+	return write(w, 200, map[string]any{"products": found})
+}
+
+func (s *service) login(w http.ResponseWriter, r *http.Request, in *login) error {
+	email := strings.ToLower(in.Email)
+	try, err := s.accounts.Take(r.Context(), "account", email, 1)
+	if err != nil || !try.Allowed {
+		return errors.Join(err, try.Err())
+	}
+	account, err := s.users.check(email, in.Password)
+	if err != nil {
+		return err
+	}
+	_ = try.Refund(r.Context()) // only failures count; one that stays harms nobody
+	tokens, err := s.sessions.Login(w, r, session.Session{Subject: account.id, Scope: account.scope, Roles: account.roles})
+	if err != nil {
+		return err
+	}
+	return write(w, 200, tokens)
+}
+
+func (s *service) listSessions(w http.ResponseWriter, r *http.Request) error {
+	p, _ := auth.From(r.Context())
+	list, err := s.sessions.List(r.Context(), p.Subject())
+	if err != nil {
+		return err
+	}
+	type device struct {
+		ID       string    `json:"id"`
+		Current  bool      `json:"current"`
+		Agent    string    `json:"user_agent"`
+		LastUsed time.Time `json:"last_used"`
+	}
+	devices := []device{}
+	for _, one := range list {
+		devices = append(devices, device{one.ID, one.ID == p.SessionID(), one.Client.UserAgent, one.LastUsed})
+	}
+	return write(w, 200, map[string]any{"sessions": devices})
+}
+
+func (s *service) endSession(w http.ResponseWriter, r *http.Request, in *sessionRef) error {
+	p, _ := auth.From(r.Context())
+	if err := s.sessions.Revoke(r.Context(), p.Subject(), in.ID); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (s *service) logoutAll(w http.ResponseWriter, r *http.Request) error {
+	p, _ := auth.From(r.Context())
+	if err := s.sessions.RevokeAll(r.Context(), p.Subject()); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func me(w http.ResponseWriter, r *http.Request) error {
+	p, _ := auth.From(r.Context())
+	return write(w, 200, map[string]any{"subject": p.Subject(), "scopes": p.Scope()})
+}
+
+func (s *service) listOrders(w http.ResponseWriter, r *http.Request, in *page) error {
+	p, _ := auth.From(r.Context())
+	return write(w, 200, map[string]any{"orders": s.orders.of(p.Subject(), in.Limit)})
+}
+
+func (s *service) placeOrder(w http.ResponseWriter, r *http.Request, in *newOrder) error {
+	p, _ := auth.From(r.Context())
+	placed := s.orders.add(p.Subject(), *in)
+	w.Header().Set("Location", "/orders/"+placed.ID)
+	return write(w, 201, placed)
+}
+
+func (s *service) loadOrder(r *http.Request) (order, error) {
+	return s.orders.find(validate.From[orderRef](r).ID)
+}
+
+func ownsOrder(_ context.Context, p *auth.Principal, o order) bool { return o.Owner == p.Subject() }
+
+// anyOrder is for the admin, whose route asks for the role first.
+func anyOrder(context.Context, *auth.Principal, order) bool { return true }
+
+func showOrder(w http.ResponseWriter, r *http.Request) error {
+	o, _ := auth.ObjectFrom[order](r.Context())
+	return write(w, 200, o)
+}
+
+func (s *service) refund(w http.ResponseWriter, r *http.Request) error {
+	o, _ := auth.ObjectFrom[order](r.Context())
+	s.orders.refund(o.ID)
+	return write(w, 200, map[string]any{"id": o.ID, "refunded": true})
+}
+
+// demoRoutes are two mistakes that clients never see.
+func demoRoutes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /boom", func(http.ResponseWriter, *http.Request) { panic("index out of range [7] in orders.go") })
+	mux.HandleFunc("GET /leak", func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "pq: relation \"users\" does not exist at 10.0.0.7:5432", http.StatusInternalServerError)
+	})
+}

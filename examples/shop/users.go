@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/sha512"
+	"crypto/subtle"
+	"runtime"
+	"sync"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/session"
+	"github.com/ringwall/ringwall/errors"
+)
+
+var (
+	errCredentials = errors.Define(401, "bad_credentials", "E-mail address or password are wrong.")
+	errBusy        = errors.Define(503, "login_busy", "Too many logins at once. Try again in a moment.")
+)
+
+// user is an account. A real service keeps it in its database.
+type user struct {
+	id           string // the subject of tokens, which show nothing personal
+	scope, roles []string
+	salt, hash   []byte
+}
+
+// users are the accounts.
+type users struct {
+	byEmail map[string]*user
+	byID    map[string]*user
+	nobody  user          // what unknown addresses are compared with, at the same cost
+	hashing chan struct{} // as many hashes at once as there are processors
+}
+
+// demoUsers are printed at start. They are for looking around on one's own
+// machine.
+var demoUsers = []struct {
+	id, email, password string
+	scope, roles        []string
+}{
+	{"ada", "ada@example.com", "correct horse battery staple", []string{"orders:read", "orders:write"}, nil},
+	{"eve", "eve@example.com", "open sesame open sesame", []string{"orders:read"}, nil},
+	{"root", "root@example.com", "trust but verify always", []string{"orders:read"}, []string{"admin"}},
+}
+
+func newUsers() *users {
+	u := &users{byEmail: make(map[string]*user), byID: make(map[string]*user), hashing: make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))}
+	var wg sync.WaitGroup
+	for _, demo := range demoUsers {
+		account := &user{id: demo.id, scope: demo.scope, roles: demo.roles, salt: []byte(rand.Text())}
+		u.byEmail[demo.email], u.byID[demo.id] = account, account
+		wg.Go(func() { account.hash = hash(demo.password, account.salt) })
+	}
+	u.nobody.salt = []byte(rand.Text())
+	wg.Go(func() { u.nobody.hash = hash(rand.Text(), u.nobody.salt) })
+	wg.Wait()
+	return u
+}
+
+// hash takes the time that OWASP recommends for PBKDF2 with SHA-512.
+func hash(password string, salt []byte) []byte {
+	return errors.Must(pbkdf2.Key(sha512.New, password, salt, 210_000, sha512.Size))
+}
+
+// check returns the account of an address and a password. It takes the same
+// time whether or not there is one, and refuses rather than queues when all
+// processors hash already.
+func (u *users) check(email, password string) (*user, error) {
+	select {
+	case u.hashing <- struct{}{}:
+		defer func() { <-u.hashing }()
+	default:
+		return nil, errBusy.Header("Retry-After", "1")
+	}
+	account, known := u.byEmail[email]
+	if !known {
+		account = &u.nobody
+	}
+	same := subtle.ConstantTimeCompare(hash(password, account.salt), account.hash) == 1
+	if !known || !same {
+		return nil, errCredentials
+	}
+	return account, nil
+}
+
+// current returns a session with what its subject may do today. It runs on
+// every refresh, so a change takes effect within a token's life.
+func (u *users) current(_ context.Context, s session.Session) (session.Session, error) {
+	account := u.byID[s.Subject]
+	if account == nil {
+		return s, auth.ErrRevoked
+	}
+	s.Scope, s.Roles = account.scope, account.roles
+	return s, nil
+}
