@@ -17,9 +17,10 @@ const module = "github.com/ringwall/ringwall/"
 // library. A package that is not listed fails the test.
 var allowed = map[string][]string{
 	"auth":         {module + "errors", module + "internal/route"},
+	"auth/apikey":  {module + "auth", module + "errors", module + "internal/route"},
 	"auth/session": {module + "auth", module + "errors"},
 	"auth/token": {
-		module + "auth", module + "auth/session", module + "errors",
+		module + "auth", module + "auth/apikey", module + "auth/session", module + "errors",
 		"github.com/golang-jwt/jwt/v5", "github.com/go-json-experiment/json/jsontext",
 	},
 	"cors":            {module + "errors", module + "internal/route"},
@@ -40,7 +41,7 @@ var allowed = map[string][]string{
 
 // rings are the packages for users, which examples may import.
 var rings = []string{
-	module + "auth", module + "auth/session", module + "auth/token", module + "cors", module + "errors", module + "headers",
+	module + "auth", module + "auth/apikey", module + "auth/session", module + "auth/token", module + "cors", module + "errors", module + "headers",
 	module + "ratelimit", module + "validate",
 }
 

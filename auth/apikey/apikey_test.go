@@ -1,0 +1,302 @@
+package apikey_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/apikey"
+	"github.com/ringwall/ringwall/errors"
+)
+
+// bench is a manager with one key, a clock and a store that can fail.
+type bench struct {
+	*apikey.Manager
+	now    time.Time
+	store  *counting
+	key    apikey.Key
+	text   string
+	mu     sync.Mutex
+	events []apikey.Reason
+}
+
+// counting is a store that counts its reads, and fails when told to.
+type counting struct {
+	apikey.Store
+	gets  atomic.Int64
+	fails bool
+}
+
+func (c *counting) Get(ctx context.Context, id string) (apikey.Record, bool, error) {
+	c.gets.Add(1)
+	if c.fails {
+		return apikey.Record{}, false, errors.New("connection refused")
+	}
+	return c.Store.Get(ctx, id)
+}
+
+func peer(r *http.Request) (netip.Addr, bool) {
+	addr, err := netip.ParseAddrPort(r.RemoteAddr)
+	return addr.Addr(), err == nil
+}
+
+func nets(list ...string) (prefixes []netip.Prefix) {
+	for _, s := range list {
+		prefixes = append(prefixes, netip.MustParsePrefix(s))
+	}
+	return prefixes
+}
+
+func setUp(t *testing.T, change func(*apikey.Key)) *bench {
+	t.Helper()
+	b := &bench{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), store: &counting{Store: apikey.NewMemory()}}
+	m, err := apikey.New(apikey.Options{Prefix: "acme", Store: b.store, ClientIP: peer, Routes: []string{"/partner/"}, OnEvent: func(_ context.Context, e apikey.Event) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.events = append(b.events, e.Reason)
+		panic("a hook")
+	}})
+	require.NoError(t, err)
+	b.Manager = m
+	m.SetClock(func() time.Time { return b.now })
+	k := apikey.Key{Name: "warehouse", Subject: "warehouse", Scope: []string{"stock:read"}, Roles: []string{"partner"}, Tier: "gold", Networks: nets("10.0.0.0/8", "2001:db8::/32")}
+	if change != nil {
+		change(&k)
+	}
+	b.key, b.text, err = m.Create(t.Context(), k)
+	require.NoError(t, err)
+	return b
+}
+
+func (b *bench) call(text, remote string) error {
+	r := httptest.NewRequest("GET", "/partner/stock", nil)
+	r.Header.Set("X-API-Key", text)
+	r.RemoteAddr = remote
+	_, err := b.Authenticate(r)
+	return err
+}
+
+const home = "10.1.2.3:4000"
+
+func TestKeysThatAreRefused(t *testing.T) {
+	b := setUp(t, nil)
+	other := apikey.Format("acme", b.key.ID, strings.Repeat("x", 43))
+	unknown := apikey.Format("acme", strings.Repeat("x", 16), strings.Repeat("x", 43))
+	for _, row := range []struct {
+		name, text string
+		gets       int
+	}{
+		{"a wrong checksum", b.text[:len(b.text)-1] + flip(b.text[len(b.text)-1]), 0},
+		{"a wrong letter", b.text[:10] + flip(b.text[10]) + b.text[11:], 0},
+		{"cut", b.text[:len(b.text)-1], 0}, {"longer", b.text + "0", 0}, {"a space before", " " + b.text[1:], 0},
+		{"another prefix", "test" + b.text[4:], 0}, {"another prefix, sealed", apikey.Format("test", b.key.ID, strings.Repeat("x", 43)), 0},
+		{"a letter that is none", apikey.Format("acme", b.key.ID, strings.Repeat("-", 43)), 0}, {"64 KiB", strings.Repeat("a", 64<<10), 0}, {"two keys", b.text + ", " + b.text, 0},
+		{"a wrong secret", other, 1}, {"an unknown ID", unknown, 1},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			b.store.gets.Store(0)
+			err := b.call(row.text, home)
+			require.ErrorIs(t, err, auth.ErrInvalid)
+			require.EqualValues(t, row.gets, b.store.gets.Load())
+			require.NotContains(t, fmt.Sprintf("%v %+v", err, err), row.text)
+		})
+	}
+	b.store.fails = true
+	require.ErrorIs(t, b.call(b.text, home), auth.ErrUnavailable)
+}
+
+func flip(c byte) string {
+	if c == 'A' {
+		return "B"
+	}
+	return "A"
+}
+
+func TestPrincipal(t *testing.T) {
+	b := setUp(t, nil)
+	r := httptest.NewRequest("GET", "/partner/stock", nil)
+	r.Header.Set("X-API-Key", b.text)
+	r.RemoteAddr = home
+	p, err := b.Authenticate(r)
+	require.NoError(t, err)
+	require.Equal(t, []any{auth.Service, "warehouse", b.key.ID, "gold", []string{"stock:read"}, []string{"partner"}}, []any{p.Kind(), p.Subject(), p.CredentialID(), p.Tier(), p.Scope(), p.Roles()})
+}
+
+func TestWhereKeysAreRead(t *testing.T) {
+	b := setUp(t, nil)
+	for name, change := range map[string]func(*http.Request){
+		"another route":    func(r *http.Request) { r.URL.Path = "/orders" },
+		"an unclean route": func(r *http.Request) { r.URL.Path = "/partner/../partner/stock" },
+		"in the query":     func(r *http.Request) { r.Header.Del("X-API-Key"); r.URL.RawQuery = "X-API-Key=" + b.text },
+		"no header":        func(r *http.Request) { r.Header.Del("X-API-Key") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequest("GET", "/partner/stock", nil)
+			r.Header.Set("X-API-Key", b.text)
+			change(r)
+			p, err := b.Authenticate(r)
+			require.NoError(t, err)
+			require.Nil(t, p)
+		})
+	}
+	r := httptest.NewRequest("GET", "/partner/stock", nil)
+	r.Header["X-Api-Key"] = []string{b.text, b.text}
+	_, err := b.Authenticate(r)
+	require.ErrorIs(t, err, auth.ErrMalformed)
+}
+
+func TestNetworks(t *testing.T) {
+	b := setUp(t, func(k *apikey.Key) {
+		k.Networks = nets("10.0.0.0/8", "::ffff:192.0.2.0/120", "2001:db8::/32", "fe80::/10")
+	})
+	for _, row := range []struct {
+		remote string
+		want   error
+	}{
+		{"11.0.0.1:1", apikey.ErrNetworkDenied}, {"[::ffff:11.0.0.1]:1", apikey.ErrNetworkDenied}, {"[2001:db9::1]:1", apikey.ErrNetworkDenied}, {"@", apikey.ErrNetworkDenied},
+		{"[fe80::1%eth0]:1", apikey.ErrNetworkDenied}, {"10.255.0.1:1", nil}, {"[::ffff:10.1.2.3]:1", nil}, {"192.0.2.9:1", nil}, {"[2001:db8:1::1]:1", nil},
+	} {
+		require.ErrorIs(t, b.call(b.text, row.remote), row.want, row.remote)
+	}
+	require.Contains(t, b.events, apikey.NetworkDenied)
+	_, err := b.Verify(t.Context(), b.text, netip.MustParseAddr("10.1.1.1"), false)
+	require.ErrorIs(t, err, apikey.ErrNetworkDenied, "an uncertain address")
+	require.ErrorIs(t, b.call(apikey.Format("acme", b.key.ID, strings.Repeat("x", 43)), "11.0.0.1:1"), auth.ErrInvalid, "only a genuine key learns of its network")
+
+	anywhere := setUp(t, func(k *apikey.Key) { k.Networks, k.InsecureAnyNetwork = nil, true })
+	require.NoError(t, anywhere.call(anywhere.text, "@"))
+}
+
+func TestCreateRefuses(t *testing.T) {
+	b := setUp(t, nil)
+	for _, row := range []struct {
+		name, want string
+		change     func(*apikey.Key)
+	}{
+		{"no networks", "Networks: none, or some with InsecureAnyNetwork", func(k *apikey.Key) { k.Networks = nil }},
+		{"both", "Networks: none, or some with InsecureAnyNetwork", func(k *apikey.Key) { k.InsecureAnyNetwork = true }},
+		{"host bits", `Networks[0] "10.0.0.5/24": has bits beyond its length; did you mean "10.0.0.0/24"?`, func(k *apikey.Key) { k.Networks = nets("10.0.0.5/24") }},
+		{"everywhere", `Networks[0] "0.0.0.0/0": is everywhere; did you mean InsecureAnyNetwork?`, func(k *apikey.Key) { k.Networks = nets("0.0.0.0/0") }},
+		{"everywhere, mapped", `is everywhere; did you mean InsecureAnyNetwork?`, func(k *apikey.Key) { k.Networks = nets("::ffff:0.0.0.0/96") }},
+		{"no network", `is not a network`, func(k *apikey.Key) { k.Networks = []netip.Prefix{{}} }},
+		{"nameless", "Name: has not 1 to 100 bytes", func(k *apikey.Key) { k.Name = "" }},
+		{"nobody", "Subject: has not 1 to 256 bytes", func(k *apikey.Key) { k.Subject = "" }},
+		{"over", "Expires: is over already", func(k *apikey.Key) { k.Expires = b.now }},
+		{"overlap", "an Overlap above 30 days", func(k *apikey.Key) { k.Overlap = 31 * 24 * time.Hour }},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			k := apikey.Key{Name: "a", Subject: "a", Networks: nets("10.0.0.0/8")}
+			row.change(&k)
+			_, _, err := b.Create(t.Context(), k)
+			require.ErrorContains(t, err, row.want)
+		})
+	}
+	_, err := apikey.New(apikey.Options{Prefix: "Acme"})
+	require.EqualError(t, err, "apikey: Prefix: is not 1 to 16 lower-case letters and digits; did you mean the name of your service?\napikey: Store: none; NewMemory loses the keys at a restart\n"+
+		"apikey: ClientIP: none; did you mean headers.PeerIP?\napikey: Routes: none; did you mean \"/partner/\"?")
+}
+
+func TestRotation(t *testing.T) {
+	b := setUp(t, func(k *apikey.Key) { k.Overlap = time.Hour })
+	second, err := b.Rotate(t.Context(), b.key.ID)
+	require.NoError(t, err)
+	b.now = b.now.Add(48 * time.Hour)
+	require.NoError(t, b.call(b.text, home), "the new one was not used yet")
+	require.NoError(t, b.call(second, home))
+	b.now = b.now.Add(time.Hour - 1)
+	require.NoError(t, b.call(b.text, home))
+	b.now = b.now.Add(1)
+	require.ErrorIs(t, b.call(b.text, home), auth.ErrInvalid)
+	require.NoError(t, b.call(second, home))
+
+	third := errors.Must(b.Rotate(t.Context(), b.key.ID))
+	fourth := errors.Must(b.Rotate(t.Context(), b.key.ID))
+	require.ErrorIs(t, b.call(second, home), auth.ErrInvalid, "the oldest of three")
+	require.NoError(t, b.call(third, home))
+	b.now = b.now.Add(30 * 24 * time.Hour)
+	require.ErrorIs(t, b.call(third, home), auth.ErrInvalid, "the cap")
+	require.NoError(t, b.call(fourth, home))
+
+	require.NoError(t, b.Revoke(t.Context(), b.key.ID))
+	require.ErrorIs(t, b.call(fourth, home), auth.ErrInvalid)
+	_, err = b.Rotate(t.Context(), b.key.ID)
+	require.ErrorIs(t, err, apikey.ErrNotFound)
+}
+
+func TestExpiry(t *testing.T) {
+	b := setUp(t, func(k *apikey.Key) { k.Expires = time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC) })
+	b.now = b.key.Expires.Add(-1)
+	require.NoError(t, b.call(b.text, home))
+	b.now = b.key.Expires
+	require.ErrorIs(t, b.call(b.text, home), auth.ErrExpired)
+}
+
+func TestRotateDue(t *testing.T) {
+	b := setUp(t, nil)
+	var mu sync.Mutex
+	var got []string
+	deliver := func(_ context.Context, k apikey.Key, text string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		got = append(got, text)
+		if len(got) == 1 {
+			return errors.New("the vault is sealed")
+		}
+		return nil
+	}
+	require.NoError(t, b.RotateDue(t.Context(), deliver))
+	require.Empty(t, got, "not due yet")
+
+	b.now = b.now.Add(91 * 24 * time.Hour)
+	require.NoError(t, b.call(b.text, home))
+	require.Contains(t, b.events, apikey.RotationOverdue)
+	require.EqualError(t, b.RotateDue(t.Context(), deliver), "the vault is sealed")
+	require.NoError(t, b.RotateDue(t.Context(), deliver))
+	require.Len(t, got, 1, "another replica waits")
+	b.now = b.now.Add(5 * time.Minute)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() { _ = b.RotateDue(context.Background(), deliver) })
+	}
+	wg.Wait()
+	require.Len(t, got, 2, "one replica wins")
+	require.ErrorIs(t, b.call(got[0], home), auth.ErrInvalid, "what nobody got")
+	require.NoError(t, b.call(b.text, home), "the old one works on")
+	require.NoError(t, b.call(got[1], home))
+	require.NoError(t, b.RotateDue(t.Context(), deliver))
+	require.Len(t, got, 2)
+}
+
+func TestLastUsedIsWrittenOnceAMinute(t *testing.T) {
+	b := setUp(t, nil)
+	for range 100 {
+		b.now = b.now.Add(time.Second)
+		require.NoError(t, b.call(b.text, home))
+	}
+	keys := errors.Must(b.List(t.Context()))
+	require.Len(t, keys, 1)
+	require.Equal(t, b.now.Add(-39*time.Second), keys[0].LastUsed, "at 1 s and at 61 s")
+	r, _, _ := b.store.Get(t.Context(), b.key.ID)
+	require.Equal(t, 3, r.Version)
+	require.NotContains(t, fmt.Sprintf("%+v", r), b.text)
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(apikey.Format("acme", strings.Repeat("a", 16), strings.Repeat("b", 43)))
+	f.Add("acme__")
+	f.Fuzz(func(t *testing.T, text string) {
+		if id, secret, ok := apikey.Parse("acme", text); ok {
+			require.Equal(t, text, apikey.Format("acme", id, secret), "one key, one spelling")
+		}
+	})
+}

@@ -1,0 +1,116 @@
+package apikey
+
+import (
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// A Key is what is known about an API key: everything but its secret.
+type Key struct {
+	// ID is public, and made by Create.
+	ID string
+	// Name is for people, 1 to 100 bytes.
+	Name string
+	// Subject is the program that the key stands for, 1 to 256 bytes.
+	Subject string
+	// Scope and Roles are what is granted.
+	Scope, Roles []string
+	// Networks are those that the key is accepted from. Required.
+	Networks []netip.Prefix
+	// InsecureAnyNetwork accepts the key from everywhere, instead of Networks.
+	InsecureAnyNetwork bool
+	// Expires is when the key ends. Zero: never.
+	Expires time.Time
+	// RotateEvery is how old a secret becomes. 0: 90 days.
+	RotateEvery time.Duration
+	// Overlap is how long the old secret works after the new one's first use,
+	// at most 30 days. 0: 24 h. Unused, the new one ends the old after 30 days.
+	Overlap time.Duration
+	// Tier is a name for rate limits by principal.
+	Tier string
+	// Created, Rotated and LastUsed are kept by the Manager. LastUsed is exact
+	// to a minute.
+	Created, Rotated, LastUsed time.Time
+}
+
+const (
+	day            = 24 * time.Hour
+	longestOverlap = 30 * day
+)
+
+// LogValue returns the names of the key.
+func (k Key) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("key_id", k.ID), slog.String("subject", k.Subject))
+}
+
+func (k Key) clone() Key {
+	k.Scope, k.Roles, k.Networks = slices.Clone(k.Scope), slices.Clone(k.Roles), slices.Clone(k.Networks)
+	return k
+}
+
+// check fills in defaults, and returns what is wrong.
+func (k *Key) check(now time.Time) error {
+	var problems []error
+	refuse := func(text string) { problems = append(problems, errors.New("apikey: "+text)) }
+	if k.Name == "" || len(k.Name) > 100 {
+		refuse("Name: has not 1 to 100 bytes")
+	}
+	if k.Subject == "" || len(k.Subject) > 256 {
+		refuse("Subject: has not 1 to 256 bytes")
+	}
+	if k.InsecureAnyNetwork == (len(k.Networks) > 0) {
+		refuse("Networks: none, or some with InsecureAnyNetwork")
+	}
+	for i, network := range k.Networks {
+		plain, problem := normalize(network)
+		if problem != "" {
+			refuse("Networks[" + strconv.Itoa(i) + "] " + strconv.Quote(network.String()) + ": " + problem)
+		}
+		k.Networks[i] = plain
+	}
+	if !k.Expires.IsZero() && !k.Expires.After(now) {
+		refuse("Expires: is over already")
+	}
+	if k.RotateEvery < 0 || k.Overlap < 0 || k.Overlap > longestOverlap {
+		refuse("RotateEvery, Overlap: is negative, or an Overlap above 30 days")
+	}
+	if k.RotateEvery == 0 {
+		k.RotateEvery = 90 * day
+	}
+	if k.Overlap == 0 {
+		k.Overlap = day
+	}
+	return errors.Join(problems...)
+}
+
+// normalize returns a network as clients' addresses are compared with it:
+// IPv4 as such, not mapped into IPv6.
+func normalize(p netip.Prefix) (netip.Prefix, string) {
+	switch {
+	case !p.IsValid():
+		return p, "is not a network"
+	case p.Addr().Is4In6() && p.Bits() >= 96:
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	switch {
+	case p.Masked() != p:
+		return p, "has bits beyond its length; did you mean " + strconv.Quote(p.Masked().String()) + "?"
+	case p.Bits() == 0:
+		return p, "is everywhere; did you mean InsecureAnyNetwork?"
+	}
+	return p, ""
+}
+
+// covers reports whether the key is accepted from an address.
+func (k *Key) covers(addr netip.Addr, certain bool) bool {
+	if k.InsecureAnyNetwork {
+		return true
+	}
+	addr = addr.Unmap()
+	return certain && addr.IsValid() && addr.Zone() == "" && slices.ContainsFunc(k.Networks, func(n netip.Prefix) bool { return n.Contains(addr) })
+}

@@ -1,0 +1,201 @@
+package apikey
+
+import (
+	"context"
+	"crypto/subtle"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"regexp"
+	"time"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/route"
+)
+
+// ErrNetworkDenied answers a key that is genuine, from a network that it does
+// not list: 403 network_denied.
+var ErrNetworkDenied = errors.Define(403, "network_denied", "This key is not accepted from this network.")
+
+// Options configures a [Manager]. Prefix, Store, ClientIP and Routes are
+// required.
+type Options struct {
+	// Prefix begins every key, so that a search for leaked ones finds it:
+	// lower-case letters and digits, at most 16.
+	Prefix string
+	// Store keeps the keys. [NewMemory] loses them at a restart.
+	Store Store
+	// ClientIP tells the client's address, and whether it is certain:
+	// headers.PeerIP, or the ClientIP of a headers.Forwarded. Where it is not,
+	// no network covers it.
+	ClientIP func(*http.Request) (netip.Addr, bool)
+	// Routes are patterns of requests where keys are credentials. Elsewhere
+	// they are not read. The language is that of http.ServeMux without hosts.
+	Routes []string
+	// Header is where a key is sent. "": X-API-Key.
+	Header string
+	// Route returns the pattern that the application's own router picks, for
+	// routers that strip prefixes.
+	Route func(*http.Request) string
+	// OnEvent is told of what happens to keys. It must not block.
+	OnEvent func(context.Context, Event)
+	// Logger gets an error when OnEvent panics. nil: slog.Default().
+	Logger *slog.Logger
+}
+
+// A Manager makes and verifies API keys. It is an [auth.Authenticator],
+// immutable but for its store, and safe for concurrent use.
+type Manager struct {
+	prefix   string
+	store    Store
+	clientIP func(*http.Request) (netip.Addr, bool)
+	routes   *route.Table
+	header   string
+	onEvent  func(context.Context, Event)
+	logger   *slog.Logger
+	now      func() time.Time
+}
+
+var _ auth.Authenticator = (*Manager)(nil)
+
+// New returns a Manager. The error joins all problems.
+func New(o Options) (*Manager, error) {
+	routes, err := route.Opening(o.Route, route.Field{Name: "apikey: Routes", Patterns: o.Routes})
+	problems := []error{err}
+	refuse := func(text string) { problems = append(problems, errors.New("apikey: "+text)) }
+	if !regexp.MustCompile(`^[a-z0-9]{1,16}$`).MatchString(o.Prefix) {
+		refuse(`Prefix: is not 1 to 16 lower-case letters and digits; did you mean the name of your service?`)
+	}
+	if o.Store == nil {
+		refuse("Store: none; NewMemory loses the keys at a restart")
+	}
+	if o.ClientIP == nil {
+		refuse("ClientIP: none; did you mean headers.PeerIP?")
+	}
+	if len(o.Routes) == 0 {
+		refuse(`Routes: none; did you mean "/partner/"?`)
+	}
+	if o.Header == "" {
+		o.Header = "X-API-Key"
+	}
+	if !regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`).MatchString(o.Header) {
+		refuse("Header: is not a header name")
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	return &Manager{
+		prefix: o.Prefix, store: o.Store, clientIP: o.ClientIP, routes: routes, header: http.CanonicalHeaderKey(o.Header),
+		onEvent: o.OnEvent, logger: o.Logger, now: time.Now,
+	}, nil
+}
+
+// Challenge returns ApiKey, which is no registered scheme, with the name of the
+// header: a challenge is what tells a client that its 401 is about a key.
+func (m *Manager) Challenge() string { return `ApiKey header="` + m.header + `"` }
+
+// Authenticate verifies the key of a request. Requests outside of Routes, or
+// without the header, are not ours. A query or a form is never read.
+func (m *Manager) Authenticate(r *http.Request) (*auth.Principal, error) {
+	lines := r.Header[m.header]
+	if len(lines) == 0 {
+		return nil, nil
+	}
+	if _, ours := m.routes.Find(r); !ours {
+		return nil, nil
+	}
+	if len(lines) > 1 {
+		return nil, auth.ErrMalformed.With("reason", "several keys")
+	}
+	addr, certain := m.clientIP(r)
+	return m.Verify(r.Context(), lines[0], addr, certain)
+}
+
+// Verify returns the principal of a key that comes from an address. It fails
+// with [auth.ErrInvalid], [auth.ErrExpired], [ErrNetworkDenied], which only a
+// genuine key gets, or [auth.ErrUnavailable].
+func (m *Manager) Verify(ctx context.Context, text string, addr netip.Addr, certain bool) (*auth.Principal, error) {
+	id, secret, ok := parse(m.prefix, text)
+	if !ok {
+		return nil, auth.ErrInvalid.With("reason", "form")
+	}
+	limited, cancel := detach(ctx)
+	defer cancel()
+	record, _, err := m.store.Get(limited, id)
+	if err != nil {
+		return nil, auth.ErrUnavailable.Wrap(err)
+	}
+	now := m.now()
+	used := record.match(secret, now)
+	switch {
+	case used < 0:
+		return nil, auth.ErrInvalid.With("reason", "secret", "key_id", id)
+	case !record.Key.Expires.IsZero() && !now.Before(record.Key.Expires):
+		return nil, auth.ErrExpired.With("key_id", id)
+	case !record.Key.covers(addr, certain):
+		m.tell(ctx, Event{Reason: NetworkDenied, Key: record.Key, Addr: addr})
+		return nil, ErrNetworkDenied.With("key_id", id, "address", addr.String())
+	}
+	m.touch(ctx, record, used, now)
+	k := &record.Key
+	return auth.NewPrincipal(auth.Identity{
+		Kind: auth.Service, Subject: k.Subject, CredentialID: k.ID, Tier: k.Tier, Scope: k.Scope, Roles: k.Roles, ExpiresAt: k.Expires,
+	})
+}
+
+// match returns the index of the live secret that this is, or -1. It compares
+// twice whatever there is, so that time tells nothing about the store.
+func (r *Record) match(secret string, now time.Time) int {
+	sum, found := digest(secret), -1
+	for i := range 2 {
+		var stored Secret
+		if i < len(r.Secrets) {
+			stored = r.Secrets[i]
+		}
+		same := subtle.ConstantTimeCompare(sum[:], stored.Digest[:]) == 1
+		if same && i < len(r.Secrets) && (i == 0 || now.Before(r.overlapEnds())) {
+			found = i
+		}
+	}
+	return found
+}
+
+// overlapEnds is when the older of two secrets ends: a while after the newer
+// one's first use, or after a month without any.
+func (r *Record) overlapEnds() time.Time {
+	end := r.Secrets[0].Created.Add(longestOverlap)
+	if first := r.Secrets[0].FirstUsed; !first.IsZero() && first.Add(r.Key.Overlap).Before(end) {
+		return first.Add(r.Key.Overlap)
+	}
+	return end
+}
+
+// touch writes the first use of a secret, and the last use of a key once a
+// minute. The request does not fail with it; the next one writes it.
+func (m *Manager) touch(ctx context.Context, r Record, used int, now time.Time) {
+	first := r.Secrets[used].FirstUsed.IsZero()
+	if !first && now.Sub(r.Key.LastUsed) < time.Minute {
+		return
+	}
+	if first {
+		r.Secrets[used].FirstUsed, r.Secrets[used].Delivered = now, true
+	}
+	r.Key.LastUsed = now
+	overdue := now.Sub(r.Secrets[0].Created) > r.Key.RotateEvery && now.Sub(r.Warned) >= day
+	if overdue {
+		r.Warned = now
+	}
+	r.Version++
+	limited, cancel := detach(ctx)
+	defer cancel()
+	if ok, err := m.store.Put(limited, r); ok && err == nil && overdue {
+		m.tell(ctx, Event{Reason: RotationOverdue, Key: r.Key})
+	}
+}
+
+// detach gives a call of the store a second of its own: a client that hangs up
+// does not stop it.
+func detach(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+}

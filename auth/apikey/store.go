@@ -1,0 +1,100 @@
+package apikey
+
+import (
+	"context"
+	"crypto/sha256"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// A Store keeps keys. It is safe for concurrent use. An error means that
+// nobody knows, never that there is no key.
+type Store interface {
+	// Get returns the record of an ID, and false when there is none.
+	Get(ctx context.Context, id string) (Record, bool, error)
+	// Put writes a record if the stored one has the version before it, and
+	// none is stored for version 1. It reports false when another was faster.
+	Put(ctx context.Context, r Record) (bool, error)
+	// Delete removes a record. One that is not there is no error.
+	Delete(ctx context.Context, id string) error
+	// List returns all records.
+	List(ctx context.Context) ([]Record, error)
+}
+
+// A Record is a key as it is stored. It has no secret, only digests.
+type Record struct {
+	Key     Key
+	Version int
+	// Secrets are the live ones, the newest first, at most two.
+	Secrets []Secret
+	// Warned is when the last event said that the rotation is overdue.
+	Warned time.Time
+}
+
+// A Secret is the SHA-256 digest of a secret, and its life so far.
+type Secret struct {
+	Digest             [sha256.Size]byte
+	Created, FirstUsed time.Time
+	// Delivered says that its owner has it.
+	Delivered bool
+}
+
+func (r Record) clone() Record {
+	r.Key, r.Secrets = r.Key.clone(), slices.Clone(r.Secrets)
+	return r
+}
+
+// maxKeys bounds a memory store.
+const maxKeys = 1 << 16
+
+// memory is a Store in this process.
+type memory struct {
+	mu      sync.RWMutex
+	records map[string]Record
+}
+
+// NewMemory returns a [Store] in memory, of at most 65 536 keys. A restart
+// destroys them, and every client has to be given a new one.
+func NewMemory() Store { return &memory{records: make(map[string]Record)} }
+
+func (m *memory) Get(_ context.Context, id string) (Record, bool, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	r, ok := m.records[id]
+	return r.clone(), ok, nil
+}
+
+func (m *memory) Put(_ context.Context, r Record) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	stored, ok := m.records[r.Key.ID]
+	if stored.Version != r.Version-1 {
+		return false, nil
+	}
+	if !ok && len(m.records) >= maxKeys {
+		return false, errors.New("apikey: the memory store is full")
+	}
+	m.records[r.Key.ID] = r.clone()
+	return true, nil
+}
+
+func (m *memory) Delete(_ context.Context, id string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.records, id)
+	return nil
+}
+
+func (m *memory) List(context.Context) ([]Record, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	list := make([]Record, 0, len(m.records))
+	for _, r := range m.records {
+		list = append(list, r.clone())
+	}
+	slices.SortFunc(list, func(a, b Record) int { return a.Key.Created.Compare(b.Key.Created) })
+	return list, nil
+}
