@@ -81,15 +81,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 // serve runs the server, and stops it with time for requests to end.
 func serve(ctx context.Context, c config, listener net.Listener, stdout io.Writer) error {
+	handler, apiKey := newService(c)
 	srv := &http.Server{
-		Handler:           newService(c),
+		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(c.logger.Handler(), slog.LevelWarn),
 	}
-	greet(stdout, c)
+	greet(stdout, c, apiKey)
 	stopped := make(chan error, 1)
 	go func() { stopped <- srv.Serve(listener) }()
 	select {
@@ -103,7 +104,7 @@ func serve(ctx context.Context, c config, listener net.Listener, stdout io.Write
 }
 
 // greet prints what to try.
-func greet(w io.Writer, c config) {
+func greet(w io.Writer, c config, apiKey string) {
 	curl := "curl -s"
 	if !c.insecure {
 		curl = "curl -sk"
@@ -118,11 +119,11 @@ func greet(w io.Writer, c config) {
 	for _, u := range demoUsers {
 		lines = append(lines, fmt.Sprintf("  %s / %s (%s)", u.email, u.password, strings.Join(append(append([]string{}, u.scope...), u.roles...), " ")))
 	}
-	lines = append(lines, "", "Try:",
-		"  "+curl+" '"+c.self+"/products?limit=2'",
+	lines = append(lines, "", "API key, from 127.0.0.1 and ::1 alone:", "  "+apiKey, "", "Try:",
 		"  "+curl+" -c jar -H 'Content-Type: application/json' -d '"+string(credentials)+"' "+c.self+"/auth/login",
 		"  "+refresh,
 		`  `+curl+` -H "Authorization: Bearer $(`+refresh+` | sed 's/.*"access_token":"\([^"]*\)".*/\1/')" `+c.self+`/orders`,
+		"  "+curl+" -H 'X-API-Key: "+apiKey+"' "+c.self+"/partner/stock",
 		"  head -c 100000 /dev/zero | tr '\\0' '[' | "+curl+" -H 'Content-Type: application/json' --data-binary @- "+c.self+"/auth/login",
 	)
 	_, _ = fmt.Fprintln(w, strings.Join(lines, "\n"))

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -226,6 +227,24 @@ func TestStory(t *testing.T) {
 		s.expect(200, "", "POST", "/admin/refund/"+id, "", "Authorization", root.bearer())
 		require.Equal(t, true, s.expect(200, "", "GET", "/orders/"+id, "", "Authorization", ada.bearer()).body["refunded"])
 	})
+	step("GET /partner/stock, POST /partner/keys/rotate", func(t *testing.T) {
+		_, key, _ := strings.Cut(s.greet, "alone:\n  ")
+		key, _, _ = strings.Cut(key, "\n")
+		require.Contains(t, s.expect(200, "", "GET", "/partner/stock", "", "X-API-Key", key).raw, `"RAM1":10`)
+		s.expect(401, "auth_invalid", "GET", "/partner/stock", "", "X-API-Key", key+"x")
+		s.expect(401, "auth_required", "GET", "/me", "", "X-API-Key", key) // no credential there
+		s.expect(403, "access_denied", "GET", "/partner/stock", "", "Authorization", ada.bearer())
+		s.expect(400, "auth_malformed", "GET", "/partner/stock", "", "X-API-Key", key, "Authorization", ada.bearer())
+
+		local := s.client.Transport
+		s.client.Transport = &http.Transport{DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}).DialContext}
+		s.expect(403, "network_denied", "GET", "/partner/stock", "", "X-API-Key", key)
+		s.client.Transport = local
+
+		young, _ := s.expect(200, "", "POST", "/partner/keys/rotate", "", "X-API-Key", key).body["api_key"].(string)
+		s.expect(200, "", "GET", "/partner/stock", "", "X-API-Key", young)
+		s.expect(200, "", "GET", "/partner/stock", "", "X-API-Key", key) // for another day
+	})
 	step("the router's own 404 and 405", func(t *testing.T) {
 		s.expect(404, "not_found", "GET", "/nowhere", "", "Authorization", ada.bearer())
 		s.expect(401, "auth_required", "GET", "/nowhere", "")
@@ -290,7 +309,7 @@ func TestPlainHTTPIsForThisMachine(t *testing.T) {
 func TestPrintedCommands(t *testing.T) {
 	s := start(t)
 	_, commands, _ := strings.Cut(s.greet, "Try:\n")
-	want := []string{`{"products":[{"sku":"RAM1"`, `{"access_token":"ey`, `{"access_token":"ey`, `{"orders":[]}`, `{"code":"input_too_large"`}
+	want := []string{`{"access_token":"ey`, `{"access_token":"ey`, `{"orders":[]}`, `{"stock":{"GAT1"`, `{"code":"input_too_large"`}
 	dir := t.TempDir()
 	lines := strings.Split(strings.TrimSpace(commands), "\n")
 	require.Len(t, lines, len(want))

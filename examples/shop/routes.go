@@ -58,6 +58,9 @@ func (s *service) routes(mux *http.ServeMux) {
 	mux.Handle("GET /orders", readsOrders(errors.Must(validate.Handle(s.listOrders))))
 	mux.Handle("POST /orders", writesOrders(errors.Must(validate.Handle(s.placeOrder))))
 	mux.Handle("GET /orders/{id}", readsOrders(ref(own(errors.HandlerFunc(showOrder)))))
+	stock := auth.Require(auth.Kinds(auth.Service), auth.Scopes("stock:read"))
+	mux.Handle("GET /partner/stock", stock(errors.HandlerFunc(listStock)))
+	mux.Handle("POST /partner/keys/rotate", auth.Require(auth.Kinds(auth.Service))(errors.HandlerFunc(s.rotateKey)))
 	mux.Handle("POST /admin/refund/{id}", admin(ref(anybodys(errors.HandlerFunc(s.refund)))))
 }
 
@@ -80,6 +83,8 @@ GET  /me                      bearer
 GET  /orders, /orders/{id}    bearer with orders:read
 POST /orders                  bearer with orders:write
 POST /admin/refund/{id}       bearer, role admin
+GET  /partner/stock           X-API-Key
+POST /partner/keys/rotate     X-API-Key; a new secret, shown once
 GET  /.well-known/jwks.json   anyone
 `)
 }
@@ -184,6 +189,25 @@ func (s *service) refund(w http.ResponseWriter, r *http.Request) error {
 	o, _ := auth.ObjectFrom[order](r.Context())
 	s.orders.refund(o.ID)
 	return write(w, 200, map[string]any{"id": o.ID, "refunded": true})
+}
+
+func listStock(w http.ResponseWriter, r *http.Request) error {
+	stock := make(map[string]int)
+	for i, p := range products {
+		stock[p.SKU] = 10 * (i + 1)
+	}
+	return write(w, 200, map[string]any{"stock": stock})
+}
+
+// rotateKey gives the caller's own key a new secret. The old one works for
+// another day after the new one's first use.
+func (s *service) rotateKey(w http.ResponseWriter, r *http.Request) error {
+	p, _ := auth.From(r.Context())
+	text, err := s.partners.Rotate(r.Context(), p.CredentialID())
+	if err != nil {
+		return err
+	}
+	return write(w, 200, map[string]string{"api_key": text})
 }
 
 // demoRoutes are two mistakes that clients never see.

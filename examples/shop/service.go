@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"time"
 
 	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/apikey"
 	"github.com/ringwall/ringwall/auth/session"
 	"github.com/ringwall/ringwall/auth/token"
 	"github.com/ringwall/ringwall/cors"
@@ -32,11 +34,12 @@ type service struct {
 	keys     *token.Keys
 	sessions *session.Manager
 	accounts *ratelimit.Limiter
+	partners *apikey.Manager
 }
 
-// newService builds the rings around the routes. Wrong options are found here,
-// all at once, before anybody is served.
-func newService(c config) http.Handler {
+// newService builds the rings around the routes, and an API key to try. Wrong
+// options are found here, before anybody is served.
+func newService(c config) (handler http.Handler, apiKey string) {
 	s := &service{users: newUsers(), orders: &orders{}}
 	clientIP := headers.PeerIP
 	if len(c.trusted) > 0 {
@@ -48,6 +51,13 @@ func newService(c config) http.Handler {
 	revoked := errors.Must(auth.NewRevocations(auth.RevocationsOptions{}))
 	issuer := errors.Must(token.NewIssuer(token.IssuerOptions{Keys: s.keys, Issuer: c.self, Audience: []string{"shop"}}))
 	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: s.keys, Issuer: c.self, Audience: []string{"shop"}, Revocations: revoked}))
+
+	s.partners = errors.Must(apikey.New(apikey.Options{Prefix: "shop", Store: apikey.NewMemory(), ClientIP: clientIP, Routes: []string{"/partner/"}, Logger: c.logger}))
+	_, apiKey, err := s.partners.Create(context.Background(), apikey.Key{
+		Name: "demo", Subject: "warehouse", Scope: []string{"stock:read"},
+		Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128")},
+	})
+	errors.Must(apiKey, err)
 
 	// The rings, from the outside in.
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: c.logger}))
@@ -64,7 +74,7 @@ func newService(c config) http.Handler {
 		{Name: "reads", Routes: []string{"GET /"}, Limits: ratelimit.Reads()},
 		{Name: "writes", Limits: ratelimit.Writes()}, // all the rest
 	}}))
-	callers := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{tokens}, Public: public(c.demo)}))
+	callers := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{tokens, s.partners}, Public: public(c.demo)}))
 
 	s.sessions = errors.Must(session.New(session.Options{
 		Issue: issuer.ForSession, Account: s.users.current, Revocations: revoked, AllowsOrigin: origins.AllowsOrigin,
@@ -81,11 +91,11 @@ func newService(c config) http.Handler {
 		demoRoutes(mux)
 	}
 	// The last bound is for routes that read no body.
-	var handler http.Handler = http.MaxBytesHandler(mux, 2<<20)
+	handler = http.MaxBytesHandler(mux, 2<<20)
 	for _, ring := range []func(http.Handler) http.Handler{callers.Handler, limits.Handler, origins.Handler, secure.Handler, failures.Handler} {
 		handler = ring(handler)
 	}
-	return handler
+	return handler, apiKey
 }
 
 // public lists what anybody may ask for. All else needs a principal.
