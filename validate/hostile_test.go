@@ -172,6 +172,49 @@ func TestPatternsFormatsAndRecursion(t *testing.T) {
 	}
 }
 
+// A pointer tells what was not sent from what is zero.
+func TestRequiredPointers(t *testing.T) {
+	type inner struct {
+		N int `json:"n"`
+	}
+	type patch struct {
+		Flag  *bool  `json:"flag" validate:"required"`
+		Count *int   `json:"count" validate:"omitempty,min=1"`
+		In    *inner `json:"in" validate:"required"`
+		Own   inner  `json:"own"`
+	}
+	h := handler[patch](t)
+	for body, want := range map[string]int{
+		`{"flag":false,"in":{}}`: 200, `{"flag":false,"in":{"n":0},"count":1}`: 200, `{"flag":false,"in":{},"count":null}`: 200,
+		`{"in":{}}`: 422, `{"flag":null,"in":{}}`: 422, `{"flag":true}`: 422, `{"flag":true,"in":{},"count":0}`: 422,
+	} {
+		require.Equal(t, want, in(t, h, "POST", "/", jsonType(), strings.NewReader(body)).Code, body)
+	}
+}
+
+// Members of embedded structs are the outer one's, with their rules.
+func TestEmbeddedStructs(t *testing.T) {
+	type base struct {
+		Name string `json:"name" validate:"required,max=3"`
+	}
+	type whole struct {
+		base
+		List []base          `json:"list" validate:"max=2"`
+		Map  map[string]base `json:"map" validate:"max=2"`
+	}
+	h := handler[whole](t)
+	for body, want := range map[string]string{
+		`{"name":"abcd"}`:                            "/name must have at most 3 characters",
+		`{"name":"a","list":[{"name":"abcd"}]}`:      "/list/0/name must have at most 3 characters",
+		`{"name":"a","map":{"<k>":{"name":"abcd"}}}`: "/map/name must have at most 3 characters",
+		`{"name":"a","map":{"<k>":{"x":1}}}`:         "/map has a member that is not known",
+	} {
+		w := in(t, h, "POST", "/", jsonType(), strings.NewReader(body))
+		require.Equal(t, 422, w.Code)
+		require.Contains(t, w.Body.String(), want)
+	}
+}
+
 func TestFromWithoutMiddlewareNamesTheType(t *testing.T) {
 	require.PanicsWithValue(t, "validate: From: no middleware for validate_test.order ran", func() { validate.From[order](httptest.NewRequest("GET", "/", nil)) })
 }

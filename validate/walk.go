@@ -37,7 +37,7 @@ func (w *walker) structure(v reflect.Value, at *place) {
 
 // value asks the rules of one level of a field, and goes down.
 func (w *walker) value(v reflect.Value, f *field, level int, at *place) {
-	rules := f.level(level)
+	rules, whole, pointed := f.level(level), v, false
 	for v.Kind() == reflect.Pointer {
 		if v.IsNil() {
 			if has(rules, "required") {
@@ -45,17 +45,18 @@ func (w *walker) value(v reflect.Value, f *field, level int, at *place) {
 			}
 			return
 		}
-		v = v.Elem()
+		whole, v, pointed = v, v.Elem(), true
 	}
 	if v.Kind() == reflect.Struct && v.Type() != timeType {
-		if v.IsZero() && has(rules, "required") {
+		if !pointed && v.IsZero() && has(rules, "required") {
 			w.problems = append(w.problems, at.problem("required", "is required"))
 			return
 		}
 		w.structure(v, at)
 		return
 	}
-	if rules != "" && !w.ask(v, rules, at) {
+	// A pointer is asked as such: what it points to may be zero, and is there.
+	if rules != "" && !w.ask(whole, rules, at) {
 		return
 	}
 	switch v.Kind() {
@@ -96,7 +97,7 @@ func (w *walker) ask(v reflect.Value, rules string, at *place) bool {
 	}
 	if list, ok := errors.AsType[validator.ValidationErrors](err); ok && len(list) > 0 {
 		rule := list[0].Tag()
-		w.problems = append(w.problems, at.problem(strings.ReplaceAll(rule, "|", "_or_"), messageOf(rule, list[0].Param(), v.Kind())))
+		w.problems = append(w.problems, at.problem(strings.ReplaceAll(rule, "|", "_or_"), messageOf(rule, list[0].Param(), reflect.Indirect(v).Kind())))
 		return false
 	}
 	w.problems = append(w.problems, at.problem("invalid", "is not valid"))
