@@ -2,9 +2,9 @@ package auth
 
 import (
 	"context"
-	"log/slog"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/hook"
 )
 
 // Reason says what an [Event] is about.
@@ -25,24 +25,12 @@ type Event struct {
 	Err       error      // of a kind of this package, mostly; it names no secret
 }
 
-// tell calls the hook. The refusal stands already, so a hook that panics is
-// logged, and keeps nobody from an answer.
+// tell calls the hook. The refusal stands already.
 func (m *Middleware) tell(ctx context.Context, e Event) {
 	if m == nil || m.onEvent == nil {
 		return
 	}
-	defer func() {
-		v := recover()
-		if v == nil {
-			return
-		}
-		logger := m.logger
-		if logger == nil {
-			logger = slog.Default()
-		}
-		logger.LogAttrs(ctx, slog.LevelError, "auth: OnEvent panicked", slog.String("reason", string(e.Reason)), slog.Any("panic", v))
-	}()
-	m.onEvent(ctx, e)
+	hook.Call(ctx, m.logger, "auth: OnEvent", func() { m.onEvent(ctx, e) })
 }
 
 // challenged is an error with parameters for the challenge of the credential

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/hook"
 )
 
 // HTTPS is what happens to a request that came in clear.
@@ -81,8 +82,7 @@ func (p *Policy) plaintext(r *http.Request) {
 	if p.onPlaintext == nil || !p.credential(r) {
 		return
 	}
-	defer func() { _ = recover() }() // a hook that panics does not keep the client from its answer
-	p.onPlaintext(r)
+	hook.Call(r.Context(), p.logger, "headers: OnPlaintext", func() { p.onPlaintext(r) })
 }
 
 func (p *Policy) credential(r *http.Request) bool {

@@ -2,7 +2,8 @@ package ratelimit
 
 import (
 	"context"
-	"log/slog"
+
+	"github.com/ringwall/ringwall/internal/hook"
 )
 
 // Outcome says how a decision came about.
@@ -26,17 +27,11 @@ type Event struct {
 	Err      error // the store's, when Degraded
 }
 
-// tell calls the hook. The decision stands already, so a hook that panics is
-// logged, and changes nothing.
+// tell calls the hook. The decision stands already.
 func (l *Limiter) tell(ctx context.Context, d Decision, pressure bool, err error) {
 	if l.onDecision == nil {
 		return
 	}
-	defer func() {
-		if v := recover(); v != nil {
-			slog.Default().LogAttrs(ctx, slog.LevelError, "ratelimit: OnDecision panicked", slog.Any("panic", v))
-		}
-	}()
 	e := Event{Outcome: Denied, Decision: d, Err: err}
 	switch {
 	case d.Degraded:
@@ -46,5 +41,5 @@ func (l *Limiter) tell(ctx context.Context, d Decision, pressure bool, err error
 	case d.Allowed:
 		e.Outcome = Allowed
 	}
-	l.onDecision(ctx, e)
+	hook.Call(ctx, nil, "ratelimit: OnDecision", func() { l.onDecision(ctx, e) })
 }

@@ -2,8 +2,9 @@ package apikey
 
 import (
 	"context"
-	"log/slog"
 	"net/netip"
+
+	"github.com/ringwall/ringwall/internal/hook"
 )
 
 // Reason says what an [Event] is about.
@@ -25,20 +26,11 @@ type Event struct {
 	Addr   netip.Addr // of NetworkDenied
 }
 
-// tell calls the hook, after the fact. A hook that panics is logged.
+// tell calls the hook, after the fact.
 func (m *Manager) tell(ctx context.Context, e Event) {
 	if m.onEvent == nil {
 		return
 	}
-	defer func() {
-		if v := recover(); v != nil {
-			logger := m.logger
-			if logger == nil {
-				logger = slog.Default()
-			}
-			logger.LogAttrs(ctx, slog.LevelError, "apikey: OnEvent panicked", slog.String("reason", string(e.Reason)), slog.Any("panic", v))
-		}
-	}()
 	e.Key = e.Key.clone()
-	m.onEvent(ctx, e)
+	hook.Call(ctx, m.logger, "apikey: OnEvent", func() { m.onEvent(ctx, e) })
 }

@@ -3,6 +3,8 @@ package session
 import (
 	"context"
 	"log/slog"
+
+	"github.com/ringwall/ringwall/internal/hook"
 )
 
 // Reason says what an [Event] is about.
@@ -27,8 +29,7 @@ type Event struct {
 	Session Session // as it was stored
 }
 
-// tell calls the hook. What it tells of has happened, so a hook that panics
-// is logged, and changes no answer.
+// tell calls the hook. What it tells of has happened.
 func (m *Manager) tell(ctx context.Context, e Event) {
 	if m.onEvent == nil {
 		if e.Reason == TokenReused || e.Reason == StoreRolledBack {
@@ -37,12 +38,7 @@ func (m *Manager) tell(ctx context.Context, e Event) {
 		}
 		return
 	}
-	defer func() {
-		if v := recover(); v != nil {
-			m.log(ctx, slog.LevelError, "session: OnEvent panicked", slog.String("reason", string(e.Reason)), slog.Any("panic", v))
-		}
-	}()
-	m.onEvent(ctx, e)
+	hook.Call(ctx, m.logger, "session: OnEvent", func() { m.onEvent(ctx, e) })
 }
 
 func (m *Manager) log(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {

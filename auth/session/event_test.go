@@ -43,7 +43,7 @@ func TestPanickingHook(t *testing.T) {
 	w := d.post(d.Refresh(), token)
 	require.Equal(t, 401, w.Code)
 	require.Equal(t, auth.ErrRevoked.Code(), codeOf(t, w))
-	require.Contains(t, out.String(), `"level":"ERROR","msg":"session: OnEvent panicked","reason":"token_reused","panic":"hook"`)
+	require.Contains(t, out.String(), `"level":"ERROR","msg":"a hook panicked","hook":"session: OnEvent","panic":"hook"`)
 }
 
 // TestFullRevocations holds that a login whose victim's tokens cannot be

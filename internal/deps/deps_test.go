@@ -16,9 +16,9 @@ const module = "github.com/ringwall/ringwall/"
 // allowed has, for each package, what it may import beside the standard
 // library. A package that is not listed fails the test.
 var allowed = map[string][]string{
-	"auth":         {module + "errors", module + "internal/route"},
-	"auth/apikey":  {module + "auth", module + "errors", module + "internal/route"},
-	"auth/session": {module + "auth", module + "errors"},
+	"auth":         {module + "errors", module + "internal/route", module + "internal/hook"},
+	"auth/apikey":  {module + "auth", module + "errors", module + "internal/route", module + "internal/hook"},
+	"auth/session": {module + "auth", module + "errors", module + "internal/hook"},
 	"auth/token": {
 		module + "auth", module + "auth/apikey", module + "auth/session", module + "errors",
 		"github.com/golang-jwt/jwt/v5", "github.com/go-json-experiment/json/jsontext",
@@ -27,12 +27,13 @@ var allowed = map[string][]string{
 	"errors":          {module + "internal/public"},
 	"examples/shop":   rings,
 	"examples/stdlib": rings,
-	"headers":         {module + "errors", module + "internal/route"},
+	"headers":         {module + "errors", module + "internal/route", module + "internal/hook"},
 	"internal/deps":   nil,
+	"internal/hook":   nil,
 	"internal/public": nil,
 	"internal/readme": nil,
 	"internal/route":  {module + "errors"},
-	"ratelimit":       {module + "errors", module + "internal/route"},
+	"ratelimit":       {module + "errors", module + "internal/route", module + "internal/hook"},
 	"validate": {
 		module + "errors", module + "internal/public",
 		"github.com/go-json-experiment/json", "github.com/go-json-experiment/json/jsontext", "github.com/go-playground/validator/v10",
