@@ -192,6 +192,7 @@ func TestCreateRefuses(t *testing.T) {
 		{"nameless", "Name: has not 1 to 100 bytes", func(k *apikey.Key) { k.Name = "" }},
 		{"nobody", "Subject: has not 1 to 256 bytes", func(k *apikey.Key) { k.Subject = "" }},
 		{"over", "Expires: is over already", func(k *apikey.Key) { k.Expires = b.now }},
+		{"often", "RotateEvery 1h0m0s: is below a day", func(k *apikey.Key) { k.RotateEvery = time.Hour }},
 		{"overlap", "an Overlap above 30 days", func(k *apikey.Key) { k.Overlap = 31 * 24 * time.Hour }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -223,6 +224,7 @@ func TestRotation(t *testing.T) {
 	fourth := errors.Must(b.Rotate(t.Context(), b.key.ID))
 	require.ErrorIs(t, b.call(second, home), auth.ErrInvalid, "the oldest of three")
 	require.NoError(t, b.call(third, home))
+	require.ErrorIs(t, b.Revoke(t.Context(), "x"), apikey.ErrNotFound)
 	b.now = b.now.Add(30 * 24 * time.Hour)
 	require.ErrorIs(t, b.call(third, home), auth.ErrInvalid, "the cap")
 	require.NoError(t, b.call(fourth, home))
@@ -275,6 +277,36 @@ func TestRotateDue(t *testing.T) {
 	require.NoError(t, b.call(got[1], home))
 	require.NoError(t, b.RotateDue(t.Context(), deliver))
 	require.Len(t, got, 2)
+}
+
+// The secret that is in use never ends because a newer one was not fetched, and
+// an expired key is left alone.
+func TestRotateDueSparesTheSecretInUse(t *testing.T) {
+	b := setUp(t, func(k *apikey.Key) {
+		k.RotateEvery, k.Expires = 24*time.Hour, time.Date(2026, 1, 20, 0, 0, 0, 0, time.UTC)
+	})
+	delivered := 0
+	deliver := func(context.Context, apikey.Key, string) error { delivered++; return nil }
+	for day := range 25 {
+		b.now = b.now.Add(24 * time.Hour)
+		require.NoError(t, b.RotateDue(t.Context(), deliver))
+		if day < 18 {
+			require.NoError(t, b.call(b.text, home), day)
+		}
+	}
+	require.Equal(t, 1, delivered)
+}
+
+// A vault that stays sealed does not keep an old secret alive for ever.
+func TestTheCapHoldsWhileDeliveryFails(t *testing.T) {
+	b := setUp(t, nil)
+	sealed := func(context.Context, apikey.Key, string) error { return errors.New("sealed") }
+	b.now = b.now.Add(90 * 24 * time.Hour)
+	for range 31 {
+		require.Error(t, b.RotateDue(t.Context(), sealed))
+		b.now = b.now.Add(24 * time.Hour)
+	}
+	require.ErrorIs(t, b.call(b.text, home), auth.ErrInvalid)
 }
 
 func TestLastUsedIsWrittenOnceAMinute(t *testing.T) {

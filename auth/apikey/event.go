@@ -22,7 +22,7 @@ const (
 // An Event is what happened to a key. It has no secret.
 type Event struct {
 	Reason Reason
-	Key    Key        // of KeyRevoked only the ID
+	Key    Key
 	Addr   netip.Addr // of NetworkDenied
 }
 

@@ -26,10 +26,11 @@ type Key struct {
 	InsecureAnyNetwork bool
 	// Expires is when the key ends. Zero: never.
 	Expires time.Time
-	// RotateEvery is how old a secret becomes. 0: 90 days.
+	// RotateEvery is how old a secret becomes, at least a day. 0: 90 days.
 	RotateEvery time.Duration
 	// Overlap is how long the old secret works after the new one's first use,
-	// at most 30 days. 0: 24 h. Unused, the new one ends the old after 30 days.
+	// at most 30 days, and RotateEvery. 0: 24 h. It ends in any case 30 days
+	// after the first rotation.
 	Overlap time.Duration
 	// Tier is a name for rate limits by principal.
 	Tier string
@@ -76,14 +77,17 @@ func (k *Key) check(now time.Time) error {
 	if !k.Expires.IsZero() && !k.Expires.After(now) {
 		refuse("Expires: is over already")
 	}
-	if k.RotateEvery < 0 || k.Overlap < 0 || k.Overlap > longestOverlap {
-		refuse("RotateEvery, Overlap: is negative, or an Overlap above 30 days")
-	}
 	if k.RotateEvery == 0 {
 		k.RotateEvery = 90 * day
 	}
 	if k.Overlap == 0 {
 		k.Overlap = day
+	}
+	if k.RotateEvery < day {
+		refuse("RotateEvery " + k.RotateEvery.String() + ": is below a day")
+	}
+	if k.Overlap < 0 || k.Overlap > min(longestOverlap, k.RotateEvery) {
+		refuse("Overlap " + k.Overlap.String() + ": is negative, above RotateEvery, or an Overlap above 30 days")
 	}
 	return errors.Join(problems...)
 }

@@ -62,7 +62,11 @@ func (m *Manager) rotate(ctx context.Context, id string, delivered bool, due fun
 		secret := random(secretLength)
 		secrets := []Secret{{Digest: digest(secret), Created: now, Delivered: delivered}}
 		if keep >= 0 {
-			secrets = append(secrets, r.Secrets[keep])
+			old := r.Secrets[keep]
+			if old.Ends.IsZero() { // a rotation that is tried again does not prolong it
+				old.Ends = now.Add(longestOverlap)
+			}
+			secrets = append(secrets, old)
 		}
 		r.Secrets, r.Key.Rotated = secrets, now
 		r.Version++
@@ -96,8 +100,16 @@ func (m *Manager) RotateDue(ctx context.Context, deliver func(ctx context.Contex
 			return errors.Join(append(problems, err)...)
 		}
 		text, rotated, err := m.rotate(ctx, k.ID, false, func(r *Record, now time.Time) bool {
-			newest := r.Secrets[0]
-			return now.Sub(newest.Created) >= r.Key.RotateEvery || !newest.Delivered && now.Sub(newest.Created) >= redeliver
+			newest, age := r.Secrets[0], now.Sub(r.Secrets[0].Created)
+			switch {
+			case r.expired(now):
+				return false
+			case !newest.Delivered:
+				return age >= redeliver
+			case newest.FirstUsed.IsZero() && len(r.Secrets) > 1 && now.Before(r.overlapEnds()):
+				return false // its owner works with the old one, which a third would end
+			}
+			return age >= r.Key.RotateEvery
 		})
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			problems = append(problems, err)
@@ -139,15 +151,19 @@ func (m *Manager) delivered(ctx context.Context, id, text string) error {
 	return auth.ErrUnavailable.With("reason", "the key keeps changing")
 }
 
-// Revoke ends a key and all its secrets, at once. One that does not exist is
-// no error.
+// Revoke ends a key and all its secrets, at once. It fails with [ErrNotFound],
+// so that a mistyped ID is noticed.
 func (m *Manager) Revoke(ctx context.Context, id string) error {
 	limited, cancel := detach(ctx)
 	defer cancel()
-	if err := m.store.Delete(limited, id); err != nil {
+	r, found, err := m.store.Get(limited, id)
+	if err == nil && !found {
+		return ErrNotFound
+	}
+	if err := errors.Join(err, m.store.Delete(limited, id)); err != nil {
 		return auth.ErrUnavailable.Wrap(err)
 	}
-	m.tell(ctx, Event{Reason: KeyRevoked, Key: Key{ID: id}})
+	m.tell(ctx, Event{Reason: KeyRevoked, Key: r.Key})
 	return nil
 }
 

@@ -7,6 +7,9 @@ import (
 	"net/http"
 	"net/netip"
 	"regexp"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/ringwall/ringwall/auth"
@@ -47,17 +50,22 @@ type Options struct {
 // A Manager makes and verifies API keys. It is an [auth.Authenticator],
 // immutable but for its store, and safe for concurrent use.
 type Manager struct {
-	prefix   string
-	store    Store
-	clientIP func(*http.Request) (netip.Addr, bool)
-	routes   *route.Table
-	header   string
-	onEvent  func(context.Context, Event)
-	logger   *slog.Logger
-	now      func() time.Time
+	prefix    string
+	store     Store
+	clientIP  func(*http.Request) (netip.Addr, bool)
+	routes    *route.Table
+	header    string
+	challenge string
+	onEvent   func(context.Context, Event)
+	logger    *slog.Logger
+	now       func() time.Time
+	touching  sync.Map // the IDs of keys whose use is being written
 }
 
 var _ auth.Authenticator = (*Manager)(nil)
+
+// taken are headers that mean something else, or that net/http takes away.
+var taken = [...]string{"authorization", "proxy-authorization", "cookie", "host", "content-type", "content-length", "origin", "connection", "transfer-encoding"}
 
 // New returns a Manager. The error joins all problems.
 func New(o Options) (*Manager, error) {
@@ -79,21 +87,21 @@ func New(o Options) (*Manager, error) {
 	if o.Header == "" {
 		o.Header = "X-API-Key"
 	}
-	if !regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`).MatchString(o.Header) {
-		refuse("Header: is not a header name")
+	if !regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`).MatchString(o.Header) || slices.Contains(taken[:], strings.ToLower(o.Header)) {
+		refuse(`Header: is not a header name, or one with another meaning; did you mean "X-API-Key"?`)
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
 	return &Manager{
-		prefix: o.Prefix, store: o.Store, clientIP: o.ClientIP, routes: routes, header: http.CanonicalHeaderKey(o.Header),
+		prefix: o.Prefix, store: o.Store, clientIP: o.ClientIP, routes: routes, header: http.CanonicalHeaderKey(o.Header), challenge: `ApiKey header="` + o.Header + `"`,
 		onEvent: o.OnEvent, logger: o.Logger, now: time.Now,
 	}, nil
 }
 
 // Challenge returns ApiKey, which is no registered scheme, with the name of the
 // header: a challenge is what tells a client that its 401 is about a key.
-func (m *Manager) Challenge() string { return `ApiKey header="` + m.header + `"` }
+func (m *Manager) Challenge() string { return m.challenge }
 
 // Authenticate verifies the key of a request. Requests outside of Routes, or
 // without the header, are not ours. A query or a form is never read.
@@ -131,7 +139,7 @@ func (m *Manager) Verify(ctx context.Context, text string, addr netip.Addr, cert
 	switch {
 	case used < 0:
 		return nil, auth.ErrInvalid.With("reason", "secret", "key_id", id)
-	case !record.Key.Expires.IsZero() && !now.Before(record.Key.Expires):
+	case record.expired(now):
 		return nil, auth.ErrExpired.With("key_id", id)
 	case !record.Key.covers(addr, certain):
 		m.tell(ctx, Event{Reason: NetworkDenied, Key: record.Key, Addr: addr})
@@ -139,8 +147,12 @@ func (m *Manager) Verify(ctx context.Context, text string, addr netip.Addr, cert
 	}
 	m.touch(ctx, record, used, now)
 	k := &record.Key
+	expires := k.Expires
+	if end := record.ends(used); !end.IsZero() && (expires.IsZero() || end.Before(expires)) {
+		expires = end
+	}
 	return auth.NewPrincipal(auth.Identity{
-		Kind: auth.Service, Subject: k.Subject, CredentialID: k.ID, Tier: k.Tier, Scope: k.Scope, Roles: k.Roles, ExpiresAt: k.Expires,
+		Kind: auth.Service, Subject: k.Subject, CredentialID: k.ID, Tier: k.Tier, Scope: k.Scope, Roles: k.Roles, ExpiresAt: expires,
 	})
 }
 
@@ -161,10 +173,22 @@ func (r *Record) match(secret string, now time.Time) int {
 	return found
 }
 
+// ends is when a secret ends for another's sake, or the zero time.
+func (r *Record) ends(used int) time.Time {
+	if used == 0 {
+		return time.Time{}
+	}
+	return r.overlapEnds()
+}
+
+func (r *Record) expired(now time.Time) bool {
+	return !r.Key.Expires.IsZero() && !now.Before(r.Key.Expires)
+}
+
 // overlapEnds is when the older of two secrets ends: a while after the newer
 // one's first use, or after a month without any.
 func (r *Record) overlapEnds() time.Time {
-	end := r.Secrets[0].Created.Add(longestOverlap)
+	end := r.Secrets[1].Ends
 	if first := r.Secrets[0].FirstUsed; !first.IsZero() && first.Add(r.Key.Overlap).Before(end) {
 		return first.Add(r.Key.Overlap)
 	}
@@ -172,12 +196,17 @@ func (r *Record) overlapEnds() time.Time {
 }
 
 // touch writes the first use of a secret, and the last use of a key once a
-// minute. The request does not fail with it; the next one writes it.
+// minute: one request of this process at a time does, and does not fail with
+// it; a later one writes what it could not.
 func (m *Manager) touch(ctx context.Context, r Record, used int, now time.Time) {
 	first := r.Secrets[used].FirstUsed.IsZero()
 	if !first && now.Sub(r.Key.LastUsed) < time.Minute {
 		return
 	}
+	if _, busy := m.touching.LoadOrStore(r.Key.ID, nil); busy {
+		return
+	}
+	defer m.touching.Delete(r.Key.ID)
 	if first {
 		r.Secrets[used].FirstUsed, r.Secrets[used].Delivered = now, true
 	}

@@ -40,6 +40,8 @@ type Secret struct {
 	Created, FirstUsed time.Time
 	// Delivered says that its owner has it.
 	Delivered bool
+	// Ends is when it ends at the latest, once another was to replace it.
+	Ends time.Time
 }
 
 func (r Record) clone() Record {
