@@ -54,11 +54,11 @@ func (o Options) check() []error {
 				refuse(fieldName("Tiers", i, "Limits["+strconv.Itoa(j)+"]") + problem)
 			}
 		}
-		if t.OnStoreFailure < Local || t.OnStoreFailure > InsecureAllow {
+		if t.OnStoreFailure < 0 || t.OnStoreFailure > InsecureAllow {
 			refuse(fieldName("Tiers", i, "OnStoreFailure: ") + "is unknown")
 		}
 	}
-	if o.OnStoreFailure < Local || o.OnStoreFailure > InsecureAllow {
+	if o.OnStoreFailure < 0 || o.OnStoreFailure > InsecureAllow {
 		refuse("ratelimit: OnStoreFailure: is unknown")
 	}
 	if o.Timeout < 0 {

@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -72,8 +73,8 @@ func (l *Limiter) setFields(h http.Header, t *tier, verdicts []Verdict) {
 }
 
 func addMember(h http.Header, key, member string) {
-	if lines := h[key]; len(lines) > 0 && lines[0] != "" {
-		member = lines[0] + ", " + member
+	if lines := h[key]; len(lines) > 0 {
+		member = strings.Join(lines, ", ") + ", " + member // lines of one list: RFC 9651, section 4.2
 	}
 	h[key] = []string{member}
 }

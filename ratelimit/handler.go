@@ -21,8 +21,10 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 		defer l.batches.Put(b)
 		l.charge(t, b, r)
 		d, err := l.decide(r.Context(), t, b)
-		if err == nil {
+		if err == nil && !d.unknown() {
 			l.setFields(w.Header(), t, b.verdicts[:len(t.limits)])
+		}
+		if err == nil {
 			err = d.Err()
 		}
 		if err != nil {
@@ -122,15 +124,16 @@ func (l *Limiter) giveBack(w http.ResponseWriter, r *http.Request, t *tier, b *b
 		return
 	}
 	var charges [maxLimits]Charge
+	var marks, warm [maxLimits]int64
 	n := 0
 	for i := range t.limits {
 		if t.limits[i].FailuresOnly {
 			charges[n] = b.charges[i]
-			charges[n].Mark = d.marks[i]
+			marks[n], warm[n] = d.marks[i], d.warm[i]
 			n++
 		}
 	}
-	if err := l.refund(r.Context(), charges[:n], d.Degraded); err != nil {
+	if err := l.refund(r.Context(), charges[:n], marks[:n], warm[:n], d.Degraded); err != nil {
 		// The client was served; it merely counts once too often.
 		slog.Default().LogAttrs(r.Context(), slog.LevelWarn, "ratelimit: a charge was not given back", slog.String("tier", t.name), slog.Any("error", err))
 	}

@@ -65,7 +65,7 @@ type Tier struct {
 	// Limits must all allow a request, and are charged together or not at all.
 	// 1 to 4.
 	Limits []Limit
-	// OnStoreFailure overrides that of Options.
+	// OnStoreFailure overrides that of Options. Zero: that of Options.
 	OnStoreFailure Failure
 }
 
@@ -100,8 +100,9 @@ type Limit struct {
 type Failure int
 
 const (
-	// Local decides by this process's own count, which is always kept.
-	Local Failure = iota
+	// Local decides by this process's own count, which is always kept. It is
+	// not zero, so that a tier can choose it where Options say otherwise.
+	Local Failure = iota + 1
 	// Deny answers 503.
 	Deny
 	// InsecureAllow lets everybody through.
@@ -176,8 +177,11 @@ func New(o Options) (*Limiter, error) {
 
 func compile(t Tier, o Options) tier {
 	c := tier{name: t.Name, limits: append([]Limit(nil), t.Limits...), onFailure: t.OnStoreFailure}
-	if c.onFailure == Local {
+	if c.onFailure == 0 {
 		c.onFailure = o.OnStoreFailure
+	}
+	if c.onFailure == 0 {
+		c.onFailure = Local
 	}
 	for i := range c.limits {
 		limit := &c.limits[i]

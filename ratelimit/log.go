@@ -4,7 +4,9 @@ package ratelimit
 // exactly, one time stamp for each.
 const exactLimit = 128
 
-// verdict is a kernel's answer. All times are integers of one unit.
+// verdict is a kernel's answer: what remains before the charge; in how long
+// the charge is allowed (0: now, -1: never); in how long more remains than now
+// (0: all of it remains). All times are integers of one unit.
 type verdict struct{ remaining, wait, reset int64 }
 
 // exactLog is the sliding log: the times of all requests in the last window,

@@ -5,8 +5,11 @@ import (
 	"hash/maphash"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/ringwall/ringwall/errors"
 )
 
 // MemoryOptions configures [NewMemory]. The zero value is the recommended
@@ -66,20 +69,28 @@ func NewMemory(o MemoryOptions) *Memory {
 	return m
 }
 
-// Take implements [Store]. It never fails.
+// Take implements [Store]. It fails only for more than 8 charges.
 func (m *Memory) Take(_ context.Context, charges []Charge, verdicts []Verdict) error {
+	if len(charges) > maxCharges {
+		return errTooMany()
+	}
 	m.decide(charges, verdicts, true)
 	return nil
 }
 
-// Peek implements [Store]. It never fails.
+// Peek implements [Store]. It fails only for more than 8 charges.
 func (m *Memory) Peek(_ context.Context, charges []Charge, verdicts []Verdict) error {
+	if len(charges) > maxCharges {
+		return errTooMany()
+	}
 	m.decide(charges, verdicts, false)
 	return nil
 }
 
 // maxCharges is how many charges one call can have.
 const maxCharges = 8
+
+func errTooMany() error { return errors.New("ratelimit: Memory: more than 8 charges in one call") }
 
 func (m *Memory) decide(charges []Charge, verdicts []Verdict, take bool) {
 	var which, order [maxCharges]int
@@ -105,24 +116,32 @@ func (m *Memory) decide(charges []Charge, verdicts []Verdict, take bool) {
 	now := int64(m.now().Sub(m.start))
 	allowed := true
 	for i := range charges {
-		entries[i], verdicts[i] = m.shards[which[i]].find(charges[i].Key, now, m.perMax)
-		// Not to be evicted for the next charge of this call.
-		entries[i].denied = max(entries[i].denied, now+1)
-	}
-	for i := range charges {
-		entries[i].ask(&charges[i], now, &verdicts[i])
+		verdicts[i] = Verdict{}
+		entries[i], verdicts[i].Pressure = m.shards[which[i]].find(charges[i].Key, now, m.perMax)
+		if e := entries[i]; e != nil {
+			// Not to be evicted for the next charge of this call.
+			e.denied = max(e.denied, now+1)
+			e.ask(&charges[i], now, &verdicts[i])
+		} else {
+			unused(&charges[i], &verdicts[i])
+		}
 		allowed = allowed && verdicts[i].Wait == 0
 	}
 	if !take || !allowed {
-		return
+		return // and nothing was written: a denied client makes no keys
 	}
 	for i := range charges {
-		entries[i].charge(&charges[i], now)
-		verdicts[i].Remaining = max(0, verdicts[i].Remaining-charges[i].Cost)
-		verdicts[i].Mark = now
-		if verdicts[i].Reset == 0 && charges[i].Cost > 0 {
-			verdicts[i].Reset = charges[i].Window
+		if charges[i].Cost <= 0 {
+			continue
 		}
+		if entries[i] == nil {
+			entries[i], verdicts[i].Pressure = m.shards[which[i]].add(charges[i].Key, now, m.perMax)
+		}
+		verdicts[i].Mark = now + 1 // 0 is for what was not charged
+		if verdicts[i].Pressure {
+			verdicts[i].Mark = -verdicts[i].Mark // the overflow's
+		}
+		entries[i].charge(&charges[i], now, &verdicts[i])
 	}
 }
 
@@ -130,28 +149,51 @@ func (m *Memory) shardOf(k Key) int {
 	return int(maphash.Comparable(m.seed, k) & uint64(len(m.shards)-1))
 }
 
-// find returns the entry of a key, which it makes when there is none.
-func (s *shard) find(k Key, now int64, limit int) (*entry, Verdict) {
+// find returns the entry of a key, or nil for a key that is new, or the
+// overflow when there is no room for a new one.
+func (s *shard) find(k Key, now int64, limit int) (_ *entry, pressure bool) {
 	if e := s.entries[k]; e != nil {
-		return e, Verdict{}
+		return e, false
 	}
-	if len(s.entries) >= limit && !s.evict(now) {
-		e := s.overflow[k.Policy]
-		if e == nil {
-			e = &entry{}
-			s.overflow[k.Policy] = e
-		}
-		return e, Verdict{Pressure: true}
+	if len(s.entries) < limit {
+		return nil, false
 	}
-	e := &entry{}
-	s.entries[k] = e
-	return e, Verdict{}
+	if _, ok := s.victim(now); ok {
+		return nil, false
+	}
+	return s.shared(k.Policy), true
 }
 
-// evict drops one entry of a sample, which a map hands out at random: the one
+// add makes an entry, in the place of another when the shard is full. Where
+// nothing can go, it returns the overflow.
+func (s *shard) add(k Key, now int64, limit int) (_ *entry, pressure bool) {
+	if len(s.entries) >= limit {
+		victim, ok := s.victim(now)
+		if !ok {
+			return s.shared(k.Policy), true
+		}
+		delete(s.entries, victim)
+	}
+	e := &entry{}
+	k.Text = strings.Clone(k.Text) // not a part of a larger text, which would stay
+	s.entries[k] = e
+	return e, false
+}
+
+// shared returns the overflow of a policy.
+func (s *shard) shared(policy string) *entry {
+	e := s.overflow[policy]
+	if e == nil {
+		e = &entry{}
+		s.overflow[policy] = e
+	}
+	return e
+}
+
+// victim returns a key of a sample, which a map hands out at random: the one
 // that ends first of those that are not denied. It reports false when there is
 // none.
-func (s *shard) evict(now int64) bool {
+func (s *shard) victim(now int64) (_ Key, ok bool) {
 	const sample = 8
 	var victim Key
 	best, seen := int64(math.MaxInt64), 0
@@ -163,11 +205,15 @@ func (s *shard) evict(now int64) bool {
 			break
 		}
 	}
-	if best == math.MaxInt64 {
-		return false
+	return victim, best < math.MaxInt64
+}
+
+// unused writes the verdict on a charge of a key that has none yet.
+func unused(c *Charge, v *Verdict) {
+	v.Remaining = c.Requests
+	if c.Cost > c.Requests {
+		v.Wait = -1
 	}
-	delete(s.entries, victim)
-	return true
 }
 
 // ask writes the verdict on a charge.
@@ -192,16 +238,28 @@ func (e *entry) ask(c *Charge, now int64, v *Verdict) {
 	}
 }
 
-func (e *entry) charge(c *Charge, now int64) {
-	if c.Cost == 0 {
-		return
-	}
+// charge makes a charge, and writes what remains after it.
+func (e *entry) charge(c *Charge, now int64, v *Verdict) {
+	after := *c
+	after.Cost = 0
+	e.ask(&after, now, v) // the entry may be new
 	if e.ring != nil {
 		e.ring.counts[0] += int64(c.Cost)
 	} else {
 		e.log.add(now, int64(c.Cost))
 	}
 	e.ends = now + int64(c.Window) + width(int64(c.Window))
+	e.ask(&after, now, v)
+	e.protect(now, v)
+}
+
+// protect keeps a key that has nothing left from being evicted: whoever spends
+// a limit to its last request, and then floods, would begin anew.
+func (e *entry) protect(now int64, v *Verdict) {
+	e.denied = now
+	if v.Remaining == 0 {
+		e.denied = now + int64(v.Reset)
+	}
 }
 
 // Refund implements [Store]. It never fails.
@@ -210,17 +268,28 @@ func (m *Memory) Refund(_ context.Context, charges []Charge) error {
 		c := &charges[i]
 		s := &m.shards[m.shardOf(c.Key)]
 		s.mu.Lock()
-		if e := s.entries[c.Key]; e != nil {
-			e.denied = 0 // there is room again
-			if e.ring != nil {
-				e.ring.remove(c.Mark, int64(c.Cost), int64(c.Window))
-			} else {
-				e.log.remove(c.Mark, int64(c.Cost))
-			}
+		e, at := s.entries[c.Key], c.Mark
+		if at < 0 {
+			e, at = s.overflow[c.Key.Policy], -at
+		}
+		if e != nil && at != 0 {
+			e.refund(c, at-1, int64(m.now().Sub(m.start)))
 		}
 		s.mu.Unlock()
 	}
 	return nil
+}
+
+func (e *entry) refund(c *Charge, at, now int64) {
+	if e.ring != nil {
+		e.ring.remove(at, int64(c.Cost), int64(c.Window))
+	} else {
+		e.log.remove(at, int64(c.Cost))
+	}
+	after, v := *c, Verdict{}
+	after.Cost = 0
+	e.ask(&after, now, &v)
+	e.protect(now, &v)
 }
 
 // Reset implements [Store]. It never fails.

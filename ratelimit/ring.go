@@ -45,8 +45,8 @@ func (r *ring) ask(now, limit, window, cost int64) verdict {
 	}
 	oldest := r.counts[slots]
 	v := verdict{remaining: max(0, limit-whole-scale(oldest, w-elapsed, w))}
-	if whole+oldest > 0 {
-		v.reset = w - elapsed
+	if v.remaining < limit {
+		v.reset = r.wait(whole, elapsed, limit-v.remaining-1, w)
 	}
 	switch {
 	case cost > limit:

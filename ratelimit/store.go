@@ -7,7 +7,8 @@ import (
 )
 
 // A Store keeps the counts. Every call takes all limits of a request at once,
-// and decides them together. It is safe for concurrent use.
+// and decides them together. It keeps neither of the slices, returns when its
+// context ends, and is safe for concurrent use.
 type Store interface {
 	// Take charges all of the charges if every limit allows it, and none
 	// otherwise. It writes verdict i about charge i. A refusal is a verdict,

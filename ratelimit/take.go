@@ -30,7 +30,8 @@ type Decision struct {
 	tier    *tier
 	key     string
 	cost    int
-	marks   [maxLimits]int64
+	marks   [maxLimits]int64 // the store's
+	warm    [maxLimits]int64 // the local count's
 }
 
 // Err returns nil when the decision allows, or [ErrLimited] with Retry-After,
@@ -46,17 +47,18 @@ func (d Decision) Err() error {
 }
 
 // Refund gives back what [Limiter.Take] charged: for a login that succeeded.
-// It does nothing for a decision that did not allow. Call it once.
-func (d Decision) Refund(ctx context.Context) error {
-	if !d.Allowed || d.limiter == nil || d.tier == nil {
+// It does nothing for a decision that did not allow, nor for the second time.
+func (d *Decision) Refund(ctx context.Context) error {
+	if !d.Allowed || d.limiter == nil || d.tier == nil || d.unknown() {
 		return nil
 	}
 	charges := make([]Charge, len(d.tier.limits))
 	for i := range charges {
 		charges[i] = d.tier.charge(i, Key{Text: d.key}, d.cost)
-		charges[i].Mark = d.marks[i]
 	}
-	return d.limiter.refund(ctx, charges, d.Degraded)
+	l, once := d.limiter, *d
+	d.limiter = nil
+	return l.refund(ctx, charges, once.marks[:], once.warm[:], once.Degraded)
 }
 
 // Take charges a key for work that no route stands for, in a handler or a
@@ -161,8 +163,11 @@ func (l *Limiter) decide(ctx context.Context, t *tier, b *batch) (Decision, erro
 		}
 	}
 	if err == nil && d.Allowed && l.local != nil {
-		var ignored [maxLimits]Verdict
-		_ = l.local.Take(ctx, charges, ignored[:len(charges)]) // keeps the local count warm
+		var warm [maxLimits]Verdict
+		_ = l.local.Take(ctx, charges, warm[:len(charges)]) // a Memory never fails
+		for i := range charges {
+			d.warm[i] = warm[i].Mark
+		}
 	}
 	l.tell(ctx, d, pressure, err)
 	return d, nil
@@ -183,12 +188,23 @@ func (l *Limiter) deadline(ctx context.Context) (context.Context, context.Cancel
 	return context.WithTimeout(context.WithoutCancel(ctx), l.timeout)
 }
 
-func (l *Limiter) refund(ctx context.Context, charges []Charge, degraded bool) error {
+// refund gives back what the store charged, and the local count beside it: an
+// honest client would find it used up when the store fails.
+func (l *Limiter) refund(ctx context.Context, charges []Charge, marks, warm []int64, degraded bool) error {
 	if degraded {
-		if l.local == nil {
-			return nil
+		warm = marks
+	}
+	if l.local != nil {
+		for i := range charges {
+			charges[i].Mark = warm[i]
 		}
-		return l.local.Refund(ctx, charges)
+		_ = l.local.Refund(ctx, charges) // a Memory never fails
+	}
+	if degraded {
+		return nil
+	}
+	for i := range charges {
+		charges[i].Mark = marks[i]
 	}
 	ctx, cancel := l.deadline(ctx)
 	defer cancel()

@@ -1,0 +1,209 @@
+package ratelimit_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/ratelimit"
+)
+
+// An attacker who spends a limit to the last request, and is not denied yet,
+// must not be freed by a flood either.
+func TestFloodFreesNoExhaustedKey(t *testing.T) {
+	m, c := memory(ratelimit.MemoryOptions{MaxKeys: 1000})
+	attacker := charge("attacker", 5, time.Hour, 1)
+	for range 5 {
+		require.Zero(t, take(t, m, attacker).Wait)
+	}
+	for i := range 20_000 {
+		c.advance(time.Microsecond) // a key is never evicted in the instant of its use
+		take(t, m, charge(strconv.Itoa(i), 100, 2*time.Hour, 1))
+	}
+	require.NotZero(t, take(t, m, attacker).Wait)
+}
+
+// Denied requests write nothing: they push nobody's count out.
+func TestDeniedRequestsEvictNobody(t *testing.T) {
+	m, _ := memory(ratelimit.MemoryOptions{MaxKeys: 100})
+	blocked := charge("blocked", 1, time.Hour, 1)
+	take(t, m, blocked)
+	for i := range 50 {
+		take(t, m, charge(fmt.Sprint("honest", i), 10, time.Minute, 1))
+	}
+	n := m.Len()
+	var v [2]ratelimit.Verdict
+	for i := range 5000 {
+		fresh := charge(fmt.Sprint("fresh", i), 10, time.Hour, 1)
+		fresh.Key.Policy = "p-2"
+		require.NoError(t, m.Take(t.Context(), []ratelimit.Charge{blocked, fresh}, v[:]))
+	}
+	require.Equal(t, n, m.Len(), "a denial made a key")
+}
+
+// t is when more is there (draft -10, section 2.2): never before, and on a denial not after
+// Retry-After.
+func TestRingResetIsTrue(t *testing.T) {
+	m, c := memory(ratelimit.MemoryOptions{})
+	full := take(t, m, charge("k", 600, time.Minute, 600))
+	require.Zero(t, full.Remaining)
+	c.advance(full.Reset)
+	require.NotZero(t, peek(t, m, charge("k", 600, time.Minute, 1)).Remaining, "after Reset = %v nothing is there", full.Reset)
+}
+
+func TestRingResetIsNotAfterWait(t *testing.T) {
+	m, c := memory(ratelimit.MemoryOptions{})
+	take(t, m, charge("k", 600, time.Minute, 600))
+	c.advance(time.Minute + 10*time.Millisecond)
+	v := peek(t, m, charge("k", 600, time.Minute, 1))
+	for range 1000 {
+		if v = take(t, m, charge("k", 600, time.Minute, 1)); v.Wait > 0 {
+			break
+		}
+	}
+	require.Positive(t, v.Wait)
+	require.LessOrEqual(t, v.Reset, v.Wait)
+}
+
+func TestRefundOfAnExhaustedKeyKeepsItProtected(t *testing.T) {
+	m, c := memory(ratelimit.MemoryOptions{MaxKeys: 1000})
+	k := charge("attacker", 2, time.Hour, 1)
+	first := take(t, m, k)
+	take(t, m, k)
+	require.NotZero(t, take(t, m, k).Wait)
+	none := k
+	none.Cost, none.Mark = 0, first.Mark // gives nothing back
+	require.NoError(t, m.Refund(t.Context(), []ratelimit.Charge{none}))
+	for i := range 20_000 {
+		c.advance(time.Microsecond) // a key is never evicted in the instant of its use
+		take(t, m, charge(strconv.Itoa(i), 100, 2*time.Hour, 1))
+	}
+	require.NotZero(t, take(t, m, k).Wait)
+}
+
+// A refund goes to where the charge went.
+func TestRefundUnderPressure(t *testing.T) {
+	m, _ := memory(ratelimit.MemoryOptions{MaxKeys: 4})
+	for i := range 4 {
+		k := charge(strconv.Itoa(i), 1, time.Hour, 1)
+		take(t, m, k)
+		take(t, m, k)
+	}
+	k := charge("new", 1, time.Hour, 1)
+	v := take(t, m, k)
+	require.True(t, v.Pressure && v.Wait == 0)
+	k.Mark = v.Mark
+	require.NoError(t, m.Refund(t.Context(), []ratelimit.Charge{k}))
+	require.Zero(t, peek(t, m, charge("newer", 1, time.Hour, 1)).Wait, "the shared count kept a charge that was given back")
+}
+
+func TestSecondRefundTakesNobodyElses(t *testing.T) {
+	l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 200)}})
+	first, err := l.Take(t.Context(), "a", "k", 100)
+	require.NoError(t, err)
+	_, err = l.Take(t.Context(), "a", "k", 100)
+	require.NoError(t, err)
+	require.NoError(t, first.Refund(t.Context()))
+	require.NoError(t, first.Refund(t.Context()))
+	d, err := l.Take(t.Context(), "a", "k", 101)
+	require.NoError(t, err)
+	require.False(t, d.Allowed, "100 are still charged")
+}
+
+// flaky is a Memory that can fail.
+type flaky struct {
+	*ratelimit.Memory
+	down bool
+}
+
+func (f *flaky) Take(ctx context.Context, c []ratelimit.Charge, v []ratelimit.Verdict) error {
+	if f.down {
+		return errors.New("down")
+	}
+	return f.Memory.Take(ctx, c, v)
+}
+
+// Local counts warm: what was given back is not counted there either.
+func TestLocalCountKnowsRefunds(t *testing.T) {
+	s := &flaky{Memory: ratelimit.NewMemory(ratelimit.MemoryOptions{})}
+	l := limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{one("a", 5)}})
+	for range 20 {
+		d, err := l.Take(t.Context(), "a", "honest", 1)
+		require.NoError(t, err)
+		require.True(t, d.Allowed)
+		require.NoError(t, d.Refund(t.Context()))
+	}
+	s.down = true
+	d, err := l.Take(t.Context(), "a", "honest", 1)
+	require.NoError(t, err)
+	require.True(t, d.Degraded)
+	require.True(t, d.Allowed, "20 successes were given back, then the store failed")
+}
+
+func TestTierCanChooseLocal(t *testing.T) {
+	s := &flaky{Memory: ratelimit.NewMemory(ratelimit.MemoryOptions{}), down: true}
+	tier := one("a", 5)
+	tier.OnStoreFailure = ratelimit.Local
+	l := limiter(t, ratelimit.Options{Store: s, OnStoreFailure: ratelimit.InsecureAllow, Tiers: []ratelimit.Tier{tier}})
+	allowed := 0
+	for range 100 {
+		if d, err := l.Take(t.Context(), "a", "k", 1); err == nil && d.Allowed {
+			allowed++
+		}
+	}
+	require.Equal(t, 5, allowed, "Tier.OnStoreFailure: Local overrides Options' InsecureAllow")
+}
+
+func TestFieldsKeepAllLinesOfOthers(t *testing.T) {
+	l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 5)}})
+	w := httptest.NewRecorder()
+	w.Header()["Ratelimit-Policy"] = []string{`"x";q=1`, `"y";q=2`}
+	l.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	require.Contains(t, strings.Join(w.Header()["Ratelimit-Policy"], ", "), `"y";q=2`)
+}
+
+func TestMemoryTakesManyCharges(t *testing.T) {
+	m, _ := memory(ratelimit.MemoryOptions{})
+	charges, v := make([]ratelimit.Charge, 9), make([]ratelimit.Verdict, 9)
+	for i := range charges {
+		charges[i] = charge(strconv.Itoa(i), 5, time.Minute, 1)
+	}
+	require.NotPanics(t, func() { _ = m.Take(t.Context(), charges, v) })
+}
+
+func TestTakeAllocatesNothing(t *testing.T) {
+	for _, n := range []int{100, 1_000_000} {
+		l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("a", n)}})
+		ctx := t.Context()
+		for range 300 {
+			_, _ = l.Take(ctx, "a", "k", 1)
+		}
+		require.Zero(t, testing.AllocsPerRun(1000, func() { _, _ = l.Take(ctx, "a", "k", 1) }))
+	}
+}
+
+// Over a socket, a 429 arrives whole.
+func TestDenialOverTheWire(t *testing.T) {
+	l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}})
+	s := httptest.NewServer(l.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) })))
+	defer s.Close()
+	for i, want := range []int{204, 429} {
+		res, err := s.Client().Get(s.URL)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		require.Equal(t, want, res.StatusCode, i)
+		if want == 429 {
+			require.Equal(t, "60", res.Header.Get("Retry-After"))
+			require.Equal(t, "no-store", res.Header.Get("Cache-Control"))
+			require.Equal(t, `"a";r=0;t=60`, res.Header.Get("RateLimit"))
+		}
+	}
+}
