@@ -102,7 +102,7 @@ func readError(r *http.Request, err error) error {
 	switch _, tooLarge := errors.AsType[*http.MaxBytesError](err); {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return ErrTimeout.Header("Connection", "close")
-	case r.Context().Err() != nil:
+	case r.Context().Err() != nil && !errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.ErrCanceled.Wrap(err)
 	case tooLarge: // a limit that stands outside of ours
 		return ErrTooLarge.Wrap(err)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -145,6 +146,30 @@ func TestBodies(t *testing.T) {
 					require.Equal(t, row.message, message)
 				}
 			}
+		})
+	}
+}
+
+// What is refused by its length alone is not read, and the connection ends.
+func TestLengths(t *testing.T) {
+	srv := serve[order](t, validate.Options{Limits: validate.Limits{Body: 100}})
+	address := strings.TrimPrefix(srv.URL, "http://")
+	for _, row := range []struct{ name, head, body, want string }{
+		{"too long by its own word", "Content-Length: 101", "", "HTTP/1.1 413 "},
+		{"too long, and the client asks first", "Content-Length: 101\r\nExpect: 100-continue", "", "HTTP/1.1 413 "},
+		{"cut short", "Content-Length: 50", `{"note":"a"`, "HTTP/1.1 400 "},
+		{"chunked, and cut short", "Transfer-Encoding: chunked", "5\r\n{\"not", "HTTP/1.1 400 "},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			conn, err := net.Dial("tcp", address)
+			require.NoError(t, err)
+			_, err = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+row.head+"\r\n\r\n"+row.body)
+			require.NoError(t, err)
+			require.NoError(t, conn.(*net.TCPConn).CloseWrite())
+			raw, err := io.ReadAll(conn) // ends, since the server closes
+			require.NoError(t, err)
+			require.NoError(t, conn.Close())
+			require.True(t, strings.HasPrefix(string(raw), row.want), "%s", raw)
 		})
 	}
 }
