@@ -42,6 +42,7 @@ func TestBombsCostNothing(t *testing.T) {
 	for name, bomb := range map[string]string{
 		"depth": strings.Repeat("[", 1<<20), "items": "[" + strings.Repeat("0,", 1<<19), "objects": "[" + strings.Repeat("{},", 1<<18),
 		"name": `{"` + strings.Repeat("a", 1<<20), "number": strings.Repeat("9", 1<<20), "string": `"` + strings.Repeat("a", 1<<20),
+		"nulls":         `{"any":[` + strings.Repeat("["+strings.Repeat("null,", 900)+"null],", 20) + `0],"note":null}`,
 		"invalid items": `{"items":[` + strings.Repeat(`{"sku":"!","qty":99},`, 900) + `{}]}`,
 	} {
 		t.Run(name, func(t *testing.T) {

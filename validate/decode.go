@@ -1,0 +1,203 @@
+package validate
+
+import (
+	"bytes"
+	"reflect"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// decodeBody decodes a body into v, a pointer to a struct, strictly.
+func (c *config) decodeBody(data []byte, count *counter, v reflect.Value) error {
+	err := json.Unmarshal(data, v.Interface(), json.RejectUnknownMembers(!c.allowUnknown))
+	if err != nil {
+		return decodeError(err, v.Type().Elem())
+	}
+	suspicious := bytes.Contains(data, []byte(`\u00`)) || bytes.Contains(data, []byte(`\b`)) || bytes.Contains(data, []byte(`\f`))
+	if suspicious || count.nulls && !c.allowNull {
+		return c.checkTokens(data, v.Type().Elem())
+	}
+	return nil
+}
+
+// decodeError turns an error of the decoder into a refusal that repeats
+// nothing of the input.
+func decodeError(err error, t reflect.Type) error {
+	semantic, ok := errors.AsType[*json.SemanticError](err)
+	if !ok {
+		return ErrMalformed.Wrap(errors.New("the body is not strict JSON"))
+	}
+	at := resolve(t, semantic.JSONPointer)
+	if errors.Is(err, json.ErrUnknownName) {
+		name := semantic.JSONPointer.LastToken()
+		if at.frozen || !repeatable(name) {
+			return refuse(ErrInvalid, at.String(), at.pointer, "unknown_member", "has a member that is not known")
+		}
+		return refuse(ErrInvalid, at.pointer+"/"+name, at.pointer+"/"+name, "unknown_member", "is not known")
+	}
+	return refuse(ErrInvalid, at.String(), at.pointer, "type", "has the wrong type or form")
+}
+
+// repeatable reports whether a name that the client sent is harmless in a
+// response.
+func repeatable(name string) bool {
+	for _, c := range []byte(name) {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' && c != '.' {
+			return false
+		}
+	}
+	return name != "" && len(name) <= 64
+}
+
+// checkTokens finds what the decoder takes and a schema does not: null where
+// the type has none, and control characters other than tab, newline and
+// return, which end C strings and forge lines in logs. It keeps the type of
+// each open array and object, so that a body of nulls is no more work than one
+// of numbers; where the offence is, is found out once.
+func (c *config) checkTokens(data []byte, t reflect.Type) error {
+	d := jsontext.NewDecoder(bytes.NewReader(data))
+	open := []container{{next: t}}
+	members := make(map[member]reflect.Type)
+	for {
+		token, err := d.ReadToken()
+		if err != nil {
+			return nil // the end: the decoder has read it all
+		}
+		top := &open[len(open)-1]
+		kind, n := d.StackIndex(d.StackDepth())
+		switch token.Kind() {
+		case '"':
+			text := token.String()
+			if strings.ContainsFunc(text, control) {
+				at := resolve(t, d.StackPointer())
+				return refuse(ErrInvalid, at.String(), at.pointer, "control_character", "has control characters")
+			}
+			if kind == '{' && n%2 == 1 {
+				top.next = top.member(text, members)
+			}
+		case 'n':
+			if !c.allowNull && top.next != nil && !nullable(top.next) {
+				at := resolve(t, d.StackPointer())
+				return refuse(ErrInvalid, at.String(), at.pointer, "null", "must not be null")
+			}
+		case '{', '[':
+			open = append(open, containerOf(top.next, token.Kind()))
+		case '}', ']':
+			open = open[:len(open)-1]
+		}
+	}
+}
+
+// container is an open array or object. Types are nil where they are unknown:
+// below any, and of members that are not there.
+type container struct{ t, next reflect.Type }
+
+// member names a member of a struct.
+type member struct {
+	t    reflect.Type
+	name string
+}
+
+func containerOf(t reflect.Type, kind jsontext.Kind) container {
+	for t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch {
+	case t == nil:
+		return container{}
+	case kind == '[' && (t.Kind() == reflect.Slice || t.Kind() == reflect.Array):
+		return container{t: t, next: t.Elem()}
+	}
+	return container{t: t}
+}
+
+// member returns the type of the value that follows a name.
+func (o *container) member(name string, known map[member]reflect.Type) reflect.Type {
+	switch {
+	case o.t == nil:
+		return nil
+	case o.t.Kind() == reflect.Map:
+		return o.t.Elem()
+	case o.t.Kind() != reflect.Struct:
+		return nil
+	}
+	key := member{o.t, name}
+	t, ok := known[key]
+	if !ok {
+		t, _ = memberOf(o.t, name)
+		known[key] = t
+	}
+	return t
+}
+
+func control(r rune) bool { return r < ' ' && r != '\t' && r != '\n' && r != '\r' }
+
+func nullable(t reflect.Type) bool {
+	return t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface
+}
+
+// position is a place in a type. Its pointer ends at a map, whose names are
+// the client's.
+type position struct {
+	t       reflect.Type
+	pointer string
+	frozen  bool // the pointer ended at a map
+	opaque  bool // the type is unknown: below any, or of a member that is not there
+}
+
+func (p position) String() string {
+	if p.pointer == "" {
+		return "the body"
+	}
+	return p.pointer
+}
+
+// resolve follows a pointer of the input through a type.
+func resolve(t reflect.Type, pointer jsontext.Pointer) position {
+	at := position{t: t}
+	for name := range pointer.Tokens() {
+		for at.t.Kind() == reflect.Pointer {
+			at.t = at.t.Elem()
+		}
+		known := true
+		switch at.t.Kind() {
+		case reflect.Slice, reflect.Array:
+			at.t = at.t.Elem()
+		case reflect.Map:
+			at.t, at.frozen = at.t.Elem(), true
+		case reflect.Struct:
+			var field reflect.Type
+			if field, known = memberOf(at.t, name); known {
+				at.t = field
+			}
+		default:
+			known = false
+		}
+		if !known {
+			at.opaque = true
+			return at
+		}
+		if !at.frozen {
+			at.pointer += "/" + escape(name)
+		}
+	}
+	return at
+}
+
+// memberOf returns the type of a struct's JSON member.
+func memberOf(t reflect.Type, name string) (reflect.Type, bool) {
+	for _, f := range reflect.VisibleFields(t) {
+		if !f.IsExported() {
+			continue
+		}
+		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if tag == name && tag != "-" || tag == "" && !f.Anonymous && f.Name == name {
+			return f.Type, true
+		}
+	}
+	return nil, false
+}
