@@ -4,7 +4,6 @@
 package main
 
 import (
-	"encoding/json"
 	"log"
 	"net/http"
 	"time"
@@ -69,11 +68,11 @@ func handler(check func(name, password string) bool) http.Handler {
 		if err != nil {
 			return err
 		}
-		return json.NewEncoder(w).Encode(map[string]string{"access_token": text, "token_type": "Bearer"})
+		return write(w, map[string]string{"access_token": text, "token_type": "Bearer"})
 	}))
 	show := errors.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 		n, _ := auth.ObjectFrom[note](r.Context())
-		return json.NewEncoder(w).Encode(n)
+		return write(w, n)
 	})
 	reads := auth.Require(auth.Scopes("notes:read"))
 	ref := errors.Must(validate.Input[noteRef]())

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 
 	"github.com/ringwall/ringwall/auth"
@@ -20,3 +21,8 @@ func load(r *http.Request) (note, error) {
 }
 
 func owns(_ context.Context, p *auth.Principal, n note) bool { return n.Owner == p.Subject() }
+
+func write(w http.ResponseWriter, v any) error {
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(v)
+}
