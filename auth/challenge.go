@@ -74,3 +74,28 @@ func quotable(s string) bool {
 	}
 	return true
 }
+
+// challenged is an error with parameters for the challenge of the credential
+// that was used.
+type challenged struct {
+	err    error
+	params [][2]string
+}
+
+func (c *challenged) Error() string { return c.err.Error() }
+func (c *challenged) Unwrap() error { return c.err }
+
+// paramsOf returns the error parameters of RFC 6750, section 3.1, and of RFC
+// 9470 for an error.
+func paramsOf(err error) [][2]string {
+	if c, ok := errors.AsType[*challenged](err); ok {
+		return c.params
+	}
+	switch {
+	case errors.Is(err, ErrMalformed):
+		return [][2]string{{"error", "invalid_request"}}
+	case errors.Is(err, ErrInvalid), errors.Is(err, ErrExpired), errors.Is(err, ErrRevoked):
+		return [][2]string{{"error", "invalid_token"}}
+	}
+	return nil
+}
