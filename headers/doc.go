@@ -8,19 +8,24 @@
 // configured. Its headers are those of an API that no page embeds; X-XSS-Protection
 // is not among them, since it did more harm than good.
 //
-// A forwarding header is a claim. [PeerIP] reads none. [Forwarded] reads
-// X-Forwarded-For only from a TCP peer that [ForwardedOptions].Trusted lists,
-// and believes it only as far as each hop is listed too: from the right to the
-// first address that is not ours. The leftmost address, which anybody can
-// write, decides nothing.
+// A request to a host that AllowedHosts does not list is 421
+// misdirected_request, where the list is not empty.
+//
+// A forwarding header is a claim. [PeerIP] reads none. [Forwarded] reads the
+// one that [ForwardedOptions].Header names, only from a TCP peer that Trusted
+// lists, and believes it only as far as each hop is listed too: from the right
+// to the first address that is not ours. The leftmost address, which anybody
+// can write, decides nothing. The scheme and the host that a proxy tells are
+// read at the same hop.
 //
 // # A program
 //
 //	failures := errors.Must(errors.NewResponder(errors.Options{}))
-//	secure := errors.Must(headers.New(headers.Options{})) // TLS ends in this process
 //	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{
-//		Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, // our load balancers
+//		Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, // our load balancers, which end TLS
+//		Proto:   "X-Forwarded-Proto",                                 // and say so
 //	}))
+//	secure := errors.Must(headers.New(headers.Options{Scheme: proxy.Scheme}))
 //	mux := http.NewServeMux()
 //	mux.HandleFunc("GET /whoami", func(w http.ResponseWriter, r *http.Request) {
 //		addr, ok := proxy.ClientIP(r)
@@ -31,9 +36,15 @@
 // # Its place
 //
 // A Policy stands inside errors.Responder and outside of all else, so that
-// refusals of the other rings have its headers. The two functions are pure: nothing is stored, and RemoteAddr is not changed, so
+// refusals of the other rings have its headers. [PeerIP] and the methods of
+// [Forwarded] are pure: nothing is stored, and RemoteAddr is not changed, so
 // they give the same answer in every ring. They fit wherever an option is
-// called ClientIP.
+// called ClientIP, Scheme or Host.
+//
+// A handler may replace what it finds, and with Add it makes a second line,
+// which for Strict-Transport-Security browsers ignore: call Set. net/http's
+// file servers delete Cache-Control from their errors (fs.go, serveError);
+// errors.Responder answers those with no-store.
 //
 // # Threats
 //
@@ -41,6 +52,10 @@
 //   - Downgrade to HTTP: HSTS (RFC 6797), over HTTPS only.
 //   - Open redirects through the Host header: it is never reflected.
 //   - Framing, sniffing, embedding (CWE-1021, CWE-430): the headers.
+//   - Cross-site scripting in pages (CWE-79): the Documents profile has a policy
+//     without 'unsafe-inline', and [New] takes none with it but for
+//     Options.InsecureCSP.
+//   - Requests for foreign host names, as by DNS rebinding (CWE-346): AllowedHosts.
 //   - Spoofed addresses (CWE-290, CWE-348): a client that writes the header, a
 //     chain that is longer than MaxHops, an element that is no address.
 //   - IPv4-mapped IPv6 addresses and zones, which make a check of networks miss:

@@ -1,8 +1,9 @@
 package headers
 
 import (
+	"fmt"
 	"net/http"
-	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -26,6 +27,10 @@ const (
 // ErrHTTPSRequired answers a request in clear: 403 https_required.
 var ErrHTTPSRequired = errors.Define(403, "https_required", "This service is reached over HTTPS only.")
 
+// ErrMisdirected answers a request to a host that AllowedHosts does not list:
+// 421 misdirected_request.
+var ErrMisdirected = errors.Define(421, "misdirected_request", "This service does not answer for that host.")
+
 // secure reports whether a request came over HTTPS.
 func (p *Policy) secure(r *http.Request) bool {
 	if p.scheme != nil {
@@ -34,60 +39,95 @@ func (p *Policy) secure(r *http.Request) bool {
 	return r.TLS != nil
 }
 
-func (p *Policy) check(r *http.Request, secure bool) error {
-	if secure || p.allowHTTP {
+func (p *Policy) check(r *http.Request, secure bool, host string) error {
+	ours := len(p.allowed) == 0 || p.allows(host) >= 0
+	if ours && (secure || p.allowHTTP) {
 		return nil
 	}
 	if _, ok := p.exempt.Find(r); ok {
 		return nil
 	}
+	if secure || p.allowHTTP {
+		return ErrMisdirected.With("host", host[:min(len(host), 255)])
+	}
 	return ErrHTTPSRequired
+}
+
+// allows returns the index of a host in the list, or -1.
+func (p *Policy) allows(host string) int {
+	name := hostname(host)
+	return slices.IndexFunc(p.allowed, func(h string) bool { return hostname(h) == name })
 }
 
 // redirect returns where a refused request may go instead, or "". The host is
 // one that was configured, never a reflected one.
-func (p *Policy) redirect(r *http.Request) string {
+func (p *Policy) redirect(r *http.Request, host string) string {
 	if p.https != RejectOrRedirect || r.Method != http.MethodGet && r.Method != http.MethodHead || p.credential(r) || !acceptsHTML(r) {
 		return ""
 	}
-	host := p.canonical
-	if host == "" {
-		i := slices.IndexFunc(p.allowed, func(h string) bool { return hostname(h) == hostname(r.Host) })
+	to := p.canonical
+	if to == "" {
+		i := p.allows(host)
 		if i < 0 {
 			return ""
 		}
-		host = p.allowed[i]
+		to = p.allowed[i]
 	}
-	path := r.URL.EscapedPath()
-	if !strings.HasPrefix(path, "/") {
-		path = "/" // the asterisk form, or an absolute one without a path
+	target := r.URL.EscapedPath()
+	if !strings.HasPrefix(target, "/") {
+		target = "/" // the asterisk form, or an absolute one without a path
 	}
 	if r.URL.RawQuery != "" {
-		path += "?" + r.URL.RawQuery
+		target += "?" + r.URL.RawQuery
 	}
-	return "https://" + host + path
+	return "https://" + to + ascii(target)
 }
+
+// ascii escapes the bytes that a URL does not have, which net/http lets through
+// in a query.
+func ascii(s string) string {
+	var b strings.Builder
+	for _, c := range []byte(s) {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte("\\\"<>^`{|}", c) >= 0 {
+			fmt.Fprintf(&b, "%%%02X", c)
+			continue
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
+}
+
+// forwarding are the headers that tell that a proxy stands in front of us.
+var forwarding = [...]string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "X-Real-Ip", "Via"}
 
 // plaintext tells of a refused request that sent a credential in clear, or of
 // a proxy that nobody configured.
 func (p *Policy) plaintext(r *http.Request) {
-	for _, key := range [...]string{"X-Forwarded-For", "X-Forwarded-Proto", "Forwarded"} {
-		if len(r.Header[key]) > 0 {
-			if p.scheme == nil {
-				p.warn(r)
-			}
-			return
-		}
-	}
-	if p.onPlaintext == nil || !p.credential(r) {
+	if p.scheme == nil && slices.ContainsFunc(forwarding[:], func(key string) bool { return len(r.Header[key]) > 0 }) {
+		p.warn(r)
 		return
 	}
-	hook.Call(r.Context(), p.logger, "headers: OnPlaintext", func() { p.onPlaintext(r) })
+	if p.onPlaintext != nil && p.credential(r) {
+		hook.Call(r.Context(), p.logger, "headers: OnPlaintext", func() { p.onPlaintext(r) })
+	}
 }
 
+// credential reports whether a request has one: in a header, or in its query
+// (RFC 6750, section 2.3).
 func (p *Policy) credential(r *http.Request) bool {
-	return slices.ContainsFunc(p.credentials, func(key string) bool { return len(r.Header[key]) > 0 })
+	if slices.ContainsFunc(p.credentials, func(key string) bool { return len(r.Header[key]) > 0 }) {
+		return true
+	}
+	for parameter := range strings.SplitSeq(r.URL.RawQuery, "&") {
+		key, _, _ := strings.Cut(parameter, "=")
+		if key, err := url.QueryUnescape(key); err == nil && slices.Contains(credentialParameters[:], strings.ToLower(key)) {
+			return true
+		}
+	}
+	return false
 }
+
+var credentialParameters = [...]string{"access_token", "api_key", "apikey", "api-key"}
 
 // acceptsHTML reports whether text/html is accepted by its name.
 func acceptsHTML(r *http.Request) bool {
@@ -100,18 +140,4 @@ func acceptsHTML(r *http.Request) bool {
 		}
 	}
 	return false
-}
-
-// stable reports whether a host may be remembered as HTTPS only: not localhost,
-// which other programs share, and not an address (RFC 6797, section 8.1.1).
-func stable(host string) bool {
-	name := hostname(host)
-	if name == "" || name == "localhost" || strings.HasSuffix(name, ".localhost") {
-		return false
-	}
-	if last := name[len(name)-1]; last != ']' && (last < '0' || last > '9') {
-		return true // spares the error that ParseAddr allocates
-	}
-	_, err := netip.ParseAddr(strings.Trim(name, "[]"))
-	return err != nil
 }

@@ -4,12 +4,12 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/ringwall/ringwall/errors"
 	"github.com/ringwall/ringwall/internal/route"
+	"github.com/ringwall/ringwall/internal/rows"
 )
 
 // Profile is what the responses are: data, or pages.
@@ -48,6 +48,14 @@ type Options struct {
 	FrameOptions string
 	// CacheControl is Cache-Control, which a handler may set anew. "": no-store.
 	CacheControl string
+	// InsecureCSP accepts a CSP with 'unsafe-inline', 'unsafe-eval' or
+	// 'unsafe-hashes', which let injected code run.
+	InsecureCSP bool
+	// Extra are further headers of every response. Those that other options or
+	// packages set are refused. Cross-Origin-Opener-Policy,
+	// Cross-Origin-Embedder-Policy and Permissions-Policy replace what the
+	// profile Documents has.
+	Extra http.Header
 
 	// HTTPS is what happens to requests in clear. Zero: RejectOrRedirect.
 	HTTPS HTTPS
@@ -56,21 +64,32 @@ type Options struct {
 	// CanonicalHost is the host, with a port when it has one, that redirects
 	// go to. "": the request's own, when AllowedHosts lists it.
 	CanonicalHost string
-	// AllowedHosts lists the hosts, without ports, that a redirect may go to.
+	// AllowedHosts lists the hosts that this service answers for, beside
+	// CanonicalHost: a request to any other is 421 (RFC 9110, section
+	// 15.5.20). Ports do not count; a redirect goes to the port that is
+	// listed. Empty: every host is answered, and only CanonicalHost
+	// redirected to.
 	AllowedHosts []string
-	// ExemptPaths are patterns of requests that are served in clear, such as
-	// "/healthz". Patterns are those of
-	// http.ServeMux without hosts; only clean paths match.
+	// ExemptPaths are patterns of requests that are served in clear and for any
+	// host, such as "/healthz". Patterns are those of http.ServeMux without
+	// hosts; only clean paths match.
 	ExemptPaths []string
 	// CredentialHeaders are further headers that hold credentials, beside
 	// Authorization, Cookie, X-API-Key, DPoP and Proxy-Authorization.
 	CredentialHeaders []string
 	// Scheme returns "https" for a request that came over HTTPS. nil: when it
-	// came over TLS to this process.
+	// came over TLS to this process. Where a proxy ends TLS in front of us:
+	// [Forwarded.Scheme].
 	Scheme func(*http.Request) string
-	// OnPlaintext is told of a request that sent a credential in clear, and
-	// not through a proxy. Verify the credential before you revoke it: anybody
-	// can send one that is not theirs.
+	// Host returns the host that the client asked for. nil: the Host header.
+	// Where a proxy changes it: [Forwarded.Host].
+	Host func(*http.Request) string
+	// OnPlaintext is told of a request that sent a credential in clear: in one
+	// of the headers that hold credentials, or in the query (access_token,
+	// api_key). It is not told where a forwarding header is present and Scheme
+	// is nil, since then the client may well have used HTTPS. Verify the
+	// credential before you revoke it: anybody can send one that is not
+	// theirs. A panic in it is logged.
 	OnPlaintext func(*http.Request)
 
 	// Logger gets a warning, at most once a minute, when a proxy in front
@@ -83,20 +102,26 @@ type Options struct {
 // A Policy sets the security headers of every response, and holds requests to
 // HTTPS. It is immutable and safe for concurrent use.
 type Policy struct {
-	keys        []string
-	values      []string
-	hsts        string
+	names       []name
+	values      *rows.Rows // of all names, then HSTS
 	https       HTTPS
 	allowHTTP   bool
 	canonical   string
 	allowed     []string
 	exempt      *route.Table
 	credentials []string
-	scheme      func(*http.Request) string
+	scheme      func(*http.Request) string // nil: r.TLS
+	host        func(*http.Request) string
 	onPlaintext func(*http.Request)
 	logger      *slog.Logger
 	respond     func(http.ResponseWriter, *http.Request, error)
 	warned      atomic.Int64 // the minute of the last warning
+}
+
+// A name is a header's, and where its lines end in a row of values.
+type name struct {
+	key string
+	end int
 }
 
 // New returns a Policy. It refuses values that the standards do not know, and
@@ -108,22 +133,31 @@ func New(o Options) (*Policy, error) {
 	}
 	p := &Policy{
 		https: o.HTTPS, allowHTTP: o.InsecureAllowHTTP, canonical: o.CanonicalHost, allowed: slices.Clone(o.AllowedHosts),
-		exempt: exempt, scheme: o.Scheme, onPlaintext: o.OnPlaintext, logger: o.Logger, respond: o.ErrorHandler,
-		hsts:        o.HSTS.value(),
+		exempt: exempt, scheme: o.Scheme, host: o.Host, onPlaintext: o.OnPlaintext, logger: o.Logger, respond: o.ErrorHandler,
 		credentials: []string{"Authorization", "Cookie", "X-Api-Key", "Dpop", "Proxy-Authorization"},
+	}
+	if len(p.allowed) > 0 && p.canonical != "" {
+		p.allowed = append(p.allowed, p.canonical)
 	}
 	for _, key := range o.CredentialHeaders {
 		p.credentials = append(p.credentials, http.CanonicalHeaderKey(key))
 	}
+	if p.host == nil {
+		p.host = func(r *http.Request) string { return r.Host }
+	}
 	if p.respond == nil {
 		p.respond = errors.Respond
 	}
-	for _, line := range o.lines() {
-		if line.value != InsecureOmit {
-			p.keys = append(p.keys, line.key)
-			p.values = append(p.values, line.value)
+	var values []string
+	for _, l := range o.lines() {
+		values = append(values, l.value)
+		if n := len(p.names); n > 0 && p.names[n-1].key == l.key {
+			p.names[n-1].end++
+			continue
 		}
+		p.names = append(p.names, name{l.key, len(values)})
 	}
+	p.values = rows.New(append(values, o.HSTS.value())...)
 	return p, nil
 }
 
@@ -132,37 +166,44 @@ func New(o Options) (*Policy, error) {
 // too. Of two policies, the inner one's headers win.
 func (p *Policy) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		secure := p.secure(r)
-		p.setHeaders(w.Header(), secure && stable(r.Host))
-		if err := p.check(r, secure); err != nil {
-			if to := p.redirect(r); to != "" {
-				w.Header().Set("Location", to)
-				w.WriteHeader(http.StatusPermanentRedirect)
-				return
-			}
-			p.plaintext(r)
-			p.respond(w, r, err)
+		secure, host := p.secure(r), p.host(r)
+		p.setHeaders(w.Header(), secure && stable(host))
+		if err := p.check(r, secure, host); err != nil {
+			p.refuse(w, r, host, err)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// Check returns [ErrHTTPSRequired] for a request that Handler would not serve.
-func (p *Policy) Check(r *http.Request) error { return p.check(r, p.secure(r)) }
+// refuse answers a request that is not served.
+func (p *Policy) refuse(w http.ResponseWriter, r *http.Request, host string, err error) {
+	if errors.Is(err, ErrHTTPSRequired) {
+		if to := p.redirect(r, host); to != "" {
+			w.Header().Set("Location", to)
+			w.WriteHeader(http.StatusPermanentRedirect)
+			return
+		}
+		p.plaintext(r)
+	}
+	p.respond(w, r, err)
+}
 
-// setHeaders hands out strings of one slice, made for this response alone: a
-// handler may change the lines that it finds without harm to the next.
+// Check returns [ErrHTTPSRequired] or [ErrMisdirected] for a request that
+// Handler would not serve.
+func (p *Policy) Check(r *http.Request) error { return p.check(r, p.secure(r), p.host(r)) }
+
+// setHeaders hands out lines that are this response's alone: a handler may
+// change what it finds without harm to the next (rs/cors issue 198).
 func (p *Policy) setHeaders(h http.Header, hsts bool) {
-	lines := make([]string, len(p.values)+1)
-	copy(lines, p.values)
-	for i, key := range p.keys {
-		h[key] = lines[i : i+1 : i+1]
+	row := p.values.Take()
+	start := 0
+	for _, n := range p.names {
+		h[n.key] = row[start:n.end:n.end]
+		start = n.end
 	}
 	if hsts {
-		n := len(p.values)
-		lines[n] = p.hsts
-		h["Strict-Transport-Security"] = lines[n : n+1 : n+1]
+		h["Strict-Transport-Security"] = row[start:]
 	}
 }
 
@@ -178,12 +219,4 @@ func (p *Policy) warn(r *http.Request) {
 	}
 	logger.LogAttrs(r.Context(), slog.LevelWarn, "a forwarding header arrived in clear, and Options.Scheme is not set: does a proxy end TLS in front?",
 		slog.String("peer", r.RemoteAddr))
-}
-
-// hostname returns a host without its port and last dot, in lower case.
-func hostname(host string) string {
-	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
-		host = host[:i]
-	}
-	return strings.ToLower(strings.TrimSuffix(host, "."))
 }

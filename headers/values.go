@@ -2,46 +2,13 @@ package headers
 
 import (
 	"fmt"
+	"maps"
+	"net/http"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/ringwall/ringwall/errors"
 )
-
-// HSTS is the policy that browsers remember for a host (RFC 6797). The zero
-// value is two years, subdomains included.
-type HSTS struct {
-	// MaxAge is how long it is remembered, in whole seconds. 0: two years.
-	MaxAge time.Duration
-	// ExcludeSubdomains leaves the subdomains out.
-	ExcludeSubdomains bool
-	// Preload asks for a place in the lists that browsers ship, which is hard
-	// to leave. It takes subdomains and a year at least.
-	Preload bool
-	// Clear makes browsers forget the host: max-age=0.
-	Clear bool
-}
-
-const year = 365 * 24 * time.Hour
-
-func (h HSTS) value() string {
-	if h.Clear {
-		return "max-age=0"
-	}
-	if h.MaxAge == 0 {
-		h.MaxAge = 2 * year
-	}
-	value := "max-age=" + strconv.FormatInt(int64(h.MaxAge/time.Second), 10)
-	if !h.ExcludeSubdomains {
-		value += "; includeSubDomains"
-	}
-	if h.Preload {
-		value += "; preload"
-	}
-	return value
-}
 
 type line struct{ key, value string }
 
@@ -60,12 +27,25 @@ func (o *Options) lines() []line {
 		{"Cache-Control", or(o.CacheControl, "no-store")},
 	}
 	if o.Profile == Documents {
-		lines = append(lines,
-			line{"Cross-Origin-Opener-Policy", "same-origin"},
-			line{"Cross-Origin-Embedder-Policy", "require-corp"},
-			line{"Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"})
+		for _, l := range documentLines {
+			if len(o.Extra[l.key]) == 0 {
+				lines = append(lines, l)
+			}
+		}
 	}
-	return lines
+	for _, key := range slices.Sorted(maps.Keys(o.Extra)) {
+		for _, value := range o.Extra[key] {
+			lines = append(lines, line{key, value})
+		}
+	}
+	return slices.DeleteFunc(lines, func(l line) bool { return l.value == InsecureOmit })
+}
+
+// documentLines isolate a page from others. Extra may set them otherwise.
+var documentLines = [...]line{
+	{"Cross-Origin-Opener-Policy", "same-origin"},
+	{"Cross-Origin-Embedder-Policy", "require-corp"},
+	{"Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"},
 }
 
 func or(value, otherwise string) string {
@@ -77,16 +57,8 @@ func or(value, otherwise string) string {
 
 // check returns the problems of the options.
 func (o *Options) check() []error {
-	var problems []error
+	problems := []error{o.HSTS.check()}
 	refuse := func(format string, args ...any) { problems = append(problems, fmt.Errorf("headers: "+format, args...)) }
-	switch h := o.HSTS; {
-	case h.MaxAge < 0 || h.MaxAge%time.Second != 0:
-		refuse("HSTS.MaxAge %v: is not a number of seconds, 0 or more; did you mean Clear?", h.MaxAge)
-	case h.Clear && h != HSTS{Clear: true}:
-		refuse("HSTS.Clear true: contradicts the other fields; did you mean HSTS{Clear: true}?")
-	case h.Preload && (h.ExcludeSubdomains || h.MaxAge != 0 && h.MaxAge < year):
-		refuse("HSTS.Preload true: the lists take hosts with subdomains and a max-age of a year; did you mean HSTS{Preload: true}?")
-	}
 	if o.Profile != API && o.Profile != Documents {
 		refuse("Profile %d: is unknown; did you mean API or Documents?", o.Profile)
 	}
@@ -96,49 +68,83 @@ func (o *Options) check() []error {
 	if o.InsecureAllowHTTP && o.HTTPS == RejectAll {
 		refuse("InsecureAllowHTTP true: contradicts HTTPS: RejectAll; did you mean one of them?")
 	}
-	for _, field := range []line{{"CSP", o.CSP}, {"CacheControl", o.CacheControl}, {"CanonicalHost", o.CanonicalHost}} {
-		if strings.ContainsFunc(field.value, func(c rune) bool { return c < ' ' || c >= 0x7f }) {
+	for _, field := range []line{{"CSP", o.CSP}, {"CacheControl", o.CacheControl}} {
+		if !printable(field.value) {
 			refuse("%s %q: has a character that no header value has (RFC 9110, section 5.5)", field.key, field.value)
 		}
 	}
-	for i, host := range append([]string{o.CanonicalHost}, o.AllowedHosts...) {
-		if strings.ContainsAny(host, "/@?# \\") || host == "" && i > 0 {
-			refuse("CanonicalHost or AllowedHosts %q: is not a host; did you mean \"api.example.com\"?", host)
+	if o.CanonicalHost != "" && !validHost(o.CanonicalHost) {
+		refuse("CanonicalHost %q: is not a host; did you mean \"api.example.com\"?", o.CanonicalHost)
+	}
+	for i, host := range o.AllowedHosts {
+		if !validHost(host) {
+			refuse("AllowedHosts[%d] %q: is not a host; did you mean \"api.example.com\"?", i, host)
+		}
+	}
+	for i, key := range o.CredentialHeaders {
+		if !token(key) {
+			refuse("CredentialHeaders[%d] %q: is not the name of a header", i, key)
 		}
 	}
 	oneOf := func(name, value string, known ...string) {
 		if value != "" && value != InsecureOmit && !slices.Contains(known, value) {
-			refuse("%s %q: is unknown; did you mean %q?", name, value, known[0])
+			refuse("%s %q: is unknown%s", name, value, or(didYouMean(strings.ToLower(value), known), fmt.Sprintf("; did you mean %q?", known[0])))
 		}
 	}
-	oneOf("ReferrerPolicy", o.ReferrerPolicy, "no-referrer", "same-origin", "strict-origin", "strict-origin-when-cross-origin", "origin", "origin-when-cross-origin", "no-referrer-when-downgrade")
+	oneOf("ReferrerPolicy", o.ReferrerPolicy, "no-referrer", "same-origin", "strict-origin", "strict-origin-when-cross-origin", "origin", "origin-when-cross-origin", "no-referrer-when-downgrade", "unsafe-url")
 	oneOf("ResourcePolicy", o.ResourcePolicy, "same-origin", "same-site", "cross-origin")
 	oneOf("FrameOptions", o.FrameOptions, "DENY", "SAMEORIGIN")
-	return append(problems, checkCSP(o.CSP))
+	return append(problems, checkCSP(o.CSP, o.InsecureCSP), checkExtra(o.Extra))
 }
 
-// checkCSP finds the mistakes that make browsers ignore a part of a policy
-// without a word: directives that come twice, of which the second is ignored
-// (CSP Level 3, section 2.2.1), and keywords without their quotes.
-func checkCSP(csp string) error {
+// managed has, for each header that is not Extra's, what sets it.
+var managed = map[string]string{
+	"Strict-Transport-Security": "HSTS", "Content-Security-Policy": "CSP", "X-Frame-Options": "FrameOptions", "Referrer-Policy": "ReferrerPolicy",
+	"Cross-Origin-Resource-Policy": "ResourcePolicy", "Cache-Control": "CacheControl", "X-Content-Type-Options": "nothing: nosniff is its only value",
+	"Vary": "the handler that varies", "Set-Cookie": "the handler that has a cookie", "Content-Type": "the handler that has a body",
+	"Content-Length": "net/http", "Transfer-Encoding": "net/http", "Connection": "net/http", "Date": "net/http", "Trailer": "the handler",
+	"Location": "the handler that redirects", "Clear-Site-Data": "headers.ClearSiteData", "Etag": "the handler that has a body",
+	"X-Xss-Protection": "nothing: it did harm and is gone", "Server": "nothing: it tells attackers what to try", "X-Powered-By": "nothing: it tells attackers what to try",
+}
+
+func checkExtra(extra http.Header) error {
 	var problems []error
-	seen := make(map[string]bool)
-	for directive := range strings.SplitSeq(csp, ";") {
-		fields := strings.Fields(directive)
-		if len(fields) == 0 || csp == InsecureOmit {
-			continue
+	for _, key := range slices.Sorted(maps.Keys(extra)) {
+		refuse := func(format string, args ...any) {
+			problems = append(problems, fmt.Errorf("headers: Extra %q: "+format, append([]any{key}, args...)...))
 		}
-		name := strings.ToLower(fields[0])
-		if seen[name] {
-			problems = append(problems, fmt.Errorf("headers: CSP %q: is there twice, and the second is ignored", name))
+		by, clashes := managed[http.CanonicalHeaderKey(key)]
+		switch {
+		case !token(key):
+			refuse("is not the name of a header")
+		case key != http.CanonicalHeaderKey(key):
+			refuse("would not be found; did you mean %q?", http.CanonicalHeaderKey(key))
+		case clashes:
+			refuse("is set by %s", by)
+		case strings.HasPrefix(key, "Access-Control-"):
+			refuse("is set by package cors, for the origins that may have it")
+		case len(extra[key]) == 0:
+			refuse("has no value")
 		}
-		seen[name] = true
-		for _, source := range fields[1:] {
-			switch source {
-			case "self", "none", "unsafe-inline", "unsafe-eval", "strict-dynamic", "report-sample":
-				problems = append(problems, fmt.Errorf("headers: CSP %q: a keyword has quotes; did you mean \"'%s'\"?", source, source))
+		for _, value := range extra[key] {
+			if !printable(value) || strings.Trim(value, " \t") != value || value == "" {
+				refuse("has a value that is empty or that no header has (RFC 9110, section 5.5)")
+			}
+			if known := isolation[key]; known != nil && !slices.Contains(known, value) {
+				refuse("%q is unknown%s", value, didYouMean(value, known))
 			}
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// isolation has the tokens of the headers that isolate pages (HTML, sections
+// 7.1.3 and 7.1.4).
+var isolation = map[string][]string{
+	"Cross-Origin-Opener-Policy":   {"same-origin", "same-origin-allow-popups", "noopener-allow-popups", "unsafe-none"},
+	"Cross-Origin-Embedder-Policy": {"require-corp", "credentialless", "unsafe-none"},
+}
+
+func printable(value string) bool {
+	return !strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c >= 0x7f })
 }

@@ -1,0 +1,177 @@
+package headers_test
+
+import (
+	"net/netip"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/headers"
+)
+
+// FuzzClientIP compares the walk over X-Forwarded-For with a naive one, which
+// splits the whole chain first.
+func FuzzClientIP(f *testing.F) {
+	f.Add("10.0.0.1:1", "1.1.1.1, 10.0.0.2", "6.6.6.6")
+	f.Add("[fd00::1]:1", "[::ffff:1.1.1.1]:5, ,", "%")
+	trusted := networks("10.0.0.0/8", "fd00::/8")
+	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: trusted}))
+	f.Fuzz(func(t *testing.T, remote, chain, forged string) {
+		addr, ok := proxy.ClientIP(from(remote, chain))
+		want, wantOK := naiveWalk(trusted, remote, strings.Split(chain, ","), naiveHop)
+		require.Equal(t, want, addr)
+		require.Equal(t, wantOK, ok)
+		if !ok {
+			return
+		}
+		require.True(t, addr.IsValid() && !addr.Is4In6() && addr.Zone() == "")
+		again, ok := proxy.ClientIP(from(remote, forged, chain))
+		require.True(t, ok)
+		require.Equal(t, addr, again, "what stands left of the client changes nothing")
+	})
+}
+
+// FuzzForwarded compares the walk over Forwarded with a naive one: a comma
+// separates where the quotes behind it are even, and an element is what the
+// grammar of RFC 7239 says as a regular expression.
+func FuzzForwarded(f *testing.F) {
+	for _, seed := range []string{
+		`for=1.1.1.1, for=10.0.0.2`, `for="[2001:db8::1]:4711";proto=https`, `for=6.6.6.6;x=", for=1.1.1.1`, `by="a,b\"c,";for=1.1.1.1`,
+		`for=1.1.1.1;for=2.2.2.2`, ` ;; secret=x ; for=1.1.1.1 ;`, `for=unknown, for=10.0.0.2`, `for="1.1\.1.1:_x"`, `for="\"`, `for=10.0.0.2;x="\\", `,
+	} {
+		f.Add(seed, `for="6.6.6.6`)
+	}
+	trusted := networks("10.0.0.0/8", "fd00::/8")
+	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: trusted, Header: "Forwarded"}))
+	ask := func(lines ...string) (netip.Addr, bool) {
+		r := sent("10.0.0.1:1", false)
+		r.Header["Forwarded"] = lines
+		return proxy.ClientIP(r)
+	}
+	f.Fuzz(func(t *testing.T, chain, forged string) {
+		addr, ok := ask(chain)
+		want, wantOK := naiveWalk(trusted, "10.0.0.1:1", naiveElements(chain), naiveFor)
+		require.Equal(t, want, addr, "%q", chain)
+		require.Equal(t, wantOK, ok, "%q", chain)
+		if ok {
+			again, ok := ask(forged, chain)
+			require.True(t, ok)
+			require.Equal(t, addr, again, "what stands left of the client changes nothing")
+		}
+	})
+}
+
+// naiveWalk is the rule, without regard to cost.
+func naiveWalk(trusted []netip.Prefix, remote string, elements []string, parse func(string) (netip.Addr, bool)) (netip.Addr, bool) {
+	ours := func(a netip.Addr) bool { return trusted[0].Contains(a) || trusted[1].Contains(a) }
+	last, ok := naiveHop(remote)
+	if !ok || !ours(last) {
+		return last, ok
+	}
+	for n := range min(len(elements), 32) {
+		text := strings.Trim(elements[len(elements)-1-n], " \t")
+		if text == "" {
+			continue
+		}
+		addr, ok := parse(text)
+		if !ok {
+			return last, false
+		}
+		if !ours(addr) {
+			return addr, true
+		}
+		last = addr
+	}
+	return last, false
+}
+
+var (
+	bracketed = regexp.MustCompile(`^\[([^\]]*:[^\]]*)\](:([0-9]+))?$`)
+	dotted    = regexp.MustCompile(`^([^:\[\]]*)(:([0-9]+))?$`)
+)
+
+// naiveHop reads an address: 1.2.3.4, [::1], both with a port, and ::1.
+func naiveHop(s string) (netip.Addr, bool) {
+	host := s
+	for _, form := range []*regexp.Regexp{bracketed, dotted} {
+		if m := form.FindStringSubmatch(s); m != nil {
+			host = m[1]
+			if m[3] != "" {
+				if _, err := netip.ParseAddrPort("1.1.1.1:" + m[3]); err != nil {
+					return netip.Addr{}, false
+				}
+			}
+		}
+	}
+	addr, err := netip.ParseAddr(host)
+	if err != nil || addr.Zone() != "" {
+		return netip.Addr{}, false
+	}
+	return addr.Unmap(), true
+}
+
+// naiveElements splits at each comma behind which the quotes that count are
+// even.
+func naiveElements(s string) []string {
+	var elements []string
+	end := len(s)
+	for i := len(s) - 1; i >= 0; i-- {
+		if s[i] != ',' {
+			continue
+		}
+		quotes := 0
+		for j := i + 1; j < end; j++ {
+			before := s[:j]
+			if s[j] == '"' && (len(before)-len(strings.TrimRight(before, `\`)))%2 == 0 {
+				quotes++
+			}
+		}
+		if quotes%2 == 0 {
+			elements = append([]string{s[i+1 : end]}, elements...)
+			end = i
+		}
+	}
+	return append([]string{s[:end]}, elements...)
+}
+
+var (
+	pair     = `([!#$%&'*+.^_` + "`" + `|~0-9A-Za-z-]+)=([!#$%&'*+.^_` + "`" + `|~0-9A-Za-z-]+|"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[\x00-\xff])*")`
+	grammar  = regexp.MustCompile(`^(?s:[ \t]*(?:` + pair + `[ \t]*)?(?:;[ \t]*(?:` + pair + `[ \t]*)?)*)$`)
+	pairs    = regexp.MustCompile(`(?s)` + pair)
+	quoted   = regexp.MustCompile(`(?s)\\(.)`)
+	obscured = regexp.MustCompile(`^(.*?):_[!#$%&'*+.^_` + "`" + `|~0-9A-Za-z-]+$`)
+)
+
+// naiveFor reads the parameter for of one element.
+func naiveFor(text string) (netip.Addr, bool) {
+	for i := range len(text) {
+		if text[i] >= 0x80 { // the expressions read letters, not bytes
+			text = text[:i] + "x" + text[i+1:]
+		}
+	}
+	if !grammar.MatchString(text) {
+		return netip.Addr{}, false
+	}
+	seen := map[string]string{}
+	for _, m := range pairs.FindAllStringSubmatch(text, -1) {
+		key, value := strings.ToLower(m[1]), m[2]
+		if strings.HasPrefix(value, `"`) {
+			value = quoted.ReplaceAllString(value[1:len(value)-1], "$1")
+		}
+		if _, twice := seen[key]; (twice || value == "") && (key == "for" || key == "proto" || key == "host") {
+			return netip.Addr{}, false
+		}
+		seen[key] = value
+	}
+	node := seen["for"]
+	if m := obscured.FindStringSubmatch(node); m != nil {
+		node = m[1]
+	}
+	if strings.Count(node, ":") > 1 && !strings.HasPrefix(node, "[") {
+		return netip.Addr{}, false
+	}
+	return naiveHop(node)
+}

@@ -1,0 +1,55 @@
+package headers
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// hostname returns a host without its port and last dot, in lower case.
+func hostname(host string) string {
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		host = host[:i]
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
+
+// validHost takes a host name or an address, with or without a port, and
+// nothing that would change the meaning of a URL around it.
+func validHost(host string) bool {
+	name := host
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		var port string
+		name, port = host[:i], host[i+1:]
+		if port == "" || len(port) > 5 || strings.Trim(port, "0123456789") != "" {
+			return false
+		}
+	}
+	if strings.HasPrefix(name, "[") {
+		addr, err := netip.ParseAddr(strings.TrimSuffix(name[1:], "]"))
+		return err == nil && addr.Is6() && addr.Zone() == "" && strings.HasSuffix(name, "]")
+	}
+	if name == "" || len(name) > 254 || name[0] == '.' || strings.Contains(name, "..") {
+		return false
+	}
+	for _, c := range []byte(name) {
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+		if !letter && c != '-' && c != '.' && c != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+// stable reports whether a host may be remembered as HTTPS only: not localhost,
+// which other programs share, and not an address (RFC 6797, section 8.1.1).
+func stable(host string) bool {
+	name := hostname(host)
+	if name == "" || name == "localhost" || strings.HasSuffix(name, ".localhost") {
+		return false
+	}
+	if last := name[len(name)-1]; last != ']' && (last < '0' || last > '9') {
+		return true // spares the error that ParseAddr allocates
+	}
+	_, err := netip.ParseAddr(strings.Trim(name, "[]"))
+	return err != nil
+}

@@ -1,0 +1,52 @@
+package headers
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// HSTS is the policy that browsers remember for a host (RFC 6797). The zero
+// value is two years, subdomains included.
+type HSTS struct {
+	// MaxAge is how long it is remembered, in whole seconds. 0: two years.
+	MaxAge time.Duration
+	// ExcludeSubdomains leaves the subdomains out.
+	ExcludeSubdomains bool
+	// Preload asks for a place in the lists that browsers ship, which is hard
+	// to leave. It takes subdomains and a year at least.
+	Preload bool
+	// Clear makes browsers forget the host: max-age=0.
+	Clear bool
+}
+
+const year = 365 * 24 * time.Hour
+
+func (h HSTS) value() string {
+	if h.Clear {
+		return "max-age=0"
+	}
+	if h.MaxAge == 0 {
+		h.MaxAge = 2 * year
+	}
+	value := "max-age=" + strconv.FormatInt(int64(h.MaxAge/time.Second), 10)
+	if !h.ExcludeSubdomains {
+		value += "; includeSubDomains"
+	}
+	if h.Preload {
+		value += "; preload"
+	}
+	return value
+}
+
+func (h HSTS) check() error {
+	switch {
+	case h.MaxAge < 0 || h.MaxAge%time.Second != 0:
+		return fmt.Errorf("headers: HSTS.MaxAge %v: is not a number of seconds, 0 or more; did you mean Clear?", h.MaxAge)
+	case h.Clear && h != HSTS{Clear: true}:
+		return fmt.Errorf("headers: HSTS.Clear true: contradicts the other fields; did you mean HSTS{Clear: true}?")
+	case h.Preload && (h.ExcludeSubdomains || h.MaxAge != 0 && h.MaxAge < year):
+		return fmt.Errorf("headers: HSTS.Preload true: the lists take hosts with subdomains and a max-age of a year; did you mean HSTS{Preload: true}?")
+	}
+	return nil
+}

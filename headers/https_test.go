@@ -1,0 +1,168 @@
+package headers_test
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/headers"
+)
+
+// TestHTTPS holds H1 to H5 and H9 to H12.
+func TestHTTPS(t *testing.T) {
+	with := func(key, value string) http.Header {
+		h := html.Clone()
+		h.Set(key, value)
+		return h
+	}
+	for _, tt := range []struct {
+		name, scheme, method, url string
+		header                    http.Header
+		status                    int
+		more                      []string
+	}{
+		{"H2 Authorization in clear", "http", "GET", "http://api.example.com/a", with("Authorization", "Bearer x"), 403, nil},
+		{"H2 cookie in clear", "http", "GET", "http://api.example.com/a", with("Cookie", "a=b"), 403, nil},
+		{"H2 configured credential", "http", "GET", "http://api.example.com/a", with("X-Own-Key", "x"), 403, nil},
+		{"H2 API key in clear", "http", "GET", "http://api.example.com/a", with("X-API-Key", "x"), 403, nil},
+		{"H2 token in the query", "http", "GET", "http://api.example.com/a?b=c&Access%5Ftoken=x", html, 403, nil},
+		{"H2 HEAD with DPoP", "http", "HEAD", "http://api.example.com/a", with("DPoP", "x"), 403, nil},
+		{"H3 PUT", "http", "PUT", "http://api.example.com/a", html, 403, nil},
+		{"H3 DELETE", "http", "DELETE", "http://api.example.com/a", html, 403, nil},
+		{"H3 POST", "http", "POST", "http://api.example.com/a", html, 403, nil},
+		{"H3 preflight", "http", "OPTIONS", "http://api.example.com/a", html, 403, nil},
+		{"H4 not a browser's navigation", "http", "GET", "http://api.example.com/a", http.Header{"Accept": {"*/*"}}, 403, nil},
+		{"H4 JSON", "http", "GET", "http://api.example.com/a", http.Header{"Accept": {"application/json"}}, 403, nil},
+		{"H4 no Accept", "http", "GET", "http://api.example.com/a", nil, 403, nil},
+		{"H5 spoofed X-Forwarded-Proto", "http", "GET", "http://api.example.com/a", http.Header{"X-Forwarded-Proto": {"https"}}, 403, nil},
+		{"H9 foreign host", "http", "GET", "http://evil.tld/a", html, 403, nil},
+		{"H9 foreign X-Forwarded-Host", "http", "GET", "http://api.example.com/a", with("X-Forwarded-Host", "evil.tld"), 308, []string{"Location", "https://api.example.com/a"}},
+		{"H10 double slash", "http", "GET", "http://api.example.com//evil.tld/x", html, 308, []string{"Location", "https://api.example.com//evil.tld/x"}},
+		{"H10 backslash", "http", "GET", `http://api.example.com/\evil.tld`, html, 308, []string{"Location", "https://api.example.com/%5Cevil.tld"}},
+		{"H10 letters that a query does not have", "http", "GET", "http://api.example.com/a?b=\xc3\xa4<\\", html, 308, []string{"Location", "https://api.example.com/a?b=%C3%A4%3C%5C"}},
+		{"H10 IPv6 host with a port", "http", "GET", "http://[::1]:8080/a", html, 308, []string{"Location", "https://[::1]/a"}},
+		{"H10 no path", "http", "GET", "http://api.example.com", html, 308, []string{"Location", "https://api.example.com/"}},
+		{"H15 foreign host over HTTPS", "https", "GET", "https://evil.tld/", nil, 421, []string{"Strict-Transport-Security", hsts}},
+		{"H15 foreign host, longer", "https", "GET", "https://api.example.com.evil.tld/", nil, 421, []string{"Strict-Transport-Security", hsts}},
+		{"H15 exempt for every host", "https", "GET", "https://10.0.0.1/healthz", nil, 204, nil},
+		{"H15 the port does not count", "https", "GET", "https://API.example.com.:8443/", nil, 204, []string{"Strict-Transport-Security", hsts}},
+		{"H10 escaped line break", "http", "GET", "http://api.example.com/%0d%0aa", html, 308, []string{"Location", "https://api.example.com/%0d%0aa"}},
+		{"H11 exempt is exact", "http", "GET", "http://api.example.com/healthz/", nil, 403, nil},
+		{"H11 exempt", "http", "GET", "http://api.example.com/healthz", nil, 204, nil},
+		{"H1 navigation", "http", "GET", "http://api.example.com:80/a?b=c", html, 308, []string{"Location", "https://api.example.com/a?b=c"}},
+		{"H12 no HSTS for localhost", "https", "GET", "https://localhost/", nil, 204, nil},
+		{"H12 no HSTS for *.localhost", "https", "GET", "https://a.LOCALHOST.:8443/", nil, 204, nil},
+		{"H12 no HSTS for IPv4", "https", "GET", "https://127.0.0.1:8443/", nil, 204, nil},
+		{"H12 no HSTS for IPv6", "https", "GET", "https://[::1]/", nil, 204, nil},
+		{"H12 HSTS", "https", "POST", "https://api.example.com/", with("Cookie", "a=b"), 204, []string{"Strict-Transport-Security", hsts}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := errors.Must(headers.New(headers.Options{
+				AllowedHosts: []string{"api.example.com", "localhost", "a.localhost", "127.0.0.1", "[::1]"}, ExemptPaths: []string{"/healthz"}, CredentialHeaders: []string{"X-Own-Key"},
+				Logger: slog.New(slog.DiscardHandler), ErrorHandler: refuse,
+			}))
+			w := httptest.NewRecorder()
+			r := over(tt.scheme, tt.method, tt.url, tt.header)
+			p.Handler(served).ServeHTTP(w, r)
+			require.Equal(t, tt.status, w.Code)
+			require.Equal(t, api(tt.more...), w.Header())
+			err := p.Check(r)
+			require.Equal(t, tt.status == 403 || tt.status == 308, errors.Is(err, headers.ErrHTTPSRequired))
+			require.Equal(t, tt.status == 421, errors.Is(err, headers.ErrMisdirected))
+		})
+	}
+}
+
+func refuse(w http.ResponseWriter, _ *http.Request, err error) {
+	kind, _ := errors.AsType[*errors.Kind](err)
+	w.WriteHeader(kind.Status())
+}
+
+// TestEveryAnswer holds H13: the headers are on a 404, and on a panic's 500.
+func TestEveryAnswer(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /boom", func(http.ResponseWriter, *http.Request) { panic("boom") })
+	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
+	s := httptest.NewServer(failures.Handler(errors.Must(headers.New(headers.Options{InsecureAllowHTTP: true})).Handler(mux)))
+	defer s.Close()
+	for path, status := range map[string]int{"/nothing": 404, "/boom": 500} {
+		res, err := s.Client().Get(s.URL + path)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		require.Equal(t, status, res.StatusCode)
+		for key, lines := range api() {
+			require.Equal(t, lines, res.Header[key], key)
+		}
+	}
+}
+
+func TestOnPlaintext(t *testing.T) {
+	told := 0
+	p := errors.Must(headers.New(headers.Options{OnPlaintext: func(*http.Request) { told++; panic("hook") }, Logger: slog.New(slog.DiscardHandler), ErrorHandler: refuse}))
+	h := p.Handler(served)
+	h.ServeHTTP(httptest.NewRecorder(), over("http", "GET", "http://a.example/", nil))
+	require.Equal(t, 0, told)
+	h.ServeHTTP(httptest.NewRecorder(), over("http", "GET", "http://a.example/", http.Header{"Authorization": {"x"}, "Forwarded": {"for=1"}}))
+	require.Equal(t, 0, told)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, over("http", "GET", "http://a.example/", http.Header{"Authorization": {"x"}}))
+	require.Equal(t, 1, told)
+	require.Equal(t, 403, w.Code)
+}
+
+func TestWarnsOnceOfTLSTermination(t *testing.T) {
+	var log strings.Builder
+	p := errors.Must(headers.New(headers.Options{Logger: slog.New(slog.NewTextHandler(&log, nil)), ErrorHandler: refuse}))
+	for range 3 {
+		p.Handler(served).ServeHTTP(httptest.NewRecorder(), over("http", "GET", "http://a.example/", http.Header{"X-Forwarded-Proto": {"https"}}))
+	}
+	require.Contains(t, log.String(), "Options.Scheme")
+	require.LessOrEqual(t, strings.Count(log.String(), "\n"), 2) // a minute may end in between
+}
+
+// TestBehindAProxy holds H6 and H7 for the policy, and where redirects go.
+func TestBehindAProxy(t *testing.T) {
+	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: networks("10.0.0.0/8"), Proto: "X-Forwarded-Proto", Host: "X-Forwarded-Host"}))
+	told := 0
+	p := errors.Must(headers.New(headers.Options{
+		Scheme: proxy.Scheme, Host: proxy.Host, AllowedHosts: []string{"api.example.com"}, ErrorHandler: refuse,
+		OnPlaintext: func(*http.Request) { told++ },
+	}))
+	serve := func(pairs ...string) *httptest.ResponseRecorder {
+		r := sent("10.0.0.1:1", false, append(pairs, "X-Forwarded-For", "1.1.1.1")...)
+		r.Method, r.URL = "GET", &url.URL{Path: "/a"}
+		w := httptest.NewRecorder()
+		p.Handler(served).ServeHTTP(w, r)
+		return w
+	}
+	w := serve("X-Forwarded-Proto", "https", "X-Forwarded-Host", "api.example.com")
+	require.Equal(t, 204, w.Code)
+	require.Equal(t, api("Strict-Transport-Security", hsts), w.Header())
+	w = serve("X-Forwarded-Proto", "http", "X-Forwarded-Host", "api.example.com", "Accept", "text/html")
+	require.Equal(t, 308, w.Code)
+	require.Equal(t, api("Location", "https://api.example.com/a"), w.Header())
+	w = serve("X-Forwarded-Proto", "http", "X-Forwarded-Host", "evil.tld", "Accept", "text/html")
+	require.Equal(t, 403, w.Code)
+	require.Equal(t, 0, told)
+	w = serve("X-Forwarded-Proto", "http", "X-Forwarded-Host", "api.example.com", "Authorization", "Bearer x")
+	require.Equal(t, 403, w.Code)
+	require.Equal(t, 1, told, "the proxy is believed, so the credential came in clear")
+}
+
+// TestCanonicalHost holds H10 without a host: HTTP/1.0.
+func TestCanonicalHost(t *testing.T) {
+	p := errors.Must(headers.New(headers.Options{CanonicalHost: "api.example.com:8443"}))
+	r := over("http", "GET", "/a", html)
+	r.Host = ""
+	w := httptest.NewRecorder()
+	p.Handler(served).ServeHTTP(w, r)
+	require.Equal(t, 308, w.Code)
+	require.Equal(t, api("Location", "https://api.example.com:8443/a"), w.Header())
+	require.NoError(t, p.Check(over("https", "GET", "https://any.example/", nil)), "CanonicalHost alone refuses no host")
+}
