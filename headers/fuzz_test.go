@@ -40,7 +40,7 @@ func FuzzClientIP(f *testing.F) {
 func FuzzForwarded(f *testing.F) {
 	for _, seed := range []string{
 		`for=1.1.1.1, for=10.0.0.2`, `for="[2001:db8::1]:4711";proto=https`, `for=6.6.6.6;x=", for=1.1.1.1`, `by="a,b\"c,";for=1.1.1.1`,
-		`for=1.1.1.1;for=2.2.2.2`, ` ;; secret=x ; for=1.1.1.1 ;`, `for=unknown, for=10.0.0.2`, `for="1.1\.1.1:_x"`, `for="\"`, `for=10.0.0.2;x="\\", `,
+		`for=1.1.1.1;for=2.2.2.2`, ` ;; secret=x ; for=1.1.1.1 ;`, `for=unknown, for=10.0.0.2`, `for="1.1\.1.1:_x"`, `for="\"`, `for=10.0.0.2;x="\\", `, "for=0.0.0.0;0=\xbc",
 	} {
 		f.Add(seed, `for="6.6.6.6`)
 	}
@@ -148,8 +148,8 @@ var (
 // naiveFor reads the parameter for of one element.
 func naiveFor(text string) (netip.Addr, bool) {
 	for i := range len(text) {
-		if text[i] >= 0x80 { // the expressions read letters, not bytes
-			text = text[:i] + "x" + text[i+1:]
+		if text[i] >= 0x80 { // the expressions read letters, not bytes: one that only quotes can hold
+			text = text[:i] + "@" + text[i+1:]
 		}
 	}
 	if !grammar.MatchString(text) {
