@@ -10,40 +10,11 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// addOrigins compiles Origins, and returns the problems.
-func (m *Middleware) addOrigins(o Options) []error {
-	if len(o.Origins) == 0 {
-		return []error{errors.New(`cors: Origins: none; did you mean "https://app.example.com", or "*"?`)}
-	}
-	if len(o.Origins) == 1 && o.Origins[0] == "*" {
-		m.origins.all = true
-		var problems []error
-		if o.Credentials {
-			problems = append(problems, errors.New(`cors: Origins[0] "*": every site could act with the visitor's Credentials; name the origins`))
-		}
-		if o.Enforce == EnforceAll {
-			problems = append(problems, errors.New(`cors: Enforce: EnforceAll with Origins "*" refuses nobody`))
-		}
-		return problems
-	}
-	var problems []error
-	for i, pattern := range o.Origins {
-		problem := m.origins.add(pattern, o.InsecureOrigins || !o.Credentials)
-		if problem == "" && slices.Contains(o.Origins[:i], pattern) {
-			problem = "is listed twice"
-		}
-		if problem != "" {
-			problems = append(problems, problemOf("Origins", i, pattern, problem))
-		}
-	}
-	return problems
-}
-
 func problemOf(field string, i int, value, problem string) error {
 	return errors.New("cors: " + field + "[" + strconv.Itoa(i) + "] " + strconv.Quote(value) + ": " + problem)
 }
 
-// check returns the problems of all options but Origins and Exempt.
+// check returns the problems of all options but Origins, OriginFunc and Exempt.
 func (o Options) check() []error {
 	var problems []error
 	each := func(field string, values []string, problem func(string) string) {

@@ -1,28 +1,32 @@
 package cors
 
 import (
+	"log/slog"
 	"net/http"
-	"slices"
-	"strconv"
-	"strings"
+	"sync/atomic"
 	"time"
-
-	"github.com/ringwall/ringwall/errors"
-	"github.com/ringwall/ringwall/internal/route"
 )
 
 // NoCache is the MaxAge that forbids browsers to remember a preflight at all.
 const NoCache time.Duration = -1
 
-// Options configures a [Middleware]. Origins is required.
+// Options configures a [Middleware]. Origins or OriginFunc is required.
 type Options struct {
 	// Origins lists who may call: "https://app.example.com" exactly;
 	// "https://*.example.com" for every subdomain at any depth, without
 	// example.com itself; "http://localhost:*" for any port; or "*" alone, for
 	// everybody, which excludes Credentials and EnforceAll. null is refused.
 	Origins []string
+	// OriginFunc allows further origins, such as those of tenants in a table.
+	// It gets an origin that was parsed and is not null, and with Credentials
+	// one that has https or is loopback, unless InsecureOrigins is set. It is
+	// asked for each request, and must be safe for concurrent use. It has no
+	// request to look at, so that caches need to know of Origin alone (compare
+	// rs/cors issue 157).
+	OriginFunc func(Origin) bool
 	// Credentials lets pages send cookies and other credentials. Origins then
-	// have https, or are loopback.
+	// have https, or are loopback, and no wildcard stands before a public
+	// suffix.
 	Credentials bool
 	// Methods lists methods beside GET, HEAD and POST, which need no
 	// permission. They are case-sensitive: PATCH, not patch.
@@ -57,141 +61,71 @@ type Options struct {
 
 	// InsecureOrigins allows origins without TLS together with Credentials.
 	InsecureOrigins bool
+	// InsecurePublicSuffixes allows wildcards such as "https://*.github.io"
+	// together with Credentials: anybody can have a name there.
+	InsecurePublicSuffixes bool
 	// ErrorHandler answers a request that Enforce refuses. nil: errors.Respond.
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)
+	// OnDecision is told what was decided of each request, before the handler
+	// runs. A panic in it is logged.
+	OnDecision func(*http.Request, Decision)
+	// Debug logs why a preflight failed, and that something else sets CORS
+	// headers or takes Origin from Vary. It is for development: anybody can
+	// fill the log with it.
+	Debug bool
+	// Logger is where Debug and panics of OnDecision go. nil: slog.Default().
+	Logger *slog.Logger
 }
 
-// A Middleware is a CORS policy. It is immutable and safe for concurrent use.
-type Middleware struct {
-	origins     origins
-	credentials bool
-	methods     []string
-	headers     headerList
-	expose      string // "": none
-	maxAge      string // "": the browser's own
-	status      int
-	enforce     Enforcement
-	exempt      *route.Table
-	scheme      func(*http.Request) string
-	host        func(*http.Request) string
-	respond     func(http.ResponseWriter, *http.Request, error)
-}
+// A Middleware is a CORS policy. It is safe for concurrent use, and changes
+// only by [Middleware.Reconfigure], as a whole.
+type Middleware struct{ policy atomic.Pointer[policy] }
 
 // New returns a Middleware. It refuses a list without origins, origins that
 // cannot match or match too much, and options that contradict each other. The
 // error joins all problems.
 func New(o Options) (*Middleware, error) {
-	m := &Middleware{
-		credentials: o.Credentials, methods: slices.Clone(o.Methods), headers: newHeaderList(o.Headers), status: o.PreflightStatus,
-		enforce: o.Enforce, scheme: o.Scheme, host: o.Host, respond: o.ErrorHandler,
-		origins: origins{exact: make(map[string]struct{}), wildcards: make(map[wildcard]struct{})},
-	}
-	exempt, err := route.Opening(o.Route, route.Field{Name: "cors: Exempt", Patterns: o.Exempt})
-	m.exempt = exempt
-	problems := append(m.addOrigins(o), err)
-	if err := errors.Join(append(problems, o.check()...)...); err != nil {
+	m := new(Middleware)
+	if err := m.Reconfigure(o); err != nil {
 		return nil, err
 	}
-	if m.origins.all {
-		m.enforce = InsecureEnforceOff // everybody is listed
-	}
-	if o.Expose == nil {
-		o.Expose = []string{"RateLimit", "RateLimit-Policy", "Retry-After", "X-Correlation-ID"}
-	}
-	m.expose = strings.Join(o.Expose, ", ")
-	switch {
-	case o.MaxAge > 0:
-		m.maxAge = strconv.FormatInt(int64(o.MaxAge/time.Second), 10)
-	case o.MaxAge == NoCache:
-		m.maxAge = "0"
-	}
-	if m.status == 0 {
-		m.status = http.StatusNoContent
-	}
-	if m.scheme == nil {
-		m.scheme = schemeOf
-	}
-	if m.host == nil {
-		m.host = hostOf
-	}
-	if m.respond == nil {
-		m.respond = errors.Respond
-	}
 	return m, nil
+}
+
+// Reconfigure replaces all options. A request that is under way keeps those
+// that it began with. It refuses what [New] refuses, and then keeps the options
+// as they were.
+func (m *Middleware) Reconfigure(o Options) error {
+	p, err := compile(o)
+	if err != nil {
+		return err
+	}
+	m.policy.Store(p)
+	return nil
 }
 
 // Handler answers preflights itself, sets the CORS headers of all other
 // responses before next runs, and refuses what [Middleware.Check] refuses.
 func (m *Middleware) Handler(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if preflight(r) {
-			w.WriteHeader(m.answer(w.Header(), r))
-			return
-		}
-		m.setHeaders(w.Header(), r)
-		if err := m.Check(r); err != nil {
-			m.respond(w, r, err)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.policy.Load().serve(w, r, next) })
 }
 
-// AllowsOrigin reports whether a request has one Origin, and Origins lists it
-// by more than "*". It is made for upgrades to WebSocket, which CORS does not
-// cover (ASVS 5.0 4.4.2), and for handlers that check origins themselves.
+// Check returns [ErrOriginDenied] for a request that Handler would not serve
+// by its origin. Browsers tell where a request comes from in Sec-Fetch-Site,
+// which pages cannot set, and in Origin. A request with neither does not come
+// from a browser of this decade, and passes: it has no cookies of a victim.
+func (m *Middleware) Check(r *http.Request) error {
+	if reason, refused := m.policy.Load().enforced(r); refused {
+		return denied(r, reason)
+	}
+	return nil
+}
+
+// AllowsOrigin reports whether a request has one Origin that is listed by more
+// than "*". It is made for upgrades to WebSocket, which CORS does not cover
+// (ASVS 5.0 4.4.2), and for handlers that check origins themselves.
 func (m *Middleware) AllowsOrigin(r *http.Request) bool {
+	p := m.policy.Load()
 	from := r.Header["Origin"]
-	return len(from) == 1 && !m.origins.all && m.origins.has(from[0])
-}
-
-// setHeaders sets the headers of a response that is no preflight's. The lines
-// are slices of this response alone: a handler may change what it finds.
-func (m *Middleware) setHeaders(h http.Header, r *http.Request) {
-	if !m.origins.all {
-		addVary(h, "Origin")
-	}
-	if m.enforce == EnforceAll {
-		addVary(h, "Sec-Fetch-Site")
-	}
-	if !m.allowOrigin(h, r) {
-		return
-	}
-	lines := &[2]string{"true", m.expose}
-	if m.credentials {
-		h["Access-Control-Allow-Credentials"] = lines[0:1:1]
-	}
-	if m.expose != "" {
-		h["Access-Control-Expose-Headers"] = lines[1:2:2]
-	}
-}
-
-// allowOrigin sets Access-Control-Allow-Origin when the origin is listed. The
-// slice is the request's own.
-func (m *Middleware) allowOrigin(h http.Header, r *http.Request) bool {
-	from := r.Header["Origin"]
-	switch {
-	case len(from) != 1:
-		return false
-	case m.origins.all:
-		h["Access-Control-Allow-Origin"] = []string{"*"}
-	case m.origins.has(from[0]):
-		h["Access-Control-Allow-Origin"] = from[:1:1]
-	default:
-		return false
-	}
-	return true
-}
-
-// addVary adds a name to Vary, unless a line has it or "*".
-func addVary(h http.Header, name string) {
-	lines := h["Vary"]
-	for _, line := range lines {
-		for element := range strings.SplitSeq(line, ",") {
-			if element = strings.Trim(element, " \t"); element == "*" || strings.EqualFold(element, name) {
-				return
-			}
-		}
-	}
-	h["Vary"] = append(lines[:len(lines):len(lines)], name)
+	return len(from) == 1 && !p.origins.all && p.origins.has(from[0])
 }

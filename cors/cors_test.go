@@ -1,11 +1,10 @@
 package cors_test
 
 import (
-	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -66,7 +65,7 @@ func failed() http.Header { return http.Header{"Vary": {"Origin", acrm, acrh}} }
 
 // Fetch, section 3.3.
 func TestClassification(t *testing.T) {
-	h := compile(t, options()).Handler(next)
+	ways := transports(t, compile(t, options()).Handler(next))
 	allowed := []string{allowedOrigin}
 	for _, row := range []struct {
 		name, method, target string
@@ -90,42 +89,45 @@ func TestClassification(t *testing.T) {
 		{"the asterisk form", "OPTIONS", "*", http.Header{"Origin": allowed, acrm: {"PUT"}}, 200, actual("OPTIONS")},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			res := do(h, row.method, row.target, row.header)
-			require.Equal(t, row.status, res.StatusCode)
-			require.Equal(t, row.want, res.Header)
+			everywhere(t, ways, row.method, row.target, row.header, row.status, row.want)
 		})
 	}
 }
 
 func TestPreflight(t *testing.T) {
-	h := compile(t, options()).Handler(next)
+	ways := transports(t, compile(t, options()).Handler(next))
 	long := strings.Repeat("a", 1<<20)
 	for _, row := range []struct {
 		name, origin, method string
 		headers              []string
-		want                 bool
+		want, oversized      bool
 	}{
-		{"an origin that is not listed", "https://evil.example", "PUT", nil, false},
-		{"null", "null", "PUT", nil, false},
-		{"PATCH", allowedOrigin, "PATCH", nil, false},
-		{"put", allowedOrigin, "put", nil, false},
-		{"*", allowedOrigin, "*", nil, false},
-		{"TRACE", allowedOrigin, "TRACE", nil, false},
-		{"CONNECT", allowedOrigin, "CONNECT", nil, false},
-		{"a long method", allowedOrigin, long, nil, false},
-		{"a header that is not listed", allowedOrigin, "PUT", []string{"x-evil"}, false},
-		{"the same, in the second line", allowedOrigin, "PUT", []string{"authorization", "x-evil"}, false},
-		{"the same, last", allowedOrigin, "PUT", []string{"authorization,x-evil"}, false},
-		{"* as a header", allowedOrigin, "PUT", []string{"*"}, false},
-		{"1 MiB of a name", allowedOrigin, "PUT", []string{long}, false},
-		{"1 MiB of commas", allowedOrigin, "PUT", []string{strings.Repeat(",", 1<<20)}, false},
-		{"65 536 empty lines", allowedOrigin, "PUT", make([]string, 1<<16), false},
-		{"GET", allowedOrigin, "GET", nil, true},
-		{"POST", allowedOrigin, "POST", []string{"content-type"}, true},
-		{"PUT", allowedOrigin, "PUT", []string{"authorization,content-type"}, true},
-		{"DELETE from a wildcard", "https://a.wild.example", "DELETE", nil, true},
-		{"another order, case and spaces", allowedOrigin, "PUT", []string{"X-A ,\tContent-Type, authorization"}, true},
-		{"several lines, doubles, empty elements", allowedOrigin, "PUT", []string{"x-a,,x-a,", "", "authorization"}, true},
+		{"an origin that is not listed", "https://evil.example", "PUT", nil, false, false},
+		{"null", "null", "PUT", nil, false, false},
+		{"PATCH", allowedOrigin, "PATCH", nil, false, false},
+		{"put", allowedOrigin, "put", nil, false, false},
+		{"*", allowedOrigin, "*", nil, false, false},
+		{"TRACE", allowedOrigin, "TRACE", nil, false, false},
+		{"CONNECT", allowedOrigin, "CONNECT", nil, false, false},
+		{"a long method", allowedOrigin, long, nil, false, true},
+		{"TRACK", allowedOrigin, "TRACK", nil, false, false},
+		{"no method", allowedOrigin, "", nil, false, false},
+		{"a method that is no token", allowedOrigin, "PUT, DELETE", nil, false, false},
+		{"1 MiB in 1024 lines", allowedOrigin, "PUT", slices.Repeat([]string{strings.Repeat(",", 1023)}, 1024), false, true},
+		{"a byte that no name has", allowedOrigin, "PUT", []string{"x-\xe4"}, false, false},
+		{"a header that is not listed", allowedOrigin, "PUT", []string{"x-evil"}, false, false},
+		{"the same, in the second line", allowedOrigin, "PUT", []string{"authorization", "x-evil"}, false, false},
+		{"the same, last", allowedOrigin, "PUT", []string{"authorization,x-evil"}, false, false},
+		{"* as a header", allowedOrigin, "PUT", []string{"*"}, false, false},
+		{"1 MiB of a name", allowedOrigin, "PUT", []string{long}, false, true},
+		{"1 MiB of commas", allowedOrigin, "PUT", []string{strings.Repeat(",", 1<<20)}, false, true},
+		{"65 536 empty lines", allowedOrigin, "PUT", make([]string, 1<<16), false, true},
+		{"GET", allowedOrigin, "GET", nil, true, false},
+		{"POST", allowedOrigin, "POST", []string{"content-type"}, true, false},
+		{"PUT", allowedOrigin, "PUT", []string{"authorization,content-type"}, true, false},
+		{"DELETE from a wildcard", "https://a.wild.example", "DELETE", nil, true, false},
+		{"another order, case and spaces", allowedOrigin, "PUT", []string{"X-A ,\tContent-Type, authorization"}, true, false},
+		{"several lines, doubles, empty elements", allowedOrigin, "PUT", []string{"x-a,,x-a,", "", "authorization"}, true, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			header := http.Header{"Origin": {row.origin}, acrm: {row.method}}
@@ -143,47 +145,13 @@ func TestPreflight(t *testing.T) {
 			if !row.want {
 				status, want = 403, failed()
 			}
-			res := do(h, "OPTIONS", "/", header)
-			require.Equal(t, status, res.StatusCode)
-			require.Equal(t, want, res.Header)
-			require.Zero(t, res.ContentLength+1, "no body")
+			rowWays := ways
+			if row.oversized { // net/http answers 431 or a reset to these; the middleware is called all the same
+				rowWays = only(ways, "called")
+			}
+			everywhere(t, rowWays, "OPTIONS", "/", header, status, want)
 		})
 	}
-}
-
-func TestOrigins(t *testing.T) {
-	m := compile(t, options())
-	denied := []string{
-		"", "null", "*", "HTTPS://APP.EXAMPLE.COM", "https://App.example.com", "https://app.example.com.evil.tld", "https://evilapp.example.com",
-		"https://app.example.com:443", "https://app.example.com:8443", "https://app.example.com:0443", "https://app.example.com:0",
-		"https://app.example.com:65536", "https://app.example.com:", "http://app.example.com", "https://app.example.com.", "https://app.example.com/",
-		"https://u@app.example.com", "https://app.example.com#", "https://app.example.com?", " https://app.example.com", "https://app.example.com ",
-		"https://app.example.com, https://evil.tld", "https://app.example.com https://evil.tld", "https:/app.example.com", "https//app.example.com",
-		"://app.example.com", "app.example.com", "//app.example.com", "https://app.example.com\x00", "https://\xc3\xa4pp.example.com",
-		"https://" + strings.Repeat("a", 100_000) + ".wild.example", "https://" + strings.Repeat("a", 64) + ".wild.example",
-		"https://wild.example", "https://.wild.example", "https://a..wild.example", "https://evilwild.example", "https://a.wild.example.evil.tld",
-		"https://A.wild.example", "http://a.wild.example", "https://a.wild.example:8443", "https://evil.tld/.wild.example", "https://evil.tld#.wild.example",
-		"https://evil.tld?.wild.example", `https://evil.tld\.wild.example`, "https://evil.tld@a.wild.example", "https://evil.tld{.wild.example",
-		"https://evil.tld%00.wild.example", "https://evil.tld .wild.example", "https://evil.tld:1.wild.example", "https://evil.tld:1@a.wild.example",
-		"http://localhost.evil.tld:80", "http://localhost:80", "http://localhost:03000", "http://a.localhost:3000",
-		"https://[0:0:0:0:0:0:0:1]:8443", "https://[::ffff:127.0.0.1]:8443", "https://[::1%25eth0]:8443", "https://[::1]", "https://::1:8443", "https://[::1:8443",
-		"https://a.ports.example:443", "https://a.ports.example:65536", "https://ports.example:1",
-	}
-	for _, origin := range denied {
-		require.False(t, m.AllowsOrigin(from(origin)), "%.60q", origin)
-	}
-	for _, origin := range []string{
-		"https://app.example.com", "https://a.wild.example", "https://a.b.wild.example", "https://x_y.wild.example", "http://localhost:3000",
-		"http://localhost:1", "http://localhost", "https://[::1]:8443", "https://a.ports.example", "https://a.ports.example:8443",
-	} {
-		require.True(t, m.AllowsOrigin(from(origin)), "%q", origin)
-	}
-}
-
-func from(origin string) *http.Request {
-	r := httptest.NewRequest("GET", "/", nil)
-	r.Header["Origin"] = []string{origin}
-	return r
 }
 
 func TestEverybody(t *testing.T) {
@@ -219,45 +187,12 @@ func TestVaryIsExtended(t *testing.T) {
 	}
 }
 
-// Handlers own what they find in the header map (rs/cors issue 198).
-func TestHandlersMayChangeWhatTheyFind(t *testing.T) {
-	h := compile(t, options()).Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for key, lines := range w.Header() {
-			lines[0] = "changed"
-			w.Header()[key] = append(lines, "more")
-		}
-	}))
-	clean := compile(t, options()).Handler(next)
-	var wg sync.WaitGroup
-	for range 128 {
-		wg.Go(func() {
-			do(h, "GET", "/", http.Header{"Origin": {allowedOrigin}})
-			if got := do(clean, "GET", "/", http.Header{"Origin": {allowedOrigin}}).Header; fmt.Sprint(got) != fmt.Sprint(actual("GET")) {
-				t.Errorf("another response changed: %v", got)
-			}
-		})
-	}
-	wg.Wait()
-}
-
 func TestOptionsAreCopied(t *testing.T) {
 	o := options()
 	m := compile(t, o)
 	o.Origins[0], o.Methods[0], o.Headers[0] = "https://evil.example", "PATCH", "X-Evil"
 	require.False(t, m.AllowsOrigin(from("https://evil.example")))
 	require.Equal(t, 403, do(m.Handler(next), "OPTIONS", "/", http.Header{"Origin": {allowedOrigin}, acrm: {"PATCH"}}).StatusCode)
-}
-
-func TestAllocations(t *testing.T) {
-	m := compile(t, options())
-	h := m.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	hostile := httptest.NewRequest("OPTIONS", "/", nil)
-	hostile.Header = http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {strings.Repeat("x-a,", 1<<18)}}
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, hostile)
-	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { h.ServeHTTP(w, hostile) }), 1.0)
-	smuggled := from("https://evil.tld%00.wild.example")
-	require.Zero(t, testing.AllocsPerRun(100, func() { m.AllowsOrigin(smuggled) }))
 }
 
 // The same over HTTP/1.1 and HTTP/2: preflights never reach a router that has

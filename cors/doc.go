@@ -9,8 +9,9 @@
 // unsafe method that comes from an origin that is neither ours nor listed.
 //
 // [New] refuses an empty list, null, "*" with Credentials, wildcards such as
-// "https://*.com", origins that no browser sends, and origins without TLS
-// together with Credentials. Each error says what was probably meant.
+// "https://*.com", origins that no browser sends, and together with Credentials
+// origins without TLS and wildcards under a public suffix, where anybody can
+// have a name: "https://*.github.io". Each error says what was probably meant.
 //
 // # A program
 //
@@ -29,7 +30,13 @@
 // sees nothing but "CORS error". A 401 or 429 from inside has the CORS
 // headers, so that the page can read it.
 //
-// A handler that calls Set on Vary takes Origin away from it: call Add.
+// Parts of the paths that have policies of their own belong into one layer:
+// [Routes]. A layer at a route never sees its preflights, since the router
+// answers 404 or 405 before.
+//
+// A handler that calls Set on Vary takes Origin away from it: call Add. A
+// handler that sets Access-Control-Allow-Origin itself makes a second line, and
+// browsers refuse both. Options.Debug logs both mistakes.
 //
 // # Threats
 //

@@ -26,41 +26,48 @@ const (
 // origin_denied.
 var ErrOriginDenied = errors.Define(403, "origin_denied", "This origin may not do this.")
 
-// Check returns [ErrOriginDenied] for a request that Handler would not serve
-// by its origin. Browsers tell where a request comes from in Sec-Fetch-Site,
-// which pages cannot set, and in Origin. A request with neither does not come
-// from a browser of this decade, and passes: it has no cookies of a victim.
-func (m *Middleware) Check(r *http.Request) error {
-	if m.enforce == InsecureEnforceOff || m.enforce == EnforceUnsafe && safe(r.Method) || r.Method == http.MethodOptions {
-		return nil
+// enforced reports whether Enforce refuses a request, and why.
+func (p *policy) enforced(r *http.Request) (reason Reason, refused bool) {
+	if p.enforce == InsecureEnforceOff || p.enforce == EnforceUnsafe && safe(r.Method) || r.Method == http.MethodOptions {
+		return Listed, false
 	}
 	sites, from := r.Header["Sec-Fetch-Site"], r.Header["Origin"]
-	if len(sites) == 0 && len(from) == 0 || m.friendly(r, sites, from) {
-		return nil
+	if len(sites) == 0 && len(from) == 0 {
+		return NoOrigin, false
 	}
-	if _, ok := m.exempt.Find(r); ok {
-		return nil
+	if reason = p.friendly(r, sites, from); reason == Listed {
+		return Listed, false
 	}
-	return ErrOriginDenied.With("origin", clipped(from), "sec_fetch_site", clipped(sites))
+	if _, ok := p.exempt.Find(r); ok {
+		return Exempted, false
+	}
+	return reason, true
 }
 
-// friendly reports whether a request comes from our own origin or a listed
-// one. Sec-Fetch-Site is read first: a form on our own page that sends no
-// referrer has "Origin: null".
-func (m *Middleware) friendly(r *http.Request, sites, from []string) bool {
+// friendly returns Listed for a request from our own origin or a listed one,
+// else what speaks against it. Sec-Fetch-Site is read first: a form on our own
+// page that sends no referrer has "Origin: null".
+func (p *policy) friendly(r *http.Request, sites, from []string) Reason {
 	switch {
-	case len(sites) > 1 || len(from) > 1:
-		return false
+	case len(from) > 1:
+		return SeveralOrigins
+	case len(sites) > 1:
+		return ForeignSite
 	case len(sites) == 1 && (sites[0] == "same-origin" || sites[0] == "none"):
-		return true
+		return Listed
 	case len(sites) == 1 && sites[0] != "same-site" && sites[0] != "cross-site":
-		return false
+		return ForeignSite
 	case len(from) == 0:
-		return false
-	case m.origins.has(from[0]):
-		return true
+		return ForeignSite
+	case p.origins.has(from[0]) || len(sites) == 0 && p.own(r, from[0]):
+		return Listed
 	}
-	return len(sites) == 0 && m.own(r, from[0])
+	return Unlisted
+}
+
+// denied is the error for a refused request.
+func denied(r *http.Request, reason Reason) error {
+	return ErrOriginDenied.With("reason", reason.String(), "origin", clipped(r.Header["Origin"]), "sec_fetch_site", clipped(r.Header["Sec-Fetch-Site"]))
 }
 
 func safe(method string) bool {
@@ -69,16 +76,16 @@ func safe(method string) bool {
 
 // own reports whether an origin is the one that the request was sent to. Both
 // sides are parsed: "https://evil@host" is not host.
-func (m *Middleware) own(r *http.Request, from string) bool {
+func (p *policy) own(r *http.Request, from string) bool {
 	o, ok := parseOrigin(from)
-	if !ok || o.scheme != m.scheme(r) {
+	if !ok || o.Scheme != p.scheme(r) {
 		return false
 	}
-	host := m.host(r)
-	if port := defaultPort(o.scheme); port != "" {
+	host := p.host(r)
+	if port := defaultPort(o.Scheme); port != "" {
 		host = strings.TrimSuffix(host, ":"+port)
 	}
-	want := from[len(o.scheme)+len("://"):]
+	want := from[len(o.Scheme)+len("://"):]
 	return strings.EqualFold(host, want)
 }
 

@@ -13,20 +13,24 @@ func preflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && len(r.Header["Origin"]) > 0 && len(r.Header["Access-Control-Request-Method"]) > 0 && r.RequestURI != "*"
 }
 
-// answer sets the headers of a preflight's response and returns its status. A
-// failed one has none but Vary, so that no cache hands it to an origin that is
-// allowed.
-func (m *Middleware) answer(h http.Header, r *http.Request) int {
-	for _, name := range [...]string{"Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers"} {
-		addVary(h, name)
-	}
+// answer sets the headers of a preflight's response. A failed one has none but
+// Vary, so that no cache hands it to an origin that is allowed.
+func (p *policy) answer(h http.Header, r *http.Request) Reason {
+	row := p.preflight.Take()
+	addVary(h, row[rowVary:])
 	// A browser asks for one method and has normalized it.
 	method, names := r.Header["Access-Control-Request-Method"], r.Header["Access-Control-Request-Headers"]
-	if len(method) != 1 || !m.allowsMethod(method[0]) || !m.headers.allows(names) || !m.allowOrigin(h, r) {
-		return http.StatusForbidden
+	if len(method) != 1 || !p.allowsMethod(method[0]) {
+		return MethodNotAllowed
 	}
-	if m.credentials {
-		h["Access-Control-Allow-Credentials"] = []string{"true"}
+	if !p.headers.allows(names) {
+		return HeaderNotAllowed
+	}
+	if reason := p.allowOrigin(h, r, row); reason != Listed {
+		return reason
+	}
+	if p.credentials {
+		h["Access-Control-Allow-Credentials"] = row[rowCredentials : rowCredentials+1 : rowCredentials+1]
 	}
 	if !simple(method[0]) {
 		h["Access-Control-Allow-Methods"] = method[:1:1]
@@ -34,14 +38,14 @@ func (m *Middleware) answer(h http.Header, r *http.Request) int {
 	if len(names) > 0 { // allowed, and bounded by allows
 		h["Access-Control-Allow-Headers"] = slices.Clip(names)
 	}
-	if m.maxAge != "" {
-		h["Access-Control-Max-Age"] = []string{m.maxAge}
+	if p.maxAge {
+		h["Access-Control-Max-Age"] = row[rowExpose : rowExpose+1 : rowExpose+1]
 	}
-	return m.status
+	return Listed
 }
 
-func (m *Middleware) allowsMethod(method string) bool {
-	return simple(method) || slices.Contains(m.methods, method)
+func (p *policy) allowsMethod(method string) bool {
+	return simple(method) || slices.Contains(p.methods, method)
 }
 
 // simple reports whether a method needs no permission (Fetch, CORS-safelisted

@@ -23,7 +23,9 @@ var allowed = map[string][]string{
 		module + "auth", module + "auth/apikey", module + "auth/session", module + "errors",
 		"github.com/golang-jwt/jwt/v5", "github.com/go-json-experiment/json/jsontext",
 	},
-	"cors":            {module + "errors", module + "internal/route"},
+	"cors": {
+		module + "errors", module + "internal/hook", module + "internal/route", module + "internal/rows", "golang.org/x/net/publicsuffix",
+	},
 	"errors":          {module + "internal/public"},
 	"examples/shop":   rings,
 	"examples/stdlib": rings,

@@ -1,0 +1,175 @@
+package cors_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"net/textproto"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/cors"
+)
+
+// TestWriterIsPassedThrough holds that the middleware hands on the very
+// ResponseWriter that it got, so that nothing that it can do is lost.
+func TestWriterIsPassedThrough(t *testing.T) {
+	w := httptest.NewRecorder()
+	compile(t, options()).Handler(http.HandlerFunc(func(got http.ResponseWriter, _ *http.Request) {
+		require.Same(t, w, got)
+	})).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+}
+
+// TestUpgrade takes a connection over, as a WebSocket does, after the origin
+// was asked for (ASVS 5.0 4.4.2).
+func TestUpgrade(t *testing.T) {
+	m := compile(t, options())
+	srv := httptest.NewServer(m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !m.AllowsOrigin(r) {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		conn, buffered, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		_, _ = buffered.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+		_ = buffered.Flush()
+		line, _ := buffered.ReadString('\n')
+		_, _ = buffered.WriteString(line)
+		_ = buffered.Flush()
+	})))
+	defer srv.Close()
+	for origin, want := range map[string]string{"https://evil.example": "HTTP/1.1 403 Forbidden\r\n", allowedOrigin: "HTTP/1.1 101 Switching Protocols\r\n"} {
+		conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+		require.NoError(t, err)
+		_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\nOrigin: "+origin+"\r\n\r\nping\n")
+		require.NoError(t, err)
+		status, err := bufio.NewReader(conn).ReadString('\n')
+		require.NoError(t, err)
+		require.Equal(t, want, status)
+		require.NoError(t, conn.Close())
+	}
+}
+
+// TestEarlyHints holds that a final answer after 103 has the headers.
+func TestEarlyHints(t *testing.T) {
+	for _, http2 := range []bool{false, true} {
+		srv := httptest.NewUnstartedServer(compile(t, options()).Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Link", "</a.css>; rel=preload")
+			w.WriteHeader(http.StatusEarlyHints)
+			w.WriteHeader(http.StatusNotModified)
+		})))
+		srv.EnableHTTP2 = http2
+		srv.StartTLS()
+		hints := 0
+		ctx := httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{Got1xxResponse: func(int, textproto.MIMEHeader) error { hints++; return nil }})
+		r, err := http.NewRequestWithContext(ctx, "GET", srv.URL, nil)
+		require.NoError(t, err)
+		r.Header.Set("Origin", allowedOrigin)
+		res, err := srv.Client().Do(r)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		require.Equal(t, 1, hints)
+		require.Equal(t, 304, res.StatusCode, "304 has what 200 has (WPT cors/304.htm)")
+		require.Equal(t, allowedOrigin, res.Header.Get("Access-Control-Allow-Origin"))
+		require.Equal(t, []string{"Origin"}, res.Header["Vary"])
+		srv.Close()
+	}
+}
+
+func TestPanicPasses(t *testing.T) {
+	h := compile(t, options()).Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	require.PanicsWithValue(t, http.ErrAbortHandler, func() { do(h, "GET", "/", nil) })
+}
+
+// TestErrorsOfInnerRings holds that pages can read a 401 or 429 that comes from
+// further inside, and that a preflight asks neither.
+func TestErrorsOfInnerRings(t *testing.T) {
+	for _, status := range []int{401, 429, 404, 500} {
+		h := compile(t, options()).Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+		res := do(h, "GET", "/", http.Header{"Origin": {allowedOrigin}, "Authorization": {"Bearer expired"}})
+		require.Equal(t, status, res.StatusCode)
+		want := actual("GET")
+		delete(want, "X-Next")
+		require.Equal(t, want, res.Header)
+		res = do(h, "OPTIONS", "/", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, "Authorization": {"Bearer expired"}})
+		require.Equal(t, 204, res.StatusCode)
+	}
+}
+
+// TestSharedCache plays a cache that honours Vary, in the order that poisons:
+// nobody ever gets what was made for another origin.
+func TestSharedCache(t *testing.T) {
+	h := compile(t, options()).Handler(next)
+	type entry struct {
+		method, vary string
+		request      http.Header
+		response     *http.Response
+	}
+	var stored []entry
+	fetch := func(method string, header http.Header) *http.Response {
+		for _, e := range stored {
+			same := e.method == method
+			for name := range strings.SplitSeq(e.vary, ", ") {
+				same = same && header.Get(name) == e.request.Get(name)
+			}
+			if same {
+				return e.response
+			}
+		}
+		res := do(h, method, "/", header.Clone())
+		stored = append(stored, entry{method, strings.Join(res.Header["Vary"], ", "), header, res})
+		return res
+	}
+	evil := "https://evil.example"
+	for range 2 { // the second time everything comes from the cache
+		for _, row := range []struct {
+			method, origin, requested, headers string
+			status                             int
+			allow                              string
+		}{
+			{"GET", "", "", "", 200, ""},
+			{"GET", allowedOrigin, "", "", 200, allowedOrigin},
+			{"GET", evil, "", "", 200, ""},
+			{"OPTIONS", evil, "PUT", "", 403, ""},
+			{"OPTIONS", allowedOrigin, "PUT", "x-evil", 403, ""},
+			{"OPTIONS", allowedOrigin, "PUT", "", 204, allowedOrigin},
+			{"OPTIONS", allowedOrigin, "PATCH", "", 403, ""},
+			{"OPTIONS", "https://a.wild.example", "PUT", "", 204, "https://a.wild.example"},
+			{"GET", "https://a.wild.example", "", "", 200, "https://a.wild.example"},
+		} {
+			header := http.Header{}
+			for key, value := range map[string]string{"Origin": row.origin, acrm: row.requested, acrh: row.headers} {
+				if value != "" {
+					header.Set(key, value)
+				}
+			}
+			res := fetch(row.method, header)
+			require.Equal(t, row.status, res.StatusCode)
+			require.Equal(t, row.allow, res.Header.Get("Access-Control-Allow-Origin"))
+		}
+	}
+	require.Len(t, stored, 9)
+}
+
+// TestRouters holds that a preflight is answered for a path whose router knows
+// no OPTIONS (go-chi/chi issue 263, gorilla/mux issue 381).
+func TestRouters(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.Handle("POST /x", next)
+	h := compile(t, cors.Options{Origins: []string{allowedOrigin}}).Handler(mux)
+	for _, target := range []string{"/x", "/nothing"} {
+		res := do(h, "OPTIONS", target, http.Header{"Origin": {allowedOrigin}, acrm: {"POST"}})
+		require.Equal(t, 204, res.StatusCode)
+	}
+	require.Equal(t, 405, do(h, "OPTIONS", "/x", http.Header{"Origin": {allowedOrigin}}).StatusCode, "not a preflight: the router answers")
+}

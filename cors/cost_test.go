@@ -1,0 +1,90 @@
+package cors_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/cors"
+)
+
+// Handlers own what they find in the header map (rs/cors issue 198).
+func TestHandlersMayChangeWhatTheyFind(t *testing.T) {
+	o := options()
+	o.Enforce = cors.EnforceAll
+	want := actual("GET")
+	want["Vary"] = []string{"Origin", "Sec-Fetch-Site"}
+	delete(want, "X-Next")
+	spoil := func(h http.Header) {
+		for key, lines := range h {
+			for i := range lines {
+				lines[i] = "changed"
+			}
+			h[key] = append(lines, "more")
+		}
+	}
+	h := compile(t, o).Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !reflect.DeepEqual(want, w.Header()) {
+			t.Errorf("another response changed: %v", w.Header())
+		}
+		spoil(w.Header())
+	}))
+	preflight := http.Header{"Origin": {allowedOrigin}, acrm: {"GET"}}
+	var wg sync.WaitGroup
+	for range 128 {
+		wg.Go(func() {
+			for range 20 {
+				do(h, "GET", "/", http.Header{"Origin": {allowedOrigin}})
+				w := httptest.NewRecorder() // an outer middleware finds a preflight's headers
+				r := httptest.NewRequest("OPTIONS", "/", nil)
+				r.Header = preflight.Clone()
+				h.ServeHTTP(w, r)
+				if got := w.Header().Get("Access-Control-Max-Age"); got != "600" {
+					t.Errorf("another preflight changed: %q", got)
+				}
+				spoil(w.Header())
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestAllocations(t *testing.T) {
+	o := options()
+	o.OnDecision = func(*http.Request, cors.Decision) {}
+	h := compile(t, o).Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	for _, row := range []struct {
+		name, method string
+		header       http.Header
+	}{
+		{"1 MiB of listed headers", "OPTIONS", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {strings.Repeat("x-a,", 1<<18)}}},
+		{"1 MiB of commas in 1024 lines", "OPTIONS", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: slices.Repeat([]string{strings.Repeat(",", 1023)}, 1024)}},
+		{"a method of 500 KB", "OPTIONS", http.Header{"Origin": {allowedOrigin}, acrm: {strings.Repeat("A", 500_000)}}},
+		{"an origin of 100 KB", "GET", http.Header{"Origin": {"https://" + strings.Repeat("a", 100_000) + ".wild.example"}}},
+		{"a smuggled host", "GET", http.Header{"Origin": {"https://evil.tld%00.wild.example"}}},
+		{"no origin", "GET", http.Header{}},
+		{"a listed origin", "GET", http.Header{"Origin": {allowedOrigin}}},
+		{"an origin of a wildcard", "GET", http.Header{"Origin": {"https://a.b.wild.example"}}},
+		{"a preflight", "OPTIONS", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {"authorization,Content-Type"}}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r := httptest.NewRequest(row.method, "/", nil)
+			r.Header = row.header
+			w := &discard{header: http.Header{}}
+			require.Zero(t, testing.AllocsPerRun(1000, func() { clear(w.header); h.ServeHTTP(w, r) }))
+		})
+	}
+}
+
+// discard is a ResponseWriter that allocates nothing of its own.
+type discard struct{ header http.Header }
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
+func (d *discard) WriteHeader(int)             {}

@@ -1,0 +1,87 @@
+package cors
+
+import (
+	"log/slog"
+	"net/http"
+	"strconv"
+
+	"github.com/ringwall/ringwall/internal/hook"
+)
+
+// A Decision is what was decided of one request.
+type Decision struct {
+	// Preflight is true for a preflight, which never reaches the handler.
+	Preflight bool
+	// Refused is true for an answer of 403.
+	Refused bool
+	// Reason says why.
+	Reason Reason
+}
+
+// Reason is why a request got the CORS headers that it got, or none.
+type Reason uint8
+
+const (
+	// Listed is an origin that may call; the only reason with CORS headers.
+	Listed Reason = iota
+	// NoOrigin is a request without Origin: not from a page, or a read by a
+	// page of our own.
+	NoOrigin
+	// Unlisted is an origin that may not call, or a text that is no origin.
+	Unlisted
+	// SeveralOrigins is a request with more than one Origin line, which no
+	// browser sends.
+	SeveralOrigins
+	// MethodNotAllowed is a preflight for a method that is not in Methods.
+	MethodNotAllowed
+	// HeaderNotAllowed is a preflight for a header that is not in Headers, or
+	// for more headers than the list can explain.
+	HeaderNotAllowed
+	// ForeignSite is a request that Enforce refused by Sec-Fetch-Site.
+	ForeignSite
+	// Exempted is a request that Enforce would have refused but for Exempt.
+	Exempted
+)
+
+// String returns a name in snake_case, for logs and metrics.
+func (r Reason) String() string {
+	names := [...]string{
+		"listed", "no_origin", "unlisted", "several_origins", "method_not_allowed", "header_not_allowed", "foreign_site", "exempted",
+	}
+	if int(r) >= len(names) {
+		return "reason_" + strconv.Itoa(int(r))
+	}
+	return names[r]
+}
+
+// decided tells OnDecision, and the log.
+func (p *policy) decided(r *http.Request, d Decision) {
+	if p.onDecision != nil {
+		hook.Call(r.Context(), p.logger, "cors: OnDecision", func() { p.onDecision(r, d) })
+	}
+	if p.debug && d.Preflight && d.Refused {
+		p.logger.LogAttrs(r.Context(), slog.LevelWarn, "a preflight failed",
+			slog.String("reason", d.Reason.String()),
+			slog.String("origin", clipped(r.Header["Origin"])),
+			slog.String("method", clipped(r.Header["Access-Control-Request-Method"])),
+			slog.String("headers", clipped(r.Header["Access-Control-Request-Headers"])))
+	}
+}
+
+// lookOutside finds what was set before us. Two lines of
+// Access-Control-Allow-Origin make browsers refuse the response.
+func (p *policy) lookOutside(r *http.Request, h http.Header) {
+	if len(h["Access-Control-Allow-Origin"]) > 0 {
+		p.logger.LogAttrs(r.Context(), slog.LevelWarn, "stacked CORS: a middleware further out sets Access-Control-Allow-Origin too")
+	}
+}
+
+// lookInside finds what was changed behind us.
+func (p *policy) lookInside(r *http.Request, h http.Header) {
+	if lines, from := h["Access-Control-Allow-Origin"], r.Header["Origin"]; len(lines) > 1 || len(lines) == 1 && lines[0] != "*" && (len(from) != 1 || lines[0] != from[0]) {
+		p.logger.LogAttrs(r.Context(), slog.LevelWarn, "stacked CORS: the handler sets Access-Control-Allow-Origin too")
+	}
+	if !p.origins.all && !listed(h["Vary"], "Origin") {
+		p.logger.LogAttrs(r.Context(), slog.LevelWarn, "the handler took Origin from Vary: it calls Set where it should call Add")
+	}
+}

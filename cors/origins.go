@@ -1,0 +1,176 @@
+package cors
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/publicsuffix"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// wildcard is a pattern with "*": a suffix that starts with a dot for one of
+// the host, a port "*" for one of the port.
+type wildcard struct{ scheme, host, port string }
+
+// origins is the compiled list. Most origins end at the first lookup.
+type origins struct {
+	all       bool // the list is "*"
+	exact     map[string]struct{}
+	wildcards map[wildcard]struct{}
+	allow     func(Origin) bool // nil: nothing more
+	insecure  bool              // allow sees origins without TLS too
+}
+
+// compile compiles Origins and OriginFunc, and returns the problems.
+func (l *origins) compile(o *Options) []error {
+	l.exact, l.wildcards = make(map[string]struct{}), make(map[wildcard]struct{})
+	l.allow, l.insecure = o.OriginFunc, o.InsecureOrigins || !o.Credentials
+	if len(o.Origins) == 0 && o.OriginFunc == nil {
+		return []error{errors.New(`cors: Origins: none; did you mean "https://app.example.com", or "*"?`)}
+	}
+	var problems []error
+	if len(o.Origins) == 1 && o.Origins[0] == "*" {
+		l.all = true
+		if o.Credentials {
+			problems = append(problems, errors.New(`cors: Origins[0] "*": every site could act with the visitor's Credentials; name the origins`))
+		}
+		if o.Enforce == EnforceAll {
+			problems = append(problems, errors.New(`cors: Enforce: EnforceAll with Origins "*" refuses nobody`))
+		}
+		if o.OriginFunc != nil {
+			problems = append(problems, errors.New(`cors: OriginFunc: is never asked with Origins "*"; did you mean one of them?`))
+		}
+		return problems
+	}
+	for i, pattern := range o.Origins {
+		problem := l.add(pattern, o.Credentials && !o.InsecurePublicSuffixes)
+		if problem == "" && slices.Contains(o.Origins[:i], pattern) {
+			problem = "is listed twice"
+		}
+		if problem != "" {
+			problems = append(problems, problemOf("Origins", i, pattern, problem))
+		}
+	}
+	return problems
+}
+
+// has reports whether the list has the origin; "*" has every one.
+func (l *origins) has(s string) bool {
+	if l.all {
+		return true
+	}
+	if _, ok := l.exact[s]; ok {
+		return true
+	}
+	if len(l.wildcards) == 0 && l.allow == nil {
+		return false
+	}
+	o, ok := parseOrigin(s)
+	if !ok {
+		return false
+	}
+	return l.hasWildcard(o) || l.allow != nil && (l.insecure || o.Scheme == "https" || o.loopback()) && l.allow(o)
+}
+
+func (l *origins) hasWildcard(o Origin) bool {
+	if l.hasHost(o, o.Host) {
+		return true
+	}
+	if o.address {
+		return false
+	}
+	for i := range len(o.Host) {
+		if o.Host[i] == '.' && l.hasHost(o, o.Host[i:]) {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *origins) hasHost(o Origin, host string) bool {
+	if _, ok := l.wildcards[wildcard{o.Scheme, host, o.Port}]; ok {
+		return true
+	}
+	_, ok := l.wildcards[wildcard{o.Scheme, host, "*"}]
+	return ok
+}
+
+// add compiles one pattern, or says what is wrong with it.
+func (l *origins) add(pattern string, guard bool) string {
+	if problem := nearMiss(pattern); problem != "" {
+		return problem
+	}
+	base, anyPort := strings.CutSuffix(pattern, ":*")
+	scheme, rest, _ := strings.Cut(base, "://")
+	suffix, anyHost := strings.CutPrefix(rest, "*.")
+	o, ok := parseOrigin(scheme + "://" + suffix)
+	switch {
+	case !ok || anyPort && o.Port != "":
+		return `is not an origin, a scheme and a host as in "https://app.example.com"`
+	case anyHost && (o.address || !strings.Contains(o.Host, ".")):
+		return "a wildcard stands for the first labels of a host name of at least two more"
+	case anyHost && guard && publicSuffix(o.Host):
+		return "anybody can have a name under " + strconv.Quote(o.Host) + ", so Credentials need InsecurePublicSuffixes; did you mean your own name under it?"
+	case (anyHost || anyPort) && o.Scheme != "http" && o.Scheme != "https":
+		return "a wildcard needs the scheme https or http"
+	case o.Scheme == "http" && !l.insecure && !o.loopback():
+		return "anybody on the way can speak for an origin without TLS, so Credentials need InsecureOrigins; did you mean " + strconv.Quote("https"+strings.TrimPrefix(pattern, scheme)) + "?"
+	case o.Scheme != "https" && !l.insecure && !o.loopback():
+		return "is an origin without TLS, so Credentials need InsecureOrigins"
+	}
+	if !anyHost && !anyPort {
+		l.exact[pattern] = struct{}{}
+		return ""
+	}
+	w := wildcard{scheme: o.Scheme, host: o.Host, port: o.Port}
+	if anyHost {
+		w.host = "." + o.Host
+	}
+	if anyPort {
+		w.port = "*"
+	}
+	l.wildcards[w] = struct{}{}
+	return ""
+}
+
+// publicSuffix reports whether unrelated people register names under a host:
+// co.uk, github.io. The list is the one that browsers have, of when its module
+// was made (https://publicsuffix.org). A name that it does not know is nobody's
+// suffix, such as an internal one.
+func publicSuffix(host string) bool {
+	suffix, icann := publicsuffix.PublicSuffix(host)
+	return suffix == host && (icann || strings.Contains(suffix, "."))
+}
+
+// nearMiss finds what people write instead of an origin, with a suggestion.
+func nearMiss(pattern string) string {
+	suggestion := strings.ToLower(pattern)
+	switch pattern {
+	case "*":
+		return `"*" stands alone`
+	case "null":
+		return "is the origin of every sandboxed frame, so it is nobody's"
+	}
+	for _, c := range []byte(pattern) {
+		if c < '!' || c > '~' {
+			return "has characters that no origin has; write an international name in its ASCII form, xn--..."
+		}
+	}
+	if !strings.Contains(suggestion, "://") {
+		suggestion = "https://" + suggestion
+	}
+	scheme, rest, _ := strings.Cut(suggestion, "://")
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		rest = rest[:i]
+	}
+	if host, ok := strings.CutSuffix(rest, ":"+defaultPort(scheme)); ok && defaultPort(scheme) != "" {
+		rest = host
+	}
+	rest = strings.TrimSuffix(rest, ".")
+	if suggestion = scheme + "://" + rest; suggestion != pattern {
+		return "did you mean " + strconv.Quote(suggestion) + "?"
+	}
+	return ""
+}

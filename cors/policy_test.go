@@ -1,0 +1,187 @@
+package cors_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/cors"
+	"github.com/ringwall/ringwall/errors"
+)
+
+func TestOriginFunc(t *testing.T) {
+	var asked []string
+	tenant := func(o cors.Origin) bool {
+		asked = append(asked, o.String())
+		return strings.HasSuffix(o.Host, "tenant.example") || o.Scheme == "http"
+	}
+	m := compile(t, cors.Options{Origins: []string{allowedOrigin}, OriginFunc: tenant, Credentials: true})
+	for _, row := range []struct {
+		name, origin string
+		asked, want  bool
+	}{
+		{"null", "null", false, false},
+		{"not an origin", "https://a.tenant.example/", false, false},
+		{"a smuggled host", "https://evil.tld@tenant.example", false, false},
+		{"without TLS", "http://tenant.example", false, false},
+		{"an extension", "chrome-extension://tenant.example", false, false},
+		{"refused", "https://evil.example", true, false},
+		{"listed", allowedOrigin, false, true},
+		{"allowed", "https://tenant.example:8443", true, true},
+		{"loopback", "http://127.0.0.1:3000", true, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			asked = nil
+			require.Equal(t, row.want, m.AllowsOrigin(from(row.origin)))
+			require.Equal(t, row.asked, len(asked) == 1)
+			if row.asked {
+				require.Equal(t, row.origin, asked[0])
+			}
+			require.Equal(t, []string{"Origin"}, do(m.Handler(next), "GET", "/", http.Header{"Origin": {row.origin}}).Header["Vary"])
+		})
+	}
+	compile(t, cors.Options{OriginFunc: tenant})
+	_, err := cors.New(cors.Options{Origins: []string{"*"}, OriginFunc: tenant})
+	require.EqualError(t, err, `cors: OriginFunc: is never asked with Origins "*"; did you mean one of them?`)
+}
+
+func TestPublicSuffixes(t *testing.T) {
+	for _, suffix := range []string{"co.uk", "github.io", "vercel.app", "s3.amazonaws.com"} {
+		t.Run(suffix, func(t *testing.T) {
+			o := cors.Options{Origins: []string{"https://*." + suffix}, Credentials: true}
+			_, err := cors.New(o)
+			require.EqualError(t, err, `cors: Origins[0] "https://*.`+suffix+`": anybody can have a name under "`+suffix+`", so Credentials need InsecurePublicSuffixes; did you mean your own name under it?`)
+			o.InsecurePublicSuffixes = true
+			compile(t, o)
+			o.InsecurePublicSuffixes, o.Credentials = false, false
+			compile(t, o)
+		})
+	}
+	compile(t, cors.Options{Origins: []string{"https://*.example.co.uk", "https://*.me.github.io", "https://*.corp.internal", "https://github.io"}, Credentials: true})
+}
+
+// Each response belongs to one policy, also while policies change.
+func TestReconfigure(t *testing.T) {
+	one := cors.Options{Origins: []string{allowedOrigin}, Credentials: true, Expose: []string{"X-One"}}
+	two := cors.Options{Origins: []string{allowedOrigin}, Expose: []string{"X-Two"}}
+	m := compile(t, one)
+	h := m.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	whole := map[string]bool{}
+	for _, o := range []cors.Options{one, two} {
+		require.NoError(t, m.Reconfigure(o))
+		whole[fmt.Sprint(do(h, "GET", "/", http.Header{"Origin": {allowedOrigin}}).Header)] = true
+	}
+	require.Len(t, whole, 2)
+	var wg sync.WaitGroup
+	for i := range 16 {
+		wg.Go(func() {
+			for range 200 {
+				if i == 0 {
+					if m.Reconfigure(one) != nil || m.Reconfigure(two) != nil {
+						t.Error("refused")
+					}
+				}
+				if got := fmt.Sprint(do(h, "GET", "/", http.Header{"Origin": {allowedOrigin}}).Header); !whole[got] {
+					t.Errorf("two policies in one response: %s", got)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	require.Error(t, m.Reconfigure(cors.Options{}))
+	require.True(t, m.AllowsOrigin(from(allowedOrigin)), "a refused change changes nothing")
+}
+
+func TestOnDecision(t *testing.T) {
+	var got []cors.Decision
+	o := options()
+	o.Enforce, o.Exempt, o.Logger = cors.EnforceUnsafe, []string{"/sso"}, slog.New(slog.DiscardHandler)
+	o.OnDecision = func(_ *http.Request, d cors.Decision) {
+		got = append(got, d)
+		panic("a hook that fails changes nothing")
+	}
+	o.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(403) }
+	h := compile(t, o).Handler(next)
+	evil := []string{"https://evil.example"}
+	for _, row := range []struct {
+		name, method, target string
+		header               http.Header
+		want                 cors.Decision
+		reason               string
+	}{
+		{"a foreign write", "POST", "/", http.Header{"Origin": evil}, cors.Decision{Refused: true, Reason: cors.Unlisted}, "unlisted"},
+		{"a foreign write without an origin", "POST", "/", http.Header{"Sec-Fetch-Site": {"cross-site"}}, cors.Decision{Refused: true, Reason: cors.ForeignSite}, "foreign_site"},
+		{"a write from two origins", "POST", "/", http.Header{"Origin": append(evil, evil...)}, cors.Decision{Refused: true, Reason: cors.SeveralOrigins}, "several_origins"},
+		{"a foreign preflight", "OPTIONS", "/", http.Header{"Origin": evil, acrm: {"PUT"}}, cors.Decision{Preflight: true, Refused: true, Reason: cors.Unlisted}, "unlisted"},
+		{"a preflight for a method", "OPTIONS", "/", http.Header{"Origin": {allowedOrigin}, acrm: {"PATCH"}}, cors.Decision{Preflight: true, Refused: true, Reason: cors.MethodNotAllowed}, "method_not_allowed"},
+		{"a preflight for a header", "OPTIONS", "/", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {"x-evil"}}, cors.Decision{Preflight: true, Refused: true, Reason: cors.HeaderNotAllowed}, "header_not_allowed"},
+		{"an exempt write", "POST", "/sso", http.Header{"Origin": evil}, cors.Decision{Reason: cors.Exempted}, "exempted"},
+		{"a foreign read", "GET", "/", http.Header{"Origin": evil}, cors.Decision{Reason: cors.Unlisted}, "unlisted"},
+		{"no browser", "GET", "/", http.Header{}, cors.Decision{Reason: cors.NoOrigin}, "no_origin"},
+		{"a listed origin", "PUT", "/", http.Header{"Origin": {allowedOrigin}}, cors.Decision{Reason: cors.Listed}, "listed"},
+		{"a listed preflight", "OPTIONS", "/", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}}, cors.Decision{Preflight: true, Reason: cors.Listed}, "listed"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			got = nil
+			res := do(h, row.method, row.target, row.header)
+			require.Equal(t, []cors.Decision{row.want}, got)
+			require.Equal(t, row.want.Refused, res.StatusCode == 403)
+			require.Equal(t, row.reason, row.want.Reason.String())
+		})
+	}
+	require.Equal(t, "reason_200", cors.Reason(200).String())
+}
+
+func TestDebug(t *testing.T) {
+	var log bytes.Buffer
+	o := options()
+	o.Debug, o.Logger = true, slog.New(slog.NewTextHandler(&log, nil))
+	m := compile(t, o)
+	listed := http.Header{"Origin": {allowedOrigin}}
+	for _, row := range []struct {
+		name   string
+		h      http.Handler
+		header http.Header
+		method string
+		want   string // "": nothing
+	}{
+		{"a preflight that failed", m.Handler(next), http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {"x-evil"}}, "OPTIONS", "reason=header_not_allowed origin=https://app.example.com method=PUT headers=x-evil"},
+		{"two of us", m.Handler(m.Handler(next)), listed, "GET", "stacked CORS"},
+		{"a handler that adds", m.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Add("Access-Control-Allow-Origin", "*") })), listed, "GET", "stacked CORS"},
+		{"a handler that sets", m.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Access-Control-Allow-Origin", "https://x.example")
+		})), listed, "GET", "stacked CORS"},
+		{"a handler that sets Vary", m.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Vary", "Accept") })), listed, "GET", "took Origin from Vary"},
+		{"nothing wrong", m.Handler(next), listed, "GET", ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			log.Reset()
+			do(row.h, row.method, "/", row.header)
+			if row.want == "" {
+				require.Empty(t, log.String())
+			}
+			require.Contains(t, log.String(), row.want)
+		})
+	}
+}
+
+func ExampleMiddleware_Reconfigure() {
+	origins := errors.Must(cors.New(cors.Options{Origins: []string{"https://app.example.com"}}))
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Origin", "https://new.example.com")
+	fmt.Println(origins.AllowsOrigin(r))
+	if err := origins.Reconfigure(cors.Options{Origins: []string{"https://app.example.com", "https://new.example.com"}}); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(origins.AllowsOrigin(r))
+	// Output:
+	// false
+	// true
+}

@@ -1,0 +1,136 @@
+package cors
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// Routes returns one outermost layer with a policy for each part of the paths:
+//
+//	layer, err := cors.Routes(map[string]*cors.Middleware{
+//		"/public/": everybody,
+//		"/":        ours,
+//	})
+//
+// A preflight has to be answered before any router sees it, since a router has
+// no OPTIONS; so policies of parts belong into one layer, not beside the routes
+// (go-chi/chi issue 263, gorilla/mux issue 381).
+//
+// A key is a path that starts with "/"; it stands for itself and all below it,
+// with or without a slash at its end. The longest wins. A path that no key
+// covers has no CORS headers, and nothing is enforced there.
+//
+// Where a path reads differently before and after it is unescaped or cleaned,
+// so that two keys could claim it, the request gets no CORS headers, its
+// preflight fails, and all of those policies must let it pass.
+func Routes(policies map[string]*Middleware) (func(http.Handler) http.Handler, error) {
+	if len(policies) == 0 {
+		return nil, errors.New(`cors: Routes: none; did you mean {"/": policy}?`)
+	}
+	var table []prefix
+	var problems []error
+	for _, key := range slices.Sorted(maps.Keys(policies)) {
+		clean := strings.TrimSuffix(key, "/")
+		switch {
+		case !strings.HasPrefix(key, "/") || clean != "" && path.Clean(key) != clean || strings.ContainsAny(key, "{}*%?# "):
+			problems = append(problems, fmt.Errorf("cors: Routes %q: is not a plain path; did you mean %q?", key, plain(key)))
+		case policies[key] == nil:
+			problems = append(problems, fmt.Errorf("cors: Routes %q: has no policy", key))
+		case slices.ContainsFunc(table, func(p prefix) bool { return p.path == clean }):
+			problems = append(problems, fmt.Errorf("cors: Routes %q: is there with and without a slash at its end", key))
+		}
+		table = append(table, prefix{clean, policies[key]})
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(table, func(a, b prefix) int { return len(b.path) - len(a.path) })
+	return func(next http.Handler) http.Handler {
+		handlers := make(map[*Middleware]http.Handler, len(table))
+		for _, p := range table {
+			handlers[p.policy] = p.policy.Handler(next)
+		}
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			candidates, n := claims(table, r)
+			switch {
+			case n > 1:
+				ambiguous(w, r, candidates[:n], next)
+			case candidates[0] == nil:
+				next.ServeHTTP(w, r)
+			default:
+				handlers[candidates[0]].ServeHTTP(w, r)
+			}
+		})
+	}, nil
+}
+
+// A prefix is a path without the slash at its end, and all below it.
+type prefix struct {
+	path   string
+	policy *Middleware
+}
+
+// claims returns the different policies, nil for none, that the forms of a
+// request's path select: at least one.
+func claims(table []prefix, r *http.Request) (policies [3]*Middleware, n int) {
+	raw := r.URL.EscapedPath()
+	for _, form := range [...]string{r.URL.Path, raw, clean(r.URL.Path)} {
+		if policy := find(table, form); !slices.Contains(policies[:n], policy) {
+			policies[n] = policy
+			n++
+		}
+	}
+	return policies, n
+}
+
+// plain is what was probably meant by a key.
+func plain(key string) string {
+	if i := strings.IndexAny(key, "{}*%?# "); i >= 0 {
+		key = key[:i]
+	}
+	return strings.TrimSuffix(path.Clean("/"+key), "/") + "/"
+}
+
+func clean(p string) string {
+	if p == "" || p[0] != '/' {
+		return p
+	}
+	return path.Clean(p)
+}
+
+func find(table []prefix, p string) *Middleware {
+	for _, t := range table {
+		if rest, ok := strings.CutPrefix(p, t.path); ok && (rest == "" || rest[0] == '/') {
+			return t.policy
+		}
+	}
+	return nil
+}
+
+// ambiguous serves a request whose path two policies claim.
+func ambiguous(w http.ResponseWriter, r *http.Request, policies []*Middleware, next http.Handler) {
+	addVary(w.Header(), []string{"Origin"})
+	if preflight(r) {
+		addVary(w.Header(), []string{"Access-Control-Request-Method", "Access-Control-Request-Headers"})
+		w.WriteHeader(http.StatusForbidden)
+		return
+	}
+	for _, policy := range policies {
+		if policy == nil {
+			continue
+		}
+		if p := policy.policy.Load(); p != nil {
+			if reason, refused := p.enforced(r); refused {
+				p.respond(w, r, denied(r, reason))
+				return
+			}
+		}
+	}
+	next.ServeHTTP(w, r)
+}

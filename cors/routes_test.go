@@ -1,0 +1,88 @@
+package cors_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/cors"
+	"github.com/ringwall/ringwall/errors"
+)
+
+func TestRoutes(t *testing.T) {
+	public := compile(t, cors.Options{Origins: []string{"*"}, Methods: []string{"PUT"}})
+	ours := compile(t, cors.Options{Origins: []string{allowedOrigin}, Methods: []string{"PUT"}})
+	partner := compile(t, cors.Options{Origins: []string{"https://partner.example"}, Methods: []string{"PUT"}})
+	layer, err := cors.Routes(map[string]*cors.Middleware{"/public/": public, "/api": ours, "/api/partner/": partner})
+	require.NoError(t, err)
+	h := layer(next)
+	for _, row := range []struct {
+		name, target, origin string
+		allow                string // of a GET and of a preflight for PUT
+		post                 int    // the status of a cross-site POST
+	}{
+		{"another's part", "/api/partner/x", allowedOrigin, "", 403},
+		{"a sibling that begins alike", "/apix", allowedOrigin, "", 200},
+		{"dots that leave a part", "/api/partner/../x", "https://partner.example", "", 403},
+		{"dots that leave a part, for whom it leads to", "/public/../api/x", "https://evil.example", "", 403},
+		{"an escaped slash", "/api%2Fpartner/x", "https://partner.example", "", 200},
+		{"an escaped slash, for the outer part", "/api%2Fpartner/x", allowedOrigin, "", 403},
+		{"an escaped letter", "/%61pi/x", "https://evil.example", "", 403},
+		{"two slashes", "//api/x", "https://evil.example", "", 403},
+		{"no part", "/x", allowedOrigin, "", 200},
+		{"everybody's", "/public/x", "https://evil.example", "*", 200},
+		{"ours", "/api/x", allowedOrigin, allowedOrigin, 200},
+		{"ours itself", "/api", allowedOrigin, allowedOrigin, 200},
+		{"the longest wins", "/api/partner/x", "https://partner.example", "https://partner.example", 200},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			res := do(h, "GET", row.target, http.Header{"Origin": {row.origin}})
+			require.Equal(t, row.allow, res.Header.Get("Access-Control-Allow-Origin"))
+			res = do(h, "OPTIONS", row.target, http.Header{"Origin": {row.origin}, acrm: {"PUT"}})
+			require.Equal(t, row.allow, res.Header.Get("Access-Control-Allow-Origin"))
+			res = do(h, "POST", row.target, http.Header{"Origin": {row.origin}, "Sec-Fetch-Site": {"cross-site"}})
+			require.Equal(t, row.post, res.StatusCode)
+		})
+	}
+}
+
+func TestRoutesRefuses(t *testing.T) {
+	m := compile(t, cors.Options{Origins: []string{"*"}})
+	for _, row := range []struct {
+		name     string
+		policies map[string]*cors.Middleware
+		want     string
+	}{
+		{"none", nil, `cors: Routes: none; did you mean {"/": policy}?`},
+		{"no slash", map[string]*cors.Middleware{"api": m}, `cors: Routes "api": is not a plain path; did you mean "/api/"?`},
+		{"a pattern", map[string]*cors.Middleware{"/api/{x...}": m}, `cors: Routes "/api/{x...}": is not a plain path; did you mean "/api/"?`},
+		{"not clean", map[string]*cors.Middleware{"/a/../b": m}, `cors: Routes "/a/../b": is not a plain path; did you mean "/b/"?`},
+		{"nil", map[string]*cors.Middleware{"/a": nil}, `cors: Routes "/a": has no policy`},
+		{"twice", map[string]*cors.Middleware{"/a": m, "/a/": m}, `cors: Routes "/a/": is there with and without a slash at its end`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			_, err := cors.Routes(row.policies)
+			require.EqualError(t, err, row.want)
+		})
+	}
+}
+
+func ExampleRoutes() {
+	everybody := errors.Must(cors.New(cors.Options{Origins: []string{"*"}}))
+	ours := errors.Must(cors.New(cors.Options{Origins: []string{"https://app.example.com"}, Credentials: true}))
+	layer := errors.Must(cors.Routes(map[string]*cors.Middleware{"/public/": everybody, "/": ours}))
+	handler := layer(http.NotFoundHandler())
+	for _, target := range []string{"/public/prices", "/orders"} {
+		r := httptest.NewRequest("GET", target, nil)
+		r.Header.Set("Origin", "https://app.example.com")
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		fmt.Println(target, w.Header().Get("Access-Control-Allow-Origin"))
+	}
+	// Output:
+	// /public/prices *
+	// /orders https://app.example.com
+}
