@@ -60,7 +60,7 @@ func (p *policy) decided(r *http.Request, d Decision) {
 		hook.Call(r.Context(), p.logger, "cors: OnDecision", func() { p.onDecision(r, d) })
 	}
 	if p.debug && d.Preflight && d.Refused {
-		p.logger.LogAttrs(r.Context(), slog.LevelWarn, "a preflight failed",
+		p.warn(r, "a preflight failed",
 			slog.String("reason", d.Reason.String()),
 			slog.String("origin", clipped(r.Header["Origin"])),
 			slog.String("method", clipped(r.Header["Access-Control-Request-Method"])),
@@ -68,20 +68,28 @@ func (p *policy) decided(r *http.Request, d Decision) {
 	}
 }
 
+func (p *policy) warn(r *http.Request, message string, attrs ...slog.Attr) {
+	logger := p.logger
+	if logger == nil {
+		logger = slog.Default()
+	}
+	logger.LogAttrs(r.Context(), slog.LevelWarn, message, attrs...)
+}
+
 // lookOutside finds what was set before us. Two lines of
 // Access-Control-Allow-Origin make browsers refuse the response.
 func (p *policy) lookOutside(r *http.Request, h http.Header) {
 	if len(h["Access-Control-Allow-Origin"]) > 0 {
-		p.logger.LogAttrs(r.Context(), slog.LevelWarn, "stacked CORS: a middleware further out sets Access-Control-Allow-Origin too")
+		p.warn(r, "stacked CORS: a middleware further out sets Access-Control-Allow-Origin too")
 	}
 }
 
 // lookInside finds what was changed behind us.
 func (p *policy) lookInside(r *http.Request, h http.Header) {
 	if lines, from := h["Access-Control-Allow-Origin"], r.Header["Origin"]; len(lines) > 1 || len(lines) == 1 && lines[0] != "*" && (len(from) != 1 || lines[0] != from[0]) {
-		p.logger.LogAttrs(r.Context(), slog.LevelWarn, "stacked CORS: the handler sets Access-Control-Allow-Origin too")
+		p.warn(r, "stacked CORS: the handler sets Access-Control-Allow-Origin too")
 	}
 	if !p.origins.all && !listed(h["Vary"], "Origin") {
-		p.logger.LogAttrs(r.Context(), slog.LevelWarn, "the handler took Origin from Vary: it calls Set where it should call Add")
+		p.warn(r, "the handler took Origin from Vary: it calls Set where it should call Add")
 	}
 }

@@ -78,9 +78,6 @@ func compile(o Options) (*policy, error) {
 	if p.respond == nil {
 		p.respond = errors.Respond
 	}
-	if p.logger == nil {
-		p.logger = slog.Default()
-	}
 	return p, nil
 }
 
