@@ -84,6 +84,14 @@ func (p *policy) lookOutside(r *http.Request, h http.Header) {
 	}
 }
 
+// watched looks at the headers after next ran.
+func (p *policy) watched(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r)
+		p.lookInside(r, w.Header())
+	})
+}
+
 // lookInside finds what was changed behind us.
 func (p *policy) lookInside(r *http.Request, h http.Header) {
 	if lines, from := h["Access-Control-Allow-Origin"], r.Header["Origin"]; len(lines) > 1 || len(lines) == 1 && lines[0] != "*" && (len(from) != 1 || lines[0] != from[0]) {

@@ -52,6 +52,9 @@ func (l *headerList) has(name string) bool {
 	if len(name) > l.longest {
 		return false
 	}
+	if _, ok := l.names[name]; ok { // browsers send lower case
+		return true
+	}
 	var lower [longestName]byte
 	for i, c := range []byte(name) {
 		if 'A' <= c && c <= 'Z' {

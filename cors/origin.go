@@ -7,7 +7,9 @@ import (
 
 // longestOrigin is the length in bytes of the longest origin that can exist: a
 // scheme of 64, a host name of 253 (RFC 1035, section 2.3.4), a port.
-const longestOrigin = 64 + len("://") + 253 + len(":65535")
+const longestOrigin = 64 + len("://") + longestHost + len(":65535")
+
+const longestHost = 253
 
 // An Origin is a parsed tuple origin (HTML, section 7.1.1).
 type Origin struct {
@@ -50,6 +52,9 @@ func parseOrigin(s string) (Origin, bool) {
 
 // validScheme takes a scheme of RFC 3986, section 3.1, in lower case.
 func validScheme(s string) bool {
+	if s == "https" || s == "http" {
+		return true
+	}
 	for i, c := range []byte(s) {
 		letter := 'a' <= c && c <= 'z'
 		if !letter && (i == 0 || (c < '0' || c > '9') && c != '+' && c != '-' && c != '.') {
@@ -92,20 +97,18 @@ func parseHost(host string) (address, ok bool) {
 		addr, err := netip.ParseAddr(strings.TrimSuffix(host[1:], "]"))
 		return true, err == nil && addr.Is6() && !addr.Is4In6() && addr.Zone() == "" && host == "["+addr.String()+"]"
 	}
-	if host == "" || len(host) > 253 {
+	if host == "" || len(host) > longestHost {
 		return false, false
 	}
 	label := 0
-	for _, c := range []byte(host) {
-		switch {
+	for i := range len(host) {
+		switch c := host[i]; {
 		case c == '.':
 			if label == 0 {
 				return false, false
 			}
-			label = 0
-			continue
-		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '_', c == '-':
-		default:
+			label = -1
+		case !hostByte[c]:
 			return false, false
 		}
 		if label++; label > 63 {
@@ -121,6 +124,15 @@ func parseHost(host string) (address, ok bool) {
 	addr, err := netip.ParseAddr(host)
 	return true, err == nil && addr.Is4()
 }
+
+// hostByte has the bytes of a label: LDH letters in lower case, and the
+// underscore, which browsers take too.
+var hostByte = func() (set [256]bool) {
+	for _, c := range []byte("abcdefghijklmnopqrstuvwxyz0123456789_-") {
+		set[c] = true
+	}
+	return set
+}()
 
 // loopback reports whether the origin is this machine itself, which browsers
 // trust without TLS.

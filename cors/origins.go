@@ -10,22 +10,23 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// wildcard is a pattern with "*": a suffix that starts with a dot for one of
-// the host, a port "*" for one of the port.
-type wildcard struct{ scheme, host, port string }
+// A wildcard is a pattern with "*" for the first labels of the host, for the
+// port, or for both.
+type wildcard struct{ scheme, port string }
 
 // origins is the compiled list. Most origins end at the first lookup.
 type origins struct {
 	all       bool // the list is "*"
 	exact     map[string]struct{}
-	wildcards map[wildcard]struct{}
-	allow     func(Origin) bool // nil: nothing more
-	insecure  bool              // allow sees origins without TLS too
+	wildcards map[string][]wildcard // by the suffix of the host, from its dot on, or the whole host
+	lengths   [longestHost + 1]bool // of the suffixes
+	allow     func(Origin) bool     // nil: nothing more
+	insecure  bool                  // allow sees origins without TLS too
 }
 
 // compile compiles Origins and OriginFunc, and returns the problems.
 func (l *origins) compile(o *Options) []error {
-	l.exact, l.wildcards = make(map[string]struct{}), make(map[wildcard]struct{})
+	l.exact, l.wildcards = make(map[string]struct{}), make(map[string][]wildcard)
 	l.allow, l.insecure = o.OriginFunc, o.InsecureOrigins || !o.Credentials
 	if len(o.Origins) == 0 && o.OriginFunc == nil {
 		return []error{errors.New(`cors: Origins: none; did you mean "https://app.example.com", or "*"?`)}
@@ -64,37 +65,49 @@ func (l *origins) has(s string) bool {
 	if _, ok := l.exact[s]; ok {
 		return true
 	}
-	if len(l.wildcards) == 0 && l.allow == nil {
+	match := l.hasWildcard(s)
+	if !match && l.allow == nil {
 		return false
 	}
 	o, ok := parseOrigin(s)
 	if !ok {
 		return false
 	}
-	return l.hasWildcard(o) || l.allow != nil && (l.insecure || o.Scheme == "https" || o.loopback()) && l.allow(o)
+	return match || (l.insecure || o.Scheme == "https" || o.loopback()) && l.allow(o)
 }
 
-func (l *origins) hasWildcard(o Origin) bool {
-	if l.hasHost(o, o.Host) {
-		return true
-	}
-	if o.address {
+// hasWildcard reports whether a pattern matches the ends of a text, which may
+// not be an origin at all. It spares the parse of the many that none matches.
+func (l *origins) hasWildcard(s string) bool {
+	if len(l.wildcards) == 0 || len(s) > longestOrigin {
 		return false
 	}
-	for i := range len(o.Host) {
-		if o.Host[i] == '.' && l.hasHost(o, o.Host[i:]) {
+	scheme, host, _ := strings.Cut(s, "://")
+	port := ""
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && host[len(host)-1] != ']' {
+		host, port = host[:i], host[i+1:]
+	}
+	if l.hasSuffix(scheme, host, port) {
+		return true
+	}
+	for i := range len(host) {
+		if host[i] == '.' && l.hasSuffix(scheme, host[i:], port) {
 			return true
 		}
 	}
 	return false
 }
 
-func (l *origins) hasHost(o Origin, host string) bool {
-	if _, ok := l.wildcards[wildcard{o.Scheme, host, o.Port}]; ok {
-		return true
+func (l *origins) hasSuffix(scheme, suffix, port string) bool {
+	if len(suffix) > longestHost || !l.lengths[len(suffix)] {
+		return false
 	}
-	_, ok := l.wildcards[wildcard{o.Scheme, host, "*"}]
-	return ok
+	for _, w := range l.wildcards[suffix] {
+		if w.scheme == scheme && (w.port == port || w.port == "*") {
+			return true
+		}
+	}
+	return false
 }
 
 // add compiles one pattern, or says what is wrong with it.
@@ -111,6 +124,8 @@ func (l *origins) add(pattern string, guard bool) string {
 		return `is not an origin, a scheme and a host as in "https://app.example.com"`
 	case anyHost && (o.address || !strings.Contains(o.Host, ".")):
 		return "a wildcard stands for the first labels of a host name of at least two more"
+	case anyHost && len(o.Host) >= longestHost:
+		return "no host name has a label more"
 	case anyHost && guard && publicSuffix(o.Host):
 		return "anybody can have a name under " + strconv.Quote(o.Host) + ", so Credentials need InsecurePublicSuffixes; did you mean your own name under it?"
 	case (anyHost || anyPort) && o.Scheme != "http" && o.Scheme != "https":
@@ -124,14 +139,15 @@ func (l *origins) add(pattern string, guard bool) string {
 		l.exact[pattern] = struct{}{}
 		return ""
 	}
-	w := wildcard{scheme: o.Scheme, host: o.Host, port: o.Port}
+	suffix, w := o.Host, wildcard{o.Scheme, o.Port}
 	if anyHost {
-		w.host = "." + o.Host
+		suffix = "." + o.Host
 	}
 	if anyPort {
 		w.port = "*"
 	}
-	l.wildcards[w] = struct{}{}
+	l.wildcards[suffix] = append(l.wildcards[suffix], w)
+	l.lengths[len(suffix)] = true
 	return ""
 }
 

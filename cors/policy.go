@@ -30,17 +30,51 @@ type policy struct {
 	onDecision  func(*http.Request, Decision)
 	debug       bool
 	logger      *slog.Logger
-	actual      *rows.Rows // by the indices below
+	silent      *rows.Rows // Vary of a response without CORS headers
+	actual      *rows.Rows // Vary, and what else the response to an allowed origin has
+	failed      *rows.Rows // Vary of a failed preflight
 	preflight   *rows.Rows
+	varies      int // values of Vary in silent and actual
 }
 
-// Where the values stand in a row. A response's Vary is a run of them.
-const (
-	rowOrigin = iota // "*"
-	rowCredentials
-	rowExpose // or Access-Control-Max-Age
-	rowVary
-)
+// compileRows lays the values out in the order in which they are taken: Vary,
+// "*", credentials, exposed headers or max-age, each only where it is sent.
+func (p *policy) compileRows(o *Options) {
+	var vary, credentials, expose, maxAge []string
+	switch {
+	case p.origins.all: // the answer is the same for everybody
+		vary = nil
+	case p.enforce == EnforceAll:
+		vary = []string{"Origin", "Sec-Fetch-Site"}
+	default:
+		vary = []string{"Origin"}
+	}
+	if o.Credentials {
+		credentials = []string{"true"}
+	}
+	if o.Expose == nil {
+		expose = []string{"RateLimit, RateLimit-Policy, Retry-After, X-Correlation-ID"}
+	} else if len(o.Expose) > 0 {
+		expose = []string{strings.Join(o.Expose, ", ")}
+	}
+	switch {
+	case o.MaxAge > 0:
+		maxAge = []string{strconv.FormatInt(int64(o.MaxAge/time.Second), 10)}
+	case o.MaxAge == NoCache:
+		maxAge = []string{"0"}
+	}
+	var all []string
+	if p.origins.all {
+		all = []string{"*"}
+	}
+	p.varies, p.expose, p.maxAge = len(vary), len(expose) > 0, len(maxAge) > 0
+	p.silent = rows.New(vary...)
+	p.actual = rows.New(slices.Concat(vary, all, credentials, expose)...)
+	p.failed = rows.New(preflightVary[:]...)
+	p.preflight = rows.New(slices.Concat(preflightVary[:], all, credentials, maxAge)...)
+}
+
+var preflightVary = [...]string{"Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers"}
 
 func compile(o Options) (*policy, error) {
 	p := &policy{
@@ -56,16 +90,7 @@ func compile(o Options) (*policy, error) {
 	if p.origins.all {
 		p.enforce = InsecureEnforceOff // everybody is listed
 	}
-	if o.Expose == nil {
-		o.Expose = []string{"RateLimit", "RateLimit-Policy", "Retry-After", "X-Correlation-ID"}
-	}
-	maxAge := "0"
-	if o.MaxAge > 0 {
-		maxAge = strconv.FormatInt(int64(o.MaxAge/time.Second), 10)
-	}
-	p.expose, p.maxAge = len(o.Expose) > 0, o.MaxAge != 0
-	p.actual = rows.New("*", "true", strings.Join(o.Expose, ", "), "Origin", "Sec-Fetch-Site")
-	p.preflight = rows.New("*", "true", maxAge, "Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers")
+	p.compileRows(&o)
 	if p.status == 0 {
 		p.status = http.StatusNoContent
 	}
@@ -93,8 +118,8 @@ func (p *policy) serve(w http.ResponseWriter, r *http.Request, next http.Handler
 		return
 	}
 	if p.debug {
+		next = p.watched(next)
 		p.lookOutside(r, w.Header())
-		defer p.lookInside(r, w.Header())
 	}
 	reason := p.setHeaders(w.Header(), r)
 	enforced, refused := p.enforced(r)
@@ -112,49 +137,56 @@ func (p *policy) serve(w http.ResponseWriter, r *http.Request, next http.Handler
 // setHeaders sets the headers of a response that is no preflight's. The lines
 // are slices of this response alone: a handler may change what it finds.
 func (p *policy) setHeaders(h http.Header, r *http.Request) Reason {
-	row := p.actual.Take()
-	switch {
-	case p.origins.all: // the answer is the same for everybody
-	case p.enforce == EnforceAll:
-		addVary(h, row[rowVary:rowVary+2])
-	default:
-		addVary(h, row[rowVary:rowVary+1])
-	}
-	reason := p.allowOrigin(h, r, row)
+	reason := p.judge(r)
 	if reason != Listed {
+		addVary(h, p.silent.Take())
 		return reason
 	}
-	if p.credentials {
-		h["Access-Control-Allow-Credentials"] = row[rowCredentials : rowCredentials+1 : rowCredentials+1]
-	}
+	row := p.actual.Take()
+	addVary(h, row[:p.varies])
+	row = p.allow(h, r, row[p.varies:])
 	if p.expose {
-		h["Access-Control-Expose-Headers"] = row[rowExpose : rowExpose+1 : rowExpose+1]
+		h["Access-Control-Expose-Headers"] = row[:1:1]
 	}
 	return Listed
 }
 
-// allowOrigin sets Access-Control-Allow-Origin when the origin is listed. The
-// slice is the request's own, or the row's.
-func (p *policy) allowOrigin(h http.Header, r *http.Request, row []string) Reason {
+// judge says whether the origin of a request is listed.
+func (p *policy) judge(r *http.Request) Reason {
 	from := r.Header["Origin"]
 	switch {
 	case len(from) == 0:
 		return NoOrigin
 	case len(from) > 1:
 		return SeveralOrigins
-	case p.origins.all:
-		h["Access-Control-Allow-Origin"] = row[rowOrigin : rowOrigin+1 : rowOrigin+1]
 	case p.origins.has(from[0]):
-		h["Access-Control-Allow-Origin"] = from[:1:1]
-	default:
-		return Unlisted
+		return Listed
 	}
-	return Listed
+	return Unlisted
+}
+
+// allow sets the headers that every response to an allowed origin has, and
+// returns the rest of the row. The origin's slice is the request's own.
+func (p *policy) allow(h http.Header, r *http.Request, row []string) []string {
+	if p.origins.all {
+		h["Access-Control-Allow-Origin"] = row[:1:1]
+		row = row[1:]
+	} else {
+		h["Access-Control-Allow-Origin"] = r.Header["Origin"][:1:1]
+	}
+	if p.credentials {
+		h["Access-Control-Allow-Credentials"] = row[:1:1]
+		row = row[1:]
+	}
+	return row
 }
 
 // addVary adds names to Vary, but for those that a line has, and for all when
 // one has "*". The slice becomes the response's.
 func addVary(h http.Header, names []string) {
+	if len(names) == 0 {
+		return
+	}
 	lines := h["Vary"]
 	if len(lines) == 0 {
 		h["Vary"] = slices.Clip(names)

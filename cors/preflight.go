@@ -16,22 +16,16 @@ func preflight(r *http.Request) bool {
 // answer sets the headers of a preflight's response. A failed one has none but
 // Vary, so that no cache hands it to an origin that is allowed.
 func (p *policy) answer(h http.Header, r *http.Request) Reason {
-	row := p.preflight.Take()
-	addVary(h, row[rowVary:])
 	// A browser asks for one method and has normalized it.
 	method, names := r.Header["Access-Control-Request-Method"], r.Header["Access-Control-Request-Headers"]
-	if len(method) != 1 || !p.allowsMethod(method[0]) {
-		return MethodNotAllowed
-	}
-	if !p.headers.allows(names) {
-		return HeaderNotAllowed
-	}
-	if reason := p.allowOrigin(h, r, row); reason != Listed {
+	reason := p.judgePreflight(r, method, names)
+	if reason != Listed {
+		addVary(h, p.failed.Take())
 		return reason
 	}
-	if p.credentials {
-		h["Access-Control-Allow-Credentials"] = row[rowCredentials : rowCredentials+1 : rowCredentials+1]
-	}
+	row := p.preflight.Take()
+	addVary(h, row[:len(preflightVary)])
+	row = p.allow(h, r, row[len(preflightVary):])
 	if !simple(method[0]) {
 		h["Access-Control-Allow-Methods"] = method[:1:1]
 	}
@@ -39,7 +33,20 @@ func (p *policy) answer(h http.Header, r *http.Request) Reason {
 		h["Access-Control-Allow-Headers"] = slices.Clip(names)
 	}
 	if p.maxAge {
-		h["Access-Control-Max-Age"] = row[rowExpose : rowExpose+1 : rowExpose+1]
+		h["Access-Control-Max-Age"] = row[:1:1]
+	}
+	return Listed
+}
+
+func (p *policy) judgePreflight(r *http.Request, method, names []string) Reason {
+	reason := p.judge(r)
+	switch {
+	case reason != Listed:
+		return reason
+	case len(method) != 1 || !p.allowsMethod(method[0]):
+		return MethodNotAllowed
+	case !p.headers.allows(names):
+		return HeaderNotAllowed
 	}
 	return Listed
 }
