@@ -97,32 +97,39 @@ func parseHost(host string) (address, ok bool) {
 		addr, err := netip.ParseAddr(strings.TrimSuffix(host[1:], "]"))
 		return true, err == nil && addr.Is6() && !addr.Is4In6() && addr.Zone() == "" && host == "["+addr.String()+"]"
 	}
-	if host == "" || len(host) > longestHost {
+	if len(host) > longestHost || !validLabels(host) {
 		return false, false
-	}
-	label := 0
-	for i := range len(host) {
-		switch c := host[i]; {
-		case c == '.':
-			if label == 0 {
-				return false, false
-			}
-			label = -1
-		case !hostByte[c]:
-			return false, false
-		}
-		if label++; label > 63 {
-			return false, false
-		}
 	}
 	last := host[strings.LastIndexByte(host, '.')+1:]
 	if last == "" || last[0] < '0' || last[0] > '9' {
-		return false, label > 0
+		return false, last != ""
 	}
 	// A last label that starts with a digit makes a number, so the whole is an
 	// address or nothing (URL, section 3.5).
 	addr, err := netip.ParseAddr(host)
 	return true, err == nil && addr.Is4()
+}
+
+// validLabels takes labels of 1 to 63 bytes (RFC 1035, section 2.3.4). A dot at
+// the end is parseHost's to refuse.
+func validLabels(s string) bool {
+	label := 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '.':
+			if label == 0 {
+				return false
+			}
+			label = 0
+			continue
+		case !hostByte[c]:
+			return false
+		}
+		if label++; label > 63 {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // hostByte has the bytes of a label: LDH letters in lower case, and the

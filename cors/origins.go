@@ -65,19 +65,19 @@ func (l *origins) has(s string) bool {
 	if _, ok := l.exact[s]; ok {
 		return true
 	}
-	match := l.hasWildcard(s)
-	if !match && l.allow == nil {
+	if l.hasWildcard(s) {
+		return true
+	}
+	if l.allow == nil {
 		return false
 	}
 	o, ok := parseOrigin(s)
-	if !ok {
-		return false
-	}
-	return match || (l.insecure || o.Scheme == "https" || o.loopback()) && l.allow(o)
+	return ok && (l.insecure || o.Scheme == "https" || o.loopback()) && l.allow(o)
 }
 
-// hasWildcard reports whether a pattern matches the ends of a text, which may
-// not be an origin at all. It spares the parse of the many that none matches.
+// hasWildcard reports whether a pattern matches. What it compares equal was
+// checked with the pattern, so that only the rest has to be parsed: the labels
+// before the suffix, and the port.
 func (l *origins) hasWildcard(s string) bool {
 	if len(l.wildcards) == 0 || len(s) > longestOrigin {
 		return false
@@ -85,21 +85,26 @@ func (l *origins) hasWildcard(s string) bool {
 	scheme, host, _ := strings.Cut(s, "://")
 	port := ""
 	if i := strings.LastIndexByte(host, ':'); i >= 0 && host[len(host)-1] != ']' {
-		host, port = host[:i], host[i+1:]
+		if host, port = host[:i], host[i+1:]; !validPort(scheme, port) {
+			return false
+		}
+	}
+	if len(host) > longestHost || strings.HasPrefix(host, ".") {
+		return false
 	}
 	if l.hasSuffix(scheme, host, port) {
 		return true
 	}
 	for i := range len(host) {
 		if host[i] == '.' && l.hasSuffix(scheme, host[i:], port) {
-			return true
+			return validLabels(host[:i]) && host[i-1] != '.'
 		}
 	}
 	return false
 }
 
 func (l *origins) hasSuffix(scheme, suffix, port string) bool {
-	if len(suffix) > longestHost || !l.lengths[len(suffix)] {
+	if !l.lengths[len(suffix)] {
 		return false
 	}
 	for _, w := range l.wildcards[suffix] {

@@ -137,14 +137,15 @@ func (p *policy) serve(w http.ResponseWriter, r *http.Request, next http.Handler
 // setHeaders sets the headers of a response that is no preflight's. The lines
 // are slices of this response alone: a handler may change what it finds.
 func (p *policy) setHeaders(h http.Header, r *http.Request) Reason {
-	reason := p.judge(r)
+	from := r.Header["Origin"]
+	reason := p.judge(from)
 	if reason != Listed {
 		addVary(h, p.silent.Take())
 		return reason
 	}
 	row := p.actual.Take()
 	addVary(h, row[:p.varies])
-	row = p.allow(h, r, row[p.varies:])
+	row = p.allow(h, from, row[p.varies:])
 	if p.expose {
 		h["Access-Control-Expose-Headers"] = row[:1:1]
 	}
@@ -152,8 +153,7 @@ func (p *policy) setHeaders(h http.Header, r *http.Request) Reason {
 }
 
 // judge says whether the origin of a request is listed.
-func (p *policy) judge(r *http.Request) Reason {
-	from := r.Header["Origin"]
+func (p *policy) judge(from []string) Reason {
 	switch {
 	case len(from) == 0:
 		return NoOrigin
@@ -167,12 +167,12 @@ func (p *policy) judge(r *http.Request) Reason {
 
 // allow sets the headers that every response to an allowed origin has, and
 // returns the rest of the row. The origin's slice is the request's own.
-func (p *policy) allow(h http.Header, r *http.Request, row []string) []string {
+func (p *policy) allow(h http.Header, from, row []string) []string {
 	if p.origins.all {
 		h["Access-Control-Allow-Origin"] = row[:1:1]
 		row = row[1:]
 	} else {
-		h["Access-Control-Allow-Origin"] = r.Header["Origin"][:1:1]
+		h["Access-Control-Allow-Origin"] = from[:1:1]
 	}
 	if p.credentials {
 		h["Access-Control-Allow-Credentials"] = row[:1:1]

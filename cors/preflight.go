@@ -17,15 +17,15 @@ func preflight(r *http.Request) bool {
 // Vary, so that no cache hands it to an origin that is allowed.
 func (p *policy) answer(h http.Header, r *http.Request) Reason {
 	// A browser asks for one method and has normalized it.
-	method, names := r.Header["Access-Control-Request-Method"], r.Header["Access-Control-Request-Headers"]
-	reason := p.judgePreflight(r, method, names)
+	from, method, names := r.Header["Origin"], r.Header["Access-Control-Request-Method"], r.Header["Access-Control-Request-Headers"]
+	reason := p.judgePreflight(from, method, names)
 	if reason != Listed {
 		addVary(h, p.failed.Take())
 		return reason
 	}
 	row := p.preflight.Take()
 	addVary(h, row[:len(preflightVary)])
-	row = p.allow(h, r, row[len(preflightVary):])
+	row = p.allow(h, from, row[len(preflightVary):])
 	if !simple(method[0]) {
 		h["Access-Control-Allow-Methods"] = method[:1:1]
 	}
@@ -38,8 +38,8 @@ func (p *policy) answer(h http.Header, r *http.Request) Reason {
 	return Listed
 }
 
-func (p *policy) judgePreflight(r *http.Request, method, names []string) Reason {
-	reason := p.judge(r)
+func (p *policy) judgePreflight(from, method, names []string) Reason {
+	reason := p.judge(from)
 	switch {
 	case reason != Listed:
 		return reason
