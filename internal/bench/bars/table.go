@@ -1,0 +1,102 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// samples are what the rounds measured of one benchmark.
+type samples struct{ ns, allocs []float64 }
+
+func (s *samples) add(ns, allocs string) {
+	n, _ := strconv.ParseFloat(ns, 64)
+	a, _ := strconv.ParseFloat(allocs, 64)
+	s.ns, s.allocs = append(s.ns, n), append(s.allocs, a)
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
+}
+
+// A bar is what a ring promises for a case: at most a ratio of the fastest
+// reference, and at most so many allocations of its own.
+type bar struct {
+	ratio      float64  // 0: none
+	references []string // empty: the fastest peer
+	allocs     float64  // with a reused map; below 0: none
+}
+
+var bars = map[string]bar{
+	"CORS/no-origin":         {0.8, nil, 0},
+	"CORS/actual":            {0.8, nil, 0},
+	"CORS/actual-wildcard":   {0.8, nil, 0},
+	"CORS/actual-denied":     {0.8, nil, 0},
+	"CORS/preflight":         {0.8, nil, 0},
+	"CORS/preflight-denied":  {0.8, nil, 0},
+	"CORS/preflight-hostile": {1, nil, 0},
+	"Headers/api":            {0.5, []string{"Header.Set"}, 1},
+	"ClientIP/two-hops":      {1, nil, 0},
+	"Errors/pass-through":    {3, []string{"context-value"}, 4},
+	"Errors/rejection":       {0, nil, 6},
+}
+
+// table prints one row for each case and kind of map, and a verdict for each
+// bar.
+func table(results map[string]*samples) string {
+	var b strings.Builder
+	b.WriteString("| case | map | ours | references | ratio | bar | allocations: ours, references | bar | |\n|---|---|---|---|---|---|---|---|---|\n")
+	lost := 0
+	for _, name := range slices.Sorted(maps.Keys(results)) {
+		base, ours := strings.CutSuffix(name, "/who=ringwall")
+		if !ours {
+			continue
+		}
+		subject, kind, _ := strings.Cut(base, "/map=")
+		row, ok := measure(results, base, bars[subject], kind == "reused")
+		if !ok {
+			lost++
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", subject, kind, row)
+	}
+	fmt.Fprintf(&b, "\n%d lost\n", lost)
+	return b.String()
+}
+
+func measure(results map[string]*samples, base string, bar bar, reused bool) (row string, ok bool) {
+	ours := results[base+"/who=ringwall"]
+	var times, allocs []string
+	fastest := 0.0
+	for _, name := range slices.Sorted(maps.Keys(results)) {
+		who, found := strings.CutPrefix(name, base+"/who=")
+		if !found || who == "ringwall" {
+			continue
+		}
+		ns := median(results[name].ns)
+		times = append(times, fmt.Sprintf("%s %.0f ns", who, ns))
+		allocs = append(allocs, fmt.Sprintf("%s %.0f", who, median(results[name].allocs)))
+		if counts := len(bar.references) == 0 || slices.Contains(bar.references, who); counts && (fastest == 0 || ns < fastest) {
+			fastest = ns
+		}
+	}
+	ok = true
+	ratio, ratioBar, allocBar := "", "", ""
+	if bar.ratio > 0 && fastest > 0 {
+		r := median(ours.ns) / fastest
+		ratio, ratioBar = fmt.Sprintf("%.2f", r), fmt.Sprintf("%.1f", bar.ratio)
+		ok = ok && r <= bar.ratio
+	}
+	if reused && bar.allocs >= 0 {
+		allocBar = fmt.Sprintf("%.0f", bar.allocs)
+		ok = ok && median(ours.allocs) <= bar.allocs
+	}
+	verdict := "holds"
+	if !ok {
+		verdict = "**lost**"
+	}
+	return fmt.Sprintf("%.0f ns | %s | %s | %s | %.0f; %s | %s | %s", median(ours.ns), strings.Join(times, ", "), ratio, ratioBar,
+		median(ours.allocs), strings.Join(allocs, ", "), allocBar, verdict), ok
+}
