@@ -35,6 +35,9 @@ need() {
 	command -v "$1" >/dev/null
 }
 
+# need_chromium installs the browser, whose command has two names.
+need_chromium() { command -v chromium-browser >/dev/null || need chromium chromium; }
+
 formatted() {
 	local files
 	files=$(gofmt -l .)
@@ -84,7 +87,8 @@ vulnerable() {
 step "go" command -v go
 step "C compiler" need gcc gcc
 step "curl" need curl curl
-export CGO_ENABLED=1
+step "Chromium" need_chromium
+export CGO_ENABLED=1 RINGWALL_REQUIRE_SERVERS=1
 step "gofmt" formatted
 step "go vet" in_modules go vet ./...
 step "staticcheck" in_modules lint
