@@ -11,12 +11,13 @@ import (
 //
 //	slog.SetDefault(slog.New(errors.LogHandler(slog.NewJSONHandler(os.Stderr, nil))))
 func LogHandler(next slog.Handler, redact ...string) slog.Handler {
-	return logHandler{next, newRedactor(redact)}
+	return logHandler{next, newRedactor(redact), false}
 }
 
 type logHandler struct {
 	slog.Handler
 	redactor redactor
+	secret   bool // an open group's name tells that all in it is secret
 }
 
 // Handle masks the record's message and attributes, and hands it on.
@@ -27,8 +28,8 @@ func (h logHandler) Handle(ctx context.Context, r slog.Record) error {
 		if a.Key == "correlation_id" {
 			id = ""
 		}
-		if a.Key != stackKey {
-			a = h.redactor.attr(a)
+		if a.Key != stackKey || h.secret {
+			a = h.attr(a)
 		}
 		masked.AddAttrs(a)
 		return true
@@ -43,12 +44,19 @@ func (h logHandler) Handle(ctx context.Context, r slog.Record) error {
 func (h logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	masked := make([]slog.Attr, len(attrs))
 	for i, a := range attrs {
-		masked[i] = h.redactor.attr(a)
+		masked[i] = h.attr(a)
 	}
-	return logHandler{h.Handler.WithAttrs(masked), h.redactor}
+	return logHandler{h.Handler.WithAttrs(masked), h.redactor, h.secret}
+}
+
+func (h logHandler) attr(a slog.Attr) slog.Attr {
+	if h.secret {
+		return slog.String(a.Key, redacted)
+	}
+	return h.redactor.attr(a)
 }
 
 // WithGroup opens a group in the next handler.
 func (h logHandler) WithGroup(name string) slog.Handler {
-	return logHandler{h.Handler.WithGroup(name), h.redactor}
+	return logHandler{h.Handler.WithGroup(name), h.redactor, h.secret || h.redactor.secret(name)}
 }

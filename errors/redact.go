@@ -113,6 +113,8 @@ func (d redactor) any(v any) slog.Value {
 		return d.values(v)
 	case url.Values:
 		return d.values(v)
+	case []byte: // fmt writes numbers, in which no shape is found
+		return slog.StringValue(mask(string(v)))
 	case *slog.Source:
 		return slog.AnyValue(v)
 	}

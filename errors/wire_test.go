@@ -1,0 +1,163 @@
+package errors_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/slogtest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// TestOverTheWire holds E1, E4, E8, E9, E13, E14 and E17 over both versions of
+// HTTP: whole headers and exact bodies.
+func TestOverTheWire(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.Handle("GET /error", errors.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return io.ErrUnexpectedEOF }))
+	mux.HandleFunc("GET /panic", func(http.ResponseWriter, *http.Request) { panic("boom") })
+	mux.HandleFunc("GET /hints", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Link", "</a.css>; rel=preload")
+		w.WriteHeader(http.StatusEarlyHints)
+		w.Header().Del("Link")
+		errors.Respond(w, r, errNoOrder)
+	})
+	mux.HandleFunc("GET /legacy", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Etag", `"x"`)
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.WriteHeader(500)
+		_, _ = io.WriteString(w, "pq: password of user root")
+	})
+	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
+	outer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", "https://app.example.com")
+		w.Header().Set("Strict-Transport-Security", "max-age=63072000")
+		failures.Handler(mux).ServeHTTP(w, r)
+	})
+	body := func(code, message string) string {
+		return `{"code":"` + code + `","message":"` + message + `","correlation_id":"ID"}` + "\n"
+	}
+	for _, http2 := range []bool{false, true} {
+		srv := httptest.NewUnstartedServer(outer)
+		srv.EnableHTTP2 = http2
+		srv.StartTLS()
+		t.Cleanup(srv.Close)
+		for _, row := range []struct {
+			name, method, path string
+			status             int
+			body, allow        string
+		}{
+			{"E1 an error", "GET", "/error", 500, body("internal_error", "Something went wrong on our side."), ""},
+			{"E4 a panic", "GET", "/panic", 500, body("internal_error", "Something went wrong on our side."), ""},
+			{"E8 an error after 103", "GET", "/hints", 404, body("order_not_found", "No such order."), ""},
+			{"E9 HEAD", "HEAD", "/error", 500, "", ""},
+			{"E13 a handler's own 500", "GET", "/legacy", 500, body("internal_error", "Something went wrong on our side."), ""},
+			{"E14 404", "GET", "/nothing", 404, body("not_found", "There is nothing at this address."), ""},
+			{"E14 405", "POST", "/error", 405, body("method_not_allowed", "This address does not take this method."), "GET, HEAD"},
+		} {
+			t.Run(row.name, func(t *testing.T) {
+				r, err := http.NewRequest(row.method, srv.URL+row.path, nil)
+				require.NoError(t, err)
+				res, err := srv.Client().Do(r)
+				require.NoError(t, err)
+				got, err := io.ReadAll(res.Body)
+				require.NoError(t, err)
+				require.NoError(t, res.Body.Close())
+				require.Equal(t, http2, res.ProtoMajor == 2)
+				require.Equal(t, row.status, res.StatusCode)
+				id := res.Header.Get("X-Correlation-Id")
+				require.Regexp(t, `^[0-9a-f]{32}$`, id)
+				require.Equal(t, row.body, strings.ReplaceAll(string(got), id, "ID"))
+				want := http.Header{ // E17: what was set outside survives
+					"Content-Type": {"application/json"}, "Cache-Control": {"no-store"}, "X-Content-Type-Options": {"nosniff"}, "X-Correlation-Id": {id},
+					"Access-Control-Allow-Origin": {"https://app.example.com"}, "Strict-Transport-Security": {"max-age=63072000"},
+				}
+				if row.allow != "" {
+					want["Allow"] = []string{row.allow}
+				}
+				res.Header.Del("Date")
+				res.Header.Del("Content-Length")
+				require.Equal(t, want, res.Header)
+			})
+		}
+	}
+}
+
+// TestMutatedErrors holds that no response shares its header values with
+// another.
+func TestMutatedErrors(t *testing.T) {
+	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
+	h := failures.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		errors.Respond(w, r, errNoOrder.Header("Retry-After", "5"))
+	}))
+	var all sync.WaitGroup
+	for range 128 {
+		all.Go(func() {
+			for range 20 {
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+				if got := w.Header(); got.Get("Content-Type") != "application/json" || got.Get("Cache-Control") != "no-store" || got.Get("Retry-After") != "5" {
+					t.Errorf("another response changed: %v", got)
+				}
+				for key, lines := range w.Header() {
+					for i := range lines {
+						lines[i] = "spoiled"
+					}
+					w.Header()[key] = append(lines, "more")
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestLogHandlerIsAHandler runs the standard library's conformance test.
+func TestLogHandlerIsAHandler(t *testing.T) {
+	var log bytes.Buffer
+	slogtest.Run(t, func(*testing.T) slog.Handler {
+		log.Reset()
+		return errors.LogHandler(slog.NewJSONHandler(&log, nil))
+	}, func(t *testing.T) map[string]any {
+		record := map[string]any{}
+		require.NoError(t, json.Unmarshal(log.Bytes(), &record))
+		return record
+	})
+}
+
+func TestLogHandlerMasks(t *testing.T) {
+	const secret = "hunter2hunter2"
+	for _, row := range []struct {
+		name string
+		log  func(*slog.Logger)
+	}{
+		{"a key in another case, with other separators", func(l *slog.Logger) { l.Info("x", "API-Key", secret) }},
+		{"a group", func(l *slog.Logger) { l.Info("x", slog.Group("user", "Pass.Word", secret)) }},
+		{"a secret group", func(l *slog.Logger) { l.Info("x", slog.Group("credentials", "name", secret)) }},
+		{"a secret group that was opened before", func(l *slog.Logger) { l.WithGroup("credentials").Info("x", "name", secret) }},
+		{"a group inside of it", func(l *slog.Logger) { l.WithGroup("credentials").WithGroup("a").With("name", secret).Info("x") }},
+		{"a header", func(l *slog.Logger) { l.Info("x", "header", http.Header{"Authorization": {secret}}) }},
+		{"bytes", func(l *slog.Logger) { l.Info("x", "body", []byte("password="+secret)) }},
+		{"bytes of a secret key", func(l *slog.Logger) { l.Info("x", "token", []byte(secret)) }},
+		{"a map", func(l *slog.Logger) { l.Info("x", "form", map[string]string{"password": secret}) }},
+		{"a struct", func(l *slog.Logger) { l.Info("x", "form", struct{ Password string }{secret}) }},
+		{"the message", func(l *slog.Logger) { l.Info("password=" + secret) }},
+		{"an error", func(l *slog.Logger) { l.Info("x", "error", errors.New(`{"password":"`+secret+`"}`)) }},
+		{"a query", func(l *slog.Logger) { l.Info("GET /x?y=" + secret) }},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var log bytes.Buffer
+			row.log(slog.New(errors.LogHandler(slog.NewJSONHandler(&log, nil))))
+			require.Contains(t, log.String(), "redacted")
+			require.NotContains(t, log.String(), secret)
+			require.NotContains(t, log.String(), "104 117 110", "nor as numbers")
+		})
+	}
+}
