@@ -52,6 +52,25 @@ func TestOriginFunc(t *testing.T) {
 	require.EqualError(t, err, `cors: OriginFunc: is never asked with Origins "*"; did you mean one of them?`)
 }
 
+// Extensions and native shells are listed exactly; with Credentials a scheme
+// without TLS needs InsecureOrigins, but for loopback.
+func TestExtensions(t *testing.T) {
+	list := []string{
+		"chrome-extension://abcdefghijklmnopabcdefghijklmnop", "moz-extension://0a1b2c3d-0000-4000-8000-000000000000",
+		"safari-web-extension://0a1b2c3d", "capacitor://localhost", "ionic://localhost", "tauri://localhost",
+	}
+	m := compile(t, cors.Options{Origins: list, Credentials: true, InsecureOrigins: true})
+	for _, origin := range list {
+		t.Run(origin, func(t *testing.T) {
+			require.True(t, m.AllowsOrigin(from(origin)))
+			require.False(t, m.AllowsOrigin(from(origin+"a")))
+			require.False(t, m.AllowsOrigin(from(strings.ToUpper(origin))))
+			_, err := cors.New(cors.Options{Origins: []string{origin}, Credentials: true})
+			require.Equal(t, strings.HasSuffix(origin, "://localhost"), err == nil)
+		})
+	}
+}
+
 func TestPublicSuffixes(t *testing.T) {
 	for _, suffix := range []string{"co.uk", "github.io", "vercel.app", "s3.amazonaws.com"} {
 		t.Run(suffix, func(t *testing.T) {

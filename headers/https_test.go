@@ -84,20 +84,52 @@ func refuse(w http.ResponseWriter, _ *http.Request, err error) {
 	w.WriteHeader(kind.Status())
 }
 
-// TestEveryAnswer holds H13: the headers are on a 404, and on a panic's 500.
+// TestEveryAnswer holds H13: every answer has the headers, whole, over both
+// versions of HTTP, whoever wrote it.
 func TestEveryAnswer(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /boom", func(http.ResponseWriter, *http.Request) { panic("boom") })
+	mux.HandleFunc("GET /limited", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429) })
+	mux.HandleFunc("GET /moved", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusFound) })
+	mux.HandleFunc("GET /unchanged", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) })
+	mux.HandleFunc("GET /cached", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Cache-Control", "max-age=60") })
+	mux.Handle("GET /files/", http.FileServer(http.Dir(t.TempDir())))
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
-	s := httptest.NewServer(failures.Handler(errors.Must(headers.New(headers.Options{InsecureAllowHTTP: true})).Handler(mux)))
-	defer s.Close()
-	for path, status := range map[string]int{"/nothing": 404, "/boom": 500} {
-		res, err := s.Client().Get(s.URL + path)
-		require.NoError(t, err)
-		require.NoError(t, res.Body.Close())
-		require.Equal(t, status, res.StatusCode)
-		for key, lines := range api() {
-			require.Equal(t, lines, res.Header[key], key)
+	secure := errors.Must(headers.New(headers.Options{Host: func(*http.Request) string { return "api.example.com" }}))
+	for _, http2 := range []bool{false, true} {
+		s := httptest.NewUnstartedServer(failures.Handler(secure.Handler(mux)))
+		s.EnableHTTP2 = http2
+		s.StartTLS()
+		t.Cleanup(s.Close)
+		client := s.Client()
+		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		for _, tt := range []struct {
+			name, method, path string
+			status             int
+			more               []string
+		}{
+			{"nothing there", "GET", "/nothing", 404, nil},
+			{"a method that is not taken", "POST", "/boom", 405, nil},
+			{"a panic", "GET", "/boom", 500, nil},
+			{"a limit", "GET", "/limited", 429, nil},
+			{"a redirect", "GET", "/moved", 302, nil},
+			{"H16 not modified", "GET", "/unchanged", 304, nil},
+			{"H16 a handler's own Cache-Control", "GET", "/cached", 200, []string{"Cache-Control", "max-age=60"}},
+			{"H16 a file server's error, which deletes Cache-Control", "GET", "/files/nothing", 404, nil},
+		} {
+			t.Run(tt.name, func(t *testing.T) {
+				r, err := http.NewRequest(tt.method, s.URL+tt.path, nil)
+				require.NoError(t, err)
+				res, err := client.Do(r)
+				require.NoError(t, err)
+				require.NoError(t, res.Body.Close())
+				require.Equal(t, http2, res.ProtoMajor == 2)
+				require.Equal(t, tt.status, res.StatusCode)
+				for _, key := range []string{"Date", "Content-Length", "Content-Type", "X-Correlation-Id", "Allow", "Location"} {
+					res.Header.Del(key)
+				}
+				require.Equal(t, api(append(tt.more, "Strict-Transport-Security", hsts)...), res.Header)
+			})
 		}
 	}
 }

@@ -112,6 +112,13 @@ func TestClearSiteData(t *testing.T) {
 	}
 }
 
+// TestSmallMap holds H19: up to eight keys, Go's map does not grow twice.
+func TestSmallMap(t *testing.T) {
+	w := httptest.NewRecorder()
+	errors.Must(headers.New(headers.Options{})).Handler(served).ServeHTTP(w, over("https", "GET", "https://a.example/", nil))
+	require.LessOrEqual(t, len(w.Header()), 7, "one is left for Content-Type")
+}
+
 func TestPolicyDoesNotAllocate(t *testing.T) {
 	h := errors.Must(headers.New(headers.Options{})).Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	w, r := httptest.NewRecorder(), over("https", "GET", "https://a.example/", nil)
