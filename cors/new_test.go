@@ -29,6 +29,8 @@ func TestNewRefusesOrigins(t *testing.T) {
 		"https://a.example:1:*":    `is not an origin, a scheme and a host as in "https://app.example.com"`,
 		"*://a.example":            `is not an origin, a scheme and a host as in "https://app.example.com"`,
 		"https://u@a.example":      `is not an origin, a scheme and a host as in "https://app.example.com"`,
+		"https://a.0x1f":           `is not an origin, a scheme and a host as in "https://app.example.com"`,
+		"https://a.12":             `is not an origin, a scheme and a host as in "https://app.example.com"`,
 		"https://10.0.0.0.1":       `is not an origin, a scheme and a host as in "https://app.example.com"`,
 		"https://[::1%25eth0]":     `is not an origin, a scheme and a host as in "https://app.example.com"`,
 		"tauri://*.example.com":    "a wildcard needs the scheme https or http",

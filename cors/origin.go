@@ -46,7 +46,7 @@ func parseOrigin(s string) (Origin, bool) {
 			return Origin{}, false
 		}
 	}
-	o.address, ok = parseHost(o.Host)
+	o.address, ok = parseHost(scheme, o.Host)
 	return o, ok
 }
 
@@ -92,7 +92,7 @@ func defaultPort(scheme string) string {
 
 // parseHost takes a host name of letters, digits, hyphens and underscores, or
 // an IP address as browsers serialize it, and tells which.
-func parseHost(host string) (address, ok bool) {
+func parseHost(scheme, host string) (address, ok bool) {
 	if strings.HasPrefix(host, "[") {
 		addr, err := netip.ParseAddr(strings.TrimSuffix(host[1:], "]"))
 		return true, err == nil && addr.Is6() && !addr.Is4In6() && addr.Zone() == "" && host == "["+addr.String()+"]"
@@ -101,13 +101,22 @@ func parseHost(host string) (address, ok bool) {
 		return false, false
 	}
 	last := host[strings.LastIndexByte(host, '.')+1:]
-	if last == "" || last[0] < '0' || last[0] > '9' {
+	if scheme != "https" && scheme != "http" || !number(last) {
 		return false, last != ""
 	}
-	// A last label that starts with a digit makes a number, so the whole is an
-	// address or nothing (URL, section 3.5).
+	// The host ends in a number, so the whole is an IPv4 address or nothing
+	// (URL, section 3.5). Extensions have hosts that mean nothing.
 	addr, err := netip.ParseAddr(host)
 	return true, err == nil && addr.Is4()
+}
+
+// number reports whether a label is a number to URL parsers: decimal, or
+// hexadecimal after 0x.
+func number(label string) bool {
+	if rest, ok := strings.CutPrefix(label, "0x"); ok {
+		return strings.Trim(rest, "0123456789abcdef") == ""
+	}
+	return label != "" && strings.Trim(label, "0123456789") == ""
 }
 
 // validLabels takes labels of 1 to 63 bytes (RFC 1035, section 2.3.4). A dot at
