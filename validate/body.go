@@ -14,7 +14,7 @@ import (
 
 // checkMedia refuses what is not one of the types, in UTF-8 and not encoded,
 // before a byte of the body is read.
-func (c *config) checkMedia(r *http.Request) error {
+func checkMedia(r *http.Request, types []string) error {
 	if len(r.Header["Content-Encoding"]) > 0 {
 		return ErrMediaType.Header("Accept-Encoding", "identity")
 	}
@@ -24,7 +24,7 @@ func (c *config) checkMedia(r *http.Request) error {
 	}
 	media, params, err := mime.ParseMediaType(lines[0])
 	// A parameter that is there twice, alike, is read as one.
-	if err != nil || !slices.Contains(c.types, media) || len(params) != strings.Count(lines[0], ";") {
+	if err != nil || !slices.Contains(types, media) || len(params) != strings.Count(lines[0], ";") {
 		return ErrMediaType
 	}
 	for name, value := range params {
@@ -39,12 +39,13 @@ func (c *config) checkMedia(r *http.Request) error {
 const bodyStep = 32 << 10
 
 // readBody reads the whole body within the limits. What is too large is
-// refused at the first byte that is.
-func (c *config) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *counter, error) {
+// refused at the first byte that is: count sees each part as it arrives, and
+// says what is wrong with it, or "".
+func (c *config) readBody(w http.ResponseWriter, r *http.Request, count func([]byte) string) ([]byte, error) {
 	limit := c.limits.Body
 	tooLarge := ErrTooLarge.With("limit", limit).Header("Connection", "close")
 	if r.ContentLength > limit {
-		return nil, nil, tooLarge
+		return nil, tooLarge
 	}
 	// A server with a ReadTimeout of its own keeps it: setting a deadline
 	// would extend it. A writer without deadlines is read without one.
@@ -54,7 +55,6 @@ func (c *config) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *coun
 	if timed {
 		defer func() { _ = control.SetReadDeadline(time.Time{}) }()
 	}
-	count := &counter{limits: &c.limits}
 	size := int64(4 << 10)
 	if r.ContentLength > 0 {
 		size = r.ContentLength + 1 // one more to see the end
@@ -69,16 +69,16 @@ func (c *config) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *coun
 		n, err := r.Body.Read(data[len(data):cap(data)])
 		fresh := data[len(data) : len(data)+n]
 		data = data[:len(data)+n]
-		if over := count.write(fresh); over != "" {
-			return nil, nil, bodyRefusal(ErrTooLarge, over)
+		if over := count(fresh); over != "" {
+			return nil, bodyRefusal(ErrTooLarge, over)
 		}
 		switch {
 		case int64(len(data)) > limit:
-			return nil, nil, tooLarge
+			return nil, tooLarge
 		case err == io.EOF:
-			return data, count, nil
+			return data, nil
 		case err != nil:
-			return nil, nil, readError(r, err)
+			return nil, readError(r, err)
 		}
 		if now := len(data) / bodyStep; timed && now > steps {
 			steps = now

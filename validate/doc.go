@@ -8,8 +8,9 @@
 // and unknown members, names in another case, null where the type has none,
 // control characters, data after the end. Queries: unknown and doubled
 // parameters, semicolons, escapes that cannot be read, numbers in other than
-// plain decimals. What T does not declare is refused too: a body where there
-// is none, a query beside a body.
+// plain decimals; forms likewise, and a form never takes a field from the
+// query. More than 50 cookies, where one is declared. What T does not declare is
+// refused too: a body where there is none, a query beside a body.
 //
 // Every limit acts while the input arrives. What is accepted has one meaning,
 // and the value that was checked is the one that the handler gets.
@@ -27,7 +28,7 @@
 //		return orders.place(r.Context(), in)
 //	})))
 //
-// A T whose fields have the tags path, query, header, cookie or body:"json"
+// A T whose fields have the tags path, query, header, cookie, form or body:"json"
 // is the whole input. Rules are those of go-playground/validator; structs in
 // slices and maps are always checked, with and without dive. Rules that look
 // at other fields are refused at start-up: they belong into the handler.
@@ -35,7 +36,7 @@
 // # Statuses
 //
 // 415 a format that the route does not take; 413 more than it is willing to
-// process; 414 a query that is too long; 408 a body that does not arrive; 400
+// process; 414 a query that is too long; 431 more cookies; 408 a body that does not arrive; 400
 // what cannot be read, or in two ways; 422 what was read and breaks the schema.
 //
 // # Its place

@@ -73,8 +73,8 @@ func (l *linter) param(sf reflect.StructField, where, source, name string) param
 	p := param{source: source, name: name, index: sf.Index, rules: l.field(sf, where, name)}
 	t := sf.Type
 	if multiple(t) {
-		if source != "query" {
-			l.problem(where, "only a query parameter may come several times")
+		if source != "query" && source != "form" {
+			l.problem(where, "only a query parameter or a form field may come several times")
 		}
 		t = t.Elem()
 	}

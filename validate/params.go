@@ -17,14 +17,24 @@ import (
 // readParams reads what comes from outside of the body. In queryOnly mode all
 // params are of the query.
 func (p *plan) readParams(r *http.Request, v reflect.Value) error {
-	query, err := p.c.parseQuery(r.URL.RawQuery)
+	if len(r.URL.RawQuery) > p.c.limits.Query {
+		return ErrQueryTooLong.With("limit", p.c.limits.Query)
+	}
+	query, err := p.c.parsePairs(r.URL.RawQuery, p.c.ignored, malformedQuery)
 	if err != nil {
 		return err
+	}
+	if p.cookies {
+		if err := p.c.checkCookies(r); err != nil {
+			return err
+		}
 	}
 	for i := range p.params {
 		param := &p.params[i]
 		var values []string
 		switch param.source {
+		case "form":
+			continue
 		case "query":
 			values = query[param.name]
 			delete(query, param.name)
@@ -43,24 +53,41 @@ func (p *plan) readParams(r *http.Request, v reflect.Value) error {
 			return err
 		}
 	}
-	for name := range query { // what is left, nobody knows
-		place := &place{source: label("query"), name: name}
+	return unknown(query, "query", "parameter")
+}
+
+// unknown refuses what nobody took.
+func unknown(values map[string][]string, source, noun string) error {
+	for name := range values {
 		if !repeatable(name) {
-			return refuse(ErrInvalid, "the query", "/query", "unknown_parameter", "has a parameter that is not known")
+			return refuse(ErrInvalid, "the "+source, "/"+source, "unknown_"+noun, "has a "+noun+" that is not known")
 		}
-		return refuse(ErrInvalid, place.String(), place.pointer(), "unknown_parameter", "is not known")
+		place := &place{source: label(source), name: name}
+		return refuse(ErrInvalid, place.String(), place.pointer(), "unknown_"+noun, "is not known")
 	}
 	return nil
 }
 
-// parseQuery reads a query strictly: url.URL.Query drops what it cannot read,
-// so that a check and a later parser would see two different queries.
-func (c *config) parseQuery(raw string) (map[string][]string, error) {
-	if len(raw) > c.limits.Query {
-		return nil, ErrQueryTooLong.With("limit", c.limits.Query)
+// checkCookies bounds the cookies. net/http drops them all when they are more
+// than 3000, so that a required one would seem missing, and an optional one
+// unset.
+func (c *config) checkCookies(r *http.Request) error {
+	n := 0
+	for _, line := range r.Header["Cookie"] {
+		n += strings.Count(line, ";") + 1
 	}
+	if n > c.limits.Cookies {
+		return ErrTooManyCookies.With("cookies", n, "limit", c.limits.Cookies)
+	}
+	return nil
+}
+
+// parsePairs reads urlencoded pairs strictly: url.ParseQuery drops what it
+// cannot read, so that a check and a later parser would see two different
+// inputs.
+func (c *config) parsePairs(raw string, ignored func(string) bool, malformed func(string) error) (map[string][]string, error) {
 	if strings.Contains(raw, ";") {
-		return nil, malformedQuery("must not have a semicolon")
+		return nil, malformed("must not have a semicolon")
 	}
 	values, n := make(map[string][]string), 0
 	for raw != "" {
@@ -70,21 +97,21 @@ func (c *config) parseQuery(raw string) (map[string][]string, error) {
 			continue
 		}
 		if n++; n > c.limits.Params {
-			return nil, malformedQuery("must have at most " + strconv.Itoa(c.limits.Params) + " parameters")
+			return nil, malformed("must have at most " + strconv.Itoa(c.limits.Params) + " parameters")
 		}
 		name, value, _ := strings.Cut(pair, "=")
 		name, err := url.QueryUnescape(name)
 		if err != nil || !clean(name) {
-			return nil, malformedQuery("has a name that cannot be read")
+			return nil, malformed("has a name that cannot be read")
 		}
-		if c.ignored(name) {
+		if ignored(name) {
 			continue
 		}
 		if value, err = url.QueryUnescape(value); err != nil {
-			return nil, malformedQuery("has an escape that cannot be read")
+			return nil, malformed("has an escape that cannot be read")
 		}
 		if len(values[name]) == c.limits.Values {
-			return nil, refuse(ErrTooLarge, "the query", "/query", "too_many_values", "must have at most "+strconv.Itoa(c.limits.Values)+" values of a name")
+			return nil, refuse(ErrTooLarge, "the input", "", "too_many_values", "must have at most "+strconv.Itoa(c.limits.Values)+" values of a name")
 		}
 		values[name] = append(values[name], value)
 	}

@@ -15,13 +15,15 @@ type plan struct {
 	mode    inputMode
 	body    []int // the index of the body's field; empty for T itself
 	hasBody bool
+	hasForm bool
+	cookies bool // there are params of cookies
 	params  []param
 	schema  schema
 }
 
 // param is a field that comes from outside of a body.
 type param struct {
-	source string // path, query, header, cookie
+	source string // path, query, header, cookie, form
 	name   string
 	index  []int
 	rules  field
@@ -49,7 +51,7 @@ func (f *field) level(i int) string {
 	return ""
 }
 
-var sources = [...]string{"path", "query", "header", "cookie", "body"}
+var sources = [...]string{"path", "query", "header", "cookie", "form", "body"}
 
 func compilePlan(c *config, t reflect.Type, mode inputMode, o Options) (*plan, []error) {
 	p := &plan{c: c, mode: mode, schema: make(schema)}
@@ -71,8 +73,12 @@ func compilePlan(c *config, t reflect.Type, mode inputMode, o Options) (*plan, [
 		}
 		source, name, ok := sourceOf(f)
 		switch {
-		case !ok || mode == queryOnly && source != "query":
-			l.problem(where, "has not exactly one source; did you mean `query:\""+strings.ToLower(f.Name)+"\"`?")
+		case !ok || mode == queryOnly && source != "query" || mode == formOnly && source != "form":
+			source = "query"
+			if mode == formOnly {
+				source = "form"
+			}
+			l.problem(where, "has not exactly one source; did you mean `"+source+":\""+strings.ToLower(f.Name)+"\"`?")
 		case source == "body" && (name != "json" || p.hasBody || f.Type.Kind() != reflect.Struct):
 			l.problem(where, "the body is one struct, with the tag `body:\"json\"`")
 		case source == "body":
@@ -82,8 +88,15 @@ func compilePlan(c *config, t reflect.Type, mode inputMode, o Options) (*plan, [
 			l.problem(where, "has no name, or that of another field")
 		default:
 			names[source+" "+name] = true
+			p.hasForm, p.cookies = p.hasForm || source == "form", p.cookies || source == "cookie"
 			p.params = append(p.params, l.param(f, where, source, name))
 		}
+	}
+	if p.hasForm && p.hasBody {
+		l.problem(t.String(), "a request has a form or a JSON body, not both")
+	}
+	if p.hasForm && o.Types != nil {
+		l.problem(t.String(), "a form has one media type; did you mean Options without Types?")
 	}
 	return p, l.finish()
 }
@@ -118,19 +131,25 @@ func sourceOf(f reflect.StructField) (source, name string, ok bool) {
 
 // read reads a request into v, a pointer to a T.
 func (p *plan) read(w http.ResponseWriter, r *http.Request, v reflect.Value) error {
-	if p.mode != bodyOnly {
+	if p.mode == whole || p.mode == queryOnly {
 		if err := p.readParams(r, v.Elem()); err != nil {
 			return err
 		}
 	}
-	if p.mode == whole && !p.hasBody && (r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody) {
+	if p.mode == whole && !p.hasBody && !p.hasForm && (r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody) {
 		return ErrUnexpectedBody.Header("Connection", "close")
 	}
-	if p.hasBody {
-		if err := p.c.checkMedia(r); err != nil {
+	if p.hasForm {
+		if err := p.readForm(w, r, v.Elem()); err != nil {
 			return err
 		}
-		data, count, err := p.c.readBody(w, r)
+	}
+	if p.hasBody {
+		if err := checkMedia(r, p.c.types); err != nil {
+			return err
+		}
+		count := &counter{limits: &p.c.limits}
+		data, err := p.c.readBody(w, r, count.write)
 		if err != nil {
 			return err
 		}
@@ -167,8 +186,11 @@ func (p *plan) checkRules(v reflect.Value) error {
 
 // label is how messages name a source.
 func label(source string) string {
-	if source == "query" || source == "path" {
+	switch source {
+	case "query", "path":
 		return source + " parameter"
+	case "form":
+		return "form field"
 	}
 	return source
 }

@@ -32,6 +32,9 @@ var (
 	// ErrInvalid answers input that was read and breaks the schema: 422
 	// invalid_input.
 	ErrInvalid = errors.Define(422, "invalid_input", "The input does not fit the schema.")
+	// ErrTooManyCookies answers more cookies than are looked through: 431
+	// too_many_cookies.
+	ErrTooManyCookies = errors.Define(431, "too_many_cookies", "The request has too many cookies.")
 	// ErrTimeout answers a body that did not arrive in time: 408 body_timeout.
 	ErrTimeout = errors.Define(408, "body_timeout", "The body did not arrive in time.")
 )

@@ -19,7 +19,8 @@ import (
 type Options struct {
 	// Limits bound what is processed. Zero fields take the defaults.
 	Limits Limits
-	// Types are the media types that a body may have. nil: application/json.
+	// Types are the media types that a JSON body may have. nil:
+	// application/json. A form has one type, and takes none here.
 	Types []string
 	// Patterns are regular expressions for the rule pattern=name, anchored at
 	// both ends, in RE2, which takes linear time.
@@ -56,9 +57,12 @@ type Limits struct {
 	Name   int   // bytes of one member's name: 128
 	Number int   // bytes of one number: 64
 	Query  int   // bytes of the query: 8 KiB
-	Params int   // query parameters: 100
-	Values int   // values of one query parameter: 20
-	Errors int   // problems that are looked for: 20
+	Params int   // query parameters, or form fields: 100
+	Values int   // values of one query parameter or form field: 20
+	// Cookies is how many cookies of any name are looked through for those
+	// that are declared: 50. Above 3000, net/http drops all of them unsaid.
+	Cookies int
+	Errors  int // problems that are looked for: 20
 	// BodyTimeout is how long a body may take, and a second more for every 32
 	// KiB of it: 10 s. A server's own ReadTimeout takes its place.
 	BodyTimeout time.Duration
@@ -86,6 +90,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Query, 8<<10)
 	set(&l.Params, 100)
 	set(&l.Values, 20)
+	set(&l.Cookies, 50)
 	set(&l.Errors, 20)
 	return l
 }
@@ -106,9 +111,9 @@ type config struct {
 type key[T any] struct{}
 
 // Input returns a middleware that reads the whole input of a route into a T:
-// each field has one source, by its tag: path, query, header, cookie, or
-// body:"json". A T with json tags only is the body. Query parameters and
-// bodies that T does not have are refused. See [From].
+// each field has one source, by its tag: path, query, header, cookie, form, or
+// body:"json". A T with json tags only is the body. Query parameters, form
+// fields and bodies that T does not have are refused. See [From].
 //
 // It takes at most one Options. The error joins all problems of T and the
 // options.
@@ -126,6 +131,13 @@ func JSON[T any](options ...Options) (func(http.Handler) http.Handler, error) {
 // query tags, and leaves the rest of the request alone.
 func Query[T any](options ...Options) (func(http.Handler) http.Handler, error) {
 	return build[T](options, queryOnly)
+}
+
+// Form returns a middleware that reads a urlencoded form in the body into a T,
+// whose fields have form tags, and leaves the rest of the request alone. The
+// query never feeds a form.
+func Form[T any](options ...Options) (func(http.Handler) http.Handler, error) {
+	return build[T](options, formOnly)
 }
 
 // Handle returns a handler of the input of a route, see [Input]. Errors of fn
@@ -163,6 +175,7 @@ const (
 	whole inputMode = iota
 	bodyOnly
 	queryOnly
+	formOnly
 )
 
 func build[T any](options []Options, mode inputMode) (func(http.Handler) http.Handler, error) {
@@ -205,7 +218,7 @@ func compileOptions(o Options) (*config, []error) {
 		}
 	}
 	l := c.limits
-	if min(int64(l.Depth), int64(l.Items), int64(l.Keys), int64(l.Tokens), int64(l.String), int64(l.Name), int64(l.Number), int64(l.Query), int64(l.Params), int64(l.Values), int64(l.Errors), l.Body, int64(l.BodyTimeout)) < 0 {
+	if min(int64(l.Depth), int64(l.Items), int64(l.Keys), int64(l.Tokens), int64(l.String), int64(l.Name), int64(l.Number), int64(l.Query), int64(l.Params), int64(l.Values), int64(l.Cookies), int64(l.Errors), l.Body, int64(l.BodyTimeout)) < 0 {
 		problems = append(problems, errors.New("validate: Limits: a limit is negative; did you mean 0, for the default?"))
 	}
 	if l.Depth > deepest {
