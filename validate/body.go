@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"compress/gzip"
 	"io"
 	"mime"
 	"net/http"
@@ -12,11 +13,15 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// checkMedia refuses what is not one of the types, in UTF-8 and not encoded,
-// before a byte of the body is read.
-func checkMedia(r *http.Request, types []string) error {
-	if len(r.Header["Content-Encoding"]) > 0 {
-		return ErrMediaType.Header("Accept-Encoding", "identity")
+// checkMedia refuses what is not one of the types, in UTF-8 and in an encoding
+// that is taken, before a byte of the body is read.
+func (c *config) checkMedia(r *http.Request, types []string) error {
+	if encodings := r.Header["Content-Encoding"]; len(encodings) > 0 && !c.zipped(r) {
+		taken := "identity"
+		if c.gzip {
+			taken = "gzip"
+		}
+		return ErrMediaType.Header("Accept-Encoding", taken) // RFC 9110, section 12.5.3
 	}
 	lines := r.Header["Content-Type"]
 	if len(lines) != 1 {
@@ -33,6 +38,12 @@ func checkMedia(r *http.Request, types []string) error {
 		}
 	}
 	return nil
+}
+
+// zipped reports whether a body is compressed, and taken so.
+func (c *config) zipped(r *http.Request) bool {
+	encodings := r.Header["Content-Encoding"]
+	return c.gzip && len(encodings) == 1 && strings.EqualFold(encodings[0], "gzip")
 }
 
 // bodyStep is the number of bytes that earn a second more of BodyTimeout.
@@ -59,6 +70,10 @@ func (c *config) readBody(w http.ResponseWriter, r *http.Request, count func([]b
 	if r.ContentLength > 0 {
 		size = r.ContentLength + 1 // one more to see the end
 	}
+	source, err := c.source(r)
+	if err != nil {
+		return nil, readError(r, err)
+	}
 	data, steps := make([]byte, 0, min(size, limit+1)), 0
 	for {
 		if len(data) == cap(data) {
@@ -66,7 +81,7 @@ func (c *config) readBody(w http.ResponseWriter, r *http.Request, count func([]b
 			copy(grown, data)
 			data = grown
 		}
-		n, err := r.Body.Read(data[len(data):cap(data)])
+		n, err := source.Read(data[len(data):cap(data)])
 		fresh := data[len(data) : len(data)+n]
 		data = data[:len(data)+n]
 		if over := count(fresh); over != "" {
@@ -85,6 +100,30 @@ func (c *config) readBody(w http.ResponseWriter, r *http.Request, count func([]b
 			_ = control.SetReadDeadline(started.Add(c.limits.BodyTimeout + time.Duration(steps)*time.Second))
 		}
 	}
+}
+
+// source returns what the bytes of a body are read from.
+func (c *config) source(r *http.Request) (io.Reader, error) {
+	if !c.zipped(r) {
+		return r.Body, nil
+	}
+	return gzip.NewReader(&capped{r: r.Body, left: c.limits.Body + 1})
+}
+
+// capped bounds what a decompressor reads: members that are empty inside make
+// an input without end out of nothing.
+type capped struct {
+	r    io.Reader
+	left int64
+}
+
+func (c *capped) Read(b []byte) (int, error) {
+	if c.left <= 0 {
+		return 0, &http.MaxBytesError{}
+	}
+	n, err := c.r.Read(b[:min(int64(len(b)), c.left)])
+	c.left -= int64(n)
+	return n, err
 }
 
 func bodyRefusal(kind *errors.Kind, text string) error {

@@ -14,7 +14,7 @@ var formType = []string{"application/x-www-form-urlencoded"}
 // in it, as it has in http.Request.FormValue: what is checked in one place
 // would be taken from the other.
 func (p *plan) readForm(w http.ResponseWriter, r *http.Request, v reflect.Value) error {
-	if err := checkMedia(r, formType); err != nil {
+	if err := p.c.checkMedia(r, formType); err != nil {
 		return err
 	}
 	data, err := p.c.readBody(w, r, p.c.countFields())

@@ -145,7 +145,7 @@ func (p *plan) read(w http.ResponseWriter, r *http.Request, v reflect.Value) err
 		}
 	}
 	if p.hasBody {
-		if err := checkMedia(r, p.c.types); err != nil {
+		if err := p.c.checkMedia(r, p.c.types); err != nil {
 			return err
 		}
 		count := &counter{limits: &p.c.limits}

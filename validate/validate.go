@@ -36,6 +36,9 @@ type Options struct {
 	// Strict makes errors of what the constructor otherwise warns of: strings,
 	// slices and maps without a bound.
 	Strict bool
+	// Gzip accepts bodies with Content-Encoding: gzip. All limits count what
+	// comes out, and Body what comes in too.
+	Gzip bool
 	// InsecureAllowUnknown drops members of a body that are not known.
 	InsecureAllowUnknown bool
 	// InsecureAllowNull reads null as the zero value where a type has none.
@@ -100,6 +103,7 @@ type config struct {
 	limits       Limits
 	types        []string
 	ignore       []string
+	gzip         bool
 	allowUnknown bool
 	allowNull    bool
 	rules        *validator.Validate
@@ -207,7 +211,7 @@ func compileOptions(o Options) (*config, []error) {
 	var problems []error
 	c := &config{
 		limits: o.Limits.withDefaults(), types: append([]string(nil), o.Types...), ignore: append([]string(nil), o.IgnoreQuery...),
-		allowUnknown: o.InsecureAllowUnknown, allowNull: o.InsecureAllowNull, pathValue: o.PathValue, respond: o.ErrorHandler,
+		gzip: o.Gzip, allowUnknown: o.InsecureAllowUnknown, allowNull: o.InsecureAllowNull, pathValue: o.PathValue, respond: o.ErrorHandler,
 	}
 	if c.types == nil {
 		c.types = []string{"application/json"}
