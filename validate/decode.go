@@ -103,12 +103,11 @@ type member struct {
 }
 
 func containerOf(t reflect.Type, kind jsontext.Kind) container {
-	for t != nil && t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	switch {
-	case t == nil:
+	if t == nil {
 		return container{}
+	}
+	t = bare(t)
+	switch {
 	case kind == '[' && (t.Kind() == reflect.Slice || t.Kind() == reflect.Array):
 		return container{t: t, next: t.Elem()}
 	}
@@ -137,7 +136,7 @@ func (o *container) member(name string, known map[member]reflect.Type) reflect.T
 func control(r rune) bool { return r < ' ' && r != '\t' && r != '\n' && r != '\r' }
 
 func nullable(t reflect.Type) bool {
-	return t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface
+	return t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface || held(t) != t
 }
 
 // position is a place in a type. Its pointer ends at a map, whose names are
@@ -160,9 +159,7 @@ func (p position) String() string {
 func resolve(t reflect.Type, pointer jsontext.Pointer) position {
 	at := position{t: t}
 	for name := range pointer.Tokens() {
-		for at.t.Kind() == reflect.Pointer {
-			at.t = at.t.Elem()
-		}
+		at.t = bare(at.t)
 		known := true
 		switch at.t.Kind() {
 		case reflect.Slice, reflect.Array:

@@ -34,6 +34,8 @@
 // slices and maps are always checked, with and without dive. Rules that look
 // at other fields are refused at start-up: they belong into the handler.
 //
+// A member that may be absent, null or a value, as in a PATCH, is an [Opt].
+//
 // # Statuses
 //
 // 415 a format that the route does not take; 413 more than it is willing to

@@ -113,16 +113,15 @@ func (l *linter) field(sf reflect.StructField, where, name string) field {
 
 // value checks the rules of one level against its type, and goes down.
 func (l *linter) value(f *field, t reflect.Type, where string, level int) {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
+	spared := t != bare(t) // a zero is told from what is not there
+	t = bare(t)
 	rules := f.level(level)
 	for rule := range strings.SplitSeq(rules, ",") {
 		if rule != "" {
 			l.rule(t, where, rule)
 		}
 	}
-	l.bounds(t, where, rules)
+	l.bounds(t, where, rules, spared)
 	switch t.Kind() {
 	case reflect.Struct:
 		if t != timeType {
@@ -181,7 +180,7 @@ var bounded = []string{"max", "len", "lte", "lt", "eq", "oneof", "email", "ip", 
 
 // bounds warns of lengths without a bound (OWASP API4:2023), and of required
 // values that can never be sent.
-func (l *linter) bounds(t reflect.Type, where, rules string) {
+func (l *linter) bounds(t reflect.Type, where, rules string, spared bool) {
 	limited := false
 	for rule := range strings.SplitSeq(rules, ",") {
 		name, _, _ := strings.Cut(rule, "=")
@@ -193,7 +192,7 @@ func (l *linter) bounds(t reflect.Type, where, rules string) {
 			l.unbounded(where, "has no bound; add max")
 		}
 	case reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Float32, reflect.Float64:
-		if has(rules, "required") {
+		if has(rules, "required") && !spared {
 			l.warnings = append(l.warnings, where+": required makes false and 0 impossible to send; use a pointer")
 		}
 	}

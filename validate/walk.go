@@ -38,14 +38,18 @@ func (w *walker) structure(v reflect.Value, at *place) {
 // value asks the rules of one level of a field, and goes down.
 func (w *walker) value(v reflect.Value, f *field, level int, at *place) {
 	rules, whole, pointed := f.level(level), v, false
-	for v.Kind() == reflect.Pointer {
-		if v.IsNil() {
+	for v.Kind() == reflect.Pointer || held(v.Type()) != v.Type() {
+		there := v
+		if v.Kind() != reflect.Pointer {
+			there = pointer(v)
+		}
+		if there.IsNil() {
 			if has(rules, "required") {
 				w.problems = append(w.problems, at.problem("required", "is required"))
 			}
 			return
 		}
-		whole, v, pointed = v, v.Elem(), true
+		whole, v, pointed = there, there.Elem(), true
 	}
 	if v.Kind() == reflect.Struct && v.Type() != timeType {
 		if !pointed && v.IsZero() && has(rules, "required") {
@@ -78,6 +82,21 @@ func (w *walker) value(v reflect.Value, f *field, level int, at *place) {
 			}
 		}
 	}
+}
+
+// pointer returns what an Opt holds as a pointer: nil when it is absent or
+// null.
+func pointer(opt reflect.Value) reflect.Value {
+	value := opt.FieldByName("Value")
+	if set, null := opt.Interface().(optional).state(); !set || null {
+		return reflect.Zero(reflect.PointerTo(value.Type()))
+	}
+	if value.CanAddr() {
+		return value.Addr()
+	}
+	there := reflect.New(value.Type()) // of an element of a map
+	there.Elem().Set(value)
+	return there
 }
 
 // scalar reports whether values of a type have nothing below them.
