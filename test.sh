@@ -38,6 +38,16 @@ need() {
 # need_chromium installs the browser, whose command has two names.
 need_chromium() { command -v chromium-browser >/dev/null || need chromium chromium; }
 
+# need_redis installs the server, whose package has two names. No service is
+# needed: tests start servers of their own.
+need_redis() {
+	if command -v apt-get >/dev/null; then
+		need redis-server redis-server
+	else
+		need redis-server redis
+	fi
+}
+
 formatted() {
 	local files
 	files=$(gofmt -l .)
@@ -88,6 +98,7 @@ step "go" command -v go
 step "C compiler" need gcc gcc
 step "curl" need curl curl
 step "Chromium" need_chromium
+step "Redis" need_redis
 export CGO_ENABLED=1 RINGWALL_REQUIRE_SERVERS=1
 step "gofmt" formatted
 step "go vet" in_modules go vet ./...
