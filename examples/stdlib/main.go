@@ -1,4 +1,5 @@
-// Stdlib is a small service with every ring around http.ServeMux.
+// Stdlib is a small service with every ring around http.ServeMux. A proxy on
+// the same machine ends TLS in front of it.
 //
 //	go run ./examples/stdlib
 package main
@@ -6,9 +7,11 @@ package main
 import (
 	"log"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/session"
 	"github.com/ringwall/ringwall/auth/token"
 	"github.com/ringwall/ringwall/cors"
 	"github.com/ringwall/ringwall/errors"
@@ -17,78 +20,73 @@ import (
 	"github.com/ringwall/ringwall/validate"
 )
 
-const self, page = "http://127.0.0.1:8081", "http://localhost:3000"
+const self, page = "https://api.example.com", "https://app.example.com"
 
-var (
-	errCredentials = errors.Define(401, "bad_credentials", "Name or password are wrong.")
-	errNoNote      = errors.Define(404, "note_not_found", "No such note.")
-)
+// service builds the rings around the routes. Wrong options stop it here,
+// before anybody is served.
+func service(users *users, orders *orders) http.Handler {
+	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{
+		Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Proto: "X-Forwarded-Proto",
+	}))
 
-type login struct {
-	Name     string `json:"name" validate:"required,alphanum,max=32"`
-	Password string `json:"password" validate:"required,max=128"`
-}
-
-type noteRef struct {
-	ID int `path:"id" validate:"min=1,max=1000000"`
-}
-
-type note struct {
-	ID    int    `json:"id"`
-	Owner string `json:"-"`
-	Text  string `json:"text"`
-}
-
-var notes = []note{{1, "ada", "Buy a drawbridge."}, {2, "eve", "Find a ladder."}}
-
-// handler builds the service. check tells whether a password is right.
-func handler(check func(name, password string) bool) http.Handler {
 	// Who is calling.
 	keys := errors.Must(token.NewKeys(errors.Must(token.GenerateKey(token.Schedule{}))))
-	issuer := errors.Must(token.NewIssuer(token.IssuerOptions{Keys: keys, Issuer: self, Audience: []string{"notes"}}))
-	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: keys, Issuer: self, Audience: []string{"notes"}}))
+	revoked := errors.Must(auth.NewRevocations(auth.RevocationsOptions{}))
+	issuer := errors.Must(token.NewIssuer(token.IssuerOptions{Keys: keys, Issuer: self, Audience: []string{"api"}}))
+	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: keys, Issuer: self, Audience: []string{"api"}, Revocations: revoked}))
 
 	// The rings, from the outside in.
 	failures := errors.Must(errors.NewResponder(errors.Options{}))
-	secure := errors.Must(headers.New(headers.Options{InsecureAllowHTTP: true})) // on this machine alone
-	origins := errors.Must(cors.New(cors.Options{Origins: []string{page}, Headers: []string{"Authorization", "Content-Type"}}))
-	limits := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
-		{Name: "login", Routes: []string{"POST /login"}, Limits: ratelimit.Login()},
+	secure := errors.Must(headers.New(headers.Options{Scheme: proxy.Scheme}))
+	origins := errors.Must(cors.New(cors.Options{
+		Origins: []string{page}, Credentials: true, Headers: []string{"Authorization", "Content-Type", session.AttemptHeader}, Scheme: proxy.Scheme,
+	}))
+	limits := errors.Must(ratelimit.New(ratelimit.Options{ClientIP: proxy.ClientIP, Tiers: []ratelimit.Tier{
+		{Name: "login", Routes: []string{"POST /auth/login"}, Limits: ratelimit.Login()},
 		{Name: "reads", Routes: []string{"GET /"}, Limits: ratelimit.Reads()},
 		{Name: "writes", Limits: ratelimit.Writes()}, // all the rest
 	}}))
-	callers := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{tokens}, Public: []string{"POST /login"}}))
-
-	// The routes.
-	signIn := errors.Must(validate.Handle(func(w http.ResponseWriter, r *http.Request, in *login) error {
-		if !check(in.Name, in.Password) {
-			return errCredentials
-		}
-		text, _, err := issuer.Issue(r.Context(), token.Grant{Subject: in.Name, Scope: []string{"notes:read"}, AuthTime: time.Now()})
-		if err != nil {
-			return err
-		}
-		return write(w, map[string]string{"access_token": text, "token_type": "Bearer"})
+	callers := errors.Must(auth.New(auth.Options{
+		Authenticators: []auth.Authenticator{tokens},
+		Public:         []string{"/auth/login", "/auth/refresh", "/auth/logout", "/.well-known/jwks.json"},
 	}))
-	show := errors.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
-		n, _ := auth.ObjectFrom[note](r.Context())
-		return write(w, n)
-	})
-	reads := auth.Require(auth.Scopes("notes:read"))
-	ref := errors.Must(validate.Input[noteRef]())
-	own := auth.Require(auth.Object(errNoNote, load, owns))
+
+	// What the routes need.
+	sessions := errors.Must(session.New(session.Options{
+		Issue: issuer.ForSession, Account: users.current, Revocations: revoked, Scheme: proxy.Scheme, AllowsOrigin: origins.AllowsOrigin,
+	}))
+	failed := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
+		{Name: "account", Limits: []ratelimit.Limit{{Requests: 10, Window: 15 * time.Minute}}},
+	}}))
+	login := errors.Must(validate.Handle(users.login(sessions, failed)))
+	place := errors.Must(validate.Handle(orders.place))
+	reads, writes := auth.Require(auth.Scopes("orders:read")), auth.Require(auth.Scopes("orders:write"))
+	ref := errors.Must(validate.Input[orderRef]())
+	own := auth.Require(auth.Object(errNoOrder, orders.load, isOwner))
 
 	mux := http.NewServeMux()
-	mux.Handle("POST /login", signIn)
-	mux.Handle("GET /notes/{id}", reads(ref(own(show))))
-	return failures.Handler(secure.Handler(origins.Handler(limits.Handler(callers.Handler(mux)))))
+	mux.Handle("POST /auth/login", login)
+	mux.Handle("/auth/refresh", sessions.Refresh())
+	mux.Handle("/auth/logout", sessions.Logout())
+	mux.Handle("GET /.well-known/jwks.json", keys.JWKS())
+	mux.Handle("POST /orders", writes(place))
+	mux.Handle("GET /orders/{id}", reads(ref(own(errors.HandlerFunc(show)))))
+
+	// The last bound is for handlers that read a body without validate.
+	bounded := http.MaxBytesHandler(mux, 2<<20)
+	return failures.Handler(secure.Handler(origins.Handler(limits.Handler(callers.Handler(bounded)))))
+}
+
+func server() *http.Server {
+	return &http.Server{
+		Addr: "127.0.0.1:8081", Handler: service(newUsers(), &orders{}),
+		ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
+	}
 }
 
 func main() {
-	srv := &http.Server{
-		Addr: "127.0.0.1:8081", Handler: handler(func(name, password string) bool { return name == "ada" && password == "drawbridge" }),
-		ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
-	}
-	log.Println("try: curl -d '{\"name\":\"ada\",\"password\":\"drawbridge\"}' -H 'Content-Type: application/json' " + self + "/login")
+	srv := server()
+	log.Print(`try, in the proxy's place: curl -H 'X-Forwarded-Proto: https' -H 'Content-Type: application/json' -d '{"email":"ada@example.com","password":"` +
+		demoPassword + `"}' http://` + srv.Addr + `/auth/login`)
 	log.Fatal(srv.ListenAndServe())
 }

@@ -1,0 +1,127 @@
+// Gorilla is the service of examples/stdlib on gorilla/mux, which the rings
+// wrap from outside. A proxy on the same machine ends TLS in front of it.
+//
+//	cd examples/gorilla && go run .
+package main
+
+import (
+	"log"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/session"
+	"github.com/ringwall/ringwall/auth/token"
+	"github.com/ringwall/ringwall/cors"
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/headers"
+	"github.com/ringwall/ringwall/ratelimit"
+	"github.com/ringwall/ringwall/validate"
+)
+
+const self, page = "https://api.example.com", "https://app.example.com"
+
+// service builds the rings around the routes. Wrong options stop it here,
+// before anybody is served.
+func service(users *users, orders *orders) http.Handler {
+	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{
+		Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Proto: "X-Forwarded-Proto",
+	}))
+
+	// Who is calling.
+	keys := errors.Must(token.NewKeys(errors.Must(token.GenerateKey(token.Schedule{}))))
+	revoked := errors.Must(auth.NewRevocations(auth.RevocationsOptions{}))
+	issuer := errors.Must(token.NewIssuer(token.IssuerOptions{Keys: keys, Issuer: self, Audience: []string{"api"}}))
+	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: keys, Issuer: self, Audience: []string{"api"}, Revocations: revoked}))
+
+	// The rings, from the outside in.
+	failures := errors.Must(errors.NewResponder(errors.Options{}))
+	secure := errors.Must(headers.New(headers.Options{Scheme: proxy.Scheme}))
+	origins := errors.Must(cors.New(cors.Options{
+		Origins: []string{page}, Credentials: true, Headers: []string{"Authorization", "Content-Type", session.AttemptHeader}, Scheme: proxy.Scheme,
+	}))
+	limits := errors.Must(ratelimit.New(ratelimit.Options{ClientIP: proxy.ClientIP, Tiers: []ratelimit.Tier{
+		{Name: "login", Routes: []string{"POST /auth/login"}, Limits: ratelimit.Login()},
+		{Name: "reads", Routes: []string{"GET /"}, Limits: ratelimit.Reads()},
+		{Name: "writes", Limits: ratelimit.Writes()}, // all the rest
+	}}))
+	callers := errors.Must(auth.New(auth.Options{
+		Authenticators: []auth.Authenticator{tokens},
+		Public:         []string{"/auth/login", "/auth/refresh", "/auth/logout", "/.well-known/jwks.json"},
+	}))
+
+	// What the routes need.
+	sessions := errors.Must(session.New(session.Options{
+		Issue: issuer.ForSession, Account: users.current, Revocations: revoked, Scheme: proxy.Scheme, AllowsOrigin: origins.AllowsOrigin,
+	}))
+	failed := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
+		{Name: "account", Limits: []ratelimit.Limit{{Requests: 10, Window: 15 * time.Minute}}},
+	}}))
+	login := errors.Must(validate.Handle(users.login(sessions, failed)))
+	place := errors.Must(validate.Handle(orders.place))
+	reads, writes := auth.Require(auth.Scopes("orders:read")), auth.Require(auth.Scopes("orders:write"))
+	ref := errors.Must(validate.Input[orderRef](validate.Options{PathValue: pathValue}))
+	own := auth.Require(auth.Object(errNoOrder, orders.load, isOwner))
+
+	// UseEncodedPath keeps "%2F" inside of a parameter.
+	router := mux.NewRouter().UseEncodedPath()
+	router.MethodNotAllowedHandler = notAllowed(router)
+	router.Handle("/auth/login", login).Methods("POST")
+	router.Handle("/auth/refresh", sessions.Refresh())
+	router.Handle("/auth/logout", sessions.Logout())
+	router.Handle("/.well-known/jwks.json", keys.JWKS()).Methods("GET")
+	router.Handle("/orders", writes(place)).Methods("POST")
+	router.Handle("/orders/{id}", reads(ref(own(errors.HandlerFunc(show))))).Methods("GET")
+
+	// router.Use would run on matches alone: not on a 404, a 405, a redirect or
+	// a preflight. The last bound is for handlers that read a body without
+	// validate.
+	bounded := http.MaxBytesHandler(router, 2<<20)
+	return failures.Handler(secure.Handler(origins.Handler(limits.Handler(callers.Handler(bounded)))))
+}
+
+// pathValue returns a parameter, which UseEncodedPath leaves as it was sent,
+// unescaped.
+func pathValue(r *http.Request, name string) string {
+	value, err := url.PathUnescape(mux.Vars(r)[name])
+	if err != nil {
+		return "" // as if it were not there
+	}
+	return value
+}
+
+// notAllowed answers 405 with the Allow that it must have (RFC 9110, section
+// 15.5.6), and that the router's own 405 has not.
+func notAllowed(router *mux.Router) http.Handler {
+	return errors.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		var allowed []string
+		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
+			other := *r
+			other.Method = method
+			var match mux.RouteMatch
+			if router.Match(&other, &match) && match.MatchErr == nil {
+				allowed = append(allowed, method)
+			}
+		}
+		return errors.ErrMethodNotAllowed.Header("Allow", strings.Join(allowed, ", "))
+	})
+}
+
+func server() *http.Server {
+	return &http.Server{
+		Addr: "127.0.0.1:8083", Handler: service(newUsers(), &orders{}),
+		ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
+	}
+}
+
+func main() {
+	srv := server()
+	log.Print(`try, in the proxy's place: curl -H 'X-Forwarded-Proto: https' -H 'Content-Type: application/json' -d '{"email":"ada@example.com","password":"` +
+		demoPassword + `"}' http://` + srv.Addr + `/auth/login`)
+	log.Fatal(srv.ListenAndServe())
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/sha512"
+	"crypto/subtle"
+	"net/http"
+	"strings"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/session"
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/ratelimit"
+)
+
+var (
+	errCredentials = errors.Define(401, "bad_credentials", "E-mail address or password are wrong.")
+	errBusy        = errors.Define(503, "login_busy", "Too many logins at once. Try again in a moment.")
+)
+
+// credentials are the body of POST /auth/login.
+type credentials struct {
+	Email    string `json:"email" validate:"required,email,max=254"`
+	Password string `json:"password" validate:"required,max=128"`
+}
+
+// users are the accounts. A real service keeps them in its database.
+type users struct {
+	accounts map[string]account // by e-mail address
+	nobody   account            // what unknown addresses are compared with, at the same cost
+	hashing  chan struct{}      // bounds the hashes that run at once
+}
+
+type account struct {
+	subject    string
+	scope      []string
+	salt, hash []byte
+}
+
+const demoPassword = "correct horse battery staple" // for looking around on one's own machine
+
+func newUsers() *users {
+	return &users{
+		accounts: map[string]account{
+			"ada@example.com": newAccount("ada", demoPassword, "orders:read", "orders:write"),
+			"eve@example.com": newAccount("eve", demoPassword, "orders:read"),
+		},
+		nobody:  newAccount("", rand.Text()),
+		hashing: make(chan struct{}, 4),
+	}
+}
+
+func newAccount(subject, password string, scope ...string) account {
+	salt := []byte(rand.Text())
+	return account{subject, scope, salt, hash(password, salt)}
+}
+
+// hash takes the time that OWASP recommends for PBKDF2 with SHA-512.
+func hash(password string, salt []byte) []byte {
+	return errors.Must(pbkdf2.Key(sha512.New, password, salt, 210_000, sha512.Size))
+}
+
+// check takes the same time whether or not there is such an account, and
+// refuses rather than queues when too many hashes run.
+func (u *users) check(email, password string) (account, error) {
+	select {
+	case u.hashing <- struct{}{}:
+		defer func() { <-u.hashing }()
+	default:
+		return account{}, errBusy.Header("Retry-After", "1")
+	}
+	a, known := u.accounts[email]
+	if !known {
+		a = u.nobody
+	}
+	if same := subtle.ConstantTimeCompare(hash(password, a.salt), a.hash) == 1; !known || !same {
+		return account{}, errCredentials
+	}
+	return a, nil
+}
+
+// login answers with an access token, and sets the refresh cookie. However
+// many addresses guess, an account takes 10 failures in 15 minutes.
+func (u *users) login(sessions *session.Manager, failed *ratelimit.Limiter) func(http.ResponseWriter, *http.Request, *credentials) error {
+	return func(w http.ResponseWriter, r *http.Request, in *credentials) error {
+		email := strings.ToLower(in.Email)
+		try, err := failed.Take(r.Context(), "account", email, 1)
+		if err != nil || !try.Allowed {
+			return errors.Join(err, try.Err())
+		}
+		a, err := u.check(email, in.Password)
+		if err != nil {
+			return err
+		}
+		_ = try.Refund(r.Context()) // only failures count; one that stays harms nobody
+		t, err := sessions.Login(w, r, session.Session{Subject: a.subject, Scope: a.scope})
+		if err != nil {
+			return err
+		}
+		return write(w, http.StatusOK, t)
+	}
+}
+
+// current returns a session with what its subject may do today. It runs on
+// every refresh.
+func (u *users) current(_ context.Context, s session.Session) (session.Session, error) {
+	for _, a := range u.accounts {
+		if a.subject == s.Subject {
+			s.Scope = a.scope
+			return s, nil
+		}
+	}
+	return s, auth.ErrRevoked
+}
