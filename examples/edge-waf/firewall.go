@@ -1,0 +1,244 @@
+package main
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
+	"github.com/corazawaf/coraza/v3"
+	"github.com/corazawaf/coraza/v3/types"
+
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/headers"
+)
+
+var (
+	errBlocked    = errors.Define(403, "request_blocked", "The request looks like an attack, and was not processed.")
+	errUnreadable = errors.Define(400, "request_unreadable", "The request cannot be read, or in two ways.")
+	errMediaType  = errors.Define(415, "unsupported_media_type", "The content has a media type or encoding that is not accepted here.")
+	errSlow       = errors.Define(408, "body_timeout", "The body did not arrive in time.")
+)
+
+// What a body may have. edge.conf says the first too.
+const (
+	inspectedBytes = 64 << 10 // of a body that the rules read: less than this
+	pictureBytes   = 2 << 20  // of one that they do not
+)
+
+//go:embed edge.conf
+var directives string
+
+// firewall holds requests to the rules of edge.conf. It does not wrap the
+// ResponseWriter, so flushing and deadlines work behind it, and it does not
+// read answers.
+type firewall struct {
+	rules    coraza.WAF
+	detect   bool
+	clientIP func(*http.Request) (netip.Addr, bool)
+	logger   *slog.Logger
+}
+
+// options configures a firewall.
+type options struct {
+	detect   bool                                   // log what would be blocked, and block nothing
+	clientIP func(*http.Request) (netip.Addr, bool) // nil: the TCP peer
+	logger   *slog.Logger                           // nil: slog.Default()
+}
+
+func newFirewall(o options) (*firewall, error) {
+	text := directives
+	if o.detect {
+		text += "\nSecRuleEngine DetectionOnly\n"
+	}
+	rules, err := coraza.NewWAF(coraza.NewWAFConfig().WithRootFS(coreruleset.FS).WithDirectives(text))
+	if err != nil {
+		return nil, fmt.Errorf("read rules: %w", err)
+	}
+	f := &firewall{rules: rules, detect: o.detect, clientIP: o.clientIP, logger: o.logger}
+	if f.clientIP == nil {
+		f.clientIP = headers.PeerIP
+	}
+	if f.logger == nil {
+		f.logger = slog.Default()
+	}
+	return f, nil
+}
+
+// Handler blocks what the rules refuse. It fits wherever a middleware does: in
+// front of a proxy, or inside the service, between the limits and auth.
+func (f *firewall) Handler(next http.Handler) http.Handler {
+	return errors.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		r, err := f.check(w, r)
+		if err != nil {
+			return err
+		}
+		next.ServeHTTP(w, r)
+		return nil
+	})
+}
+
+// check runs the rules over a request, and returns it with the body that they
+// have read put back.
+func (f *firewall) check(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
+	tx := f.rules.NewTransaction()
+	defer func() { _ = tx.Close() }() // it holds memory alone
+	f.describe(tx, r)
+	if stop := tx.ProcessRequestHeaders(); stop != nil {
+		return r, refusal(tx, stop)
+	}
+	body, err := f.read(tx, w, r)
+	if err != nil && !f.detect {
+		return r, err
+	}
+	if err != nil { // it passes unread
+		f.report(r, tx, err.Error())
+		return withBody(r, body), nil
+	}
+	stop, err := tx.ProcessRequestBody() // rules of this phase look at all else too
+	if stop != nil {
+		return r, refusal(tx, stop)
+	}
+	if err != nil {
+		return r, errUnreadable.Wrap(err) // closed when the rules themselves fail
+	}
+	if f.detect && slices.ContainsFunc(tx.MatchedRules(), func(m types.MatchedRule) bool { return denies(m.Rule().ID()) }) {
+		f.report(r, tx, "rules")
+	}
+	return withBody(r, body), nil
+}
+
+// read gives the rules the body, and returns it to be read again.
+func (f *firewall) read(tx types.Transaction, w http.ResponseWriter, r *http.Request) (io.ReadCloser, error) {
+	switch {
+	case r.ContentLength == 0:
+		return r.Body, nil
+	case !tx.IsRequestBodyAccessible(): // a picture
+		return http.MaxBytesReader(w, r.Body, pictureBytes), nil
+	case !readable(r):
+		return r.Body, errMediaType
+	case r.ContentLength >= inspectedBytes:
+		return r.Body, errors.ErrTooLarge // before a byte of it is read
+	}
+	read, err := io.ReadAll(io.LimitReader(r.Body, inspectedBytes))
+	again := struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(read), r.Body), r.Body}
+	if err != nil {
+		return again, unread(r, err)
+	}
+	if len(read) >= inspectedBytes {
+		return again, errors.ErrTooLarge
+	}
+	if stop, _, err := tx.WriteRequestBody(read); stop != nil || err != nil {
+		return again, errors.Join(errUnreadable, err)
+	}
+	return again, nil
+}
+
+// describe tells the rules about a request, but for its body.
+func (f *firewall) describe(tx types.Transaction, r *http.Request) {
+	addr, _ := f.clientIP(r)
+	_, text, _ := net.SplitHostPort(r.RemoteAddr)
+	port, _ := strconv.Atoi(text)
+	tx.ProcessConnection(addr.String(), port, "", 0)
+	tx.ProcessURI(r.RequestURI, r.Method, r.Proto)
+	for name, values := range r.Header {
+		for _, value := range values {
+			tx.AddRequestHeader(name, value)
+		}
+	}
+	// net/http takes these two out of the headers.
+	tx.AddRequestHeader("Host", r.Host)
+	tx.SetServerName(r.Host)
+	for _, coding := range r.TransferEncoding {
+		tx.AddRequestHeader("Transfer-Encoding", coding)
+	}
+}
+
+// readable reports whether the rules can read a body of that type. What they
+// cannot read they would let pass.
+func readable(r *http.Request) bool {
+	if len(r.Header["Content-Type"]) != 1 {
+		return false // two parsers would take one each
+	}
+	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && (mediaType == "application/json" || mediaType == "application/x-www-form-urlencoded" ||
+		strings.HasPrefix(mediaType, "application/") && strings.HasSuffix(mediaType, "+json"))
+}
+
+func withBody(r *http.Request, body io.ReadCloser) *http.Request {
+	r2 := *r
+	r2.Body = body
+	return &r2
+}
+
+// unread tells why a body did not arrive.
+func unread(r *http.Request, err error) error {
+	switch {
+	case r.Context().Err() != nil:
+		return err // the client is gone
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return errSlow.Wrap(err)
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return err
+	}
+	return errUnreadable.Wrap(err)
+}
+
+// refusal is the answer to what a rule has stopped.
+func refusal(tx types.Transaction, stop *types.Interruption) error {
+	kind := errBlocked
+	switch stop.Status {
+	case http.StatusBadRequest:
+		kind = errUnreadable
+	case http.StatusRequestEntityTooLarge:
+		kind = errors.ErrTooLarge
+	}
+	return kind.With("rules", matches(tx))
+}
+
+// report logs what would have been blocked.
+func (f *firewall) report(r *http.Request, tx types.Transaction, reason string) {
+	f.logger.LogAttrs(r.Context(), slog.LevelWarn, "request would be blocked",
+		slog.String("path", r.URL.Path), slog.String("reason", reason), slog.String("rules", matches(tx)))
+}
+
+// denies lists the rules that end a request: the sum of the Core Rule Set's
+// scores, what cannot be read, and too many arguments.
+func denies(id int) bool { return id == 949110 || id >= 200002 && id <= 200005 || id == 10012 }
+
+// matches names the rules that matched, and where: never the text that they
+// found, which may be a password.
+func matches(tx types.Transaction) string {
+	var found []string
+	for _, rule := range tx.MatchedRules() {
+		id := rule.Rule().ID()
+		if denies(id) || id >= 911000 && id < 949000 && rule.Message() != "" {
+			for _, data := range rule.MatchedDatas() {
+				name := data.Variable().Name()
+				if data.Key() != "" {
+					name += ":" + data.Key()
+				}
+				found = append(found, fmt.Sprintf("%d %.80q", id, name))
+				break
+			}
+		}
+		if len(found) == 10 {
+			break
+		}
+	}
+	return strings.Join(found, ", ")
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+var errUpstream = errors.Define(502, "upstream_unavailable", "The service does not answer. Try again later.")
+
+// ownHeaders finds the header map of our own answer in a context.
+type ownHeaders struct{}
+
+// proxy passes requests on to the service.
+func proxy(upstream *url.URL, logger *slog.Logger) http.Handler {
+	forward := &httputil.ReverseProxy{
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.SetURL(upstream)
+			p.Out.Host = p.In.Host // it knows its own origin by it
+			// X-Forwarded-For, -Host and -Proto are ours alone: those that the
+			// client sent are gone when Rewrite runs.
+			p.SetXForwarded()
+			// The service logs it as client_correlation_id: two logs, one thread.
+			p.Out.Header.Set("X-Correlation-Id", errors.CorrelationID(p.In.Context()))
+		},
+		Transport: &http.Transport{
+			DialContext:         (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
+			MaxIdleConnsPerHost: 64, IdleConnTimeout: 30 * time.Second, // less than the service's
+			ResponseHeaderTimeout: 30 * time.Second, MaxResponseHeaderBytes: 64 << 10,
+		},
+		ModifyResponse: preferTheirs,
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			_, tooLarge := errors.AsType[*http.MaxBytesError](err)
+			if !tooLarge && r.Context().Err() == nil {
+				err = errUpstream.Wrap(err)
+			}
+			errors.Respond(w, r, err)
+		},
+		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		forward.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), ownHeaders{}, w.Header())))
+	})
+}
+
+// preferTheirs takes from our own answer what the service has set itself, so
+// that no security header is there twice. Ours stay where it has none.
+func preferTheirs(res *http.Response) error {
+	own, _ := res.Request.Context().Value(ownHeaders{}).(http.Header)
+	for name := range res.Header {
+		if name != "Vary" && !strings.HasPrefix(name, "Ratelimit") { // lists, of which both are right
+			own.Del(name)
+		}
+	}
+	return nil
+}
