@@ -123,9 +123,11 @@ func (f *firewall) read(tx types.Transaction, w http.ResponseWriter, r *http.Req
 	switch {
 	case r.ContentLength == 0:
 		return r.Body, nil
+	case len(r.Header["Content-Type"]) != 1: // two parsers would take one each
+		return r.Body, errMediaType
 	case !tx.IsRequestBodyAccessible(): // a picture
 		return http.MaxBytesReader(w, r.Body, pictureBytes), nil
-	case !readable(r):
+	case !readable(r.Header.Get("Content-Type")):
 		return r.Body, errMediaType
 	case r.ContentLength >= inspectedBytes:
 		return r.Body, errors.ErrTooLarge // before a byte of it is read
@@ -169,11 +171,8 @@ func (f *firewall) describe(tx types.Transaction, r *http.Request) {
 
 // readable reports whether the rules can read a body of that type. What they
 // cannot read they would let pass.
-func readable(r *http.Request) bool {
-	if len(r.Header["Content-Type"]) != 1 {
-		return false // two parsers would take one each
-	}
-	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+func readable(contentType string) bool {
+	mediaType, _, err := mime.ParseMediaType(contentType)
 	return err == nil && (mediaType == "application/json" || mediaType == "application/x-www-form-urlencoded" ||
 		strings.HasPrefix(mediaType, "application/") && strings.HasSuffix(mediaType, "+json"))
 }
@@ -186,11 +185,11 @@ func withBody(r *http.Request, body io.ReadCloser) *http.Request {
 
 // unread tells why a body did not arrive.
 func unread(r *http.Request, err error) error {
-	switch {
-	case r.Context().Err() != nil:
-		return err // the client is gone
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return errSlow.Wrap(err)
+	}
+	if r.Context().Err() != nil {
+		return err // the client is gone
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return err
@@ -218,7 +217,9 @@ func (f *firewall) report(r *http.Request, tx types.Transaction, reason string) 
 
 // denies lists the rules that end a request: the sum of the Core Rule Set's
 // scores, what cannot be read, and too many arguments.
-func denies(id int) bool { return id == 949110 || id >= 200002 && id <= 200005 || id == 10012 }
+func denies(id int) bool {
+	return id == 949110 || id >= 200002 && id <= 200005 || id == 10012 || id == 10014
+}
 
 // matches names the rules that matched, and where: never the text that they
 // found, which may be a password.

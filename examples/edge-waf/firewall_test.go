@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"mime/multipart"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -53,6 +56,7 @@ func TestBlocks(t *testing.T) {
 		{"SQL injection in a member of a note", 403, "request_blocked", request{method: "POST", path: "/orders", body: `{"note":{"note":` + string(quoted) + `}}`}},
 		{"SQL injection in an item's note", 403, "request_blocked", request{method: "POST", path: "/orders", body: `{"items":[{"note":` + string(quoted) + `}]}`}},
 		{"SQL injection in a parameter with the name of a member", 400, "request_unreadable", request{method: "POST", path: "/orders" + strings.Replace(query, "?q", "?json.note", 1), body: `{}`}},
+		{"SQL injection in a field with the name of a member", 400, "request_unreadable", request{method: "POST", path: "/orders", body: "JSON.note=" + strings.ReplaceAll(injection, " ", "%20"), header: form}},
 		{"SQL injection in a password, at another path", 403, "request_blocked", request{method: "POST", path: "/auth//login", body: `{"password":` + string(quoted) + `}`}},
 		{"path traversal", 403, "request_blocked", request{method: "GET", path: "/products?q=../../../../etc/passwd"}},
 		{"path traversal, escaped", 403, "request_blocked", request{method: "GET", path: "/products?q=..%2f..%2f..%2fetc%2fpasswd"}},
@@ -194,4 +198,53 @@ func TestInProcess(t *testing.T) {
 	require.NoError(t, res.Body.Close())
 	require.Equal(t, 403, res.StatusCode)
 	require.Equal(t, 1, behind.count())
+}
+
+// Coraza's own middleware answers 200 when it cannot read a body, and hides
+// what the writer can do.
+func TestBodiesThatDoNotArrive(t *testing.T) {
+	rules := errors.Must(newFirewall(options{}))
+	failures := errors.Must(errors.NewResponder(errors.Options{}))
+	behind := &seen{}
+	for _, row := range []struct {
+		name, sent string
+		status     int
+	}{
+		{"a bound outside of the firewall", "POST /orders HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n" + strings.Repeat("1", 100), 413},
+		{"a body that stops", "POST /orders HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n1", 408},
+		{"a broken chunk", "POST /orders HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			service := httptest.NewUnstartedServer(failures.Handler(http.MaxBytesHandler(rules.Handler(behind), 10)))
+			service.Config.ReadTimeout = 300 * time.Millisecond
+			service.Start()
+			t.Cleanup(service.Close)
+			conn, err := net.Dial("tcp", service.Listener.Addr().String())
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = conn.Close() })
+			_, err = io.WriteString(conn, row.sent)
+			require.NoError(t, err)
+			res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			require.NoError(t, err)
+			require.Equal(t, row.status, res.StatusCode)
+			require.Zero(t, behind.count())
+		})
+	}
+}
+
+func TestWriterIsNotWrapped(t *testing.T) {
+	rules := errors.Must(newFirewall(options{}))
+	service := httptest.NewServer(rules.Handler(errors.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		control := http.NewResponseController(w)
+		if err := errors.Join(control.SetReadDeadline(time.Now().Add(time.Minute)), control.Flush()); err != nil {
+			return err
+		}
+		<-r.Context().Done() // the first bytes are out already
+		return nil
+	})))
+	t.Cleanup(service.Close)
+	res, err := http.Get(service.URL)
+	require.NoError(t, err)
+	require.Equal(t, 200, res.StatusCode)
+	_ = res.Body.Close()
 }

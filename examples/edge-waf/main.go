@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -116,11 +117,21 @@ func edge(c config) (http.Handler, error) {
 		return nil, err
 	}
 	limits, err := ratelimit.New(ratelimit.Options{ClientIP: headers.PeerIP, Tiers: []ratelimit.Tier{
-		{Name: "edge-reads", Routes: []string{"GET /"}, Limits: ratelimit.Reads()},
-		{Name: "edge-writes", Limits: ratelimit.Writes()}, // all the rest
+		{Name: "edge-reads", Routes: []string{"GET /"}, Limits: []ratelimit.Limit{{Requests: 300, Window: time.Minute, Cost: cost}}},
+		{Name: "edge-writes", Limits: []ratelimit.Limit{{Requests: 60, Window: time.Minute, Cost: cost}}}, // all the rest
 	}})
 	if err != nil {
 		return nil, err
 	}
 	return failures.Handler(secure.Handler(limits.Handler(rules.Handler(proxy(c.upstream, c.logger))))), nil
+}
+
+// cost counts a request by what the rules have to read: a body by 4 KiB, a
+// query by 16 parameters.
+func cost(r *http.Request) int {
+	body := r.ContentLength
+	if body < 0 || body > inspectedBytes {
+		body = inspectedBytes
+	}
+	return 1 + int(body)/4096 + min(strings.Count(r.URL.RawQuery, "&"), 256)/16
 }

@@ -88,6 +88,7 @@ func TestForwardingHeaders(t *testing.T) {
 	e := startEdge(t, service.URL)
 	a := e.do(t, request{method: "GET", path: "/products", from: 9, header: map[string]string{
 		"X-Forwarded-For": "203.0.113.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example", "Forwarded": "for=203.0.113.1", "X-Correlation-ID": "chosen",
+		"Connection": "X-Forwarded-For, X-Forwarded-Proto",
 	}})
 	require.Equal(t, 200, a.StatusCode)
 	host := strings.TrimPrefix(e.url, "http://")
