@@ -6,8 +6,8 @@ const (
 	ada     = `{"email":"ada@example.com","password":"correct horse battery staple"}`
 	eve     = `{"email":"eve@example.com","password":"correct horse battery staple"}`
 	nobody  = `{"email":"nobody@example.com","password":"x"}`
-	granted = `{"access_token":"a token","token_type":"Bearer","expires_in":"300","scope":"orders:read orders:write"}`
-	readers = `{"access_token":"a token","token_type":"Bearer","expires_in":"300","scope":"orders:read"}`
+	granted = `{"access_token":"a token","token_type":"Bearer","expires_in":"5 minutes","scope":"orders:read orders:write"}`
+	readers = `{"access_token":"a token","token_type":"Bearer","expires_in":"5 minutes","scope":"orders:read"}`
 	fields  = `"sku":"RAM1","qty":2,"note":"by the gate"`
 )
 
@@ -62,6 +62,10 @@ func rows() []row {
 		{name: "one's own order, an escape escaped", method: "GET", path: "/orders/%25{first}{rest}", as: "ada", status: 422, want: "invalid_input", extra: limited},
 		{name: "an order with a slash inside", method: "GET", path: "/orders/{order}%2Fx", as: "ada", status: 422, want: "invalid_input", extra: limited},
 		{name: "an order with dots inside", method: "GET", path: "/orders/%2e%2e%2f{order}", as: "ada", status: 422, want: "invalid_input", extra: limited},
+		{name: "an order with a zero byte", method: "GET", path: "/orders/{order}%00", as: "ada", status: 400, want: "malformed_input", extra: limited},
+		{name: "an order with a byte that is no text", method: "GET", path: "/orders/%FF", as: "ada", status: 400, want: "malformed_input", extra: limited},
+		{name: "an order with a plus", method: "GET", path: "/orders/{order}+", as: "ada", status: 422, want: "invalid_input", extra: limited},
+		{name: "an order with a semicolon", method: "GET", path: "/orders/{order};a=b", as: "ada", status: 422, want: "invalid_input", extra: limited},
 		{name: "an order with a body", method: "GET", path: "/orders/{order}", body: `{}`, as: "ada", status: 400, want: "unexpected_body", extra: limited},
 		{name: "an order with a query, read", method: "GET", path: "/orders/{order}?full=1", as: "ada", status: 422, want: "invalid_input", extra: limited},
 		{name: "another's order", method: "GET", path: "/orders/{order}", as: "eve", status: 404, want: "order_not_found", extra: limited},
