@@ -27,13 +27,18 @@ var (
 	errBlocked    = errors.Define(403, "request_blocked", "The request looks like an attack, and was not processed.")
 	errUnreadable = errors.Define(400, "request_unreadable", "The request cannot be read, or in two ways.")
 	errMediaType  = errors.Define(415, "unsupported_media_type", "The content has a media type or encoding that is not accepted here.")
+	errLongURL    = errors.Define(414, "url_too_long", "The address is longer than is accepted here.")
+	errCookies    = errors.Define(431, "too_many_cookies", "The request has too many cookies.")
 	errSlow       = errors.Define(408, "body_timeout", "The body did not arrive in time.")
 )
 
-// What a body may have. edge.conf says the first too.
+// What a request may have. edge.conf says the first too.
 const (
-	inspectedBytes = 64 << 10 // of a body that the rules read: less than this
-	pictureBytes   = 2 << 20  // of one that they do not
+	inspectedBytes = 64 << 10 // a body that the rules read: less than this
+	pictureBytes   = 2 << 20  // one that they do not
+	urlBytes       = 8 << 10
+	cookieBytes    = 8 << 10 // of all cookies: 4000 small ones take the rules a second
+	cookies        = 50
 )
 
 //go:embed edge.conf
@@ -93,6 +98,13 @@ func (f *firewall) Handler(next http.Handler) http.Handler {
 func (f *firewall) check(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
 	tx := f.rules.NewTransaction()
 	defer func() { _ = tx.Close() }() // it holds memory alone
+	if err := bounded(r); err != nil {
+		if f.detect {
+			f.report(r, tx, err.Error())
+			return r, nil
+		}
+		return r, err
+	}
 	f.describe(tx, r)
 	if stop := tx.ProcessRequestHeaders(); stop != nil {
 		return r, refusal(tx, stop)
@@ -116,6 +128,21 @@ func (f *firewall) check(w http.ResponseWriter, r *http.Request) (*http.Request,
 		f.report(r, tx, "rules")
 	}
 	return withBody(r, body), nil
+}
+
+// bounded refuses what would cost the rules too much, before they see it.
+func bounded(r *http.Request) error {
+	if len(r.RequestURI) > urlBytes {
+		return errLongURL
+	}
+	var count, size int
+	for _, line := range r.Header["Cookie"] {
+		count, size = count+1+strings.Count(line, ";"), size+len(line)
+	}
+	if count > cookies || size > cookieBytes {
+		return errCookies
+	}
+	return nil
 }
 
 // read gives the rules the body, and returns it to be read again.

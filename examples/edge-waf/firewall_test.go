@@ -80,6 +80,9 @@ func TestBlocks(t *testing.T) {
 		{"JSON in the place of a picture", 403, "request_blocked", request{method: "PUT", path: "/products/RAM1/picture", body: `{"a":` + string(quoted) + `}`}},
 		{"64 KiB", 413, "content_too_large", request{method: "POST", path: "/orders", body: `"` + strings.Repeat("a", 64<<10) + `"`}},
 		{"64 KiB of unknown length", 413, "content_too_large", request{method: "POST", path: "/orders", body: `"` + strings.Repeat("a", 64<<10) + `"`, chunked: true}},
+		{"4000 cookies", 431, "too_many_cookies", request{method: "GET", path: "/products", header: map[string]string{"Cookie": strings.Repeat("a=b; ", 4000)}}},
+		{"cookies of 9 KiB", 431, "too_many_cookies", request{method: "GET", path: "/products", header: map[string]string{"Cookie": "a=" + strings.Repeat("b", 9<<10)}}},
+		{"a query of 9 KiB", 414, "url_too_long", request{method: "GET", path: "/products?q=" + strings.Repeat("b", 9<<10)}},
 		{"TRACE", 403, "request_blocked", request{method: "TRACE", path: "/products"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -160,6 +163,7 @@ func TestDetect(t *testing.T) {
 		{"no JSON", "200002", request{method: "POST", path: "/orders", body: `{"a":`}},
 		{"a large body", "content_too_large", request{method: "POST", path: "/orders", body: `"` + strings.Repeat("a", 1<<20) + `"`}},
 		{"a large body of unknown length", "content_too_large", request{method: "POST", path: "/orders", body: `"` + strings.Repeat("a", 1<<20) + `"`, chunked: true}},
+		{"4000 cookies", "too_many_cookies", request{method: "GET", path: "/products", header: map[string]string{"Cookie": strings.Repeat("a=b; ", 4000)}}},
 		{"a type that no rule reads", "unsupported_media_type", request{method: "POST", path: "/orders", body: "text", header: map[string]string{"Content-Type": "text/plain"}}},
 	} {
 		t.Run(row.name, func(t *testing.T) {

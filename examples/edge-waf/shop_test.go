@@ -1,8 +1,12 @@
 package main
 
 import (
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -125,6 +129,28 @@ func TestNoService(t *testing.T) {
 	require.Equal(t, 502, a.StatusCode)
 	require.Equal(t, "upstream_unavailable", a.body["code"])
 	require.NotContains(t, a.raw, "127.0.0.1")
+}
+
+// Over HTTPS the service learns so, and nothing crosses in clear.
+func TestHTTPS(t *testing.T) {
+	behind := &seen{}
+	service := httptest.NewServer(behind)
+	t.Cleanup(service.Close)
+	issued := httptest.NewTLSServer(behind) // for its certificate, and a client that knows it
+	t.Cleanup(issued.Close)
+	pair := issued.TLS.Certificates[0]
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	require.NoError(t, err)
+	certFile, keyFile := filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
+	require.NoError(t, os.WriteFile(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]}), 0o600))
+	require.NoError(t, os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), 0o600))
+	e := startEdge(t, service.URL, "-cert", certFile, "-key", keyFile)
+	res, err := issued.Client().Get(strings.Replace(e.url, "http:", "https:", 1) + "/products")
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, 200, res.StatusCode)
+	last, _ := behind.get()
+	require.Equal(t, "https", last.Header.Get("X-Forwarded-Proto"))
 }
 
 func TestPlainHTTPIsForThisMachine(t *testing.T) {
