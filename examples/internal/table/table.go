@@ -35,7 +35,7 @@ func Run(t *testing.T, srv *http.Server) {
 		require.NoError(t, srv.Close())
 		require.ErrorIs(t, <-ended, http.ErrServerClosed)
 	})
-	p := &player{url: "http://" + listener.Addr().String(), known: map[string]string{"letter": "A"}}
+	p := &player{url: "http://" + listener.Addr().String(), known: make(map[string]string)}
 	for _, row := range rows() {
 		t.Run(row.name, func(t *testing.T) { p.play(t, row) })
 	}
@@ -45,7 +45,7 @@ func Run(t *testing.T, srv *http.Server) {
 // row is one request, and what must come back.
 type row struct {
 	name         string
-	method, path string // {order}, {first} and {rest} stand for what earlier answers had
+	method, path string // {order}, and its parts {hex} and {rest}, stand for what earlier answers had
 	body         string
 	as           string            // whose access token is sent
 	from         string            // the client's address; "" is one of the row's own
@@ -169,7 +169,7 @@ func (p *player) remember(t *testing.T, row row, got map[string]any, res *http.R
 		id, _ := got["id"].(string)
 		require.Len(t, id, 26)
 		require.Equal(t, "/orders/"+id, res.Header.Get("Location"))
-		p.known["order"], p.known["first"], p.known["rest"] = id, fmt.Sprintf("%%%X", id[0]), id[1:]
+		p.known["order"], p.known["hex"], p.known["rest"] = id, fmt.Sprintf("%X", id[0]), id[1:]
 	default:
 		token, _ := got["access_token"].(string)
 		require.Len(t, strings.Split(token, "."), 3)
