@@ -3,6 +3,7 @@ package errors
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/ringwall/ringwall/internal/public"
@@ -53,10 +54,12 @@ func (s *scope) respond(w http.ResponseWriter, r *http.Request, err error) {
 		switch s.out.state.Load() {
 		case hijacked:
 			return
-		case sent:
+		case sent, replaced:
 			panic(http.ErrAbortHandler)
 		}
-		s.out.state.Store(fresh)
+		if ownWriter(w) == s.out { // else w buffers, and what was decided outside of it stays
+			s.out.state.Store(fresh)
+		}
 		s.out.answer.Store(int32(k.status))
 	}
 	h := w.Header()
@@ -71,12 +74,9 @@ func (s *scope) respond(w http.ResponseWriter, r *http.Request, err error) {
 		delete(h, "Content-Encoding")
 		delete(h, "Content-Range")
 		delete(h, "Content-Disposition")
-		delete(h, "Trailer")
+		deleteTrailers(h)
 	}
-	lines := [...]string{"application/json", "no-store", "nosniff"}
-	if s.responder.problem {
-		lines[0] = "application/problem+json"
-	}
+	lines := [...]string{s.responder.mediaType(), "no-store", "nosniff"}
 	h["Content-Type"] = lines[0:1:1]
 	h["Cache-Control"] = lines[1:2:2]
 	h["X-Content-Type-Options"] = lines[2:3:3]
@@ -89,6 +89,22 @@ func (s *scope) respond(w http.ResponseWriter, r *http.Request, err error) {
 	*b = s.appendBody((*b)[:0], k, err)
 	_, _ = w.Write(*b) // the client may be gone; nobody is left to tell
 	buffers.Put(b)
+}
+
+// deleteTrailers deletes what would follow the body that we replace: trailers
+// that are declared, and those that net/http takes by their prefix.
+func deleteTrailers(h http.Header) {
+	for _, line := range h["Trailer"] {
+		for name := range strings.SplitSeq(line, ",") {
+			h.Del(strings.TrimSpace(name))
+		}
+	}
+	delete(h, "Trailer")
+	for key := range h {
+		if strings.HasPrefix(key, http.TrailerPrefix) {
+			delete(h, key)
+		}
+	}
 }
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b }}

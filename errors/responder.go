@@ -93,6 +93,13 @@ func NewResponder(o Options) (*Responder, error) {
 	}, nil
 }
 
+func (e *Responder) mediaType() string {
+	if e.problem {
+		return "application/problem+json"
+	}
+	return "application/json"
+}
+
 func validName(s string) bool {
 	for _, c := range []byte(s) {
 		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' {
@@ -191,11 +198,13 @@ func (s *scope) goexit(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).Flush()
 }
 
-// lengthWriter announces the length of a body.
+// lengthWriter announces the length of a body, and is no middleware.
 type lengthWriter struct {
 	http.ResponseWriter
 	length int
 }
+
+func (w lengthWriter) own() *writer { return ownWriter(w.ResponseWriter) }
 
 func (w lengthWriter) WriteHeader(status int) {
 	w.Header().Set("Content-Length", fmt.Sprint(w.length))
@@ -217,5 +226,7 @@ func (s *scope) replace() {
 			err = err.With("replaced_body", string(s.out.kept))
 		}
 		s.respond(s.out, s.request, err)
+	case replaced:
+		deleteTrailers(s.out.Header())
 	}
 }

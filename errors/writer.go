@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 )
 
@@ -14,6 +15,7 @@ const (
 	held                  // a 404 or 405 that may turn out to have no body
 	captured              // a foreign body that will be replaced
 	sent                  // the header is out
+	replaced              // our answer for a captured body is out, and the handler writes on
 	hijacked              // the connection is the handler's
 )
 
@@ -60,7 +62,7 @@ func (w *writer) own() *writer { return w }
 
 func (w *writer) WriteHeader(status int) {
 	switch w.state.Load() {
-	case held, captured:
+	case held, captured, replaced:
 		return // the first status counts, as in net/http
 	case sent, hijacked:
 		w.ResponseWriter.WriteHeader(status) // net/http logs the mistake
@@ -69,7 +71,7 @@ func (w *writer) WriteHeader(status int) {
 	switch {
 	case status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols:
 		w.ResponseWriter.WriteHeader(status) // informational: the answer is to come
-	case status < 400 || w.answer.Load() == int32(status) || w.scope.keep():
+	case status < 400 || w.ours(status) || w.scope.keep():
 		w.send(status)
 	case foreign(status, w.Header()):
 		w.status = status
@@ -80,6 +82,13 @@ func (w *writer) WriteHeader(status int) {
 	default:
 		w.send(status)
 	}
+}
+
+// ours reports whether a response is that of Respond. The header is looked at
+// too: a middleware that buffers may drop what Respond wrote into it, and write
+// an answer of its own with the same status (http.TimeoutHandler does).
+func (w *writer) ours(status int) bool {
+	return w.answer.Load() == int32(status) && strings.HasPrefix(first(w.Header(), "Content-Type"), w.scope.responder.mediaType())
 }
 
 // foreign reports whether a response is one that may leak: a 5xx that was not
@@ -118,7 +127,7 @@ func (w *writer) body() bool {
 		w.send(http.StatusOK)
 	case held:
 		w.send(w.status)
-	case captured:
+	case captured, replaced:
 		return false
 	}
 	return true
@@ -150,7 +159,7 @@ func (w *writer) WriteString(s string) (int, error) {
 
 // ReadFrom keeps sendfile working for http.ServeContent.
 func (w *writer) ReadFrom(src io.Reader) (int64, error) {
-	if s := w.state.Load(); s == held || s == captured {
+	if s := w.state.Load(); s == held || s == captured || s == replaced {
 		return io.Copy(struct{ io.Writer }{w}, src)
 	}
 	w.body()
@@ -161,6 +170,7 @@ func (w *writer) ReadFrom(src io.Reader) (int64, error) {
 func (w *writer) FlushError() error {
 	if w.state.Load() == captured {
 		w.scope.replace()
+		w.state.Store(replaced) // what the handler still writes is foreign too
 	}
 	w.body()
 	return http.NewResponseController(w.ResponseWriter).Flush()

@@ -1,0 +1,127 @@
+package errors_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// TestNothingFollowsTheReplacement holds that no byte of a foreign body reaches
+// the client, also of what the handler writes after our answer is out.
+func TestNothingFollowsTheReplacement(t *testing.T) {
+	const leak = "pq: relation users"
+	for _, tt := range []struct {
+		name    string
+		handler http.HandlerFunc
+	}{
+		{"flushed, then written", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(500)
+			_, _ = io.WriteString(w, "x")
+			w.(http.Flusher).Flush()
+			_, _ = io.WriteString(w, leak)
+			_, _ = w.Write([]byte(leak))
+			_, _ = io.Copy(w, strings.NewReader(leak))
+			w.(http.Flusher).Flush()
+		}},
+		{"flushed twice", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(500)
+			_ = http.NewResponseController(w).Flush()
+			_ = http.NewResponseController(w).Flush()
+			_, _ = io.Copy(w, strings.NewReader(leak))
+		}},
+		{"Goexit after a captured body", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(500)
+			_, _ = io.WriteString(w, leak)
+			runtime.Goexit()
+		}},
+		{"a declared trailer", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Trailer", "X-Reason, X-Other")
+			w.WriteHeader(500)
+			w.Header().Set("X-Reason", leak)
+			w.Header().Set("X-Other", leak)
+		}},
+		{"an undeclared trailer", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(500)
+			_, _ = io.WriteString(w, leak)
+			w.Header().Set(http.TrailerPrefix+"X-Reason", leak)
+		}},
+		{"a trailer after a flush", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(500)
+			w.(http.Flusher).Flush()
+			w.Header().Set(http.TrailerPrefix+"X-Reason", leak)
+		}},
+		{"a trailer before an error", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set(http.TrailerPrefix+"X-Reason", leak)
+			errors.Respond(w, r, io.EOF)
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, _ := serve(t, errors.Options{}, tt.handler)
+			res, body := do(t, s, "GET", "/", nil)
+			require.Equal(t, 500, res.StatusCode)
+			require.Equal(t, internal, body)
+			require.NotContains(t, fmt.Sprint(res.Header, res.Trailer), "pq")
+		})
+	}
+}
+
+// hidden is a ResponseWriter of a middleware that buffers, as
+// http.TimeoutHandler does, and has no Unwrap.
+type hidden struct{ *httptest.ResponseRecorder }
+
+// TestTimeout holds that a handler that responds at the moment when its time is
+// over does not undo the answer that the client gets for it.
+func TestTimeout(t *testing.T) {
+	late := func(w http.ResponseWriter, r *http.Request) { // what http.TimeoutHandler does when both happen at once
+		errors.Respond(hidden{httptest.NewRecorder()}, r, errors.ErrTimeout)
+	}
+	answer := func(w http.ResponseWriter) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = io.WriteString(w, "<html>Timeout")
+	}
+	for _, tt := range []struct {
+		name    string
+		handler http.HandlerFunc
+	}{
+		{"the handler after the answer", func(w http.ResponseWriter, r *http.Request) { answer(w); late(w, r) }},
+		{"the handler before the answer", func(w http.ResponseWriter, r *http.Request) { late(w, r); answer(w) }},
+		{"the handler in between", func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			late(w, r)
+			_, _ = io.WriteString(w, "<html>Timeout")
+		}},
+		{"http.TimeoutHandler", http.TimeoutHandler(errors.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
+			<-r.Context().Done()
+			return r.Context().Err()
+		}), time.Millisecond, "<html>Timeout").ServeHTTP},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, _ := serve(t, errors.Options{}, tt.handler)
+			res, body := do(t, s, "GET", "/", nil)
+			require.Equal(t, 503, res.StatusCode)
+			require.Regexp(t, `^\{"code":"(timeout|service_unavailable)",`, body)
+			require.Equal(t, "application/json", res.Header.Get("Content-Type"))
+		})
+	}
+}
+
+// TestBufferedAnswer holds that an answer of ours that a middleware buffers and
+// sends later is taken for ours.
+func TestBufferedAnswer(t *testing.T) {
+	s, j := serve(t, errors.Options{}, http.TimeoutHandler(errors.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
+		return errors.ErrTimeout
+	}), time.Minute, ""))
+	res, body := do(t, s, "GET", "/", nil)
+	require.Equal(t, 503, res.StatusCode)
+	require.Equal(t, `{"code":"timeout","message":"The request took too long.","correlation_id":"ID"}`+"\n", body)
+	require.Equal(t, 1, j.records())
+}
