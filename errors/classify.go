@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"path"
+
+	"github.com/ringwall/ringwall/internal/public"
 )
 
 // kindFor decides what an error is to the client: the first kind in the error
@@ -49,6 +51,27 @@ func headersOf(err error, k *Kind) http.Header {
 		return header == nil
 	})
 	return header
+}
+
+// describer returns the error that has a message of its own for the client. It
+// stands in the tree before any kind, depth first; what stands behind one is a
+// cause, and for the log.
+func describer(err error) (d public.Describer, decided bool) {
+	switch e := err.(type) {
+	case public.Describer:
+		return e, true
+	case *Kind, *Error:
+		return nil, true
+	case interface{ Unwrap() error }:
+		return describer(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			if d, decided = describer(inner); decided {
+				return d, true
+			}
+		}
+	}
+	return nil, false
 }
 
 // attrsOf returns the attributes of every Error in the tree.

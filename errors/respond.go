@@ -3,6 +3,7 @@ package errors
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -64,7 +65,7 @@ func (s *scope) respond(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	h := w.Header()
 	for key, lines := range headersOf(err, k) {
-		h[key] = lines
+		h[key] = slices.Clone(lines) // the error may be a package variable
 	}
 	delete(h, "Content-Length")
 	delete(h, "Etag")
@@ -80,6 +81,7 @@ func (s *scope) respond(w http.ResponseWriter, r *http.Request, err error) {
 	h["Content-Type"] = lines[0:1:1]
 	h["Cache-Control"] = lines[1:2:2]
 	h["X-Content-Type-Options"] = lines[2:3:3]
+	s.line[0] = s.id // a handler may have changed the line that it found
 	h[s.responder.header] = s.line[:1:1]
 	w.WriteHeader(k.status)
 	if r.Method == http.MethodHead {
@@ -112,7 +114,7 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b }
 // appendBody appends the response body.
 func (s *scope) appendBody(b []byte, k *Kind, err error) []byte {
 	message, problems := k.message, []public.Problem(nil)
-	if d, ok := AsType[public.Describer](err); ok {
+	if d, _ := describer(err); d != nil {
 		m, list := d.Public()
 		message, problems = string(m), list
 	}

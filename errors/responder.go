@@ -151,19 +151,17 @@ func (e *Responder) Handler(next http.Handler) http.Handler {
 }
 
 func (e *Responder) newScope(r *http.Request) *scope {
-	s := &scope{responder: e, trace: traceID(r)}
-	if id := inboundID(r, e.header); id != "" {
-		if e.trust != nil && e.trust(r) {
-			s.id = id
-		} else {
-			s.client = id
-		}
-	}
-	if s.id == "" {
-		s.id = newID()
-	}
+	s := &scope{responder: e, id: newID(), client: inboundID(r, e.header), trace: traceID(r)}
 	s.line[0] = s.id
 	return s
+}
+
+// adopt takes the client's ID for ours where the application trusts its peer.
+func (s *scope) adopt() {
+	if trust := s.responder.trust; trust != nil && s.client != "" && trust(s.request) {
+		s.id, s.client = s.client, ""
+		s.line[0] = s.id
+	}
 }
 
 // serve runs the handler and answers for whatever way it ends.
@@ -181,6 +179,7 @@ func (s *scope) serve(next http.Handler) {
 			s.goexit(w)
 		}
 	}()
+	s.adopt() // in here, since it may panic
 	next.ServeHTTP(w, s.request)
 	returned = true
 	s.replace()
