@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path"
+	"strings"
 
 	"github.com/ringwall/ringwall/internal/public"
 )
@@ -123,9 +124,10 @@ func routeOf(r *http.Request) string {
 	if r.Pattern != "" {
 		return r.Pattern
 	}
-	p := mask(path.Clean("/" + r.URL.Path))
-	if len(p) > 256 {
-		p = p[:256]
+	p := r.URL.Path
+	if len(p) > 1024 {
+		p = p[:strings.LastIndexByte(p[:1024], '/')+1] // whole segments: a secret that is cut has no shape
 	}
-	return p
+	p = mask(path.Clean("/" + p))
+	return p[:min(len(p), 256)]
 }

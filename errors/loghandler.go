@@ -28,10 +28,7 @@ func (h logHandler) Handle(ctx context.Context, r slog.Record) error {
 		if a.Key == "correlation_id" {
 			id = ""
 		}
-		if a.Key != stackKey || h.secret {
-			a = h.attr(a)
-		}
-		masked.AddAttrs(a)
+		masked.AddAttrs(h.attr(a))
 		return true
 	})
 	if id != "" {

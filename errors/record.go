@@ -8,9 +8,11 @@ import (
 	"time"
 )
 
-// stackKey is the attribute whose text is a stack, which is logged unmasked:
-// it has file names and numbers, and no values.
 const stackKey = "stack"
+
+// A stack is logged unmasked: it has names, numbers of lines and addresses, and
+// no values. It is a type, since the key may be anybody's.
+type stack string
 
 // record logs a failed request, once.
 func (s *scope) record(r *http.Request, k *Kind, err error) {
@@ -32,7 +34,7 @@ func (s *scope) record(r *http.Request, k *Kind, err error) {
 		slog.String("code", k.code),
 		slog.Int("status", k.status),
 		slog.String("correlation_id", s.id),
-		slog.String("method", r.Method),
+		slog.String("method", r.Method[:min(len(r.Method), 32)]),
 		slog.String("route", routeOf(r)),
 		slog.String("error", mask(textOf(err))),
 	}
@@ -51,15 +53,13 @@ func (s *scope) record(r *http.Request, k *Kind, err error) {
 		attrs = append(attrs, slog.Int("suppressed", suppressed))
 	}
 	for _, a := range more {
-		if a.Key == stackKey {
+		if _, ok := a.Value.Any().(stack); ok {
 			stacked = true
-			attrs = append(attrs, a)
-			continue
 		}
 		attrs = append(attrs, s.responder.redactor.attr(a))
 	}
 	if k.status >= 500 && !stacked {
-		attrs = append(attrs, slog.String(stackKey, string(debug.Stack())))
+		attrs = append(attrs, slog.Any(stackKey, stack(debug.Stack())))
 	}
 	logger.LogAttrs(r.Context(), level, "request failed", attrs...)
 }

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 )
@@ -17,37 +16,6 @@ const redacted = "[redacted]"
 var secretKeys = []string{
 	"authorization", "cookie", "password", "passwd", "passphrase", "secret", "token", "apikey",
 	"credential", "privatekey", "signature", "jwt", "csrf", "xsrf", "cvv", "cardnumber", "ssn",
-}
-
-// The shapes of secrets in text. RE2 is linear in the length of its input,
-// which matters, since attackers choose some of it.
-var (
-	// scheme://user:password@host, and the query of any URL or path.
-	userinfoShape = regexp.MustCompile(`(://)[^/\s@"']*:[^/\s"']*@`)
-	queryShape    = regexp.MustCompile(`(\?[A-Za-z0-9_.~%+\[\]-]*=)[^\s"'<>]+`)
-	// Credentials by scheme (RFC 9110, section 11.4), three-part JWTs, and
-	// prefix_id_secret keys such as those of auth/apikey.
-	schemeShape = regexp.MustCompile(`(?i)\b(bearer|basic|dpop|digest)\s+[A-Za-z0-9._~+/=-]{6,}`)
-	jwtShape    = regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*(\.[A-Za-z0-9_-]*)*`)
-	keyShape    = regexp.MustCompile(`\b[a-z0-9]+_[A-Za-z0-9]{4,}_[A-Za-z0-9_-]{20,}`)
-	// Unbroken base64url of 40 characters and more: refresh tokens, MACs.
-	opaqueShape = regexp.MustCompile(`[A-Za-z0-9_-]{40,}`)
-	// key=value, key: value and "key":"value" whose key names a secret.
-	pairShape = regexp.MustCompile(`(?i)([a-z0-9_.-]*(?:authorization|cookie|passw(?:or)?d|passphrase|secret|token|api[_-]?key|credential|private[_-]?key|jwt)[a-z0-9_.-]*["']?\s*[:=]\s*)("[^"]*"|'[^']*'|\[[^\]]*\]|[^\s,;&}"']+)`)
-)
-
-// mask replaces what looks like a secret in free text.
-func mask(s string) string {
-	if len(s) < 6 {
-		return s
-	}
-	s = userinfoShape.ReplaceAllString(s, "$1"+redacted+"@")
-	s = queryShape.ReplaceAllString(s, "$1"+redacted)
-	s = schemeShape.ReplaceAllString(s, "$1 "+redacted)
-	s = jwtShape.ReplaceAllString(s, redacted)
-	s = pairShape.ReplaceAllString(s, "$1"+redacted)
-	s = keyShape.ReplaceAllString(s, redacted)
-	return opaqueShape.ReplaceAllString(s, redacted)
 }
 
 // A redactor masks attributes before they reach a log.
@@ -105,7 +73,7 @@ func (d redactor) attr(a slog.Attr) slog.Attr {
 
 func (d redactor) any(v any) slog.Value {
 	switch v := v.(type) {
-	case nil, bool, time.Time:
+	case nil, bool, time.Time, stack:
 		return slog.AnyValue(v)
 	case error:
 		return slog.StringValue(mask(textOf(v)))

@@ -174,7 +174,7 @@ func (s *scope) serve(next http.Handler) {
 		case p == http.ErrAbortHandler: // this very error: wrapped, it is a panic like others
 			panic(p)
 		case p != nil:
-			s.respond(w, s.request, ErrInternal.Wrap(fmt.Errorf("panic: %v", p)).With(stackKey, string(debug.Stack())))
+			s.respond(w, s.request, ErrInternal.Wrap(fmt.Errorf("panic: %v", p)).With(stackKey, stack(debug.Stack())))
 		case !returned: // runtime.Goexit: net/http closes the connection
 			s.goexit(w)
 		}
@@ -188,7 +188,7 @@ func (s *scope) serve(next http.Handler) {
 // goexit answers for a handler that ended its goroutine. net/http will not
 // finish the response, so it is sent here, with its length.
 func (s *scope) goexit(w http.ResponseWriter) {
-	err := ErrInternal.Wrap(errors.New("runtime.Goexit in a handler")).With(stackKey, string(debug.Stack()))
+	err := ErrInternal.Wrap(errors.New("runtime.Goexit in a handler")).With(stackKey, stack(debug.Stack()))
 	if s.out.state.Load() >= sent {
 		s.record(s.request, ErrInternal, err)
 		return // net/http closes the connection without finishing the body

@@ -1,0 +1,61 @@
+package errors_test
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// TestFloods holds that what a client sends costs a bounded part of the log,
+// and time in proportion.
+func TestFloods(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		do   func(*http.Request) error
+	}{
+		{"a path", func(r *http.Request) error { r.URL.Path = "/" + strings.Repeat("a/", 1<<19); return errNoOrder }},
+		{"a path of one segment", func(r *http.Request) error { r.URL.Path = "/" + strings.Repeat("a ", 1<<19); return errNoOrder }},
+		{"a method", func(r *http.Request) error { r.Method = strings.Repeat("A", 1<<20); return errNoOrder }},
+		{"an error's text", func(*http.Request) error { return fmt.Errorf("parse %q", strings.Repeat("a ", 1<<19)) }},
+		{"an attribute", func(*http.Request) error { return errNoOrder.With("order", strings.Repeat("a ", 1<<19)) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			j := new(journal)
+			h := errors.Must(errors.NewResponder(errors.Options{Logger: j.logger()})).Handler(errors.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error { return tt.do(r) }))
+			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+			require.Equal(t, 1, j.records())
+			require.Less(t, len(j.String()), 64<<10)
+		})
+	}
+}
+
+// TestLogInjection holds CWE-117: one record is one line, whatever was sent.
+func TestLogInjection(t *testing.T) {
+	const forged = "\nlevel=ERROR msg=forged \x1b[31m\u2028\r"
+	for name, handler := range map[string]func(io.Writer) slog.Handler{
+		"text": func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) },
+		"JSON": func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log strings.Builder
+			h := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(handler(&log))})).Handler(errors.HandlerFunc(
+				func(_ http.ResponseWriter, r *http.Request) error {
+					r.URL.Path, r.Method = "/x"+forged, "GET"+forged
+					return errNoOrder.Wrap(errors.New(forged)).With("key"+forged, forged)
+				}))
+			r := httptest.NewRequest("GET", "/", nil)
+			r.Header["X-Correlation-Id"], r.Header["Traceparent"] = []string{"x" + forged}, []string{forged}
+			h.ServeHTTP(httptest.NewRecorder(), r)
+			require.Equal(t, 1, strings.Count(log.String(), "\n"))
+			require.NotContains(t, log.String(), "\x1b")
+		})
+	}
+}

@@ -1,0 +1,96 @@
+package errors
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// maskedBytes bounds a text in the log. Clients choose some of it, and the
+// expressions take about a microsecond for a byte.
+const maskedBytes = 8 << 10
+
+// A shape is how a secret looks in text. RE2 is linear in the length of its
+// input, and runs only where one of the words, in lower case, is there.
+type shape struct {
+	words []string // none: a run of letters that is longer than words are
+	expr  *regexp.Regexp
+	with  string
+}
+
+// value is what follows a key: a string of JSON, also inside of another string
+// or cut off, a list, or text without spaces.
+const value = `(?:\\+"[^"]*"?|"(?:[^"\\]|\\.)*"?|'[^']*'?|\[[^\]]*\]?|[^\s,;&}"']+)`
+
+var shapes = [...]shape{
+	{[]string{"-----begin"}, regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)`), redacted},
+	// scheme://user:password@host; the password may have what a URL may not.
+	{[]string{"://"}, regexp.MustCompile(`(://)(?:[^/\s@"']*:[^\s"']*|[^/\s@"']+)@`), "$1" + redacted + "@"},
+	// The query of any URL or path.
+	{[]string{"?"}, regexp.MustCompile(`(/[^\s?"'<>]*\?|\?[A-Za-z0-9_.~%+\[\]-]*=)[^\s"'<>]+`), "$1" + redacted},
+	// These two headers are lists with spaces: all of the line goes.
+	{
+		[]string{"authorization", "cookie"},
+		regexp.MustCompile(`(?i)((?:authorization|cookie)[a-z0-9_.-]*)(?:(\\*["']\s*:\s*)` + value + `|(\s*[:=]\s*)(?:\[[^\]]*\]?|[^\r\n]+))`), "$1$2$3" + redacted,
+	},
+	// Credentials by scheme (RFC 9110, section 11.4), three-part JWTs.
+	{[]string{"bearer", "basic", "dpop", "digest"}, regexp.MustCompile(`(?i)\b(bearer|basic|dpop|digest)\s+[A-Za-z0-9._~+/=-]{6,}`), "$1 " + redacted},
+	{[]string{"eyj"}, regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*(\.[A-Za-z0-9_-]*)*`), redacted},
+	// key=value, key: value and "key":"value" whose key names a secret.
+	{
+		[]string{"passw", "passphrase", "secret", "token", "key", "credential", "signature", "jwt", "csrf", "xsrf", "cvv", "card"},
+		regexp.MustCompile(`(?i)((?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|private[_-]?key|credential|signature|jwt|[cx]srf|cvv|card[_-]?number)[a-z0-9_.-]*\\*["']?\s*[:=]\s*)` + value), "$1" + redacted,
+	},
+	// prefix_id_secret keys such as those of auth/apikey, and unbroken base64url
+	// of 40 characters and more: refresh tokens, MACs.
+	{nil, regexp.MustCompile(`\b[a-z0-9]+_[A-Za-z0-9]{4,}_[A-Za-z0-9_-]{20,}|[A-Za-z0-9_-]{40,}`), redacted},
+}
+
+// longWord is the length of the shortest secret that has no word near it.
+const longWord = len("p_1234_") + 20
+
+// mask replaces what looks like a secret in free text, and cuts off what is
+// longer than maskedBytes, at a space: a secret that is cut has no shape.
+func mask(s string) string {
+	if len(s) < len("://a@") {
+		return s
+	}
+	more := ""
+	if n := len(s); n > maskedBytes {
+		s = s[:max(0, strings.LastIndexAny(s[:maskedBytes], " \t\r\n"))]
+		more = " [" + strconv.Itoa(n-len(s)) + " more bytes]"
+	}
+	lower := strings.ToLower(s)
+	for i := range shapes {
+		if shapes[i].near(lower) {
+			s = shapes[i].expr.ReplaceAllString(s, shapes[i].with)
+		}
+	}
+	return s + more
+}
+
+// near reports whether a text may have the shape.
+func (p *shape) near(lower string) bool {
+	if p.words == nil {
+		return hasLongWord(lower)
+	}
+	for _, word := range p.words {
+		if strings.Contains(lower, word) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasLongWord(lower string) bool {
+	run := 0
+	for _, c := range []byte(lower) {
+		if run++; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' && c != '-' {
+			run = 0
+		}
+		if run == longWord {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,113 @@
+package errors_test
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// logged returns what a LogHandler lets through of a message.
+func logged(message string) string {
+	var text string
+	handler := slog.NewTextHandler(&strings.Builder{}, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.MessageKey {
+			text = a.Value.String()
+		}
+		return a
+	}})
+	slog.New(errors.LogHandler(handler)).Info(message)
+	return text
+}
+
+// CWE-532: secrets in free text, in the shapes in which they come.
+func TestSecretsInText(t *testing.T) {
+	const s = "hunter2-hunter2"
+	for _, row := range []struct{ name, text string }{
+		{"a cookie behind another", "Cookie: theme=dark; sid=" + s},
+		{"a cookie in a dump", "GET / HTTP/1.1\r\nSet-Cookie: a=\"b\"; sid=" + s + "\r\nHost: a"},
+		{"a scheme that nobody knows", "Authorization: Token " + s},
+		{"a scheme with parameters", "authorization: AWS4-HMAC-SHA256 Credential=AKIA/x, SignedHeaders=host, Signature=" + s},
+		{"a short bearer token", "Proxy-Authorization: Bearer " + s[:4]},
+		{"a map of headers", "map[Accept:[*/*] Authorization:[Token " + s + "] Cookie:[a=b; c=" + s + "]]"},
+		{"JSON", `{"password":"` + s + `"}`},
+		{"JSON with an escaped quote", `{"password":"a\"` + s + `"}`},
+		{"JSON in a Go string", `decode "{\"password\":\"` + s + `\"}"`},
+		{"JSON that is cut off", `{"password":"` + s},
+		{"JSON with spaces", `{ "client_secret" : "two words ` + s + `" }`},
+		{"a password with spaces", "password='two words " + s + "'"},
+		{"a list", `{"tokens":["a","` + s + `"]}`},
+		{"a CSRF token", "csrf_token=" + s + " xsrf: " + s},
+		{"a signature", "https://bucket/x#X-Amz-Signature=" + s},
+		{"a card", "cvv=" + s + "&card_number=" + s},
+		{"a DSN", "dial postgres://app:" + s + "@db/x"},
+		{"a DSN whose password has a slash", `parse "postgres://app:a/` + s + `@db/x": invalid port`},
+		{"a DSN with an at sign", "amqp://app:a@" + s + "@mq/"},
+		{"a token before a host", "https://" + s + "@github.com/x"},
+		{"a query without a name", "GET https://a.example/reset?" + s},
+		{"a query", "GET /x?a=b&q=" + s},
+		{"a private key", "-----BEGIN RSA PRIVATE KEY-----\n" + s + "/+\n" + s + "\n-----END RSA PRIVATE KEY-----"},
+		{"a private key that is cut off", "-----BEGIN PRIVATE KEY-----\n" + s},
+		{"a token that the bound cuts", strings.Repeat("a ", 4<<10-9) + " " + s + strings.Repeat("x", 60)},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			got := logged(row.text)
+			require.NotContains(t, got, s)
+			if row.name == "a short bearer token" {
+				require.NotContains(t, got, s[:4])
+			}
+			require.Equal(t, got, logged(got), "masked once and for all")
+		})
+	}
+}
+
+// What has no secret stays as it is.
+func TestTextStays(t *testing.T) {
+	for _, text := range []string{
+		"open /etc/app/config.yaml: no such file or directory",
+		"dial tcp 10.0.0.1:5432: connect: connection refused",
+		"Get \"http://api.internal:8080/users/7\": context deadline exceeded",
+		"invalid character 'x' looking for beginning of value",
+		"token is expired by 3s",
+		"what? no: the card was declined",
+		"order 4bf92f3577b34da6a3ce929d0e0e4736 is gone",
+		"user alice@example.com unknown",
+		"pq: relation \"users\" does not exist (SQLSTATE 42P01)",
+		"",
+	} {
+		t.Run(text, func(t *testing.T) { require.Equal(t, text, logged(text)) })
+	}
+}
+
+// TestStackAttribute holds that a name is no way around the mask.
+func TestStackAttribute(t *testing.T) {
+	var log strings.Builder
+	logger := slog.New(errors.LogHandler(slog.NewTextHandler(&log, nil)))
+	logger.Info("x", "stack", "password=hunter2")
+	logger.With("stack", "password=hunter2").Info("x")
+	require.NotContains(t, log.String(), "hunter2")
+
+	s, j := serve(t, errors.Options{}, errors.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request) error {
+		return errNoOrder.With("stack", "password=hunter2")
+	}))
+	do(t, s, "GET", "/", nil)
+	require.NotContains(t, j.String(), "hunter2")
+}
+
+// TestStackTwice holds that a stack is whole also where the Responder's logger
+// masks by itself.
+func TestStackTwice(t *testing.T) {
+	j := new(journal)
+	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(errors.LogHandler(slog.NewJSONHandler(j, nil)))}))
+	failures.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		aFunctionWhoseNameIsLongEnoughToLookLikeATokenOfOurs()
+	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	require.Contains(t, j.String(), "aFunctionWhoseNameIsLongEnoughToLookLikeATokenOfOurs")
+}
+
+func aFunctionWhoseNameIsLongEnoughToLookLikeATokenOfOurs() { panic("x") }
