@@ -1,9 +1,13 @@
 package errors_test
 
 import (
+	"crypto/rand"
+	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -111,3 +115,60 @@ func TestStackTwice(t *testing.T) {
 }
 
 func aFunctionWhoseNameIsLongEnoughToLookLikeATokenOfOurs() { panic("x") }
+
+// TestRandomSecrets holds E16 as a property: a random secret in any position of
+// the request, and in any way in which a handler fails, is in no byte of the
+// response, its headers and trailers included.
+func TestRandomSecrets(t *testing.T) {
+	failures := map[string]func(http.ResponseWriter, *http.Request, string){
+		"an error": func(w http.ResponseWriter, r *http.Request, s string) { errors.Respond(w, r, fmt.Errorf("sql: %s", s)) },
+		"a cause": func(w http.ResponseWriter, r *http.Request, s string) {
+			errors.Respond(w, r, errNoOrder.Wrap(errors.New(s)).With(s, s))
+		},
+		"a joined": func(w http.ResponseWriter, r *http.Request, s string) {
+			errors.Respond(w, r, errors.Join(errors.New(s), errBusy))
+		},
+		"a panic":              func(_ http.ResponseWriter, _ *http.Request, s string) { panic(s) },
+		"an error that panics": func(_ http.ResponseWriter, _ *http.Request, s string) { panic(fmt.Errorf("x: %w", errors.New(s))) },
+		"http.Error 500":       func(w http.ResponseWriter, _ *http.Request, s string) { http.Error(w, s, 500) },
+		"http.Error 400":       func(w http.ResponseWriter, _ *http.Request, s string) { http.Error(w, s, 400) },
+		"a JSON 503": func(w http.ResponseWriter, _ *http.Request, s string) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Content-Disposition", s)
+			w.WriteHeader(503)
+			_, _ = io.WriteString(w, s)
+			w.(http.Flusher).Flush()
+			_, _ = io.WriteString(w, s)
+			w.Header().Set(http.TrailerPrefix+"X-Reason", s)
+		},
+		"Goexit": func(w http.ResponseWriter, _ *http.Request, s string) {
+			w.WriteHeader(500)
+			_, _ = io.WriteString(w, s)
+			runtime.Goexit()
+		},
+	}
+	for name, fail := range failures {
+		t.Run(name, func(t *testing.T) {
+			for _, http2 := range []bool{false, true} {
+				s, _ := serveOver(t, http2, errors.Options{Details: true, Problem: http2}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					body, err := io.ReadAll(r.Body)
+					require.NoError(t, err)
+					fail(w, r, string(body))
+				}))
+				for range 5 {
+					secret := rand.Text()
+					req, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/"+secret+"?"+secret+"="+secret, strings.NewReader(secret))
+					require.NoError(t, err)
+					req.Header = http.Header{"Cookie": {"sid=" + secret}, "X-" + secret: {secret}, "X-Correlation-Id": {secret}, "Content-Type": {secret}}
+					res, err := s.Client().Do(req)
+					require.NoError(t, err)
+					body, err := io.ReadAll(res.Body)
+					require.NoError(t, err)
+					require.NoError(t, res.Body.Close())
+					require.GreaterOrEqual(t, res.StatusCode, 400)
+					require.NotContains(t, strings.ToLower(fmt.Sprint(res.Status, res.Header, res.Trailer, string(body))), strings.ToLower(secret))
+				}
+			}
+		})
+	}
+}

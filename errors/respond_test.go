@@ -54,11 +54,20 @@ func (j *journal) logger() *slog.Logger {
 // serve runs a handler inside a Responder, on a real socket.
 func serve(t *testing.T, o errors.Options, h http.Handler) (*httptest.Server, *journal) {
 	t.Helper()
+	return serveOver(t, false, o, h)
+}
+
+func serveOver(t *testing.T, http2 bool, o errors.Options, h http.Handler) (*httptest.Server, *journal) {
+	t.Helper()
 	j := new(journal)
 	o.Logger = j.logger()
 	s := httptest.NewUnstartedServer(errors.Must(errors.NewResponder(o)).Handler(h))
 	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-	s.Start()
+	if s.EnableHTTP2 = http2; http2 {
+		s.StartTLS()
+	} else {
+		s.Start()
+	}
 	t.Cleanup(s.Close)
 	return s, j
 }

@@ -65,13 +65,20 @@ func TestAfterTheHeader(t *testing.T) {
 		{"E6 ErrAbortHandler", func(w http.ResponseWriter, _ *http.Request) error { write(w); panic(http.ErrAbortHandler) }, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s, j := serve(t, errors.Options{}, tt.handler)
-			res, err := s.Client().Get(s.URL)
-			require.NoError(t, err)
-			_, err = io.ReadAll(res.Body)
-			require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-			require.NoError(t, res.Body.Close())
-			require.Equal(t, tt.records, j.records())
+			for _, http2 := range []bool{false, true} {
+				s, j := serveOver(t, http2, errors.Options{}, tt.handler)
+				res, err := s.Client().Get(s.URL)
+				require.NoError(t, err)
+				require.Equal(t, http2, res.ProtoMajor == 2)
+				_, err = io.ReadAll(res.Body)
+				if http2 {
+					require.ErrorContains(t, err, "INTERNAL_ERROR", "a reset stream")
+				} else {
+					require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+				}
+				require.NoError(t, res.Body.Close())
+				require.Equal(t, tt.records, j.records())
+			}
 		})
 	}
 }
@@ -124,6 +131,7 @@ func TestForeignBodies(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.Handle("POST /only-post", own(200, "", ""))
 	notFound := `{"code":"not_found","message":"There is nothing at this address.","correlation_id":"ID"}` + "\n"
+	notAllowed := `{"code":"method_not_allowed","message":"This address does not take this method.","correlation_id":"ID"}` + "\n"
 	for _, tt := range []struct {
 		name    string
 		handler http.Handler
@@ -140,9 +148,17 @@ func TestForeignBodies(t *testing.T) {
 		{"5xx without a name", own(599, "", ""), "/", 599,
 			`{"code":"server_error","message":"Something went wrong on our side.","correlation_id":"ID"}` + "\n", "599"},
 		{"E14 mux 404", mux, "/nothing", 404, notFound, "404 page not found"},
-		{"E14 mux 405", mux, "/only-post", 405,
-			`{"code":"method_not_allowed","message":"This address does not take this method.","correlation_id":"ID"}` + "\n", "Method Not Allowed"},
-		{"E14 bare 404, as chi's and gorilla's may be", own(404, "", ""), "/", 404, notFound, `"code":"not_found"`},
+		{"E14 mux 405", mux, "/only-post", 405, notAllowed, "Method Not Allowed"},
+		{"E14 gorilla's 404 and chi's", http.HandlerFunc(http.NotFound), "/", 404, notFound, "404 page not found"},
+		{"E14 gorilla's 405: no body, no Allow", status(405), "/", 405, notAllowed, `"code":"method_not_allowed"`},
+		{"E14 chi's 405: an Allow for each method, and Write(nil)", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Add("Allow", "POST")
+			w.Header().Add("Allow", "PUT")
+			w.WriteHeader(405)
+			_, _ = w.Write(nil)
+		}), "/", 405, notAllowed, `"code":"method_not_allowed"`},
+		{"E14 a bare 404", status(404), "/", 404, notFound, `"code":"not_found"`},
+		{"E14 a bare 404 with another's headers", own(404, "", ""), "/", 404, notFound, `"code":"not_found"`},
 		{"own JSON 404 stays", own(404, "application/json", `{"mine":1}`), "/", 404, `{"mine":1}`, ""},
 		{"own 409 stays", own(409, "text/html", "<p>"), "/", 409, "<p>", ""},
 		{"bare 403 stays", own(403, "", ""), "/", 403, "", ""},
@@ -155,12 +171,20 @@ func TestForeignBodies(t *testing.T) {
 			require.Contains(t, j.String(), tt.log)
 			require.NotContains(t, j.String(), "hunter2")
 			require.Equal(t, tt.log != "", j.records() == 1)
-			if tt.status == 405 {
-				require.Equal(t, "POST", res.Header.Get("Allow"))
+			switch {
+			case strings.Contains(tt.name, "chi's 405"):
+				require.Equal(t, []string{"POST", "PUT"}, res.Header["Allow"])
+			case tt.name == "E14 mux 405":
+				require.Equal(t, []string{"POST"}, res.Header["Allow"])
 			}
 			require.Equal(t, tt.log == "", res.Header.Get("Content-Disposition") != "")
 		})
 	}
+}
+
+// status is what a router writes that has no more to say.
+func status(code int) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) })
 }
 
 func TestInsecureKeepBody(t *testing.T) {
@@ -181,6 +205,10 @@ func TestInboundIDs(t *testing.T) {
 		want      string
 	}{
 		{"E11 64 KB", "X-Correlation-Id", []string{strings.Repeat("a", 1<<16)}, ""},
+		{"E11 CRLF", "X-Correlation-Id", []string{"a\r\nSet-Cookie: b=c"}, ""},
+		{"E11 65 bytes", "X-Correlation-Id", []string{strings.Repeat("a", 65)}, ""},
+		{"E11 empty", "X-Correlation-Id", []string{""}, ""},
+		{"E11 another header's ID", "X-Request-Id", []string{"somebody"}, ""},
 		{"E11 ESC", "X-Correlation-Id", []string{"a\x1b[31m"}, ""},
 		{"E11 two lines", "X-Correlation-Id", []string{"a", "b"}, ""},
 		{"E11 spaces", "X-Correlation-Id", []string{"a b"}, ""},
