@@ -35,7 +35,7 @@ func TestHooksThatPanic(t *testing.T) {
 				case "Map":
 					return io.EOF
 				case "InsecureKeepBody":
-					http.Error(w, "leak", 503)
+					http.Error(w, "leak", http.StatusServiceUnavailable)
 					return nil
 				}
 				return errNoOrder

@@ -160,10 +160,15 @@ func TestRandomSecrets(t *testing.T) {
 					req, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/"+secret+"?"+secret+"="+secret, strings.NewReader(secret))
 					require.NoError(t, err)
 					req.Header = http.Header{"Cookie": {"sid=" + secret}, "X-" + secret: {secret}, "X-Correlation-Id": {secret}, "Content-Type": {secret}}
+					req.Close = true // after a Goexit, net/http closes the connection
 					res, err := s.Client().Do(req)
+					reset := name == "Goexit" && http2 // net/http resets the stream, before or after our answer arrives
+					if reset && err != nil {
+						continue
+					}
 					require.NoError(t, err)
 					body, err := io.ReadAll(res.Body)
-					require.NoError(t, err)
+					require.True(t, err == nil || reset)
 					require.NoError(t, res.Body.Close())
 					require.GreaterOrEqual(t, res.StatusCode, 400)
 					require.NotContains(t, strings.ToLower(fmt.Sprint(res.Status, res.Header, res.Trailer, string(body))), strings.ToLower(secret))
