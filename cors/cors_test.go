@@ -74,9 +74,13 @@ func TestClassification(t *testing.T) {
 		want                 http.Header
 	}{
 		{"two origins", "GET", "/", http.Header{"Origin": {allowedOrigin, "https://evil.example"}}, 200, none("GET")},
+		{"two origins, the listed one behind", "GET", "/", http.Header{"Origin": {"https://evil.example", allowedOrigin}}, 200, none("GET")},
 		{"two equal origins", "GET", "/", http.Header{"Origin": {allowedOrigin, allowedOrigin}}, 200, none("GET")},
 		{"a preflight with two origins", "OPTIONS", "/", http.Header{"Origin": {allowedOrigin, allowedOrigin}, acrm: {"PUT"}}, 403, failed()},
 		{"a preflight with an empty method", "OPTIONS", "/", http.Header{"Origin": allowed, acrm: {""}}, 403, failed()},
+		{"a preflight for another network (Private Network Access)", "OPTIONS", "/", http.Header{"Origin": allowed, acrm: {"GET"}, "Access-Control-Request-Private-Network": {"true"}}, 204, http.Header{
+			"Access-Control-Allow-Origin": {allowedOrigin}, "Access-Control-Allow-Credentials": {"true"}, "Access-Control-Max-Age": {"600"}, "Vary": {"Origin", acrm, acrh},
+		}},
 		{"a preflight with two methods", "OPTIONS", "/", http.Header{"Origin": allowed, acrm: {"PUT", "PUT"}}, 403, failed()},
 		{"no origin", "GET", "/", nil, 200, none("GET")},
 		{"not allowed", "GET", "/", http.Header{"Origin": {"https://evil.example"}}, 200, none("GET")},
@@ -84,6 +88,7 @@ func TestClassification(t *testing.T) {
 		{"HEAD", "HEAD", "/", http.Header{"Origin": allowed}, 200, actual("HEAD")},
 		{"OPTIONS without a requested method", "OPTIONS", "/", http.Header{"Origin": allowed}, 200, actual("OPTIONS")},
 		{"OPTIONS without an origin", "OPTIONS", "/", http.Header{acrm: {"PUT"}}, 200, none("OPTIONS")},
+		{"GET with a requested method", "GET", "/", http.Header{"Origin": allowed, acrm: {"PUT"}, acrh: {"x-evil"}}, 200, actual("GET")},
 		{"PUT with a requested method", "PUT", "/", http.Header{"Origin": allowed, acrm: {"PUT"}}, 200, actual("PUT")},
 		{"options in lower case", "options", "/", http.Header{"Origin": allowed, acrm: {"PUT"}}, 200, actual("options")},
 		{"the asterisk form", "OPTIONS", "*", http.Header{"Origin": allowed, acrm: {"PUT"}}, 200, actual("OPTIONS")},
@@ -123,6 +128,7 @@ func TestPreflight(t *testing.T) {
 		{"1 MiB of commas", allowedOrigin, "PUT", []string{strings.Repeat(",", 1<<20)}, false, true},
 		{"65 536 empty lines", allowedOrigin, "PUT", make([]string, 1<<16), false, true},
 		{"GET", allowedOrigin, "GET", nil, true, false},
+		{"HEAD", allowedOrigin, "HEAD", nil, true, false},
 		{"POST", allowedOrigin, "POST", []string{"content-type"}, true, false},
 		{"PUT", allowedOrigin, "PUT", []string{"authorization,content-type"}, true, false},
 		{"DELETE from a wildcard", "https://a.wild.example", "DELETE", nil, true, false},
@@ -166,6 +172,20 @@ func TestEverybody(t *testing.T) {
 		"Access-Control-Allow-Origin": {"*"}, "Access-Control-Allow-Methods": {"PUT"}, "Access-Control-Max-Age": {"0"}, "Vary": {"Origin", acrm, acrh},
 	}, res.Header)
 	require.False(t, m.AllowsOrigin(from("https://x.example")), "everybody may read, nobody may act")
+}
+
+// TestDefaults holds what the least options come to.
+func TestDefaults(t *testing.T) {
+	ways := transports(t, compile(t, cors.Options{Origins: []string{allowedOrigin}}).Handler(next))
+	header := http.Header{"Origin": {allowedOrigin}}
+	everywhere(t, ways, "GET", "/", header, 200, http.Header{
+		"X-Next": {"GET"}, "Vary": {"Origin"}, "Access-Control-Allow-Origin": {allowedOrigin},
+		"Access-Control-Expose-Headers": {"RateLimit, RateLimit-Policy, Retry-After, X-Correlation-ID"},
+	})
+	header[acrm] = []string{"POST"}
+	everywhere(t, ways, "OPTIONS", "/", header, 204, http.Header{"Access-Control-Allow-Origin": {allowedOrigin}, "Vary": {"Origin", acrm, acrh}})
+	header[acrm] = []string{"PUT"}
+	everywhere(t, ways, "OPTIONS", "/", header, 403, failed())
 }
 
 func TestVaryIsExtended(t *testing.T) {

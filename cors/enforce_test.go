@@ -44,6 +44,7 @@ func TestEnforce(t *testing.T) {
 		{"a path that cleans to an exempt one", "POST", "/sso//callback", []string{"cross-site"}, []string{"null"}, false, false},
 		{"an exempt path with another method", "PUT", "/sso/callback", []string{"cross-site"}, []string{"null"}, false, false},
 		{"an exempt route", "POST", "/sso/callback", []string{"cross-site"}, []string{"null"}, true, true},
+		{"a foreign page asks for the head", "HEAD", "/", []string{"cross-site"}, []string{"https://evil.example"}, true, false},
 		{"a foreign page reads", "GET", "/", []string{"cross-site"}, []string{"https://evil.example"}, true, false},
 		{"OPTIONS", "OPTIONS", "/", []string{"cross-site"}, []string{"https://evil.example"}, true, true},
 		{"a listed origin", "POST", "/", []string{"cross-site"}, []string{allowedOrigin}, true, true},
@@ -70,13 +71,18 @@ func TestEnforce(t *testing.T) {
 
 func TestEnforcedAnswer(t *testing.T) {
 	m := compile(t, cors.Options{Origins: []string{allowedOrigin}, Credentials: true})
-	res := do(m.Handler(next), "POST", "/", http.Header{"Origin": {"https://evil.example"}, "Sec-Fetch-Site": {"cross-site"}})
-	require.Equal(t, 403, res.StatusCode)
-	require.NotContains(t, res.Header, "X-Next")
-	require.NotContains(t, res.Header, "Access-Control-Allow-Origin")
-	require.Equal(t, []string{"Origin"}, res.Header["Vary"])
+	ways := transports(t, m.Handler(next))
+	for way, send := range ways {
+		res := send("POST", "/", http.Header{"Origin": {"https://evil.example"}, "Sec-Fetch-Site": {"cross-site"}})
+		require.Equal(t, 403, res.StatusCode, way)
+		require.NotEmpty(t, res.Header.Get("X-Correlation-Id"))
+		res.Header.Del("X-Correlation-Id")
+		require.Equal(t, http.Header{
+			"Vary": {"Origin"}, "Content-Type": {"application/json"}, "Cache-Control": {"no-store"}, "X-Content-Type-Options": {"nosniff"},
+		}, res.Header, way)
+	}
 
 	m = compile(t, cors.Options{Origins: []string{allowedOrigin}, Enforce: cors.EnforceAll})
-	res = do(m.Handler(next), "GET", "/", nil)
+	res := do(m.Handler(next), "GET", "/", nil)
 	require.Equal(t, []string{"Origin", "Sec-Fetch-Site"}, res.Header["Vary"])
 }

@@ -43,7 +43,7 @@ func TestOrigins(t *testing.T) {
 		})
 	}
 	for _, origin := range []string{
-		"https://app.example.com", "https://a.wild.example", "https://a.b.wild.example", "https://x_y.wild.example", "http://localhost:3000",
+		"https://app.example.com", "https://a.wild.example", "https://-a.wild.example", "https://xn--a-1ga.wild.example", "https://a.b.wild.example", "https://x_y.wild.example", "http://localhost:3000",
 		"http://localhost:1", "http://localhost", "https://[::1]:8443", "https://a.ports.example", "https://a.ports.example:8443",
 	} {
 		t.Run("allowed "+origin, func(t *testing.T) {
@@ -78,6 +78,10 @@ var wpt = []string{
 	"https://www.app.example.com", "https://example.com", "https://com", "https://", "https:", "https", "://", "//", "/", ".", "-", "?", "#", "@", ":", "file://", "data:,x",
 	"about:blank", "javascript:0", "blob:https://app.example.com/x", "ws://app.example.com", "wss://app.example.com", "ftp://app.example.com",
 	"http://localhost:3000/", "http://localhost:3000\x00", "http://LOCALHOST:3000", "http://localhost.:3000", "https://localhost:3000", "http://127.0.0.1:3000",
+	"https:://app.example.com", "https//:app.example.com", "ftp://", "https:/", "https%3A//app.example.com", "%20https://app.example.com", "https://app.example.com%23",
+	"https://app.example.com *", "* https://app.example.com", "https://app.example.com, *", "*, https://app.example.com", "https://app.example.com,", ",https://app.example.com",
+	"https://app.example.com:80", "https://app.example.com:https", "https://app.example.com:*", "https://app.example.comhttps://app.example.com", "example", "origin:", "https://app.example.com\x7f",
+	"https://\xe2\x80\x8bapp.example.com", "https://app\xe3\x80\x82example.com", "https://app.example.com\u00a0", "https://a\u0131p.example.com", "https://0x7f.1", "https://127.1", "https://2130706433",
 	"NULL", "Null", "null, null", "undefined", "**", "https://*", "https://*.wild.example", "https://app.example.com,https://app.example.com",
 	"https://app.example.com;https://app.example.com", "'https://app.example.com'", `"https://app.example.com"`, "<https://app.example.com>",
 }

@@ -78,9 +78,9 @@ type prefix struct {
 
 // claims returns the different policies, nil for none, that the forms of a
 // request's path select: at least one.
-func claims(table []prefix, r *http.Request) (policies [3]*Middleware, n int) {
+func claims(table []prefix, r *http.Request) (policies [4]*Middleware, n int) {
 	raw := r.URL.EscapedPath()
-	for _, form := range [...]string{r.URL.Path, raw, clean(r.URL.Path)} {
+	for _, form := range [...]string{r.URL.Path, raw, clean(r.URL.Path), clean(raw)} {
 		if policy := find(table, form); !slices.Contains(policies[:n], policy) {
 			policies[n] = policy
 			n++
@@ -115,21 +115,20 @@ func find(table []prefix, p string) *Middleware {
 
 // ambiguous serves a request whose path two policies claim.
 func ambiguous(w http.ResponseWriter, r *http.Request, policies []*Middleware, next http.Handler) {
-	addVary(w.Header(), []string{"Origin"})
 	if preflight(r) {
-		addVary(w.Header(), []string{"Access-Control-Request-Method", "Access-Control-Request-Headers"})
+		addVary(w.Header(), slices.Clone(preflightVary[:]))
 		w.WriteHeader(http.StatusForbidden)
 		return
 	}
+	addVary(w.Header(), []string{"Origin", "Sec-Fetch-Site"})
 	for _, policy := range policies {
 		if policy == nil {
 			continue
 		}
-		if p := policy.policy.Load(); p != nil {
-			if reason, refused := p.enforced(r); refused {
-				p.respond(w, r, denied(r, reason))
-				return
-			}
+		p := policy.policy.Load()
+		if reason, refused := p.enforced(r); refused {
+			p.respond(w, r, denied(r, reason))
+			return
 		}
 	}
 	next.ServeHTTP(w, r)

@@ -32,6 +32,8 @@ func TestRoutes(t *testing.T) {
 		{"an escaped slash, for the outer part", "/api%2Fpartner/x", allowedOrigin, "", 403},
 		{"an escaped letter", "/%61pi/x", "https://evil.example", "", 403},
 		{"two slashes", "//api/x", "https://evil.example", "", 403},
+		{"dots behind an escaped slash, for a router that cleans what was sent", "/api/x%2Fy/../../public/z", "https://evil.example", "", 403},
+		{"the same, for whom it leaves", "/api/x%2Fy/../../public/z", allowedOrigin, "", 200},
 		{"no part", "/x", allowedOrigin, "", 200},
 		{"everybody's", "/public/x", "https://evil.example", "*", 200},
 		{"ours", "/api/x", allowedOrigin, allowedOrigin, 200},
@@ -47,6 +49,24 @@ func TestRoutes(t *testing.T) {
 			require.Equal(t, row.post, res.StatusCode)
 		})
 	}
+}
+
+// TestRoutesVary holds that a cache never hands out across sites what EnforceAll
+// let through, also where two policies claim a path.
+func TestRoutesVary(t *testing.T) {
+	layer, err := cors.Routes(map[string]*cors.Middleware{
+		"/a/": compile(t, cors.Options{Origins: []string{allowedOrigin}, Enforce: cors.EnforceAll}),
+		"/b/": compile(t, cors.Options{Origins: []string{allowedOrigin}}),
+	})
+	require.NoError(t, err)
+	res := do(layer(next), "GET", "/a/../b/x", http.Header{"Sec-Fetch-Site": {"same-origin"}})
+	require.Equal(t, http.Header{"X-Next": {"GET"}, "Vary": {"Origin", "Sec-Fetch-Site"}}, res.Header)
+	res = do(layer(next), "GET", "/a/../b/x", http.Header{"Sec-Fetch-Site": {"cross-site"}})
+	require.Equal(t, 403, res.StatusCode)
+	require.Equal(t, []string{"Origin", "Sec-Fetch-Site"}, res.Header["Vary"])
+	res = do(layer(next), "OPTIONS", "/a/../b/x", http.Header{"Origin": {allowedOrigin}, acrm: {"GET"}})
+	require.Equal(t, 403, res.StatusCode)
+	require.Equal(t, failed(), res.Header)
 }
 
 func TestRoutesRefuses(t *testing.T) {
