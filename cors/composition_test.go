@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -11,10 +12,13 @@ import (
 	"net/textproto"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ringwall/ringwall/cors"
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/headers"
 )
 
 // TestWriterIsPassedThrough holds that the middleware hands on the very
@@ -26,11 +30,19 @@ func TestWriterIsPassedThrough(t *testing.T) {
 	})).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 }
 
+// chain is the rings around cors, as a service has them.
+func chain(t *testing.T, h http.Handler) http.Handler {
+	t.Helper()
+	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
+	secure := errors.Must(headers.New(headers.Options{InsecureAllowHTTP: true}))
+	return failures.Handler(secure.Handler(h))
+}
+
 // TestUpgrade takes a connection over, as a WebSocket does, after the origin
-// was asked for (ASVS 5.0 4.4.2).
+// was asked for (ASVS 5.0 4.4.2): through cors alone, and through all rings.
 func TestUpgrade(t *testing.T) {
 	m := compile(t, options())
-	srv := httptest.NewServer(m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !m.AllowsOrigin(r) {
 			w.WriteHeader(http.StatusForbidden)
 			return
@@ -46,17 +58,84 @@ func TestUpgrade(t *testing.T) {
 		line, _ := buffered.ReadString('\n')
 		_, _ = buffered.WriteString(line)
 		_ = buffered.Flush()
-	})))
-	defer srv.Close()
-	for origin, want := range map[string]string{"https://evil.example": "HTTP/1.1 403 Forbidden\r\n", allowedOrigin: "HTTP/1.1 101 Switching Protocols\r\n"} {
-		conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+	}))
+	for _, row := range []struct {
+		name, origin, status, echo string
+		h                          http.Handler
+	}{
+		{"a foreign origin", "https://evil.example", "403 Forbidden", "", h},
+		{"a foreign origin, all rings", "https://evil.example", "403 Forbidden", "", chain(t, h)},
+		{"a listed origin", allowedOrigin, "101 Switching Protocols", "ping\n", h},
+		{"a listed origin, all rings", allowedOrigin, "101 Switching Protocols", "ping\n", chain(t, h)},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			srv := httptest.NewServer(row.h)
+			defer srv.Close()
+			conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+			require.NoError(t, err)
+			defer func() { _ = conn.Close() }()
+			_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\nOrigin: "+row.origin+"\r\n\r\n")
+			require.NoError(t, err)
+			r := bufio.NewReader(conn)
+			res, err := http.ReadResponse(r, nil)
+			require.NoError(t, err)
+			require.Equal(t, row.status, res.Status)
+			if row.echo == "" {
+				return
+			}
+			_, err = io.WriteString(conn, row.echo)
+			require.NoError(t, err)
+			rest, err := io.ReadAll(r)
+			require.NoError(t, err)
+			require.Equal(t, row.echo, string(rest))
+		})
+	}
+}
+
+// TestStream holds that events arrive while the handler still runs, and that
+// what http.ResponseController does works through all rings.
+func TestStream(t *testing.T) {
+	for _, http2 := range []bool{false, true} {
+		read := make(chan struct{})
+		srv := httptest.NewUnstartedServer(chain(t, compile(t, options()).Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			control := http.NewResponseController(w)
+			if !http2 {
+				if err := control.EnableFullDuplex(); err != nil {
+					t.Error(err)
+				}
+			}
+			if err := errors.Join(control.SetReadDeadline(time.Now().Add(time.Hour)), control.SetWriteDeadline(time.Now().Add(time.Hour))); err != nil {
+				t.Error(err)
+			}
+			if _, ok := w.(http.Flusher); !ok {
+				t.Error("no Flusher")
+			}
+			_, _ = io.WriteString(w, "data: 1\n\n")
+			if err := control.Flush(); err != nil {
+				t.Error(err)
+			}
+			<-read
+			_, _ = io.WriteString(w, "data: 2\n\n")
+		}))))
+		srv.EnableHTTP2 = http2
+		srv.StartTLS()
+		r, err := http.NewRequest("GET", srv.URL, nil)
 		require.NoError(t, err)
-		_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\nOrigin: "+origin+"\r\n\r\nping\n")
+		r.Header.Set("Origin", allowedOrigin)
+		res, err := srv.Client().Do(r)
 		require.NoError(t, err)
-		status, err := bufio.NewReader(conn).ReadString('\n')
+		require.Equal(t, http2, res.ProtoMajor == 2)
+		require.Equal(t, allowedOrigin, res.Header.Get("Access-Control-Allow-Origin"))
+		first := make([]byte, len("data: 1\n\n"))
+		_, err = io.ReadFull(res.Body, first)
 		require.NoError(t, err)
-		require.Equal(t, want, status)
-		require.NoError(t, conn.Close())
+		close(read)
+		rest, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		require.Equal(t, "data: 2\n\n", string(rest))
+		require.NoError(t, res.Body.Close())
+		srv.Close()
 	}
 }
 

@@ -1,10 +1,13 @@
 package cors_test
 
 import (
+	"maps"
+	"math/rand/v2"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,6 +58,41 @@ func TestConcatenations(t *testing.T) {
 			require.Equal(t, strings.HasSuffix(s, ".w.example") && !strings.Contains(s, "..") && a != ".", m.AllowsOrigin(from(s)), s)
 		}
 	}
+}
+
+// Random lists of few and short labels, which overlap wherever they can, against
+// the rule as it is said (GHSA-vhxv-fg4m-p2w8).
+func TestRandomLists(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	pick := func(from ...string) string { return from[random.IntN(len(from))] }
+	host := func() string {
+		labels := []string{pick("a", "b", "ab", "ba", "aa")}
+		for range 1 + random.IntN(3) {
+			labels = append(labels, pick("a", "b", "ab", "ba", "aa"))
+		}
+		return strings.Join(labels, ".")
+	}
+	allowed := 0
+	for range 100 {
+		list := make(map[string]*regexp.Regexp)
+		for range 1 + random.IntN(6) {
+			pattern := pick("http://", "https://") + pick("", "", "*.") + host() + pick("", "", ":*", ":8080", ":8081")
+			expr := strings.Replace(regexp.QuoteMeta(pattern), `//\*\.`, `//([ab]+\.)+`, 1)
+			list[pattern] = regexp.MustCompile("^" + strings.Replace(expr, `:\*`, `(:[0-9]+)?`, 1) + "$")
+		}
+		m := compile(t, cors.Options{Origins: slices.Collect(maps.Keys(list))})
+		for range 200 {
+			origin := pick("http://", "https://") + pick("", "", ".", "a.", "a", "b") + host() + pick("", "", ".a", "a", ".") + pick("", "", ":8080", ":8081", ":9")
+			want := slices.ContainsFunc(slices.Collect(maps.Values(list)), func(p *regexp.Regexp) bool { return p.MatchString(origin) })
+			if got := m.AllowsOrigin(from(origin)); got != want {
+				t.Fatalf("%q of %q: %v", origin, slices.Sorted(maps.Keys(list)), got)
+			}
+			if want {
+				allowed++
+			}
+		}
+	}
+	require.Greater(t, allowed, 100, "the lists match something")
 }
 
 func FuzzRequestHeaders(f *testing.F) {

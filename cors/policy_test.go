@@ -52,6 +52,20 @@ func TestOriginFunc(t *testing.T) {
 	require.EqualError(t, err, `cors: OriginFunc: is never asked with Origins "*"; did you mean one of them?`)
 }
 
+// TestOriginFuncThatPanics holds that a mistake in the application's own check
+// lets nobody in, and gets an answer.
+func TestOriginFuncThatPanics(t *testing.T) {
+	m := compile(t, cors.Options{OriginFunc: func(cors.Origin) bool { panic("table is gone") }})
+	for _, method := range []string{"GET", "POST", "OPTIONS"} {
+		t.Run(method, func(t *testing.T) {
+			res := do(chain(t, m.Handler(next)), method, "/", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}})
+			require.Equal(t, 500, res.StatusCode)
+			require.NotContains(t, res.Header, "Access-Control-Allow-Origin")
+			require.NotContains(t, res.Header, "X-Next")
+		})
+	}
+}
+
 // Extensions and native shells are listed exactly; with Credentials a scheme
 // without TLS needs InsecureOrigins, but for loopback.
 func TestExtensions(t *testing.T) {
