@@ -24,16 +24,22 @@ var keywords = [...]string{
 // without a word: directives that they do not know, that come twice, of which
 // the second is ignored (CSP Level 3, section 2.2.1), and keywords without
 // their quotes; and those that take the policy's use away: 'unsafe-inline',
-// 'unsafe-eval' and 'unsafe-hashes'.
+// 'unsafe-eval', 'unsafe-hashes', and a nonce, since it is constant.
 func checkCSP(csp string, insecure bool) error {
 	var problems []error
 	refuse := func(format string, args ...any) {
 		problems = append(problems, fmt.Errorf("headers: CSP "+format, args...))
 	}
+	if csp == "" || csp == InsecureOmit {
+		return nil
+	}
+	if strings.Contains(csp, ",") {
+		refuse("%q: has a comma, which begins another policy; did you mean a semicolon?", csp)
+	}
 	seen := make(map[string]bool)
 	for directive := range strings.SplitSeq(csp, ";") {
 		fields := strings.Fields(directive)
-		if len(fields) == 0 || csp == InsecureOmit {
+		if len(fields) == 0 {
 			continue
 		}
 		name := strings.ToLower(fields[0])
@@ -50,12 +56,17 @@ func checkCSP(csp string, insecure bool) error {
 			case strings.HasPrefix(name, "report-") || name == "sandbox" || name == "trusted-types":
 			case slices.Contains(keywords[:], bare) && !strings.EqualFold(source, "'"+bare+"'"):
 				refuse("%q: a keyword has single quotes; did you mean \"'%s'\"?", source, bare)
+			case strings.HasPrefix(bare, "nonce-") && !insecure:
+				refuse("%q: a nonce that every response has protects nothing, so it needs InsecureCSP; did you mean a hash?", source)
 			case strings.HasPrefix(bare, "unsafe-") && source[0] == '\'' && !insecure:
 				refuse("%q: lets injected code run, so it needs InsecureCSP; did you mean a hash, or a file of its own?", source)
 			case strings.EqualFold(source, "'none'") && len(fields) > 2:
 				refuse("%q: 'none' is ignored beside other sources; did you mean one of them?", name)
 			}
 		}
+	}
+	if len(seen) == 0 {
+		refuse("%q: has no directive; did you mean InsecureOmit?", csp)
 	}
 	return errors.Join(problems...)
 }

@@ -2,6 +2,7 @@ package headers
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -20,7 +21,7 @@ func validHost(host string) bool {
 	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
 		var port string
 		name, port = host[:i], host[i+1:]
-		if port == "" || len(port) > 5 || strings.Trim(port, "0123456789") != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || port[0] == '0' {
 			return false
 		}
 	}

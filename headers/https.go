@@ -112,10 +112,10 @@ func (p *Policy) plaintext(r *http.Request) {
 	}
 }
 
-// credential reports whether a request has one: in a header, or in its query
-// (RFC 6750, section 2.3).
+// credential reports whether a request has one: in a header, before the host
+// of a target that is absolute, or in its query (RFC 6750, section 2.3).
 func (p *Policy) credential(r *http.Request) bool {
-	if slices.ContainsFunc(p.credentials, func(key string) bool { return len(r.Header[key]) > 0 }) {
+	if r.URL.User != nil || slices.ContainsFunc(p.credentials, func(key string) bool { return len(r.Header[key]) > 0 }) {
 		return true
 	}
 	for parameter := range strings.SplitSeq(r.URL.RawQuery, "&") {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ringwall/ringwall/cors"
 	"github.com/ringwall/ringwall/errors"
 	"github.com/ringwall/ringwall/headers"
 )
@@ -33,6 +34,7 @@ func TestHTTPS(t *testing.T) {
 		{"H2 API key in clear", "http", "GET", "http://api.example.com/a", with("X-API-Key", "x"), 403, nil},
 		{"H2 token in the query", "http", "GET", "http://api.example.com/a?b=c&Access%5Ftoken=x", html, 403, nil},
 		{"H2 HEAD with DPoP", "http", "HEAD", "http://api.example.com/a", with("DPoP", "x"), 403, nil},
+		{"H2 userinfo", "http", "GET", "http://user:pass@api.example.com/a", html, 403, nil},
 		{"H3 PUT", "http", "PUT", "http://api.example.com/a", html, 403, nil},
 		{"H3 DELETE", "http", "DELETE", "http://api.example.com/a", html, 403, nil},
 		{"H3 POST", "http", "POST", "http://api.example.com/a", html, 403, nil},
@@ -54,6 +56,9 @@ func TestHTTPS(t *testing.T) {
 		{"H15 the port does not count", "https", "GET", "https://API.example.com.:8443/", nil, 204, []string{"Strict-Transport-Security", hsts}},
 		{"H10 escaped line break", "http", "GET", "http://api.example.com/%0d%0aa", html, 308, []string{"Location", "https://api.example.com/%0d%0aa"}},
 		{"H11 exempt is exact", "http", "GET", "http://api.example.com/healthz/", nil, 403, nil},
+		{"H11 a challenge of ACME", "http", "GET", "http://api.example.com/.well-known/acme-challenge/x", nil, 204, nil},
+		{"H11 beside a challenge of ACME", "http", "GET", "http://api.example.com/.well-known/acme-challenge/x/y", nil, 403, nil},
+		{"H11 exempt, escaped", "http", "GET", "http://api.example.com/%68ealthz/../a", nil, 403, nil},
 		{"H11 exempt", "http", "GET", "http://api.example.com/healthz", nil, 204, nil},
 		{"H1 navigation", "http", "GET", "http://api.example.com:80/a?b=c", html, 308, []string{"Location", "https://api.example.com/a?b=c"}},
 		{"H12 no HSTS for localhost", "https", "GET", "https://localhost/", nil, 204, nil},
@@ -64,7 +69,7 @@ func TestHTTPS(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := errors.Must(headers.New(headers.Options{
-				AllowedHosts: []string{"api.example.com", "localhost", "a.localhost", "127.0.0.1", "[::1]"}, ExemptPaths: []string{"/healthz"}, CredentialHeaders: []string{"X-Own-Key"},
+				AllowedHosts: []string{"api.example.com", "localhost", "a.localhost", "127.0.0.1", "[::1]"}, ExemptPaths: []string{"/healthz", "/.well-known/acme-challenge/{token}"}, CredentialHeaders: []string{"X-Own-Key"},
 				Logger: slog.New(slog.DiscardHandler), ErrorHandler: refuse,
 			}))
 			w := httptest.NewRecorder()
@@ -96,8 +101,9 @@ func TestEveryAnswer(t *testing.T) {
 	mux.Handle("GET /files/", http.FileServer(http.Dir(t.TempDir())))
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
 	secure := errors.Must(headers.New(headers.Options{Host: func(*http.Request) string { return "api.example.com" }}))
+	origins := errors.Must(cors.New(cors.Options{Origins: []string{"https://app.example.com"}}))
 	for _, http2 := range []bool{false, true} {
-		s := httptest.NewUnstartedServer(failures.Handler(secure.Handler(mux)))
+		s := httptest.NewUnstartedServer(failures.Handler(secure.Handler(origins.Handler(mux))))
 		s.EnableHTTP2 = http2
 		s.StartTLS()
 		t.Cleanup(s.Close)
@@ -110,6 +116,7 @@ func TestEveryAnswer(t *testing.T) {
 		}{
 			{"nothing there", "GET", "/nothing", 404, nil},
 			{"a method that is not taken", "POST", "/boom", 405, nil},
+			{"a preflight", "OPTIONS", "/boom", 204, nil},
 			{"a panic", "GET", "/boom", 500, nil},
 			{"a limit", "GET", "/limited", 429, nil},
 			{"a redirect", "GET", "/moved", 302, nil},
@@ -120,12 +127,16 @@ func TestEveryAnswer(t *testing.T) {
 			t.Run(tt.name, func(t *testing.T) {
 				r, err := http.NewRequest(tt.method, s.URL+tt.path, nil)
 				require.NoError(t, err)
+				if tt.method == "OPTIONS" {
+					r.Header.Set("Origin", "https://app.example.com")
+					r.Header.Set("Access-Control-Request-Method", "GET")
+				}
 				res, err := client.Do(r)
 				require.NoError(t, err)
 				require.NoError(t, res.Body.Close())
 				require.Equal(t, http2, res.ProtoMajor == 2)
 				require.Equal(t, tt.status, res.StatusCode)
-				for _, key := range []string{"Date", "Content-Length", "Content-Type", "X-Correlation-Id", "Allow", "Location"} {
+				for _, key := range []string{"Date", "Content-Length", "Content-Type", "X-Correlation-Id", "Allow", "Location", "Vary", "Access-Control-Allow-Origin"} {
 					res.Header.Del(key)
 				}
 				require.Equal(t, api(append(tt.more, "Strict-Transport-Security", hsts)...), res.Header)
@@ -185,6 +196,18 @@ func TestBehindAProxy(t *testing.T) {
 	w = serve("X-Forwarded-Proto", "http", "X-Forwarded-Host", "api.example.com", "Authorization", "Bearer x")
 	require.Equal(t, 403, w.Code)
 	require.Equal(t, 1, told, "the proxy is believed, so the credential came in clear")
+}
+
+// TestRedirectIsNotCached holds that no cache hands a redirect that a person got
+// to a request with a credential.
+func TestRedirectIsNotCached(t *testing.T) {
+	for _, cacheControl := range []string{"public, max-age=60", headers.InsecureOmit} {
+		p := errors.Must(headers.New(headers.Options{CanonicalHost: "api.example.com", CacheControl: cacheControl}))
+		w := httptest.NewRecorder()
+		p.Handler(served).ServeHTTP(w, over("http", "GET", "http://api.example.com/a", html))
+		require.Equal(t, 308, w.Code)
+		require.Equal(t, api("Location", "https://api.example.com/a"), w.Header())
+	}
 }
 
 // TestCanonicalHost holds H10 without a host: HTTP/1.0.

@@ -48,8 +48,8 @@ type Options struct {
 	FrameOptions string
 	// CacheControl is Cache-Control, which a handler may set anew. "": no-store.
 	CacheControl string
-	// InsecureCSP accepts a CSP with 'unsafe-inline', 'unsafe-eval' or
-	// 'unsafe-hashes', which let injected code run.
+	// InsecureCSP accepts a CSP with 'unsafe-inline', 'unsafe-eval',
+	// 'unsafe-hashes' or a constant nonce, which let injected code run.
 	InsecureCSP bool
 	// Extra are further headers of every response. Those that other options or
 	// packages set are refused. Cross-Origin-Opener-Policy,
@@ -181,6 +181,7 @@ func (p *Policy) refuse(w http.ResponseWriter, r *http.Request, host string, err
 	if errors.Is(err, ErrHTTPSRequired) {
 		if to := p.redirect(r, host); to != "" {
 			w.Header().Set("Location", to)
+			w.Header().Set("Cache-Control", "no-store") // it depends on the credential that is not there
 			w.WriteHeader(http.StatusPermanentRedirect)
 			return
 		}

@@ -69,8 +69,8 @@ func (o *Options) check() []error {
 		refuse("InsecureAllowHTTP true: contradicts HTTPS: RejectAll; did you mean one of them?")
 	}
 	for _, field := range []line{{"CSP", o.CSP}, {"CacheControl", o.CacheControl}} {
-		if !printable(field.value) {
-			refuse("%s %q: has a character that no header value has (RFC 9110, section 5.5)", field.key, field.value)
+		if !printable(field.value) || strings.Trim(field.value, " \t") != field.value {
+			refuse("%s %q: has a character or a space that no header value has (RFC 9110, section 5.5)", field.key, field.value)
 		}
 	}
 	if o.CanonicalHost != "" && !validHost(o.CanonicalHost) {
