@@ -19,7 +19,7 @@ type origins struct {
 	all       bool // the list is "*"
 	exact     map[string]struct{}
 	wildcards map[string][]wildcard // by the suffix of the host, from its dot on, or the whole host
-	lengths   [longestHost + 1]bool // of the suffixes
+	lengths   []int                 // of the suffixes, the longest first
 	allow     func(Origin) bool     // nil: nothing more
 	insecure  bool                  // allow sees origins without TLS too
 }
@@ -79,34 +79,53 @@ func (l *origins) has(s string) bool {
 // checked with the pattern, so that only the rest has to be parsed: the labels
 // before the suffix, and the port.
 func (l *origins) hasWildcard(s string) bool {
-	if len(l.wildcards) == 0 || len(s) > longestOrigin {
+	scheme, host := "https", ""
+	switch {
+	case len(l.lengths) == 0 || len(s) > longestOrigin:
+		return false
+	case strings.HasPrefix(s, "https://"):
+		host = s[len("https://"):]
+	case strings.HasPrefix(s, "http://"):
+		scheme, host = "http", s[len("http://"):]
+	}
+	host, port := cutPort(host)
+	if len(host) > longestHost || port != "" && !validPort(scheme, port) {
 		return false
 	}
-	scheme, host, _ := strings.Cut(s, "://")
-	port := ""
-	if i := strings.LastIndexByte(host, ':'); i >= 0 && host[len(host)-1] != ']' {
-		if host, port = host[:i], host[i+1:]; !validPort(scheme, port) {
-			return false
-		}
-	}
-	if len(host) > longestHost || strings.HasPrefix(host, ".") {
-		return false
-	}
-	if l.hasSuffix(scheme, host, port) {
-		return true
-	}
-	for i := range len(host) {
-		if host[i] == '.' && l.hasSuffix(scheme, host[i:], port) {
-			return validLabels(host[:i]) && host[i-1] != '.'
+	for _, length := range l.lengths {
+		labels, ok := cutSuffix(host, length)
+		if ok && l.hasSuffix(scheme, host[len(labels):], port) {
+			return labels == "" || validLabels(labels) && labels[len(labels)-1] != '.'
 		}
 	}
 	return false
 }
 
-func (l *origins) hasSuffix(scheme, suffix, port string) bool {
-	if !l.lengths[len(suffix)] {
-		return false
+// cutPort cuts off what may be a port: digits behind a colon. A colon that is
+// left matches no pattern.
+func cutPort(host string) (name, port string) {
+	i := len(host)
+	for i > 0 && '0' <= host[i-1] && host[i-1] <= '9' {
+		i--
 	}
+	if i == 0 || i == len(host) || host[i-1] != ':' {
+		return host, ""
+	}
+	return host[:i-1], host[i:]
+}
+
+// cutSuffix returns the labels before a suffix of a length, which are none when
+// it is the whole host. A suffix that follows labels begins with a dot, and one
+// that is the whole host does not.
+func cutSuffix(host string, length int) (labels string, ok bool) {
+	n := len(host) - length
+	if n < 0 || length == 0 || (host[n] == '.') != (n > 0) {
+		return "", false
+	}
+	return host[:n], true
+}
+
+func (l *origins) hasSuffix(scheme, suffix, port string) bool {
 	for _, w := range l.wildcards[suffix] {
 		if w.scheme == scheme && (w.port == port || w.port == "*") {
 			return true
@@ -152,7 +171,10 @@ func (l *origins) add(pattern string, guard bool) string {
 		w.port = "*"
 	}
 	l.wildcards[suffix] = append(l.wildcards[suffix], w)
-	l.lengths[len(suffix)] = true
+	if !slices.Contains(l.lengths, len(suffix)) {
+		l.lengths = append(l.lengths, len(suffix))
+		slices.SortFunc(l.lengths, func(a, b int) int { return b - a })
+	}
 	return ""
 }
 

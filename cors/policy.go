@@ -29,6 +29,7 @@ type policy struct {
 	respond     func(http.ResponseWriter, *http.Request, error)
 	onDecision  func(*http.Request, Decision)
 	debug       bool
+	observed    bool // by onDecision or debug
 	logger      *slog.Logger
 	silent      *rows.Rows // Vary of a response without CORS headers
 	actual      *rows.Rows // Vary, and what else the response to an allowed origin has
@@ -80,6 +81,7 @@ func compile(o Options) (*policy, error) {
 	p := &policy{
 		credentials: o.Credentials, methods: slices.Clone(o.Methods), headers: newHeaderList(o.Headers), status: o.PreflightStatus,
 		enforce: o.Enforce, scheme: o.Scheme, host: o.Host, respond: o.ErrorHandler, onDecision: o.OnDecision, debug: o.Debug, logger: o.Logger,
+		observed: o.OnDecision != nil || o.Debug,
 	}
 	problems := p.origins.compile(&o)
 	exempt, err := route.Opening(o.Route, route.Field{Name: "cors: Exempt", Patterns: o.Exempt})
@@ -109,7 +111,9 @@ func compile(o Options) (*policy, error) {
 func (p *policy) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	if preflight(r) {
 		reason := p.answer(w.Header(), r)
-		p.decided(r, Decision{Preflight: true, Refused: reason != Listed, Reason: reason})
+		if p.observed {
+			p.decided(r, Decision{Preflight: true, Refused: reason != Listed, Reason: reason})
+		}
 		if reason != Listed {
 			w.WriteHeader(http.StatusForbidden)
 			return
@@ -126,7 +130,9 @@ func (p *policy) serve(w http.ResponseWriter, r *http.Request, next http.Handler
 	if refused || enforced == Exempted {
 		reason = enforced
 	}
-	p.decided(r, Decision{Refused: refused, Reason: reason})
+	if p.observed {
+		p.decided(r, Decision{Refused: refused, Reason: reason})
+	}
 	if refused {
 		p.respond(w, r, denied(r, reason))
 		return

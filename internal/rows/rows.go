@@ -3,34 +3,30 @@
 // header map, and may change it (rs/cors issue 198).
 package rows
 
-import "sync"
+import (
+	"slices"
+	"sync"
+	"unsafe"
+)
 
-// perSlab is how many rows one allocation makes. A response that lives long
-// keeps its whole slab in memory: 32 rows of 7 strings are 3.5 KB.
-const perSlab = 32
+// slabBytes is about what one allocation takes. A response that lives long
+// keeps its whole slab in memory.
+const slabBytes = 4 << 10
 
 // Rows hands out copies of one row of values. It is safe for concurrent use.
 type Rows struct {
 	values []string
+	size   int       // of a slab, in values
 	slabs  sync.Pool // of *slab
 }
 
 // A slab holds rows that are used once each, and never come back.
-type slab struct {
-	rest []string
-}
+type slab struct{ rest []string }
 
 // New returns Rows of the values, which it copies.
 func New(values ...string) *Rows {
-	r := &Rows{values: append([]string(nil), values...)}
-	r.slabs.New = func() any {
-		s := &slab{rest: make([]string, 0, perSlab*len(r.values))}
-		for range perSlab {
-			s.rest = append(s.rest, r.values...)
-		}
-		return s
-	}
-	return r
+	row := max(1, len(values)) * int(unsafe.Sizeof(""))
+	return &Rows{values: slices.Clone(values), size: max(1, slabBytes/row) * len(values)}
 }
 
 // Take returns a row that nobody else has or will have. Its capacity is its
@@ -40,10 +36,25 @@ func (r *Rows) Take() []string {
 	if n == 0 {
 		return nil
 	}
-	s := r.slabs.Get().(*slab)
-	row := s.rest[:n:n]
-	if s.rest = s.rest[n:]; len(s.rest) > 0 {
-		r.slabs.Put(s)
+	s, _ := r.slabs.Get().(*slab)
+	if s == nil {
+		s = new(slab)
 	}
+	if len(s.rest) == 0 {
+		s.rest = r.fill()
+	}
+	row := s.rest[:n:n]
+	s.rest = s.rest[n:]
+	r.slabs.Put(s)
 	return row
+}
+
+// fill returns a slab full of rows. It copies what is there already, twice as
+// much each time, which costs less than row after row.
+func (r *Rows) fill() []string {
+	rest := make([]string, r.size)
+	for n := copy(rest, r.values); n < len(rest); {
+		n += copy(rest[n:], rest[:n])
+	}
+	return rest
 }
