@@ -51,7 +51,10 @@
 //     texts, foreign bodies replaced.
 //   - Secrets in logs (CWE-532, ASVS 5.0 16.2.5): keys and values that look like
 //     credentials are masked in every record; see [LogHandler] for an
-//     application's own.
+//     application's own. A shape that nobody thought of is not found: do not log
+//     bodies.
+//   - Floods of the log (CWE-779): a text is cut at 8 KiB, a path at 256 bytes, and
+//     kinds may be [Kind.Sampled].
 //   - Forged correlation (log injection, CWE-117): IDs are random, inbound ones
 //     are matched against a strict pattern, trace IDs go to the log alone.
 //   - Truncated bodies that look whole: a panic or an error after the header is

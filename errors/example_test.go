@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 
 	"github.com/ringwall/ringwall/errors"
 )
@@ -41,6 +42,18 @@ func ExampleOpaque() {
 		func(http.ResponseWriter, *http.Request) error { return errors.Opaque(upstream) }))
 	fmt.Println(get(h).Code)
 	// Output: 500
+}
+
+func ExampleLogHandler() {
+	plain := slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}})
+	log := slog.New(errors.LogHandler(plain, "pin"))
+	log.Info("sent Authorization: Bearer abcdefgh", "pin", 1234, "order", 7)
+	// Output: level=INFO msg="sent Authorization: [redacted]" pin=[redacted] order=7
 }
 
 // Example_incorrect shows the classic mistake: the error's own text in the

@@ -22,17 +22,19 @@ import (
 func TestPanics(t *testing.T) {
 	for _, tt := range []struct {
 		name string
-		do   func()
+		do   func(http.ResponseWriter)
 		log  string
 	}{
-		{"E7 secret", func() { panic("Bearer 0123456789abcdef") }, "panic: Bearer [redacted]"},
-		{"E7 nil", func() { panic(nil) }, "panic called with nil"},
-		{"E7 Goexit", runtime.Goexit, "runtime.Goexit"},
-		{"E6 wrapped ErrAbortHandler", func() { panic(fmt.Errorf("x: %w", http.ErrAbortHandler)) }, "abort Handler"},
-		{"E4 error", func() { panic(errNoOrder) }, "order_not_found"},
+		{"E7 secret", func(http.ResponseWriter) { panic("Bearer 0123456789abcdef") }, "panic: Bearer [redacted]"},
+		{"E7 nil", func(http.ResponseWriter) { panic(nil) }, "panic called with nil"},
+		{"E7 Goexit", func(http.ResponseWriter) { runtime.Goexit() }, "runtime.Goexit"},
+		{"E6 wrapped ErrAbortHandler", func(http.ResponseWriter) { panic(fmt.Errorf("x: %w", http.ErrAbortHandler)) }, "abort Handler"},
+		{"E4 a status that is none", func(w http.ResponseWriter) { w.WriteHeader(0) }, "invalid WriteHeader code 0"},
+		{"E4 a status that is too high", func(w http.ResponseWriter) { w.WriteHeader(1000) }, "invalid WriteHeader code 1000"},
+		{"E4 error", func(http.ResponseWriter) { panic(errNoOrder) }, "order_not_found"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s, j := serve(t, errors.Options{}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { tt.do() }))
+			s, j := serve(t, errors.Options{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { tt.do(w) }))
 			res, body := do(t, s, "GET", "/", nil)
 			require.Equal(t, 500, res.StatusCode)
 			require.Equal(t, internal, body)
@@ -151,12 +153,7 @@ func TestForeignBodies(t *testing.T) {
 		{"E14 mux 405", mux, "/only-post", 405, notAllowed, "Method Not Allowed"},
 		{"E14 gorilla's 404 and chi's", http.HandlerFunc(http.NotFound), "/", 404, notFound, "404 page not found"},
 		{"E14 gorilla's 405: no body, no Allow", status(405), "/", 405, notAllowed, `"code":"method_not_allowed"`},
-		{"E14 chi's 405: an Allow for each method, and Write(nil)", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Add("Allow", "POST")
-			w.Header().Add("Allow", "PUT")
-			w.WriteHeader(405)
-			_, _ = w.Write(nil)
-		}), "/", 405, notAllowed, `"code":"method_not_allowed"`},
+		{"E14 chi's 405: an Allow for each method, and Write(nil)", http.HandlerFunc(chiMethodNotAllowed), "/", 405, notAllowed, `"code":"method_not_allowed"`},
 		{"E14 a bare 404", status(404), "/", 404, notFound, `"code":"not_found"`},
 		{"E14 a bare 404 with another's headers", own(404, "", ""), "/", 404, notFound, `"code":"not_found"`},
 		{"own JSON 404 stays", own(404, "application/json", `{"mine":1}`), "/", 404, `{"mine":1}`, ""},
@@ -180,6 +177,13 @@ func TestForeignBodies(t *testing.T) {
 			require.Equal(t, tt.log == "", res.Header.Get("Content-Disposition") != "")
 		})
 	}
+}
+
+func chiMethodNotAllowed(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Add("Allow", "POST")
+	w.Header().Add("Allow", "PUT")
+	w.WriteHeader(405)
+	_, _ = w.Write(nil)
 }
 
 // status is what a router writes that has no more to say.

@@ -17,9 +17,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// TestOverTheWire holds E1, E4, E8, E9, E13, E14 and E17 over both versions of
-// HTTP: whole headers and exact bodies.
-func TestOverTheWire(t *testing.T) {
+// failing is a service that fails in several ways.
+func failing() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.Handle("GET /error", errors.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return io.ErrUnexpectedEOF }))
 	mux.HandleFunc("GET /panic", func(http.ResponseWriter, *http.Request) { panic("boom") })
@@ -36,11 +35,17 @@ func TestOverTheWire(t *testing.T) {
 		w.WriteHeader(500)
 		_, _ = io.WriteString(w, "pq: password of user root")
 	})
+	return mux
+}
+
+// TestOverTheWire holds E1, E4, E8, E9, E13, E14 and E17 over both versions of
+// HTTP: whole headers and exact bodies.
+func TestOverTheWire(t *testing.T) {
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
 	outer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "https://app.example.com")
 		w.Header().Set("Strict-Transport-Security", "max-age=63072000")
-		failures.Handler(mux).ServeHTTP(w, r)
+		failures.Handler(failing()).ServeHTTP(w, r)
 	})
 	body := func(code, message string) string {
 		return `{"code":"` + code + `","message":"` + message + `","correlation_id":"ID"}` + "\n"

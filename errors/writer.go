@@ -69,6 +69,8 @@ func (w *writer) WriteHeader(status int) {
 		return
 	}
 	switch {
+	case status < 100 || status > 999:
+		w.ResponseWriter.WriteHeader(status) // net/http panics, and nothing is out
 	case status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols:
 		w.ResponseWriter.WriteHeader(status) // informational: the answer is to come
 	case status < 400 || w.ours(status) || w.scope.keep():

@@ -15,13 +15,15 @@ import (
 	"github.com/ringwall/ringwall/headers"
 )
 
+// with is what a browser sends, and one header more.
+func with(key, value string) http.Header {
+	h := html.Clone()
+	h.Set(key, value)
+	return h
+}
+
 // TestHTTPS holds H1 to H5 and H9 to H12.
 func TestHTTPS(t *testing.T) {
-	with := func(key, value string) http.Header {
-		h := html.Clone()
-		h.Set(key, value)
-		return h
-	}
 	for _, tt := range []struct {
 		name, scheme, method, url string
 		header                    http.Header
