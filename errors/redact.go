@@ -1,6 +1,7 @@
 package errors
 
 import (
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -86,7 +87,24 @@ func (d redactor) any(v any) slog.Value {
 	case *slog.Source:
 		return slog.AnyValue(v)
 	}
-	return slog.StringValue(mask(fmt.Sprintf("%+v", v)))
+	return slog.StringValue(mask(valueText(v)))
+}
+
+// valueText writes what has fields as JSON does: with quotes, so that all of a
+// secret with spaces is found, and without what tags keep out of JSON.
+func valueText(v any) (text string) {
+	defer func() {
+		if recover() != nil { // a MarshalJSON of the application; fmt recovers by itself
+			text = fmt.Sprintf("%T that panics", v)
+		}
+	}()
+	if s, ok := v.(fmt.Stringer); ok {
+		return s.String()
+	}
+	if b, err := json.Marshal(v); err == nil && (b[0] == '{' || b[0] == '[') {
+		return string(b)
+	}
+	return fmt.Sprintf("%+v", v)
 }
 
 func (d redactor) values(values map[string][]string) slog.Value {

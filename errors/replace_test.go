@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -112,6 +113,33 @@ func TestTimeout(t *testing.T) {
 			require.Equal(t, "application/json", res.Header.Get("Content-Type"))
 		})
 	}
+}
+
+// TestTimeoutAtOnce lets the time of many handlers end while they respond. The
+// race detector reads along.
+func TestTimeoutAtOnce(t *testing.T) {
+	s, _ := serve(t, errors.Options{}, http.TimeoutHandler(errors.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
+		<-r.Context().Done()
+		return r.Context().Err()
+	}), time.Millisecond, "<html>Timeout"))
+	var all sync.WaitGroup
+	for range 16 {
+		all.Go(func() {
+			for range 20 {
+				res, err := s.Client().Get(s.URL)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				body, _ := io.ReadAll(res.Body)
+				_ = res.Body.Close()
+				if res.StatusCode != 503 || !strings.HasPrefix(string(body), `{"code":"`) || !strings.Contains(string(body), res.Header.Get("X-Correlation-Id")) {
+					t.Errorf("%d %s", res.StatusCode, body)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // TestBufferedAnswer holds that an answer of ours that a middleware buffers and

@@ -38,7 +38,6 @@ func Respond(w http.ResponseWriter, r *http.Request, err error) {
 	s, ok := r.Context().Value(scopeKey{}).(*scope)
 	if !ok {
 		s = &scope{responder: &fallback, id: newID()}
-		s.line[0] = s.id
 		s.respond(w, r, err)
 		return
 	}
@@ -77,12 +76,13 @@ func (s *scope) respond(w http.ResponseWriter, r *http.Request, err error) {
 		delete(h, "Content-Disposition")
 		deleteTrailers(h)
 	}
-	lines := [...]string{s.responder.mediaType(), "no-store", "nosniff"}
+	// Lines of this answer alone: a handler may have changed the ID's that it
+	// found, and under http.TimeoutHandler two answers are made at once.
+	lines := [...]string{s.responder.mediaType(), "no-store", "nosniff", s.id}
 	h["Content-Type"] = lines[0:1:1]
 	h["Cache-Control"] = lines[1:2:2]
 	h["X-Content-Type-Options"] = lines[2:3:3]
-	s.line[0] = s.id // a handler may have changed the line that it found
-	h[s.responder.header] = s.line[:1:1]
+	h[s.responder.header] = lines[3:4:4]
 	w.WriteHeader(k.status)
 	if r.Method == http.MethodHead {
 		return

@@ -137,6 +137,10 @@ func TestLogHandlerIsAHandler(t *testing.T) {
 	})
 }
 
+type panicking struct{ Password string }
+
+func (panicking) MarshalJSON() ([]byte, error) { panic("a mistake") }
+
 func TestLogHandlerMasks(t *testing.T) {
 	const secret = "hunter2hunter2"
 	for _, row := range []struct {
@@ -153,6 +157,9 @@ func TestLogHandlerMasks(t *testing.T) {
 		{"bytes of a secret key", func(l *slog.Logger) { l.Info("x", "token", []byte(secret)) }},
 		{"a map", func(l *slog.Logger) { l.Info("x", "form", map[string]string{"password": secret}) }},
 		{"a struct", func(l *slog.Logger) { l.Info("x", "form", struct{ Password string }{secret}) }},
+		{"a struct whose password has spaces", func(l *slog.Logger) { l.Info("x", "form", struct{ Name, Password string }{"a", "two words " + secret}) }},
+		{"a list of pointers", func(l *slog.Logger) { l.Info("x", "forms", []*struct{ Password string }{{"two words " + secret}}) }},
+		{"a value whose JSON panics", func(l *slog.Logger) { l.Info("redacted", "form", panicking{secret}) }},
 		{"the message", func(l *slog.Logger) { l.Info("password=" + secret) }},
 		{"an error", func(l *slog.Logger) { l.Info("x", "error", errors.New(`{"password":"`+secret+`"}`)) }},
 		{"a query", func(l *slog.Logger) { l.Info("GET /x?y=" + secret) }},

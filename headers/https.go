@@ -40,7 +40,7 @@ func (p *Policy) secure(r *http.Request) bool {
 }
 
 func (p *Policy) check(r *http.Request, secure bool, host string) error {
-	ours := len(p.allowed) == 0 || p.allows(host) >= 0
+	ours := len(p.allowed) == 0 || p.allowed[hostname(host)] != ""
 	if ours && (secure || p.allowHTTP) {
 		return nil
 	}
@@ -53,12 +53,6 @@ func (p *Policy) check(r *http.Request, secure bool, host string) error {
 	return ErrHTTPSRequired
 }
 
-// allows returns the index of a host in the list, or -1.
-func (p *Policy) allows(host string) int {
-	name := hostname(host)
-	return slices.IndexFunc(p.allowed, func(h string) bool { return hostname(h) == name })
-}
-
 // redirect returns where a refused request may go instead, or "". The host is
 // one that was configured, never a reflected one.
 func (p *Policy) redirect(r *http.Request, host string) string {
@@ -67,11 +61,10 @@ func (p *Policy) redirect(r *http.Request, host string) string {
 	}
 	to := p.canonical
 	if to == "" {
-		i := p.allows(host)
-		if i < 0 {
-			return ""
-		}
-		to = p.allowed[i]
+		to = p.allowed[hostname(host)]
+	}
+	if to == "" {
+		return ""
 	}
 	target := r.URL.EscapedPath()
 	if !strings.HasPrefix(target, "/") {
@@ -129,13 +122,24 @@ func (p *Policy) credential(r *http.Request) bool {
 
 var credentialParameters = [...]string{"access_token", "api_key", "apikey", "api-key"}
 
+// weightless reports whether parameters have the weight 0, which says no (RFC
+// 9110, section 12.4.2).
+func weightless(parameters string) bool {
+	for parameter := range strings.SplitSeq(parameters, ";") {
+		if weight, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(parameter)), "q="); ok {
+			return strings.Trim(weight, "0.") == ""
+		}
+	}
+	return false
+}
+
 // acceptsHTML reports whether text/html is accepted by its name.
 func acceptsHTML(r *http.Request) bool {
 	for _, line := range r.Header["Accept"] {
 		for element := range strings.SplitSeq(line, ",") {
-			media, _, _ := strings.Cut(element, ";")
+			media, parameters, _ := strings.Cut(element, ";")
 			if strings.EqualFold(strings.TrimSpace(media), "text/html") {
-				return true
+				return !weightless(parameters)
 			}
 		}
 	}

@@ -22,8 +22,16 @@ func with(key, value string) http.Header {
 	return h
 }
 
+func strict() *headers.Policy {
+	return errors.Must(headers.New(headers.Options{
+		AllowedHosts: []string{"api.example.com", "localhost", "a.localhost", "127.0.0.1", "[::1]"}, ExemptPaths: []string{"/healthz", "/.well-known/acme-challenge/{token}"}, CredentialHeaders: []string{"X-Own-Key"},
+		Logger: slog.New(slog.DiscardHandler), ErrorHandler: refuse,
+	}))
+}
+
 // TestHTTPS holds H1 to H5 and H9 to H12.
 func TestHTTPS(t *testing.T) {
+	p := strict()
 	for _, tt := range []struct {
 		name, scheme, method, url string
 		header                    http.Header
@@ -43,6 +51,7 @@ func TestHTTPS(t *testing.T) {
 		{"H3 preflight", "http", "OPTIONS", "http://api.example.com/a", html, 403, nil},
 		{"H4 not a browser's navigation", "http", "GET", "http://api.example.com/a", http.Header{"Accept": {"*/*"}}, 403, nil},
 		{"H4 JSON", "http", "GET", "http://api.example.com/a", http.Header{"Accept": {"application/json"}}, 403, nil},
+		{"H4 HTML of weight 0", "http", "GET", "http://api.example.com/a", http.Header{"Accept": {"text/html; charset=utf-8 ;Q=0.000, */*"}}, 403, nil},
 		{"H4 no Accept", "http", "GET", "http://api.example.com/a", nil, 403, nil},
 		{"H5 spoofed X-Forwarded-Proto", "http", "GET", "http://api.example.com/a", http.Header{"X-Forwarded-Proto": {"https"}}, 403, nil},
 		{"H9 foreign host", "http", "GET", "http://evil.tld/a", html, 403, nil},
@@ -70,10 +79,6 @@ func TestHTTPS(t *testing.T) {
 		{"H12 HSTS", "https", "POST", "https://api.example.com/", with("Cookie", "a=b"), 204, []string{"Strict-Transport-Security", hsts}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := errors.Must(headers.New(headers.Options{
-				AllowedHosts: []string{"api.example.com", "localhost", "a.localhost", "127.0.0.1", "[::1]"}, ExemptPaths: []string{"/healthz", "/.well-known/acme-challenge/{token}"}, CredentialHeaders: []string{"X-Own-Key"},
-				Logger: slog.New(slog.DiscardHandler), ErrorHandler: refuse,
-			}))
 			w := httptest.NewRecorder()
 			r := over(tt.scheme, tt.method, tt.url, tt.header)
 			p.Handler(served).ServeHTTP(w, r)

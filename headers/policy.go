@@ -107,7 +107,7 @@ type Policy struct {
 	https       HTTPS
 	allowHTTP   bool
 	canonical   string
-	allowed     []string
+	allowed     map[string]string // by their names, as they are listed
 	exempt      *route.Table
 	credentials []string
 	scheme      func(*http.Request) string // nil: r.TLS
@@ -132,12 +132,15 @@ func New(o Options) (*Policy, error) {
 		return nil, err
 	}
 	p := &Policy{
-		https: o.HTTPS, allowHTTP: o.InsecureAllowHTTP, canonical: o.CanonicalHost, allowed: slices.Clone(o.AllowedHosts),
+		https: o.HTTPS, allowHTTP: o.InsecureAllowHTTP, canonical: o.CanonicalHost, allowed: make(map[string]string),
 		exempt: exempt, scheme: o.Scheme, host: o.Host, onPlaintext: o.OnPlaintext, logger: o.Logger, respond: o.ErrorHandler,
 		credentials: []string{"Authorization", "Cookie", "X-Api-Key", "Dpop", "Proxy-Authorization"},
 	}
+	for _, host := range slices.Backward(o.AllowedHosts) { // the first of a name counts
+		p.allowed[hostname(host)] = host
+	}
 	if len(p.allowed) > 0 && p.canonical != "" {
-		p.allowed = append(p.allowed, p.canonical)
+		p.allowed[hostname(p.canonical)] = p.canonical
 	}
 	for _, key := range o.CredentialHeaders {
 		p.credentials = append(p.credentials, http.CanonicalHeaderKey(key))
