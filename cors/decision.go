@@ -41,12 +41,16 @@ const (
 	ForeignSite
 	// Exempted is a request that Enforce would have refused but for Exempt.
 	Exempted
+	// AmbiguousPath is a request whose path several policies of [Routes]
+	// claim.
+	AmbiguousPath
 )
 
 // String returns a name in snake_case, for logs and metrics.
 func (r Reason) String() string {
 	names := [...]string{
 		"listed", "no_origin", "unlisted", "several_origins", "method_not_allowed", "header_not_allowed", "foreign_site", "exempted",
+		"ambiguous_path",
 	}
 	if int(r) >= len(names) {
 		return "reason_" + strconv.Itoa(int(r))

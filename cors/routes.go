@@ -40,7 +40,7 @@ func Routes(policies map[string]*Middleware) (func(http.Handler) http.Handler, e
 		switch {
 		case !strings.HasPrefix(key, "/") || clean != "" && path.Clean(key) != clean || strings.ContainsAny(key, "{}*%?# "):
 			problems = append(problems, fmt.Errorf("cors: Routes %q: is not a plain path; did you mean %q?", key, plain(key)))
-		case policies[key] == nil:
+		case policies[key] == nil || policies[key].policy.Load() == nil:
 			problems = append(problems, fmt.Errorf("cors: Routes %q: has no policy", key))
 		case slices.ContainsFunc(table, func(p prefix) bool { return p.path == clean }):
 			problems = append(problems, fmt.Errorf("cors: Routes %q: is there with and without a slash at its end", key))
@@ -113,20 +113,26 @@ func find(table []prefix, p string) *Middleware {
 	return nil
 }
 
-// ambiguous serves a request whose path two policies claim.
+// ambiguous serves a request whose path two policies claim, or one and none.
 func ambiguous(w http.ResponseWriter, r *http.Request, policies []*Middleware, next http.Handler) {
+	policies = slices.DeleteFunc(policies, func(m *Middleware) bool { return m == nil })
 	if preflight(r) {
+		for _, m := range policies {
+			m.policy.Load().decided(r, Decision{Preflight: true, Refused: true, Reason: AmbiguousPath})
+		}
 		addVary(w.Header(), slices.Clone(preflightVary[:]))
 		w.WriteHeader(http.StatusForbidden)
 		return
 	}
 	addVary(w.Header(), []string{"Origin", "Sec-Fetch-Site"})
-	for _, policy := range policies {
-		if policy == nil {
-			continue
+	for _, m := range policies {
+		p := m.policy.Load()
+		reason, refused := p.enforced(r)
+		if !refused {
+			reason = AmbiguousPath
 		}
-		p := policy.policy.Load()
-		if reason, refused := p.enforced(r); refused {
+		p.decided(r, Decision{Refused: refused, Reason: reason})
+		if refused {
 			p.respond(w, r, denied(r, reason))
 			return
 		}

@@ -69,6 +69,38 @@ func TestRoutesVary(t *testing.T) {
 	require.Equal(t, failed(), res.Header)
 }
 
+// TestRoutesTell holds that nobody hides from OnDecision behind a path that two
+// policies claim.
+func TestRoutesTell(t *testing.T) {
+	var told []cors.Decision
+	tell := func(_ *http.Request, d cors.Decision) { told = append(told, d) }
+	layer, err := cors.Routes(map[string]*cors.Middleware{
+		"/a/": compile(t, cors.Options{Origins: []string{"*"}, OnDecision: tell}),
+		"/b/": compile(t, cors.Options{Origins: []string{allowedOrigin}, OnDecision: tell}),
+	})
+	require.NoError(t, err)
+	evil := []string{"https://evil.example"}
+	for _, row := range []struct {
+		name, method string
+		header       http.Header
+		status       int
+		want         []cors.Decision
+	}{
+		{"a foreign write", "POST", http.Header{"Origin": evil}, 403, []cors.Decision{{Reason: cors.AmbiguousPath}, {Refused: true, Reason: cors.Unlisted}}},
+		{"a preflight", "OPTIONS", http.Header{"Origin": evil, acrm: {"PUT"}}, 403, []cors.Decision{
+			{Preflight: true, Refused: true, Reason: cors.AmbiguousPath}, {Preflight: true, Refused: true, Reason: cors.AmbiguousPath},
+		}},
+		{"a read", "GET", http.Header{"Origin": {allowedOrigin}}, 200, []cors.Decision{{Reason: cors.AmbiguousPath}, {Reason: cors.AmbiguousPath}}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			told = nil
+			require.Equal(t, row.status, do(layer(next), row.method, "/a/../b/x", row.header).StatusCode)
+			require.Equal(t, row.want, told)
+		})
+	}
+	require.Equal(t, "ambiguous_path", cors.AmbiguousPath.String())
+}
+
 func TestRoutesRefuses(t *testing.T) {
 	m := compile(t, cors.Options{Origins: []string{"*"}})
 	for _, row := range []struct {
@@ -81,6 +113,7 @@ func TestRoutesRefuses(t *testing.T) {
 		{"a pattern", map[string]*cors.Middleware{"/api/{x...}": m}, `cors: Routes "/api/{x...}": is not a plain path; did you mean "/api/"?`},
 		{"not clean", map[string]*cors.Middleware{"/a/../b": m}, `cors: Routes "/a/../b": is not a plain path; did you mean "/b/"?`},
 		{"nil", map[string]*cors.Middleware{"/a": nil}, `cors: Routes "/a": has no policy`},
+		{"zero", map[string]*cors.Middleware{"/a": new(cors.Middleware)}, `cors: Routes "/a": has no policy`},
 		{"twice", map[string]*cors.Middleware{"/a": m, "/a/": m}, `cors: Routes "/a/": is there with and without a slash at its end`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
