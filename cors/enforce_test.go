@@ -3,6 +3,7 @@ package cors_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -66,6 +67,27 @@ func TestEnforce(t *testing.T) {
 			require.Equal(t, row.unsafe, unsafe.Check(r) == nil, "EnforceUnsafe")
 			require.Equal(t, row.all, all.Check(r) == nil, "EnforceAll")
 		})
+	}
+}
+
+// TestOwnOrigin holds that a service that configures neither Scheme nor Host
+// knows its own origin, over both versions of HTTP.
+func TestOwnOrigin(t *testing.T) {
+	for _, http2 := range []bool{false, true} {
+		srv := httptest.NewUnstartedServer(compile(t, cors.Options{Origins: []string{allowedOrigin}}).Handler(next))
+		srv.EnableHTTP2 = http2
+		srv.StartTLS()
+		t.Cleanup(srv.Close)
+		for origin, status := range map[string]int{srv.URL: 200, strings.Replace(srv.URL, "https", "http", 1): 403, srv.URL + "0": 403, allowedOrigin: 200} {
+			r, err := http.NewRequest("POST", srv.URL, nil)
+			require.NoError(t, err)
+			r.Header.Set("Origin", origin)
+			res, err := srv.Client().Do(r)
+			require.NoError(t, err)
+			require.NoError(t, res.Body.Close())
+			require.Equal(t, http2, res.ProtoMajor == 2)
+			require.Equal(t, status, res.StatusCode, origin)
+		}
 	}
 }
 

@@ -75,6 +75,42 @@ func TestNothingFollowsTheReplacement(t *testing.T) {
 	}
 }
 
+// TestReplacedHeaders holds which headers of a foreign answer stay: those that
+// tell what to do, and none that was about its body.
+func TestReplacedHeaders(t *testing.T) {
+	s, _ := serve(t, errors.Options{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for _, key := range []string{
+			"Allow", "Retry-After", "WWW-Authenticate", "Vary", "Access-Control-Allow-Origin",
+			"Content-Encoding", "Content-Range", "Content-Disposition", "ETag", "Last-Modified", "Cache-Control", "Content-Type", "Content-Length",
+		} {
+			w.Header().Set(key, "1")
+		}
+		w.WriteHeader(503)
+		_, _ = io.WriteString(w, "x")
+	}))
+	res, body := do(t, s, "GET", "/", nil)
+	require.Equal(t, `{"code":"service_unavailable","message":"Service Unavailable.","correlation_id":"ID"}`+"\n", body)
+	res.Header.Del("Date")
+	require.Equal(t, http.Header{
+		"Allow": {"1"}, "Retry-After": {"1"}, "Www-Authenticate": {"1"}, "Vary": {"1"}, "Access-Control-Allow-Origin": {"1"},
+		"Content-Type": {"application/json"}, "Cache-Control": {"no-store"}, "X-Content-Type-Options": {"nosniff"},
+		"Content-Length": {fmt.Sprint(len(body) + 30)}, "X-Correlation-Id": res.Header["X-Correlation-Id"],
+	}, res.Header)
+}
+
+// TestStreamStays holds that what was flushed before is a handler's own stream,
+// whatever it says later.
+func TestStreamStays(t *testing.T) {
+	s, j := serve(t, errors.Options{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.(http.Flusher).Flush()
+		http.Error(w, "late", 500)
+	}))
+	res, body := do(t, s, "GET", "/", nil)
+	require.Equal(t, 200, res.StatusCode)
+	require.Equal(t, "late\n", body)
+	require.Zero(t, j.records())
+}
+
 // hidden is a ResponseWriter of a middleware that buffers, as
 // http.TimeoutHandler does, and has no Unwrap.
 type hidden struct{ *httptest.ResponseRecorder }

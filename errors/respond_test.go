@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -112,6 +114,8 @@ func TestRespond(t *testing.T) {
 		{"E2 joined, first kind depth first", errors.Join(io.EOF, fmt.Errorf("a: %w", errors.Join(errNoOrder, errors.ErrTimeout)), errors.ErrTooLarge), 404, notFound, "order_not_found"},
 		{"E2 kind before a mapped error", errors.Join(&http.MaxBytesError{Limit: 1}, errNoOrder), 404, notFound, "too large"},
 		{"E3 dependency's kind through Opaque", errors.Opaque(errNoOrder.Wrap(io.EOF)), 500, internal, "order_not_found"},
+		{"a slow upstream", fmt.Errorf("read: %w", os.ErrDeadlineExceeded), 500, internal, "timeout"},
+		{"a missing file", &fs.PathError{Op: "open", Path: "/etc/x", Err: fs.ErrNotExist}, 500, internal, "/etc/x"},
 		{"other deadline than the request's", context.DeadlineExceeded, 500, internal, "deadline"},
 		{"canceled elsewhere", context.Canceled, 500, internal, "canceled"},
 		{"nil pointer as an error", (*errors.Error)(nil), 500, internal, "panics"},

@@ -173,6 +173,7 @@ func TestWarnsOnceOfTLSTermination(t *testing.T) {
 		p.Handler(served).ServeHTTP(httptest.NewRecorder(), over("http", "GET", "http://a.example/", http.Header{"X-Forwarded-Proto": {"https"}}))
 	}
 	require.Contains(t, log.String(), "Options.Scheme")
+	require.Contains(t, log.String(), "peer=192.0.2.1:1234")
 	require.LessOrEqual(t, strings.Count(log.String(), "\n"), 2) // a minute may end in between
 }
 

@@ -1,0 +1,101 @@
+package errors_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// TestRecord holds what the log gets of a failure: the level by its status, the
+// route by its pattern, the cause, attributes, and a stack of our own mistakes.
+func TestRecord(t *testing.T) {
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, tt := range []struct {
+		name, pattern, target string
+		ctx                   context.Context
+		err                   error
+		want                  map[string]any
+		stack                 bool
+	}{
+		{"ours", "GET /orders/{id}", "/orders/7?q=1", t.Context(), io.EOF, map[string]any{
+			"level": "ERROR", "code": "internal_error", "status": 500.0, "route": "GET /orders/{id}", "error": "EOF",
+		}, true},
+		{"the client's", "/", "/a/../b", t.Context(), errNoOrder.Wrap(io.EOF).With("order", 7, slog.Group("by", "name", "x")), map[string]any{
+			"level": "INFO", "code": "order_not_found", "status": 404.0, "route": "/", "error": "order_not_found: EOF", "order": 7.0, "by": map[string]any{"name": "x"},
+		}, false},
+		{"nobody's", "/", "/", canceled, context.Canceled, map[string]any{
+			"level": "DEBUG", "code": "client_closed_request", "status": 499.0, "route": "/", "error": "context canceled",
+		}, false},
+		{"no pattern", "", "/a//b/?q=1", t.Context(), errNoOrder, map[string]any{
+			"level": "INFO", "code": "order_not_found", "status": 404.0, "route": "/a/b", "error": "order_not_found: No such order.",
+		}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			j := new(journal)
+			var h http.Handler = errors.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return tt.err })
+			if tt.pattern != "" {
+				mux := http.NewServeMux()
+				mux.Handle(tt.pattern, h)
+				h = mux
+			}
+			r := httptest.NewRequestWithContext(tt.ctx, "GET", tt.target, nil)
+			if tt.name == "the client's" {
+				r.URL.Path = "/b" // the mux redirects what is not clean
+			}
+			w := httptest.NewRecorder()
+			errors.Must(errors.NewResponder(errors.Options{Logger: j.logger()})).Handler(h).ServeHTTP(w, r)
+			var record map[string]any
+			require.NoError(t, json.Unmarshal([]byte(j.String()), &record))
+			require.Equal(t, tt.stack, record["stack"] != nil)
+			delete(record, "stack")
+			delete(record, "time")
+			tt.want["msg"], tt.want["method"], tt.want["correlation_id"] = "request failed", "GET", w.Header().Get("X-Correlation-Id")
+			require.Equal(t, tt.want, record)
+		})
+	}
+}
+
+// TestSamplingCounts holds that one record of a flood comes every ten seconds,
+// and counts those that were left out; and that floods that are kept apart are
+// bounded.
+func TestSamplingCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := new(journal)
+		h := errors.Must(errors.NewResponder(errors.Options{Logger: j.logger()})).Handler(errors.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
+			return errBusy.With("tier", r.URL.Path)
+		}))
+		send := func(path string) { h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", path, nil)) }
+		for range 5 {
+			send("/login")
+		}
+		require.Equal(t, 1, j.records())
+		time.Sleep(9 * time.Second) // of the bubble
+		send("/login")
+		require.Equal(t, 1, j.records())
+		time.Sleep(time.Second)
+		send("/login")
+		require.Equal(t, 2, j.records())
+		require.Contains(t, j.String(), `"suppressed":5`)
+		for i := range 3000 {
+			send("/" + strconv.Itoa(i))
+		}
+		require.Equal(t, 2+1023+1, j.records(), "each flood that has a place of its own, and one for the rest")
+	})
+}
+
+func TestMust(t *testing.T) {
+	require.Equal(t, 7, errors.Must(7, nil))
+	require.PanicsWithError(t, "errors: Must: EOF", func() { errors.Must(7, io.EOF) })
+}
