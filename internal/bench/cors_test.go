@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	chicors "github.com/go-chi/cors"
+	jub0bs "github.com/jub0bs/cors"
 	rscors "github.com/rs/cors"
 	"github.com/stretchr/testify/require"
 
@@ -28,7 +29,10 @@ func corsPeers() []peer {
 	}))
 	rs := rscors.New(rscors.Options{AllowedOrigins: origins, AllowCredentials: true, AllowedMethods: methods, AllowedHeaders: headers, ExposedHeaders: expose, MaxAge: 600})
 	chi := chicors.New(chicors.Options{AllowedOrigins: origins, AllowCredentials: true, AllowedMethods: methods, AllowedHeaders: headers, ExposedHeaders: expose, MaxAge: 600})
-	return []peer{{"ringwall", ours.Handler(bench.Nothing)}, {"rs", rs.Handler(bench.Nothing)}, {"go-chi", chi.Handler(bench.Nothing)}}
+	jub := errors.Must(jub0bs.NewMiddleware(jub0bs.Config{Origins: origins, Credentialed: true, Methods: methods, RequestHeaders: headers, ResponseHeaders: expose, MaxAgeInSeconds: 600}))
+	return []peer{
+		{"ringwall", ours.Handler(bench.Nothing)}, {"rs", rs.Handler(bench.Nothing)}, {"jub0bs", jub.Wrap(bench.Nothing)}, {"go-chi", chi.Handler(bench.Nothing)},
+	}
 }
 
 func corsCases() []request {
