@@ -28,7 +28,8 @@ import (
 //
 // Where a path reads differently before and after it is unescaped or cleaned,
 // so that two keys could claim it, the request gets no CORS headers, its
-// preflight fails, and all of those policies must let it pass.
+// preflight fails, and all of those policies must let it pass. They are told of
+// it as [AmbiguousPath].
 func Routes(policies map[string]*Middleware) (func(http.Handler) http.Handler, error) {
 	if len(policies) == 0 {
 		return nil, errors.New(`cors: Routes: none; did you mean {"/": policy}?`)

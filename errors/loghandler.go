@@ -6,8 +6,9 @@ import (
 )
 
 // LogHandler gives an application's own records what the [Responder] gives to
-// its: secrets are masked, and a record that is logged with a request's context
-// carries its correlation_id. The further keys are those of [Options].Redact.
+// its: secrets are masked, texts are cut at 8 KiB, and a record that is logged
+// with a request's context carries its correlation_id. The further keys are
+// those of [Options].Redact.
 //
 //	slog.SetDefault(slog.New(errors.LogHandler(slog.NewJSONHandler(os.Stderr, nil))))
 func LogHandler(next slog.Handler, redact ...string) slog.Handler {

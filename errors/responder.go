@@ -13,7 +13,8 @@ import (
 type Options struct {
 	// Logger gets one record for each failed request: 5xx at Error, the rest
 	// at Info, a canceled request at Debug. Secrets are masked before it sees
-	// them. nil: slog.Default() at the time of the request.
+	// them, and texts cut at 8 KiB. nil: slog.Default() at the time of the
+	// request.
 	Logger *slog.Logger
 
 	// CorrelationHeader names the response header that carries the

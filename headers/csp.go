@@ -2,6 +2,7 @@ package headers
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -19,6 +20,9 @@ var directives = [...]string{
 var keywords = [...]string{
 	"self", "none", "strict-dynamic", "report-sample", "unsafe-inline", "unsafe-eval", "unsafe-hashes", "wasm-unsafe-eval", "inline-speculation-rules",
 }
+
+// hashed is a hash or a nonce without its quotes, which browsers take for a host.
+var hashed = regexp.MustCompile(`^(?i:nonce|sha256|sha384|sha512)-[^.]*$`)
 
 // checkCSP finds the mistakes that make browsers ignore a part of a policy
 // without a word: directives that they do not know, that come twice, of which
@@ -56,7 +60,9 @@ func checkCSP(csp string, insecure bool) error {
 			case strings.HasPrefix(name, "report-") || name == "sandbox" || name == "trusted-types":
 			case slices.Contains(keywords[:], bare) && !strings.EqualFold(source, "'"+bare+"'"):
 				refuse("%q: a keyword has single quotes; did you mean \"'%s'\"?", source, bare)
-			case strings.HasPrefix(bare, "nonce-") && !insecure:
+			case hashed.MatchString(source):
+				refuse("%q: a hash or nonce has single quotes; did you mean \"'%s'\"?", source, source)
+			case strings.HasPrefix(bare, "nonce-") && source[0] == '\'' && !insecure:
 				refuse("%q: a nonce that every response has protects nothing, so it needs InsecureCSP; did you mean a hash?", source)
 			case strings.HasPrefix(bare, "unsafe-") && source[0] == '\'' && !insecure:
 				refuse("%q: lets injected code run, so it needs InsecureCSP; did you mean a hash, or a file of its own?", source)

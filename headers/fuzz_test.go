@@ -1,7 +1,10 @@
 package headers_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -61,6 +64,53 @@ func FuzzForwarded(f *testing.F) {
 			require.True(t, ok)
 			require.Equal(t, addr, again, "what stands left of the client changes nothing")
 		}
+	})
+}
+
+// FuzzRedirect holds where a redirect leads, by the URL parser of the standard
+// library: to a configured host, to the path and query that were asked for, and
+// never with a credential.
+func FuzzRedirect(f *testing.F) {
+	f.Add("/a?b=c", "api.example.com", "X-Other")
+	f.Add("//evil.tld/x", "API.example.com.:80", "Accept-Language")
+	f.Add("/\\evil.tld?\xc3\xa4<", "evil.tld", "X-Other")
+	f.Add("http://evil.tld@api.example.com/%0d%0a?access%5Ftoken=x", "api.example.com@evil.tld", "authorization")
+	f.Add("*", "", "Cookie")
+	p := errors.Must(headers.New(headers.Options{AllowedHosts: []string{"api.example.com:8443", "[::1]"}, ErrorHandler: refuse}))
+	credentials := []string{"Authorization", "Cookie", "X-Api-Key", "Dpop", "Proxy-Authorization"}
+	f.Fuzz(func(t *testing.T, target, host, key string) {
+		asked, err := url.ParseRequestURI(target)
+		if err != nil {
+			return // net/http answers 400
+		}
+		key = http.CanonicalHeaderKey(key)
+		w := httptest.NewRecorder()
+		p.Handler(served).ServeHTTP(w, &http.Request{Method: "GET", URL: asked, Host: host, Header: http.Header{key: {"x"}, "Accept": {"text/html"}}})
+		location, found := w.Header()["Location"]
+		require.Equal(t, w.Code == 308, found)
+		if !found {
+			require.Equal(t, 403, w.Code)
+			return
+		}
+		require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+		require.NotContains(t, credentials, key)
+		require.Nil(t, asked.User)
+		for name := range asked.Query() {
+			require.NotContains(t, []string{"access_token", "api_key", "apikey", "api-key"}, strings.ToLower(name))
+		}
+		require.NotRegexp(t, `[^!-~]`, location[0])
+		to, err := url.Parse(location[0])
+		require.NoError(t, err)
+		require.Equal(t, "https", to.Scheme)
+		require.Contains(t, []string{"api.example.com:8443", "[::1]"}, to.Host)
+		require.Nil(t, to.User)
+		if strings.HasPrefix(asked.EscapedPath(), "/") {
+			require.Equal(t, asked.Path, to.Path)
+		} else {
+			require.Equal(t, "/", to.Path)
+		}
+		require.Equal(t, asked.Query(), to.Query())
+		require.Empty(t, to.Fragment)
 	})
 }
 

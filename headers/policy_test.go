@@ -150,6 +150,8 @@ func TestNewRefuses(t *testing.T) {
 		{"a comma between directives", headers.Options{CSP: "default-src 'none', img-src 'self'"}, `has a comma, which begins another policy`},
 		{"no directive", headers.Options{CSP: " ; "}, `headers: CSP " ; ": has no directive`},
 		{"a nonce for every response", headers.Options{CSP: "script-src 'nonce-abc123'"}, `a nonce that every response has protects nothing`},
+		{"an unquoted hash", headers.Options{CSP: "script-src sha256-abc123="}, `did you mean "'sha256-abc123='"?`},
+		{"an unquoted nonce", headers.Options{CSP: "script-src nonce-abc123", InsecureCSP: true}, `did you mean "'nonce-abc123'"?`},
 		{"a blank Cache-Control", headers.Options{CacheControl: " "}, `headers: CacheControl " "`},
 		{"a port that no host has", headers.Options{CanonicalHost: "api.example.com:99999"}, "is not a host"},
 		{"port 0", headers.Options{AllowedHosts: []string{"api.example.com:0"}}, "is not a host"},
