@@ -101,7 +101,7 @@ func TestOverTheWire(t *testing.T) {
 func TestMutatedErrors(t *testing.T) {
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
 	h := failures.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		errors.Respond(w, r, errNoOrder.Header("Retry-After", "5"))
+		errors.Respond(w, r, errShared)
 	}))
 	var all sync.WaitGroup
 	for range 128 {
