@@ -64,6 +64,9 @@ func (s *scope) respond(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	h := w.Header()
 	for key, lines := range headersOf(err, k) {
+		if key == "Vary" { // what the outer rings vary by stays
+			lines = slices.Concat(h[key], lines)
+		}
 		h[key] = slices.Clone(lines) // the error may be a package variable
 	}
 	delete(h, "Content-Length")

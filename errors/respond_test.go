@@ -187,14 +187,14 @@ func TestHeadAndHeaders(t *testing.T) {
 	s, _ := serve(t, errors.Options{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Strict-Transport-Security", "max-age=1")
 		w.Header().Add("Vary", "Origin")
-		errors.Respond(w, r, errBusy.Header("Retry-After", "7").Wrap(io.EOF))
+		errors.Respond(w, r, errBusy.Header("Retry-After", "7").Header("Vary", "Accept").Wrap(io.EOF))
 	}))
 	res, body := do(t, s, "HEAD", "/", nil)
 	require.Equal(t, 429, res.StatusCode)
 	require.Empty(t, body)
 	require.Equal(t, "7", res.Header.Get("Retry-After"))
 	require.Equal(t, "max-age=1", res.Header.Get("Strict-Transport-Security"))
-	require.Equal(t, "Origin", res.Header.Get("Vary"))
+	require.Equal(t, []string{"Origin", "Accept"}, res.Header["Vary"])
 }
 
 // TestInspection holds E10.
