@@ -45,5 +45,6 @@
 //   - Check and use of two different objects (ASVS 5.0 15.4.2): [ObjectFrom]
 //     hands out the one that was checked. A write puts the owner into its own
 //     condition too.
-//   - A token that outlives its session: [Revocations].
+//   - A token that outlives its session: [Revocations], which processes share
+//     through a [RevocationFeed]. Who has not heard of it for 30 s answers 503.
 package auth

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -22,22 +23,35 @@ type RevocationsOptions struct {
 	// MaxEntries bounds the entries that are kept. 0: 1<<17. An entry takes
 	// about 150 bytes.
 	MaxEntries int
+	// Feed carries revocations among processes; start Run then. nil: what is
+	// revoked here is known here alone, and forgotten with the process.
+	Feed RevocationFeed
+	// Logger is told when the feed fails, and when it is back. nil:
+	// slog.Default().
+	Logger *slog.Logger
 }
 
 // Revocations knows which tokens were taken back before their time: by their
 // ID, by their session, or by subject and time of issue. They are kept in
 // memory of this process, until the last token that they touch is dead.
 //
+// With a feed, Check answers [ErrUnavailable] until the feed was loaded once,
+// and while it could not be read for 30 s.
+//
 // When it is full, revocations that do not fit fail, and until the last of
 // them would have ended every Check answers [ErrUnavailable]: nothing is
-// forgotten. It is safe for concurrent use.
+// forgotten. The same holds when the clock is set back to before something
+// was dropped. It is safe for concurrent use.
 type Revocations struct {
 	maxEntries int
+	feed       RevocationFeed
+	logger     *slog.Logger
 	now        func() time.Time
 
 	mu       sync.RWMutex
 	entries  map[revocation]mark
-	overflow time.Time // a revocation that did not fit lives until then
+	gone     time.Time // a revocation that did not fit, or was dropped, lives until then
+	syncedAt time.Time // everything that the feed had then is known
 	sweepAt  int       // the number of entries at which dead ones are looked for
 	swept    time.Time
 }
@@ -60,42 +74,62 @@ func NewRevocations(o RevocationsOptions) (*Revocations, error) {
 	if o.MaxEntries == 0 {
 		o.MaxEntries = 1 << 17
 	}
-	return &Revocations{maxEntries: o.MaxEntries, now: time.Now, entries: make(map[revocation]mark), sweepAt: 1024}, nil
+	return &Revocations{
+		maxEntries: o.MaxEntries, feed: o.Feed, logger: o.Logger, now: time.Now,
+		entries: make(map[revocation]mark), sweepAt: 1024,
+	}, nil
 }
 
-// RevokeToken revokes the token with this ID (jti), which expires at until.
+// RevokeToken revokes the token with this ID (jti), which expires at until. It
+// fails with [ErrUnavailable] when the revocation did not fit, or when other
+// processes may not hear of it; then it is to be tried again.
 func (r *Revocations) RevokeToken(ctx context.Context, id string, until time.Time) error {
-	return r.add(revocation{'t', id}, mark{until: until})
+	return r.add(ctx, Revocation{Token: id, Until: until})
 }
 
 // RevokeSession revokes every token of a session (sid), of which the last
-// expires at until.
+// expires at until. It fails as RevokeToken does.
 func (r *Revocations) RevokeSession(ctx context.Context, id string, until time.Time) error {
-	return r.add(revocation{'s', id}, mark{until: until})
+	return r.add(ctx, Revocation{Session: id, Until: until})
 }
 
 // RevokeSubject revokes every token without a session that was issued to a
 // subject before a time, of which the last expires at until. Times of issue
 // have whole seconds, so one that was issued later in the same second is
 // revoked too. Tokens of sessions are revoked by their sessions, since a mark
-// in time could end a login that was made just after it.
+// in time could end a login that was made just after it. It fails as
+// RevokeToken does.
 func (r *Revocations) RevokeSubject(ctx context.Context, subject string, issuedBefore, until time.Time) error {
-	return r.add(revocation{'u', subject}, mark{until: until, issuedBefore: issuedBefore})
+	return r.add(ctx, Revocation{Subject: subject, IssuedBefore: issuedBefore, Until: until})
 }
 
-func (r *Revocations) add(key revocation, m mark) error {
-	if key.id == "" || len(key.id) > longestID {
+// add tells the other processes first: when that fails, the caller tries
+// again, and this process refuses the tokens already.
+func (r *Revocations) add(ctx context.Context, v Revocation) error {
+	key, ok := v.key()
+	if !ok {
 		return errors.New("auth: revoke: an ID has 1 to 256 bytes")
 	}
-	m.until = m.until.Add(revocationSlack)
+	v.Until = v.Until.Add(revocationSlack).Round(0)
+	err := r.tell(ctx, v)
+	return errors.Join(err, r.put(key, mark{v.Until, v.IssuedBefore}))
+}
+
+// put remembers a revocation, or that it did not fit.
+func (r *Revocations) put(key revocation, m mark) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	now := r.now()
 	old, known := r.entries[key]
-	if now := r.now(); !known && (len(r.entries) >= r.sweepAt || len(r.entries) >= r.maxEntries && now.Sub(r.swept) >= time.Second) {
+	if !known && (len(r.entries) >= r.sweepAt || len(r.entries) >= r.maxEntries && now.Sub(r.swept) >= time.Second) {
 		r.sweep(now)
 	}
-	if !known && len(r.entries) >= r.maxEntries {
-		r.overflow = later(r.overflow, m.until)
+	switch {
+	case !known && !now.Before(m.until):
+		r.gone = later(r.gone, m.until)
+		return nil
+	case !known && len(r.entries) >= r.maxEntries:
+		r.gone = later(r.gone, m.until)
 		return ErrUnavailable.With("revocations", len(r.entries))
 	}
 	r.entries[key] = mark{later(old.until, m.until), later(old.issuedBefore, m.issuedBefore)}
@@ -108,6 +142,7 @@ func (r *Revocations) sweep(now time.Time) {
 	r.swept = now
 	for key, m := range r.entries {
 		if !now.Before(m.until) {
+			r.gone = later(r.gone, m.until)
 			delete(r.entries, key)
 		}
 	}
@@ -139,8 +174,12 @@ func (r *Revocations) Check(ctx context.Context, tokenID, sessionID, subject str
 			return ErrRevoked
 		}
 	}
-	if now.Before(r.overflow) {
+	if now.Before(r.gone) || r.stale(now) {
 		return ErrUnavailable
 	}
 	return nil
 }
+
+// Ready returns [ErrUnavailable] while Check would answer it, for a service's
+// readiness.
+func (r *Revocations) Ready(ctx context.Context) error { return r.Check(ctx, "", "", "", time.Time{}) }

@@ -1,0 +1,179 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// A Revocation takes tokens back. Exactly one of Token, Session and Subject
+// names them.
+type Revocation struct {
+	// Token is the ID (jti) of one token, Session the login (sid) of all its
+	// tokens, and Subject (sub) whose tokens without a session are meant, at
+	// most 256 bytes.
+	Token, Session, Subject string
+	// IssuedBefore is set with Subject: the tokens up to this second.
+	IssuedBefore time.Time
+	// Until is when the last of the tokens is dead by every clock and leeway,
+	// and this can be forgotten.
+	Until time.Time
+}
+
+// A RevocationFeed carries revocations among the processes of a service, in
+// one order that all of them see. It is safe for concurrent use.
+type RevocationFeed interface {
+	// Load returns every revocation whose Until has not passed, and the
+	// position after them: what was added while it ran is among them, or
+	// comes after the position.
+	Load(ctx context.Context) (all []Revocation, position string, err error)
+	// Next returns what was added after a position, in order, and the position
+	// after that. When there is nothing it waits, up to about a second, and
+	// returns none and the same position. It fails with [ErrPositionLost] when
+	// something that was added after the position is no longer there.
+	Next(ctx context.Context, after string) (added []Revocation, position string, err error)
+	// Add returns when Load and Next of every process show the revocation. An
+	// error leaves open whether they do.
+	Add(ctx context.Context, r Revocation) error
+}
+
+// ErrPositionLost is returned by [RevocationFeed].Next, and never an answer to
+// a request: the feed is then loaded whole again.
+var ErrPositionLost = errors.New("auth: the position is no longer in the feed of revocations")
+
+const (
+	// staleAfter is how long an answer counts without news from the feed.
+	staleAfter = 30 * time.Second
+	// readTimeout bounds one read of the feed, and addTimeout one addition.
+	readTimeout = 10 * time.Second
+	addTimeout  = 3 * time.Second
+	// readPause is the least time between two reads, for a feed that does not
+	// wait, and retryPause that after one that failed.
+	readPause  = 50 * time.Millisecond
+	retryPause = 500 * time.Millisecond
+)
+
+// key returns what the revocation names, or false when that is not exactly one
+// ID of a bounded length.
+func (v Revocation) key() (key revocation, ok bool) {
+	for _, named := range [...]revocation{{'t', v.Token}, {'s', v.Session}, {'u', v.Subject}} {
+		if named.id == "" {
+			continue
+		}
+		if key.id != "" {
+			return revocation{}, false
+		}
+		key = named
+	}
+	return key, key.id != "" && len(key.id) <= longestID
+}
+
+// Run follows the feed until ctx ends, and returns its error: all live
+// revocations first, then each as it is added. What fails is tried again.
+// Without a feed it only waits.
+func (r *Revocations) Run(ctx context.Context) error {
+	if r.feed == nil {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	position, loaded, failing := "", false, false
+	for {
+		start, began := r.now(), time.Now()
+		next, err := r.read(ctx, position, loaded)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		pause := readPause - time.Since(began)
+		lost := loaded && errors.Is(err, ErrPositionLost)
+		switch {
+		case err == nil:
+			position, loaded = next, true
+			r.synced(start)
+		case lost:
+			loaded = false
+		default:
+			pause = retryPause
+		}
+		if failed := err != nil && !lost; failed != failing {
+			failing = failed
+			r.report(ctx, err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+// read takes one step: the whole feed, or what came after a position.
+func (r *Revocations) read(ctx context.Context, position string, loaded bool) (next string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	var list []Revocation
+	if loaded {
+		list, next, err = r.feed.Next(ctx, position)
+	} else {
+		list, next, err = r.feed.Load(ctx)
+	}
+	if err != nil {
+		return "", err
+	}
+	for _, v := range list {
+		key, ok := v.key()
+		if !ok {
+			// Going on without it would let somebody through.
+			return "", errors.New("auth: the feed has a revocation that does not name one ID of 1 to 256 bytes")
+		}
+		_ = r.put(key, mark{v.Until.Round(0), v.IssuedBefore}) // what does not fit is remembered as such
+	}
+	return next, nil
+}
+
+// report logs that the feed fails, and that it no longer does.
+func (r *Revocations) report(ctx context.Context, err error) {
+	logger := r.logger
+	if logger == nil {
+		logger = slog.Default()
+	}
+	if err == nil {
+		logger.LogAttrs(ctx, slog.LevelInfo, "revocations are read again")
+		return
+	}
+	logger.LogAttrs(ctx, slog.LevelWarn, "revocations cannot be read", slog.Any("error", err))
+}
+
+// synced notes that everything added before a time is known.
+func (r *Revocations) synced(at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.syncedAt = at
+}
+
+// stale reports whether something may have been added that is not known here.
+// Of the two clocks, the wall's stands still when it is set back, and the
+// monotonic one while the machine is suspended.
+func (r *Revocations) stale(now time.Time) bool {
+	if r.feed == nil {
+		return false
+	}
+	wall := now.Round(0).Sub(r.syncedAt.Round(0))
+	return r.syncedAt.IsZero() || wall < 0 || wall > staleAfter || now.Sub(r.syncedAt) > staleAfter
+}
+
+// tell adds a revocation to the feed. The request that asks for it may end
+// before that is done.
+func (r *Revocations) tell(ctx context.Context, v Revocation) error {
+	if r.feed == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), addTimeout)
+	defer cancel()
+	if err := r.feed.Add(ctx, v); err != nil {
+		return ErrUnavailable.Wrap(fmt.Errorf("add a revocation: %w", err))
+	}
+	return nil
+}

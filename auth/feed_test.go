@@ -1,0 +1,354 @@
+package auth_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/errors"
+)
+
+// ledger is a feed that processes share: a log in memory that can be trimmed,
+// can fail, and can hang.
+type ledger struct {
+	mu      sync.Mutex
+	trimmed int // entries that are no longer there
+	entries []auth.Revocation
+	added   chan struct{} // closed by Add
+	fails   error
+	hangs   bool
+	reads   int // of Load and of Next
+	loads   int
+}
+
+func newLedger() *ledger { return &ledger{added: make(chan struct{})} }
+
+func (l *ledger) set(change func(*ledger)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	change(l)
+}
+
+// begin counts a call, and fails as it is told to.
+func (l *ledger) begin(ctx context.Context) error {
+	l.mu.Lock()
+	hangs, fails := l.hangs, l.fails
+	l.reads++
+	l.mu.Unlock()
+	if hangs {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return fails
+}
+
+func (l *ledger) Load(ctx context.Context) ([]auth.Revocation, string, error) {
+	if err := l.begin(ctx); err != nil {
+		return nil, "", err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.loads++
+	return append([]auth.Revocation(nil), l.entries...), strconv.Itoa(l.trimmed + len(l.entries)), nil
+}
+
+func (l *ledger) Next(ctx context.Context, after string) ([]auth.Revocation, string, error) {
+	if err := l.begin(ctx); err != nil {
+		return nil, "", err
+	}
+	l.mu.Lock()
+	added := l.added
+	l.mu.Unlock()
+	n, err := strconv.Atoi(after)
+	if err != nil {
+		return nil, "", err
+	}
+	for range 2 {
+		l.mu.Lock()
+		total := l.trimmed + len(l.entries)
+		if n < l.trimmed {
+			l.mu.Unlock()
+			return nil, "", fmt.Errorf("read %s: %w", after, auth.ErrPositionLost)
+		}
+		if n < total {
+			defer l.mu.Unlock()
+			return append([]auth.Revocation(nil), l.entries[n-l.trimmed:]...), strconv.Itoa(total), nil
+		}
+		l.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return nil, "", ctx.Err()
+		case <-added:
+		case <-time.After(time.Second):
+			return nil, after, nil
+		}
+	}
+	return nil, after, nil
+}
+
+func (l *ledger) Add(ctx context.Context, r auth.Revocation) error {
+	if err := l.begin(ctx); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.entries = append(l.entries, r)
+	close(l.added)
+	l.added = make(chan struct{})
+	return nil
+}
+
+// process is one of those that share a feed, inside a synctest bubble.
+type process struct {
+	*auth.Revocations
+	log  *bytes.Buffer
+	skew *atomic.Int64 // of its clock, which loses the monotonic reading then
+}
+
+func start(t *testing.T, o auth.RevocationsOptions) process {
+	t.Helper()
+	p := process{log: new(bytes.Buffer), skew: new(atomic.Int64)}
+	o.Logger = slog.New(slog.NewTextHandler(p.log, nil))
+	p.Revocations = errors.Must(auth.NewRevocations(o))
+	p.SetClock(func() time.Time {
+		if skew := p.skew.Load(); skew != 0 {
+			return time.Now().Round(0).Add(time.Duration(skew))
+		}
+		return time.Now()
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- p.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		require.ErrorIs(t, <-done, context.Canceled)
+	})
+	return p
+}
+
+func (p process) session(t *testing.T, id string) error {
+	t.Helper()
+	return p.Check(t.Context(), "t", id, "u", time.Now())
+}
+
+// pass lets time pass in a bubble.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+func TestRevocationsReachOtherProcesses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger()
+		a, b := start(t, auth.RevocationsOptions{Feed: l}), start(t, auth.RevocationsOptions{Feed: l})
+		pass(time.Millisecond)
+		require.NoError(t, b.Ready(t.Context()))
+		until := time.Now().Add(5 * time.Minute)
+		require.NoError(t, a.RevokeSession(t.Context(), "s1", until))
+		require.NoError(t, a.RevokeToken(t.Context(), "t1", until))
+		require.NoError(t, a.RevokeSubject(t.Context(), "u1", time.Now(), until))
+		pass(time.Second)
+		for name, p := range map[string]process{"here": a, "there": b, "a process that starts later": start(t, auth.RevocationsOptions{Feed: l})} {
+			pass(time.Millisecond)
+			require.Equal(t, auth.ErrRevoked, p.session(t, "s1"), name)
+			require.Equal(t, auth.ErrRevoked, p.Check(t.Context(), "t1", "", "", time.Now()), name)
+			require.Equal(t, auth.ErrRevoked, p.Check(t.Context(), "", "", "u1", time.Now().Add(-2*time.Second)), name)
+			require.NoError(t, p.Check(t.Context(), "", "", "u1", time.Now().Add(time.Second)), name)
+			require.NoError(t, p.session(t, "s2"), name)
+		}
+		pass(5*time.Minute + 65*time.Second)
+		require.NoError(t, b.session(t, "s1"), "its tokens are dead")
+	})
+}
+
+// Each row is a process that cannot know whether s2 was revoked, and says so.
+func TestRevocationsInDoubt(t *testing.T) {
+	outage := errors.New("connection refused")
+	for _, row := range []struct {
+		name string
+		run  func(t *testing.T, l *ledger) (p process, heal func())
+	}{
+		{"booting: Run was not called", func(t *testing.T, l *ledger) (process, func()) {
+			p := process{Revocations: errors.Must(auth.NewRevocations(auth.RevocationsOptions{Feed: l}))}
+			require.NoError(t, p.RevokeSession(t.Context(), "s1", time.Now().Add(time.Minute)))
+			return p, func() {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				require.ErrorIs(t, p.Run(ctx), context.DeadlineExceeded)
+			}
+		}},
+		{"booting: the feed fails", func(t *testing.T, l *ledger) (process, func()) {
+			l.fails = outage
+			p := start(t, auth.RevocationsOptions{Feed: l})
+			require.ErrorIs(t, p.RevokeSession(t.Context(), "s1", time.Now().Add(time.Hour)), outage)
+			pass(time.Minute)
+			require.Equal(t, 1, strings.Count(p.log.String(), "level=WARN msg=\"revocations cannot be read\" error=\"connection refused\""), p.log)
+			return p, func() {
+				l.set(func(l *ledger) { l.fails = nil })
+				pass(time.Second)
+				require.Equal(t, 1, strings.Count(p.log.String(), "level=INFO msg=\"revocations are read again\""), p.log)
+			}
+		}},
+		{"booting: the feed hangs", func(t *testing.T, l *ledger) (process, func()) {
+			l.hangs = true
+			p := start(t, auth.RevocationsOptions{Feed: l})
+			before := time.Now()
+			require.ErrorIs(t, p.RevokeSession(t.Context(), "s1", time.Now().Add(time.Hour)), auth.ErrUnavailable)
+			require.Equal(t, 3*time.Second, time.Since(before), "and nobody waits for it longer")
+			pass(time.Minute)
+			return p, func() { l.set(func(l *ledger) { l.hangs = false }); pass(11 * time.Second) }
+		}},
+		{"stale: the feed fails", func(t *testing.T, l *ledger) (process, func()) {
+			p := start(t, auth.RevocationsOptions{Feed: l})
+			require.NoError(t, p.RevokeSession(t.Context(), "s1", time.Now().Add(time.Hour)))
+			pass(10 * time.Second)
+			l.set(func(l *ledger) { l.fails = outage })
+			pass(28 * time.Second)
+			require.NoError(t, p.session(t, "s2"), "up to 30 s it counts")
+			pass(3 * time.Second)
+			return p, func() { l.set(func(l *ledger) { l.fails = nil }); pass(2 * time.Second) }
+		}},
+		{"stale: the feed hangs", func(t *testing.T, l *ledger) (process, func()) {
+			p := start(t, auth.RevocationsOptions{Feed: l})
+			require.NoError(t, p.RevokeSession(t.Context(), "s1", time.Now().Add(time.Hour)))
+			pass(10 * time.Second)
+			l.set(func(l *ledger) { l.hangs = true })
+			pass(31 * time.Second)
+			return p, func() { l.set(func(l *ledger) { l.hangs = false }); pass(11 * time.Second) }
+		}},
+		{"stale: an entry that cannot be understood", func(t *testing.T, l *ledger) (process, func()) {
+			p := start(t, auth.RevocationsOptions{Feed: l})
+			require.NoError(t, p.RevokeSession(t.Context(), "s1", time.Now().Add(time.Hour)))
+			pass(time.Second)
+			require.NoError(t, l.Add(t.Context(), auth.Revocation{Token: "t1", Session: "s1", Until: time.Now().Add(time.Hour)}))
+			pass(31 * time.Second)
+			return p, func() { l.set(func(l *ledger) { l.trimmed, l.entries = 2, l.entries[:1] }); pass(time.Second) }
+		}},
+		{"full: the feed has more than fits", func(t *testing.T, l *ledger) (process, func()) {
+			for i := range 3 {
+				require.NoError(t, l.Add(t.Context(), auth.Revocation{Session: fmt.Sprint("s", 1+10*i), Until: time.Now().Add(time.Hour)}))
+			}
+			p := start(t, auth.RevocationsOptions{Feed: l, MaxEntries: 2})
+			pass(time.Second)
+			require.NoError(t, l.Add(t.Context(), auth.Revocation{Session: "s1", Until: time.Now().Add(2 * time.Hour)}), "which is there and may last longer")
+			pass(time.Hour - 2*time.Second)
+			return p, func() { pass(time.Second) }
+		}},
+		{"the clock was ahead, dropped what was dead by it, and was set back", func(t *testing.T, l *ledger) (process, func()) {
+			p := start(t, auth.RevocationsOptions{Feed: l, MaxEntries: 2})
+			require.NoError(t, p.RevokeSession(t.Context(), "s1", time.Now().Add(2*time.Hour)))
+			require.NoError(t, p.RevokeSession(t.Context(), "s2", time.Now().Add(10*time.Minute)))
+			p.skew.Store(int64(time.Hour))
+			pass(2 * time.Second)
+			require.NoError(t, p.RevokeSession(t.Context(), "s3", time.Now().Add(2*time.Hour)), "it has the place of s2")
+			p.skew.Store(0)
+			pass(2 * time.Second)
+			return p, func() { pass(10*time.Minute + 65*time.Second) }
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, heal := row.run(t, newLedger())
+				require.Equal(t, auth.ErrUnavailable, p.session(t, "s2"))
+				require.Equal(t, auth.ErrUnavailable, p.Ready(t.Context()))
+				require.Equal(t, auth.ErrRevoked, p.session(t, "s1"), "what is known is refused for good")
+				heal()
+				require.NoError(t, p.session(t, "s2"))
+			})
+		})
+	}
+}
+
+// A clock that is set back must not make old news look fresh, nor one that is
+// set ahead make a process forget: it says that it does not know.
+func TestRevocationsWithAClockThatJumps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger()
+		p := start(t, auth.RevocationsOptions{Feed: l})
+		pass(time.Second)
+		for name, jump := range map[string]time.Duration{"back": -time.Hour, "ahead": time.Hour} {
+			l.set(func(l *ledger) { l.fails = errors.New("down") })
+			pass(time.Second)
+			require.NoError(t, p.session(t, "s1"))
+			p.skew.Store(int64(jump))
+			require.Equal(t, auth.ErrUnavailable, p.session(t, "s1"), name)
+			p.skew.Store(0)
+			l.set(func(l *ledger) { l.fails = nil })
+			pass(time.Second)
+		}
+	})
+}
+
+func TestPositionLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger()
+		p := start(t, auth.RevocationsOptions{Feed: l})
+		pass(time.Second)
+		require.NoError(t, p.session(t, "s1"))
+		until := time.Now().Add(time.Hour)
+		l.set(func(l *ledger) { // two were added, and one trimmed, between two reads
+			l.trimmed, l.entries = 1, []auth.Revocation{{Session: "s1", Until: until}}
+		})
+		pass(2 * time.Second)
+		require.Equal(t, auth.ErrRevoked, p.session(t, "s1"))
+		require.Equal(t, 2, l.loads)
+		require.Empty(t, p.log, "it is no failure")
+	})
+}
+
+// impatient answers at once, whether there is something or not.
+type impatient struct {
+	*ledger
+	err error
+}
+
+func (f impatient) Next(_ context.Context, after string) ([]auth.Revocation, string, error) {
+	f.set(func(l *ledger) { l.reads++ })
+	return nil, after, f.err
+}
+
+// A feed that does not wait, or has lost every position, is not asked as fast
+// as the machine can.
+func TestFeedsThatDoNotWait(t *testing.T) {
+	for name, err := range map[string]error{"nothing": nil, "lost": auth.ErrPositionLost} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLedger()
+				start(t, auth.RevocationsOptions{Feed: impatient{l, err}})
+				pass(10 * time.Second)
+				l.set(func(l *ledger) { require.InDelta(t, 200, l.reads, 2) })
+			})
+		})
+	}
+}
+
+func TestARevocationSurvivesItsRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger()
+		p := start(t, auth.RevocationsOptions{Feed: l})
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.NoError(t, p.RevokeSession(ctx, "s1", time.Now().Add(time.Minute)))
+		require.Len(t, l.entries, 1)
+		require.Equal(t, time.Now().Add(125*time.Second).Round(0), l.entries[0].Until, "leeway and skew of clocks included")
+	})
+}
+
+func TestRunWithoutAFeedWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := start(t, auth.RevocationsOptions{})
+		pass(time.Hour)
+		require.NoError(t, p.Ready(t.Context()))
+	})
+}
