@@ -3,9 +3,11 @@ package token
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
+	_ "crypto/sha256" // the hashes of the algorithms
+	_ "crypto/sha512"
 	"encoding/asn1"
 	"fmt"
 	"math/big"
@@ -18,49 +20,96 @@ import (
 // section 3.1).
 type Alg string
 
-// The algorithms that keys can have. "none" is not among them.
+// The algorithms that keys can have. "none" is not among them. The numbers are
+// the bits of the hash; where nothing speaks for another, take EdDSA.
 const (
-	EdDSA Alg = "EdDSA" // Ed25519; the recommended one
-	ES256 Alg = "ES256" // ECDSA with P-256 and SHA-256
-	RS256 Alg = "RS256" // RSASSA-PKCS1-v1_5 with SHA-256, at least 2048 bits
-	PS256 Alg = "PS256" // RSASSA-PSS with SHA-256 and a salt of 32 bytes
-	HS256 Alg = "HS256" // HMAC with SHA-256: whoever verifies can sign too
+	EdDSA Alg = "EdDSA" // Ed25519
+	ES256 Alg = "ES256" // ECDSA with P-256
+	ES384 Alg = "ES384" // ECDSA with P-384
+	ES512 Alg = "ES512" // ECDSA with P-521
+	RS256 Alg = "RS256" // RSASSA-PKCS1-v1_5, at least 2048 bits
+	RS384 Alg = "RS384"
+	RS512 Alg = "RS512"
+	PS256 Alg = "PS256" // RSASSA-PSS with a salt as long as the hash
+	PS384 Alg = "PS384"
+	PS512 Alg = "PS512"
+	HS256 Alg = "HS256" // HMAC: whoever verifies can sign too
+	HS384 Alg = "HS384"
+	HS512 Alg = "HS512"
 )
 
-// method returns golang-jwt's implementation, or nil for an unknown one.
-func (a Alg) method() jwt.SigningMethod {
+// family is what kind of key an algorithm takes.
+type family byte
+
+const (
+	unknown family = iota
+	edwards
+	weierstrass
+	pkcs1
+	pss
+	secret
+)
+
+// an algorithm is what an Alg stands for.
+type algorithm struct {
+	family family
+	method jwt.SigningMethod // golang-jwt's implementation
+	hash   crypto.Hash
+	curve  elliptic.Curve
+}
+
+// spec returns what the Alg stands for, of an unknown family if for nothing.
+func (a Alg) spec() algorithm {
 	switch a {
 	case EdDSA:
-		return jwt.SigningMethodEdDSA
+		return algorithm{edwards, jwt.SigningMethodEdDSA, 0, nil}
 	case ES256:
-		return jwt.SigningMethodES256
+		return algorithm{weierstrass, jwt.SigningMethodES256, crypto.SHA256, elliptic.P256()}
+	case ES384:
+		return algorithm{weierstrass, jwt.SigningMethodES384, crypto.SHA384, elliptic.P384()}
+	case ES512:
+		return algorithm{weierstrass, jwt.SigningMethodES512, crypto.SHA512, elliptic.P521()}
 	case RS256:
-		return jwt.SigningMethodRS256
+		return algorithm{pkcs1, jwt.SigningMethodRS256, crypto.SHA256, nil}
+	case RS384:
+		return algorithm{pkcs1, jwt.SigningMethodRS384, crypto.SHA384, nil}
+	case RS512:
+		return algorithm{pkcs1, jwt.SigningMethodRS512, crypto.SHA512, nil}
 	case PS256:
-		// golang-jwt's own takes a salt of any length; RFC 7518, section 3.5,
-		// wants the length of the hash.
-		return &jwt.SigningMethodRSAPSS{
-			SigningMethodRSA: jwt.SigningMethodPS256.SigningMethodRSA,
-			VerifyOptions:    &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash},
-		}
+		return algorithm{pss, strictPSS(jwt.SigningMethodPS256), crypto.SHA256, nil}
+	case PS384:
+		return algorithm{pss, strictPSS(jwt.SigningMethodPS384), crypto.SHA384, nil}
+	case PS512:
+		return algorithm{pss, strictPSS(jwt.SigningMethodPS512), crypto.SHA512, nil}
 	case HS256:
-		return jwt.SigningMethodHS256
+		return algorithm{secret, jwt.SigningMethodHS256, crypto.SHA256, nil}
+	case HS384:
+		return algorithm{secret, jwt.SigningMethodHS384, crypto.SHA384, nil}
+	case HS512:
+		return algorithm{secret, jwt.SigningMethodHS512, crypto.SHA512, nil}
 	}
-	return nil
+	return algorithm{}
+}
+
+// strictPSS takes a salt as long as the hash alone (RFC 7518, section 3.5).
+// golang-jwt's own takes one of any length.
+func strictPSS(m *jwt.SigningMethodRSAPSS) jwt.SigningMethod {
+	return &jwt.SigningMethodRSAPSS{SigningMethodRSA: m.SigningMethodRSA, VerifyOptions: &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}}
 }
 
 // sign signs with a key that may live elsewhere, in a KMS or an HSM.
-func (a Alg) sign(signer crypto.Signer, message []byte) ([]byte, error) {
-	if a == EdDSA {
+func (a algorithm) sign(signer crypto.Signer, message []byte) ([]byte, error) {
+	if a.family == edwards {
 		return signer.Sign(rand.Reader, message, crypto.Hash(0))
 	}
-	var opts crypto.SignerOpts = crypto.SHA256
-	if a == PS256 {
-		opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}
+	var opts crypto.SignerOpts = a.hash
+	if a.family == pss {
+		opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: a.hash}
 	}
-	digest := sha256.Sum256(message)
-	signature, err := signer.Sign(rand.Reader, digest[:], opts)
-	if err != nil || a != ES256 {
+	h := a.hash.New()
+	h.Write(message)
+	signature, err := signer.Sign(rand.Reader, h.Sum(nil), opts)
+	if err != nil || a.family != weierstrass {
 		return signature, err
 	}
 	// A JWS has the two numbers side by side (RFC 7518, section 3.4).
@@ -69,6 +118,9 @@ func (a Alg) sign(signer crypto.Signer, message []byte) ([]byte, error) {
 		return nil, fmt.Errorf("read the signature: %w", err)
 	}
 	size := (signer.Public().(*ecdsa.PublicKey).Curve.Params().BitSize + 7) / 8
+	if numbers.R.Sign() < 0 || numbers.S.Sign() < 0 || max(numbers.R.BitLen(), numbers.S.BitLen()) > 8*size {
+		return nil, fmt.Errorf("read the signature: its numbers do not fit the curve")
+	}
 	both := make([]byte, 2*size)
 	numbers.R.FillBytes(both[:size])
 	numbers.S.FillBytes(both[size:])

@@ -10,12 +10,18 @@ import (
 	"github.com/ringwall/ringwall/auth"
 )
 
-// claims are the registered claims that a verifier reads.
+// claims are the registered claims that a verifier reads. The texts are parts
+// of the payload.
 type claims struct {
 	issuer, subject, id, session, client string
-	audience, scope, roles               []string
-	expires, notBefore, issued, authTime time.Time
+	audience                             member // an array of strings, or one
+	scope, roles                         []string
+	times
+	authTime time.Time
 }
+
+// times are what the clock is compared with, on every request.
+type times struct{ expires, notBefore, issued time.Time }
 
 // reserved are the claims that only the issuer itself writes.
 var reserved = [...]string{
@@ -24,8 +30,9 @@ var reserved = [...]string{
 
 // parseClaims reads a payload whose signature was verified. It returns the
 // name of the first claim that is wrong.
-func parseClaims(payload []byte) (c claims, wrong string) {
-	list, ok := members(payload)
+func parseClaims(payload string) (c claims, wrong string) {
+	var room [24]member
+	list, ok := members(payload, room[:0], maxClaims)
 	if !ok {
 		return c, "payload"
 	}
@@ -59,15 +66,11 @@ func (c *claims) set(m member) (ok bool) {
 	case "client_id":
 		c.client, ok = m.text()
 	case "aud":
-		if c.audience, ok = m.texts(); !ok {
-			var one string
-			one, ok = m.text()
-			c.audience = []string{one}
-		}
+		c.audience, ok = m, m.each(func(string) {})
 	case "scope":
 		var list string
 		list, ok = m.text()
-		c.scope = slices.DeleteFunc(strings.Split(list, " "), func(s string) bool { return s == "" })
+		c.scope = words(list)
 	case "roles":
 		c.roles, ok = m.texts()
 	case "exp":
@@ -83,9 +86,28 @@ func (c *claims) set(m member) (ok bool) {
 		return false
 	default:
 		// EXP without exp is a mistake that a lenient reader would act on.
-		return !slices.ContainsFunc(reserved[:], func(name string) bool { return strings.EqualFold(name, m.name) })
+		return !isReserved(m.name)
 	}
 	return ok
+}
+
+// isReserved reports whether a name is that of a registered claim, in any case.
+func isReserved(name string) bool {
+	return slices.ContainsFunc(reserved[:], func(r string) bool { return strings.EqualFold(r, name) })
+}
+
+// words splits at single spaces (RFC 6749, section 3.3).
+func words(list string) []string {
+	if list == "" {
+		return nil
+	}
+	words := make([]string, 0, strings.Count(list, " ")+1)
+	for word := range strings.SplitSeq(list, " ") {
+		if word != "" {
+			words = append(words, word)
+		}
+	}
+	return words
 }
 
 // lastSecond is the end of the year 9999, beyond which no date is meant.
@@ -94,44 +116,57 @@ const lastSecond = 253402300799
 // date returns the value as a NumericDate (RFC 7519, section 2), rounded to
 // the stricter side.
 func (m member) date(round func(float64) float64) (time.Time, bool) {
-	if m.value.Kind() != '0' {
+	if c := m.value[0]; c != '-' && (c < '0' || c > '9') {
 		return time.Time{}, false
 	}
-	seconds, err := strconv.ParseFloat(string(m.value), 64)
+	seconds, err := strconv.ParseFloat(m.value, 64)
 	if err != nil || seconds <= 0 || seconds > lastSecond {
 		return time.Time{}, false
 	}
 	return time.Unix(int64(round(seconds)), 0), true
 }
 
-// check compares the claims with the clock and with what the verifier wants.
-func (v *Verifier) check(c *claims, now time.Time) error {
+// check compares the claims with what the verifier wants.
+func (v *Verifier) check(c *claims) error {
 	switch {
 	case c.issuer != v.issuer:
 		return invalid("iss")
-	case !slices.ContainsFunc(c.audience, func(a string) bool { return slices.Contains(v.audience, a) }):
+	case !v.isFor(c.audience):
 		return invalid("aud")
-	case c.issued.After(now.Add(v.leeway)):
-		return invalid("iat in the future")
 	case c.expires.Before(c.issued), c.expires.Sub(c.issued) > v.maxAge:
 		return invalid("exp too long after iat")
-	case c.notBefore.After(now.Add(v.leeway)):
+	}
+	return nil
+}
+
+// inTime compares the times with the clock, which may have been set back since
+// a token was verified.
+func (v *Verifier) inTime(t times, now time.Time) error {
+	switch {
+	case t.issued.After(now.Add(v.leeway)):
+		return invalid("iat in the future")
+	case t.notBefore.After(now.Add(v.leeway)):
 		return invalid("nbf")
-	case !now.Before(c.expires.Add(v.leeway)):
+	case !now.Before(t.expires.Add(v.leeway)):
 		return auth.ErrExpired
 	}
 	return nil
 }
 
+// isFor reports whether an aud has one of our names.
+func (v *Verifier) isFor(aud member) (found bool) {
+	return aud.value != "" && aud.each(func(name string) { found = found || slices.Contains(v.audience, name) }) && found
+}
+
 // principal returns who the claims are about. A client that acts for itself
 // has its own name as the subject (RFC 9068, section 5).
-func (c *claims) principal(payload []byte) (*auth.Principal, error) {
+func (c *claims) principal(payload string) (*auth.Principal, error) {
 	kind := auth.User
 	if c.client != "" && c.client == c.subject {
 		kind = auth.Service
 	}
 	return auth.NewPrincipal(auth.Identity{
 		Kind: kind, Issuer: c.issuer, Subject: c.subject, SessionID: c.session, CredentialID: c.id,
-		Scope: c.scope, Roles: c.roles, ExpiresAt: c.expires, AuthTime: c.authTime, Claims: payload,
+		Scope: c.scope, Roles: c.roles, ExpiresAt: c.expires, AuthTime: c.authTime, Claims: []byte(payload),
 	})
 }

@@ -15,3 +15,12 @@ func SetClock(now func() time.Time, all ...any) {
 		}
 	}
 }
+
+// Members reads a JSON object as headers and payloads are read.
+func Members(text string, most int) (list [][2]string, ok bool) {
+	found, ok := members(text, nil, most)
+	for _, m := range found {
+		list = append(list, [2]string{m.name, m.value})
+	}
+	return list, ok
+}

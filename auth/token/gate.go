@@ -7,12 +7,11 @@ import (
 	"github.com/ringwall/ringwall/auth"
 )
 
-// parts is a compact serialization of three parts (RFC 7515, section 3.1),
-// decoded, of which nothing is believed.
+// parts is a compact serialization of three parts (RFC 7515, section 3.1), of
+// which nothing is believed.
 type parts struct {
-	input              string // the signing input: the first two parts and their dot
-	header             header
-	payload, signature []byte
+	input                      string // what is signed: the first two parts and their dot
+	header, payload, signature string
 }
 
 // header has what a token says about itself.
@@ -23,54 +22,70 @@ func invalid(reason string) error { return auth.ErrInvalid.With("reason", reason
 
 // split takes a token apart. golang-jwt's parser is more lenient than RFC 7515
 // in several places, and what two parsers read differently is a hole.
-func split(token string, maxSize int) (parts, error) {
-	if len(token) > maxSize {
-		return parts{}, invalid("size")
-	}
+func split(token string) (parts, error) {
 	dots := 0
-	for _, c := range []byte(token) {
-		switch {
-		case c == '.':
-			dots++
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
-		default:
+	for i := range len(token) {
+		switch kinds[token[i]] {
+		case foreign:
 			return parts{}, invalid("characters")
+		case dot:
+			dots++
 		}
 	}
 	if dots != 2 { // four make an encrypted token (RFC 7516)
 		return parts{}, invalid("parts")
 	}
 	end := strings.LastIndexByte(token, '.')
-	p := parts{input: token[:end]}
-	first, second, _ := strings.Cut(p.input, ".")
-	// Strict: bits that do not belong to a byte are zero, so that one token
-	// has one spelling.
-	strict := base64.RawURLEncoding.Strict()
-	head, err := strict.DecodeString(first)
-	if err != nil {
-		return parts{}, invalid("base64url")
-	}
-	if p.payload, err = strict.DecodeString(second); err != nil {
-		return parts{}, invalid("base64url")
-	}
-	if p.signature, err = strict.DecodeString(token[end+1:]); err != nil || len(p.signature) == 0 {
-		return parts{}, invalid("base64url")
-	}
-	var ok bool
-	if p.header, ok = parseHeader(head); !ok {
-		return parts{}, invalid("header")
+	p := parts{input: token[:end], signature: token[end+1:]}
+	p.header, p.payload, _ = strings.Cut(p.input, ".")
+	if p.signature == "" {
+		return parts{}, invalid("signature")
 	}
 	return p, nil
 }
+
+// kinds tells the bytes of a token apart.
+var kinds = func() (kinds [256]byte) {
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") {
+		kinds[c] = letter
+	}
+	kinds['.'] = dot
+	return kinds
+}()
+
+const (
+	foreign = iota
+	letter
+	dot
+)
+
+// scratch is memory to decode into, which requests use one after the other.
+type scratch struct{ buffer []byte }
+
+// decode returns the bytes of a part, until the scratch is used again. Bits
+// that do not belong to a byte are zero, so that one token has one spelling.
+func (s *scratch) decode(part string) ([]byte, error) {
+	if need := strict.DecodedLen(len(part)); need > len(s.buffer) {
+		s.buffer = make([]byte, need)
+	}
+	n, err := strict.Decode(s.buffer, []byte(part))
+	if err != nil {
+		return nil, invalid("base64url")
+	}
+	return s.buffer[:n], nil
+}
+
+var strict = base64.RawURLEncoding.Strict()
 
 // parseHeader reads the protected header. Keys inside of it (jwk, jku, x5c,
 // x5u) are somebody's claim and are not looked at; crit and b64 change what
 // the rest means, and we know no extension (RFC 7515, section 4.1.11; RFC
 // 7797; CVE-2025-59420).
-func parseHeader(data []byte) (header, bool) {
-	list, ok := members(data)
+func parseHeader(text string) (header, error) {
+	var room [8]member
+	list, ok := members(text, room[:0], maxHeader)
 	if !ok {
-		return header{}, false
+		return header{}, invalid("header")
 	}
 	var h header
 	for _, m := range list {
@@ -86,8 +101,11 @@ func parseHeader(data []byte) (header, bool) {
 			ok = false
 		}
 		if !ok {
-			return header{}, false
+			return header{}, invalid("header")
 		}
 	}
-	return h, h.alg != "" && h.kid != "" && h.typ != ""
+	if h.alg == "" || h.kid == "" || h.typ == "" {
+		return header{}, invalid("header")
+	}
+	return h, nil
 }

@@ -46,7 +46,7 @@ type Issuer struct {
 func NewIssuer(o IssuerOptions) (*Issuer, error) {
 	var problems []error
 	refuse := func(problem string) { problems = append(problems, errors.New("token: "+problem)) }
-	if o.Keys == nil {
+	if !o.Keys.usable() {
 		refuse("Keys: none; did you mean NewKeys?")
 	}
 	if o.Issuer == "" {
@@ -189,7 +189,7 @@ func (i *Issuer) encode(p payload, own any) ([]byte, error) {
 	if len(body) > maxPayload {
 		return nil, errors.New("token: Grant: the claims have " + strconv.Itoa(len(body)) + " bytes; at most 5120 fit")
 	}
-	if _, wrong := parseClaims(body); wrong != "" {
+	if _, wrong := parseClaims(string(body)); wrong != "" {
 		return nil, errors.New("token: Grant: a verifier would refuse the claim " + strconv.Quote(wrong))
 	}
 	return body, nil

@@ -29,16 +29,9 @@ func issuer(t testing.TB, change func(*token.IssuerOptions)) *token.Issuer {
 }
 
 func TestEveryAlgorithm(t *testing.T) {
-	m := material()
-	for alg, key := range map[token.Alg]token.Key{
-		token.EdDSA: errors.Must(token.NewKey("EdDSA", token.EdDSA, m.ed, token.Schedule{})),
-		token.ES256: errors.Must(token.NewKey("ES256", token.ES256, m.ec, token.Schedule{})),
-		token.RS256: errors.Must(token.NewKey("RS256", token.RS256, m.rsa, token.Schedule{})),
-		token.PS256: errors.Must(token.NewKey("PS256", token.PS256, m.rsa, token.Schedule{})),
-		token.HS256: errors.Must(token.NewSecret("HS256", token.HS256, m.secret, token.Schedule{})),
-	} {
+	for _, alg := range algorithms {
 		t.Run(string(alg), func(t *testing.T) {
-			i := issuer(t, func(o *token.IssuerOptions) { o.Keys = errors.Must(token.NewKeys(key)) })
+			i := issuer(t, func(o *token.IssuerOptions) { o.Keys = errors.Must(token.NewKeys(key(alg, token.Schedule{}))) })
 			for range 20 { // an ECDSA number is shorter than its place once in 256
 				text, expires, err := i.Issue(t.Context(), token.Grant{
 					Subject: "ada", SessionID: "s1", ClientID: "web", Scope: []string{"orders:read", "orders:write"}, Roles: []string{"admin"},
@@ -143,7 +136,7 @@ func TestConstructorsRefuse(t *testing.T) {
 	require.EqualError(t, err, "token: Keys: none; did you mean NewKeys?\ntoken: Issuer: is empty; did you mean \"https://api.example.com\"?\n"+
 		"token: Audience: none, an empty one, or more than 100\ntoken: TTL 2h0m0s: is not whole seconds up to 1h; sessions are what lives longer")
 	_, err = token.NewVerifier(token.VerifierOptions{Audience: []string{""}, Leeway: 2 * time.Minute, MaxAge: -1, MaxSize: 1 << 20})
-	require.EqualError(t, err, "token: Keys: none; did you mean NewKeys?\ntoken: Issuer: is empty, so anybody's tokens would pass\n"+
+	require.EqualError(t, err, "token: Keys: none; did you mean NewKeys or NewRemote?\ntoken: Issuer: is empty, so anybody's tokens would pass\n"+
 		"token: Audience: none, or an empty one: tokens for other services would pass\ntoken: Leeway 2m0s: is not between 0 and 1m\n"+
 		"token: MaxAge -1ns: is not between 0 and 24h\ntoken: MaxSize 1048576: is not between 0 and 65536")
 }

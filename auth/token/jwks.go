@@ -12,7 +12,9 @@ import (
 	"fmt"
 	"math/big"
 	"net/http"
+	"strings"
 
+	"github.com/ringwall/ringwall/auth"
 	"github.com/ringwall/ringwall/errors"
 )
 
@@ -75,6 +77,10 @@ func (k *Keys) JWKS() http.Handler {
 			errors.Respond(w, r, errors.ErrMethodNotAllowed.Header("Allow", "GET, HEAD"))
 			return
 		}
+		if !k.usable() {
+			errors.Respond(w, r, auth.ErrUnavailable.With("reason", "the keys were not made by NewKeys"))
+			return
+		}
 		set := struct {
 			Keys []jwk `json:"keys"`
 		}{[]jwk{}}
@@ -94,11 +100,24 @@ func (k *Keys) JWKS() http.Handler {
 		tag := `"` + hex.EncodeToString(sum[:16]) + `"`
 		w.Header().Set("Cache-Control", fmt.Sprintf("public, max-age=%d", int(jwksMaxAge.Seconds())))
 		w.Header().Set("Etag", tag)
-		if r.Header.Get("If-None-Match") == tag {
+		if matches(r.Header.Values("If-None-Match"), tag) {
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
 		w.Header().Set("Content-Type", "application/jwk-set+json")
 		_, _ = w.Write(body) // the client is gone
 	})
+}
+
+// matches reports whether If-None-Match names the tag, or any (RFC 9110,
+// section 13.1.2).
+func matches(lines []string, tag string) bool {
+	for _, line := range lines {
+		for candidate := range strings.SplitSeq(line, ",") {
+			if candidate = strings.Trim(candidate, " \t"); candidate == "*" || strings.TrimPrefix(candidate, "W/") == tag {
+				return true
+			}
+		}
+	}
+	return false
 }

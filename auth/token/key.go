@@ -5,17 +5,13 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"log/slog"
 	"math/big"
 	"strconv"
-
-	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/ringwall/ringwall/errors"
 )
@@ -24,12 +20,12 @@ import (
 // made by [GenerateKey], [NewKey], [NewPublicKey] or [NewSecret], and prints
 // as its name.
 type Key struct {
-	kid      string
-	alg      Alg
-	schedule Schedule
-	method   jwt.SigningMethod
-	verify   any           // what golang-jwt verifies with: a public key, or the secret
-	signer   crypto.Signer // nil for public keys and secrets
+	kid       string
+	alg       Alg
+	algorithm algorithm
+	schedule  Schedule
+	verify    any           // what golang-jwt verifies with: a public key, or the secret
+	signer    crypto.Signer // nil for public keys and secrets
 }
 
 // GenerateKey returns a new Ed25519 key whose kid is its thumbprint (RFC
@@ -62,20 +58,21 @@ func NewKey(kid string, alg Alg, key crypto.Signer, s Schedule) (Key, error) {
 // NewPublicKey returns a key that only verifies. See [NewKey] for what it
 // refuses.
 func NewPublicKey(kid string, alg Alg, key crypto.PublicKey, s Schedule) (Key, error) {
-	if alg == HS256 {
-		return Key{}, errors.New("token: alg HS256: has no public key; did you mean NewSecret?")
+	if alg.spec().family == secret {
+		return Key{}, errors.New("token: alg " + string(alg) + ": has no public key; did you mean NewSecret?")
 	}
 	return newKey(kid, alg, key, s, checkPublic(alg, key))
 }
 
-// NewSecret returns a key for HS256 that signs and verifies. It refuses
-// secrets of less than 32 bytes (RFC 7518, section 3.2), and such as a person
-// would type: secrets come from a generator of random bytes.
-func NewSecret(kid string, alg Alg, secret []byte, s Schedule) (Key, error) {
-	if alg != HS256 {
+// NewSecret returns a key for HS256, HS384 or HS512 that signs and verifies.
+// It refuses secrets that are shorter than the hash (RFC 7518, section 3.2),
+// and such as a person would type: secrets come from a generator of random
+// bytes.
+func NewSecret(kid string, alg Alg, key []byte, s Schedule) (Key, error) {
+	if alg.spec().family != secret {
 		return Key{}, errors.New("token: alg " + strconv.Quote(string(alg)) + ": has no secret; did you mean NewKey, or HS256?")
 	}
-	return newKey(kid, alg, bytes.Clone(secret), s, checkSecret(secret))
+	return newKey(kid, alg, bytes.Clone(key), s, checkSecret(alg, key))
 }
 
 func newKey(kid string, alg Alg, verify any, s Schedule, problem string) (Key, error) {
@@ -90,26 +87,27 @@ func newKey(kid string, alg Alg, verify any, s Schedule, problem string) (Key, e
 	if err := errors.Join(problems...); err != nil {
 		return Key{}, err
 	}
-	return Key{kid: kid, alg: alg, schedule: s, method: alg.method(), verify: verify}, nil
+	return Key{kid: kid, alg: alg, algorithm: alg.spec(), schedule: s, verify: verify}, nil
 }
 
 // checkPublic says what is wrong with a public key.
 func checkPublic(alg Alg, key crypto.PublicKey) string {
 	misfit := fmt.Sprintf("a %T does not fit %s", key, alg)
-	switch alg {
-	case EdDSA:
+	spec := alg.spec()
+	switch spec.family {
+	case edwards:
 		if k, ok := key.(ed25519.PublicKey); !ok || len(k) != ed25519.PublicKeySize {
 			return misfit
 		}
-	case ES256:
+	case weierstrass:
 		k, ok := key.(*ecdsa.PublicKey)
-		if !ok || k == nil || k.Curve != elliptic.P256() {
+		if !ok || k == nil || k.Curve != spec.curve {
 			return misfit
 		}
 		if !onCurve(k) {
 			return "the point is not on the curve"
 		}
-	case RS256, PS256:
+	case pkcs1, pss:
 		k, ok := key.(*rsa.PublicKey)
 		if !ok || k == nil || k.N == nil {
 			return misfit
@@ -162,19 +160,20 @@ func broken(n *big.Int) bool {
 }
 
 // checkSecret says what is wrong with a secret.
-func checkSecret(secret []byte) string {
+func checkSecret(alg Alg, key []byte) string {
 	text, distinct := true, make(map[byte]struct{})
-	for _, c := range secret {
+	for _, c := range key {
 		text = text && c >= ' ' && c <= '~'
 		distinct[c] = struct{}{}
 	}
+	size := alg.spec().hash.Size()
 	switch {
-	case len(secret) < sha256.Size:
-		return "HS256 needs a secret of at least 32 bytes (RFC 7518, section 3.2)"
-	case bytes.Contains(secret, []byte("-----BEGIN")):
+	case len(key) < size:
+		return fmt.Sprintf("%s needs a secret of at least %d bytes (RFC 7518, section 3.2)", alg, size)
+	case bytes.Contains(key, []byte("-----BEGIN")):
 		return "the secret is PEM; is it a public key?"
-	case len(distinct) < 10, text && len(secret) < base64.RawStdEncoding.EncodedLen(sha256.Size):
-		return "the secret looks typed; take 32 bytes from crypto/rand"
+	case len(distinct) < 10, text && len(key) < base64.RawStdEncoding.EncodedLen(size):
+		return fmt.Sprintf("the secret looks typed; take %d bytes from crypto/rand", size)
 	}
 	return ""
 }
@@ -201,12 +200,12 @@ func (k Key) GoString() string { return k.String() }
 // LogValue is [Key.String], for logs.
 func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
-func (k *Key) canSign() bool { return k.signer != nil || k.alg == HS256 }
+func (k *Key) canSign() bool { return k.signer != nil || k.algorithm.family == secret }
 
 // sign returns the signature of a signing input.
 func (k *Key) sign(input string) ([]byte, error) {
-	if k.alg == HS256 {
-		return k.method.Sign(input, k.verify)
+	if k.algorithm.family == secret {
+		return k.algorithm.method.Sign(input, k.verify)
 	}
-	return k.alg.sign(k.signer, []byte(input))
+	return k.algorithm.sign(k.signer, []byte(input))
 }

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -10,16 +11,21 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// A KeySource finds the keys that verify: [*Keys].
+// A KeySource finds the keys that verify: [*Keys] or [*Remote].
 type KeySource interface {
-	// find returns the key of this name that is accepted now, or nil.
-	find(kid string, now time.Time) *Key
+	// find returns the key of this name that is accepted now, nil when there is
+	// none, and [auth.ErrUnavailable] when nobody can tell.
+	find(ctx context.Context, kid string, now time.Time) (*Key, error)
+	// holds reports whether a key that find returned is accepted still.
+	holds(key *Key, now time.Time) bool
+	// usable reports whether a constructor made the source.
+	usable() bool
 }
 
 // Keys are the keys of one issuer. They are safe for concurrent use, and can
 // be replaced while requests run.
 type Keys struct {
-	keys atomic.Pointer[[]Key]
+	keys atomic.Pointer[[]*Key]
 	now  func() time.Time
 }
 
@@ -27,7 +33,10 @@ type Keys struct {
 // name.
 func NewKeys(keys ...Key) (*Keys, error) {
 	k := &Keys{now: time.Now}
-	return k, k.Replace(keys...)
+	if err := k.Replace(keys...); err != nil {
+		return nil, err
+	}
+	return k, nil
 }
 
 // Replace changes all keys at once: for keys that a scheduled job brings. On
@@ -40,7 +49,7 @@ func (k *Keys) Replace(keys ...Key) error {
 	}
 	for i, key := range keys {
 		switch {
-		case key.method == nil:
+		case key.algorithm.family == unknown:
 			problems = append(problems, errors.New("token: keys["+strconv.Itoa(i)+"]: is a zero Key; did you drop the constructor's error?"))
 		case slices.ContainsFunc(keys[:i], func(other Key) bool { return other.kid == key.kid }):
 			problems = append(problems, errors.New("token: keys["+strconv.Itoa(i)+"] "+strconv.Quote(key.kid)+": has the kid of another key"))
@@ -49,36 +58,42 @@ func (k *Keys) Replace(keys ...Key) error {
 	if err := errors.Join(problems...); err != nil {
 		return err
 	}
-	keys = slices.Clone(keys)
-	k.keys.Store(&keys)
+	list := make([]*Key, len(keys))
+	for i, key := range keys {
+		list[i] = &key
+	}
+	k.keys.Store(&list)
 	return nil
 }
 
 // list returns the keys, none for a Keys that no constructor made.
-func (k *Keys) list() []Key {
+func (k *Keys) list() []*Key {
 	if keys := k.keys.Load(); keys != nil {
 		return *keys
 	}
 	return nil
 }
 
-func (k *Keys) find(kid string, now time.Time) *Key {
-	keys := k.list()
-	for i := range keys {
-		if keys[i].kid == kid && keys[i].schedule.published(now) {
-			return &keys[i]
+func (k *Keys) usable() bool { return k != nil && k.keys.Load() != nil }
+
+func (k *Keys) find(_ context.Context, kid string, now time.Time) (*Key, error) {
+	for _, key := range k.list() {
+		if key.kid == kid && key.schedule.published(now) {
+			return key, nil
 		}
 	}
-	return nil
+	return nil, nil
+}
+
+func (k *Keys) holds(key *Key, now time.Time) bool {
+	return slices.Contains(k.list(), key) && key.schedule.published(now)
 }
 
 // signing returns the key that signs now: of those that may, the one that
 // started last, so that the choice depends on nothing but the clock.
 func (k *Keys) signing(now time.Time) (*Key, error) {
 	var best *Key
-	keys := k.list()
-	for i := range keys {
-		key := &keys[i]
+	for _, key := range k.list() {
 		if key.canSign() && key.schedule.signs(now) && (best == nil || !key.schedule.since().Before(best.schedule.since())) {
 			best = key
 		}

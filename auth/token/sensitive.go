@@ -28,12 +28,12 @@ func fold(name string) string {
 // checkOwn refuses own claims that are no object, that would speak for the
 // issuer, or whose names, at any depth, say that they are sensitive.
 func (i *Issuer) checkOwn(data []byte) error {
-	list, ok := members(data)
+	list, ok := members(string(data), nil, maxClaims)
 	if !ok {
 		return errors.New("token: Grant: Claims is not a struct or map of distinct names")
 	}
 	for _, m := range list {
-		if slices.ContainsFunc(reserved[:], func(name string) bool { return strings.EqualFold(name, m.name) }) {
+		if isReserved(m.name) {
 			return errors.New("token: Grant: Claims: " + strconv.Quote(m.name) + " is the issuer's own claim")
 		}
 	}

@@ -34,32 +34,62 @@ var noon = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 
 func clock() time.Time { return noon }
 
-// material has one private key for each algorithm.
+// material has a private key for each algorithm.
 var material = sync.OnceValue(func() (m struct {
-	rsa    *rsa.PrivateKey
-	ec     *ecdsa.PrivateKey
-	ed     ed25519.PrivateKey
-	secret []byte
+	rsa              *rsa.PrivateKey
+	ec, ec384, ec521 *ecdsa.PrivateKey
+	ed               ed25519.PrivateKey
+	secret           []byte
 }) {
 	m.rsa = errors.Must(rsa.GenerateKey(rand.Reader, 2048))
 	m.ec = errors.Must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	m.ec384 = errors.Must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
+	m.ec521 = errors.Must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader))
 	_, m.ed, _ = ed25519.GenerateKey(rand.Reader)
-	m.secret = make([]byte, 32)
+	m.secret = make([]byte, 64)
 	_, _ = rand.Read(m.secret)
 	return m
 })
 
-// keys has a key for each algorithm, named after it.
+var algorithms = []token.Alg{
+	token.EdDSA, token.ES256, token.ES384, token.ES512, token.RS256, token.RS384, token.RS512,
+	token.PS256, token.PS384, token.PS512, token.HS256, token.HS384, token.HS512,
+}
+
+// signer returns the private key of an algorithm, or nil for a secret.
+func signer(alg token.Alg) crypto.Signer {
+	m := material()
+	switch alg {
+	case token.EdDSA:
+		return m.ed
+	case token.ES256:
+		return m.ec
+	case token.ES384:
+		return m.ec384
+	case token.ES512:
+		return m.ec521
+	case token.HS256, token.HS384, token.HS512:
+		return nil
+	}
+	return m.rsa
+}
+
+// key returns the key of an algorithm, named after it.
+func key(alg token.Alg, s token.Schedule) token.Key {
+	if private := signer(alg); private != nil {
+		return errors.Must(token.NewKey(string(alg), alg, private, s))
+	}
+	return errors.Must(token.NewSecret(string(alg), alg, material().secret, s))
+}
+
+// keys has a key for each algorithm, named after it. EdDSA signs.
 func keys(t testing.TB) *token.Keys {
 	t.Helper()
-	m := material()
-	k, err := token.NewKeys(
-		errors.Must(token.NewKey("ES256", token.ES256, m.ec, token.Schedule{})),
-		errors.Must(token.NewKey("RS256", token.RS256, m.rsa, token.Schedule{})),
-		errors.Must(token.NewKey("PS256", token.PS256, m.rsa, token.Schedule{})),
-		errors.Must(token.NewSecret("HS256", token.HS256, m.secret, token.Schedule{})),
-		errors.Must(token.NewKey("EdDSA", token.EdDSA, m.ed, token.Schedule{})),
-	)
+	var all []token.Key
+	for _, alg := range append(algorithms[1:], token.EdDSA) {
+		all = append(all, key(alg, token.Schedule{}))
+	}
+	k, err := token.NewKeys(all...)
 	require.NoError(t, err)
 	return k
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ringwall/ringwall/auth"
@@ -33,15 +34,22 @@ type VerifierOptions struct {
 	Leeway time.Duration
 	// MaxAge bounds exp - iat, at most 24 h. 0: 1 h.
 	MaxAge time.Duration
-	// MaxSize bounds a token, in bytes. 0: 8 KiB.
+	// MaxSize bounds a token, in bytes, at most 64 KiB. 0: 8 KiB.
 	MaxSize int
-	// Validate is the application's own check, after all others. Its errors
-	// are those of an [auth.Authenticator].
+	// CacheEntries is how many verified tokens are remembered, so that the next
+	// request with one costs no signature. An entry takes 2 KiB on average at
+	// most; tokens above 2 KiB are not remembered. Negative: none. 0: 4096.
+	CacheEntries int
+	// Validate is the application's own check, after all others, for every
+	// request. Its errors are those of an [auth.Authenticator].
 	Validate func(context.Context, *auth.Principal) error
 }
 
-// A Verifier verifies access tokens. It is an [auth.Authenticator], immutable
-// and safe for concurrent use.
+// A Verifier verifies access tokens. It is an [auth.Authenticator], and safe
+// for concurrent use.
+//
+// It remembers tokens that it verified. On every request with one of them it
+// looks again at what can change: the clock, the key, revocations, Validate.
 type Verifier struct {
 	keys            KeySource
 	issuer          string
@@ -50,6 +58,8 @@ type Verifier struct {
 	leeway, maxAge  time.Duration
 	maxSize         int
 	validate        func(context.Context, *auth.Principal) error
+	cache           *cache
+	scratches       sync.Pool // of *scratch
 	now             func() time.Time
 }
 
@@ -59,8 +69,8 @@ var _ auth.Authenticator = (*Verifier)(nil)
 func NewVerifier(o VerifierOptions) (*Verifier, error) {
 	var problems []error
 	refuse := func(problem string) { problems = append(problems, errors.New("token: "+problem)) }
-	if keys, ok := o.Keys.(*Keys); o.Keys == nil || ok && keys == nil {
-		refuse("Keys: none; did you mean NewKeys?")
+	if o.Keys == nil || !o.Keys.usable() {
+		refuse("Keys: none; did you mean NewKeys or NewRemote?")
 	}
 	if o.Issuer == "" {
 		refuse("Issuer: is empty, so anybody's tokens would pass")
@@ -83,7 +93,9 @@ func NewVerifier(o VerifierOptions) (*Verifier, error) {
 	v := &Verifier{
 		keys: o.Keys, issuer: o.Issuer, audience: slices.Clone(o.Audience), revocations: o.Revocations, validate: o.Validate, now: time.Now,
 		leeway: positive(o.Leeway, 30*time.Second), maxAge: positive(o.MaxAge, time.Hour), maxSize: positive(o.MaxSize, 8<<10),
+		cache: newCache(positive(o.CacheEntries, 4096)),
 	}
+	v.scratches.New = func() any { return &scratch{make([]byte, 1<<10)} }
 	if o.Type == "" {
 		o.Type = accessTokenType
 	}
@@ -125,46 +137,108 @@ func (v *Verifier) Authenticate(r *http.Request) (*auth.Principal, error) {
 // [auth.ErrExpired] for a token that is genuine but old, [auth.ErrRevoked] or
 // [auth.ErrUnavailable].
 func (v *Verifier) Verify(ctx context.Context, token string) (*auth.Principal, error) {
-	p, err := split(token, v.maxSize)
+	if v == nil || v.keys == nil {
+		return nil, auth.ErrUnavailable.With("reason", "the verifier was not made by NewVerifier")
+	}
+	if len(token) > v.maxSize {
+		return nil, invalid("size")
+	}
+	now := v.now()
+	e := v.cache.get(token)
+	remembered := e != nil && v.keys.holds(e.key, now)
+	if !remembered {
+		p, err := split(token)
+		if err != nil {
+			return nil, err
+		}
+		if e, err = v.verify(ctx, token, p, now); err != nil {
+			return nil, err
+		}
+	}
+	if err := v.again(ctx, e, now); err != nil {
+		return nil, err
+	}
+	if !remembered {
+		v.cache.put(e)
+	}
+	return e.principal, nil
+}
+
+// verify does what needs to be done for a token once.
+func (v *Verifier) verify(ctx context.Context, token string, p parts, now time.Time) (*entry, error) {
+	s := v.scratches.Get().(*scratch)
+	defer v.scratches.Put(s)
+	key, err := v.keyFor(ctx, s, p, now)
 	if err != nil {
 		return nil, err
 	}
-	now := v.now()
-	key := v.keys.find(p.header.kid, now)
-	switch {
-	case !slices.Contains(v.types, mediaType(p.header.typ)):
-		return nil, invalid("typ")
-	case key == nil:
-		return nil, invalid("kid")
-	case string(key.alg) != p.header.alg:
-		return nil, invalid("alg")
+	signature, err := s.decode(p.signature)
+	if err != nil {
+		return nil, err
 	}
-	if err := key.method.Verify(p.input, p.signature, key.verify); err != nil {
+	if err := key.algorithm.method.Verify(p.input, signature, key.verify); err != nil {
 		return nil, invalid("signature")
 	}
 	// From here on the issuer wrote what we read.
-	c, wrong := parseClaims(p.payload)
+	decoded, err := s.decode(p.payload)
+	if err != nil {
+		return nil, err
+	}
+	payload := string(decoded)
+	c, wrong := parseClaims(payload)
 	if wrong != "" {
 		return nil, auth.ErrInvalid.With("reason", "claim", "claim", wrong)
 	}
-	if err := v.check(&c, now); err != nil {
+	if err := v.check(&c); err != nil {
 		return nil, err
 	}
-	if v.revocations != nil {
-		if err := v.revocations.Check(ctx, c.id, c.session, c.subject, c.issued); err != nil {
-			return nil, err
-		}
-	}
-	principal, err := c.principal(p.payload)
+	c.issuer = v.issuer
+	principal, err := c.principal(payload)
 	if err != nil {
 		return nil, auth.ErrInvalid.Wrap(err)
 	}
-	if v.validate != nil {
-		if err := v.validate(ctx, principal); err != nil {
-			return nil, err
+	return &entry{token: strings.Clone(token), key: key, times: c.times, principal: principal}, nil
+}
+
+// keyFor reads the header, and returns the key that it has to name.
+func (v *Verifier) keyFor(ctx context.Context, s *scratch, p parts, now time.Time) (*Key, error) {
+	decoded, err := s.decode(p.header)
+	if err != nil {
+		return nil, err
+	}
+	h, err := parseHeader(string(decoded))
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(v.types, mediaType(h.typ)) {
+		return nil, invalid("typ")
+	}
+	key, err := v.keys.find(ctx, h.kid, now)
+	switch {
+	case err != nil:
+		return nil, err
+	case key == nil:
+		return nil, invalid("kid")
+	case string(key.alg) != h.alg:
+		return nil, invalid("alg")
+	}
+	return key, nil
+}
+
+// again looks at what can change while a token stays the same.
+func (v *Verifier) again(ctx context.Context, e *entry, now time.Time) error {
+	if err := v.inTime(e.times, now); err != nil {
+		return err
+	}
+	if p := e.principal; v.revocations != nil {
+		if err := v.revocations.Check(ctx, p.CredentialID(), p.SessionID(), p.Subject(), e.times.issued); err != nil {
+			return err
 		}
 	}
-	return principal, nil
+	if v.validate != nil {
+		return v.validate(ctx, e.principal)
+	}
+	return nil
 }
 
 // bearer returns the token of a request, or "" when it has none of ours. A

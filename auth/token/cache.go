@@ -1,0 +1,134 @@
+package token
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/ringwall/ringwall/auth"
+)
+
+const (
+	// longestCached bounds the tokens that are remembered, in bytes.
+	longestCached = 2 << 10
+	// bytesPerEntry times the number of entries bounds the memory of a cache.
+	bytesPerEntry = 2 << 10
+	// shardsOfCache spreads the lock of a cache, when it is large.
+	shardsOfCache = 16
+)
+
+// cache remembers tokens that were verified: successes only, whole tokens as
+// keys, for one verifier. A prefix or a hash as the key, or a cache for several
+// verifiers or with decisions in it, made holes elsewhere (CVE-2026-35030,
+// CVE-2026-35039, CVE-2021-32701).
+type cache struct{ shards []shard }
+
+// entry is a verified token. What can change since is looked at on every hit.
+type entry struct {
+	token     string
+	key       *Key
+	times     times
+	principal *auth.Principal
+
+	used  atomic.Bool // since the hand was here
+	place int         // in the ring
+}
+
+// size estimates the memory of an entry: token, payload twice, and the rest.
+func (e *entry) size() int { return len(e.token)*9/4 + 640 }
+
+// shard is a part of a cache. Which entry goes is decided as by a clock whose
+// hand passes over the ones that were used since it was there last.
+type shard struct {
+	entries, bytes int // bounds
+
+	mu      sync.RWMutex
+	byToken map[string]*entry
+	ring    []*entry
+	hand    int
+	size    int
+}
+
+// newCache returns a cache for n entries, or nil for none.
+func newCache(n int) *cache {
+	if n <= 0 {
+		return nil
+	}
+	shards := 1
+	if n >= 16*shardsOfCache {
+		shards = shardsOfCache
+	}
+	c := &cache{make([]shard, shards)}
+	for i := range c.shards {
+		each := (n + i) / shards // the remainder goes to the last ones
+		c.shards[i] = shard{entries: each, bytes: each * bytesPerEntry, byToken: make(map[string]*entry)}
+	}
+	return c
+}
+
+// shard returns where a token belongs, by a letter of its signature: nobody
+// but the issuer chooses it.
+func (c *cache) shard(token string) *shard {
+	return &c.shards[int(token[max(0, len(token)-8)])%len(c.shards)]
+}
+
+// get returns the entry of exactly this token, or nil.
+func (c *cache) get(token string) *entry {
+	if c == nil || len(token) > longestCached || token == "" {
+		return nil
+	}
+	s := c.shard(token)
+	s.mu.RLock()
+	e := s.byToken[token]
+	s.mu.RUnlock()
+	if e != nil && !e.used.Load() {
+		e.used.Store(true)
+	}
+	return e
+}
+
+// put remembers an entry, unless it is too large.
+func (c *cache) put(e *entry) {
+	if c == nil || len(e.token) > longestCached {
+		return
+	}
+	s := c.shard(e.token)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old := s.byToken[e.token]; old != nil {
+		s.remove(old)
+	}
+	for len(s.ring) > 0 && (len(s.ring) >= s.entries || s.size+e.size() > s.bytes) {
+		s.evict()
+	}
+	if e.size() > s.bytes {
+		return
+	}
+	e.place = len(s.ring)
+	s.ring = append(s.ring, e)
+	s.byToken[e.token] = e
+	s.size += e.size()
+}
+
+// evict removes the next entry that was not used lately. Requests may mark
+// entries while the hand moves, so it passes each once at most.
+func (s *shard) evict() {
+	for range len(s.ring) {
+		s.hand %= len(s.ring)
+		if !s.ring[s.hand].used.Swap(false) {
+			break
+		}
+		s.hand++
+	}
+	s.remove(s.ring[s.hand%len(s.ring)])
+}
+
+// remove takes an entry out; the last one takes its place.
+func (s *shard) remove(e *entry) {
+	last := len(s.ring) - 1
+	s.ring[e.place] = s.ring[last]
+	s.ring[e.place].place = e.place
+	s.ring[last] = nil
+	s.ring = s.ring[:last]
+	delete(s.byToken, e.token)
+	s.size -= e.size()
+}

@@ -1,0 +1,250 @@
+package token
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// member is a name and a value of a JSON object. The name is unquoted, the
+// value as it was written.
+type member struct{ name, value string }
+
+const (
+	// maxHeader and maxClaims bound the members of a header, which nobody has
+	// vouched for when it is read, and of a payload.
+	maxHeader = 16
+	maxClaims = 64
+	// maxElements bounds an array that we read.
+	maxElements = 100
+)
+
+// members appends the members of a JSON object to list, at most so many. The
+// text is read strictly: valid UTF-8, no two names alike in any object,
+// nothing after it. Names of the outer object that differ in case only are
+// refused as well: decoders that fold case would see one for the other
+// (CVE-2020-26160 and its kin). What it returns are parts of the text.
+func members(text string, list []member, most int) ([]member, bool) {
+	s := scanner{rest: text}
+	if !s.take('{') {
+		return nil, false
+	}
+	for first := true; !s.take('}'); first = false {
+		if !first && !s.take(',') || len(list) == most {
+			return nil, false
+		}
+		s.space()
+		quoted, ok := s.text()
+		if !ok || !s.take(':') {
+			return nil, false
+		}
+		name, ok := unquote(quoted)
+		if !ok {
+			return nil, false
+		}
+		for _, other := range list {
+			if strings.EqualFold(name, other.name) {
+				return nil, false
+			}
+		}
+		s.space()
+		value, ok := s.value()
+		if !ok {
+			return nil, false
+		}
+		list = append(list, member{name, value})
+	}
+	s.space()
+	return list, s.rest == ""
+}
+
+// text returns the value as a string.
+func (m member) text() (string, bool) {
+	if m.value[0] != '"' {
+		return "", false
+	}
+	return unquote(m.value)
+}
+
+// each calls f with each string of a value that is an array of strings, or
+// with the one string that it is, and reports whether it is either. An array
+// has at most maxElements.
+func (m member) each(f func(string)) bool {
+	if one, ok := m.text(); ok {
+		f(one)
+		return true
+	}
+	s := scanner{rest: m.value}
+	if !s.take('[') {
+		return false
+	}
+	for n := 0; !s.take(']'); n++ {
+		if n > 0 && !s.take(',') || n == maxElements {
+			return false
+		}
+		s.space()
+		quoted, ok := s.text()
+		if !ok {
+			return false
+		}
+		element, ok := unquote(quoted)
+		if !ok {
+			return false
+		}
+		f(element)
+	}
+	return true
+}
+
+// texts returns the value as an array of strings.
+func (m member) texts() (list []string, ok bool) {
+	ok = m.value[0] == '[' && m.each(func(s string) { list = append(list, s) })
+	return list, ok
+}
+
+// unquote returns what a string that the scanner took says.
+func unquote(quoted string) (string, bool) {
+	inner := quoted[1 : len(quoted)-1]
+	if strings.IndexByte(inner, '\\') < 0 {
+		return inner, true
+	}
+	plain, err := jsontext.AppendUnquote(nil, quoted)
+	return string(plain), err == nil
+}
+
+// scanner reads JSON (RFC 8259) from the front of a text.
+type scanner struct{ rest string }
+
+func (s *scanner) space() {
+	for s.rest != "" && (s.rest[0] == ' ' || s.rest[0] == '\n' || s.rest[0] == '\t' || s.rest[0] == '\r') {
+		s.rest = s.rest[1:]
+	}
+}
+
+// take takes a byte, after white space, if it is there.
+func (s *scanner) take(c byte) bool {
+	s.space()
+	if s.rest == "" || s.rest[0] != c {
+		return false
+	}
+	s.rest = s.rest[1:]
+	return true
+}
+
+// cut takes n bytes.
+func (s *scanner) cut(n int) string {
+	text := s.rest[:n]
+	s.rest = s.rest[n:]
+	return text
+}
+
+// text takes a string with its quotation marks.
+func (s *scanner) text() (quoted string, ok bool) {
+	if s.rest == "" || s.rest[0] != '"' {
+		return "", false
+	}
+	strange := false
+	for i := 1; i < len(s.rest); i++ {
+		switch c := s.rest[i]; {
+		case c == '"':
+			quoted = s.cut(i + 1)
+			return quoted, !strange || wellFormed(quoted)
+		case c < ' ':
+			return "", false
+		case c == '\\':
+			i++
+			strange = true
+		case c >= utf8.RuneSelf:
+			strange = true
+		}
+	}
+	return "", false
+}
+
+// wellFormed reports whether the escapes of a string are known, its surrogates
+// paired and its bytes UTF-8.
+func wellFormed(quoted string) bool {
+	_, err := jsontext.AppendUnquote(nil, quoted)
+	return err == nil
+}
+
+// value takes any value.
+func (s *scanner) value() (string, bool) {
+	if s.rest == "" {
+		return "", false
+	}
+	switch s.rest[0] {
+	case '"':
+		return s.text()
+	case '{', '[':
+		return s.composite()
+	}
+	n := strings.IndexAny(s.rest, ",]} \n\t\r")
+	if n < 0 {
+		n = len(s.rest)
+	}
+	word := s.cut(n)
+	return word, word == "true" || word == "false" || word == "null" || isNumber(word)
+}
+
+// composite takes an object or an array: up to the bracket that closes it, and
+// then what is between is looked at. Most are short lists of strings.
+func (s *scanner) composite() (string, bool) {
+	depth, inside := 0, false
+	for i := 0; i < len(s.rest); i++ {
+		switch c := s.rest[i]; {
+		case inside && c == '\\':
+			i++
+		case c == '"':
+			inside = !inside
+		case inside:
+		case c == '{' || c == '[':
+			depth++
+		case c == '}' || c == ']':
+			if depth--; depth > 0 {
+				continue
+			}
+			m := member{value: s.cut(i + 1)}
+			return m.value, m.value[0] == '[' && m.each(func(string) {}) || jsontext.Value(m.value).IsValid()
+		}
+	}
+	return "", false
+}
+
+// isNumber reports whether a text is a number of RFC 8259, section 6.
+func isNumber(text string) bool {
+	text = strings.TrimPrefix(text, "-")
+	whole, ok := digits(text)
+	if !ok || whole > 1 && text[0] == '0' {
+		return false
+	}
+	text = text[whole:]
+	if fraction, found := strings.CutPrefix(text, "."); found {
+		n, ok := digits(fraction)
+		if !ok {
+			return false
+		}
+		text = fraction[n:]
+	}
+	if text != "" && (text[0] == 'e' || text[0] == 'E') {
+		text = text[1:]
+		if text != "" && (text[0] == '+' || text[0] == '-') {
+			text = text[1:]
+		}
+		n, ok := digits(text)
+		if !ok {
+			return false
+		}
+		text = text[n:]
+	}
+	return text == ""
+}
+
+// digits counts the digits in front, of which there must be one.
+func digits(text string) (n int, ok bool) {
+	for n < len(text) && '0' <= text[n] && text[n] <= '9' {
+		n++
+	}
+	return n, n > 0
+}
