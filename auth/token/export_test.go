@@ -12,6 +12,8 @@ func SetClock(now func() time.Time, all ...any) {
 			v.now = now
 		case *Keys:
 			v.now = now
+		case *Remote:
+			v.now = now
 		}
 	}
 }
@@ -23,4 +25,9 @@ func Members(text string, most int) (list [][2]string, ok bool) {
 		list = append(list, [2]string{m.name, m.value})
 	}
 	return list, ok
+}
+
+// SetPace replaces the times of a Remote; zero leaves one as it is.
+func SetPace(r *Remote, floor, timeout, refresh time.Duration) {
+	r.floor, r.timeout, r.refresh = positive(floor, r.floor), positive(timeout, r.timeout), positive(refresh, r.refresh)
 }

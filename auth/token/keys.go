@@ -17,7 +17,7 @@ type KeySource interface {
 	// none, and [auth.ErrUnavailable] when nobody can tell.
 	find(ctx context.Context, kid string, now time.Time) (*Key, error)
 	// holds reports whether a key that find returned is accepted still.
-	holds(key *Key, now time.Time) bool
+	holds(ctx context.Context, key *Key, now time.Time) bool
 	// usable reports whether a constructor made the source.
 	usable() bool
 }
@@ -85,7 +85,7 @@ func (k *Keys) find(_ context.Context, kid string, now time.Time) (*Key, error) 
 	return nil, nil
 }
 
-func (k *Keys) holds(key *Key, now time.Time) bool {
+func (k *Keys) holds(_ context.Context, key *Key, now time.Time) bool {
 	return slices.Contains(k.list(), key) && key.schedule.published(now)
 }
 

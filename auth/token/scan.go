@@ -69,7 +69,8 @@ func (m member) text() (string, bool) {
 
 // each calls f with each string of a value that is an array of strings, or
 // with the one string that it is, and reports whether it is either. An array
-// has at most maxElements.
+// has at most maxElements. It does not descend, so that composite can ask it about
+// what nobody has looked at yet.
 func (m member) each(f func(string)) bool {
 	if one, ok := m.text(); ok {
 		f(one)
@@ -99,7 +100,7 @@ func (m member) each(f func(string)) bool {
 
 // texts returns the value as an array of strings.
 func (m member) texts() (list []string, ok bool) {
-	ok = m.value[0] == '[' && m.each(func(s string) { list = append(list, s) })
+	ok = m.value != "" && m.value[0] == '[' && m.each(func(s string) { list = append(list, s) })
 	return list, ok
 }
 

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ringwall/ringwall/auth"
@@ -135,6 +136,16 @@ func b64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s
 func sign(header, payload string) string {
 	input := b64(header) + "." + b64(payload)
 	return input + "." + b64(string(ed25519.Sign(material().ed, []byte(input))))
+}
+
+// signAs makes a token of any header and payload with the key of an algorithm.
+func signAs(alg token.Alg, header, payload string) string {
+	input := b64(header) + "." + b64(payload)
+	var private any = material().secret
+	if s := signer(alg); s != nil {
+		private = s
+	}
+	return input + "." + b64(string(errors.Must(jwt.GetSigningMethod(string(alg)).Sign(input, private))))
 }
 
 func mac(header, payload string, secret []byte) string {

@@ -145,7 +145,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*auth.Principal, e
 	}
 	now := v.now()
 	e := v.cache.get(token)
-	remembered := e != nil && v.keys.holds(e.key, now)
+	remembered := e != nil && v.keys.holds(ctx, e.key, now)
 	if !remembered {
 		p, err := split(token)
 		if err != nil {

@@ -18,9 +18,12 @@ const module = "github.com/ringwall/ringwall/"
 var allowed = map[string][]string{
 	"auth":         {module + "errors", module + "internal/route", module + "internal/hook"},
 	"auth/apikey":  {module + "auth", module + "errors", module + "internal/route", module + "internal/hook"},
+	"auth/authtest": {
+		module + "auth", module + "auth/apikey", module + "auth/session", module + "auth/token", module + "errors", "github.com/stretchr/testify/require",
+	},
 	"auth/session": {module + "auth", module + "errors", module + "internal/hook"},
 	"auth/token": {
-		module + "auth", module + "auth/apikey", module + "auth/session", module + "errors",
+		module + "auth", module + "auth/apikey", module + "auth/session", module + "errors", module + "internal/hook",
 		"github.com/golang-jwt/jwt/v5", "github.com/go-json-experiment/json/jsontext",
 	},
 	"cors": {

@@ -1,0 +1,81 @@
+package token
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/errors"
+)
+
+// issuers are verifiers by the issuer whose tokens they take.
+type issuers struct {
+	verifiers map[string]*Verifier
+	maxSize   int
+}
+
+// Issuers returns an authenticator for the tokens of several issuers. Which
+// verifier is asked is decided by the iss, compared exactly: a key of one
+// issuer never verifies a token of another, whatever kid it has (RFC 8725,
+// section 3.8). It refuses none, nil, and two for one issuer.
+func Issuers(verifiers ...*Verifier) (auth.Authenticator, error) {
+	var problems []error
+	if len(verifiers) == 0 {
+		problems = append(problems, errors.New("token: Issuers: none; did you mean NewVerifier?"))
+	}
+	all := issuers{verifiers: make(map[string]*Verifier)}
+	for i, v := range verifiers {
+		switch {
+		case v == nil || v.keys == nil:
+			problems = append(problems, errors.New("token: Issuers["+strconv.Itoa(i)+"]: is nil or zero; did you drop the constructor's error?"))
+		case all.verifiers[v.issuer] != nil:
+			problems = append(problems, errors.New("token: Issuers["+strconv.Itoa(i)+"]: "+strconv.Quote(v.issuer)+" has a verifier already"))
+		default:
+			all.verifiers[v.issuer] = v
+			all.maxSize = max(all.maxSize, v.maxSize)
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	return &all, nil
+}
+
+// Challenge returns the scheme: Bearer.
+func (i *issuers) Challenge() string { return "Bearer" }
+
+// Authenticate asks the verifier of the issuer that the token claims to be
+// from. The claim is believed for that alone.
+func (i *issuers) Authenticate(r *http.Request) (*auth.Principal, error) {
+	token, err := bearer(r)
+	if token == "" || err != nil {
+		return nil, err
+	}
+	if len(token) > i.maxSize {
+		return nil, invalid("size")
+	}
+	p, err := split(token)
+	if err != nil {
+		return nil, err
+	}
+	payload, err := strict.DecodeString(p.payload)
+	if err != nil {
+		return nil, invalid("base64url")
+	}
+	var room [24]member
+	list, ok := members(string(payload), room[:0], maxClaims)
+	if !ok {
+		return nil, invalid("payload")
+	}
+	at := slices.IndexFunc(list, func(m member) bool { return m.name == "iss" })
+	if at < 0 {
+		return nil, invalid("iss")
+	}
+	issuer, ok := list[at].text()
+	v := i.verifiers[issuer]
+	if !ok || v == nil {
+		return nil, invalid("iss")
+	}
+	return v.Verify(r.Context(), token)
+}

@@ -1,0 +1,195 @@
+package token
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"encoding/base64"
+	"fmt"
+	"math/big"
+	"slices"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// parseSet reads a JWK Set (RFC 7517, section 5). A key that we cannot use
+// does not spoil the others; a set without any that we can is an error.
+func parseSet(text string, rsaAlg Alg) (keys map[string]*Key, ignored []Event, err error) {
+	list, err := rawKeys(text)
+	if err != nil {
+		return nil, nil, err
+	}
+	keys = make(map[string]*Key)
+	doubled := make(map[string]bool)
+	ignore := func(kid string, err error) { ignored = append(ignored, Event{Reason: KeyIgnored, Kid: kid, Err: err}) }
+	for _, members := range list {
+		kid, _ := members.text("kid")
+		key, err := members.key(rsaAlg)
+		_, known := keys[kid]
+		switch {
+		case err != nil:
+			ignore(kid, err)
+		case known || doubled[kid]:
+			// Which of the two is meant would be a guess.
+			doubled[kid] = true
+			delete(keys, kid)
+			ignore(kid, errors.New("another key has the same kid"))
+		default:
+			keys[kid] = &key
+		}
+	}
+	if len(keys) == 0 {
+		return nil, nil, errors.Join(append([]error{errors.New("no key of the set verifies tokens")}, reasons(ignored)...)...)
+	}
+	return keys, ignored, nil
+}
+
+func reasons(events []Event) (list []error) {
+	for _, e := range events {
+		list = append(list, e.Err)
+	}
+	return list
+}
+
+// published is a JWK that somebody publishes.
+type published []member
+
+// rawKeys takes a set apart.
+func rawKeys(text string) (keys []published, err error) {
+	outer, ok := members(text, nil, maxClaims)
+	if !ok {
+		return nil, errors.New("the set is no JSON object")
+	}
+	at := slices.IndexFunc(outer, func(m member) bool { return m.name == "keys" })
+	if at < 0 || outer[at].value[0] != '[' {
+		return nil, errors.New("the set has no array of keys")
+	}
+	s := scanner{rest: outer[at].value[1:]}
+	for !s.take(']') {
+		if len(keys) > 0 && !s.take(',') {
+			return nil, errors.New("the set is no JSON object") // it was looked at before
+		}
+		s.space()
+		value, ok := s.value()
+		if !ok || len(keys) == maxSetKeys {
+			return nil, fmt.Errorf("the set has more than %d keys", maxSetKeys)
+		}
+		// What is no object has no members, and is ignored as a key.
+		list, _ := members(value, nil, maxClaims)
+		keys = append(keys, list)
+	}
+	return keys, nil
+}
+
+// find returns a member, of the value "" when it is not there.
+func (p published) find(name string) member {
+	for _, m := range p {
+		if m.name == name {
+			return m
+		}
+	}
+	return member{}
+}
+
+// text returns a member that is a string, and false when it is something else.
+func (p published) text(name string) (string, bool) {
+	m := p.find(name)
+	if m.value == "" {
+		return "", true
+	}
+	return m.text()
+}
+
+// bytes returns a member that is base64url, or nil.
+func (p published) bytes(name string) []byte {
+	text, _ := p.text(name)
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return nil
+	}
+	return b
+}
+
+// key returns the key, when it is one that verifies tokens.
+func (p published) key(rsaAlg Alg) (Key, error) {
+	kid, _ := p.text("kid")
+	kty, _ := p.text("kty")
+	named, ok := p.text("alg")
+	use, fine := p.text("use")
+	operations := p.find("key_ops")
+	purposes, _ := operations.texts()
+	switch {
+	case slices.ContainsFunc(p, isPrivate):
+		return Key{}, errors.New("the key is shown with its private part, so anybody may have it")
+	case !ok || !fine || use != "" && use != "sig", operations.value != "" && !slices.Contains(purposes, "verify"):
+		return Key{}, errors.New("the key is not for signatures")
+	}
+	switch kty {
+	case "OKP":
+		if crv, _ := p.text("crv"); crv != "Ed25519" {
+			return Key{}, errors.New("the curve is unknown")
+		}
+		return NewPublicKey(kid, algOf(named, EdDSA), ed25519.PublicKey(p.bytes("x")), Schedule{})
+	case "EC":
+		return p.ec(kid, named)
+	case "RSA":
+		return p.rsa(kid, algOf(named, rsaAlg))
+	}
+	return Key{}, fmt.Errorf("the key type %q is unknown", kty)
+}
+
+// isPrivate finds the members of private keys and of secrets (RFC 7518,
+// section 6).
+func isPrivate(m member) bool {
+	return slices.Contains([]string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"}, m.name)
+}
+
+// algOf returns the algorithm that a key names, or else the one that it has
+// then.
+func algOf(named string, otherwise Alg) Alg {
+	if named == "" {
+		return otherwise
+	}
+	return Alg(named)
+}
+
+func (p published) ec(kid, named string) (Key, error) {
+	var curve elliptic.Curve
+	var alg Alg
+	switch crv, _ := p.text("crv"); crv {
+	case "P-256":
+		curve, alg = elliptic.P256(), ES256
+	case "P-384":
+		curve, alg = elliptic.P384(), ES384
+	case "P-521":
+		curve, alg = elliptic.P521(), ES512
+	default:
+		return Key{}, errors.New("the curve is unknown")
+	}
+	size := (curve.Params().BitSize + 7) / 8
+	x, y := p.bytes("x"), p.bytes("y")
+	if len(x) != size || len(y) != size {
+		return Key{}, errors.New("the coordinates do not have the size of the curve (RFC 7518, section 6.2.1)")
+	}
+	key, err := ecdsa.ParseUncompressedPublicKey(curve, slices.Concat([]byte{4}, x, y))
+	if err != nil {
+		return Key{}, fmt.Errorf("read the point: %w", err)
+	}
+	return NewPublicKey(kid, algOf(named, alg), key, Schedule{})
+}
+
+func (p published) rsa(kid string, alg Alg) (Key, error) {
+	e := new(big.Int).SetBytes(p.bytes("e"))
+	if e.BitLen() > 31 {
+		return Key{}, errors.New("the RSA exponent has more than 31 bits")
+	}
+	return NewPublicKey(kid, alg, &rsa.PublicKey{N: new(big.Int).SetBytes(p.bytes("n")), E: int(e.Int64())}, Schedule{})
+}
+
+// same reports whether two keys accept the same tokens.
+func (k *Key) same(other *Key) bool {
+	public, ok := k.verify.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && k.alg == other.alg && public.Equal(other.verify)
+}

@@ -1,0 +1,272 @@
+package token
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/errors"
+)
+
+const (
+	// fetchFloor is the least time between the beginnings of two fetches,
+	// whatever tokens ask for.
+	fetchFloor = 10 * time.Second
+	// fetchTimeout bounds a fetch, and so how long a request waits for one.
+	fetchTimeout = 5 * time.Second
+)
+
+// RemoteOptions configures a [Remote]. URL is required.
+type RemoteOptions struct {
+	// URL is where an issuer publishes its keys (RFC 7517), over https.
+	URL string
+	// RSA is the algorithm of RSA keys that do not name one: a key has one
+	// algorithm, and the issuer's documentation says which. "": RS256.
+	RSA Alg
+	// Refresh is how old the keys are when they are fetched again, from 1 min
+	// to MaxStale. 0: 5 min.
+	Refresh time.Duration
+	// MaxStale is how long the last good keys count while no newer ones can be
+	// had, at most 24 h. 0: 1 h.
+	MaxStale time.Duration
+	// Client fetches. Its redirects and cookies are not used. nil: one of our
+	// own, with the proxy of the environment.
+	Client *http.Client
+	// OnEvent is told what happens to the keys. It must not block. nil: the
+	// Logger is.
+	OnEvent func(context.Context, Event)
+	// Logger gets the events, and an error when OnEvent panics. nil:
+	// slog.Default().
+	Logger *slog.Logger
+}
+
+// Remote are the keys of an issuer that publishes them. They are fetched when
+// the first token needs them, when a token names one that is unknown (but for
+// 10 s after the last fetch), and by age: by Run, or else beside the first
+// request that finds them old. A fetch takes 5 s at most, and no request waits
+// longer; several wait for the same one. Remote is safe for concurrent use.
+//
+// While the keys cannot be fetched, the last good ones count up to MaxStale.
+// After that, and for names that may be those of newer keys, the answer is
+// [auth.ErrUnavailable].
+type Remote struct {
+	url                               string
+	rsa                               Alg
+	client                            *http.Client
+	refresh, maxStale, floor, timeout time.Duration
+	onEvent                           func(context.Context, Event)
+	logger                            *slog.Logger
+	now                               func() time.Time
+
+	set atomic.Pointer[keySet]
+
+	mu     sync.Mutex
+	latest *flight // the fetch that runs, or the last one
+}
+
+// flight is one fetch, for which any number of requests may wait.
+type flight struct {
+	began time.Time
+	done  chan struct{}
+	err   error // to be read when done is closed
+}
+
+// over reports whether the fetch has ended, and how.
+func (f *flight) over() (bool, error) {
+	select {
+	case <-f.done:
+		return true, f.err
+	default:
+		return false, nil
+	}
+}
+
+// NewRemote returns a Remote. It fetches nothing yet. The error joins all
+// problems.
+func NewRemote(o RemoteOptions) (*Remote, error) {
+	var problems []error
+	refuse := func(problem string) { problems = append(problems, errors.New("token: "+problem)) }
+	if u, err := url.Parse(o.URL); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
+		refuse("URL " + strconv.Quote(o.URL) + `: is not an https URL without user and fragment; did you mean "https://issuer.example/.well-known/jwks.json"?`)
+	}
+	if o.RSA == "" {
+		o.RSA = RS256
+	}
+	if f := o.RSA.spec().family; f != pkcs1 && f != pss {
+		refuse("RSA " + strconv.Quote(string(o.RSA)) + ": is no algorithm of RSA keys")
+	}
+	if o.MaxStale < 0 || o.MaxStale > 24*time.Hour {
+		refuse("MaxStale " + o.MaxStale.String() + ": is not between 0 and 24h")
+	}
+	maxStale := positive(o.MaxStale, time.Hour)
+	refresh := positive(o.Refresh, min(5*time.Minute, maxStale))
+	if refresh < time.Minute || refresh > maxStale {
+		refuse("Refresh " + refresh.String() + ": is not between 1m and MaxStale")
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	return &Remote{
+		url: o.URL, rsa: o.RSA, client: fetcher(o.Client), refresh: refresh, maxStale: maxStale, floor: fetchFloor, timeout: fetchTimeout,
+		onEvent: o.OnEvent, logger: o.Logger, now: time.Now,
+	}, nil
+}
+
+// Run keeps the keys fresh until ctx ends, and returns its error. What fails
+// is tried again after 10 s.
+func (r *Remote) Run(ctx context.Context) error {
+	if !r.usable() {
+		return errNotMade()
+	}
+	for {
+		if f := r.fetch(ctx, r.now()); f != nil {
+			select {
+			case <-ctx.Done():
+			case <-f.done:
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(r.pause()):
+		}
+	}
+}
+
+// pause returns how long Run waits for the next fetch. Replicas that started
+// together drift apart, so that their issuer does not hear from all at once.
+func (r *Remote) pause() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if over, err := r.latest.over(); !over || err != nil {
+		return r.floor
+	}
+	return max(r.floor, r.refresh-rand.N(r.refresh/10+1))
+}
+
+// Ready returns nil when there are keys that count, and fetches them first
+// when it must: for a service's readiness.
+func (r *Remote) Ready(ctx context.Context) error {
+	if !r.usable() {
+		return errNotMade()
+	}
+	if r.fresh(r.now()) != nil {
+		return nil
+	}
+	if err := r.await(ctx, r.fetch(ctx, r.now())); err != nil {
+		return err
+	}
+	if r.fresh(r.now()) == nil {
+		return r.unavailable()
+	}
+	return nil
+}
+
+func errNotMade() error {
+	return auth.ErrUnavailable.With("reason", "the Remote was not made by NewRemote")
+}
+
+func (r *Remote) usable() bool { return r != nil && r.client != nil }
+
+// fresh returns the keys that count at a time, or nil.
+func (r *Remote) fresh(now time.Time) *keySet {
+	if set := r.set.Load(); set != nil && age(now, set.fetched) < r.maxStale {
+		return set
+	}
+	return nil
+}
+
+// age is how long ago a time was by the clock that says more: the wall's may
+// have been set back, and the monotonic one stands still while a machine is
+// suspended.
+func age(now, then time.Time) time.Duration {
+	return max(now.Sub(then), now.Round(0).Sub(then.Round(0)))
+}
+
+func (r *Remote) holds(ctx context.Context, key *Key, now time.Time) bool {
+	set := r.fresh(now)
+	return set != nil && r.current(ctx, set, key.kid, now) == key
+}
+
+// current returns the key of a set that counts. When the set is old, a fetch
+// begins beside the request.
+func (r *Remote) current(ctx context.Context, set *keySet, kid string, now time.Time) *Key {
+	if age(now, set.fetched) >= r.refresh {
+		r.fetch(ctx, now)
+	}
+	return set.keys[kid]
+}
+
+func (r *Remote) find(ctx context.Context, kid string, now time.Time) (*Key, error) {
+	if set := r.fresh(now); set != nil {
+		if key := r.current(ctx, set, kid, now); key != nil {
+			return key, nil
+		}
+	}
+	f := r.fetch(ctx, now)
+	if err := r.await(ctx, f); err != nil {
+		return nil, err
+	}
+	set := r.fresh(r.now())
+	switch {
+	case set == nil:
+		return nil, r.unavailable()
+	case set.keys[kid] != nil:
+		return set.keys[kid], nil
+	case f.err != nil:
+		// The key may be a new one, and a 401 would throw a good token away.
+		return nil, r.unavailable()
+	}
+	return nil, nil
+}
+
+// fetch returns the fetch that runs, or else the last one if it began less
+// than the floor ago, or else one that begins now.
+func (r *Remote) fetch(ctx context.Context, now time.Time) *flight {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.latest != nil {
+		if over, _ := r.latest.over(); !over || age(now, r.latest.began) < r.floor {
+			return r.latest
+		}
+	}
+	f := &flight{began: now, done: make(chan struct{})}
+	r.latest = f
+	go func() {
+		defer close(f.done)
+		// Others wait for it too, so it does not end with the request.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.timeout)
+		defer cancel()
+		if f.err = r.load(ctx); f.err != nil {
+			r.tell(ctx, Event{Reason: FetchFailed, Err: f.err})
+		}
+	}()
+	return f
+}
+
+// await waits for a fetch as long as the request does.
+func (r *Remote) await(ctx context.Context, f *flight) error {
+	select {
+	case <-f.done:
+		return nil
+	case <-ctx.Done():
+		return auth.ErrUnavailable.Wrap(ctx.Err())
+	}
+}
+
+// unavailable says when it makes sense to ask again.
+func (r *Remote) unavailable() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, err := r.latest.over()
+	left := r.floor - age(r.now(), r.latest.began)
+	seconds := max(1, int((left+time.Second-1)/time.Second))
+	return auth.ErrUnavailable.Header("Retry-After", strconv.Itoa(seconds)).With("url", r.url).Wrap(err)
+}
