@@ -87,17 +87,17 @@ func TestChallenges(t *testing.T) {
 		code   string
 		want   []string
 	}{
-		{"nothing", nil, 401, "auth_required", []string{bare, other}},
-		{"a scheme of nobody", http.Header{"Authorization": {"Basic eDp5"}}, 401, "auth_required", []string{bare, other}},
+		{"H1 nothing", nil, 401, "auth_required", []string{bare, other}},
+		{"H4 a scheme of nobody", http.Header{"Authorization": {"Basic eDp5"}}, 401, "auth_required", []string{bare, other}},
 		{"invalid", http.Header{"Authorization": {"Bearer bad"}}, 401, "auth_invalid", []string{bare + `, error="invalid_token"`, other}},
 		{"expired", http.Header{"Authorization": {"Bearer old"}}, 401, "auth_expired", []string{bare + `, error="invalid_token"`, other}},
 		{"revoked", http.Header{"Authorization": {"Bearer gone"}}, 401, "auth_revoked", []string{bare + `, error="invalid_token"`, other}},
 		{"malformed", http.Header{"Authorization": {"Bearer garbled"}}, 400, "auth_malformed", []string{bare + `, error="invalid_request"`, other}},
 		{"the second scheme", http.Header{"X-Signed": {"bad"}}, 401, "auth_invalid", []string{bare, other + `, error="invalid_token"`}},
 		{"a scheme without a challenge", http.Header{"X-Key": {"bad"}}, 401, "auth_invalid", []string{bare, other}},
-		{"two good ones", http.Header{"Authorization": {"Bearer ada"}, "X-Key": {"ada"}}, 400, "auth_malformed", []string{bare, other}},
+		{"H2 two good ones", http.Header{"Authorization": {"Bearer ada"}, "X-Key": {"ada"}}, 400, "auth_malformed", []string{bare, other}},
 		{"a good one and a bad one", http.Header{"Authorization": {"Bearer bad"}, "X-Key": {"ada"}}, 400, "auth_malformed", []string{bare, other}},
-		{"the source is down", http.Header{"Authorization": {"Bearer down"}}, 503, "auth_unavailable", nil},
+		{"H9 the source is down", http.Header{"Authorization": {"Bearer down"}}, 503, "auth_unavailable", nil},
 		{"a bug in the authenticator", http.Header{"Authorization": {"Bearer bug"}}, 500, "internal_error", nil},
 		{"good", http.Header{"Authorization": {"Bearer ada"}}, 200, "", nil},
 	} {
@@ -136,9 +136,9 @@ func TestPublicAndOptionalRoutes(t *testing.T) {
 		{"a slash at the end", "POST", "/auth/login/", "", "", 401},
 		{"another case", "POST", "/Auth/login", "", "", 401},
 		{"another method", "PUT", "/auth/login", "", "", 401},
-		{"a bad credential on an optional route", "GET", "/products", "Bearer bad", "", 401},
-		{"a strange scheme on an optional route", "GET", "/products", "Negotiate x", "", 401},
-		{"a preflight, inside instead of behind cors", "OPTIONS", "/orders", "", "", 401},
+		{"H7 a bad credential on an optional route", "GET", "/products", "Bearer bad", "", 401},
+		{"H7 a strange scheme on an optional route", "GET", "/products", "Negotiate x", "", 401},
+		{"H8 a preflight, inside instead of behind cors", "OPTIONS", "/orders", "", "", 401},
 		{"anonymous on an optional route", "GET", "/products", "", "anonymous false", 200},
 		{"known on an optional route", "GET", "/products", "Bearer ada", "user ada true", 200},
 		{"a public route", "POST", "/auth/login", "", "anonymous false", 200},
@@ -168,13 +168,13 @@ func TestNewRefuses(t *testing.T) {
 		options auth.Options
 		want    string
 	}{
-		{"nothing", auth.Options{}, "auth: Authenticators: none; did you mean a *token.Verifier?"},
+		{"no authenticator", auth.Options{}, "auth: Authenticators: none; did you mean a *token.Verifier?"},
 		{"a nil authenticator", auth.Options{Authenticators: []auth.Authenticator{bearer, nil}}, "auth: Authenticators[1]: is nil"},
 		{"everything public", auth.Options{Authenticators: []auth.Authenticator{bearer}, Public: []string{"/"}}, `auth: Public[0] "/": opens every path; did you mean "/{$}"?`},
 		{"everything optional", auth.Options{Authenticators: []auth.Authenticator{bearer}, Optional: []string{"GET /"}}, `auth: Optional[0] "GET /": opens every path; did you mean "GET /{$}"?`},
 		{"public and optional", auth.Options{Authenticators: []auth.Authenticator{bearer}, Public: []string{"/a"}, Optional: []string{"/a"}}, `auth: Optional[0] "/a": is the same pattern as auth: Public[0] "/a"`},
-		{"a realm that ends the quotation", auth.Options{Authenticators: []auth.Authenticator{bearer}, Realm: "a\"\r\nX: y"}, `auth: Realm "a\"\r\nX: y": has characters other than visible ASCII and space, or " or \`},
-		{"two problems", auth.Options{Realm: "é"}, "auth: Authenticators: none; did you mean a *token.Verifier?\nauth: Realm \"é\": has characters other than visible ASCII and space, or \" or \\"},
+		{"H6 a realm that ends the quotation", auth.Options{Authenticators: []auth.Authenticator{bearer}, Realm: "a\"\r\nX: y"}, `auth: Realm "a\"\r\nX: y": has characters other than visible ASCII and space, or " or \`},
+		{"H6 two problems", auth.Options{Realm: "é"}, "auth: Authenticators: none; did you mean a *token.Verifier?\nauth: Realm \"é\": has characters other than visible ASCII and space, or \" or \\"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, err := auth.New(row.options)

@@ -26,21 +26,23 @@ func TestAuthorizationHeader(t *testing.T) {
 		status      int
 		challenge   string
 	}{
-		{"none", "", nil, 401, `Bearer realm="api"`},
-		{"Basic", "", []string{"Basic eDp5"}, 401, `Bearer realm="api"`},
-		{"Bearer alone", "", []string{"Bearer"}, 400, invalidRequest},
-		{"two words", "", []string{"Bearer a b"}, 400, invalidRequest},
-		{"a tab", "", []string{"Bearer\t" + good}, 400, invalidRequest},
-		{"a list", "", []string{"Bearer " + good + ", Bearer " + good}, 400, invalidRequest},
-		{"two headers", "", []string{"Bearer " + good, "Bearer " + good}, 400, invalidRequest},
-		{"two headers of two schemes", "", []string{"Basic eDp5", "Bearer " + good}, 400, invalidRequest},
-		{"and one in the query", "?access_token=x", []string{"Bearer " + good}, 400, invalidRequest},
-		{"and one in the query, escaped", "?a=b&access%5Ftoken=x", []string{"Bearer " + good}, 400, invalidRequest},
-		{"only in the query", "?access_token=" + good, nil, 401, `Bearer realm="api"`},
-		{"nonsense", "", []string{"Bearer x"}, 401, invalidToken},
-		{"good", "", []string{"Bearer " + good}, 200, ""},
-		{"bearer", "", []string{"bearer " + good}, 200, ""},
-		{"BEARER", "?access_tokens=1", []string{"BEARER " + good}, 200, ""},
+		{"H1 none", "", nil, 401, `Bearer realm="api"`},
+		{"H4 Basic", "", []string{"Basic eDp5"}, 401, `Bearer realm="api"`},
+		{"H4 Negotiate", "", []string{"Negotiate abc"}, 401, `Bearer realm="api"`},
+		{"H2 Bearer and a space", "", []string{"Bearer "}, 400, invalidRequest},
+		{"H2 Bearer alone", "", []string{"Bearer"}, 400, invalidRequest},
+		{"H2 two words", "", []string{"Bearer a b"}, 400, invalidRequest},
+		{"H2 a tab", "", []string{"Bearer\t" + good}, 400, invalidRequest},
+		{"H2 a list", "", []string{"Bearer " + good + ", Bearer " + good}, 400, invalidRequest},
+		{"H2 two headers", "", []string{"Bearer " + good, "Bearer " + good}, 400, invalidRequest},
+		{"H2 two headers of two schemes", "", []string{"Basic eDp5", "Bearer " + good}, 400, invalidRequest},
+		{"H2 and one in the query", "?access_token=x", []string{"Bearer " + good}, 400, invalidRequest},
+		{"H2 and one in the query, escaped", "?a=b&access%5Ftoken=x", []string{"Bearer " + good}, 400, invalidRequest},
+		{"H1 only in the query", "?access_token=" + good, nil, 401, `Bearer realm="api"`},
+		{"H1 nonsense", "", []string{"Bearer x"}, 401, invalidToken},
+		{"H3 good", "", []string{"Bearer " + good}, 200, ""},
+		{"H3 bearer", "", []string{"bearer " + good}, 200, ""},
+		{"H3 BEARER", "?access_tokens=1", []string{"BEARER " + good}, 200, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			r, err := http.NewRequest("GET", srv.URL+"/"+row.query, nil)

@@ -28,13 +28,15 @@ type entry struct {
 	key       *Key
 	times     times
 	principal *auth.Principal
+	words     int // of its scope and roles
 
 	used  atomic.Bool // since the hand was here
 	place int         // in the ring
 }
 
-// size estimates the memory of an entry: token, payload twice, and the rest.
-func (e *entry) size() int { return len(e.token)*9/4 + 640 }
+// size estimates the memory of an entry: token, payload twice, the headers of
+// the words, and the rest.
+func (e *entry) size() int { return len(e.token)*9/4 + e.words*16 + 640 }
 
 // shard is a part of a cache. Which entry goes is decided as by a clock whose
 // hand passes over the ones that were used since it was there last.
@@ -65,10 +67,14 @@ func newCache(n int) *cache {
 	return c
 }
 
-// shard returns where a token belongs, by a letter of its signature: nobody
-// but the issuer chooses it.
+// shard returns where a token belongs, by letters of its signature: nobody but
+// the issuer chooses them. The last ones may have fewer bits.
 func (c *cache) shard(token string) *shard {
-	return &c.shards[int(token[max(0, len(token)-8)])%len(c.shards)]
+	mixed := 0
+	for _, letter := range []byte(token[max(0, len(token)-8):max(0, len(token)-4)]) {
+		mixed = mixed*31 + int(letter)
+	}
+	return &c.shards[mixed%len(c.shards)]
 }
 
 // get returns the entry of exactly this token, or nil.

@@ -95,9 +95,9 @@ func TestGrantsThatAreRefused(t *testing.T) {
 		{"no subject", token.Grant{}, "Subject has not 1 to 256 bytes"},
 		{"a scope that is two", token.Grant{Subject: "a", Scope: []string{"read write"}}, `Scope "read write": is not a scope-token of RFC 6749`},
 		{"an empty scope", token.Grant{Subject: "a", Scope: []string{""}}, `Scope "": is not a scope-token of RFC 6749`},
-		{"a subject that is no text", token.Grant{Subject: "a", Claims: map[string]any{"sub": "root"}}, `"sub" is the issuer's own claim`},
-		{"an own exp", token.Grant{Subject: "a", Claims: map[string]any{"exp": 1}}, `"exp" is the issuer's own claim`},
-		{"an own role in another case", token.Grant{Subject: "a", Claims: map[string]any{"Roles": 1}}, `"Roles" is the issuer's own claim`},
+		{"J23 an own sub", token.Grant{Subject: "a", Claims: map[string]any{"sub": "root"}}, `"sub" is the issuer's own claim`},
+		{"J23 an own exp", token.Grant{Subject: "a", Claims: map[string]any{"exp": 1}}, `"exp" is the issuer's own claim`},
+		{"J23 an own role in another case", token.Grant{Subject: "a", Claims: map[string]any{"Roles": 1}}, `"Roles" is the issuer's own claim`},
 		{"a password", token.Grant{Subject: "a", Claims: map[string]any{"Password": "x"}}, `"Password" does not belong into a payload`},
 		{"a card", token.Grant{Subject: "a", Claims: card{"4111"}}, `"card_number" does not belong into a payload`},
 		{"a key, deep inside", token.Grant{Subject: "a", Claims: deep}, `"API-Key" does not belong into a payload`},
@@ -111,7 +111,7 @@ func TestGrantsThatAreRefused(t *testing.T) {
 			require.ErrorContains(t, err, row.want)
 		})
 	}
-	t.Run("a name that would end the string", func(t *testing.T) {
+	t.Run("J23 a name that would end the string", func(t *testing.T) {
 		text, _, err := issuer(t, nil).Issue(t.Context(), token.Grant{Subject: "a", Claims: map[string]any{`x":0,"sub`: "root"}})
 		require.NoError(t, err)
 		p, err := verifier(t, nil).Verify(t.Context(), text)

@@ -55,22 +55,22 @@ func TestWeakKeysAreRefused(t *testing.T) {
 		key  crypto.PublicKey
 		want string
 	}{
-		{"none", "none", m.ed.Public(), `alg "none" is unknown`},
-		{"RSA 1024", token.RS256, &small.PublicKey, "RSA below 2048 bits (RFC 7518, section 3.3)"},
-		{"RSA 16384", token.RS256, &rsa.PublicKey{N: new(big.Int).Lsh(n, 14336), E: 65537}, "RSA above 8192 bits costs too much to verify"},
-		{"RSA exponent 1", token.PS256, &rsa.PublicKey{N: n, E: 1}, "an RSA exponent below 65537, or even"},
-		{"RSA exponent 3", token.PS256, &rsa.PublicKey{N: n, E: 3}, "an RSA exponent below 65537, or even"},
-		{"RSA even modulus", token.RS256, &rsa.PublicKey{N: new(big.Int).Lsh(n, 1), E: 65537}, "a broken RSA modulus (CVE-2017-15361)"},
-		{"RSA of a broken generator", token.RS256, &rsa.PublicKey{N: brokenModulus(), E: 65537}, "a broken RSA modulus (CVE-2017-15361)"},
+		{"J1 none", "none", m.ed.Public(), `alg "none" is unknown`},
+		{"J22 RSA 1024", token.RS256, &small.PublicKey, "RSA below 2048 bits (RFC 7518, section 3.3)"},
+		{"J22 RSA 16384", token.RS256, &rsa.PublicKey{N: new(big.Int).Lsh(n, 14336), E: 65537}, "RSA above 8192 bits costs too much to verify"},
+		{"J22 RSA exponent 1", token.PS256, &rsa.PublicKey{N: n, E: 1}, "an RSA exponent below 65537, or even"},
+		{"J22 RSA exponent 3", token.PS256, &rsa.PublicKey{N: n, E: 3}, "an RSA exponent below 65537, or even"},
+		{"J22 RSA even modulus", token.RS256, &rsa.PublicKey{N: new(big.Int).Lsh(n, 1), E: 65537}, "a broken RSA modulus (CVE-2017-15361)"},
+		{"J22 RSA of a broken generator", token.RS256, &rsa.PublicKey{N: brokenModulus(), E: 65537}, "a broken RSA modulus (CVE-2017-15361)"},
 		{"RSA without a modulus", token.RS256, &rsa.PublicKey{}, "a *rsa.PublicKey does not fit RS256"},
-		{"P-384 for ES256", token.ES256, &p384.PublicKey, "a *ecdsa.PublicKey does not fit ES256"},
-		{"P-256 for ES384", token.ES384, &m.ec.PublicKey, "a *ecdsa.PublicKey does not fit ES384"},
-		{"P-384 for ES512", token.ES512, &p384.PublicKey, "a *ecdsa.PublicKey does not fit ES512"},
+		{"J4 P-384 for ES256", token.ES256, &p384.PublicKey, "a *ecdsa.PublicKey does not fit ES256"},
+		{"J4 P-256 for ES384", token.ES384, &m.ec.PublicKey, "a *ecdsa.PublicKey does not fit ES384"},
+		{"J4 P-384 for ES512", token.ES512, &p384.PublicKey, "a *ecdsa.PublicKey does not fit ES512"},
 		{"a key without a point", token.ES256, &ecdsa.PublicKey{Curve: elliptic.P256()}, "the point is not on the curve"},
-		{"RSA for EdDSA", token.EdDSA, &m.rsa.PublicKey, "a *rsa.PublicKey does not fit EdDSA"},
+		{"J4 RSA for EdDSA", token.EdDSA, &m.rsa.PublicKey, "a *rsa.PublicKey does not fit EdDSA"},
 		{"Ed25519 cut short", token.EdDSA, ed25519.PublicKey{1}, "a ed25519.PublicKey does not fit EdDSA"},
-		{"a public key for HS256", token.HS256, &m.rsa.PublicKey, "has no public key; did you mean NewSecret?"},
-		{"nil", token.EdDSA, nil, "a <nil> does not fit EdDSA"},
+		{"J2 a public key for HS256", token.HS256, &m.rsa.PublicKey, "has no public key; did you mean NewSecret?"},
+		{"J24 nil", token.EdDSA, nil, "a <nil> does not fit EdDSA"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, err := token.NewPublicKey("k", row.alg, row.key, token.Schedule{})
@@ -78,12 +78,12 @@ func TestWeakKeysAreRefused(t *testing.T) {
 		})
 	}
 	for name, secret := range map[string][]byte{
-		"31 bytes":        bytes.Clone(m.secret[:31]),
-		"a word, doubled": []byte(strings.Repeat("secret", 10)),
-		"a sentence":      []byte("this is my very secret signing key!!"),
-		"one byte":        make([]byte, 64),
-		"PEM":             []byte("-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA\n"),
-		"PEM, indented":   []byte("\n -----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA\n"),
+		"J22 31 bytes":        bytes.Clone(m.secret[:31]),
+		"J22 a word, doubled": []byte(strings.Repeat("secret", 10)),
+		"J22 a sentence":      []byte("this is my very secret signing key!!"),
+		"J22 one byte":        make([]byte, 64),
+		"J22 PEM":             []byte("-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA\n"),
+		"J22 PEM, indented":   []byte("\n -----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA\n"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := token.NewSecret("k", token.HS256, secret, token.Schedule{})
@@ -134,7 +134,7 @@ func TestKeysDoNotPrintSecrets(t *testing.T) {
 }
 
 // The change-over of two replicas whose clocks differ by 20 s.
-func TestRotation(t *testing.T) {
+func TestK9Rotation(t *testing.T) {
 	old := errors.Must(token.GenerateKey(token.Schedule{Retire: noon.Add(time.Hour), Remove: noon.Add(2 * time.Hour)}))
 	young := errors.Must(token.GenerateKey(token.Schedule{Publish: noon.Add(40 * time.Minute), Sign: noon.Add(50 * time.Minute)}))
 	fast, slow := errors.Must(token.NewKeys(old, young)), errors.Must(token.NewKeys(young, old))
@@ -190,7 +190,7 @@ func jwks(t *testing.T, k *token.Keys) *httptest.ResponseRecorder {
 }
 
 // RFC 7517. Private members never appear, nor do secrets.
-func TestJWKS(t *testing.T) {
+func TestK10JWKS(t *testing.T) {
 	k := keys(t)
 	srv := httptest.NewServer(k.JWKS())
 	t.Cleanup(srv.Close)

@@ -161,36 +161,37 @@ func TestStructure(t *testing.T) {
 	good := sign(goodHeader().json(), goodClaims().json())
 	parts := strings.Split(good, ".")
 	for name, bad := range map[string]string{
-		"empty":                   "",
-		"two parts":               parts[0] + "." + parts[1],
-		"four parts":              good + ".x",
-		"five parts":              "a.b.c.d.e",
-		"no signature":            parts[0] + "." + parts[1] + ".",
-		"no header":               "." + parts[1] + "." + parts[2],
-		"JSON serialization":      `{"protected":"` + parts[0] + `","payload":"` + parts[1] + `","signature":"` + parts[2] + `"}`,
-		"space before":            " " + good,
-		"space after":             good + " ",
-		"padding":                 good + "==",
-		"line break":              parts[0] + ".\r\n" + parts[1] + "." + parts[2],
-		"standard alphabet":       parts[0] + "." + parts[1] + "." + strings.NewReplacer("-", "+", "_", "/").Replace(parts[2]) + "/",
-		"bits beyond the byte":    good[:len(good)-1] + next(good[len(good)-1]),
-		"another signature":       parts[0] + "." + parts[1] + "." + b64(strings.Repeat("x", 64)),
-		"another payload":         parts[0] + "." + b64(goodClaims().with(object{"sub": "root"}).json()) + "." + parts[2],
-		"1 MiB of dots":           strings.Repeat(".", 1<<20),
-		"1 MiB of A":              strings.Repeat("A", 1<<20),
-		"9 KiB, genuine":          sign(goodHeader().json(), goodClaims().with(object{"x": strings.Repeat("x", 9<<10)}).json()),
-		"header null":             sign("null", goodClaims().json()),
-		"header with trailing":    sign(goodHeader().json()+"{}", goodClaims().json()),
-		"header UTF-16":           sign("\xff\xfe{\x00}\x00", goodClaims().json()),
-		"payload null":            sign(goodHeader().json(), "null"),
-		"payload array":           sign(goodHeader().json(), "[]"),
-		"payload string":          sign(goodHeader().json(), `"x"`),
-		"payload trailing":        sign(goodHeader().json(), goodClaims().json()+"x"),
-		"payload BOM":             sign(goodHeader().json(), "\xef\xbb\xbf"+goodClaims().json()),
-		"payload invalid UTF-8":   sign(goodHeader().json(), strings.Replace(goodClaims().json(), "ada", "ad\xff", 1)),
-		"payload lone surrogate":  sign(goodHeader().json(), strings.Replace(goodClaims().json(), "ada", `\ud800`, 1)),
-		"payload 5000 deep":       sign(goodHeader().json(), strings.Replace(goodClaims().json(), `"ada"`, strings.Repeat("[", 2500)+strings.Repeat("]", 2500), 1)),
-		"payload with 65 members": sign(goodHeader().json(), many(65)),
+		"J16 empty":                   "",
+		"J16 two parts":               parts[0] + "." + parts[1],
+		"J16 four parts":              good + ".x",
+		"J16 five parts, encrypted":   "a.b.c.d.e",
+		"J1 no signature":             parts[0] + "." + parts[1] + ".",
+		"J16 no header":               "." + parts[1] + "." + parts[2],
+		"J16 JSON serialization":      `{"protected":"` + parts[0] + `","payload":"` + parts[1] + `","signature":"` + parts[2] + `"}`,
+		"J16 space before":            " " + good,
+		"J16 space after":             good + " ",
+		"J16 padding":                 good + "==",
+		"J16 line break":              parts[0] + ".\r\n" + parts[1] + "." + parts[2],
+		"J16 standard alphabet":       parts[0] + "." + parts[1] + "." + strings.NewReplacer("-", "+", "_", "/").Replace(parts[2]) + "/",
+		"J16 bits beyond the byte":    good[:len(good)-1] + next(good[len(good)-1]),
+		"J2 another signature":        parts[0] + "." + parts[1] + "." + b64(strings.Repeat("x", 64)),
+		"J2 another payload":          parts[0] + "." + b64(goodClaims().with(object{"sub": "root"}).json()) + "." + parts[2],
+		"J17 1 MiB of dots":           strings.Repeat(".", 1<<20),
+		"J17 1 MiB of A":              strings.Repeat("A", 1<<20),
+		"J17 9 KiB, genuine":          sign(goodHeader().json(), goodClaims().with(object{"x": strings.Repeat("x", 9<<10)}).json()),
+		"J15 header null":             sign("null", goodClaims().json()),
+		"J15 header with trailing":    sign(goodHeader().json()+"{}", goodClaims().json()),
+		"J15 header UTF-16":           sign("\xff\xfe{\x00}\x00", goodClaims().json()),
+		"J15 payload null":            sign(goodHeader().json(), "null"),
+		"J15 payload array":           sign(goodHeader().json(), "[]"),
+		"J15 payload string":          sign(goodHeader().json(), `"x"`),
+		"J15 payload trailing":        sign(goodHeader().json(), goodClaims().json()+"x"),
+		"J15 payload BOM":             sign(goodHeader().json(), "\xef\xbb\xbf"+goodClaims().json()),
+		"J15 payload invalid UTF-8":   sign(goodHeader().json(), strings.Replace(goodClaims().json(), "ada", "ad\xff", 1)),
+		"J15 payload lone surrogate":  sign(goodHeader().json(), strings.Replace(goodClaims().json(), "ada", `\ud800`, 1)),
+		"J15 payload 5000 deep":       sign(goodHeader().json(), `{"x":`+strings.Repeat("[", 2500)+strings.Repeat("]", 2500)+`,"sub":1}`),
+		"J15 header 5000 deep":        sign(`{"x":`+strings.Repeat("[", 2500)+strings.Repeat("]", 2500)+`,"alg":"EdDSA"}`, goodClaims().json()),
+		"J15 payload with 65 members": sign(goodHeader().json(), many(65)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := v.Verify(t.Context(), bad)
@@ -219,39 +220,38 @@ func many(n int) string {
 func TestHeader(t *testing.T) {
 	v := verifier(t, nil)
 	m := material()
-	der := errors.Must(rsaDER(&m.rsa.PublicKey))
 	claims := goodClaims().json()
 	hs := goodHeader().with(object{"alg": "HS256"})
 	for name, bad := range map[string]string{
-		"none":                        b64(goodHeader().with(object{"alg": "none"}).json()) + "." + b64(claims) + ".",
-		"None with a signature":       sign(goodHeader().with(object{"alg": "None"}).json(), claims),
-		"nOnE":                        sign(goodHeader().with(object{"alg": "nOnE"}).json(), claims),
-		"no alg":                      sign(goodHeader().with(object{"alg": nil}).json(), claims),
-		"alg is a number":             sign(goodHeader().with(object{"alg": 1}).json(), claims),
-		"eddsa":                       sign(goodHeader().with(object{"alg": "eddsa"}).json(), claims),
-		"public key as a secret":      mac(hs.with(object{"kid": "RS256"}).json(), claims, der),
-		"modulus as a secret":         mac(hs.with(object{"kid": "RS256"}).json(), claims, m.rsa.N.Bytes()),
-		"an empty secret":             mac(hs.with(object{"kid": "RS256"}).json(), claims, nil),
-		"Ed25519 key as a secret":     mac(hs.json(), claims, m.ed.Public().(ed25519.PublicKey)),
-		"RS256 with the PS256 key":    signRSA(goodHeader().with(object{"alg": "RS256", "kid": "PS256"}).json(), claims, crypto.SHA256),
-		"PS256 with a salt of 20":     signRSA(goodHeader().with(object{"alg": "PS256", "kid": "PS256"}).json(), claims, &rsa.PSSOptions{SaltLength: 20, Hash: crypto.SHA256}),
-		"PS256 with the longest salt": signRSA(goodHeader().with(object{"alg": "PS256", "kid": "PS256"}).json(), claims, &rsa.PSSOptions{SaltLength: 222, Hash: crypto.SHA256}),
-		"no kid":                      sign(goodHeader().with(object{"kid": nil}).json(), claims),
-		"an unknown kid":              sign(goodHeader().with(object{"kid": "x"}).json(), claims),
-		"kid of another key":          sign(goodHeader().with(object{"kid": "ES256"}).json(), claims),
-		"crit":                        sign(goodHeader().with(object{"crit": []string{"x"}}).json(), claims),
-		"crit, empty":                 sign(goodHeader().with(object{"crit": []string{}}).json(), claims),
-		"crit of alg":                 sign(goodHeader().with(object{"crit": []string{"alg"}}).json(), claims),
-		"crit, a string":              sign(goodHeader().with(object{"crit": "x"}).json(), claims),
-		"b64":                         sign(goodHeader().with(object{"b64": false}).json(), claims),
-		"zip":                         sign(goodHeader().with(object{"zip": "DEF"}).json(), claims),
-		"no typ":                      sign(goodHeader().with(object{"typ": nil}).json(), claims),
-		"typ JWT":                     sign(goodHeader().with(object{"typ": "JWT"}).json(), claims),
-		"typ logout+jwt":              sign(goodHeader().with(object{"typ": "logout+jwt"}).json(), claims),
-		"typ dpop+jwt":                sign(goodHeader().with(object{"typ": "dpop+jwt"}).json(), claims),
-		"alg twice":                   sign(`{"alg":"none","alg":"EdDSA","kid":"EdDSA","typ":"at+jwt"}`, claims),
-		"ALG beside alg":              sign(`{"ALG":"none","alg":"EdDSA","kid":"EdDSA","typ":"at+jwt"}`, claims),
-		"alg twice, once as escapes":  sign(`{"alg":"EdDSA","\u0061lg":"EdDSA","kid":"EdDSA","typ":"at+jwt"}`, claims),
+		"J1 none":                        b64(goodHeader().with(object{"alg": "none"}).json()) + "." + b64(claims) + ".",
+		"J1 None with a signature":       sign(goodHeader().with(object{"alg": "None"}).json(), claims),
+		"J1 nOnE":                        sign(goodHeader().with(object{"alg": "nOnE"}).json(), claims),
+		"J1 no alg":                      sign(goodHeader().with(object{"alg": nil}).json(), claims),
+		"J1 alg is a number":             sign(goodHeader().with(object{"alg": 1}).json(), claims),
+		"J1 eddsa":                       sign(goodHeader().with(object{"alg": "eddsa"}).json(), claims),
+		"J3 an empty secret":             mac(hs.with(object{"kid": "RS256"}).json(), claims, nil),
+		"J2 Ed25519 key as a secret":     mac(hs.json(), claims, m.ed.Public().(ed25519.PublicKey)),
+		"J4 RS256 with the PS256 key":    signRSA(goodHeader().with(object{"alg": "RS256", "kid": "PS256"}).json(), claims, crypto.SHA256),
+		"J5 PS256 with a salt of 20":     signRSA(goodHeader().with(object{"alg": "PS256", "kid": "PS256"}).json(), claims, &rsa.PSSOptions{SaltLength: 20, Hash: crypto.SHA256}),
+		"J5 PS256 with the longest salt": signRSA(goodHeader().with(object{"alg": "PS256", "kid": "PS256"}).json(), claims, &rsa.PSSOptions{SaltLength: 222, Hash: crypto.SHA256}),
+		"J1 no kid":                      sign(goodHeader().with(object{"kid": nil}).json(), claims),
+		"J1 an unknown kid":              sign(goodHeader().with(object{"kid": "x"}).json(), claims),
+		"J4 kid of another key":          sign(goodHeader().with(object{"kid": "ES256"}).json(), claims),
+		"J7 crit":                        sign(goodHeader().with(object{"crit": []string{"x"}}).json(), claims),
+		"J7 crit, empty":                 sign(goodHeader().with(object{"crit": []string{}}).json(), claims),
+		"J7 crit of alg":                 sign(goodHeader().with(object{"crit": []string{"alg"}}).json(), claims),
+		"J7 crit twice":                  sign(`{"alg":"EdDSA","kid":"EdDSA","typ":"at+jwt","crit":["exp"],"crit":["exp"]}`, claims),
+		"J7 b64 with crit":               sign(goodHeader().with(object{"b64": false, "crit": []string{"b64"}}).json(), claims),
+		"J7 crit, a string":              sign(goodHeader().with(object{"crit": "x"}).json(), claims),
+		"J7 b64 without crit":            sign(goodHeader().with(object{"b64": false}).json(), claims),
+		"J7 zip":                         sign(goodHeader().with(object{"zip": "DEF"}).json(), claims),
+		"J8 no typ":                      sign(goodHeader().with(object{"typ": nil}).json(), claims),
+		"J8 typ JWT":                     sign(goodHeader().with(object{"typ": "JWT"}).json(), claims),
+		"J8 typ logout+jwt":              sign(goodHeader().with(object{"typ": "logout+jwt"}).json(), claims),
+		"J8 typ dpop+jwt":                sign(goodHeader().with(object{"typ": "dpop+jwt"}).json(), claims),
+		"J9 alg twice":                   sign(`{"alg":"none","alg":"EdDSA","kid":"EdDSA","typ":"at+jwt"}`, claims),
+		"J9 ALG beside alg":              sign(`{"ALG":"none","alg":"EdDSA","kid":"EdDSA","typ":"at+jwt"}`, claims),
+		"J9 alg twice, once as escapes":  sign(`{"alg":"EdDSA","\u0061lg":"EdDSA","kid":"EdDSA","typ":"at+jwt"}`, claims),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := v.Verify(t.Context(), bad)
@@ -259,14 +259,21 @@ func TestHeader(t *testing.T) {
 		})
 	}
 	for name, good := range map[string]string{
-		"at+JWT":             sign(goodHeader().with(object{"typ": "at+JWT"}).json(), claims),
-		"application/at+jwt": sign(goodHeader().with(object{"typ": "application/at+jwt"}).json(), claims),
-		"jwk and jku of somebody are not looked at": sign(goodHeader().with(object{"jwk": object{"kty": "OKP"}, "jku": "https://evil.example/"}).json(), claims),
-		"PS256 with a salt of 32":                   signRSA(goodHeader().with(object{"alg": "PS256", "kid": "PS256"}).json(), claims, &rsa.PSSOptions{SaltLength: 32, Hash: crypto.SHA256}),
+		"J8 at+JWT":             sign(goodHeader().with(object{"typ": "at+JWT"}).json(), claims),
+		"J8 application/at+jwt": sign(goodHeader().with(object{"typ": "application/at+jwt"}).json(), claims),
+		"J6 jwk and jku of somebody are not looked at": sign(goodHeader().with(object{"jwk": object{"kty": "OKP"}, "jku": "https://evil.example/"}).json(), claims),
+		"J5 PS256 with a salt of 32":                   signRSA(goodHeader().with(object{"alg": "PS256", "kid": "PS256"}).json(), claims, &rsa.PSSOptions{SaltLength: 32, Hash: crypto.SHA256}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := v.Verify(t.Context(), good)
 			require.NoError(t, err)
 		})
 	}
+}
+
+func unb64(t testing.TB, s string) []byte {
+	t.Helper()
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	require.NoError(t, err)
+	return b
 }

@@ -197,7 +197,7 @@ func (v *Verifier) verify(ctx context.Context, token string, p parts, now time.T
 	if err != nil {
 		return nil, auth.ErrInvalid.Wrap(err)
 	}
-	return &entry{token: strings.Clone(token), key: key, times: c.times, principal: principal}, nil
+	return &entry{token: strings.Clone(token), key: key, times: c.times, principal: principal, words: len(c.scope) + len(c.roles)}, nil
 }
 
 // keyFor reads the header, and returns the key that it has to name.

@@ -1,0 +1,24 @@
+// Package authtest helps to test services that use package auth: a principal
+// in a request without any token, tokens that a service's own verifier takes,
+// and a look at every route for what was forgotten.
+//
+// # Who is calling
+//
+//	r := authtest.As(t, httptest.NewRequest("GET", "/orders", nil), auth.Identity{Subject: "ada", Scope: []string{"orders:read"}})
+//
+// calls a handler as ada, without any Middleware. A whole service gets a token
+// instead, from keys that live as long as the test:
+//
+//	tokens := authtest.NewTokens(t)
+//	service := newService(tokens.Verifier)
+//	r.Header.Set("Authorization", "Bearer "+tokens.Token(token.Grant{Subject: "ada"}))
+//
+// # What was forgotten
+//
+// [Routes] asks each route of a service, and fails for one that answers
+// somebody without credentials, that has no auth.Require, or that an open
+// pattern covers by mistake.
+//
+// The rest of the package are conformance kits, which any store of sessions or
+// API keys has to pass.
+package authtest

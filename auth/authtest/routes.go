@@ -1,0 +1,209 @@
+package authtest
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/errors"
+)
+
+// Routes are all routes of a service, and what they are served by. Check asks
+// each of them.
+//
+// http.ServeMux does not tell its patterns, so they are listed; and Check
+// fails for one that the mux serves by another pattern. chi and gorilla/mux
+// tell theirs by a callback:
+//
+//	chi.Walk(router, func(method, pattern string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+//		routes.Patterns = append(routes.Patterns, method+" "+pattern)
+//		return nil
+//	})
+//
+//	router.Walk(func(route *mux.Route, _ *mux.Router, _ []*mux.Route) error {
+//		pattern, _ := route.GetPathTemplate()
+//		methods, _ := route.GetMethods()
+//		for _, method := range methods {
+//			routes.Patterns = append(routes.Patterns, method+" "+pattern)
+//		}
+//		return nil
+//	})
+type Routes struct {
+	// Service is everything, as it is served.
+	Service http.Handler
+	// Callers is the Middleware inside of it.
+	Callers *auth.Middleware
+	// Router is what stands inside of Callers and has the routes. With chi it
+	// is a router that the same function filled with routes, without Use.
+	Router http.Handler
+	// Patterns are the routes, such as "GET /orders/{id}". Without a method, GET
+	// is asked.
+	Patterns []string
+	// Open are those of Patterns that are meant to answer anybody. Each is one
+	// that the Middleware lets pass.
+	Open []string
+	// Values has what stands in the place of a wildcard, by its name. Others
+	// are "1".
+	Values map[string]string
+}
+
+// Check returns all problems, joined, or nil. Each route that is not open is
+// asked for without credentials:
+//
+//   - The service has to answer 401.
+//   - The Middleware must not take the route for a public or optional one.
+//   - The router alone must not answer: [auth.Require] has to refuse.
+//
+// A handler without Require runs, on an empty request; what it does then
+// belongs into a test's own data.
+func (o Routes) Check() error {
+	if o.Service == nil || o.Callers == nil || o.Router == nil || len(o.Patterns) == 0 {
+		return errors.New("authtest: Routes: Service, Callers, Router and Patterns are required")
+	}
+	var problems []error
+	for _, pattern := range o.Open {
+		if !slices.Contains(o.Patterns, pattern) {
+			problems = append(problems, fmt.Errorf("authtest: Open %q: is not among Patterns", pattern))
+		}
+	}
+	for _, pattern := range o.Patterns {
+		for _, problem := range o.check(pattern) {
+			problems = append(problems, fmt.Errorf("authtest: %q: %s", pattern, problem))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// check asks one route.
+func (o Routes) check(pattern string) (problems []string) {
+	request, err := o.request(pattern)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	if mux, ok := o.Router.(*http.ServeMux); ok {
+		if _, picked := mux.Handler(request()); picked != pattern {
+			return []string{fmt.Sprintf("the router picks %q for %s", picked, request().URL)}
+		}
+	}
+	_, refusal := o.Callers.Authenticate(request())
+	open := refusal == nil
+	if slices.Contains(o.Open, pattern) {
+		if !open {
+			problems = append(problems, "is meant to be open, and the Middleware wants credentials")
+		}
+		return problems
+	}
+	if open {
+		problems = append(problems, "a Public or Optional pattern covers it")
+	}
+	w := httptest.NewRecorder()
+	o.Service.ServeHTTP(w, request())
+	if w.Code != http.StatusUnauthorized {
+		problems = append(problems, fmt.Sprintf("answers an anonymous caller with %d", w.Code))
+	}
+	if !o.requires(request()) {
+		problems = append(problems, "has no auth.Require")
+	}
+	return problems
+}
+
+// requires reports whether Require refuses a request that the router alone
+// serves: a Middleware that lets everybody pass hears of it.
+func (o Routes) requires(r *http.Request) bool {
+	heard := false
+	probe := errors.Must(auth.New(auth.Options{
+		Authenticators: []auth.Authenticator{nobody{}},
+		Optional:       []string{"/all"},
+		Route:          func(*http.Request) string { return "/all" },
+		OnEvent: func(_ context.Context, e auth.Event) {
+			heard = heard || e.Reason == auth.AccessDenied && errors.Is(e.Err, auth.ErrMissing)
+		},
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusUnauthorized) },
+	}))
+	defer func() { _ = recover() }() // a handler that misses its principal may panic: it has no Require
+	probe.Handler(o.Router).ServeHTTP(httptest.NewRecorder(), r)
+	return heard
+}
+
+// nobody is an authenticator that no request has credentials for.
+type nobody struct{}
+
+func (nobody) Authenticate(*http.Request) (*auth.Principal, error) { return nil, nil }
+func (nobody) Challenge() string                                   { return "" }
+
+// request returns a function that makes requests for a pattern.
+func (o Routes) request(pattern string) (func() *http.Request, error) {
+	method, rest, found := strings.Cut(pattern, " ")
+	if !found {
+		method, rest = http.MethodGet, pattern
+	}
+	host, path, found := strings.Cut(strings.TrimLeft(rest, " \t"), "/")
+	if !found {
+		return nil, errors.New("is not [METHOD ][HOST]/path")
+	}
+	target := "/" + o.fill(path)
+	if _, err := url.ParseRequestURI(target); err != nil {
+		return nil, fmt.Errorf("is no path: %w", err)
+	}
+	return func() *http.Request {
+		r := httptest.NewRequest(method, target, nil)
+		if host != "" {
+			r.Host = host
+		}
+		return r
+	}, nil
+}
+
+// fill puts values into the place of the wildcards of all three routers:
+// {name}, {name...}, {$}, {name:expression} and, at the end, *.
+func (o Routes) fill(path string) string {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(path, "{")
+		b.WriteString(before)
+		if !found {
+			break
+		}
+		end := closing(rest)
+		name, _, _ := strings.Cut(strings.TrimSuffix(rest[:end], "..."), ":")
+		b.WriteString(o.value(name))
+		path = strings.TrimPrefix(rest[end:], "}")
+	}
+	filled := b.String()
+	if strings.HasSuffix(filled, "*") {
+		filled = strings.TrimSuffix(filled, "*") + o.value("*")
+	}
+	return filled
+}
+
+func (o Routes) value(name string) string {
+	if value, ok := o.Values[name]; ok {
+		return value
+	}
+	if name == "$" {
+		return ""
+	}
+	return "1"
+}
+
+// closing returns where the brace that was opened before is closed; an
+// expression has braces of its own.
+func closing(rest string) int {
+	depth := 1
+	for i, c := range []byte(rest) {
+		switch c {
+		case '{':
+			depth++
+		case '}':
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return len(rest)
+}

@@ -1,0 +1,175 @@
+package authtest_test
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/authtest"
+	"github.com/ringwall/ringwall/auth/token"
+	"github.com/ringwall/ringwall/errors"
+)
+
+// quiet keeps refusals out of the test's output.
+var quiet = errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
+
+var ok = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+
+// shop is a service of a few routes, some of which a row spoils.
+type shop struct {
+	mux      *http.ServeMux
+	public   []string
+	optional []string
+	outside  bool // the orders are served past the Middleware
+}
+
+func newShop() *shop {
+	s := &shop{mux: http.NewServeMux(), public: []string{"GET /healthz"}, optional: []string{"GET /products/"}}
+	s.mux.Handle("GET /healthz", ok)
+	s.mux.Handle("GET /products/{$}", ok)
+	s.mux.Handle("GET /orders/{id}", auth.Require(auth.Scopes("orders:read"))(ok))
+	s.mux.Handle("POST /orders", auth.Require()(ok))
+	s.mux.Handle("/files/{path...}", auth.Require()(ok))
+	return s
+}
+
+func (s *shop) routes(t *testing.T) authtest.Routes {
+	t.Helper()
+	callers := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{authtest.NewTokens(t).Verifier}, Public: s.public, Optional: s.optional}))
+	service := callers.Handler(s.mux)
+	if s.outside {
+		inner := service
+		service = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == "POST" {
+				ok(w, r)
+				return
+			}
+			inner.ServeHTTP(w, r)
+		})
+	}
+	return authtest.Routes{
+		Service: quiet.Handler(service), Callers: callers, Router: s.mux,
+		Patterns: []string{"GET /healthz", "GET /products/{$}", "GET /orders/{id}", "POST /orders", "/files/{path...}"},
+		Open:     []string{"GET /healthz", "GET /products/{$}"},
+	}
+}
+
+func TestZ6EveryRouteIsAsked(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		spoil func(s *shop, o *authtest.Routes)
+		want  string
+	}{
+		{"Z6 a route without Require", func(s *shop, o *authtest.Routes) {
+			s.mux.Handle("GET /invoices", ok)
+			o.Patterns = append(o.Patterns, "GET /invoices")
+		}, `authtest: "GET /invoices": has no auth.Require`},
+		{"Z6 a route without Require that refuses by itself", func(s *shop, o *authtest.Routes) {
+			s.mux.Handle("GET /invoices", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }))
+			o.Patterns = append(o.Patterns, "GET /invoices")
+		}, `authtest: "GET /invoices": has no auth.Require`},
+		{"Z6 a route without Require that panics", func(s *shop, o *authtest.Routes) {
+			s.mux.Handle("GET /invoices", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				p, _ := auth.From(r.Context())
+				_ = p.Subject()
+			}))
+			o.Patterns = append(o.Patterns, "GET /invoices")
+		}, `authtest: "GET /invoices": has no auth.Require`},
+		{"Z6 an open route that nobody meant", func(_ *shop, o *authtest.Routes) { o.Open = o.Open[:1] },
+			"authtest: \"GET /products/{$}\": a Public or Optional pattern covers it\nauthtest: \"GET /products/{$}\": answers an anonymous caller with 200\nauthtest: \"GET /products/{$}\": has no auth.Require"},
+		{"Z6 a route in the shadow of a Public pattern", func(s *shop, o *authtest.Routes) {
+			s.mux.Handle("GET /products/{id}/costs", auth.Require(auth.Role("admin"))(ok))
+			o.Patterns = append(o.Patterns, "GET /products/{id}/costs")
+		}, `authtest: "GET /products/{id}/costs": a Public or Optional pattern covers it`},
+		{"Z6 a route that is not there", func(_ *shop, o *authtest.Routes) { o.Patterns = append(o.Patterns, "GET /gone") },
+			`authtest: "GET /gone": the router picks "" for /gone`},
+		{"Z6 a route that another hides", func(s *shop, o *authtest.Routes) {
+			s.mux.Handle("GET /orders/1", ok)
+		}, `authtest: "GET /orders/{id}": the router picks "GET /orders/1" for /orders/1`},
+		{"Z6 an open route that is closed", func(_ *shop, o *authtest.Routes) { o.Open = append(o.Open, "POST /orders") },
+			`authtest: "POST /orders": is meant to be open, and the Middleware wants credentials`},
+		{"Z6 an open route that is no route", func(_ *shop, o *authtest.Routes) { o.Open = append(o.Open, "GET /x") },
+			`authtest: Open "GET /x": is not among Patterns`},
+		{"Z6 no path", func(_ *shop, o *authtest.Routes) { o.Patterns = append(o.Patterns, "orders") },
+			`authtest: "orders": is not [METHOD ][HOST]/path`},
+		{"Z6 nothing", func(_ *shop, o *authtest.Routes) { *o = authtest.Routes{} },
+			"authtest: Routes: Service, Callers, Router and Patterns are required"},
+		{"nothing is wrong", func(*shop, *authtest.Routes) {}, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := newShop()
+			o := s.routes(t)
+			row.spoil(s, &o)
+			err := o.Check()
+			if row.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.EqualError(t, err, row.want)
+		})
+	}
+	t.Run("Z6 a route past the Middleware", func(t *testing.T) {
+		s := newShop()
+		s.outside = true
+		require.EqualError(t, s.routes(t).Check(), `authtest: "POST /orders": answers an anonymous caller with 200`)
+	})
+}
+
+// The patterns of chi and gorilla/mux, asked of a router that sees any path.
+func TestPatternsOfOtherRouters(t *testing.T) {
+	var asked []string
+	router := auth.Require()(ok)
+	callers := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{authtest.NewTokens(t).Verifier}}))
+	service := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.Method+" "+r.Host+r.URL.Path)
+		callers.Handler(router).ServeHTTP(w, r)
+	})
+	o := authtest.Routes{
+		Service: quiet.Handler(service), Callers: callers, Router: router, Values: map[string]string{"slug": "a-b"},
+		Patterns: []string{"GET /a/{id:[0-9]{2,4}}/b/{slug:[a-z-]+}", "DELETE /files/*", "/x/{y...}", "PUT api.test/{$}"},
+	}
+	require.NoError(t, o.Check())
+	require.Equal(t, []string{"GET example.com/a/1/b/a-b", "DELETE example.com/files/1", "GET example.com/x/1", "PUT api.test/"}, asked)
+}
+
+func TestTokens(t *testing.T) {
+	tokens := authtest.NewTokens(t)
+	callers := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{tokens.Verifier}}))
+	seen := ""
+	h := quiet.Handler(callers.Handler(auth.Require(auth.Scopes("read"))(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		p, _ := auth.From(r.Context())
+		seen = p.String()
+	}))))
+	for _, row := range []struct {
+		name, authorization string
+		status              int
+	}{
+		{"of another test", "Bearer " + authtest.NewTokens(t).Token(token.Grant{Subject: "eve", Scope: []string{"read"}}), 401},
+		{"without the scope", "Bearer " + tokens.Token(token.Grant{Subject: "ada"}), 403},
+		{"good", "Bearer " + tokens.Token(token.Grant{Subject: "ada", Scope: []string{"read"}}), 200},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r := httptest.NewRequest("GET", "/", nil)
+			r.Header.Set("Authorization", row.authorization)
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			require.Equal(t, row.status, w.Code)
+		})
+	}
+	require.Equal(t, "user ada", seen)
+}
+
+func TestAs(t *testing.T) {
+	h := auth.Require(auth.Kinds(auth.Service))(ok)
+	for kind, want := range map[auth.Kind]int{"": 403, auth.Service: 200} {
+		w := httptest.NewRecorder()
+		quiet.Handler(h).ServeHTTP(w, authtest.As(t, httptest.NewRequest("GET", "/", nil), auth.Identity{Kind: kind, Subject: "ada"}))
+		require.Equal(t, want, w.Code)
+	}
+	require.True(t, slices.Equal([]string{"a"}, authtest.Principal(t, auth.Identity{Subject: "ada", Scope: []string{"a"}}).Scope()))
+}
