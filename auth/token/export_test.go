@@ -59,3 +59,6 @@ func VerifySignature(k Key, token string) error {
 	}
 	return k.algorithm.method.Verify(p.input, signature, k.verify)
 }
+
+// Sign returns the signature of a signing input.
+func Sign(k Key, input string) ([]byte, error) { return k.sign(input) }

@@ -237,14 +237,3 @@ func TestK10JWKS(t *testing.T) {
 	require.Equal(t, 405, w.Code)
 	require.Equal(t, "GET, HEAD", w.Header().Get("Allow"))
 }
-
-// RFC 8037, appendix A.3.
-func TestThumbprint(t *testing.T) {
-	x, err := base64.RawURLEncoding.DecodeString("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")
-	require.NoError(t, err)
-	print, err := token.Thumbprint(ed25519.PublicKey(x))
-	require.NoError(t, err)
-	require.Equal(t, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", print)
-	_, err = token.Thumbprint(material().secret)
-	require.Error(t, err)
-}
