@@ -15,13 +15,14 @@ const retryAfter = "5"
 func (m *Middleware) refuse(w http.ResponseWriter, r *http.Request, used int, err error, e Event) {
 	m.tell(r.Context(), e)
 	respond := errors.Respond
+	kind, _ := errors.AsType[*errors.Kind](err)
 	if m != nil {
 		respond = m.respond
-		if lines := m.challengesFor(used, err); len(lines) > 0 {
+		if lines := m.challengesFor(used, kind, err); len(lines) > 0 {
 			w.Header()["Www-Authenticate"] = lines
 		}
 	}
-	if errors.Is(err, ErrUnavailable) {
+	if kind == ErrUnavailable {
 		w.Header().Set("Retry-After", retryAfter) // the error's own value, if any, replaces it
 	}
 	respond(w, r, err)
@@ -30,10 +31,9 @@ func (m *Middleware) refuse(w http.ResponseWriter, r *http.Request, used int, er
 // challengesFor returns one WWW-Authenticate line for each scheme, the used
 // one with the reason. A 503 has none, nor has a 403 for which no other
 // credential would do.
-func (m *Middleware) challengesFor(used int, err error) []string {
-	params := paramsOf(err)
-	missing := errors.Is(err, ErrMissing)
-	if params == nil && !missing {
+func (m *Middleware) challengesFor(used int, kind *errors.Kind, err error) []string {
+	params := paramsOf(kind, err)
+	if params == nil && kind != ErrMissing {
 		return nil
 	}
 	var lines []string
@@ -45,7 +45,7 @@ func (m *Middleware) challengesFor(used int, err error) []string {
 			for _, param := range params {
 				challenge = withParam(challenge, param[0], param[1])
 			}
-		case errors.Is(err, ErrDenied):
+		case kind == ErrDenied:
 			continue // the caller is known: nobody asks for another scheme
 		}
 		lines = append(lines, challenge)
@@ -86,16 +86,21 @@ func (c *challenged) Error() string { return c.err.Error() }
 func (c *challenged) Unwrap() error { return c.err }
 
 // paramsOf returns the error parameters of RFC 6750, section 3.1, and of RFC
-// 9470 for an error.
-func paramsOf(err error) [][2]string {
+// 9470 for an error and its kind.
+func paramsOf(kind *errors.Kind, err error) [][2]string {
+	switch kind {
+	case ErrMalformed:
+		return invalidRequest[:]
+	case ErrInvalid, ErrExpired, ErrRevoked:
+		return invalidToken[:]
+	}
 	if c, ok := errors.AsType[*challenged](err); ok {
 		return c.params
 	}
-	switch {
-	case errors.Is(err, ErrMalformed):
-		return [][2]string{{"error", "invalid_request"}}
-	case errors.Is(err, ErrInvalid), errors.Is(err, ErrExpired), errors.Is(err, ErrRevoked):
-		return [][2]string{{"error", "invalid_token"}}
-	}
 	return nil
 }
+
+var (
+	invalidRequest = [...][2]string{{"error", "invalid_request"}}
+	invalidToken   = [...][2]string{{"error", "invalid_token"}}
+)

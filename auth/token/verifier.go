@@ -261,7 +261,7 @@ func bearer(r *http.Request) (string, error) {
 		return "", nil
 	case len(lines) > 1:
 		return "", auth.ErrMalformed.With("reason", "several Authorization headers")
-	case token == "" || strings.ContainsAny(token, " \t,"):
+	case token == "" || strings.IndexByte(token, ' ') >= 0 || strings.IndexByte(token, '\t') >= 0 || strings.IndexByte(token, ',') >= 0:
 		return "", auth.ErrMalformed.With("reason", "not one token")
 	case queryToken(r.URL.RawQuery):
 		return "", auth.ErrMalformed.With("reason", "a second token in the query")
