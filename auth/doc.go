@@ -24,6 +24,19 @@
 //	mux.Handle("GET /orders", auth.Require(auth.Scopes("orders:read"))(orders))
 //	handler := failures.Handler(callers.Handler(mux))
 //
+// A route that was forgotten is found by authtest.Routes, in a test of the
+// application.
+//
+// # Revocations
+//
+// [Revocations] are asked in memory, by the verifier of tokens. Without a
+// [RevocationFeed] they are known to one process alone. With one, start
+// [Revocations.Run]: a process answers 503 until it has loaded the feed, and
+// when it could not read it for 30 s, and never "not revoked" for what it
+// cannot know. What ends a login is its session (sid): RevokeSubject compares
+// times, whose resolution is a second, so it serves tokens without a session,
+// and never ends a login that was made after it.
+//
 // # Its place
 //
 // errors, headers, cors and the limits by address stand outside of it: they

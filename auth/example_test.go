@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"time"
 
 	"github.com/ringwall/ringwall/auth"
 	"github.com/ringwall/ringwall/errors"
@@ -43,6 +44,48 @@ func Example() {
 	// 200 ok
 	// 401 {"code":"auth_required","message":"This request needs credentials."
 	// 200 orders of ada
+}
+
+// Tokens that are taken back before their time, for one process. Several share
+// a Feed, and start Run.
+func ExampleNewRevocations() {
+	revoked := errors.Must(auth.NewRevocations(auth.RevocationsOptions{}))
+	ctx, now := context.Background(), time.Now()
+	err := revoked.RevokeSession(ctx, "session-1", now.Add(5*time.Minute)) // its last token is dead by then
+	fmt.Println(err)
+	fmt.Println(revoked.Check(ctx, "token-1", "session-1", "ada", now))
+	fmt.Println(revoked.Check(ctx, "token-2", "session-2", "ada", now))
+	// Output:
+	// <nil>
+	// auth_revoked: The credentials have been revoked.
+	// <nil>
+}
+
+// A principal, as an authenticator of one's own makes it.
+func ExampleNewPrincipal() {
+	p, err := auth.NewPrincipal(auth.Identity{Kind: auth.Service, Subject: "billing", Scope: []string{"invoices:write"}})
+	fmt.Println(p, p.HasScope("invoices:write"), err)
+	_, err = auth.NewPrincipal(auth.Identity{Subject: "billing"})
+	fmt.Println(err)
+	// Output:
+	// service billing true <nil>
+	// auth: Kind: is neither User nor Service
+}
+
+// What needs a login that is not long ago.
+func ExampleMaxAuthAge() {
+	pay := auth.Require(auth.MaxAuthAge(10 * time.Minute))(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "paid") }))
+	for _, login := range []time.Time{time.Now(), time.Now().Add(-time.Hour), {}} {
+		p := errors.Must(auth.NewPrincipal(auth.Identity{Kind: auth.User, Subject: "ada", AuthTime: login}))
+		r := httptest.NewRequest("POST", "/pay", nil)
+		w := httptest.NewRecorder()
+		pay.ServeHTTP(w, r.WithContext(auth.NewContext(r.Context(), p)))
+		fmt.Println(w.Code)
+	}
+	// Output:
+	// 200
+	// 401
+	// 401
 }
 
 // The classic mistake: a route that asks who is calling, and not whether the

@@ -165,3 +165,40 @@ func TestClientsAreServices(t *testing.T) {
 		require.Equal(t, want, p.Kind(), client)
 	}
 }
+
+// A mark in time ends the tokens without a session that were issued up to its
+// second, and no login, before or after it: those are ended by their sessions.
+func TestAMarkNeverEndsALoginMadeAfterIt(t *testing.T) {
+	revoked := errors.Must(auth.NewRevocations(auth.RevocationsOptions{}))
+	k := keys(t)
+	i := issuer(t, func(o *token.IssuerOptions) { o.Keys = k })
+	v := verifier(t, func(o *token.VerifierOptions) { o.Keys, o.Revocations = k, revoked })
+	issue := func(session string) string {
+		text, _, err := i.Issue(t.Context(), token.Grant{Subject: "ada", SessionID: session})
+		require.NoError(t, err)
+		return text
+	}
+	check := func(text string, want error) {
+		t.Helper()
+		for range 2 { // the second time it may be remembered
+			_, err := v.Verify(t.Context(), text)
+			require.ErrorIs(t, err, want)
+		}
+	}
+	now := noon.Add(300 * time.Millisecond)
+	token.SetClock(func() time.Time { return now }, i, v)
+	before, bare := issue("s1"), issue("")
+	check(before, nil)
+	check(bare, nil)
+	require.NoError(t, revoked.RevokeSubject(t.Context(), "ada", now, time.Now().Add(time.Hour)))
+	require.NoError(t, revoked.RevokeSession(t.Context(), "s1", time.Now().Add(time.Hour)))
+	check(before, auth.ErrRevoked)
+	check(bare, auth.ErrRevoked)
+
+	now = now.Add(time.Millisecond)
+	check(issue("s2"), nil)
+	check(issue(""), auth.ErrRevoked)
+	now = noon.Add(time.Second)
+	check(issue("s3"), nil)
+	check(issue(""), nil)
+}

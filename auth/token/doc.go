@@ -7,9 +7,10 @@
 // cryptography, accepts: three parts in canonical base64url; JSON without
 // doubled names; the one algorithm that the key of this kid has; a typ of
 // at+jwt; no critical extensions; exp, iat and sub; exactly our issuer, one of
-// our audiences, at most an hour between iat and exp. A token that is bound to
-// a key (cnf) is no bearer token. What a token says is read after its
-// signature was verified, so [auth.ErrExpired] always means genuine.
+// our audiences, at most an hour between iat and exp; 8 KiB. A token that is
+// bound to a key (cnf) is no bearer token: proofs of possession (DPoP, RFC
+// 9449) are not implemented, so it is refused. What a token says is read after
+// its signature was verified, so [auth.ErrExpired] always means genuine.
 //
 // An [Issuer] refuses claims with names such as password, token or
 // card_number, at every depth: a payload is encoded, not encrypted.
@@ -18,17 +19,43 @@
 //
 //	keys := errors.Must(token.NewKeys(errors.Must(token.GenerateKey(token.Schedule{}))))
 //	issuer := errors.Must(token.NewIssuer(token.IssuerOptions{Keys: keys, Issuer: self, Audience: []string{"api"}}))
-//	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: keys, Issuer: self, Audience: []string{"api"}}))
+//	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: keys, Issuer: self, Audience: []string{"api"}, Revocations: revoked}))
 //	callers := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{tokens}, Public: []string{"/.well-known/jwks.json"}}))
 //	mux.Handle("GET /.well-known/jwks.json", keys.JWKS())
 //
+// # Keys
+//
 // Keys that outlive the process come from [NewKey], and change over by their
 // [Schedule]: published first, signing ten minutes later at the earliest,
-// retired when the next one signs, removed when their last token is dead.
+// retired when the next one signs, removed when their last token is dead. What
+// a key does depends on the clock alone, so replicas that have the same keys
+// change over together without talking, and clocks may differ by minutes. A
+// job that brings new keys calls [Keys.Replace], hours before the first of
+// them signs.
+//
+// A service that has no keys of its own takes those that an issuer publishes:
+//
+//	remote := errors.Must(token.NewRemote(token.RemoteOptions{URL: "https://issuer.example/.well-known/jwks.json"}))
+//	go remote.Run(ctx)
+//	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: remote, Issuer: "https://issuer.example", Audience: []string{"orders"}}))
+//
+// A key that the issuer takes back is refused after the next refresh, 5
+// minutes by default. An issuer that cannot be reached costs nobody a login
+// for an hour; then the answer is 503, and never 401.
+//
+// # The cache
+//
+// A token that was verified is remembered, by all of its bytes and for one
+// verifier, so that the next request with it costs a look into a map. Each
+// such request looks again at the clock, the key, revocations and Validate;
+// refusals and decisions are never remembered. The memory is bounded by
+// CacheEntries times 2 KiB, 8 MiB by default.
 //
 // # Its place
 //
-// A Verifier is an authenticator of auth's Middleware.
+// A Verifier is an authenticator of auth's Middleware. Tokens of several
+// issuers go through [Issuers], since two bearer authenticators in one
+// Middleware would both claim a request.
 //
 // # Threats
 //
@@ -38,8 +65,16 @@
 //     3.12): typ, aud and iss are required and compared exactly.
 //   - Two parsers that read one token differently (CVE-2020-26160): what is
 //     ambiguous is refused before any decoder sees it.
-//   - Floods of long tokens (CVE-2025-30204): size and characters are looked at
-//     first; the payload is not decoded as JSON before the signature is verified.
+//   - Another spelling of a revoked token: there is none but the signature's
+//     own (ECDSA has two), and revocations go by names, not by bytes.
+//   - Floods of long tokens (CVE-2025-30204): size and parts are looked at
+//     first; the payload is not decoded before the signature is verified, but
+//     for the iss where [Issuers] has to choose.
+//   - Floods of unknown kids: one fetch in 10 s at most, one for all that wait,
+//     5 s at most; known keys verify meanwhile.
+//   - A cache that takes one token for another, or outlives a decision
+//     (CVE-2026-35030, CVE-2026-35039, CVE-2021-32701): see above.
 //   - A header that brings its own key (jwk, jku, x5u): not looked at.
-//   - Weak keys: refused by the constructors.
+//   - Weak keys: refused by the constructors; published ones are ignored, as
+//     are those that are shown with their private part.
 package token
