@@ -21,6 +21,9 @@ const (
 	fetchFloor = 10 * time.Second
 	// fetchTimeout bounds a fetch, and so how long a request waits for one.
 	fetchTimeout = 5 * time.Second
+	// maxWaiting bounds the requests that wait for a fetch, so that a server
+	// that hangs, and a flood of unknown kids, do not fill the memory.
+	maxWaiting = 1000
 )
 
 // RemoteOptions configures a [Remote]. URL is required.
@@ -51,7 +54,8 @@ type RemoteOptions struct {
 // the first token needs them, when a token names one that is unknown (but for
 // 10 s after the last fetch), and by age: by Run, or else beside the first
 // request that finds them old. A fetch takes 5 s at most, and no request waits
-// longer; several wait for the same one. Remote is safe for concurrent use.
+// longer; up to 1000 wait for the same one, and more are refused with
+// [auth.ErrUnavailable]. Remote is safe for concurrent use.
 //
 // While the keys cannot be fetched, the last good ones count up to MaxStale.
 // After that, and for names that may be those of newer keys, the answer is
@@ -65,7 +69,8 @@ type Remote struct {
 	logger                            *slog.Logger
 	now                               func() time.Time
 
-	set atomic.Pointer[keySet]
+	set     atomic.Pointer[keySet]
+	waiting atomic.Int32
 
 	mu     sync.Mutex
 	latest *flight // the fetch that runs, or the last one
@@ -253,6 +258,13 @@ func (r *Remote) fetch(ctx context.Context, now time.Time) *flight {
 
 // await waits for a fetch as long as the request does.
 func (r *Remote) await(ctx context.Context, f *flight) error {
+	if over, _ := f.over(); over {
+		return nil
+	}
+	defer r.waiting.Add(-1)
+	if r.waiting.Add(1) > maxWaiting {
+		return auth.ErrUnavailable.Header("Retry-After", "1").With("reason", "too many requests wait for keys")
+	}
 	select {
 	case <-f.done:
 		return nil

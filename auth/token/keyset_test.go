@@ -1,0 +1,86 @@
+package token_test
+
+import (
+	"encoding/json"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth/token"
+)
+
+func TestK7OddKeysAreIgnored(t *testing.T) {
+	good := jwkOf(t, token.EdDSA)
+	rsa := jwkOf(t, token.RS256)
+	ec := jwkOf(t, token.ES256)
+	rows := map[string]object{
+		"a secret":              {"kty": "oct", "kid": "x", "k": b64(strings.Repeat("x", 32)), "alg": "HS256"},
+		"for encryption":        good.with(object{"kid": "x", "use": "enc"}),
+		"use is a number":       good.with(object{"kid": "x", "use": 1}),
+		"signs only":            good.with(object{"kid": "x", "key_ops": []string{"sign"}}),
+		"key_ops is a text":     good.with(object{"kid": "x", "key_ops": "verify"}),
+		"an unknown type":       {"kty": "AKP", "kid": "x", "alg": "ML-DSA-44", "pub": "AAAA"},
+		"no type":               good.with(object{"kid": "x", "kty": nil}),
+		"an unknown curve":      ec.with(object{"kid": "x", "crv": "secp256k1"}),
+		"X25519":                good.with(object{"kid": "x", "crv": "X25519"}),
+		"off the curve":         ec.with(object{"kid": "x", "x": ec["y"]}),
+		"a short coordinate":    ec.with(object{"kid": "x", "x": "AAAA"}),
+		"a short Ed25519 key":   good.with(object{"kid": "x", "x": "AAAA"}),
+		"ES384 for P-256":       ec.with(object{"kid": "x", "alg": "ES384"}),
+		"HS256 for Ed25519":     good.with(object{"kid": "x", "alg": "HS256"}),
+		"none":                  good.with(object{"kid": "x", "alg": "none"}),
+		"RSA of 1024 bits":      rsa.with(object{"kid": "x", "n": b64(strings.Repeat("\xff", 128))}),
+		"RSA exponent 3":        rsa.with(object{"kid": "x", "e": "Aw"}),
+		"RSA exponent of 5 GiB": rsa.with(object{"kid": "x", "e": b64("\x01\x00\x00\x00\x01")}),
+		"RSA without a modulus": rsa.with(object{"kid": "x", "n": nil}),
+		"not base64url":         rsa.with(object{"kid": "x", "n": "+/+/"}),
+		"shown with its secret": good.with(object{"kid": "x", "d": "AAAA"}),
+		"no kid":                good.with(object{"kid": nil}),
+		"kid is a number":       good.with(object{"kid": 7}),
+		"a kid with a line":     good.with(object{"kid": "a\nb"}),
+		"members of two cases":  good.with(object{"kid": "x", "KID": "y"}),
+	}
+	for name, odd := range rows {
+		t.Run("K7 "+name, func(t *testing.T) {
+			p := newPublisher(t, says(200, object{"keys": []any{odd, good}, "x": 1}.json()))
+			s := newRemoteService(t, p)
+			require.Equal(t, 200, s.ask(token.EdDSA).StatusCode, "the others work")
+			require.Equal(t, 1, s.told(token.KeyIgnored))
+			require.Equal(t, 401, s.askAs(t.Context(), token.EdDSA, "x").StatusCode)
+			s.pass(10 * time.Second)
+			require.Equal(t, 401, s.askAs(t.Context(), token.EdDSA, "x").StatusCode)
+			require.EqualValues(t, 2, p.fetches.Load())
+			require.Equal(t, 1, s.told(token.KeyIgnored), "once for each change")
+		})
+	}
+	t.Run("K7 one kid for two keys: neither counts", func(t *testing.T) {
+		set := object{"keys": []any{good.with(object{"kid": "x"}), ec.with(object{"kid": "x"}), rsa.with(object{"kid": "x"}), good, 7}}
+		s := newRemoteService(t, newPublisher(t, says(200, set.json())))
+		require.Equal(t, 200, s.ask(token.EdDSA).StatusCode)
+		require.Equal(t, 401, s.askAs(t.Context(), token.EdDSA, "x").StatusCode)
+		require.Equal(t, 401, s.askAs(t.Context(), token.ES256, "x").StatusCode)
+		require.Equal(t, 3, s.told(token.KeyIgnored))
+	})
+	t.Run("K7 an alg that is not named is the curve's, or the option's", func(t *testing.T) {
+		set := object{"keys": []any{ec.with(object{"alg": nil}), rsa.with(object{"alg": nil})}}
+		s := newRemoteService(t, newPublisher(t, says(200, set.json())))
+		require.Equal(t, 200, s.ask(token.ES256).StatusCode)
+		require.Equal(t, 200, s.ask(token.RS256).StatusCode)
+		require.Equal(t, 401, s.askAs(t.Context(), token.PS256, "RS256").StatusCode)
+	})
+}
+
+// jwkOf returns the published form of a key.
+func jwkOf(t *testing.T, alg token.Alg) object {
+	t.Helper()
+	w := httptest.NewRecorder()
+	publishes(alg)(w, httptest.NewRequest("GET", "/", nil))
+	var set struct {
+		Keys []object `json:"keys"`
+	}
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &set))
+	return set.Keys[0]
+}
