@@ -153,7 +153,8 @@ func (r *Revocations) synced(at time.Time) {
 	r.syncedAt = at
 }
 
-// stale reports whether something may have been added that is not known here.
+// stale reports whether something may have been added that is not known here,
+// which is so before the first time.
 // Of the two clocks, the wall's stands still when it is set back, and the
 // monotonic one while the machine is suspended.
 func (r *Revocations) stale(now time.Time) bool {
@@ -161,7 +162,7 @@ func (r *Revocations) stale(now time.Time) bool {
 		return false
 	}
 	wall := now.Round(0).Sub(r.syncedAt.Round(0))
-	return r.syncedAt.IsZero() || wall < 0 || wall > staleAfter || now.Sub(r.syncedAt) > staleAfter
+	return wall < 0 || wall > staleAfter || now.Sub(r.syncedAt) > staleAfter
 }
 
 // tell adds a revocation to the feed. The request that asks for it may end

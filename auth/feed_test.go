@@ -48,9 +48,8 @@ func (l *ledger) begin(ctx context.Context) error {
 	l.mu.Unlock()
 	if hangs {
 		<-ctx.Done()
-		return ctx.Err()
 	}
-	return fails
+	return errors.Join(ctx.Err(), fails)
 }
 
 func (l *ledger) Load(ctx context.Context) ([]auth.Revocation, string, error) {

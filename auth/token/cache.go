@@ -1,6 +1,7 @@
 package token
 
 import (
+	"container/list"
 	"sync"
 	"sync/atomic"
 
@@ -30,23 +31,22 @@ type entry struct {
 	principal *auth.Principal
 	words     int // of its scope and roles
 
-	used  atomic.Bool // since the hand was here
-	place int         // in the ring
+	used  atomic.Bool // since it was last at the front
+	place *list.Element
 }
 
 // size estimates the memory of an entry: token, payload twice, the headers of
 // the words, and the rest.
 func (e *entry) size() int { return len(e.token)*9/4 + e.words*16 + 640 }
 
-// shard is a part of a cache. Which entry goes is decided as by a clock whose
-// hand passes over the ones that were used since it was there last.
+// shard is a part of a cache. The oldest entry goes first, unless it was used:
+// then it stands in line once more.
 type shard struct {
 	entries, bytes int // bounds
 
 	mu      sync.RWMutex
 	byToken map[string]*entry
-	ring    []*entry
-	hand    int
+	order   list.List // of *entry
 	size    int
 }
 
@@ -62,7 +62,8 @@ func newCache(n int) *cache {
 	c := &cache{make([]shard, shards)}
 	for i := range c.shards {
 		each := (n + i) / shards // the remainder goes to the last ones
-		c.shards[i] = shard{entries: each, bytes: each * bytesPerEntry, byToken: make(map[string]*entry)}
+		s := &c.shards[i]
+		s.entries, s.bytes, s.byToken = each, each*bytesPerEntry, make(map[string]*entry)
 	}
 	return c
 }
@@ -103,38 +104,32 @@ func (c *cache) put(e *entry) {
 	if old := s.byToken[e.token]; old != nil {
 		s.remove(old)
 	}
-	for len(s.ring) > 0 && (len(s.ring) >= s.entries || s.size+e.size() > s.bytes) {
-		s.evict()
-	}
 	if e.size() > s.bytes {
 		return
 	}
-	e.place = len(s.ring)
-	s.ring = append(s.ring, e)
+	for s.order.Len() >= s.entries || s.size+e.size() > s.bytes {
+		s.evict()
+	}
+	e.place = s.order.PushBack(e)
 	s.byToken[e.token] = e
 	s.size += e.size()
 }
 
-// evict removes the next entry that was not used lately. Requests may mark
-// entries while the hand moves, so it passes each once at most.
+// evict removes the first entry that was not used lately. Requests may mark
+// entries meanwhile, so each is passed over once at most.
 func (s *shard) evict() {
-	for range len(s.ring) {
-		s.hand %= len(s.ring)
-		if !s.ring[s.hand].used.Swap(false) {
+	for range s.order.Len() {
+		front := s.order.Front()
+		if !front.Value.(*entry).used.Swap(false) {
 			break
 		}
-		s.hand++
+		s.order.MoveToBack(front)
 	}
-	s.remove(s.ring[s.hand%len(s.ring)])
+	s.remove(s.order.Front().Value.(*entry))
 }
 
-// remove takes an entry out; the last one takes its place.
 func (s *shard) remove(e *entry) {
-	last := len(s.ring) - 1
-	s.ring[e.place] = s.ring[last]
-	s.ring[e.place].place = e.place
-	s.ring[last] = nil
-	s.ring = s.ring[:last]
+	s.order.Remove(e.place)
 	delete(s.byToken, e.token)
 	s.size -= e.size()
 }

@@ -77,6 +77,7 @@ func hangs(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 type remoteService struct {
 	t       *testing.T
 	keys    *token.Remote
+	v       *token.Verifier
 	handler http.Handler
 	tokens  map[token.Alg]string
 
@@ -97,6 +98,7 @@ func newRemoteService(t *testing.T, p *publisher) *remoteService {
 	now := func() time.Time { return noon.Add(time.Duration(s.clock.Load())) }
 	v := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: s.keys, Issuer: issuerName, Audience: []string{audience}}))
 	token.SetClock(now, s.keys, v)
+	s.v = v
 	callers := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{v}}))
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
 	s.handler = failures.Handler(callers.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
@@ -226,6 +228,9 @@ func TestK6ARemovedKeyEnds(t *testing.T) {
 	stays := signAs(token.EdDSA, goodHeader().json(), goodClaims().with(object{"iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix()}).json())
 	s.pass(4 * time.Minute)
 	require.Equal(t, 200, s.send(t.Context(), stays).StatusCode)
+	other := signAs(token.ES256, goodHeader().with(object{"alg": "ES256", "kid": "ES256"}).json(), goodClaims().with(object{"iat": now.Unix(), "exp": now.Add(20 * time.Minute).Unix()}).json())
+	remembered, err := s.v.Verify(t.Context(), other)
+	require.NoError(t, err)
 	p.set(publishes(token.ES256))
 	s.pass(5*time.Minute - time.Second)
 	require.Equal(t, 200, s.send(t.Context(), stays).StatusCode)
@@ -234,6 +239,9 @@ func TestK6ARemovedKeyEnds(t *testing.T) {
 	require.Eventually(t, func() bool { return s.told(token.KeysChanged) == 2 }, 20*time.Second, time.Millisecond)
 	require.Equal(t, 401, s.send(t.Context(), stays).StatusCode, "and dies with its key")
 	require.Equal(t, 200, s.ask(token.ES256).StatusCode)
+	again, err := s.v.Verify(t.Context(), other)
+	require.NoError(t, err)
+	require.Same(t, remembered, again, "what was verified with a key that stays needs no second look")
 	require.EqualValues(t, 2, p.fetches.Load())
 	s.report(p)
 }
