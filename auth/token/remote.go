@@ -57,6 +57,9 @@ type RemoteOptions struct {
 // longer; up to 1000 wait for the same one, and more are refused with
 // [auth.ErrUnavailable]. Remote is safe for concurrent use.
 //
+// Keys count that verify signatures and have a kid of their own; others are
+// ignored, each for itself.
+//
 // While the keys cannot be fetched, the last good ones count up to MaxStale.
 // After that, and for names that may be those of newer keys, the answer is
 // [auth.ErrUnavailable].
