@@ -50,7 +50,8 @@ type entry struct {
 	log    exactLog
 	ring   *ring
 	ends   int64 // when nothing of it counts any longer
-	denied int64 // until when it is denied
+	denied int64 // until when it is denied, or has nothing left
+	banned int64 // until when its penalty runs
 }
 
 // NewMemory returns an empty Memory.
@@ -121,17 +122,20 @@ func (m *Memory) decide(charges []Charge, verdicts []Verdict, take bool) {
 		if e := entries[i]; e != nil {
 			// Not to be evicted for the next charge of this call.
 			e.denied = max(e.denied, now+1)
-			e.ask(&charges[i], now, &verdicts[i])
+			e.judge(&charges[i], now, &verdicts[i])
+			if take && !verdicts[i].Pressure {
+				e.punish(&charges[i], now, &verdicts[i])
+			}
 		} else {
 			unused(&charges[i], &verdicts[i])
 		}
-		allowed = allowed && verdicts[i].Wait == 0
+		allowed = allowed && (verdicts[i].Wait == 0 || charges[i].Shadow)
 	}
 	if !take || !allowed {
-		return // and nothing was written: a denied client makes no keys
+		return // and nothing was charged: a denied client makes no keys
 	}
 	for i := range charges {
-		if charges[i].Cost <= 0 {
+		if charges[i].Cost <= 0 || verdicts[i].Wait != 0 {
 			continue
 		}
 		if entries[i] == nil {
@@ -216,7 +220,32 @@ func unused(c *Charge, v *Verdict) {
 	}
 }
 
-// ask writes the verdict on a charge.
+// judge writes the verdict on a charge, with the penalty that may run.
+func (e *entry) judge(c *Charge, now int64, v *Verdict) {
+	e.ask(c, now, v)
+	if c.Penalty > 0 && c.Cost > 0 && v.Wait >= 0 && e.banned > now {
+		e.ban(now, v)
+	}
+}
+
+// punish begins a penalty after a denial. One that runs is not prolonged. The
+// overflow gets none: nobody knows whose denial it was.
+func (e *entry) punish(c *Charge, now int64, v *Verdict) {
+	if c.Penalty <= 0 || v.Wait <= 0 || e.banned > now {
+		return
+	}
+	e.banned = now + int64(c.Penalty)
+	e.ends = max(e.ends, e.banned)
+	e.ban(now, v)
+}
+
+func (e *entry) ban(now int64, v *Verdict) {
+	v.Remaining, v.Wait = 0, max(v.Wait, time.Duration(e.banned-now))
+	v.Reset = v.Wait
+	e.denied = now + int64(v.Wait)
+}
+
+// ask writes the verdict on a charge, as the limit alone would have it.
 func (e *entry) ask(c *Charge, now int64, v *Verdict) {
 	limit, window, cost := int64(c.Requests), int64(c.Window), int64(c.Cost)
 	var answer verdict
@@ -248,7 +277,7 @@ func (e *entry) charge(c *Charge, now int64, v *Verdict) {
 	} else {
 		e.log.add(now, int64(c.Cost))
 	}
-	e.ends = now + int64(c.Window) + width(int64(c.Window))
+	e.ends = max(e.banned, now+int64(c.Window)+width(int64(c.Window)))
 	e.ask(&after, now, v)
 	e.protect(now, v)
 }
@@ -256,9 +285,9 @@ func (e *entry) charge(c *Charge, now int64, v *Verdict) {
 // protect keeps a key that has nothing left from being evicted: whoever spends
 // a limit to its last request, and then floods, would begin anew.
 func (e *entry) protect(now int64, v *Verdict) {
-	e.denied = now
+	e.denied = max(now, e.banned)
 	if v.Remaining == 0 {
-		e.denied = now + int64(v.Reset)
+		e.denied = max(e.denied, now+int64(v.Reset))
 	}
 }
 

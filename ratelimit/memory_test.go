@@ -229,3 +229,91 @@ func FuzzMemory(f *testing.F) {
 		}
 	})
 }
+
+// A denial begins a penalty. Denials in it do not prolong it.
+func TestPenalty(t *testing.T) {
+	strict := charge("k", 2, time.Second, 1)
+	strict.Penalty = time.Minute
+	for name, limit := range map[string]int{"log": 2, "ring": 200} {
+		t.Run(name, func(t *testing.T) {
+			m, c := memory(ratelimit.MemoryOptions{})
+			k := strict
+			k.Requests = limit
+			for range limit {
+				require.Zero(t, take(t, m, k).Wait)
+			}
+			peeked := peek(t, m, k)
+			require.Positive(t, peeked.Wait)
+			require.LessOrEqual(t, peeked.Wait, 9*time.Second/8, "Peek begins no penalty")
+			require.Equal(t, ratelimit.Verdict{Wait: time.Minute, Reset: time.Minute}, take(t, m, k))
+			c.advance(59 * time.Second)
+			want := ratelimit.Verdict{Wait: time.Second, Reset: time.Second}
+			require.Equal(t, want, take(t, m, k), "not prolonged")
+			require.Equal(t, want, peek(t, m, k))
+			none := k
+			none.Cost = 0
+			require.Zero(t, take(t, m, none).Wait, "what costs nothing is never denied")
+			dear := k
+			dear.Cost = limit + 1
+			require.Negative(t, take(t, m, dear).Wait)
+			c.advance(time.Second)
+			require.Zero(t, take(t, m, k).Wait)
+		})
+	}
+	t.Run("the limit that denied, and no other", func(t *testing.T) {
+		m, c := memory(ratelimit.MemoryOptions{})
+		other := charge("other", 10, time.Second, 1)
+		other.Penalty = time.Hour
+		both := []ratelimit.Charge{strict, other}
+		var v [2]ratelimit.Verdict
+		for range 3 {
+			require.NoError(t, m.Take(t.Context(), both, v[:]))
+		}
+		require.Equal(t, time.Minute, v[0].Wait)
+		require.Zero(t, v[1].Wait)
+		require.Equal(t, 8, v[1].Remaining)
+		c.advance(time.Minute)
+		require.NoError(t, m.Take(t.Context(), both, v[:]))
+		require.Zero(t, v[0].Wait)
+	})
+	t.Run("a refund leaves it, a reset ends it", func(t *testing.T) {
+		m, _ := memory(ratelimit.MemoryOptions{})
+		k := strict
+		k.Mark = take(t, m, k).Mark
+		take(t, m, k)
+		take(t, m, k)
+		require.NoError(t, m.Refund(t.Context(), []ratelimit.Charge{k}))
+		require.Equal(t, time.Minute, take(t, m, k).Wait)
+		require.NoError(t, m.Reset(t.Context(), []ratelimit.Key{k.Key}))
+		require.Zero(t, take(t, m, k).Wait)
+	})
+	t.Run("who is in it is not evicted", func(t *testing.T) {
+		m, c := memory(ratelimit.MemoryOptions{MaxKeys: 1000})
+		for range 3 {
+			take(t, m, strict)
+		}
+		for i := range 20_000 {
+			c.advance(time.Millisecond)
+			take(t, m, charge(fmt.Sprint(i), 10, time.Hour, 1))
+		}
+		require.NotZero(t, take(t, m, strict).Wait)
+	})
+}
+
+// A shadow has no say, and counts like the others.
+func TestShadowCharge(t *testing.T) {
+	m, _ := memory(ratelimit.MemoryOptions{})
+	shadow, real := charge("k", 1, time.Minute, 1), charge("k", 3, time.Minute, 1)
+	shadow.Shadow, real.Key.Policy = true, "q"
+	both := []ratelimit.Charge{shadow, real}
+	var v [2]ratelimit.Verdict
+	for i := range 4 {
+		require.NoError(t, m.Take(t.Context(), both, v[:]))
+		require.Equal(t, i > 0, v[0].Wait > 0)
+		require.Equal(t, i > 0, v[0].Mark == 0)
+		require.Equal(t, i > 2, v[1].Wait > 0)
+	}
+	require.NoError(t, m.Reset(t.Context(), []ratelimit.Key{shadow.Key}))
+	require.NoError(t, m.Take(t.Context(), both, v[:]))
+	require.Equal(t, 1, v[0].Remaining, "what others deny is not charged to a shadow")
+}
