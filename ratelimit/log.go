@@ -1,5 +1,7 @@
 package ratelimit
 
+import "slices"
+
 // exactLimit is the largest number of requests per window that is counted
 // exactly, one time stamp for each.
 const exactLimit = 128
@@ -28,7 +30,7 @@ func (l *exactLog) drop(now, window int64) {
 func (l exactLog) ask(now, limit, window, cost int64) verdict {
 	v := verdict{remaining: max(0, limit-int64(len(l)))}
 	if len(l) > 0 {
-		v.reset = l[0] + window - now
+		v.reset = l[max(0, int64(len(l))-limit)] + window - now // a limit that sank has more
 	}
 	switch excess := int64(len(l)) + cost - limit; {
 	case cost > limit:
@@ -58,4 +60,21 @@ func (l *exactLog) remove(at, cost int64) {
 		kept = append(kept, t)
 	}
 	*l = kept
+}
+
+// logOf returns the log of what a ring counted. A request of a slot is at its
+// end, which is later than it was and never earlier; more than the newest 128
+// deny whatever an exact limit could.
+func logOf(r *ring, now, window int64) exactLog {
+	r.advance(now, window)
+	var l exactLog
+	room := int64(exactLimit)
+	for age, n := range r.counts {
+		n = min(n, room)
+		room -= n
+		l.add(min(now, (r.slot-int64(age)+1)*width(window)-1), n)
+	}
+	slices.Sort(l)
+	l.drop(now, window)
+	return l
 }

@@ -223,8 +223,8 @@ func unused(c *Charge, v *Verdict) {
 // judge writes the verdict on a charge, with the penalty that may run.
 func (e *entry) judge(c *Charge, now int64, v *Verdict) {
 	e.ask(c, now, v)
-	if c.Penalty > 0 && c.Cost > 0 && v.Wait >= 0 && e.banned > now {
-		e.ban(now, v)
+	if c.Penalty > 0 && e.banned > now {
+		e.ban(c, now, v)
 	}
 }
 
@@ -236,13 +236,16 @@ func (e *entry) punish(c *Charge, now int64, v *Verdict) {
 	}
 	e.banned = now + int64(c.Penalty)
 	e.ends = max(e.ends, e.banned)
-	e.ban(now, v)
+	e.ban(c, now, v)
 }
 
-func (e *entry) ban(now int64, v *Verdict) {
-	v.Remaining, v.Wait = 0, max(v.Wait, time.Duration(e.banned-now))
-	v.Reset = v.Wait
-	e.denied = now + int64(v.Wait)
+// ban writes the verdict of a penalty that runs.
+func (e *entry) ban(c *Charge, now int64, v *Verdict) {
+	v.Remaining, v.Reset = 0, max(v.Wait, time.Duration(e.banned-now))
+	if c.Cost > 0 && v.Wait >= 0 {
+		v.Wait = v.Reset
+	}
+	e.denied = now + int64(v.Reset)
 }
 
 // ask writes the verdict on a charge, as the limit alone would have it.
@@ -250,13 +253,14 @@ func (e *entry) ask(c *Charge, now int64, v *Verdict) {
 	limit, window, cost := int64(c.Requests), int64(c.Window), int64(c.Cost)
 	var answer verdict
 	if limit <= exactLimit {
-		e.ring = nil
+		if e.ring != nil { // the limit sank
+			e.log, e.ring = logOf(e.ring, now, window), nil
+		}
 		e.log.drop(now, window)
 		answer = e.log.ask(now, limit, window, cost)
 	} else {
-		e.log = nil
 		if e.ring == nil {
-			e.ring = &ring{slot: now / width(window)}
+			e.log, e.ring = nil, ringOf(e.log, now, window)
 		}
 		e.ring.advance(now, window)
 		answer = e.ring.ask(now, limit, window, cost)

@@ -15,6 +15,17 @@ type ring struct {
 	counts [slots + 1]int64
 }
 
+// ringOf returns the ring of what a log counted.
+func ringOf(l exactLog, now, window int64) *ring {
+	r := &ring{slot: now / width(window)}
+	for _, at := range l {
+		if age := r.slot - at/width(window); age <= slots {
+			r.counts[age]++
+		}
+	}
+	return r
+}
+
 // width returns the length of a slot.
 func width(window int64) int64 { return (window + slots - 1) / slots }
 

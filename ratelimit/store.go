@@ -63,9 +63,13 @@ type Key struct {
 type Charge struct {
 	Key Key
 	// Requests may differ between calls, for a principal with a quota of its
-	// own. What was counted stays counted.
+	// own. What was counted stays counted, also where Requests passes 128 and a
+	// store changes how it counts; a request may then count as up to an eighth
+	// of the window younger than it is.
 	Requests int
-	Window   time.Duration
+	// Window is the same in all calls of a process. A store that outlives the
+	// process makes it a part of the key.
+	Window time.Duration
 	// Penalty is how long all charges of the key are denied after one was, from
 	// the first denial on: denials during it do not prolong it. 0: none, and a
 	// mark that is there is not asked for.
@@ -81,16 +85,16 @@ type Charge struct {
 
 // A Verdict is one limit's answer.
 type Verdict struct {
-	// Remaining is what is left, after the charge if all limits allowed it. It
-	// is 0 during a penalty.
+	// Remaining is what is left, after the charge if all limits allowed it; 0
+	// during a penalty, whatever the Cost.
 	Remaining int
 	// Wait is 0 where the limit allows the charge; else how long to wait until
 	// it does, if nobody else asks. It is negative for a Cost above Requests,
 	// which no time can allow, and which begins no penalty. In a penalty, it is
 	// what is left of it, or the limit's own wait, whichever is longer.
 	Wait time.Duration
-	// Reset is how long until more remains than now. 0: nothing is used. It is
-	// Wait in a penalty.
+	// Reset is how long until more remains than now. 0: nothing is used. In a
+	// penalty it is Wait, or what is left of it where Wait is not positive.
 	Reset time.Duration
 	// Mark identifies the charge for Refund. Its unit is the store's own; a
 	// store may use the time of the charge. 0: nothing was charged.

@@ -16,8 +16,8 @@ const module = "github.com/ringwall/ringwall/"
 // allowed has, for each package, what it may import beside the standard
 // library. A package that is not listed fails the test.
 var allowed = map[string][]string{
-	"auth":         {module + "errors", module + "internal/route", module + "internal/hook"},
-	"auth/apikey":  {module + "auth", module + "errors", module + "internal/route", module + "internal/hook"},
+	"auth":        {module + "errors", module + "internal/route", module + "internal/hook"},
+	"auth/apikey": {module + "auth", module + "errors", module + "internal/route", module + "internal/hook"},
 	"auth/authtest": {
 		module + "auth", module + "auth/apikey", module + "auth/session", module + "auth/token", module + "errors", "github.com/stretchr/testify/require",
 	},
@@ -41,6 +41,9 @@ var allowed = map[string][]string{
 	"internal/route":          {module + "errors"},
 	"internal/rows":           nil,
 	"ratelimit":               {module + "errors", module + "internal/route", module + "internal/hook"},
+	"ratelimit/storetest": {
+		module + "ratelimit", "github.com/stretchr/testify/require",
+	},
 	"validate": {
 		module + "errors", module + "internal/public",
 		"github.com/go-json-experiment/json", "github.com/go-json-experiment/json/jsontext", "github.com/go-playground/validator/v10",

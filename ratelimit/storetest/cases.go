@@ -1,0 +1,396 @@
+package storetest
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/ratelimit"
+)
+
+// cases returns all that is played.
+func cases() []scenario {
+	return []scenario{
+		{"an exact limit", func(w *world) { w.fill(5, 1) }},
+		{"the largest exact limit", func(w *world) { w.fill(128, 32) }},
+		{"the smallest ring", func(w *world) { w.fill(129, 43) }},
+		{"a large ring", func(w *world) { w.fill(1_000_000, 250_000) }},
+		{"a burst at the end of a window", burst},
+		{"costs of nothing and of too much", costs},
+		{"all or nothing", allOrNothing},
+		{"Peek charges nothing", peekChargesNothing},
+		{"Refund, exact", func(w *world) { refunds(w, 4) }},
+		{"Refund, ring", func(w *world) { refunds(w, 400) }},
+		{"Reset", resets},
+		{"Penalty, exact", func(w *world) { penalties(w, 3) }},
+		{"Penalty, ring", func(w *world) { penalties(w, 300) }},
+		{"Penalty marks who denied", penaltyMarks},
+		{"Shadow", shadows},
+		{"a quota that changes", quotas},
+		{"keys are kept apart", keysApart},
+		{"slices are not kept", slicesNotKept},
+		{"a context that has ended", endedContext},
+		{"many at once", atOnce},
+		{"random calls, exact", func(w *world) { randomCalls(w, 12) }},
+		{"random calls, ring", func(w *world) { randomCalls(w, 1000) }},
+	}
+}
+
+// fill spends a limit, is denied, and comes back when it may.
+func (w *world) fill(requests, cost int) {
+	c := w.charge("k", requests, cost)
+	for range requests/cost + 2 {
+		w.take(c)
+	}
+	denied := w.take(c)[0]
+	require.Positive(w.t, denied.Wait)
+	wait := (denied.Wait + time.Millisecond - 1).Truncate(time.Millisecond)
+	half := (wait / 2).Truncate(time.Millisecond)
+	w.advance(half)
+	w.take(c)
+	w.advance(wait - half - 2*time.Millisecond)
+	w.take(c)
+	w.advance(2 * time.Millisecond)
+	if v := w.peek(c)[0]; w.exact() {
+		require.Zero(w.t, v.Wait, "after Wait, it is allowed")
+	}
+	w.take(c)
+	w.advance(w.window * 10 / 8)
+	require.Equal(w.t, requests, w.peek(c)[0].Remaining, "after a quiet window all is there")
+}
+
+// burst is the classic attack on fixed windows and on two buckets.
+func burst(w *world) {
+	for _, requests := range []int{10, 200} {
+		c := w.charge("k", requests, requests/10)
+		c.Key.Policy = map[int]string{10: "p", 200: "q"}[requests]
+		w.advance(w.window * 3 / 4)
+		for range 11 {
+			w.take(c)
+		}
+		w.advance(w.window / 2)
+		for range 11 {
+			w.take(c)
+		}
+		w.advance(w.window * 5 / 8)
+		for range 11 {
+			w.take(c)
+		}
+	}
+}
+
+func costs(w *world) {
+	c, none, dear := w.charge("k", 10, 4), w.charge("k", 10, 0), w.charge("k", 10, 11)
+	w.take(none)
+	w.take(c)
+	w.take(dear)
+	require.Equal(w.t, 2, w.take(c)[0].Remaining)
+	w.take(none)
+	require.Positive(w.t, w.take(c)[0].Wait)
+	w.take(w.charge("k", 10, 2))
+	w.take(none)
+	w.take(dear)
+}
+
+func allOrNothing(w *world) {
+	strict, loose, ring := w.charge("k", 2, 1), w.charge("k", 100, 1), w.charge("k", 1000, 1)
+	loose.Key.Policy, ring.Key.Policy = "p-2", "p-3"
+	for range 5 {
+		w.take(loose, strict, ring)
+		w.take(ring, strict, loose)
+	}
+	require.Equal(w.t, 98, w.peek(loose)[0].Remaining)
+	require.Equal(w.t, 998, w.peek(ring)[0].Remaining)
+	dear := strict
+	dear.Key.Text, dear.Cost = "other", 3
+	w.take(loose, dear)
+	require.Equal(w.t, 98, w.peek(loose)[0].Remaining, "what is never allowed charges nobody")
+}
+
+func peekChargesNothing(w *world) {
+	c := w.charge("k", 2, 1)
+	c.Penalty = w.window
+	for range 5 {
+		w.peek(c)
+	}
+	require.Equal(w.t, 1, w.take(c)[0].Remaining)
+	w.take(c)
+	for range 5 {
+		w.peek(c) // is denied, and begins no penalty
+	}
+	w.advance(w.window + 2*time.Millisecond)
+	require.Zero(w.t, w.peek(c)[0].Wait)
+}
+
+// refunds gives back in the order of time and against it, a part, too late, and
+// what was never charged.
+func refunds(w *world, requests int) {
+	c := w.charge("k", requests, requests/4)
+	var marks []int64
+	for range 4 {
+		marks = append(marks, w.take(c)[0].Mark)
+		w.advance(w.window / 16)
+	}
+	w.take(c)
+	back := func(i, cost int) {
+		r := c
+		r.Mark, r.Cost = marks[i], cost
+		w.refund(r)
+	}
+	back(2, c.Cost)
+	marks[2] = w.take(c)[0].Mark
+	w.take(c)
+	back(0, c.Cost)
+	back(1, c.Cost/2)
+	w.peek(c)
+	w.take(c)
+	w.refund(c) // without a Mark
+	unknown := w.charge("nobody", requests, 1)
+	unknown.Mark = marks[2]
+	w.refund(unknown)
+	w.peek(unknown)
+	w.advance(w.window * 10 / 8)
+	back(2, c.Cost)
+	back(3, c.Cost)
+	require.Equal(w.t, requests, w.peek(c)[0].Remaining)
+	for range 5 {
+		w.take(c)
+	}
+}
+
+func resets(w *world) {
+	for _, c := range []ratelimit.Charge{w.charge("log", 1, 1), w.charge("ring", 200, 200)} {
+		c.Penalty = time.Hour
+		w.take(c)
+		require.Equal(w.t, time.Hour, w.take(c)[0].Wait)
+		other := c
+		other.Key.Text = "other"
+		w.take(other)
+		w.reset(c.Key, w.charge("nobody", 1, 1).Key)
+		require.Zero(w.t, w.take(c)[0].Wait)
+		w.take(other)
+	}
+}
+
+func penalties(w *world, requests int) {
+	c := w.charge("k", requests, requests/3)
+	c.Penalty = w.window * 2
+	for range 3 {
+		w.take(c)
+	}
+	first := w.take(c)[0]
+	require.Equal(w.t, c.Penalty, first.Wait)
+	none, dear := c, c
+	none.Cost, dear.Cost = 0, requests+1
+	for range 3 {
+		w.advance(w.window / 2)
+		w.take(c) // prolongs nothing
+		w.peek(c)
+		w.take(none)
+		w.take(dear)
+	}
+	w.advance(w.window/2 + 3*time.Millisecond)
+	if w.exact() {
+		require.Zero(w.t, w.peek(c)[0].Wait)
+	}
+	for range 5 {
+		w.take(c)
+	}
+	unmarked := c
+	unmarked.Penalty = 0
+	require.LessOrEqual(w.t, w.take(unmarked)[0].Wait, w.window*9/8, "who has no penalty asks for none")
+}
+
+func penaltyMarks(w *world) {
+	strict, loose := w.charge("k", 1, 1), w.charge("k", 50, 1)
+	loose.Key.Policy = "p-2"
+	strict.Penalty, loose.Penalty = w.window*4, w.window*4
+	w.take(loose, strict)
+	w.take(loose, strict)
+	require.Zero(w.t, w.take(loose)[0].Wait, "it allowed, and another denied")
+	dear := w.charge("dear", 1, 2)
+	dear.Penalty = time.Hour
+	w.take(dear)
+	dear.Cost = 1
+	require.Zero(w.t, w.take(dear)[0].Wait, "what is never allowed begins no penalty")
+	ok := w.charge("ok", 5, 1)
+	ok.Penalty = time.Hour
+	w.take(ok, dear)
+	w.take(ok, dear)
+	require.Zero(w.t, w.take(ok)[0].Wait)
+}
+
+func shadows(w *world) {
+	shadow, real := w.charge("k", 2, 1), w.charge("k", 4, 1)
+	real.Key.Policy, shadow.Shadow, shadow.Penalty = "p-2", true, time.Hour
+	for i := range 6 {
+		v := w.take(shadow, real)
+		require.Equal(w.t, i >= 2, v[0].Wait > 0)
+		require.Equal(w.t, i >= 4, v[1].Wait > 0)
+	}
+	w.reset(shadow.Key)
+	require.Equal(w.t, 2, w.take(shadow, real)[0].Remaining, "what is denied charges no shadow")
+}
+
+// quotas change a limit between calls, over the border of what is exact too.
+func quotas(w *world) {
+	c := w.charge("k", 10, 10)
+	w.take(c)
+	for _, requests := range []int{5, 10, 20, 128, 1000, 100, 129, 12} {
+		c.Requests, c.Cost = requests, 3
+		w.take(c)
+		w.take(c)
+	}
+	w.advance(w.window / 2)
+	c.Requests, c.Cost = 1000, 300
+	for range 4 {
+		w.take(c)
+	}
+	c.Requests, c.Cost = 100, 1
+	require.Positive(w.t, w.take(c)[0].Wait, "what was counted above 128 counts below it")
+	w.advance(w.window * 10 / 8)
+	w.take(c)
+}
+
+// keysApart has texts that join or split wrongly, and such that look like
+// addresses.
+func keysApart(w *world) {
+	texts := []string{
+		"a", "A", "b", "a:b", "b:c", ":", "{a}", "}", "{", "a\x00", "\x00a", "a\r\n", "a ", " a", "é", "e\u0301", "\xff", "\xff\xfe",
+		"192.0.2.0/24", "192.0.2.1/32", "2001:db8::/64", "*", "[a-z]", "p-2", "sha256:00", strings.Repeat("x", 4096), strings.Repeat("x", 4097),
+	}
+	var all []ratelimit.Charge
+	for _, policy := range []string{"p", "p-2", "p-2-2"} {
+		for _, text := range texts {
+			c := w.charge(text, 1, 1)
+			c.Key.Policy = policy
+			all = append(all, c)
+		}
+		for _, net := range []string{"192.0.2.0/24", "192.0.2.0/25", "192.0.2.1/32", "2001:db8::/64", "2001:db8::/48", "::/128", "0.0.0.0/32"} {
+			c := w.charge("", 1, 1)
+			c.Key.Policy, c.Key.Net = policy, netip.MustParsePrefix(net)
+			all = append(all, c)
+		}
+	}
+	for i := range all {
+		all[i].Window = time.Hour
+		require.Zero(w.t, w.take(all[i])[0].Wait, "%q was counted with another key", all[i].Key)
+	}
+	for _, c := range all {
+		require.Positive(w.t, w.take(c)[0].Wait)
+	}
+}
+
+func slicesNotKept(w *world) {
+	charges := []ratelimit.Charge{w.charge("k", 1, 1)}
+	before := slices.Clone(charges)
+	w.take(charges...)
+	require.Equal(w.t, before, charges, "Take changed its charges")
+	charges[0] = w.charge("other", 1000, 7)
+	w.take(before...)
+	w.take(charges...)
+}
+
+// endedContext wants an answer or an error, and soon. What it charged is not
+// known then.
+func endedContext(w *world) {
+	ctx, cancel := context.WithCancel(w.t.Context())
+	cancel()
+	c := []ratelimit.Charge{w.charge("k", 5, 1)}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = w.store.Take(ctx, c, make([]ratelimit.Verdict, 1))
+		_ = w.store.Peek(ctx, c, make([]ratelimit.Verdict, 1))
+		_ = w.store.Refund(ctx, c)
+		_ = w.store.Reset(ctx, []ratelimit.Key{c[0].Key})
+	}()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		w.t.Fatal("a call did not return when its context had ended")
+	}
+	w.take(w.charge("other", 5, 1))
+}
+
+// atOnce has many clients of one key, and of two in both orders.
+func atOnce(w *world) {
+	for _, requests := range []int{100, 1000} {
+		a, b := w.charge("a", requests, requests/100), w.charge("b", 1_000_000, 1)
+		a.Window, b.Window, a.Key.Policy, b.Key.Policy = time.Hour, time.Hour, map[int]string{100: "p", 1000: "q"}[requests], "r"
+		var group sync.WaitGroup
+		var admitted, failed atomic.Int64
+		for i := range 16 {
+			group.Go(func() {
+				charges, v := []ratelimit.Charge{a, b}, make([]ratelimit.Verdict, 2)
+				if i%2 == 0 {
+					slices.Reverse(charges)
+				}
+				for range 20 {
+					if err := w.store.Take(w.t.Context(), charges, v); err != nil {
+						failed.Add(1)
+						continue
+					}
+					if v[0].Wait == 0 && v[1].Wait == 0 {
+						admitted.Add(1)
+					}
+				}
+			})
+		}
+		group.Wait()
+		require.Zero(w.t, failed.Load())
+		require.EqualValues(w.t, 100, admitted.Load())
+	}
+	w.take(w.charge("k", 5, 1))
+}
+
+// randomCalls plays calls of all kinds. Where the clock is ours, there are many
+// more of them.
+func randomCalls(w *world, requests int) {
+	calls := 150
+	if w.exact() {
+		calls = 3000
+	}
+	type charged struct{ c ratelimit.Charge }
+	var made []charged
+	texts := []string{"a", "b", "c"}
+	for range calls {
+		var charges []ratelimit.Charge
+		for i := range 1 + w.random.IntN(3) {
+			c := w.charge(texts[w.random.IntN(len(texts))], requests, w.random.IntN(requests/3))
+			c.Key.Policy = []string{"p", "p-2", "p-3"}[i]
+			c.Requests += i * requests / 2
+			if i == 1 {
+				c.Penalty = w.window / 4
+			}
+			c.Shadow = i == 2
+			charges = append(charges, c)
+		}
+		switch n := w.random.IntN(20); {
+		case n < 12:
+			for i, v := range w.take(charges...) {
+				if v.Mark != 0 {
+					charges[i].Mark = v.Mark
+					made = append(made, charged{charges[i]})
+				}
+			}
+		case n < 14:
+			w.peek(charges...)
+		case n < 16 && len(made) > 0:
+			i := w.random.IntN(len(made))
+			w.refund(made[i].c)
+			made = slices.Delete(made, i, i+1)
+		case n == 16 && w.random.IntN(5) == 0:
+			w.reset(charges[0].Key)
+			made = slices.DeleteFunc(made, func(m charged) bool { return m.c.Key == charges[0].Key })
+		default:
+			w.advance(time.Duration(w.random.Int64N(int64(w.window / 16))))
+		}
+	}
+}
