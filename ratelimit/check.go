@@ -79,17 +79,54 @@ func validName(s string) bool {
 	return s != "" && len(s) <= 32
 }
 
+// longest is the longest Window and Penalty.
+const longest = 31 * 24 * time.Hour
+
+// most returns the largest Requests of a window: the kernel's products stay
+// below 2^53, which is what Lua counts exactly.
+func most(window time.Duration) int64 {
+	return min(math.MaxInt32, (1<<53)/window.Milliseconds())
+}
+
 // check says what is wrong with a limit.
 func (l Limit) check() string {
 	switch {
 	case l.Requests <= 0:
 		return ".Requests " + strconv.Itoa(l.Requests) + ": is not above 0; to close a route, do not serve it"
-	case l.Window < time.Millisecond || l.Window > 31*24*time.Hour:
+	case l.Window < time.Millisecond || l.Window > longest:
 		return ".Window " + l.Window.String() + ": is not between 1ms and 744h"
-	case int64(l.Requests) > (1<<53)/l.Window.Milliseconds() || l.Requests > math.MaxInt32:
+	case l.Window%time.Millisecond != 0:
+		return ".Window " + l.Window.String() + ": is not whole milliseconds; did you mean " + l.Window.Truncate(time.Millisecond).String() + "?"
+	case int64(l.Requests) > most(l.Window):
 		return ".Requests " + strconv.Itoa(l.Requests) + ": times the Window's milliseconds is above 2^53"
 	case l.V6Prefix != 0 && (l.V6Prefix < 32 || l.V6Prefix > 128):
 		return ".V6Prefix " + strconv.Itoa(l.V6Prefix) + ": is not between 32 and 128"
+	case l.Penalty < 0 || l.Penalty > longest:
+		return ".Penalty " + l.Penalty.String() + ": is not between 0s and 744h"
+	case l.Penalty%time.Millisecond != 0:
+		return ".Penalty " + l.Penalty.String() + ": is not whole milliseconds"
+	case l.Lease:
+		return l.checkLease()
+	}
+	return ""
+}
+
+func (l Limit) checkLease() string {
+	switch {
+	case l.Requests < leastLease:
+		return ".Lease: needs Requests of 1000 or more, not " + strconv.Itoa(l.Requests) + "; did you mean to leave it out?"
+	case l.Window < 100*time.Millisecond:
+		return ".Lease: needs a Window of 100ms or more, not " + l.Window.String()
+	case int64(l.Requests+l.Requests/10) > most(l.Window+l.Window/10+time.Millisecond):
+		return ".Lease: needs a tenth more than Requests " + strconv.Itoa(l.Requests) + " in the Window: too many"
+	case l.FailuresOnly:
+		return ".Lease: excludes FailuresOnly, since what was leased is spent already"
+	case l.Penalty > 0:
+		return ".Lease: excludes Penalty, since the store does not see the requests"
+	case l.Scale != nil:
+		return ".Lease: excludes Scale, since the lease is for all requests of a key"
+	case l.InsecureShadow:
+		return ".Lease: excludes InsecureShadow; try the limit without Lease first"
 	}
 	return ""
 }

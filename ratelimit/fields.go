@@ -7,76 +7,151 @@ import (
 	"time"
 )
 
-// Fields are the headers that tell clients what is left.
+// Fields are the headers that tell clients what is left. Browsers read them
+// only where cors exposes them.
 type Fields int
 
 const (
 	// RateLimitFields are RateLimit and RateLimit-Policy of
-	// draft-ietf-httpapi-ratelimit-headers-10, which is not a standard yet.
+	// draft-ietf-httpapi-ratelimit-headers-10, which is not a standard yet, and
+	// may change:
+	//
+	//	RateLimit-Policy: "login";q=5;w=60, "login-2";q=30;w=3600
+	//	RateLimit: "login";r=0;t=12
+	//
+	// All policies are told, and of the limit that is tightest, what remains
+	// and in how many seconds more does. Windows of other than whole seconds
+	// cannot be said there, and are left out.
 	RateLimitFields Fields = iota
+	// LegacyFields are X-RateLimit-Limit, X-RateLimit-Remaining and
+	// X-RateLimit-Reset, in seconds from now, of the tightest limit.
+	LegacyFields
+	// BothFields are both.
+	BothFields
 	// NoFields sends Retry-After alone.
 	NoFields
 )
 
-// policyField returns the tier's RateLimit-Policy, "" when all limits are
-// quiet. Windows of other than whole seconds cannot be said, and are left out.
-func (t *tier) policyField() string {
-	var b []byte
+// told reports whether the fields tell of a limit.
+func (l *Limit) told() bool { return !l.Quiet && !l.InsecureShadow }
+
+// appendPolicy appends the tier's RateLimit-Policy. The Requests are those of
+// the charges, where there are some.
+func (t *tier) appendPolicy(b []byte, charges []Charge) []byte {
+	begin := len(b)
 	for i := range t.limits {
 		limit := &t.limits[i]
-		if limit.Quiet {
+		if !limit.told() {
 			continue
 		}
-		b = appendMember(b, t.policies[i])
-		b = append(b, ";q="...)
-		b = strconv.AppendInt(b, int64(limit.Requests), 10)
+		if len(b) > begin {
+			b = append(b, ", "...)
+		}
+		requests := limit.Requests
+		if charges != nil {
+			requests = charges[i].Requests
+		}
+		b = append(appendName(b, t.policies[i]), ";q="...)
+		b = strconv.AppendInt(b, int64(requests), 10)
 		if limit.Window%time.Second == 0 {
 			b = append(b, ";w="...)
 			b = strconv.AppendInt(b, int64(limit.Window/time.Second), 10)
 		}
 	}
-	return string(b)
+	return b
 }
 
-func appendMember(b []byte, policy string) []byte {
-	if len(b) > 0 {
-		b = append(b, ", "...)
+// appendName appends a String of RFC 9651, section 4.1.6: a policy's name has
+// nothing that needs a backslash.
+func appendName(b []byte, policy string) []byte {
+	return append(append(append(b, '"'), policy...), '"')
+}
+
+// tightest returns the limit that the fields tell of: the one to wait for
+// longest, or with the least left. -1: none is known.
+func (t *tier) tightest(b *batch) int {
+	tightest := -1
+	for i := range t.limits {
+		v := &b.verdicts[i]
+		if !b.known[i] || !t.limits[i].told() || v.Wait < 0 && b.how == Cached {
+			continue
+		}
+		if tightest >= 0 {
+			than := &b.verdicts[tightest]
+			if v.Wait < than.Wait || v.Wait == than.Wait && v.Remaining >= than.Remaining {
+				continue
+			}
+		}
+		tightest = i
 	}
-	b = append(b, '"')
-	b = append(b, policy...)
-	return append(b, '"')
+	return tightest
 }
 
-// setFields adds the members of this decision to RateLimit and
-// RateLimit-Policy. A limiter outside has set its own, which stay.
-func (l *Limiter) setFields(h http.Header, t *tier, verdicts []Verdict) {
-	if l.fields == NoFields || t.field == "" {
+// setFields adds what is known about the limits to the header. All values are
+// parts of one string, and of one array: two allocations.
+func (l *Limiter) setFields(h http.Header, t *tier, b *batch) {
+	i := t.tightest(b)
+	if i < 0 {
 		return
 	}
-	tightest := -1
-	for i := range verdicts {
-		if !t.limits[i].Quiet && (tightest < 0 || verdicts[i].Wait > verdicts[tightest].Wait || verdicts[i].Wait == verdicts[tightest].Wait && verdicts[i].Remaining < verdicts[tightest].Remaining) {
-			tightest = i
+	v, until := &b.verdicts[i], int64(0)
+	if d := max(v.Wait, v.Reset); d > 0 {
+		until = seconds(d)
+	}
+	var buf [320]byte
+	text := append(appendName(buf[:0], t.policies[i]), ";r="...)
+	text = strconv.AppendInt(text, int64(v.Remaining), 10)
+	if until > 0 {
+		text = append(text, ";t="...)
+		text = strconv.AppendInt(text, until, 10)
+	}
+	state := len(text)
+	if t.scaled {
+		text = t.appendPolicy(text, b.charges[:])
+	}
+	policy := len(text)
+	text = strconv.AppendInt(text, int64(b.charges[i].Requests), 10)
+	limit := len(text)
+	text = strconv.AppendInt(text, int64(v.Remaining), 10)
+	remaining := len(text)
+	text = strconv.AppendInt(text, until, 10)
+	if l.fields == RateLimitFields {
+		text = text[:policy]
+	}
+	all := string(text)
+	values := new([5]string)
+	if l.fields != LegacyFields {
+		values[0], values[1] = all[:state], t.field
+		if t.scaled {
+			values[1] = all[state:policy]
 		}
+		addMember(h, "Ratelimit", values[0:1:1])
+		addMember(h, "Ratelimit-Policy", values[1:2:2])
 	}
-	v := &verdicts[tightest]
-	var buf [96]byte
-	b := appendMember(buf[:0], t.policies[tightest])
-	b = append(b, ";r="...)
-	b = strconv.AppendInt(b, int64(v.Remaining), 10)
-	if until := max(v.Wait, v.Reset); until > 0 {
-		b = append(b, ";t="...)
-		b = strconv.AppendInt(b, seconds(until), 10)
+	if l.fields != RateLimitFields && tighter(h, v.Remaining) {
+		values[2], values[3], values[4] = all[policy:limit], all[limit:remaining], all[remaining:]
+		h["X-Ratelimit-Limit"], h["X-Ratelimit-Remaining"], h["X-Ratelimit-Reset"] = values[2:3:3], values[3:4:4], values[4:5:5]
 	}
-	addMember(h, "Ratelimit", string(b))
-	addMember(h, "Ratelimit-Policy", t.field)
 }
 
-func addMember(h http.Header, key, member string) {
+// addMember adds a member to a list, which an outer limiter began. Lines of one
+// list are joined: RFC 9651, section 4.2.
+func addMember(h http.Header, key string, value []string) {
 	if lines := h[key]; len(lines) > 0 {
-		member = strings.Join(lines, ", ") + ", " + member // lines of one list: RFC 9651, section 4.2
+		value[0] = strings.Join(lines, ", ") + ", " + value[0]
 	}
-	h[key] = []string{member}
+	h[key] = value
+}
+
+// tighter reports whether less remains than the fields of an outer limiter
+// say: the legacy fields have room for one limit.
+func tighter(h http.Header, remaining int) bool {
+	lines := h["X-Ratelimit-Remaining"]
+	if len(lines) == 0 {
+		return true
+	}
+	outer, err := strconv.Atoi(lines[0])
+	return err != nil || remaining < outer
 }
 
 // seconds rounds up, so that nobody comes back too early, and to 1 at least.

@@ -20,9 +20,10 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 		b := l.batches.Get().(*batch)
 		defer l.batches.Put(b)
 		l.charge(t, b, r)
+		deadline := l.deadline()
 		d, err := l.decide(r.Context(), t, b)
-		if err == nil && !d.unknown() {
-			l.setFields(w.Header(), t, b.verdicts[:len(t.limits)])
+		if err == nil && t.told && l.fields != NoFields {
+			l.setFields(w.Header(), t, b)
 		}
 		if err == nil {
 			err = d.Err()
@@ -32,9 +33,10 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 			l.respond(w, r, err)
 			return
 		}
+		served := l.deadline()
 		next.ServeHTTP(w, r)
-		if t.failures && !d.unknown() {
-			l.giveBack(w, r, t, b, d)
+		if t.failures && !d.open {
+			l.giveBack(w, r, t, b, &d, deadline, served)
 		}
 	})
 }
@@ -54,9 +56,6 @@ func (l *Limiter) Check(r *http.Request) (Decision, error) {
 	d.tier = nil // its keys are not those of Take: nothing to refund
 	return d, err
 }
-
-// unknown reports that nothing was charged anywhere.
-func (d *Decision) unknown() bool { return d.Degraded && d.tier.onFailure == InsecureAllow }
 
 func (l *Limiter) tierOf(r *http.Request) *tier {
 	if i, ok := l.routes.Find(r); ok {
@@ -84,6 +83,11 @@ func (l *Limiter) charge(t *tier, b *batch, r *http.Request) {
 			key.Net = network(client, limit.V6Prefix)
 		}
 		b.charges[i] = t.charge(i, key, cost)
+		if limit.Scale != nil {
+			if n := int64(limit.Scale(r)); n > 0 {
+				b.charges[i].Requests = int(min(n, most(limit.Window)))
+			}
+		}
 	}
 }
 
@@ -117,23 +121,15 @@ func network(addr netip.Addr, v6Prefix int) netip.Prefix {
 }
 
 // giveBack refunds the limits that count failures alone, when the answer is
-// none.
-func (l *Limiter) giveBack(w http.ResponseWriter, r *http.Request, t *tier, b *batch, d Decision) {
+// none. It has what is left of the time that the decision had: the two
+// together make no request wait for longer than Timeout.
+func (l *Limiter) giveBack(w http.ResponseWriter, r *http.Request, t *tier, b *batch, d *Decision, deadline, served int64) {
 	status, ok := errors.Status(w)
 	if !ok || status >= 400 || r.Context().Err() != nil {
 		return
 	}
-	var charges [maxLimits]Charge
-	var marks, warm [maxLimits]int64
-	n := 0
-	for i := range t.limits {
-		if t.limits[i].FailuresOnly {
-			charges[n] = b.charges[i]
-			marks[n], warm[n] = d.marks[i], d.warm[i]
-			n++
-		}
-	}
-	if err := l.refund(r.Context(), charges[:n], marks[:n], warm[:n], d.Degraded); err != nil {
+	inHandler := l.deadline() - served
+	if err := l.refund(r.Context(), t, b, d, true, deadline+inHandler); err != nil {
 		// The client was served; it merely counts once too often.
 		slog.Default().LogAttrs(r.Context(), slog.LevelWarn, "ratelimit: a charge was not given back", slog.String("tier", t.name), slog.Any("error", err))
 	}

@@ -37,13 +37,19 @@ type Options struct {
 	// none. nil: the TCP peer; a warning once a minute says so when forwarding
 	// headers arrive.
 	ClientIP func(*http.Request) (netip.Addr, bool)
-	// OnStoreFailure says what happens while the store fails. Zero: Local.
+	// OnStoreFailure says what happens while the store fails. Zero: Local. A
+	// store that says that it is misconfigured, see [ErrMisconfigured], is Deny
+	// always.
 	OnStoreFailure Failure
-	// Timeout bounds one decision of a store other than Memory. 0: 100 ms.
+	// Timeout bounds what a request waits for a store other than Memory, the
+	// refund of FailuresOnly included, and one call of Take, Refund or Reset.
+	// It holds where the store ignores its context. 0: 100 ms.
 	Timeout time.Duration
-	// Fields are the headers that tell clients what is left.
+	// Fields are the headers that tell clients what is left. Zero: RateLimit and
+	// RateLimit-Policy.
 	Fields Fields
-	// OnDecision is told of each decision. It must not block.
+	// OnDecision is told of each decision, and once of each change of the
+	// store's health. It must not block.
 	OnDecision func(context.Context, Event)
 	// Route returns the pattern that the application's own router picks, for
 	// routers that strip prefixes. Routes are then compared with it. nil: the
@@ -53,72 +59,15 @@ type Options struct {
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)
 }
 
-// A Tier is a set of limits for a set of routes.
-type Tier struct {
-	// Name is required: lower-case letters, digits and hyphens, at most 32. It
-	// names the limits in keys, fields and events: login, login-2 and so on.
-	Name string
-	// Routes are patterns such as "POST /auth/login". The language is that of
-	// http.ServeMux without hosts, and every spelling of a path matches. None:
-	// all that no other tier claims. What no tier claims is not limited.
-	Routes []string
-	// Limits must all allow a request, and are charged together or not at all.
-	// 1 to 4.
-	Limits []Limit
-	// OnStoreFailure overrides that of Options. Zero: that of Options.
-	OnStoreFailure Failure
-}
-
-// A Limit is a number of requests in a window that slides.
-type Limit struct {
-	// Requests is at least 1. Up to 128 are counted exactly: never more in any
-	// interval of Window. Above, in eighths of the window: never more in any
-	// 7/8 of it, and never denied for who keeps the limit in each 9/8.
-	Requests int
-	// Window is at least 1 ms, at most 31 days.
-	Window time.Duration
-	// Key returns whose requests are counted together. nil or "": the
-	// client's address, or network in the case of IPv6. It must not contain
-	// what a client chooses freely, such as the path.
-	Key func(*http.Request) string
-	// V6Prefix is the length of the network that counts as one client in
-	// IPv6, 32 to 128. 0: 64.
-	V6Prefix int
-	// Cost returns how many requests a request counts as. nil: 1. Below 0
-	// counts as 0.
-	Cost func(*http.Request) int
-	// FailuresOnly gives the charge back when the answer is below 400, as
-	// [errors.Status] knows it. Without errors.Responder outside, after a
-	// panic, a hijack, or a client that went away, it stays.
-	FailuresOnly bool
-	// Quiet keeps what remains out of the fields: it would help to pace a
-	// guessing attack.
-	Quiet bool
-}
-
-// Failure says what happens to requests while the store fails.
-type Failure int
-
-const (
-	// Local decides by this process's own count, which is always kept. It is
-	// not zero, so that a tier can choose it where Options say otherwise.
-	Local Failure = iota + 1
-	// Deny answers 503.
-	Deny
-	// InsecureAllow lets everybody through.
-	InsecureAllow
-)
-
 // A Limiter holds clients to limits. It is immutable but for its counts, and
 // safe for concurrent use.
 type Limiter struct {
 	tiers      []tier
 	byName     map[string]*tier
 	routes     *route.Table
-	rest       *tier // for what no other tier claims; nil for nothing
-	store      Store
-	local      *Memory // nil where the store is a Memory itself
-	timeout    time.Duration
+	rest       *tier   // for what no other tier claims; nil for nothing
+	memory     *Memory // the store, or the warm count beside a remote one
+	remote     *remote // nil where the store is a Memory
 	clientIP   func(*http.Request) (netip.Addr, bool)
 	fields     Fields
 	onDecision func(context.Context, Event)
@@ -133,8 +82,12 @@ type tier struct {
 	limits    []Limit
 	policies  []string // the limits' names
 	onFailure Failure
-	failures  bool   // some limit is FailuresOnly
-	field     string // RateLimit-Policy, "" for none
+	leases    []string // the names of the second limits, where there is a Lease
+	leased    bool     // some limit has a Lease, and the store is remote
+	failures  bool     // some limit is FailuresOnly
+	scaled    bool     // some limit has a Scale
+	told      bool     // some limit is in the fields
+	field     string   // RateLimit-Policy, where none is scaled
 }
 
 // New returns a Limiter. It refuses limits that mean nothing, and names and
@@ -149,30 +102,54 @@ func New(o Options) (*Limiter, error) {
 		return nil, err
 	}
 	l := &Limiter{
-		tiers: make([]tier, len(o.Tiers)), byName: make(map[string]*tier), routes: routes, store: o.Store, timeout: o.Timeout,
+		tiers: make([]tier, len(o.Tiers)), byName: make(map[string]*tier), routes: routes,
 		clientIP: o.ClientIP, fields: o.Fields, onDecision: o.OnDecision, respond: o.ErrorHandler,
 	}
+	l.setStore(o)
 	for i, t := range o.Tiers {
 		l.tiers[i] = compile(t, o)
+		l.tiers[i].leased = l.tiers[i].leased && l.remote != nil
 		l.byName[t.Name] = &l.tiers[i]
 		if len(t.Routes) == 0 {
 			l.rest = &l.tiers[i]
 		}
-	}
-	if l.store == nil {
-		l.store = NewMemory(MemoryOptions{})
-	}
-	if _, ok := l.store.(*Memory); !ok {
-		l.local = NewMemory(MemoryOptions{})
-	}
-	if l.timeout == 0 {
-		l.timeout = 100 * time.Millisecond
 	}
 	if l.respond == nil {
 		l.respond = errors.Respond
 	}
 	l.batches.New = func() any { return new(batch) }
 	return l, nil
+}
+
+func (l *Limiter) setStore(o Options) {
+	switch m, ok := o.Store.(*Memory); {
+	case ok:
+		l.memory = m
+		return
+	case o.Store == nil:
+		l.memory = NewMemory(MemoryOptions{})
+		return
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 100 * time.Millisecond
+	}
+	l.memory = NewMemory(MemoryOptions{})
+	l.remote = newRemote(o.Store, o.Timeout, l.healthChanged)
+}
+
+// healthChanged says once that the store fails, or no longer does.
+func (l *Limiter) healthChanged(ctx context.Context, err error) {
+	switch {
+	case err == nil:
+		slog.Default().LogAttrs(ctx, slog.LevelInfo, "ratelimit: the store answers again")
+		l.tell(ctx, Event{Outcome: Restored})
+		return
+	case errors.Is(err, ErrMisconfigured):
+		slog.Default().LogAttrs(ctx, slog.LevelError, "ratelimit: the store is misconfigured, and all that it limits is denied", slog.Any("error", err))
+	default:
+		slog.Default().LogAttrs(ctx, slog.LevelWarn, "ratelimit: the store fails, and is not asked for a while", slog.Any("error", err))
+	}
+	l.tell(ctx, Event{Outcome: Degraded, Err: err})
 }
 
 func compile(t Tier, o Options) tier {
@@ -189,9 +166,15 @@ func compile(t Tier, o Options) tier {
 			limit.V6Prefix = 64
 		}
 		c.failures = c.failures || limit.FailuresOnly
+		c.leased = c.leased || limit.Lease
+		c.scaled = c.scaled || limit.Scale != nil
+		c.told = c.told || limit.told()
 		c.policies = append(c.policies, policyName(t.Name, i))
+		c.leases = append(c.leases, policyName(t.Name, i)+".lease") // no tier has a point in its name
 	}
-	c.field = c.policyField()
+	if !c.scaled {
+		c.field = string(c.appendPolicy(nil, nil))
+	}
 	return c
 }
 

@@ -198,9 +198,9 @@ func TestStoreFailure(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			store := &broken{Memory: ratelimit.NewMemory(ratelimit.MemoryOptions{})}
-			var events []ratelimit.Outcome
+			var events []bool
 			l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("reads", 2)}, Store: store, OnStoreFailure: row.failure, OnDecision: func(_ context.Context, e ratelimit.Event) {
-				events = append(events, e.Outcome)
+				events = append(events, e.Decision.Degraded)
 				panic("a hook")
 			}})
 			require.Equal(t, 200, call(l, "GET", "/", peer, 200).Code)
@@ -210,7 +210,7 @@ func TestStoreFailure(t *testing.T) {
 				require.Equal(t, want, w.Code)
 				require.NotContains(t, w.Body.String(), "10.0.0.1")
 			}
-			require.Equal(t, []ratelimit.Outcome{ratelimit.Allowed, ratelimit.Degraded, ratelimit.Degraded}, events)
+			require.Equal(t, []bool{false, true, true}, events)
 		})
 	}
 }

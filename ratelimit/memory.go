@@ -220,6 +220,23 @@ func unused(c *Charge, v *Verdict) {
 	}
 }
 
+// remember begins a penalty that another store has decided.
+func (m *Memory) remember(c *Charge, wait int64) {
+	s := &m.shards[m.shardOf(c.Key)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := int64(m.now().Sub(m.start))
+	e := s.entries[c.Key]
+	if e == nil {
+		var pressure bool
+		if e, pressure = s.add(c.Key, now, m.perMax); pressure {
+			return
+		}
+	}
+	e.banned = now + wait
+	e.ends, e.denied = max(e.ends, e.banned), max(e.denied, e.banned)
+}
+
 // judge writes the verdict on a charge, with the penalty that may run.
 func (e *entry) judge(c *Charge, now int64, v *Verdict) {
 	e.ask(c, now, v)

@@ -15,7 +15,7 @@ var ErrMisconfigured = errors.Define(503, "limits_misconfigured", "The service i
 
 // A Store keeps the counts. Every call takes all limits of a request at once,
 // and decides them together; the keys of one call differ, and a [Limiter]
-// sends at most 4. A Store keeps none of the slices, returns when its context
+// sends at most 8. A Store keeps none of the slices, returns when its context
 // ends, and is safe for concurrent use. Package storetest checks all of this.
 //
 // Times are durations, never dates, so that clocks need not agree. Windows and

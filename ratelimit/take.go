@@ -20,7 +20,7 @@ type Decision struct {
 	Degraded bool
 	// Tier is its name.
 	Tier string
-	// Remaining is what the tightest limit has left.
+	// Remaining is what the tightest limit has left, of those that were asked.
 	Remaining int
 	// RetryAfter is when to come back, if nobody else does. 0 when allowed,
 	// negative when no time helps.
@@ -28,10 +28,11 @@ type Decision struct {
 
 	limiter *Limiter
 	tier    *tier
+	open    bool // allowed by InsecureAllow: nothing was charged
 	key     string
 	cost    int
-	marks   [maxLimits]int64 // the store's
-	warm    [maxLimits]int64 // the local count's
+	marks   [maxLimits]int64 // the store's; of this process where Degraded
+	warm    [maxLimits]int64 // the warm count's
 }
 
 // Err returns nil when the decision allows, or [ErrLimited] with Retry-After,
@@ -49,21 +50,21 @@ func (d Decision) Err() error {
 // Refund gives back what [Limiter.Take] charged: for a login that succeeded.
 // It does nothing for a decision that did not allow, nor for the second time.
 func (d *Decision) Refund(ctx context.Context) error {
-	if !d.Allowed || d.limiter == nil || d.tier == nil || d.unknown() {
+	if !d.Allowed || d.limiter == nil || d.tier == nil || d.open {
 		return nil
-	}
-	charges := make([]Charge, len(d.tier.limits))
-	for i := range charges {
-		charges[i] = d.tier.charge(i, Key{Text: d.key}, d.cost)
 	}
 	l, once := d.limiter, *d
 	d.limiter = nil
-	return l.refund(ctx, charges, once.marks[:], once.warm[:], once.Degraded)
+	var b batch
+	for i := range once.tier.limits {
+		b.charges[i] = once.tier.charge(i, Key{Text: once.key}, once.cost)
+	}
+	return l.refund(ctx, once.tier, &b, &once, false, l.deadline())
 }
 
 // Take charges a key for work that no route stands for, in a handler or a
-// worker. The key applies to every limit of the tier, whose own Key and Cost
-// are not asked; it is 1 byte or longer, and cost 0 or more. Take fails for an
+// worker. The key applies to every limit of the tier, whose own Key, Cost and
+// Scale are not asked; it is 1 byte or longer, and cost 0 or more. Take fails for an
 // unknown tier, and with [ErrUnavailable] where the store fails and the tier
 // says Deny.
 func (l *Limiter) Take(ctx context.Context, tier, key string, cost int) (Decision, error) {
@@ -93,16 +94,23 @@ func (l *Limiter) Reset(ctx context.Context, tier, key string) error {
 	if t == nil {
 		return errors.New("ratelimit: Reset: no tier is named " + strconv.Quote(tier))
 	}
-	keys := make([]Key, len(t.limits))
-	for i := range keys {
+	var charges [2 * maxLimits]Charge
+	var keys [maxLimits]Key
+	n := 0
+	for i := range t.limits {
 		keys[i] = Key{Policy: t.policies[i], Text: bounded(key)}
+		charges[n].Key = keys[i]
+		n++
+		if t.leased && t.limits[i].Lease {
+			charges[n].Key = Key{Policy: t.leases[i], Text: keys[i].Text}
+			n++
+		}
 	}
-	if l.local != nil {
-		_ = l.local.Reset(ctx, keys) // a Memory never fails
+	_ = l.memory.Reset(ctx, keys[:len(t.limits)]) // a Memory never fails
+	if l.remote == nil {
+		return nil
 	}
-	ctx, cancel := l.deadline(ctx)
-	defer cancel()
-	if err := l.store.Reset(ctx, keys); err != nil {
+	if err := l.remote.reset(ctx, charges[:n]); err != nil {
 		return ErrUnavailable.Wrap(err)
 	}
 	return nil
@@ -119,96 +127,48 @@ func bounded(key string) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// batch is the working memory of a decision.
-type batch struct {
-	charges  [maxLimits]Charge
-	verdicts [maxLimits]Verdict
+// deadline returns until when the store may take. It is 0 where there is no
+// store to wait for.
+func (l *Limiter) deadline() int64 {
+	if l.remote == nil {
+		return 0
+	}
+	return l.remote.now() + int64(l.remote.timeout)
 }
 
-func (t *tier) charge(i int, k Key, cost int) Charge {
-	k.Policy = t.policies[i]
-	return Charge{Key: k, Requests: t.limits[i].Requests, Window: t.limits[i].Window, Cost: cost}
-}
-
-// decide asks the store about the charges of a tier.
-func (l *Limiter) decide(ctx context.Context, t *tier, b *batch) (Decision, error) {
-	charges, verdicts := b.charges[:len(t.limits)], b.verdicts[:len(t.limits)]
-	d := Decision{Tier: t.name, limiter: l, tier: t}
-	err := l.take(ctx, charges, verdicts)
-	if err != nil {
-		d.Degraded = true
-		switch t.onFailure {
-		case Deny:
-			l.tell(ctx, d, false, err)
-			return d, ErrUnavailable.With("tier", t.name).Wrap(err).Header("Retry-After", "1")
-		case InsecureAllow:
-			d.Allowed = true
-			clear(verdicts)
-			l.tell(ctx, d, false, err)
-			return d, nil
+// refund gives back what the store charged, and the warm count beside it: an
+// honest client would find it used up when the store fails. It leaves out the
+// limits that count more than failures, where only those are asked for.
+func (l *Limiter) refund(ctx context.Context, t *tier, b *batch, d *Decision, failuresOnly bool, deadline int64) error {
+	var store, own [maxLimits]Charge
+	n := 0
+	for i := range t.limits {
+		if failuresOnly && !t.limits[i].FailuresOnly {
+			continue
 		}
-		_ = l.local.Take(ctx, charges, verdicts) // a Memory never fails
-	}
-	d.Allowed, d.Remaining = true, verdicts[0].Remaining
-	pressure := false
-	for i, v := range verdicts {
-		d.Remaining = min(d.Remaining, v.Remaining)
-		d.marks[i] = v.Mark
-		pressure = pressure || v.Pressure
-		switch {
-		case v.Wait < 0:
-			d.Allowed, d.RetryAfter = false, -1
-		case v.Wait > 0 && d.RetryAfter >= 0:
-			d.Allowed, d.RetryAfter = false, max(d.RetryAfter, v.Wait)
+		store[n], own[n] = b.charges[i], b.charges[i]
+		store[n].Mark, own[n].Mark = d.marks[i], d.warm[i]
+		if l.remote == nil || d.Degraded {
+			own[n].Mark = d.marks[i]
+		} else if t.leased && t.limits[i].Lease && d.marks[i] == 0 {
+			l.remote.leases.giveBack(&b.charges[i])
 		}
+		n++
 	}
-	if err == nil && d.Allowed && l.local != nil {
-		var warm [maxLimits]Verdict
-		_ = l.local.Take(ctx, charges, warm[:len(charges)]) // a Memory never fails
-		for i := range charges {
-			d.warm[i] = warm[i].Mark
-		}
-	}
-	l.tell(ctx, d, pressure, err)
-	return d, nil
-}
-
-// take asks the store. One that is not in this process gets a deadline of its
-// own, and is not disturbed by a client that hangs up.
-func (l *Limiter) take(ctx context.Context, charges []Charge, verdicts []Verdict) error {
-	if m, ok := l.store.(*Memory); ok {
-		return m.Take(ctx, charges, verdicts)
-	}
-	ctx, cancel := l.deadline(ctx)
-	defer cancel()
-	return l.store.Take(ctx, charges, verdicts)
-}
-
-func (l *Limiter) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), l.timeout)
-}
-
-// refund gives back what the store charged, and the local count beside it: an
-// honest client would find it used up when the store fails.
-func (l *Limiter) refund(ctx context.Context, charges []Charge, marks, warm []int64, degraded bool) error {
-	if degraded {
-		warm = marks
-	}
-	if l.local != nil {
-		for i := range charges {
-			charges[i].Mark = warm[i]
-		}
-		_ = l.local.Refund(ctx, charges) // a Memory never fails
-	}
-	if degraded {
+	_ = l.memory.Refund(ctx, own[:n]) // a Memory never fails
+	if l.remote == nil || d.Degraded {
 		return nil
 	}
-	for i := range charges {
-		charges[i].Mark = marks[i]
+	charged := store[:0]
+	for _, c := range store[:n] {
+		if c.Mark != 0 {
+			charged = append(charged, c)
+		}
 	}
-	ctx, cancel := l.deadline(ctx)
-	defer cancel()
-	if err := l.store.Refund(ctx, charges); err != nil {
+	if len(charged) == 0 {
+		return nil
+	}
+	if err := l.remote.refund(ctx, deadline, charged); err != nil {
 		return ErrUnavailable.Wrap(err)
 	}
 	return nil

@@ -1,0 +1,136 @@
+package ratelimit
+
+import (
+	"context"
+	"math"
+	"strconv"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// batch is the working memory of a decision.
+type batch struct {
+	charges  [maxLimits]Charge
+	verdicts [maxLimits]Verdict
+	known    [maxLimits]bool // which verdicts mean something
+	how      Outcome         // Cached, Leased, or "": the store was asked
+	pressure bool
+}
+
+// charge returns the charge of limit i, with its own Requests.
+func (t *tier) charge(i int, k Key, cost int) Charge {
+	limit := &t.limits[i]
+	k.Policy = t.policies[i]
+	return Charge{Key: k, Requests: limit.Requests, Window: limit.Window, Penalty: limit.Penalty, Cost: cost, Shadow: limit.InsecureShadow}
+}
+
+// decide asks the store about the charges of a tier.
+func (l *Limiter) decide(ctx context.Context, t *tier, b *batch) (Decision, error) {
+	n := len(t.limits)
+	charges, verdicts := b.charges[:n], b.verdicts[:n]
+	d := Decision{Tier: t.name, limiter: l, tier: t}
+	b.how, b.pressure = "", false
+	for i := range charges {
+		b.known[i] = true
+	}
+	var err error
+	if l.remote == nil {
+		l.memory.decide(charges, verdicts, true)
+	} else if err = l.remote.take(ctx, t, b); err != nil {
+		d.Degraded = true
+		if refused := l.withoutStore(t, b, &d, err); refused != nil {
+			l.tell(ctx, Event{Outcome: Denied, Decision: d, Err: err})
+			return d, refused
+		}
+	}
+	limit, shadow := d.sum(t, b)
+	if l.remote != nil && !d.Degraded {
+		l.warm(&d, b, charges, verdicts)
+	}
+	if l.onDecision != nil {
+		l.tell(ctx, Event{Outcome: outcome(d, b, shadow), Decision: d, Limit: limit, Err: err})
+	}
+	return d, nil
+}
+
+// withoutStore decides as the tier says for a store that failed. It returns the
+// error of a refusal.
+func (l *Limiter) withoutStore(t *tier, b *batch, d *Decision, err error) error {
+	n := len(t.limits)
+	switch retry := strconv.FormatInt(seconds(l.remote.breaker.left(l.remote.now())), 10); {
+	case errors.Is(err, ErrMisconfigured):
+		// Nobody chose to run without limits by mistyping a password.
+		return ErrMisconfigured.With("tier", t.name).Wrap(err).Header("Retry-After", retry)
+	case t.onFailure == Deny:
+		return ErrUnavailable.With("tier", t.name).Wrap(err).Header("Retry-After", retry)
+	case t.onFailure == InsecureAllow:
+		clear(b.verdicts[:n])
+		clear(b.known[:n])
+		d.open = true
+	default:
+		l.memory.decide(b.charges[:n], b.verdicts[:n], true)
+	}
+	return nil
+}
+
+// sum makes one answer of the verdicts. It returns the limit that denies, or
+// that would if it were no shadow.
+func (d *Decision) sum(t *tier, b *batch) (limit string, shadow bool) {
+	d.Allowed, d.Remaining = true, math.MaxInt
+	for i := range t.limits {
+		v := &b.verdicts[i]
+		if !b.known[i] {
+			continue
+		}
+		d.marks[i] = v.Mark
+		b.pressure = b.pressure || v.Pressure
+		if b.charges[i].Shadow {
+			shadow = shadow || v.Wait != 0
+			if v.Wait != 0 && d.Allowed {
+				limit = t.policies[i]
+			}
+			continue
+		}
+		d.Remaining = min(d.Remaining, v.Remaining)
+		if v.Wait == 0 {
+			continue
+		}
+		if d.Allowed || d.RetryAfter >= 0 && (v.Wait < 0 || v.Wait > d.RetryAfter) {
+			limit, d.RetryAfter = t.policies[i], v.Wait
+		}
+		d.Allowed = false
+	}
+	if d.RetryAfter < 0 {
+		d.RetryAfter = -1
+	}
+	if d.Remaining == math.MaxInt {
+		d.Remaining = 0
+		for i := range t.limits { // all are shadows
+			d.Remaining = max(d.Remaining, b.verdicts[i].Remaining)
+		}
+	}
+	return limit, shadow
+}
+
+// warm counts in this process what the store decided, so that a failure of the
+// store begins nobody's count anew.
+func (l *Limiter) warm(d *Decision, b *batch, charges []Charge, verdicts []Verdict) {
+	if !d.Allowed {
+		for i := range charges {
+			if b.known[i] && charges[i].Penalty > 0 && verdicts[i].Wait > 0 {
+				l.memory.remember(&charges[i], int64(verdicts[i].Wait))
+			}
+		}
+		return
+	}
+	var own [maxLimits]Charge
+	var warm [maxLimits]Verdict
+	n := copy(own[:], charges)
+	for i := range own[:n] {
+		own[i].Penalty, own[i].Shadow = 0, true // the store has decided
+	}
+	l.memory.decide(own[:n], warm[:n], true)
+	for i := range own[:n] {
+		d.warm[i] = warm[i].Mark
+	}
+}

@@ -1,0 +1,355 @@
+package ratelimit
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+)
+
+// leastLease is the least Requests of a limit with Lease.
+const leastLease = 1000
+
+// The share of a limit that a process holds at most, and the part of the window
+// after which it no longer spends what it holds.
+const (
+	leaseShare = 64
+	leaseLife  = 12
+)
+
+// maxLeases bounds the keys with a lease. Others are charged one by one.
+const maxLeases = 1 << 14
+
+// leases are the requests that this process has charged already.
+//
+// How much more than a limit can be admitted in a window? What was charged
+// before it and is spent in it: no more than each process holds, which is
+// Requests/64. Beside that, a lease is charged to a second limit of 11/10 of
+// Requests in 11/10 of the window. A lease lives for 1/12 of the window, so all
+// that is spent in a window was charged in 13/12 of it, and is not above
+// Requests by more than a tenth, however many processes there are.
+type leases struct {
+	remote *remote
+	mu     sync.RWMutex
+	byKey  map[Key]*lease
+}
+
+// lease is what this process holds for a key.
+type lease struct {
+	mu      sync.Mutex
+	left    int     // to be spent
+	size    int     // what it was; 0 after a denial
+	used    int     // what of it was spent
+	ends    int64   // when it is spent no longer
+	blocked int64   // until when the store is not asked again
+	denied  int     // what was asked for in vain
+	wanted  int     // by those who wait
+	refill  *refill // that runs
+	gone    bool    // evicted
+	// What the store said last: what remains, when the next charge is allowed,
+	// and when more remains.
+	remaining   int
+	free, reset int64
+}
+
+// refill is a call that several wait for.
+type refill struct {
+	done chan struct{}
+	err  error
+}
+
+func newLeases(r *remote) *leases { return &leases{remote: r, byKey: make(map[Key]*lease)} }
+
+// takeLeased takes what it can from leases, and charges the rest to the store.
+// What another limit denies is put back into its lease, which costs nothing.
+func (r *remote) takeLeased(ctx context.Context, t *tier, b *batch, deadline int64) error {
+	var rest pending
+	asked, denied := false, false
+	for i := range t.limits {
+		c := &b.charges[i]
+		b.known[i] = false
+		e := (*lease)(nil)
+		if t.limits[i].Lease && c.Cost <= c.Requests/leaseShare {
+			e = r.leases.of(c.Key)
+		}
+		if e == nil {
+			rest.add(i, c, t.limits[i].Lease, t.leases[i])
+			continue
+		}
+		call, err := r.leases.take(ctx, deadline, e, c, t.leases[i], &b.verdicts[i])
+		if err != nil {
+			r.leases.putBack(t, b)
+			return err
+		}
+		asked, denied = asked || call, b.verdicts[i].Wait != 0
+		if b.known[i] = true; denied {
+			break
+		}
+	}
+	switch {
+	case denied && !asked:
+		b.how = Cached
+	case !denied && rest.n > 0:
+		if err := r.ask(ctx, deadline, rest.charges[:rest.n], rest.verdicts[:rest.n]); err != nil {
+			r.leases.putBack(t, b)
+			return err
+		}
+		rest.answer(b)
+		for i := range t.limits {
+			denied = denied || b.verdicts[i].Wait != 0 && !b.charges[i].Shadow
+		}
+	case !denied && !asked:
+		b.how = Leased
+	}
+	if denied {
+		r.leases.putBack(t, b)
+	}
+	return nil
+}
+
+// pending are the charges that no lease holds. One of a limit with a lease is
+// charged to both of its limits.
+type pending struct {
+	n        int
+	charges  [2 * maxLimits]Charge
+	verdicts [2 * maxLimits]Verdict
+	at       [2 * maxLimits]int // the limit
+}
+
+func (p *pending) add(i int, c *Charge, leased bool, second string) {
+	p.charges[p.n], p.at[p.n] = *c, i
+	p.n++
+	if leased {
+		p.charges[p.n], p.at[p.n] = ofTwo(c, second), i
+		p.n++
+	}
+}
+
+// answer writes the verdicts, and one of those that are for one limit.
+func (p *pending) answer(b *batch) {
+	for j := range p.n {
+		i, v := p.at[j], &p.verdicts[j]
+		if b.known[i] {
+			v = new(both(&b.verdicts[i], v))
+		}
+		b.verdicts[i], b.known[i] = *v, true
+	}
+}
+
+// ofTwo returns the second charge of a limit with a lease.
+func ofTwo(c *Charge, policy string) Charge {
+	second := *c
+	second.Key.Policy = policy
+	second.Requests += c.Requests / 10
+	second.Window += (c.Window/10 + time.Millisecond - 1).Truncate(time.Millisecond)
+	return second
+}
+
+// both is the verdict of two limits. The Mark is the first one's.
+func both(a, b *Verdict) Verdict {
+	v := Verdict{Remaining: min(a.Remaining, b.Remaining), Wait: max(a.Wait, b.Wait), Reset: max(a.Reset, b.Reset), Mark: a.Mark, Pressure: a.Pressure || b.Pressure}
+	if a.Wait < 0 {
+		v.Wait = a.Wait
+	}
+	return v
+}
+
+// take spends a charge. It reports whether the store was asked for it.
+func (l *leases) take(ctx context.Context, deadline int64, e *lease, c *Charge, second string, v *Verdict) (asked bool, _ error) {
+	for {
+		e.mu.Lock()
+		now := l.remote.now()
+		switch {
+		case e.gone:
+			e.mu.Unlock()
+			if e = l.of(c.Key); e == nil {
+				return asked, errBusy
+			}
+			continue
+		case e.spend(c, now, v), e.denies(c, now, v):
+			e.mu.Unlock()
+			return asked, nil
+		case e.refill != nil:
+			f := e.refill
+			e.wanted += c.Cost
+			e.mu.Unlock()
+			if err := l.wait(f, deadline); err != nil {
+				return asked, err
+			}
+			continue
+		}
+		f := &refill{done: make(chan struct{})}
+		k := e.next(now, c)
+		e.refill, e.wanted = f, 0
+		e.mu.Unlock()
+		asked = true
+		f.err = l.fill(ctx, deadline, e, c, second, k)
+		close(f.done)
+		if f.err != nil {
+			return true, f.err
+		}
+	}
+}
+
+// wait waits for somebody else's refill.
+func (l *leases) wait(f *refill, deadline int64) error {
+	timer := time.NewTimer(time.Duration(deadline - l.remote.now()))
+	defer timer.Stop()
+	select {
+	case <-f.done:
+		return f.err
+	case <-timer.C:
+		return errTimeout
+	}
+}
+
+// spend takes a charge from a lease that has it.
+func (e *lease) spend(c *Charge, now int64, v *Verdict) bool {
+	if now >= e.ends || e.left < c.Cost {
+		return false
+	}
+	e.left -= c.Cost
+	e.used += c.Cost
+	*v = Verdict{Remaining: e.remaining + e.left, Reset: time.Duration(max(0, e.reset-now))}
+	return true
+}
+
+// denies repeats a denial of the store, which is not asked all the time. Who
+// wants less than remained is not meant.
+func (e *lease) denies(c *Charge, now int64, v *Verdict) bool {
+	if now >= e.blocked || c.Cost <= e.remaining {
+		return false
+	}
+	*v = Verdict{Remaining: e.remaining, Wait: time.Duration(max(1, e.free-now)), Reset: time.Duration(max(1, e.reset-now))}
+	return true
+}
+
+// next returns how much to lease: twice as much where it was spent early, what
+// was spent where it lived to its end, what was wanted where it was denied, and
+// always what those need who wait.
+func (e *lease) next(now int64, c *Charge) int {
+	k := e.denied
+	switch {
+	case now >= e.ends+int64(c.Window):
+		k = 0
+	case e.size > 0 && now < e.ends:
+		k = 2 * e.size
+	case e.size > 0:
+		k = e.used
+	}
+	return min(max(k, c.Cost+e.wanted), c.Requests/leaseShare)
+}
+
+// fill leases k, or what remains of it.
+func (l *leases) fill(ctx context.Context, deadline int64, e *lease, c *Charge, second string, k int) error {
+	sent := l.remote.now()
+	v, err := l.charge(ctx, deadline, c, second, k)
+	if err == nil && v.Wait > 0 && v.Remaining >= c.Cost && v.Remaining < k {
+		k, sent = v.Remaining, l.remote.now()
+		v, err = l.charge(ctx, deadline, c, second, k)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.refill = nil
+	if err != nil {
+		return err
+	}
+	e.remaining, e.free, e.reset = v.Remaining, sent+int64(v.Wait), sent+int64(v.Reset)
+	if v.Wait == 0 {
+		e.left, e.size, e.used = k, k, 0 // what was left is lost: it was less than one charge
+		e.ends = sent + int64(c.Window)/leaseLife
+		return nil
+	}
+	// Not before more is there, and not for each request that comes.
+	e.blocked = sent + min(max(int64(v.Reset), int64(c.Window)/100), longestDenial)
+	e.size, e.denied = 0, k
+	return nil
+}
+
+// charge charges both limits of a lease.
+func (l *leases) charge(ctx context.Context, deadline int64, c *Charge, second string, k int) (Verdict, error) {
+	first := *c
+	first.Cost = k
+	charges := [2]Charge{first, ofTwo(&first, second)}
+	var verdicts [2]Verdict
+	if err := l.remote.call(ctx, deadline, opTake, charges[:], verdicts[:]); err != nil {
+		return Verdict{}, err
+	}
+	return both(&verdicts[0], &verdicts[1]), nil
+}
+
+// of returns the lease of a key, or nil where there are too many.
+func (l *leases) of(k Key) *lease {
+	l.mu.RLock()
+	e := l.byKey[k]
+	l.mu.RUnlock()
+	if e != nil {
+		return e
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e = l.byKey[k]; e == nil && (len(l.byKey) < maxLeases || l.evict()) {
+		e = new(lease)
+		k.Text = strings.Clone(k.Text)
+		l.byKey[k] = e
+	}
+	return e
+}
+
+// evict drops a lease of a sample that nobody needs.
+func (l *leases) evict() bool {
+	now, seen := l.remote.now(), 0
+	for k, e := range l.byKey {
+		if e.mu.TryLock() {
+			e.gone = now >= e.ends && now >= e.blocked && e.refill == nil
+			gone := e.gone
+			e.mu.Unlock()
+			if gone {
+				delete(l.byKey, k)
+				return true
+			}
+		}
+		if seen++; seen == 8 {
+			break
+		}
+	}
+	return false
+}
+
+// putBack puts back what a batch took from leases.
+func (l *leases) putBack(t *tier, b *batch) {
+	for i := range t.limits {
+		if v := &b.verdicts[i]; t.limits[i].Lease && b.known[i] && v.Wait == 0 && v.Mark == 0 {
+			l.giveBack(&b.charges[i])
+		}
+	}
+}
+
+// giveBack puts a charge back into the lease that it came from, if that lives.
+func (l *leases) giveBack(c *Charge) {
+	l.mu.RLock()
+	e := l.byKey[c.Key]
+	l.mu.RUnlock()
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if back := min(c.Cost, e.used); l.remote.now() < e.ends {
+		e.left += back
+		e.used -= back
+	}
+}
+
+// drop forgets what is known of a key, which was reset.
+func (l *leases) drop(k Key) {
+	l.mu.RLock()
+	e := l.byKey[k]
+	l.mu.RUnlock()
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.left, e.ends, e.blocked = 0, 0, 0
+}

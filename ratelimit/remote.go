@@ -1,0 +1,229 @@
+package ratelimit
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// The ways in which a store outside of this process fails without a word.
+var (
+	errTimeout = errors.New("ratelimit: the store did not answer in time")
+	errOpen    = errors.New("ratelimit: the store failed a moment ago, and is not asked")
+	errBusy    = errors.New("ratelimit: too many leases")
+	errHangs   = errors.New("ratelimit: the store hangs: too many calls were given up")
+)
+
+// maxAbandoned bounds the calls that were given up, and did not return. Each
+// holds a goroutine, and what the store holds.
+const maxAbandoned = 128
+
+// remote asks a store that is not in this process: not while it fails, never
+// for longer than the timeout, and not at all where the answer is known.
+type remote struct {
+	store     Store
+	timeout   time.Duration
+	start     time.Time
+	breaker   breaker
+	denials   *denials
+	leases    *leases
+	calls     sync.Pool
+	abandoned atomic.Int64
+	changed   func(ctx context.Context, err error) // the store's health did
+}
+
+func newRemote(s Store, timeout time.Duration, changed func(context.Context, error)) *remote {
+	r := &remote{store: s, timeout: timeout, start: time.Now(), denials: newDenials(), changed: changed}
+	r.leases = newLeases(r)
+	r.calls.New = func() any { return &call{done: make(chan struct{}, 1)} }
+	return r
+}
+
+// now is the time of everything in here, in nanoseconds: monotonic, and never 0.
+func (r *remote) now() int64 { return int64(time.Since(r.start)) + 1 }
+
+// take decides about the charges of a batch.
+func (r *remote) take(ctx context.Context, t *tier, b *batch) error {
+	charges, verdicts := b.charges[:len(t.limits)], b.verdicts[:len(t.limits)]
+	found, confirms := dear(charges, verdicts, &b.known), false
+	if !found {
+		found, confirms = r.denials.find(r.now(), charges, verdicts, &b.known)
+	}
+	if found {
+		b.how = Cached
+		return nil
+	}
+	deadline := r.now() + int64(r.timeout)
+	var err error
+	if t.leased {
+		err = r.takeLeased(ctx, t, b, deadline)
+	} else {
+		err = r.ask(ctx, deadline, charges, verdicts)
+	}
+	if confirms && err == nil {
+		for i := range charges {
+			if b.known[i] && verdicts[i].Wait == 0 {
+				r.denials.drop(charges[i].Key) // somebody gave back, or reset
+			}
+		}
+	}
+	return err
+}
+
+// ask charges the store, and remembers a denial.
+func (r *remote) ask(ctx context.Context, deadline int64, charges []Charge, verdicts []Verdict) error {
+	sent := r.now()
+	if err := r.call(ctx, deadline, opTake, charges, verdicts); err != nil {
+		return err
+	}
+	r.denials.keep(sent, charges, verdicts)
+	return nil
+}
+
+// dear finds charges that no time allows, which no store needs to be asked for.
+func dear(charges []Charge, verdicts []Verdict, known *[maxLimits]bool) bool {
+	found := false
+	for i := range charges {
+		found = found || charges[i].Cost > charges[i].Requests && !charges[i].Shadow
+	}
+	if !found {
+		return false
+	}
+	for i := range charges {
+		c := &charges[i]
+		if known[i] = c.Cost > c.Requests && !c.Shadow; known[i] {
+			verdicts[i] = Verdict{Wait: -1}
+		}
+	}
+	return true
+}
+
+// op is a method of Store.
+type op uint8
+
+const (
+	opTake op = iota
+	opRefund
+	opReset
+)
+
+// call is one call of the store. It owns what it hands to the store, since it
+// may outlive the request.
+type call struct {
+	op       op
+	charges  [2 * maxLimits]Charge
+	verdicts [2 * maxLimits]Verdict
+	n        int
+	err      error
+	done     chan struct{}
+	state    atomic.Int32 // who came first: finished or abandoned
+}
+
+const (
+	finished = iota + 1
+	abandoned
+)
+
+// call calls the store, unless the breaker is open, until the deadline. The
+// store's own deadline is the same, but drivers exist that ignore it
+// (redis/go-redis issue 2243), so that the wait has a timer of its own. A
+// client that hangs up ends nothing: its charge is made, and its impatience is
+// no failure of the store.
+func (r *remote) call(ctx context.Context, deadline int64, o op, charges []Charge, verdicts []Verdict) error {
+	now := r.now()
+	if deadline <= now {
+		return errTimeout
+	}
+	if err := r.breaker.refuses(now); err != nil {
+		return err
+	}
+	if r.abandoned.Load() >= maxAbandoned {
+		return errHangs // the breaker waits for those to return
+	}
+	probe, err := r.breaker.enter(now)
+	if err != nil {
+		return err
+	}
+	err = r.wait(ctx, time.Duration(deadline-now), o, charges, verdicts)
+	if changed, cause := r.breaker.leave(r.now(), probe, err); changed {
+		r.changed(context.WithoutCancel(ctx), cause)
+	}
+	return err
+}
+
+func (r *remote) wait(ctx context.Context, timeout time.Duration, o op, charges []Charge, verdicts []Verdict) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	defer cancel()
+	c := r.calls.Get().(*call)
+	c.op, c.err = o, nil
+	c.n = copy(c.charges[:], charges)
+	c.state.Store(0)
+	go r.run(ctx, c)
+	select {
+	case <-c.done:
+	case <-ctx.Done():
+		if c.state.CompareAndSwap(0, abandoned) {
+			r.abandoned.Add(1)
+			return errTimeout
+		}
+		<-c.done // it came at the last moment
+	}
+	err := c.err
+	copy(verdicts, c.verdicts[:c.n])
+	r.calls.Put(c)
+	return err
+}
+
+// run makes the call. Where it came too late, nobody has the result.
+func (r *remote) run(ctx context.Context, c *call) {
+	c.err = c.make(ctx, r.store)
+	if c.state.CompareAndSwap(0, finished) {
+		c.done <- struct{}{}
+		return
+	}
+	r.abandoned.Add(-1)
+}
+
+func (c *call) make(ctx context.Context, s Store) (err error) {
+	defer func() { // on this goroutine a panic would end the process
+		if v := recover(); v != nil {
+			err = fmt.Errorf("ratelimit: the store panicked: %v", v)
+		}
+	}()
+	charges := c.charges[:c.n]
+	switch c.op {
+	case opTake:
+		clear(c.verdicts[:])
+		return s.Take(ctx, charges, c.verdicts[:c.n])
+	case opRefund:
+		return s.Refund(ctx, charges)
+	}
+	keys := make([]Key, c.n)
+	for i := range keys {
+		keys[i] = charges[i].Key
+	}
+	return s.Reset(ctx, keys)
+}
+
+// refund gives back what was charged.
+func (r *remote) refund(ctx context.Context, deadline int64, charges []Charge) error {
+	err := r.call(ctx, deadline, opRefund, charges, nil)
+	for i := range charges {
+		r.denials.drop(charges[i].Key)
+	}
+	return err
+}
+
+// reset makes the store forget keys.
+func (r *remote) reset(ctx context.Context, charges []Charge) error {
+	err := r.call(ctx, r.now()+int64(r.timeout), opReset, charges, nil)
+	for i := range charges {
+		r.denials.drop(charges[i].Key)
+		r.leases.drop(charges[i].Key)
+	}
+	return err
+}
