@@ -69,6 +69,9 @@ func (l *Limiter) withoutStore(t *tier, b *batch, d *Decision, err error) error 
 		d.open = true
 	default:
 		l.memory.decide(b.charges[:n], b.verdicts[:n], true)
+		for i := range n {
+			b.known[i] = true
+		}
 	}
 	return nil
 }

@@ -224,16 +224,18 @@ func (e *lease) denies(c *Charge, now int64, v *Verdict) bool {
 	return true
 }
 
-// next returns how much to lease: twice as much where it was spent early, what
-// was spent where it lived to its end, what was wanted where it was denied, and
-// always what those need who wait.
+// next returns how much to lease: what would have been spent in a whole life
+// where it was spent early, but no more than twice as much, since bursts end;
+// what was spent where it lived to its end; what was wanted where it was
+// denied; and always what those need who wait. What is not spent is lost to
+// everybody, so that the guess has to be close.
 func (e *lease) next(now int64, c *Charge) int {
 	k := e.denied
-	switch {
+	switch life := int64(c.Window) / leaseLife; {
 	case now >= e.ends+int64(c.Window):
 		k = 0
 	case e.size > 0 && now < e.ends:
-		k = 2 * e.size
+		k = int(min(2*int64(e.size), scale(int64(e.size), life, max(1, life-e.ends+now))+1))
 	case e.size > 0:
 		k = e.used
 	}

@@ -141,14 +141,6 @@ func TestFailuresOnly(t *testing.T) {
 	})
 }
 
-func TestNestedLimitersShareTheFields(t *testing.T) {
-	outer, inner := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("address", 5)}}), limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("principal", 9)}})
-	w := httptest.NewRecorder()
-	outer.Handler(inner.Handler(http.NotFoundHandler())).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
-	require.Equal(t, []string{`"address";r=4;t=60, "principal";r=8;t=60`}, w.Header()["Ratelimit"])
-	require.Equal(t, []string{`"address";q=5;w=60, "principal";q=9;w=60`}, w.Header()["Ratelimit-Policy"])
-}
-
 func TestTakeRefundReset(t *testing.T) {
 	l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("account", 1)}})
 	d, err := l.Take(t.Context(), "account", "ada", 1)
@@ -217,6 +209,9 @@ func TestStoreFailure(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	ok := ratelimit.Limit{Requests: 1, Window: time.Minute}
+	lim := func(l ratelimit.Limit) ratelimit.Options {
+		return ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{l}}}}
+	}
 	for _, row := range []struct {
 		name string
 		o    ratelimit.Options
@@ -231,6 +226,23 @@ func TestNewRefuses(t *testing.T) {
 		{"zero requests", ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 0)}}, "ratelimit: Tiers[0].Limits[0].Requests 0: is not above 0; to close a route, do not serve it"},
 		{"no window", ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: 1}}}}}, "ratelimit: Tiers[0].Limits[0].Window 0s: is not between 1ms and 744h"},
 		{"too large", ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: 1 << 30, Window: 31 * 24 * time.Hour}}}}}, "ratelimit: Tiers[0].Limits[0].Requests 1073741824: times the Window's milliseconds is above 2^53"},
+		{"window of microseconds", lim(ratelimit.Limit{Requests: 1, Window: 1500 * time.Microsecond}), "ratelimit: Tiers[0].Limits[0].Window 1.5ms: is not whole milliseconds; did you mean 1ms?"},
+		{"window of months", lim(ratelimit.Limit{Requests: 1, Window: 745 * time.Hour}), "ratelimit: Tiers[0].Limits[0].Window 745h0m0s: is not between 1ms and 744h"},
+		{"negative penalty", lim(ratelimit.Limit{Requests: 1, Window: time.Second, Penalty: -1}), "ratelimit: Tiers[0].Limits[0].Penalty -1ns: is not between 0s and 744h"},
+		{"long penalty", lim(ratelimit.Limit{Requests: 1, Window: time.Second, Penalty: 745 * time.Hour}), "ratelimit: Tiers[0].Limits[0].Penalty 745h0m0s: is not between 0s and 744h"},
+		{"penalty of microseconds", lim(ratelimit.Limit{Requests: 1, Window: time.Second, Penalty: time.Microsecond}), "ratelimit: Tiers[0].Limits[0].Penalty 1µs: is not whole milliseconds"},
+		{"small lease", lim(ratelimit.Limit{Requests: 999, Window: time.Second, Lease: true}), "ratelimit: Tiers[0].Limits[0].Lease: needs Requests of 1000 or more, not 999; did you mean to leave it out?"},
+		{"short lease", lim(ratelimit.Limit{Requests: 1000, Window: 99 * time.Millisecond, Lease: true}), "ratelimit: Tiers[0].Limits[0].Lease: needs a Window of 100ms or more, not 99ms"},
+		{"huge lease", lim(ratelimit.Limit{Requests: (1 << 53) / (24 * 3600 * 1000), Window: 24 * time.Hour, Lease: true}), "ratelimit: Tiers[0].Limits[0].Lease: needs a tenth more than Requests 104249991 in the Window: too many"},
+		{"lease of failures", lim(ratelimit.Limit{Requests: 1000, Window: time.Second, Lease: true, FailuresOnly: true}), "ratelimit: Tiers[0].Limits[0].Lease: excludes FailuresOnly, since what was leased is spent already"},
+		{"lease and penalty", lim(ratelimit.Limit{Requests: 1000, Window: time.Second, Lease: true, Penalty: time.Second}), "ratelimit: Tiers[0].Limits[0].Lease: excludes Penalty, since the store does not see the requests"},
+		{"lease and scale", lim(ratelimit.Limit{Requests: 1000, Window: time.Second, Lease: true, Scale: func(*http.Request) int { return 1 }}), "ratelimit: Tiers[0].Limits[0].Lease: excludes Scale, since the lease is for all requests of a key"},
+		{"lease and shadow", lim(ratelimit.Limit{Requests: 1000, Window: time.Second, Lease: true, InsecureShadow: true}), "ratelimit: Tiers[0].Limits[0].Lease: excludes InsecureShadow; try the limit without Lease first"},
+		{"five limits", ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{ok, ok, ok, ok, ok}}}}, "ratelimit: Tiers[0].Limits: has 5 limits, not 1 to 4"},
+		{"fields", ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}, Fields: 9}, "ratelimit: Fields: is unknown"},
+		{"failure", ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}, OnStoreFailure: 9}, "ratelimit: OnStoreFailure: is unknown"},
+		{"timeout", ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}, Timeout: -1}, "ratelimit: Timeout -1ns: is negative"},
+		{"all at once", ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "A", Limits: []ratelimit.Limit{{}}}}}, "ratelimit: Tiers[0].Name \"A\": is not 1 to 32 lower-case letters, digits and hyphens\nratelimit: Tiers[0].Limits[0].Requests 0: is not above 0; to close a route, do not serve it"},
 		{"prefix", ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: 1, Window: time.Second, V6Prefix: 16}}}}}, "ratelimit: Tiers[0].Limits[0].V6Prefix 16: is not between 32 and 128"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

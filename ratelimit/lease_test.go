@@ -1,0 +1,200 @@
+package ratelimit_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/ratelimit"
+)
+
+// worst returns the most that was admitted in any interval of a length.
+func worst(log []admitted, length time.Duration) int {
+	sum, most, first := 0, 0, 0
+	for _, a := range log {
+		sum += a.cost
+		for log[first].at.Add(length).Compare(a.at) <= 0 {
+			sum -= log[first].cost
+			first++
+		}
+		most = max(most, sum)
+	}
+	return most
+}
+
+// Several processes lease from one store. What they admit together stays within
+// the bound, and the store is asked rarely.
+func TestLease(t *testing.T) {
+	const limit, window, ticks = 10_000, 10 * time.Second, 1000 // in a window
+	for _, row := range []struct {
+		name      string
+		processes int
+		trips     float64 // at most, per request
+		admits    float64 // at least, of what the limit allows or of what is asked
+		requests  func(tick, process int) int
+	}{
+		{"4 processes, three times too much", 4, 1.0 / 30, 0.95, func(int, int) int { return 3 * limit / ticks / 4 }},
+		{"16 processes, three times too much", 16, 1.0 / 30, 0.85, func(int, int) int { return 2 }},
+		{"4 processes, nine tenths", 4, 1.0 / 30, 1, func(tick, _ int) int { return 2 + tick%4/3 }},
+		{"16 processes, nine tenths", 16, 1.0 / 30, 1, func(tick, p int) int { return map[bool]int{true: 1}[(tick+p)%16 < 9] }},
+		{"4 processes, one has nine tenths of it", 4, 1.0 / 30, 0.95, func(_, p int) int { return []int{27, 1, 1, 1}[p] }},
+		{"4 processes in bursts", 4, 1.0 / 30, 0.7, func(tick, _ int) int { return map[bool]int{true: 1000}[tick%880 < 4] }},
+		{"16 processes that fill their leases, wait and strike together", 16, 1.0 / 30, 0.5, func(tick, _ int) int {
+			switch at := tick % 960; {
+			case at < 2:
+				return 2000
+			case at > 870 && at < 880:
+				return 5
+			}
+			return 0
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newCounted()
+				var all []*ratelimit.Limiter
+				for range row.processes {
+					all = append(all, limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: limit, Window: window, Lease: true}}}}}))
+				}
+				var log []admitted
+				total, allowed := 0, 0
+				for tick := range 4 * ticks {
+					most := 0
+					for p := range all {
+						most = max(most, row.requests(tick, p))
+					}
+					for i := range most { // as though at the same time
+						for p, l := range all {
+							if i >= row.requests(tick, p) {
+								continue
+							}
+							total++
+							if takes(t, l, "a", "k", 1).Allowed {
+								allowed++
+								log = append(log, admitted{time.Now(), 1})
+							}
+						}
+					}
+					time.Sleep(window / ticks)
+				}
+				inRing, inWindow := worst(log, window*7/8), worst(log, window)
+				trips := float64(s.calls.Load()) / float64(total)
+				t.Logf("%d requests, %d admitted, %.5f round trips each (1/%.0f), worst %.3f of the limit in 7/8 of a window, %.3f in a window",
+					total, allowed, trips, 1/trips, float64(inRing)/limit, float64(inWindow)/limit)
+				require.LessOrEqual(t, inRing, limit+min(row.processes*limit/64, limit/10))
+				require.LessOrEqual(t, trips, row.trips)
+				require.GreaterOrEqual(t, float64(allowed), row.admits*float64(min(total, 4*limit)))
+			})
+		})
+	}
+}
+
+func TestLeaseWithOthers(t *testing.T) {
+	leased := ratelimit.Limit{Requests: 1000, Window: time.Minute, Lease: true}
+	for _, row := range []struct {
+		name   string
+		limits []ratelimit.Limit
+		play   func(t *testing.T, s *counted, l *ratelimit.Limiter, heard *events)
+	}{
+		{"what another limit denies is put back", []ratelimit.Limit{leased, {Requests: 1, Window: time.Hour}}, func(t *testing.T, _ *counted, l *ratelimit.Limiter, _ *events) {
+			require.True(t, takes(t, l, "a", "k", 1).Allowed)
+			for range 2000 {
+				require.False(t, takes(t, l, "a", "k", 1).Allowed)
+				time.Sleep(time.Millisecond)
+			}
+			require.NoError(t, l.Reset(t.Context(), "a", "k"))
+			require.True(t, takes(t, l, "a", "k", 1).Allowed)
+		}},
+		{"a refund goes back to the lease", []ratelimit.Limit{leased}, func(t *testing.T, s *counted, l *ratelimit.Limiter, heard *events) {
+			for range 20 {
+				takes(t, l, "a", "k", 1)
+			}
+			before := s.calls.Load()
+			for range 1000 {
+				d := takes(t, l, "a", "k", 1)
+				require.True(t, d.Allowed)
+				require.NoError(t, d.Refund(t.Context()))
+			}
+			require.LessOrEqual(t, s.calls.Load()-before, int64(1))
+			require.Greater(t, heard.count(ratelimit.Leased), 1000)
+		}},
+		{"a cost above the share goes to the store at once", []ratelimit.Limit{leased}, func(t *testing.T, s *counted, l *ratelimit.Limiter, _ *events) {
+			for range 10 {
+				require.True(t, takes(t, l, "a", "k", 100).Allowed)
+			}
+			require.EqualValues(t, 10, s.calls.Load())
+			require.False(t, takes(t, l, "a", "k", 100).Allowed)
+			require.ErrorIs(t, ptr(takes(t, l, "a", "k", 1001)).Err(), ratelimit.ErrTooExpensive)
+		}},
+		{"a reset forgets the lease and the denial", []ratelimit.Limit{leased}, func(t *testing.T, _ *counted, l *ratelimit.Limiter, _ *events) {
+			n := 0
+			for takes(t, l, "a", "k", 1).Allowed {
+				n++
+			}
+			require.Equal(t, 1000, n)
+			require.NoError(t, l.Reset(t.Context(), "a", "k"))
+			require.True(t, takes(t, l, "a", "k", 1).Allowed)
+		}},
+		{"a denial says when, and is right", []ratelimit.Limit{leased}, func(t *testing.T, _ *counted, l *ratelimit.Limiter, _ *events) {
+			for takes(t, l, "a", "k", 1).Allowed {
+			}
+			d := takes(t, l, "a", "k", 1)
+			require.Greater(t, d.RetryAfter, 50*time.Second)
+			time.Sleep(d.RetryAfter)
+			require.True(t, takes(t, l, "a", "k", 1).Allowed)
+		}},
+		{"the store fails, and the count is warm", []ratelimit.Limit{leased}, func(t *testing.T, s *counted, l *ratelimit.Limiter, _ *events) {
+			for range 400 {
+				takes(t, l, "a", "k", 1)
+			}
+			s.set(func() { s.fail = errDown })
+			n := 400
+			for takes(t, l, "a", "k", 1).Allowed {
+				n++
+			}
+			require.Equal(t, 1000, n)
+		}},
+		{"many keys", []ratelimit.Limit{leased}, func(t *testing.T, _ *counted, l *ratelimit.Limiter, _ *events) {
+			for range 40_000 {
+				require.True(t, takes(t, l, "a", strconv.Itoa(rand.IntN(60_000)), 1).Allowed)
+				time.Sleep(time.Millisecond)
+			}
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, heard := newCounted(), new(events)
+				row.play(t, s, limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{{Name: "a", Limits: row.limits}}, OnDecision: heard.hear}), heard)
+			})
+		})
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// Those who come while a lease is fetched wait for it together.
+func TestLeaseIsFetchedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newCounted()
+		s.slow = 20 * time.Millisecond
+		l := limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: 64_000, Window: time.Minute, Lease: true}}}}})
+		start := time.Now()
+		var group sync.WaitGroup
+		for range 900 {
+			group.Go(func() {
+				d, err := l.Take(context.Background(), "a", "k", 1)
+				require.NoError(t, err)
+				require.True(t, d.Allowed && !d.Degraded)
+			})
+		}
+		group.Wait()
+		require.LessOrEqual(t, s.calls.Load(), int64(3))
+		require.LessOrEqual(t, time.Since(start), 60*time.Millisecond)
+	})
+}

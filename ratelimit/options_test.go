@@ -1,0 +1,244 @@
+package ratelimit_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/ratelimit"
+)
+
+// both plays a test on a Memory, and on a store outside of the process.
+func both(t *testing.T, name string, play func(t *testing.T, s ratelimit.Store)) {
+	t.Helper()
+	t.Run(name+", memory", func(t *testing.T) { synctest.Test(t, func(t *testing.T) { play(t, nil) }) })
+	t.Run(name+", remote", func(t *testing.T) { synctest.Test(t, func(t *testing.T) { play(t, newCounted()) }) })
+}
+
+func TestPenaltyOverHTTP(t *testing.T) {
+	both(t, "a denial refuses for as long", func(t *testing.T, s ratelimit.Store) {
+		l := limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: 2, Window: time.Second, Penalty: 10 * time.Minute}}}}})
+		for _, want := range []int{200, 200, 429} {
+			require.Equal(t, want, call(l, "GET", "/", peer, 200).Code)
+		}
+		for i := range 9 { // denials in it do not prolong it
+			time.Sleep(time.Minute)
+			w := call(l, "GET", "/", peer, 200)
+			require.Equal(t, 429, w.Code)
+			require.Equal(t, itoa(600-60*(i+1)), w.Header().Get("Retry-After"))
+			require.Equal(t, `"a";r=0;t=`+itoa(600-60*(i+1)), w.Header().Get("RateLimit"))
+		}
+		time.Sleep(time.Minute)
+		require.Equal(t, 200, call(l, "GET", "/", peer, 200).Code)
+	})
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+func TestScale(t *testing.T) {
+	both(t, "a principal's own quota", func(t *testing.T, s ratelimit.Store) {
+		quotas := map[string]int{"small": 1, "none": 0, "negative": -5, "pro": 300, "huge": 1 << 62}
+		l := limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{
+			Requests: 3, Window: time.Minute,
+			Key:   func(r *http.Request) string { return r.URL.Query().Get("who") },
+			Scale: func(r *http.Request) int { return quotas[r.URL.Query().Get("who")] },
+		}}}}})
+		for who, want := range map[string]int{"small": 1, "none": 3, "negative": 3, "unknown": 3, "pro": 300} {
+			n := 0
+			for call(l, "GET", "/?who="+who, peer, 200).Code == 200 {
+				n++
+			}
+			require.Equal(t, want, n, who)
+		}
+		w := call(l, "GET", "/?who=huge", peer, 200)
+		require.Equal(t, 200, w.Code)
+		require.Equal(t, `"a";q=2147483647;w=60`, w.Header().Get("RateLimit-Policy"))
+		require.Contains(t, w.Header().Get("RateLimit"), `"a";r=2147483646;t=`)
+
+		quotas["small"] = 5 // an upgrade: what was spent is spent
+		require.Equal(t, `"a";r=3;t=60`, call(l, "GET", "/?who=small", peer, 200).Header().Get("RateLimit"))
+		quotas["small"] = 2
+		w = call(l, "GET", "/?who=small", peer, 200)
+		require.Equal(t, 429, w.Code)
+		require.Equal(t, `"a";q=2;w=60`, w.Header().Get("RateLimit-Policy"))
+	})
+}
+
+func TestInsecureShadow(t *testing.T) {
+	both(t, "decides, and never denies", func(t *testing.T, s ratelimit.Store) {
+		heard := new(events)
+		l := limiter(t, ratelimit.Options{Store: s, OnDecision: heard.hear, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{
+			{Requests: 3, Window: time.Minute}, {Requests: 1, Window: time.Minute, InsecureShadow: true, Penalty: time.Hour},
+		}}}})
+		for i, want := range []int{200, 200, 200, 429} {
+			w := call(l, "GET", "/", peer, 200)
+			require.Equal(t, want, w.Code)
+			require.Equal(t, `"a";q=3;w=60`, w.Header().Get("RateLimit-Policy"))
+			require.Contains(t, w.Header().Get("RateLimit"), `"a";r=`+itoa(max(0, 2-i)))
+		}
+		var got []string
+		for _, e := range heard.all {
+			got = append(got, string(e.Outcome)+" "+e.Limit)
+		}
+		require.Equal(t, []string{"allowed ", "shadow a-2", "shadow a-2", "denied a"}, got)
+	})
+	both(t, "alone", func(t *testing.T, s ratelimit.Store) {
+		l := limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: 1, Window: time.Minute, InsecureShadow: true}}}}})
+		for range 5 {
+			w := call(l, "GET", "/", peer, 200)
+			require.Equal(t, 200, w.Code)
+			require.Empty(t, w.Header()["Ratelimit"])
+		}
+		d := takes(t, l, "a", "k", 7)
+		require.True(t, d.Allowed, "not even what is never allowed")
+	})
+}
+
+// A cost of nothing is not counted, and not denied.
+func TestRequestsThatAreNotCounted(t *testing.T) {
+	both(t, "cost 0", func(t *testing.T, s ratelimit.Store) {
+		l := limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{
+			Requests: 1, Window: time.Minute, Cost: func(r *http.Request) int { return map[string]int{"GET": 1}[r.Method] },
+		}}}}})
+		require.Equal(t, 200, call(l, "GET", "/", peer, 200).Code)
+		require.Equal(t, 429, call(l, "GET", "/", peer, 200).Code)
+		for range 5 {
+			require.Equal(t, 200, call(l, "OPTIONS", "/", peer, 200).Code)
+		}
+	})
+}
+
+// Which limit denied, and what remains of the others, is told of the limits
+// that are not quiet.
+func TestEventsNameTheLimit(t *testing.T) {
+	heard := new(events)
+	l := limiter(t, ratelimit.Options{OnDecision: heard.hear, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{
+		{Requests: 5, Window: time.Minute}, {Requests: 1, Window: time.Hour, Quiet: true},
+	}}}})
+	call(l, "GET", "/", peer, 200)
+	w := call(l, "GET", "/", peer, 200)
+	require.Equal(t, 429, w.Code)
+	require.Equal(t, "3600", w.Header().Get("Retry-After"))
+	require.Equal(t, `"a";r=4;t=60`, w.Header().Get("RateLimit"))
+	require.Equal(t, "a-2", heard.all[1].Limit)
+	require.Equal(t, ratelimit.Denied, heard.all[1].Outcome)
+}
+
+// A limit by principal is a second Limiter, inside auth, on the same store.
+func TestPrincipalInsideAuth(t *testing.T) {
+	both(t, "two limiters", func(t *testing.T, s ratelimit.Store) {
+		if s == nil {
+			s = ratelimit.NewMemory(ratelimit.MemoryOptions{})
+		}
+		address := limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{one("address", 5)}})
+		principal := limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{{Name: "principal", Limits: []ratelimit.Limit{{
+			Requests: 2, Window: time.Minute,
+			Key: func(r *http.Request) string {
+				p, ok := auth.From(r.Context())
+				if !ok {
+					return "" // nobody: the address counts
+				}
+				return p.Subject()
+			},
+		}}}}})
+		login := func(next http.Handler) http.Handler { // as auth's Handler does
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if who := r.Header.Get("Who"); who != "" {
+					r = r.WithContext(auth.NewContext(r.Context(), errors.Must(auth.NewPrincipal(auth.Identity{Kind: auth.User, Subject: who}))))
+				}
+				next.ServeHTTP(w, r)
+			})
+		}
+		h := address.Handler(login(principal.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))))
+		get := func(who, from string) *httptest.ResponseRecorder {
+			r, w := httptest.NewRequest("GET", "/", nil), httptest.NewRecorder()
+			r.Header.Set("Who", who)
+			r.RemoteAddr = from
+			h.ServeHTTP(w, r)
+			return w
+		}
+		w := get("ada", "192.0.2.1:1")
+		require.Equal(t, []string{`"address";r=4;t=60, "principal";r=1;t=60`}, w.Header()["Ratelimit"])
+		require.Equal(t, []string{`"address";q=5;w=60, "principal";q=2;w=60`}, w.Header()["Ratelimit-Policy"])
+		require.Equal(t, 200, get("ada", "192.0.2.2:1").Code)
+		w = get("ada", "192.0.2.3:1")
+		require.Equal(t, 429, w.Code, "whatever the address")
+		require.Equal(t, []string{`"address";r=4;t=60, "principal";r=0;t=60`}, w.Header()["Ratelimit"])
+		require.Equal(t, 200, get("eve", "192.0.2.3:1").Code, "another principal")
+		require.Equal(t, 200, get("", "192.0.2.4:1").Code, "nobody has an address")
+		for range 3 {
+			get("", "192.0.2.1:1")
+		}
+		require.Equal(t, 429, get("", "192.0.2.1:1").Code)
+	})
+}
+
+func TestFieldsOfEachKind(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		fields ratelimit.Fields
+		want   http.Header
+	}{
+		{"zero", ratelimit.RateLimitFields, http.Header{"Ratelimit": {`"a";r=1;t=60`}, "Ratelimit-Policy": {`"a";q=2;w=60, "a-2";q=9`}}},
+		{"legacy", ratelimit.LegacyFields, http.Header{"X-Ratelimit-Limit": {"2"}, "X-Ratelimit-Remaining": {"1"}, "X-Ratelimit-Reset": {"60"}}},
+		{"both", ratelimit.BothFields, http.Header{
+			"Ratelimit": {`"a";r=1;t=60`}, "Ratelimit-Policy": {`"a";q=2;w=60, "a-2";q=9`},
+			"X-Ratelimit-Limit": {"2"}, "X-Ratelimit-Remaining": {"1"}, "X-Ratelimit-Reset": {"60"},
+		}},
+		{"none", ratelimit.NoFields, http.Header{}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			l := limiter(t, ratelimit.Options{Fields: row.fields, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{
+				{Requests: 2, Window: time.Minute}, {Requests: 9, Window: 1500 * time.Millisecond},
+			}}}})
+			h, r := l.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {})), httptest.NewRequest("GET", "/", nil)
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			require.Equal(t, row.want, w.Header())
+			h.ServeHTTP(w, r)
+			w = httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			require.Equal(t, "60", w.Header().Get("Retry-After"))
+			require.Equal(t, row.fields == ratelimit.NoFields, len(w.Header()) == 5, "no more than errors.Respond and Retry-After set: %v", w.Header())
+		})
+	}
+	t.Run("legacy, nested: the tighter one", func(t *testing.T) {
+		for _, n := range []int{3, 9} {
+			outer := limiter(t, ratelimit.Options{Fields: ratelimit.LegacyFields, Tiers: []ratelimit.Tier{one("a", 5)}})
+			inner := limiter(t, ratelimit.Options{Fields: ratelimit.LegacyFields, Tiers: []ratelimit.Tier{one("b", n)}})
+			w := httptest.NewRecorder()
+			outer.Handler(inner.Handler(http.NotFoundHandler())).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+			require.Equal(t, []string{itoa(min(n, 5))}, w.Header()["X-Ratelimit-Limit"])
+			require.Equal(t, []string{itoa(min(n, 5) - 1)}, w.Header()["X-Ratelimit-Remaining"])
+		}
+	})
+	t.Run("values are the response's own", func(t *testing.T) {
+		l := limiter(t, ratelimit.Options{Fields: ratelimit.BothFields, Tiers: []ratelimit.Tier{one("a", 1000)}})
+		h := l.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			for key, values := range w.Header() {
+				for i := range values {
+					values[i] = "spoiled"
+				}
+				w.Header()[key] = append(values, "more")
+			}
+		}))
+		for range 3 {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+			for key, values := range w.Header() {
+				require.Equal(t, []string{"spoiled", "more"}, values, key)
+			}
+		}
+		w := httptest.NewRecorder()
+		l.Handler(http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		require.False(t, strings.Contains(w.Header().Get("RateLimit-Policy"), "spoiled"))
+	})
+}
