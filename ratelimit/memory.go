@@ -3,10 +3,7 @@ package ratelimit
 import (
 	"context"
 	"hash/maphash"
-	"math"
 	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/ringwall/ringwall/errors"
@@ -16,7 +13,7 @@ import (
 // set-up.
 type MemoryOptions struct {
 	// MaxKeys bounds the keys that are kept. 0 or less: 1<<18. A key takes
-	// about 200 bytes, and 8 more for each request in its window where
+	// about 200 bytes, and up to 16 more for each request in its window where
 	// requests are counted one by one.
 	MaxKeys int
 }
@@ -29,7 +26,7 @@ type MemoryOptions struct {
 // are counted together under one key, until there is room.
 type Memory struct {
 	shards []shard
-	seed   maphash.Seed
+	seeds  [2]maphash.Seed
 	start  time.Time
 	now    func() time.Time
 	perMax int // keys in a shard
@@ -37,21 +34,12 @@ type Memory struct {
 
 var _ Store = (*Memory)(nil)
 
-// shard is a part of the keys under a lock of its own.
-type shard struct {
-	mu       sync.Mutex
-	entries  map[Key]*entry
-	overflow map[string]*entry // by policy
-}
+// digest stands for a key: 128 bits of hashes whose seeds nobody knows. It
+// takes less room, and keeps nobody's e-mail address in memory.
+type digest struct{ a, b uint64 }
 
-// entry is what is known about a key. Which of log and ring is used depends on
-// the limit.
-type entry struct {
-	log    exactLog
-	ring   *ring
-	ends   int64 // when nothing of it counts any longer
-	denied int64 // until when it is denied, or has nothing left
-	banned int64 // until when its penalty runs
+func (m *Memory) digest(k Key) digest {
+	return digest{maphash.Comparable(m.seeds[0], k), maphash.Comparable(m.seeds[1], k)}
 }
 
 // NewMemory returns an empty Memory.
@@ -63,9 +51,9 @@ func NewMemory(o MemoryOptions) *Memory {
 	for n < 64 && o.MaxKeys/(2*n) >= 64 {
 		n *= 2
 	}
-	m := &Memory{shards: make([]shard, n), seed: maphash.MakeSeed(), start: time.Now(), now: time.Now, perMax: max(1, o.MaxKeys/n)}
+	m := &Memory{shards: make([]shard, n), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, start: time.Now(), now: time.Now, perMax: max(1, o.MaxKeys/n)}
 	for i := range m.shards {
-		m.shards[i] = shard{entries: make(map[Key]*entry), overflow: make(map[string]*entry)}
+		m.shards[i] = shard{entries: make(map[digest]*entry), overflow: make(map[string]*entry)}
 	}
 	return m
 }
@@ -95,9 +83,11 @@ func errTooMany() error { return errors.New("ratelimit: Memory: more than 8 char
 
 func (m *Memory) decide(charges []Charge, verdicts []Verdict, take bool) {
 	var which, order [maxCharges]int
+	var keys [maxCharges]digest
 	var entries [maxCharges]*entry
 	for i := range charges {
-		which[i] = m.shardOf(charges[i].Key)
+		keys[i] = m.digest(charges[i].Key)
+		which[i] = m.shardOf(keys[i])
 	}
 	copy(order[:], which[:len(charges)])
 	// Shards are locked in one order, each once, so that two calls never wait
@@ -118,7 +108,7 @@ func (m *Memory) decide(charges []Charge, verdicts []Verdict, take bool) {
 	allowed := true
 	for i := range charges {
 		verdicts[i] = Verdict{}
-		entries[i], verdicts[i].Pressure = m.shards[which[i]].find(charges[i].Key, now, m.perMax)
+		entries[i], verdicts[i].Pressure = m.shards[which[i]].find(keys[i], charges[i].Key.Policy, now, m.perMax)
 		if e := entries[i]; e != nil {
 			// Not to be evicted for the next charge of this call.
 			e.denied = max(e.denied, now+1)
@@ -139,7 +129,7 @@ func (m *Memory) decide(charges []Charge, verdicts []Verdict, take bool) {
 			continue
 		}
 		if entries[i] == nil {
-			entries[i], verdicts[i].Pressure = m.shards[which[i]].add(charges[i].Key, now, m.perMax)
+			entries[i], verdicts[i].Pressure = m.shards[which[i]].add(keys[i], charges[i].Key.Policy, now, m.perMax)
 		}
 		verdicts[i].Mark = now + 1 // 0 is for what was not charged
 		if verdicts[i].Pressure {
@@ -149,87 +139,19 @@ func (m *Memory) decide(charges []Charge, verdicts []Verdict, take bool) {
 	}
 }
 
-func (m *Memory) shardOf(k Key) int {
-	return int(maphash.Comparable(m.seed, k) & uint64(len(m.shards)-1))
-}
-
-// find returns the entry of a key, or nil for a key that is new, or the
-// overflow when there is no room for a new one.
-func (s *shard) find(k Key, now int64, limit int) (_ *entry, pressure bool) {
-	if e := s.entries[k]; e != nil {
-		return e, false
-	}
-	if len(s.entries) < limit {
-		return nil, false
-	}
-	if _, ok := s.victim(now); ok {
-		return nil, false
-	}
-	return s.shared(k.Policy), true
-}
-
-// add makes an entry, in the place of another when the shard is full. Where
-// nothing can go, it returns the overflow.
-func (s *shard) add(k Key, now int64, limit int) (_ *entry, pressure bool) {
-	if len(s.entries) >= limit {
-		victim, ok := s.victim(now)
-		if !ok {
-			return s.shared(k.Policy), true
-		}
-		delete(s.entries, victim)
-	}
-	e := &entry{}
-	k.Text = strings.Clone(k.Text) // not a part of a larger text, which would stay
-	s.entries[k] = e
-	return e, false
-}
-
-// shared returns the overflow of a policy.
-func (s *shard) shared(policy string) *entry {
-	e := s.overflow[policy]
-	if e == nil {
-		e = &entry{}
-		s.overflow[policy] = e
-	}
-	return e
-}
-
-// victim returns a key of a sample, which a map hands out at random: the one
-// that ends first of those that are not denied. It reports false when there is
-// none.
-func (s *shard) victim(now int64) (_ Key, ok bool) {
-	const sample = 8
-	var victim Key
-	best, seen := int64(math.MaxInt64), 0
-	for k, e := range s.entries {
-		if e.denied <= now && e.ends < best {
-			victim, best = k, e.ends
-		}
-		if seen++; seen == sample {
-			break
-		}
-	}
-	return victim, best < math.MaxInt64
-}
-
-// unused writes the verdict on a charge of a key that has none yet.
-func unused(c *Charge, v *Verdict) {
-	v.Remaining = c.Requests
-	if c.Cost > c.Requests {
-		v.Wait = -1
-	}
-}
+func (m *Memory) shardOf(k digest) int { return int(k.a & uint64(len(m.shards)-1)) }
 
 // remember begins a penalty that another store has decided.
 func (m *Memory) remember(c *Charge, wait int64) {
-	s := &m.shards[m.shardOf(c.Key)]
+	key := m.digest(c.Key)
+	s := &m.shards[m.shardOf(key)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := int64(m.now().Sub(m.start))
-	e := s.entries[c.Key]
+	e := s.entries[key]
 	if e == nil {
 		var pressure bool
-		if e, pressure = s.add(c.Key, now, m.perMax); pressure {
+		if e, pressure = s.add(key, c.Key.Policy, now, m.perMax); pressure {
 			return
 		}
 	}
@@ -237,88 +159,14 @@ func (m *Memory) remember(c *Charge, wait int64) {
 	e.ends, e.denied = max(e.ends, e.banned), max(e.denied, e.banned)
 }
 
-// judge writes the verdict on a charge, with the penalty that may run.
-func (e *entry) judge(c *Charge, now int64, v *Verdict) {
-	e.ask(c, now, v)
-	if c.Penalty > 0 && e.banned > now {
-		e.ban(c, now, v)
-	}
-}
-
-// punish begins a penalty after a denial. One that runs is not prolonged. The
-// overflow gets none: nobody knows whose denial it was.
-func (e *entry) punish(c *Charge, now int64, v *Verdict) {
-	if c.Penalty <= 0 || v.Wait <= 0 || e.banned > now {
-		return
-	}
-	e.banned = now + int64(c.Penalty)
-	e.ends = max(e.ends, e.banned)
-	e.ban(c, now, v)
-}
-
-// ban writes the verdict of a penalty that runs.
-func (e *entry) ban(c *Charge, now int64, v *Verdict) {
-	v.Remaining, v.Reset = 0, max(v.Wait, time.Duration(e.banned-now))
-	if c.Cost > 0 && v.Wait >= 0 {
-		v.Wait = v.Reset
-	}
-	e.denied = now + int64(v.Reset)
-}
-
-// ask writes the verdict on a charge, as the limit alone would have it.
-func (e *entry) ask(c *Charge, now int64, v *Verdict) {
-	limit, window, cost := int64(c.Requests), int64(c.Window), int64(c.Cost)
-	var answer verdict
-	if limit <= exactLimit {
-		if e.ring != nil { // the limit sank
-			e.log, e.ring = logOf(e.ring, now, window), nil
-		}
-		e.log.drop(now, window)
-		answer = e.log.ask(now, limit, window, cost)
-	} else {
-		if e.ring == nil {
-			e.log, e.ring = nil, ringOf(e.log, now, window)
-		}
-		e.ring.advance(now, window)
-		answer = e.ring.ask(now, limit, window, cost)
-	}
-	v.Remaining, v.Wait, v.Reset = int(answer.remaining), time.Duration(answer.wait), time.Duration(answer.reset)
-	if answer.wait > 0 {
-		e.denied = now + answer.wait
-	}
-}
-
-// charge makes a charge, and writes what remains after it.
-func (e *entry) charge(c *Charge, now int64, v *Verdict) {
-	after := *c
-	after.Cost = 0
-	e.ask(&after, now, v) // the entry may be new
-	if e.ring != nil {
-		e.ring.counts[0] += int64(c.Cost)
-	} else {
-		e.log.add(now, int64(c.Cost))
-	}
-	e.ends = max(e.banned, now+int64(c.Window)+width(int64(c.Window)))
-	e.ask(&after, now, v)
-	e.protect(now, v)
-}
-
-// protect keeps a key that has nothing left from being evicted: whoever spends
-// a limit to its last request, and then floods, would begin anew.
-func (e *entry) protect(now int64, v *Verdict) {
-	e.denied = max(now, e.banned)
-	if v.Remaining == 0 {
-		e.denied = max(e.denied, now+int64(v.Reset))
-	}
-}
-
 // Refund implements [Store]. It never fails.
 func (m *Memory) Refund(_ context.Context, charges []Charge) error {
 	for i := range charges {
 		c := &charges[i]
-		s := &m.shards[m.shardOf(c.Key)]
+		key := m.digest(c.Key)
+		s := &m.shards[m.shardOf(key)]
 		s.mu.Lock()
-		e, at := s.entries[c.Key], c.Mark
+		e, at := s.entries[key], c.Mark
 		if at < 0 {
 			e, at = s.overflow[c.Key.Policy], -at
 		}
@@ -330,24 +178,13 @@ func (m *Memory) Refund(_ context.Context, charges []Charge) error {
 	return nil
 }
 
-func (e *entry) refund(c *Charge, at, now int64) {
-	if e.ring != nil {
-		e.ring.remove(at, int64(c.Cost), int64(c.Window))
-	} else {
-		e.log.remove(at, int64(c.Cost))
-	}
-	after, v := *c, Verdict{}
-	after.Cost = 0
-	e.ask(&after, now, &v)
-	e.protect(now, &v)
-}
-
 // Reset implements [Store]. It never fails.
 func (m *Memory) Reset(_ context.Context, keys []Key) error {
 	for _, k := range keys {
-		s := &m.shards[m.shardOf(k)]
+		key := m.digest(k)
+		s := &m.shards[m.shardOf(key)]
 		s.mu.Lock()
-		delete(s.entries, k)
+		delete(s.entries, key)
 		s.mu.Unlock()
 	}
 	return nil

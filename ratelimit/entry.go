@@ -1,0 +1,178 @@
+package ratelimit
+
+import (
+	"math"
+	"sync"
+	"time"
+)
+
+// shard is a part of the keys under a lock of its own.
+type shard struct {
+	mu       sync.Mutex
+	entries  map[digest]*entry
+	overflow map[string]*entry // by policy
+}
+
+// entry is what is known about a key. Which of log and ring is used depends on
+// the limit.
+type entry struct {
+	log    exactLog
+	ring   *ring
+	ends   int64 // when nothing of it counts any longer
+	denied int64 // until when it is denied, or has nothing left
+	banned int64 // until when its penalty runs
+}
+
+// find returns the entry of a key, or nil for a key that is new, or the
+// overflow when there is no room for a new one.
+func (s *shard) find(k digest, policy string, now int64, limit int) (_ *entry, pressure bool) {
+	if e := s.entries[k]; e != nil {
+		return e, false
+	}
+	if len(s.entries) < limit {
+		return nil, false
+	}
+	if _, ok := s.victim(now); ok {
+		return nil, false
+	}
+	return s.shared(policy), true
+}
+
+// add makes an entry, in the place of another when the shard is full. Where
+// nothing can go, it returns the overflow.
+func (s *shard) add(k digest, policy string, now int64, limit int) (_ *entry, pressure bool) {
+	if len(s.entries) >= limit {
+		victim, ok := s.victim(now)
+		if !ok {
+			return s.shared(policy), true
+		}
+		delete(s.entries, victim)
+	}
+	e := &entry{}
+	s.entries[k] = e
+	return e, false
+}
+
+// shared returns the overflow of a policy.
+func (s *shard) shared(policy string) *entry {
+	e := s.overflow[policy]
+	if e == nil {
+		e = &entry{}
+		s.overflow[policy] = e
+	}
+	return e
+}
+
+// victim returns a key of a sample, which a map hands out at random: the one
+// that ends first of those that are not denied. It reports false when there is
+// none.
+func (s *shard) victim(now int64) (_ digest, ok bool) {
+	const sample = 8
+	var victim digest
+	best, seen := int64(math.MaxInt64), 0
+	for k, e := range s.entries {
+		if e.denied <= now && e.ends < best {
+			victim, best = k, e.ends
+		}
+		if seen++; seen == sample {
+			break
+		}
+	}
+	return victim, best < math.MaxInt64
+}
+
+// unused writes the verdict on a charge of a key that has none yet.
+func unused(c *Charge, v *Verdict) {
+	v.Remaining = c.Requests
+	if c.Cost > c.Requests {
+		v.Wait = -1
+	}
+}
+
+// judge writes the verdict on a charge, with the penalty that may run.
+func (e *entry) judge(c *Charge, now int64, v *Verdict) {
+	e.ask(c, now, v)
+	if c.Penalty > 0 && e.banned > now {
+		e.ban(c, now, v)
+	}
+}
+
+// punish begins a penalty after a denial. One that runs is not prolonged. The
+// overflow gets none: nobody knows whose denial it was.
+func (e *entry) punish(c *Charge, now int64, v *Verdict) {
+	if c.Penalty <= 0 || v.Wait <= 0 || e.banned > now {
+		return
+	}
+	e.banned = now + int64(c.Penalty)
+	e.ends = max(e.ends, e.banned)
+	e.ban(c, now, v)
+}
+
+// ban writes the verdict of a penalty that runs.
+func (e *entry) ban(c *Charge, now int64, v *Verdict) {
+	v.Remaining, v.Reset = 0, max(v.Wait, time.Duration(e.banned-now))
+	if c.Cost > 0 && v.Wait >= 0 {
+		v.Wait = v.Reset
+	}
+	e.denied = now + int64(v.Reset)
+}
+
+// ask writes the verdict on a charge, as the limit alone would have it.
+func (e *entry) ask(c *Charge, now int64, v *Verdict) {
+	limit, window, cost := int64(c.Requests), int64(c.Window), int64(c.Cost)
+	var answer verdict
+	if limit <= exactLimit {
+		if e.ring != nil { // the limit sank
+			e.log, e.ring = logOf(e.ring, now, window), nil
+		}
+		e.log.drop(now, window)
+		answer = e.log.ask(now, limit, window, cost)
+	} else {
+		if e.ring == nil {
+			e.log, e.ring = nil, ringOf(e.log, now, window)
+		}
+		e.ring.advance(now, window)
+		answer = e.ring.ask(now, limit, window, cost)
+	}
+	v.Remaining, v.Wait, v.Reset = int(answer.remaining), time.Duration(answer.wait), time.Duration(answer.reset)
+	if answer.wait > 0 {
+		e.denied = now + answer.wait
+	}
+}
+
+// charge makes a charge, and writes what remains after it.
+func (e *entry) charge(c *Charge, now int64, v *Verdict) {
+	after := *c
+	after.Cost = 0
+	e.ask(&after, now, v) // the entry may be new
+	if e.ring != nil {
+		e.ring.counts[0] += int64(c.Cost)
+	} else {
+		e.log.add(now, int64(c.Cost))
+	}
+	e.ends = max(e.banned, now+int64(c.Window)+width(int64(c.Window)))
+	e.ask(&after, now, v)
+	e.protect(now, v)
+}
+
+// protect keeps a key that has nothing left from being evicted: whoever spends
+// a limit to its last request, and then floods, would begin anew.
+func (e *entry) protect(now int64, v *Verdict) {
+	e.denied = max(now, e.banned)
+	if v.Remaining == 0 {
+		e.denied = max(e.denied, now+int64(v.Reset))
+	}
+}
+
+// refund takes back a charge that was made at a time.
+func (e *entry) refund(c *Charge, at, now int64) {
+	if e.ring != nil {
+		e.ring.remove(at, int64(c.Cost), int64(c.Window))
+	} else {
+		e.log.remove(at, int64(c.Cost))
+	}
+	after, v := *c, Verdict{}
+	after.Cost = 0
+	e.ask(&after, now, &v)
+	e.protect(now, &v)
+}
