@@ -55,6 +55,9 @@ var bars = map[string]bar{
 	"Token/flood-none":       {1, []string{"golang-jwt"}, -1},
 	"Token/flood-garbage":    {0, nil, 12},
 	"Token/flood-dots":       {0, nil, 12},
+
+	"RateLimit/allowed":              {0.35, nil, 3},
+	"RateLimit/allowed-million-keys": {0.35, nil, 3},
 }
 
 // table prints one row for each case and kind of map, and a verdict for each
