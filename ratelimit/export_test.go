@@ -3,7 +3,7 @@ package ratelimit
 import "time"
 
 // SetClock replaces the clock.
-func (m *Memory) SetClock(now func() time.Time) { m.start, m.now = now(), now }
+func (m *Memory) SetClock(now func() time.Time) { m.start, m.clock = now(), now }
 
 // Len returns the number of keys, those of the overflow aside.
 func (m *Memory) Len() int {

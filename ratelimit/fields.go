@@ -88,7 +88,7 @@ func (t *tier) tightest(b *batch) int {
 }
 
 // setFields adds what is known about the limits to the header. All values are
-// parts of one string, and of one array: two allocations.
+// parts of one string, and of one array: two allocations for each kind.
 func (l *Limiter) setFields(h http.Header, t *tier, b *batch) {
 	i := t.tightest(b)
 	if i < 0 {
@@ -98,40 +98,40 @@ func (l *Limiter) setFields(h http.Header, t *tier, b *batch) {
 	if d := max(v.Wait, v.Reset); d > 0 {
 		until = seconds(d)
 	}
-	var buf [320]byte
-	text := append(appendName(buf[:0], t.policies[i]), ";r="...)
-	text = strconv.AppendInt(text, int64(v.Remaining), 10)
-	if until > 0 {
-		text = append(text, ";t="...)
-		text = strconv.AppendInt(text, until, 10)
-	}
-	state := len(text)
-	if t.scaled {
-		text = t.appendPolicy(text, b.charges[:])
-	}
-	policy := len(text)
-	text = strconv.AppendInt(text, int64(b.charges[i].Requests), 10)
-	limit := len(text)
-	text = strconv.AppendInt(text, int64(v.Remaining), 10)
-	remaining := len(text)
-	text = strconv.AppendInt(text, until, 10)
-	if l.fields == RateLimitFields {
-		text = text[:policy]
-	}
-	all := string(text)
-	values := new([5]string)
 	if l.fields != LegacyFields {
-		values[0], values[1] = all[:state], t.field
+		var buf [320]byte
+		text := append(appendName(buf[:0], t.policies[i]), ";r="...)
+		text = strconv.AppendInt(text, int64(v.Remaining), 10)
+		if until > 0 {
+			text = append(text, ";t="...)
+			text = strconv.AppendInt(text, until, 10)
+		}
+		n := len(text)
 		if t.scaled {
-			values[1] = all[state:policy]
+			text = t.appendPolicy(text, b.charges[:])
+		}
+		all, values := string(text), new([2]string)
+		values[0], values[1] = all[:n], t.field
+		if t.scaled {
+			values[1] = all[n:]
 		}
 		addMember(h, "Ratelimit", values[0:1:1])
 		addMember(h, "Ratelimit-Policy", values[1:2:2])
 	}
 	if l.fields != RateLimitFields && tighter(h, v.Remaining) {
-		values[2], values[3], values[4] = all[policy:limit], all[limit:remaining], all[remaining:]
-		h["X-Ratelimit-Limit"], h["X-Ratelimit-Remaining"], h["X-Ratelimit-Reset"] = values[2:3:3], values[3:4:4], values[4:5:5]
+		setLegacy(h, int64(b.charges[i].Requests), int64(v.Remaining), until)
 	}
+}
+
+func setLegacy(h http.Header, limit, remaining, reset int64) {
+	var buf [64]byte
+	text := strconv.AppendInt(buf[:0], limit, 10)
+	i := len(text)
+	text = strconv.AppendInt(text, remaining, 10)
+	j := len(text)
+	all, values := string(strconv.AppendInt(text, reset, 10)), new([3]string)
+	values[0], values[1], values[2] = all[:i], all[i:j], all[j:]
+	h["X-Ratelimit-Limit"], h["X-Ratelimit-Remaining"], h["X-Ratelimit-Reset"] = values[0:1:1], values[1:2:2], values[2:3:3]
 }
 
 // addMember adds a member to a list, which an outer limiter began. Lines of one

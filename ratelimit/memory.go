@@ -28,8 +28,8 @@ type Memory struct {
 	shards []shard
 	seeds  [2]maphash.Seed
 	start  time.Time
-	now    func() time.Time
-	perMax int // keys in a shard
+	clock  func() time.Time // nil but in tests
+	perMax int              // keys in a shard
 }
 
 var _ Store = (*Memory)(nil)
@@ -42,6 +42,14 @@ func (m *Memory) digest(k Key) digest {
 	return digest{maphash.Comparable(m.seeds[0], k), maphash.Comparable(m.seeds[1], k)}
 }
 
+// now is the time since the beginning, by a clock that never goes back.
+func (m *Memory) now() int64 {
+	if m.clock != nil {
+		return int64(m.clock().Sub(m.start))
+	}
+	return int64(time.Since(m.start))
+}
+
 // NewMemory returns an empty Memory.
 func NewMemory(o MemoryOptions) *Memory {
 	if o.MaxKeys <= 0 {
@@ -51,7 +59,7 @@ func NewMemory(o MemoryOptions) *Memory {
 	for n < 64 && o.MaxKeys/(2*n) >= 64 {
 		n *= 2
 	}
-	m := &Memory{shards: make([]shard, n), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, start: time.Now(), now: time.Now, perMax: max(1, o.MaxKeys/n)}
+	m := &Memory{shards: make([]shard, n), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, start: time.Now(), perMax: max(1, o.MaxKeys/n)}
 	for i := range m.shards {
 		m.shards[i] = shard{entries: make(map[digest]*entry), overflow: make(map[string]*entry)}
 	}
@@ -104,7 +112,7 @@ func (m *Memory) decide(charges []Charge, verdicts []Verdict, take bool) {
 		}
 	}()
 
-	now := int64(m.now().Sub(m.start))
+	now := m.now()
 	allowed := true
 	for i := range charges {
 		verdicts[i] = Verdict{}
@@ -147,7 +155,7 @@ func (m *Memory) remember(c *Charge, wait int64) {
 	s := &m.shards[m.shardOf(key)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := int64(m.now().Sub(m.start))
+	now := m.now()
 	e := s.entries[key]
 	if e == nil {
 		var pressure bool
@@ -171,7 +179,7 @@ func (m *Memory) Refund(_ context.Context, charges []Charge) error {
 			e, at = s.overflow[c.Key.Policy], -at
 		}
 		if e != nil && at != 0 {
-			e.refund(c, at-1, int64(m.now().Sub(m.start)))
+			e.refund(c, at-1, m.now())
 		}
 		s.mu.Unlock()
 	}
