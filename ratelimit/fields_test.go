@@ -1,0 +1,193 @@
+package ratelimit_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/ratelimit"
+)
+
+// A member of a List of Strings with parameters that are Integers: what RFC
+// 9651 calls it, and all that the draft's two fields need.
+type member struct {
+	name   string
+	params map[string]int64
+}
+
+// parseList is a naive parser, by the letter of RFC 9651, sections 4.2.1,
+// 4.2.3.2, 4.2.4 and 4.2.5. It fails for what is no such List.
+func parseList(s string) ([]member, error) {
+	var list []member
+	for {
+		m := member{params: make(map[string]int64)}
+		if s == "" || s[0] != '"' {
+			return nil, fmt.Errorf("no String at %q", s)
+		}
+		for s = s[1:]; ; s = s[1:] {
+			escaped := false
+			switch {
+			case s == "":
+				return nil, fmt.Errorf("a String has no end")
+			case s[0] == '\\':
+				if len(s) < 2 || s[1] != '"' && s[1] != '\\' {
+					return nil, fmt.Errorf("a bad escape at %q", s)
+				}
+				s, escaped = s[1:], true
+			case s[0] < 0x20 || s[0] > 0x7e:
+				return nil, fmt.Errorf("a byte that no String has: %q", s)
+			}
+			if s[0] == '"' && !escaped {
+				break
+			}
+			m.name += s[:1]
+		}
+		for s = s[1:]; s != "" && s[0] == ';'; {
+			s = strings.TrimLeft(s[1:], " ")
+			n := 0
+			for n < len(s) && (s[n] >= 'a' && s[n] <= 'z' || n > 0 && strings.ContainsRune("0123456789_-.*", rune(s[n]))) {
+				n++
+			}
+			key := s[:n]
+			if _, twice := m.params[key]; key == "" || twice || !strings.HasPrefix(s[n:], "=") {
+				return nil, fmt.Errorf("a bad parameter at %q", s)
+			}
+			s = s[n+1:]
+			for n = 0; n < len(s) && s[n] >= '0' && s[n] <= '9'; n++ {
+			}
+			value, err := strconv.ParseInt(s[:n], 10, 64)
+			if err != nil || n > 15 {
+				return nil, fmt.Errorf("a bad Integer at %q", s)
+			}
+			m.params[key], s = value, s[n:]
+		}
+		list = append(list, m)
+		if s = strings.TrimLeft(s, " \t"); s == "" {
+			return list, nil
+		}
+		if s[0] != ',' {
+			return nil, fmt.Errorf("no comma at %q", s)
+		}
+		s = strings.TrimLeft(s[1:], " \t")
+	}
+}
+
+func TestNaiveParser(t *testing.T) {
+	for _, bad := range []string{"", "a", `"a`, `"a",`, `"a";`, `"a";q`, `"a";q=`, `"a";q=x`, `"a" "b"`, `"a";q=1;q=2`, `"é"`, `"a\b"`, `"a";q=1234567890123456`, `"a";Q=1`, `"a";q =1`} {
+		_, err := parseList(bad)
+		require.Error(t, err, bad)
+	}
+	got, err := parseList(`"a\"\\";q=5;w=60 , "b"; r=0`)
+	require.NoError(t, err)
+	require.Equal(t, []member{{`a"\`, map[string]int64{"q": 5, "w": 60}}, {"b", map[string]int64{"r": 0}}}, got)
+}
+
+// judgeFields checks what draft -10 says in sections 3 and 4, and what the
+// limiter did.
+func judgeFields(t *testing.T, limits []ratelimit.Limit, name string, w *httptest.ResponseRecorder) {
+	t.Helper()
+	require.LessOrEqual(t, len(w.Header()["Ratelimit"]), 1)
+	require.Len(t, w.Header()["Ratelimit-Policy"], len(w.Header()["Ratelimit"]))
+	told := make(map[string]ratelimit.Limit)
+	for i, l := range limits {
+		if !l.Quiet && !l.InsecureShadow {
+			told[map[bool]string{true: name, false: name + "-" + strconv.Itoa(i+1)}[i == 0]] = l
+		}
+	}
+	if len(told) == 0 {
+		require.Empty(t, w.Header()["Ratelimit"])
+		return
+	}
+	policies, err := parseList(w.Header().Get("RateLimit-Policy"))
+	require.NoError(t, err, w.Header().Get("RateLimit-Policy"))
+	require.Len(t, policies, len(told))
+	for _, p := range policies {
+		l, ok := told[p.name]
+		require.True(t, ok, p.name)
+		want := map[string]int64{"q": int64(l.Requests)}
+		if l.Window%time.Second == 0 {
+			want["w"] = int64(l.Window / time.Second)
+		}
+		require.Equal(t, want, p.params)
+	}
+	state, err := parseList(w.Header().Get("RateLimit"))
+	require.NoError(t, err, w.Header().Get("RateLimit"))
+	require.Len(t, state, 1)
+	l, ok := told[state[0].name]
+	require.True(t, ok, "RateLimit names a policy that RateLimit-Policy does not")
+	remaining, ok := state[0].params["r"]
+	require.True(t, ok, "r is required")
+	require.True(t, remaining >= 0 && remaining <= int64(l.Requests))
+	until, has := state[0].params["t"]
+	require.Equal(t, remaining < int64(l.Requests), has, "t, when something is used")
+	for key := range state[0].params {
+		require.Contains(t, "rt", key)
+	}
+	if has {
+		require.True(t, until >= 1 && until <= int64((l.Window*9/8+time.Second)/time.Second), "t=%d", until)
+	}
+	if retry := w.Header().Get("Retry-After"); retry != "" {
+		n, err := strconv.ParseInt(retry, 10, 64)
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, n, int64(1))
+		if remaining == 0 {
+			require.GreaterOrEqual(t, n, until, "Retry-After is not before t: section 5")
+		}
+	}
+}
+
+// FuzzFields makes limits of all kinds, and reads what they tell as a client
+// would.
+func FuzzFields(f *testing.F) {
+	f.Add("login", uint64(1), uint8(3))
+	f.Add("a-2", uint64(99), uint8(200))
+	f.Add("0", uint64(1<<40), uint8(9))
+	f.Fuzz(func(t *testing.T, name string, seed uint64, calls uint8) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		limits := make([]ratelimit.Limit, 1+random.IntN(4))
+		for i := range limits {
+			limits[i] = ratelimit.Limit{
+				Requests: 1 + random.IntN(1<<random.IntN(20)), Window: time.Duration(1+random.IntN(5000)) * time.Millisecond << random.IntN(16),
+				Quiet: random.IntN(4) == 0, InsecureShadow: random.IntN(4) == 0,
+			}
+			if random.IntN(2) == 0 {
+				limits[i].Window = limits[i].Window.Truncate(time.Second) + time.Second
+			}
+		}
+		l, err := ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{{Name: name, Limits: limits}}})
+		if err != nil {
+			return // a name, or a limit, that New refuses
+		}
+		h := l.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		for range calls {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+			judgeFields(t, limits, name, w)
+		}
+	})
+}
+
+// Limits at random, spent to the end and beyond.
+func TestFieldsAreStructured(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 3))
+	for range 2000 {
+		limits := []ratelimit.Limit{
+			{Requests: 1 + random.IntN(6), Window: time.Duration(1+random.IntN(100_000)) * time.Millisecond, Quiet: random.IntN(5) == 0},
+			{Requests: 1 + random.IntN(300), Window: time.Duration(1+random.IntN(100)) * time.Second, InsecureShadow: random.IntN(5) == 0},
+		}
+		l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a", Limits: limits}}})
+		h := l.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		for range 8 {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+			judgeFields(t, limits, "a", w)
+		}
+	}
+}
