@@ -163,8 +163,8 @@ func TestAccuracy(t *testing.T) {
 		{"exact log, 5", 5, ours(t), [2]float64{1, 1}},
 		{"exact log, 96", 96, ours(t), [2]float64{1, 1}},
 		{"exact log, 128", 128, ours(t), [2]float64{1, 1}},
-		{"ring, 129", 129, ours(t), [2]float64{1.9, 2}},
-		{"ring, 1000", 1000, ours(t), [2]float64{1.9, 2}},
+		{"ring, 129", 129, ours(t), [2]float64{1, 2}},
+		{"ring, 1000", 1000, ours(t), [2]float64{1, 2}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			highest := 0.0

@@ -21,6 +21,7 @@ type entry struct {
 	ends   int64 // when nothing of it counts any longer
 	denied int64 // until when it is denied, or has nothing left
 	banned int64 // until when its penalty runs
+	salt   uint64
 }
 
 // find returns the entry of a key, or nil for a key that is new, or the
@@ -48,7 +49,7 @@ func (s *shard) add(k digest, policy string, now int64, limit int) (_ *entry, pr
 		}
 		delete(s.entries, victim)
 	}
-	e := &entry{}
+	e := &entry{salt: k.b}
 	s.entries[k] = e
 	return e, false
 }
@@ -129,7 +130,7 @@ func (e *entry) ask(c *Charge, now int64, v *Verdict) {
 		answer = e.log.ask(now, limit, window, cost)
 	} else {
 		if e.ring == nil {
-			e.log, e.ring = nil, ringOf(e.log, now, window)
+			e.log, e.ring = nil, ringOf(e.log, now, window, e.salt)
 		}
 		e.ring.advance(now, window)
 		answer = e.ring.ask(now, limit, window, cost)

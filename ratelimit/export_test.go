@@ -13,3 +13,9 @@ func (m *Memory) Len() int {
 	}
 	return n
 }
+
+// Digest returns what stands for a key.
+func (m *Memory) Digest(k Key) [2]uint64 {
+	d := m.digest(k)
+	return [2]uint64{d.a, d.b}
+}

@@ -72,7 +72,7 @@ func logOf(r *ring, now, window int64) exactLog {
 	for age, n := range r.counts {
 		n = min(n, room)
 		room -= n
-		l.add(min(now, (r.slot-int64(age)+1)*width(window)-1), n)
+		l.add(min(now, (r.slot-int64(age)+1)*width(window)-1-r.phase), n)
 	}
 	slices.Sort(l)
 	l.drop(now, window)

@@ -10,16 +10,27 @@ const slots = 8
 // never admits more than the limit in any 7/8 of a window, and never denies
 // who keeps the limit in every 9/8 of a window. Its memory does not depend on
 // the limit.
+//
+// Each key has a phase of its own, so that the slots of all keys do not end,
+// and their clients do not come back, at the same time.
 type ring struct {
 	slot   int64 // the number of the current slot since the beginning of time
+	phase  int64 // added to the time
 	counts [slots + 1]int64
 }
 
+// newRing returns an empty ring. The salt is the key's.
+func newRing(now, window int64, salt uint64) *ring {
+	part, _ := bits.Mul64(salt, uint64(width(window))) // of a slot
+	phase := int64(part)
+	return &ring{slot: (now + phase) / width(window), phase: phase}
+}
+
 // ringOf returns the ring of what a log counted.
-func ringOf(l exactLog, now, window int64) *ring {
-	r := &ring{slot: now / width(window)}
+func ringOf(l exactLog, now, window int64, salt uint64) *ring {
+	r := newRing(now, window, salt)
 	for _, at := range l {
-		if age := r.slot - at/width(window); age <= slots {
+		if age := r.slot - (at+r.phase)/width(window); age <= slots {
 			r.counts[age]++
 		}
 	}
@@ -32,7 +43,7 @@ func width(window int64) int64 { return (window + slots - 1) / slots }
 // advance moves the ring to the slot of now. A clock that went back does not
 // move it.
 func (r *ring) advance(now, window int64) {
-	by := now/width(window) - r.slot
+	by := (now+r.phase)/width(window) - r.slot
 	if by <= 0 {
 		return
 	}
@@ -49,7 +60,7 @@ func (r *ring) advance(now, window int64) {
 // ask returns the answer for a charge, which is not made.
 func (r *ring) ask(now, limit, window, cost int64) verdict {
 	w := width(window)
-	elapsed := max(0, now-r.slot*w)
+	elapsed := max(0, now+r.phase-r.slot*w)
 	var whole int64 // what counts in full
 	for _, n := range r.counts[:slots] {
 		whole += n
@@ -114,7 +125,7 @@ func lastBelow(a, b, d int64) int64 {
 
 // remove takes back a charge that was made at a time.
 func (r *ring) remove(at, cost, window int64) {
-	if age := r.slot - at/width(window); age >= 0 && age <= slots {
+	if age := r.slot - (at+r.phase)/width(window); age >= 0 && age <= slots {
 		r.counts[age] = max(0, r.counts[age]-cost)
 	}
 }

@@ -1,0 +1,465 @@
+package ratelimit_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/headers"
+	"github.com/ringwall/ringwall/ratelimit"
+)
+
+// fault is something that another limiter was found to do, or a pitfall that
+// all of them stand before.
+type fault struct {
+	name string
+	play func(t *testing.T)
+}
+
+// TestPeerFaults has one row for each fault that was found in httprate,
+// ulule/limiter, sethvargo/go-limiter, throttled, tollbooth, redis_rate,
+// upstash, Kong and rate-limiter-flexible. What only a Redis client can get
+// wrong is tested in redislimit.
+func TestPeerFaults(t *testing.T) {
+	for _, list := range [][]fault{faultsAtOnce(), faultsOfTime(), faultsOfKeys(), faultsOfAnswers(), pitfalls()} {
+		for _, f := range list {
+			t.Run(f.name, func(t *testing.T) { synctest.Test(t, f.play) })
+		}
+	}
+}
+
+// together runs n calls at the same time, and returns how many were allowed.
+func together(t *testing.T, n int, take func(i int) (ratelimit.Decision, error)) int {
+	var group sync.WaitGroup
+	var allowed atomic.Int64
+	for i := range n {
+		group.Go(func() {
+			d, err := take(i)
+			require.NoError(t, err)
+			if d.Allowed {
+				allowed.Add(1)
+			}
+		})
+	}
+	group.Wait()
+	return int(allowed.Load())
+}
+
+func tierOf(limits ...ratelimit.Limit) []ratelimit.Tier {
+	return []ratelimit.Tier{{Name: "a", Limits: limits}}
+}
+
+func faultsAtOnce() []fault {
+	return []fault{
+		{"httprate: a process-wide lock is held over the store's calls", func(t *testing.T) {
+			s := newCounted()
+			s.slow = 2 * time.Millisecond
+			l := limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{one("a", 5)}})
+			start := time.Now()
+			together(t, 100, func(i int) (ratelimit.Decision, error) { return l.Take(context.Background(), "a", itoa(i), 1) })
+			require.Equal(t, 2*time.Millisecond, time.Since(start), "100 keys wait beside each other")
+		}},
+		{"httprate, Kong: reads, then increments, and admits too many", func(t *testing.T) {
+			s := newCounted()
+			s.slow = 2 * time.Millisecond
+			all := make([]*ratelimit.Limiter, 16)
+			for i := range all {
+				all[i] = limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{one("a", 10)}})
+			}
+			require.Equal(t, 10, together(t, 160, func(i int) (ratelimit.Decision, error) { return all[i%16].Take(context.Background(), "a", "k", 1) }))
+		}},
+		{"throttled: a loop of compare and set fails under load", func(t *testing.T) {
+			l := limiter(t, ratelimit.Options{Store: newCounted(), Tiers: []ratelimit.Tier{one("a", 1000)}})
+			require.Equal(t, 100, together(t, 100, func(int) (ratelimit.Decision, error) { return l.Take(context.Background(), "a", "k", 1) }))
+		}},
+		{"express: guesses at the same time pass a limit of failures", func(t *testing.T) {
+			l := limiter(t, ratelimit.Options{Tiers: tierOf(ratelimit.Limit{Requests: 5, Window: time.Hour, FailuresOnly: true})})
+			failures := errors.Must(errors.NewResponder(errors.Options{}))
+			inside := atomic.Int64{}
+			h := failures.Handler(l.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				inside.Add(1)
+				time.Sleep(time.Second) // the password is checked
+				w.WriteHeader(401)
+			})))
+			var group sync.WaitGroup
+			for range 50 {
+				group.Go(func() { h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/", nil)) })
+			}
+			group.Wait()
+			require.EqualValues(t, 5, inside.Load())
+		}},
+		{"express: counts of failures sink below 0", func(t *testing.T) {
+			l := limiter(t, ratelimit.Options{Tiers: tierOf(ratelimit.Limit{Requests: 2, Window: time.Second, FailuresOnly: true})})
+			d := takes(t, l, "a", "k", 1)
+			time.Sleep(2 * time.Second) // its window is over
+			for range 3 {
+				copied := d
+				require.NoError(t, copied.Refund(t.Context()))
+			}
+			for _, want := range []bool{true, true, false} {
+				require.Equal(t, want, takes(t, l, "a", "k", 1).Allowed)
+			}
+		}},
+		{"Kong, rate-limiter-flexible, Envoy: a denied request is charged to the other limits", func(t *testing.T) {
+			s := newCounted()
+			l := limiter(t, ratelimit.Options{Store: s, Tiers: tierOf(ratelimit.Limit{Requests: 100, Window: time.Hour}, ratelimit.Limit{Requests: 1, Window: time.Second})})
+			for range 50 {
+				takes(t, l, "a", "k", 1)
+			}
+			time.Sleep(time.Second)
+			require.Equal(t, 0, takes(t, l, "a", "k", 1).Remaining)
+			time.Sleep(time.Minute)
+			require.True(t, takes(t, l, "a", "k", 1).Allowed)
+			var v [1]ratelimit.Verdict
+			require.NoError(t, s.Peek(t.Context(), []ratelimit.Charge{{Key: ratelimit.Key{Policy: "a", Text: "k"}, Requests: 100, Window: time.Hour, Cost: 1}}, v[:]))
+			require.Equal(t, 97, v[0].Remaining)
+		}},
+		{"redisson, nestjs: a call for each limit", func(t *testing.T) {
+			s := newCounted()
+			l := limiter(t, ratelimit.Options{Store: s, Tiers: tierOf(ratelimit.Login()...)})
+			require.Equal(t, 401, call(l, "POST", "/", peer, 401).Code)
+			require.EqualValues(t, 1, s.calls.Load())
+		}},
+	}
+}
+
+func faultsOfTime() []fault {
+	exact := func(t *testing.T, n int, w time.Duration) *ratelimit.Limiter {
+		return limiter(t, ratelimit.Options{Tiers: tierOf(ratelimit.Limit{Requests: n, Window: w})})
+	}
+	spend := func(t *testing.T, l *ratelimit.Limiter, n int) int {
+		return together(t, n, func(int) (ratelimit.Decision, error) { return l.Take(context.Background(), "a", "k", 1) })
+	}
+	return []fault{
+		{"httprate 47: Retry-After is the whole window", func(t *testing.T) {
+			l := limiter(t, ratelimit.Options{Tiers: tierOf(ratelimit.Limit{Requests: 1, Window: 10 * time.Second})})
+			call(l, "GET", "/", peer, 200)
+			time.Sleep(1200 * time.Millisecond)
+			require.Equal(t, "9", call(l, "GET", "/", peer, 200).Header().Get("Retry-After"))
+			time.Sleep(8800 * time.Millisecond)
+			require.Equal(t, 200, call(l, "GET", "/", peer, 200).Code)
+		}},
+		{"httprate: denies who waits 1.05 windows", func(t *testing.T) {
+			l := exact(t, 5, time.Second)
+			for range 10 {
+				require.Equal(t, 5, spend(t, l, 5))
+				time.Sleep(1050 * time.Millisecond)
+			}
+		}},
+		{"throttled: rounds the expiry down, and admits again", func(t *testing.T) {
+			l := exact(t, 5, 1900*time.Millisecond)
+			require.Equal(t, 5, spend(t, l, 5))
+			time.Sleep(1050 * time.Millisecond)
+			require.Zero(t, spend(t, l, 5))
+			time.Sleep(850 * time.Millisecond)
+			require.Equal(t, 5, spend(t, l, 5))
+		}},
+		{"redis_rate: 5 in a second admits 9", func(t *testing.T) {
+			l := exact(t, 5, time.Second)
+			n := 0
+			for range 99 {
+				n += spend(t, l, 1)
+				time.Sleep(10 * time.Millisecond)
+			}
+			require.Equal(t, 5, n)
+		}},
+		{"fixed windows: twice the limit around a border", func(t *testing.T) {
+			l := exact(t, 5, time.Minute)
+			time.Sleep(59 * time.Second)
+			require.Equal(t, 5, spend(t, l, 9))
+			time.Sleep(2 * time.Second)
+			require.Zero(t, spend(t, l, 9))
+		}},
+		{"ulule, koa, Kong: a key without an expiry is blocked for ever", func(t *testing.T) {
+			l := exact(t, 5, time.Second)
+			for range 20 {
+				spend(t, l, 7)
+				time.Sleep(time.Second)
+				require.Equal(t, 5, spend(t, l, 7))
+				time.Sleep(time.Second)
+			}
+		}},
+		{"upstash: blocks until the window ends, also when more is there before", func(t *testing.T) {
+			l := limiter(t, ratelimit.Options{Store: newCounted(), Tiers: tierOf(ratelimit.Limit{Requests: 2, Window: 10 * time.Second})})
+			spend(t, l, 1)
+			time.Sleep(9 * time.Second)
+			require.Equal(t, 1, spend(t, l, 2))
+			time.Sleep(time.Second)
+			require.Equal(t, 1, spend(t, l, 2))
+		}},
+		{"upstash: a cost above 1 passes by its rest", func(t *testing.T) {
+			l := exact(t, 5, time.Minute)
+			require.True(t, takes(t, l, "a", "k", 4).Allowed)
+			require.False(t, takes(t, l, "a", "k", 3).Allowed)
+			require.True(t, takes(t, l, "a", "k", 1).Allowed)
+		}},
+		{"redis_rate: a request that is denied is charged a fraction", func(t *testing.T) {
+			l := exact(t, 5, time.Minute)
+			takes(t, l, "a", "k", 3)
+			for range 10 {
+				require.Equal(t, 2, takes(t, l, "a", "k", 3).Remaining)
+			}
+		}},
+		{"httprate 58: all clients come back at the same time", func(t *testing.T) {
+			l := limiter(t, ratelimit.Options{Tiers: tierOf(ratelimit.Limit{Requests: 200, Window: time.Minute})})
+			waits := make(map[time.Duration]bool)
+			for i := range 100 {
+				takes(t, l, "a", itoa(i), 200)
+				time.Sleep(100 * time.Millisecond)
+			}
+			for i := range 100 {
+				waits[takes(t, l, "a", itoa(i), 100).RetryAfter] = true
+			}
+			require.Greater(t, len(waits), 50, "no border is common to all")
+		}},
+	}
+}
+
+func faultsOfKeys() []fault {
+	limit1 := func(t *testing.T) *ratelimit.Limiter {
+		return limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}})
+	}
+	get := func(l *ratelimit.Limiter, target, peer string, header ...string) *httptest.ResponseRecorder {
+		r, w := httptest.NewRequest("GET", target, nil), httptest.NewRecorder()
+		r.RemoteAddr = peer
+		for i := 0; i < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		l.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, r)
+		return w
+	}
+	return []fault{
+		{"httprate: JoinKeys joins a:b and c as a and b:c", func(t *testing.T) {
+			l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1), one("a-2", 1, "/x"), one("a-2-2", 1, "/y")}})
+			for _, pair := range [][2]string{{"a", "2:k"}, {"a-2", "k"}, {"a", "-2:k"}, {"a-2-2", "k"}, {"a", "-2-2k"}, {"a-2", "-2k"}} {
+				require.True(t, takes(t, l, pair[0], pair[1], 1).Allowed, pair)
+			}
+		}},
+		{"httprate: 64-bit hashes without a key can be forged", func(t *testing.T) {
+			a, b := ratelimit.NewMemory(ratelimit.MemoryOptions{}), ratelimit.NewMemory(ratelimit.MemoryOptions{})
+			k := ratelimit.Key{Policy: "a", Text: "ada"}
+			require.NotEqual(t, a.Digest(k)[0], b.Digest(k)[0])
+			require.NotEqual(t, a.Digest(k)[1], b.Digest(k)[1])
+			require.NotEqual(t, a.Digest(k)[0], a.Digest(k)[1])
+		}},
+		{"tollbooth: no address, no limit", func(t *testing.T) {
+			for _, peer := range []string{"@", "", "garbage", "192.0.2.1", "[::1", "unix"} {
+				l := limit1(t)
+				require.Equal(t, 200, get(l, "/", peer).Code)
+				require.Equal(t, 429, get(l, "/", peer).Code, peer)
+			}
+		}},
+		{"tollbooth, httprate KeyByEndpoint: each path has a limit of its own", func(t *testing.T) {
+			l, n := limit1(t), 0
+			for i := range 50 {
+				if get(l, "/"+itoa(i), peer).Code == 200 {
+					n++
+				}
+			}
+			require.Equal(t, 1, n)
+		}},
+		{"tollbooth, express GHSA-46wh-pxpv-q5gq: all mapped addresses are one", func(t *testing.T) {
+			l := limit1(t)
+			require.Equal(t, 200, get(l, "/", "[::ffff:192.0.2.1]:1").Code)
+			require.Equal(t, 200, get(l, "/", "[::ffff:192.0.2.2]:1").Code)
+			require.Equal(t, 429, get(l, "/", "192.0.2.2:1").Code)
+		}},
+		{"ulule: a /128 of IPv6 for each request", func(t *testing.T) {
+			l, n := limit1(t), 0
+			for i := range 50 {
+				if get(l, "/", fmt.Sprintf("[2001:db8::%x]:1", i)).Code == 200 {
+					n++
+				}
+			}
+			require.Equal(t, 1, n)
+		}},
+		{"go-limiter: a header that the client writes is the key", func(t *testing.T) {
+			l, n := limit1(t), 0
+			for i := range 20 {
+				ip := "198.51.100." + itoa(i)
+				if get(l, "/", peer, "X-Forwarded-For", ip, "Forwarded", "for="+ip, "X-Real-Ip", ip, "True-Client-Ip", ip).Code == 200 {
+					n++
+				}
+			}
+			require.Equal(t, 1, n)
+		}},
+		{"ulule: the leftmost address of X-Forwarded-For", func(t *testing.T) {
+			proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}))
+			l, n := limiter(t, ratelimit.Options{ClientIP: proxy.ClientIP, Tiers: []ratelimit.Tier{one("a", 1)}}), 0
+			for i := range 20 {
+				if get(l, "/", "10.0.0.1:1", "X-Forwarded-For", "198.51.100."+itoa(i)+", 192.0.2.77").Code == 200 {
+					n++
+				}
+			}
+			require.Equal(t, 1, n)
+			require.Equal(t, 200, get(l, "/", "10.0.0.1:1", "X-Forwarded-For", "192.0.2.78").Code, "another client of the proxy")
+		}},
+		{"tollbooth: what the client sent comes back in headers", func(t *testing.T) {
+			l := limit1(t)
+			for range 2 {
+				w := get(l, "/?secret-q", "192.0.2.1:54321", "X-Forwarded-For", "198.51.100.1", "User-Agent", "secret-agent")
+				all := fmt.Sprint(w.Header())
+				for _, leak := range []string{"198.51.100", "192.0.2", "54321", "secret"} {
+					require.NotContains(t, all, leak)
+				}
+			}
+		}},
+		{"httprate, ulule, tollbooth, go-limiter: memory without a bound", func(t *testing.T) {
+			m := ratelimit.NewMemory(ratelimit.MemoryOptions{MaxKeys: 1000})
+			l := limiter(t, ratelimit.Options{Store: m, Tiers: []ratelimit.Tier{one("a", 5)}})
+			for i := range 20_000 {
+				takes(t, l, "a", itoa(i), 1)
+			}
+			require.LessOrEqual(t, m.Len(), 1000)
+		}},
+		{"limits 276: Reset clears another key", func(t *testing.T) {
+			l := limiter(t, ratelimit.Options{Tiers: tierOf(ratelimit.Limit{Requests: 1, Window: time.Hour}, ratelimit.Limit{Requests: 1, Window: time.Minute})})
+			takes(t, l, "a", "k", 1)
+			takes(t, l, "a", "l", 1)
+			require.NoError(t, l.Reset(t.Context(), "a", "k"))
+			require.True(t, takes(t, l, "a", "k", 1).Allowed)
+			require.False(t, takes(t, l, "a", "l", 1).Allowed)
+		}},
+	}
+}
+
+func faultsOfAnswers() []fault {
+	return []fault{
+		{"httprate: 428, two bodies and the driver's text when Redis is down", func(t *testing.T) {
+			s := newCounted()
+			s.fail = errDown
+			w := call(limiter(t, ratelimit.Options{Store: s, OnStoreFailure: ratelimit.Deny, Tiers: []ratelimit.Tier{one("a", 1)}}), "GET", "/", peer, 200)
+			require.Equal(t, 503, w.Code)
+			require.Regexp(t, regexp.MustCompile(`^\{"code":"limits_unavailable","message":"[^"]*","correlation_id":"[^"]*"\}\n?$`), w.Body.String())
+			require.Equal(t, "1", w.Header().Get("Retry-After"))
+		}},
+		{"throttled, go-limiter: a failure of the store is a 500", func(t *testing.T) {
+			s := newCounted()
+			s.fail = errDown
+			w := call(limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{one("a", 1)}}), "GET", "/", peer, 200)
+			require.Equal(t, 200, w.Code)
+		}},
+		{"rate-limiter-flexible, go-limiter: the local count begins cold", func(t *testing.T) {
+			s := newCounted()
+			l := limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{one("a", 5)}})
+			for range 4 {
+				takes(t, l, "a", "k", 1)
+			}
+			s.set(func() { s.fail = errDown })
+			require.True(t, takes(t, l, "a", "k", 1).Allowed)
+			require.False(t, takes(t, l, "a", "k", 1).Allowed)
+		}},
+		{"throttled, redis_rate 110: a limit of 0 panics, or is an error for each request", func(t *testing.T) {
+			for _, l := range []ratelimit.Limit{{Window: time.Second}, {Requests: -1, Window: time.Second}, {Requests: 1}, {Requests: 1, Window: -time.Second}} {
+				_, err := ratelimit.New(ratelimit.Options{Tiers: tierOf(l)})
+				require.Error(t, err)
+			}
+		}},
+		{"redis_rate: says when to come back for what is never allowed", func(t *testing.T) {
+			l := limiter(t, ratelimit.Options{Tiers: tierOf(ratelimit.Limit{Requests: 5, Window: time.Hour, Cost: func(*http.Request) int { return 6 }})})
+			w := call(l, "GET", "/", peer, 200)
+			require.Equal(t, 413, w.Code)
+			require.Contains(t, w.Body.String(), `"code":"too_expensive"`)
+			require.Empty(t, w.Header().Get("Retry-After"))
+		}},
+		{"go-limiter: Retry-After is a date that no parser reads; tollbooth, ulule: there is none", func(t *testing.T) {
+			l := limiter(t, ratelimit.Options{Tiers: tierOf(ratelimit.Limit{Requests: 1, Window: 1001 * time.Millisecond})})
+			call(l, "GET", "/", peer, 200)
+			require.Equal(t, "2", call(l, "GET", "/", peer, 200).Header().Get("Retry-After"), "rounded up")
+			time.Sleep(1000500 * time.Microsecond)
+			require.Equal(t, "1", call(l, "GET", "/", peer, 200).Header().Get("Retry-After"), "at least 1")
+		}},
+		{"tollbooth: reset is 1 always", func(t *testing.T) {
+			l := limiter(t, ratelimit.Options{Fields: ratelimit.BothFields, Tiers: []ratelimit.Tier{one("a", 5)}})
+			call(l, "GET", "/", peer, 200)
+			time.Sleep(20 * time.Second)
+			w := call(l, "GET", "/", peer, 200)
+			require.Equal(t, "40", w.Header().Get("X-RateLimit-Reset"))
+			require.Equal(t, `"a";r=3;t=40`, w.Header().Get("RateLimit"))
+		}},
+		{"RFC 6585, section 4: a 429 is not stored", func(t *testing.T) {
+			l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}})
+			call(l, "GET", "/", peer, 200)
+			require.Equal(t, "no-store", call(l, "GET", "/", peer, 200).Header().Get("Cache-Control"))
+		}},
+		{"gofastr 22: what remains helps to pace guesses", func(t *testing.T) {
+			l := limiter(t, ratelimit.Options{Fields: ratelimit.BothFields, Tiers: tierOf(ratelimit.Login()...)})
+			for range 7 {
+				for key := range call(l, "POST", "/", peer, 401).Header() {
+					require.False(t, strings.Contains(strings.ToLower(key), "ratelimit"), key)
+				}
+			}
+		}},
+	}
+}
+
+func pitfalls() []fault {
+	return []fault{
+		{"3.2: a clock that goes back", func(t *testing.T) {
+			for _, n := range []int{5, 500} {
+				m, c := memory(ratelimit.MemoryOptions{})
+				for range 5 {
+					take(t, m, charge("k", n, time.Minute, n/5))
+				}
+				c.advance(-time.Hour)
+				for range 5 {
+					require.NotZero(t, take(t, m, charge("k", n, time.Minute, n/5)).Wait)
+				}
+			}
+		}},
+		{"3.3: nothing of a window stays when it is over", func(t *testing.T) {
+			m := ratelimit.NewMemory(ratelimit.MemoryOptions{MaxKeys: 64})
+			for i := range 64 {
+				take(t, m, charge(itoa(i), 1, time.Minute, 1))
+				take(t, m, charge(itoa(i), 1, time.Minute, 1))
+			}
+			time.Sleep(time.Minute)
+			for i := range 64 {
+				require.False(t, take(t, m, charge("new"+itoa(i), 2, time.Minute, 1)).Pressure)
+			}
+		}},
+		{"3.4: the largest limits count exactly", func(t *testing.T) {
+			for _, w := range []time.Duration{time.Millisecond, time.Hour, 31 * 24 * time.Hour} {
+				n := min(1<<31-1, (1<<53)/int(w.Milliseconds()))
+				l := limiter(t, ratelimit.Options{Tiers: tierOf(ratelimit.Limit{Requests: n, Window: w})})
+				require.Equal(t, 1, takes(t, l, "a", "k", n-1).Remaining)
+				require.False(t, takes(t, l, "a", "k", 2).Allowed)
+				d := takes(t, l, "a", "k", 1)
+				require.True(t, d.Allowed)
+				d = takes(t, l, "a", "k", n)
+				require.True(t, d.RetryAfter >= w && d.RetryAfter <= w*9/8+8, "%v of %v", d.RetryAfter, w)
+			}
+		}},
+		{"3.9: a call that failed is not made again, since it may have charged", func(t *testing.T) {
+			s := newCounted()
+			s.fail = errDown
+			takes(t, limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{one("a", 5)}}), "a", "k", 1)
+			require.EqualValues(t, 1, s.calls.Load())
+		}},
+		{"3.14: an address that is not certain counts, and nobody is \"\"", func(t *testing.T) {
+			l := limiter(t, ratelimit.Options{ClientIP: func(*http.Request) (netip.Addr, bool) { return netip.Addr{}, false }, Tiers: []ratelimit.Tier{one("a", 1)}})
+			require.Equal(t, 200, call(l, "GET", "/", "192.0.2.1:1", 200).Code)
+			require.Equal(t, 200, call(l, "GET", "/", "192.0.2.2:1", 200).Code)
+			require.Equal(t, 429, call(l, "GET", "/", "192.0.2.2:1", 200).Code)
+		}},
+		{"3.14: long keys take no more memory than short ones, and stay apart", func(t *testing.T) {
+			l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}})
+			long := strings.Repeat("x", 1<<20)
+			require.True(t, takes(t, l, "a", long+"1", 1).Allowed)
+			require.True(t, takes(t, l, "a", long+"2", 1).Allowed)
+			require.False(t, takes(t, l, "a", long+"1", 1).Allowed)
+		}},
+	}
+}
