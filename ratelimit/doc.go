@@ -1,16 +1,21 @@
 // Package ratelimit holds clients to limits, by tiers of routes, with a window
-// that slides.
+// that slides: in this process, or in Redis for all processes of a service.
 //
 // # What it refuses by default
 //
 // A request above a limit is 429 rate_limited with Retry-After, in whole
-// seconds, rounded up. All limits of a tier decide together: a request that
-// one of them denies is not charged to the others. A client is its TCP peer's
+// seconds, rounded up; one that costs more than a limit ever allows is 413
+// too_expensive. All limits of a tier decide together: a request that one of
+// them denies is not charged to the others. A client is its TCP peer's
 // address, or the /64 network in IPv6, unless ClientIP says otherwise; no
 // forwarding header is believed. What no tier claims is not limited: have one
 // tier without routes.
 //
 // # A program
+//
+// All that protects a login: limits by address before a password is checked,
+// and by account around the check, so that neither one address nor one account
+// can be worked on.
 //
 //	limits := errors.Must(ratelimit.New(ratelimit.Options{ClientIP: proxy.ClientIP, Tiers: []ratelimit.Tier{
 //		{Name: "login", Routes: []string{"POST /auth/login"}, Limits: ratelimit.Login()},
@@ -23,7 +28,8 @@
 //	}}))
 //	handler := failures.Handler(limits.Handler(mux))
 //
-// and in the handler of the login, also for accounts that do not exist:
+// and in the handler of the login, also for accounts that do not exist, since
+// the answer would tell otherwise which do:
 //
 //	try, err := accounts.Take(r.Context(), "account", in.Email, 1)
 //	if err != nil || !try.Allowed {
@@ -39,22 +45,106 @@
 //
 // Inside errors, headers and cors, so that a page can read a 429; outside of
 // auth, so that a flood of bad credentials is stopped before it costs
-// signatures. FailuresOnly needs errors.Responder outside.
+// signatures. A limit by principal is a second Limiter inside auth, on the same
+// Store: its Key returns the subject, its tiers have other names, and it adds
+// its members to the fields of the outer one. FailuresOnly needs
+// errors.Responder outside.
+//
+// # What is exact
+//
+// Up to 128 requests per window every request has a time stamp: never more in
+// any interval of the window's length, and never a denial of what the limit
+// allows. Above, requests are counted in eighths of the window: never more than
+// the limit in 7/8 of a window, never a denial of who keeps it in 9/8 of one.
+// In between is what a burst in one eighth can gain: up to twice the limit in a
+// whole window, for who knows where the eighths of his key begin, which nothing
+// tells. TestAccuracy prints it, beside what fixed windows, two buckets and GCRA
+// admit.
+//
+// # Accounts and shared addresses
+//
+// An account limit lets strangers keep its owner out: they only have to fail
+// often enough. Keep it looser than the address limit, quiet, without Penalty,
+// and given back on success. Tell an owner who is locked out by another way in.
+//
+// An address that an office, a school or a carrier's NAT shares makes an
+// address limit hit honest people: count failures only, or count principals
+// where they are known. IPv6 is the other way round: a client has a /64, or
+// owns a /48 of 65 536 of those, hence the third limit of [Login].
+//
+// # Stores
+//
+// A [Memory] is bounded and has no goroutine. Package redislimit has the store
+// for several processes: its page says which options of go-redis and which
+// rights it needs, and why its Redis may evict while that of sessions must not.
+// Another store passes package storetest.
+//
+// A store outside of the process is asked once for each request, for all of
+// its limits, and less often where that suffices:
+//
+//   - A denial is remembered for up to a second, by key, limit and cost. A flood
+//     from one key costs a call per second and process. A reset by another
+//     process is noticed as late.
+//   - A limit with Lease is charged some requests at once: a thirtieth of the
+//     calls, or fewer, where a key has traffic. In any window, at most
+//     min(processes * Requests/64, Requests/10) above the limit are admitted.
+//     While a limit is used up, a process asks again every hundredth of the
+//     window, and what is free by then may be denied in between.
+//
+// # When the store fails
+//
+// No request waits for longer than Timeout, whatever a driver does. After three
+// failures in a row the store is not asked; then one live request probes it,
+// after 250 ms at first and every 5 s at last. A client that hangs up is no
+// failure. Meanwhile, a tier's OnStoreFailure decides:
+//
+//   - Local, the default, by this process's own count, which is warm: everything
+//     that the store admits is counted here too, penalties included. It is
+//     fail-open across processes, and closed in each: N processes admit N times
+//     the limit at most. That is the price of a service that goes on; where it
+//     is too high, use Deny.
+//   - Deny answers 503 limits_unavailable with Retry-After. Good for a login.
+//   - InsecureAllow lets everybody through. Attackers then aim at the store
+//     first.
+//
+// A failure of configuration, such as a wrong password, is Deny always: see
+// [ErrMisconfigured]. Each change of the store's health is logged once and told
+// to OnDecision once.
+//
+// What is promised after a failover of a replicated store: at most what was
+// admitted in the lost interval is admitted again. What is not: that no more
+// than the limit is. What processes admitted by themselves is not told to the
+// store afterwards, and a store that lost everything begins with empty counts.
+//
+// # Decisions
+//
+//   - A Scale of 0 or less is Requests: refusing everything would turn a quota
+//     that could not be loaded into an outage, and allowing everything into a
+//     hole.
+//   - A penalty begins with a denial by the limit that has it. What is never
+//     allowed, 413, begins none, and a Cost of 0 is allowed in it.
+//   - Windows and penalties are whole milliseconds, so that all stores agree.
+//   - A denial beyond the limit's Requests is decided without the store.
+//   - A lease is charged to a second limit as well, of 11/10 of Requests in 11/10
+//     of the window, which bounds what many processes can hold; hence it
+//     excludes everything that needs to see single requests.
+//   - Decisions without the store are Allowed or Denied with Decision.Degraded;
+//     the outcomes Degraded and Restored are for changes.
+//   - [Limiter.Check] is the decision without a ResponseWriter, for tests and
+//     other frameworks. It charges, and does not give back.
 //
 // # Threats
 //
-//   - Bursts at the end of a window, which pass twice in fixed windows: limits
-//     up to 128 are exact in every interval, larger ones in 7/8 of a window.
+//   - Bursts at the end of a window, which pass twice in fixed windows.
 //   - Other spellings of a path, to fall into a looser tier: the strictest
 //     reading wins.
-//   - Clients that choose their key: addresses of IPv6 (the /64 counts),
-//     forwarding headers, paths, mapped addresses.
+//   - Clients that choose their key: addresses of IPv6, forwarding headers,
+//     paths, mapped addresses (GHSA-46wh-pxpv-q5gq).
 //   - Guesses that run at the same time: FailuresOnly charges first and gives
 //     back later.
 //   - A flood of new clients, to push an attacker's count out of memory: denied
-//     keys stay.
-//   - A limit as a weapon: an account limit lets strangers keep its owner out,
-//     so keep it looser than the address limit, quiet, and given back on
-//     success. An address that an office or a carrier shares makes an address
-//     limit hit honest people: count failures only.
+//     keys stay, and newcomers share a count when there are only those.
+//   - A flood of requests, to load the store, or to make it seem to fail: denials
+//     are remembered, and clients that hang up change nothing.
+//   - A limit as a weapon: see above.
 package ratelimit
