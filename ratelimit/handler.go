@@ -52,9 +52,7 @@ func (l *Limiter) Check(r *http.Request) (Decision, error) {
 	b := l.batches.Get().(*batch)
 	defer l.batches.Put(b)
 	l.charge(t, b, r)
-	d, err := l.decide(r.Context(), t, b)
-	d.tier = nil // its keys are not those of Take: nothing to refund
-	return d, err
+	return l.decide(r.Context(), t, b)
 }
 
 func (l *Limiter) tierOf(r *http.Request) *tier {

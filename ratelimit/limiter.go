@@ -88,6 +88,8 @@ type tier struct {
 	scaled    bool     // some limit has a Scale
 	told      bool     // some limit is in the fields
 	field     string   // RateLimit-Policy, where none is scaled
+	limited   *errors.Error
+	expensive *errors.Error
 }
 
 // New returns a Limiter. It refuses limits that mean nothing, and names and
@@ -152,8 +154,15 @@ func (l *Limiter) healthChanged(ctx context.Context, err error) {
 	l.tell(ctx, Event{Outcome: Degraded, Err: err})
 }
 
+// newTier returns a tier with the errors that it answers with, which floods
+// shall not make again and again.
+func newTier(name string) tier {
+	return tier{name: name, limited: ErrLimited.With("tier", name), expensive: ErrTooExpensive.With("tier", name)}
+}
+
 func compile(t Tier, o Options) tier {
-	c := tier{name: t.Name, limits: append([]Limit(nil), t.Limits...), onFailure: t.OnStoreFailure}
+	c := newTier(t.Name)
+	c.limits, c.onFailure = append([]Limit(nil), t.Limits...), t.OnStoreFailure
 	if c.onFailure == 0 {
 		c.onFailure = o.OnStoreFailure
 	}

@@ -207,3 +207,22 @@ func TestDenialOverTheWire(t *testing.T) {
 		}
 	}
 }
+
+// A decision of Check is about a request, whose keys Refund does not know; one
+// that somebody else made has no limiter.
+func TestDecisionsThatAreNotOfTake(t *testing.T) {
+	l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}})
+	d, err := l.Check(httptest.NewRequest("GET", "/", nil))
+	require.NoError(t, err)
+	require.True(t, d.Allowed)
+	require.NoError(t, d.Refund(t.Context()))
+	d, err = l.Check(httptest.NewRequest("GET", "/", nil))
+	require.NoError(t, err)
+	require.ErrorIs(t, d.Err(), ratelimit.ErrLimited)
+	made := ratelimit.Decision{Tier: "a", RetryAfter: time.Second}
+	require.ErrorIs(t, made.Err(), ratelimit.ErrLimited)
+	require.NoError(t, made.Refund(t.Context()))
+	made.RetryAfter = -1
+	require.ErrorIs(t, made.Err(), ratelimit.ErrTooExpensive)
+	require.NoError(t, (&ratelimit.Decision{Allowed: true}).Refund(t.Context()))
+}

@@ -28,8 +28,8 @@ type Decision struct {
 
 	limiter *Limiter
 	tier    *tier
-	open    bool // allowed by InsecureAllow: nothing was charged
-	key     string
+	open    bool   // allowed by InsecureAllow: nothing was charged
+	key     string // of Take; "": nothing to refund
 	cost    int
 	marks   [maxLimits]int64 // the store's; of this process where Degraded
 	warm    [maxLimits]int64 // the warm count's
@@ -38,19 +38,23 @@ type Decision struct {
 // Err returns nil when the decision allows, or [ErrLimited] with Retry-After,
 // or [ErrTooExpensive].
 func (d Decision) Err() error {
-	switch {
-	case d.Allowed:
+	if d.Allowed {
 		return nil
-	case d.RetryAfter < 0:
-		return ErrTooExpensive.With("tier", d.Tier)
 	}
-	return ErrLimited.With("tier", d.Tier).Header("Retry-After", strconv.FormatInt(seconds(d.RetryAfter), 10))
+	t := d.tier
+	if t == nil { // a Decision that somebody else made
+		t = new(newTier(d.Tier))
+	}
+	if d.RetryAfter < 0 {
+		return t.expensive
+	}
+	return t.limited.Header("Retry-After", strconv.FormatInt(seconds(d.RetryAfter), 10))
 }
 
 // Refund gives back what [Limiter.Take] charged: for a login that succeeded.
 // It does nothing for a decision that did not allow, nor for the second time.
 func (d *Decision) Refund(ctx context.Context) error {
-	if !d.Allowed || d.limiter == nil || d.tier == nil || d.open {
+	if !d.Allowed || d.limiter == nil || d.key == "" || d.open {
 		return nil
 	}
 	l, once := d.limiter, *d
