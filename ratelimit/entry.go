@@ -118,41 +118,48 @@ func (e *entry) ban(c *Charge, now int64, v *Verdict) {
 	e.denied = now + int64(v.Reset)
 }
 
-// ask writes the verdict on a charge, as the limit alone would have it.
+// ask writes the verdict on a charge, as the limit alone would have it, but for
+// Reset.
 func (e *entry) ask(c *Charge, now int64, v *Verdict) {
 	limit, window, cost := int64(c.Requests), int64(c.Window), int64(c.Cost)
-	var answer verdict
+	var remaining, wait int64
 	if limit <= exactLimit {
 		if e.ring != nil { // the limit sank
 			e.log, e.ring = logOf(e.ring, now, window), nil
 		}
 		e.log.drop(now, window)
-		answer = e.log.ask(now, limit, window, cost)
+		remaining, wait = e.log.ask(now, limit, window, cost)
 	} else {
 		if e.ring == nil {
 			e.log, e.ring = nil, ringOf(e.log, now, window, e.salt)
 		}
 		e.ring.advance(now, window)
-		answer = e.ring.ask(now, limit, window, cost)
+		remaining, wait = e.ring.ask(now, limit, window, cost)
 	}
-	v.Remaining, v.Wait, v.Reset = int(answer.remaining), time.Duration(answer.wait), time.Duration(answer.reset)
-	if answer.wait > 0 {
-		e.denied = now + answer.wait
+	v.Remaining, v.Wait = int(remaining), time.Duration(wait)
+	if wait > 0 {
+		e.denied = now + wait
 	}
 }
 
-// charge makes a charge, and writes what remains after it.
+// reset returns in how long more remains than now. It follows ask.
+func (e *entry) reset(c *Charge, now int64, remaining int) time.Duration {
+	if e.ring != nil {
+		return time.Duration(e.ring.reset(now, int64(c.Requests), int64(c.Window), int64(remaining)))
+	}
+	return time.Duration(e.log.reset(now, int64(c.Requests), int64(c.Window)))
+}
+
+// charge makes a charge, and writes what remains after it. It follows ask.
 func (e *entry) charge(c *Charge, now int64, v *Verdict) {
-	after := *c
-	after.Cost = 0
-	e.ask(&after, now, v) // the entry may be new
 	if e.ring != nil {
 		e.ring.counts[0] += int64(c.Cost)
 	} else {
 		e.log.add(now, int64(c.Cost))
 	}
+	v.Remaining = max(0, v.Remaining-c.Cost)
+	v.Reset = e.reset(c, now, v.Remaining)
 	e.ends = max(e.banned, now+int64(c.Window)+width(int64(c.Window)))
-	e.ask(&after, now, v)
 	e.protect(now, v)
 }
 
@@ -175,5 +182,6 @@ func (e *entry) refund(c *Charge, at, now int64) {
 	after, v := *c, Verdict{}
 	after.Cost = 0
 	e.ask(&after, now, &v)
+	v.Reset = e.reset(c, now, v.Remaining)
 	e.protect(now, &v)
 }

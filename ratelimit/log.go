@@ -6,11 +6,6 @@ import "slices"
 // exactly, one time stamp for each.
 const exactLimit = 128
 
-// verdict is a kernel's answer: what remains before the charge; in how long
-// the charge is allowed (0: now, -1: never); in how long more remains than now
-// (0: all of it remains). All times are integers of one unit.
-type verdict struct{ remaining, wait, reset int64 }
-
 // exactLog is the sliding log: the times of all requests in the last window,
 // oldest first. It never admits more than the limit in any interval of a
 // window's length, and never denies what the limit allows.
@@ -26,19 +21,25 @@ func (l *exactLog) drop(now, window int64) {
 	*l = s[:copy(s, s[n:])]
 }
 
-// ask returns the answer for a charge, which is not made.
-func (l exactLog) ask(now, limit, window, cost int64) verdict {
-	v := verdict{remaining: max(0, limit-int64(len(l)))}
-	if len(l) > 0 {
-		v.reset = l[max(0, int64(len(l))-limit)] + window - now // a limit that sank has more
-	}
+// ask returns what remains before a charge, and in how long the charge is
+// allowed: 0 for now, -1 for never. All times are integers of one unit.
+func (l exactLog) ask(now, limit, window, cost int64) (remaining, wait int64) {
+	remaining = max(0, limit-int64(len(l)))
 	switch excess := int64(len(l)) + cost - limit; {
 	case cost > limit:
-		v.wait = -1
+		return remaining, -1
 	case cost > 0 && excess > 0:
-		v.wait = l[excess-1] + window - now
+		return remaining, l[excess-1] + window - now
 	}
-	return v
+	return remaining, 0
+}
+
+// reset returns in how long more remains than now. 0: all of it remains.
+func (l exactLog) reset(now, limit, window int64) int64 {
+	if len(l) == 0 {
+		return 0
+	}
+	return l[max(0, int64(len(l))-limit)] + window - now // a limit that sank has more
 }
 
 // add makes a charge.

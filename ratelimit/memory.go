@@ -89,17 +89,29 @@ const maxCharges = 8
 
 func errTooMany() error { return errors.New("ratelimit: Memory: more than 8 charges in one call") }
 
+// places are where the charges of a call are counted.
+type places struct {
+	keys    [maxCharges]digest
+	shards  [maxCharges]int
+	entries [maxCharges]*entry
+}
+
 func (m *Memory) decide(charges []Charge, verdicts []Verdict, take bool) {
-	var which, order [maxCharges]int
-	var keys [maxCharges]digest
-	var entries [maxCharges]*entry
+	var p places
 	for i := range charges {
-		keys[i] = m.digest(charges[i].Key)
-		which[i] = m.shardOf(keys[i])
+		p.keys[i] = m.digest(charges[i].Key)
+		p.shards[i] = m.shardOf(p.keys[i])
 	}
-	copy(order[:], which[:len(charges)])
+	if len(charges) == 1 {
+		s := &m.shards[p.shards[0]]
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		m.decideLocked(&p, charges, verdicts, take)
+		return
+	}
 	// Shards are locked in one order, each once, so that two calls never wait
 	// for each other.
+	order := p.shards
 	locked := order[:len(charges)]
 	slices.Sort(locked)
 	locked = slices.Compact(locked)
@@ -111,39 +123,46 @@ func (m *Memory) decide(charges []Charge, verdicts []Verdict, take bool) {
 			m.shards[i].mu.Unlock()
 		}
 	}()
+	m.decideLocked(&p, charges, verdicts, take)
+}
 
+func (m *Memory) decideLocked(p *places, charges []Charge, verdicts []Verdict, take bool) {
 	now := m.now()
 	allowed := true
 	for i := range charges {
-		verdicts[i] = Verdict{}
-		entries[i], verdicts[i].Pressure = m.shards[which[i]].find(keys[i], charges[i].Key.Policy, now, m.perMax)
-		if e := entries[i]; e != nil {
+		c, v := &charges[i], &verdicts[i]
+		*v = Verdict{}
+		p.entries[i], v.Pressure = m.shards[p.shards[i]].find(p.keys[i], c.Key.Policy, now, m.perMax)
+		if e := p.entries[i]; e != nil {
 			// Not to be evicted for the next charge of this call.
 			e.denied = max(e.denied, now+1)
-			e.judge(&charges[i], now, &verdicts[i])
-			if take && !verdicts[i].Pressure {
-				e.punish(&charges[i], now, &verdicts[i])
+			e.judge(c, now, v)
+			if take && !v.Pressure {
+				e.punish(c, now, v)
 			}
 		} else {
-			unused(&charges[i], &verdicts[i])
+			unused(c, v)
 		}
-		allowed = allowed && (verdicts[i].Wait == 0 || charges[i].Shadow)
-	}
-	if !take || !allowed {
-		return // and nothing was charged: a denied client makes no keys
+		allowed = allowed && (v.Wait == 0 || c.Shadow)
 	}
 	for i := range charges {
-		if charges[i].Cost <= 0 || verdicts[i].Wait != 0 {
+		c, v, e := &charges[i], &verdicts[i], p.entries[i]
+		if !take || !allowed || c.Cost <= 0 || v.Wait != 0 {
+			// Nothing is written: a denied client makes no keys.
+			if e != nil && v.Reset == 0 {
+				v.Reset = e.reset(c, now, v.Remaining)
+			}
 			continue
 		}
-		if entries[i] == nil {
-			entries[i], verdicts[i].Pressure = m.shards[which[i]].add(keys[i], charges[i].Key.Policy, now, m.perMax)
+		if e == nil {
+			e, v.Pressure = m.shards[p.shards[i]].add(p.keys[i], c.Key.Policy, now, m.perMax)
+			e.ask(c, now, v)
 		}
-		verdicts[i].Mark = now + 1 // 0 is for what was not charged
-		if verdicts[i].Pressure {
-			verdicts[i].Mark = -verdicts[i].Mark // the overflow's
+		v.Wait, v.Mark = 0, now+1 // 0 is for what was not charged
+		if v.Pressure {
+			v.Mark = -v.Mark // the overflow's
 		}
-		entries[i].charge(&charges[i], now, &verdicts[i])
+		e.charge(c, now, v)
 	}
 }
 

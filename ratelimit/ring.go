@@ -57,26 +57,41 @@ func (r *ring) advance(now, window int64) {
 	}
 }
 
-// ask returns the answer for a charge, which is not made.
-func (r *ring) ask(now, limit, window, cost int64) verdict {
-	w := width(window)
-	elapsed := max(0, now+r.phase-r.slot*w)
-	var whole int64 // what counts in full
+// at returns the length of a slot, what has passed of the current one, and what
+// counts in full.
+func (r *ring) at(now, window int64) (w, elapsed, whole int64) {
+	w = width(window)
 	for _, n := range r.counts[:slots] {
 		whole += n
 	}
-	oldest := r.counts[slots]
-	v := verdict{remaining: max(0, limit-whole-scale(oldest, w-elapsed, w))}
-	if v.remaining < limit {
-		v.reset = r.wait(whole, elapsed, limit-v.remaining-1, w)
+	return w, max(0, now+r.phase-r.slot*w), whole
+}
+
+// ask returns what remains before a charge, and in how long the charge is
+// allowed: 0 for now, -1 for never.
+func (r *ring) ask(now, limit, window, cost int64) (remaining, wait int64) {
+	w, elapsed, whole := r.at(now, window)
+	remaining = limit - whole
+	if oldest := r.counts[slots]; oldest > 0 {
+		remaining -= scale(oldest, w-elapsed, w)
 	}
+	remaining = max(0, remaining)
 	switch {
 	case cost > limit:
-		v.wait = -1
-	case cost > v.remaining:
-		v.wait = r.wait(whole, elapsed, limit-cost, w)
+		return remaining, -1
+	case cost > remaining:
+		return remaining, r.wait(whole, elapsed, limit-cost, w)
 	}
-	return v
+	return remaining, 0
+}
+
+// reset returns in how long more remains than now. 0: all of it remains.
+func (r *ring) reset(now, limit, window, remaining int64) int64 {
+	if remaining >= limit {
+		return 0
+	}
+	w, elapsed, whole := r.at(now, window)
+	return r.wait(whole, elapsed, limit-remaining-1, w)
 }
 
 // wait returns when the count sinks to room or below, if nobody else asks: it
