@@ -177,7 +177,7 @@ func FuzzFields(f *testing.F) {
 // Limits at random, spent to the end and beyond.
 func TestFieldsAreStructured(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 3))
-	for range 2000 {
+	for range 400 {
 		limits := []ratelimit.Limit{
 			{Requests: 1 + random.IntN(6), Window: time.Duration(1+random.IntN(100_000)) * time.Millisecond, Quiet: random.IntN(5) == 0},
 			{Requests: 1 + random.IntN(300), Window: time.Duration(1+random.IntN(100)) * time.Second, InsecureShadow: random.IntN(5) == 0},

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -197,4 +198,44 @@ func TestLeaseIsFetchedOnce(t *testing.T) {
 		require.LessOrEqual(t, s.calls.Load(), int64(3))
 		require.LessOrEqual(t, time.Since(start), 60*time.Millisecond)
 	})
+}
+
+// Goroutines of several processes, on a few keys: what is leased is charged, so
+// that no more is ever admitted while the window lasts.
+func TestLeasesAtOnce(t *testing.T) {
+	const limit = 5000
+	s := newCounted()
+	var group sync.WaitGroup
+	var admitted [3]atomic.Int64
+	for range 4 {
+		l := limiter(t, ratelimit.Options{Store: s, Timeout: time.Minute, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{
+			{Requests: limit, Window: time.Hour, Lease: true}, {Requests: 1 << 20, Window: time.Hour, Lease: true},
+		}}}})
+		for i := range 4 {
+			group.Go(func() {
+				for j := range 6000 {
+					k := (i + j) % len(admitted)
+					d, err := l.Take(context.Background(), "a", strconv.Itoa(k), 1)
+					switch {
+					case err != nil || d.Degraded:
+						t.Error(d, err)
+						return
+					case d.Allowed && j%10 == 0:
+						if err := d.Refund(context.Background()); err != nil {
+							t.Error(err)
+						}
+					case d.Allowed:
+						admitted[k].Add(1)
+					}
+				}
+			})
+		}
+	}
+	group.Wait()
+	for k := range admitted {
+		n := admitted[k].Load()
+		t.Logf("key %d: %d of %d admitted, %d calls for all", k, n, limit, s.calls.Load())
+		require.LessOrEqual(t, n, int64(limit))
+		require.GreaterOrEqual(t, n, int64(limit*9/10))
+	}
 }

@@ -1,6 +1,10 @@
 package ratelimit_test
 
 import (
+	"context"
+	"io"
+	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -241,4 +245,125 @@ func TestFieldsOfEachKind(t *testing.T) {
 		l.Handler(http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 		require.False(t, strings.Contains(w.Header().Get("RateLimit-Policy"), "spoiled"))
 	})
+}
+
+// What is no success is charged, whatever ended it.
+func TestFailuresOnlyCountsAllButSuccesses(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		h      http.HandlerFunc
+		counts bool
+	}{
+		{"nothing written", func(http.ResponseWriter, *http.Request) {}, false},
+		{"204", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, false},
+		{"399", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(399) }, false},
+		{"400", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) }, true},
+		{"499", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(499) }, true},
+		{"503", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, true},
+		{"200 and then a panic", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200); panic("x") }, true},
+		{"an abort", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, true},
+		{"a hijack", func(w http.ResponseWriter, _ *http.Request) {
+			c, _, err := http.NewResponseController(w).Hijack()
+			if err == nil {
+				_ = c.Close()
+			}
+		}, true},
+		{"a client that went away", func(w http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+			w.WriteHeader(200)
+		}, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			l := limiter(t, ratelimit.Options{Tiers: tierOf(ratelimit.Limit{Requests: 1, Window: time.Hour, FailuresOnly: true})})
+			failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
+			done := make(chan struct{}, 2)
+			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				defer func() { done <- struct{}{} }()
+				failures.Handler(l.Handler(row.h)).ServeHTTP(w, r)
+			}))
+			server.Config.ErrorLog = log.New(io.Discard, "", 0)
+			server.Start()
+			defer server.Close()
+			client := server.Client()
+			client.Transport.(*http.Transport).DisableKeepAlives = true
+			ctx, cancel := context.WithCancel(t.Context())
+			if row.name == "a client that went away" {
+				time.AfterFunc(50*time.Millisecond, cancel)
+			}
+			for range 2 {
+				r, err := http.NewRequestWithContext(ctx, "POST", server.URL, nil)
+				require.NoError(t, err)
+				if res, err := client.Do(r); err == nil {
+					require.NoError(t, res.Body.Close())
+				}
+				if ctx.Err() == nil {
+					<-done
+				} else if row.counts {
+					break
+				}
+			}
+			cancel()
+			if row.name == "a client that went away" {
+				<-done
+			}
+			d, err := l.Check(requestFrom("127.0.0.1:1"))
+			require.NoError(t, err)
+			require.Equal(t, row.counts, !d.Allowed)
+		})
+	}
+}
+
+func requestFrom(addr string) *http.Request {
+	r := httptest.NewRequest("POST", "/", nil)
+	r.RemoteAddr = addr
+	return r
+}
+
+// Each outcome is heard once for each decision.
+func TestOutcomes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		heard, s := new(events), newCounted()
+		l := limiter(t, ratelimit.Options{Store: s, OnDecision: heard.hear, Tiers: []ratelimit.Tier{
+			one("a", 1), {Name: "lease", Routes: []string{"/l"}, Limits: []ratelimit.Limit{{Requests: 1000, Window: time.Hour, Lease: true}}},
+			{Name: "shadow", Routes: []string{"/s"}, Limits: []ratelimit.Limit{{Requests: 1, Window: time.Hour, InsecureShadow: true}}},
+		}})
+		for _, tier := range []string{"a", "a", "a", "lease", "lease", "lease", "shadow", "shadow"} {
+			takes(t, l, tier, "k", 1)
+		}
+		s.set(func() { s.fail = errDown })
+		for range 4 {
+			takes(t, l, "a", "down", 1)
+		}
+		s.set(func() { s.fail = nil })
+		time.Sleep(time.Second)
+		takes(t, l, "a", "up", 1)
+		full := limiter(t, ratelimit.Options{Store: ratelimit.NewMemory(ratelimit.MemoryOptions{MaxKeys: 1}), OnDecision: heard.hear, Tiers: []ratelimit.Tier{one("a", 1)}})
+		takes(t, full, "a", "first", 1)
+		takes(t, full, "a", "second", 1)
+		var got []ratelimit.Outcome
+		for _, e := range heard.all {
+			got = append(got, e.Outcome)
+		}
+		require.Equal(t, []ratelimit.Outcome{
+			"allowed", "denied", "cached", "allowed", "allowed", "leased", "allowed", "shadow",
+			"allowed", "denied", "degraded", "denied", "denied", "restored", "allowed", "allowed", "pressure",
+		}, got)
+	})
+}
+
+// A decision of several limits, denied or allowed, allocates nothing either.
+func TestTakeOfSeveralLimitsAllocatesNothing(t *testing.T) {
+	l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "login", Limits: ratelimit.Login()}, one("many", 1<<30, "/x")}})
+	ctx := context.Background()
+	for range 10 {
+		takes(t, l, "login", "k", 1)
+		takes(t, l, "many", "k", 1)
+	}
+	require.Zero(t, testing.AllocsPerRun(1000, func() { _, _ = l.Take(ctx, "login", "k", 1) }))
+	require.Zero(t, testing.AllocsPerRun(1000, func() { _, _ = l.Take(ctx, "many", "k", 1) }))
+	for _, fields := range []ratelimit.Fields{ratelimit.RateLimitFields, ratelimit.LegacyFields, ratelimit.NoFields} {
+		h := limiter(t, ratelimit.Options{Fields: fields, Tiers: []ratelimit.Tier{one("reads", 1<<30)}}).Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		r, w := httptest.NewRequest("GET", "/", nil), httptest.NewRecorder()
+		require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { clear(w.Header()); h.ServeHTTP(w, r) }), 2.0)
+	}
 }
