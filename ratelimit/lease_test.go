@@ -239,3 +239,13 @@ func TestLeasesAtOnce(t *testing.T) {
 		require.GreaterOrEqual(t, n, int64(limit*9/10))
 	}
 }
+
+// What is leased is spent without an allocation.
+func TestLeaseAllocatesNothing(t *testing.T) {
+	l := limiter(t, ratelimit.Options{Store: newCounted(), Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: 1 << 26, Window: time.Hour, Lease: true}}}}})
+	ctx := context.Background()
+	for range 20_000 {
+		_, _ = l.Take(ctx, "a", "k", 1)
+	}
+	require.Less(t, testing.AllocsPerRun(10_000, func() { _, _ = l.Take(ctx, "a", "k", 1) }), 1.0)
+}
