@@ -34,13 +34,13 @@ func TestFloodOfAMillionKeys(t *testing.T) {
 		window         time.Duration
 		perKey, budget int // requests of each newcomer, bytes per key
 	}{
-		{"exact log", 1_000_000, 5, time.Minute, 1, 300},
-		{"ring", 200_000, 600, time.Minute, 1, 300},
-		{"newcomers whose windows end later than the attackers'", 200_000, 5, 2 * time.Hour, 1, 300},
-		{"newcomers who use up their limit", 200_000, 2, time.Hour, 2, 300},
+		{"exact log", million, 5, time.Minute, 1, 300},
+		{"ring", million / 5, 600, time.Minute, 1, 300},
+		{"newcomers whose windows end later than the attackers'", million / 5, 5, 2 * time.Hour, 1, 300},
+		{"newcomers who use up their limit", million / 5, 2, time.Hour, 2, 300},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			const maxKeys, attackers = 1 << 16, 100
+			const maxKeys, attackers = million / 16, 100
 			before := heap()
 			m, c := memory(ratelimit.MemoryOptions{MaxKeys: maxKeys})
 			banned := make([]ratelimit.Charge, attackers)
