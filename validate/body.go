@@ -16,21 +16,9 @@ import (
 // checkMedia refuses what is not one of the types, in UTF-8 and in an encoding
 // that is taken, before a byte of the body is read.
 func (c *config) checkMedia(r *http.Request, types []string) error {
-	if encodings := r.Header["Content-Encoding"]; len(encodings) > 0 && !c.zipped(r) {
-		taken := "identity"
-		if c.gzip {
-			taken = "gzip"
-		}
-		return ErrMediaType.Header("Accept-Encoding", taken) // RFC 9110, section 12.5.3
-	}
-	lines := r.Header["Content-Type"]
-	if len(lines) != 1 {
-		return ErrMediaType.With("content_types", len(lines))
-	}
-	media, params, err := mime.ParseMediaType(lines[0])
-	// A parameter that is there twice, alike, is read as one.
-	if err != nil || !slices.Contains(types, media) || len(params) != strings.Count(lines[0], ";") {
-		return ErrMediaType
+	params, err := c.media(r, types)
+	if err != nil {
+		return err
 	}
 	for name, value := range params {
 		if name != "charset" || !strings.EqualFold(value, "utf-8") {
@@ -40,74 +28,123 @@ func (c *config) checkMedia(r *http.Request, types []string) error {
 	return nil
 }
 
+// media returns the parameters of the media type, which is one of the types.
+func (c *config) media(r *http.Request, types []string) (map[string]string, error) {
+	if encodings := r.Header["Content-Encoding"]; len(encodings) > 0 && !c.zipped(r) {
+		taken := "identity"
+		if c.gzip {
+			taken = "gzip"
+		}
+		return nil, ErrMediaType.Header("Accept-Encoding", taken) // RFC 9110, section 12.5.3
+	}
+	lines := r.Header["Content-Type"]
+	if len(lines) != 1 {
+		return nil, ErrMediaType.With("content_types", len(lines))
+	}
+	if slices.Contains(types, lines[0]) {
+		return nil, nil // as most clients write it: nothing to parse
+	}
+	media, params, err := mime.ParseMediaType(lines[0])
+	// A parameter that is there twice, alike, is read as one.
+	if err != nil || !slices.Contains(types, media) || len(params) != strings.Count(lines[0], ";") {
+		return nil, ErrMediaType
+	}
+	return params, nil
+}
+
 // zipped reports whether a body is compressed, and taken so.
 func (c *config) zipped(r *http.Request) bool {
 	encodings := r.Header["Content-Encoding"]
 	return c.gzip && len(encodings) == 1 && strings.EqualFold(encodings[0], "gzip")
 }
 
-// bodyStep is the number of bytes that earn a second more of BodyTimeout.
-const bodyStep = 32 << 10
+// watcher sees each part of a body as it arrives, and says what is too large,
+// or "".
+type watcher interface{ write(fresh []byte) string }
 
-// readBody reads the whole body within the limits. What is too large is
-// refused at the first byte that is: count sees each part as it arrives, and
-// says what is wrong with it, or "".
-func (c *config) readBody(w http.ResponseWriter, r *http.Request, count func([]byte) string) ([]byte, error) {
-	limit := c.limits.Body
-	tooLarge := ErrTooLarge.With("limit", limit).Header("Connection", "close")
-	if r.ContentLength > limit {
-		return nil, tooLarge
+// firstBuffer is what a body is read into before it has shown its size. What
+// the client only says of the size buys no more than the next larger.
+const firstBuffer = 4 << 10
+
+// growth is how buffers grow: in few and large steps, so that the old and the
+// new one, and what a decompressor holds, are together hardly more than the
+// new.
+type growth struct {
+	second int64 // the size of the second buffer
+	factor int64 // of any after that
+	most   int64
+}
+
+func (c *config) growth(r *http.Request) growth {
+	most := c.limits.Body + 1 // one more to see the end
+	if c.zipped(r) {
+		return growth{second: 1<<20 + 1, factor: 24, most: most} // large by nature, or not compressed
 	}
-	// A server with a ReadTimeout of its own keeps it: setting a deadline
-	// would extend it. A writer without deadlines is read without one.
-	control, started := http.NewResponseController(w), time.Now()
-	srv, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
-	timed := srv != nil && srv.ReadTimeout == 0 && control.SetReadDeadline(started.Add(c.limits.BodyTimeout)) == nil
-	if timed {
-		defer func() { _ = control.SetReadDeadline(time.Time{}) }()
+	if r.ContentLength >= 0 {
+		most = r.ContentLength + 1
 	}
-	size := int64(4 << 10)
-	if r.ContentLength > 0 {
-		size = r.ContentLength + 1 // one more to see the end
+	return growth{second: 48 << 10, factor: 24, most: most}
+}
+
+func (g growth) grow(data []byte) []byte {
+	size := g.second
+	if cap(data) > firstBuffer {
+		size = g.factor * int64(cap(data))
 	}
-	source, err := c.source(r)
+	grown := make([]byte, len(data), max(min(size, g.most), int64(len(data))+1))
+	copy(grown, data)
+	return grown
+}
+
+// readBody reads the whole body within the limits, into the buffer of s if
+// it fits.
+// What is too large is refused at the first byte that is.
+func (c *config) readBody(w http.ResponseWriter, r *http.Request, s *scratch, watch watcher) ([]byte, error) {
+	if r.ContentLength > c.limits.Body {
+		return nil, c.tooLarge()
+	}
+	patience := c.patience(w, r)
+	defer patience.end()
+	source, err := c.source(r, s)
 	if err != nil {
 		return nil, readError(r, err)
 	}
-	data, steps := make([]byte, 0, min(size, limit+1)), 0
+	data, buffers := s.buffer[:0], c.growth(r)
 	for {
 		if len(data) == cap(data) {
-			grown := make([]byte, len(data), min(2*int64(cap(data)), limit+1))
-			copy(grown, data)
-			data = grown
+			data = buffers.grow(data)
 		}
 		n, err := source.Read(data[len(data):cap(data)])
 		fresh := data[len(data) : len(data)+n]
 		data = data[:len(data)+n]
-		if over := count(fresh); over != "" {
+		if over := watch.write(fresh); over != "" {
 			return nil, bodyRefusal(ErrTooLarge, over)
 		}
 		switch {
-		case int64(len(data)) > limit:
-			return nil, tooLarge
+		case int64(len(data)) > c.limits.Body:
+			return nil, c.tooLarge()
 		case err == io.EOF:
 			return data, nil
 		case err != nil:
 			return nil, readError(r, err)
 		}
-		if now := len(data) / bodyStep; timed && now > steps {
-			steps = now
-			_ = control.SetReadDeadline(started.Add(c.limits.BodyTimeout + time.Duration(steps)*time.Second))
-		}
+		patience.extend(int64(len(data)))
 	}
 }
 
+func (c *config) tooLarge() error {
+	return ErrTooLarge.With("limit", c.limits.Body).Header("Connection", "close")
+}
+
 // source returns what the bytes of a body are read from.
-func (c *config) source(r *http.Request) (io.Reader, error) {
+func (c *config) source(r *http.Request, s *scratch) (io.Reader, error) {
 	if !c.zipped(r) {
 		return r.Body, nil
 	}
-	return gzip.NewReader(&capped{r: r.Body, left: c.limits.Body + 1})
+	if s.unzip == nil {
+		s.unzip = new(gzip.Reader)
+	}
+	return s.unzip, s.unzip.Reset(&capped{r: r.Body, left: c.limits.Body + 1})
 }
 
 // capped bounds what a decompressor reads: members that are empty inside make
@@ -124,6 +161,45 @@ func (c *capped) Read(b []byte) (int, error) {
 	n, err := c.r.Read(b[:min(int64(len(b)), c.left)])
 	c.left -= int64(n)
 	return n, err
+}
+
+// patience is how long a body may still take. A server with a ReadTimeout of
+// its own keeps it: setting a deadline would extend it. A writer without
+// deadlines is read without one.
+type patience struct {
+	control *http.ResponseController // nil: there is no deadline of ours
+	started time.Time
+	most    time.Duration
+	steps   int64
+}
+
+// bodyStep is the number of bytes that earn a second more of BodyTimeout.
+const bodyStep = 32 << 10
+
+func (c *config) patience(w http.ResponseWriter, r *http.Request) patience {
+	srv, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
+	if srv == nil || srv.ReadTimeout != 0 || r.Body == http.NoBody {
+		return patience{}
+	}
+	p := patience{control: http.NewResponseController(w), started: time.Now(), most: c.limits.BodyTimeout}
+	if p.control.SetReadDeadline(p.started.Add(p.most)) != nil {
+		return patience{}
+	}
+	return p
+}
+
+// extend gives a second more for every step that was received.
+func (p *patience) extend(received int64) {
+	if steps := received / bodyStep; p.control != nil && steps > p.steps {
+		p.steps = steps
+		_ = p.control.SetReadDeadline(p.started.Add(p.most + time.Duration(steps)*time.Second))
+	}
+}
+
+func (p *patience) end() {
+	if p.control != nil {
+		_ = p.control.SetReadDeadline(time.Time{})
+	}
 }
 
 func bodyRefusal(kind *errors.Kind, text string) error {

@@ -9,20 +9,22 @@ const deepest = 256
 // memory. It checks no grammar, the decoder does that later; for a valid text
 // its counts are exact, and an invalid one is refused either way.
 type counter struct {
-	limits *Limits
-	depth  int
-	tokens int
-	length int // of the current string or number, in bytes
-	mode   mode
-	nulls  bool // a null may be there
-	levels [deepest + 1]level
+	limits  *Limits
+	depth   int
+	tokens  int
+	length  int // of the current string or number, in bytes
+	most    int // bytes that it may have
+	mode    mode
+	nulls   bool // a null may be there
+	escapes bool // an escape that may stand for a control character may be there
+	levels  [deepest + 1]level
 }
 
 // level is an open array or object; level 0 is the outside.
 type level struct {
 	object bool
 	name   bool // the next string of the object is a member's name
-	count  int
+	count  int32
 }
 
 type mode uint8
@@ -35,33 +37,61 @@ const (
 	inLiteral
 )
 
+// start makes a counter that was used before count a new text.
+func (c *counter) start(limits *Limits) {
+	c.limits, c.depth, c.tokens, c.mode, c.nulls, c.escapes = limits, 0, 0, between, false, false
+	c.levels[0] = level{}
+}
+
 // write counts the next bytes. It returns what is too large, with the limit,
 // or "".
 func (c *counter) write(data []byte) string {
-	for i := 0; i < len(data); i++ {
-		b := data[i]
+	for i := 0; i < len(data); {
 		switch c.mode {
-		case inEscape:
-			c.length++
-			c.mode = inString
-			continue
 		case inString:
-			if over := c.inString(b); over != "" {
-				return over
+			from := i
+			for i < len(data) && data[i] != '"' && data[i] != '\\' {
+				i++
+			}
+			c.length += i - from
+			if i < len(data) {
+				if data[i] == '"' {
+					c.mode = between
+				} else {
+					c.mode, c.length = inEscape, c.length+1
+				}
+				i++
+			}
+			if c.length > c.most {
+				return c.tooLong()
 			}
 			continue
+		case inEscape:
+			b := data[i]
+			c.escapes = c.escapes || b == 'u' || b == 'b' || b == 'f'
+			c.length++
+			c.mode = inString
+			i++
+			continue
 		case inNumber, inLiteral:
-			if !structural(b) {
-				if c.length++; c.mode == inNumber && c.length > c.limits.Number {
-					return "a number must have at most " + strconv.Itoa(c.limits.Number) + " digits"
-				}
-				continue
+			from := i
+			for i < len(data) && !structural(data[i]) {
+				i++
+			}
+			if c.length += i - from; c.mode == inNumber && c.length > c.limits.Number {
+				return "a number must have at most " + strconv.Itoa(c.limits.Number) + " digits"
+			}
+			if i == len(data) {
+				return ""
 			}
 			c.mode = between
 		}
-		if over := c.between(b); over != "" {
-			return over
+		if b := data[i]; b != ' ' && b != '\n' {
+			if over := c.between(b); over != "" {
+				return over
+			}
 		}
+		i++
 	}
 	return ""
 }
@@ -75,60 +105,50 @@ func structural(b byte) bool {
 	return false
 }
 
-func (c *counter) inString(b byte) string {
-	switch b {
-	case '"':
-		c.mode = between
-		return ""
-	case '\\':
-		c.mode = inEscape
-	}
-	c.length++
+func (c *counter) tooLong() string {
 	if top := &c.levels[c.depth]; top.object && top.name {
-		if c.length > c.limits.Name {
-			return "a member name must have at most " + strconv.Itoa(c.limits.Name) + " bytes"
-		}
-	} else if c.length > c.limits.String {
-		return "a string must have at most " + strconv.Itoa(c.limits.String) + " bytes"
+		return "a member name must have at most " + strconv.Itoa(c.limits.Name) + " bytes"
 	}
-	return ""
+	return "a string must have at most " + strconv.Itoa(c.limits.String) + " bytes"
 }
 
 // between takes a byte outside of strings, numbers and literals.
 func (c *counter) between(b byte) string {
 	top := &c.levels[c.depth]
 	switch b {
-	case ' ', '\t', '\r', '\n':
-		return ""
+	case '"':
+		c.mode, c.length, c.most = inString, 0, c.limits.String
+		if top.object && top.name {
+			c.most = c.limits.Name
+			return ""
+		}
+		return c.value(top)
 	case ',':
 		top.name = top.object
 		return ""
 	case ':':
 		top.name = false
-		if top.count++; top.count > c.limits.Keys {
+		if top.count++; int(top.count) > c.limits.Keys {
 			return "an object must have at most " + strconv.Itoa(c.limits.Keys) + " members"
 		}
 		return ""
 	case '}', ']':
 		c.depth = max(0, c.depth-1)
 		return ""
+	case '\t', '\r':
+		return ""
 	}
-	if b != '"' || !top.object || !top.name {
-		if over := c.value(top); over != "" {
-			return over
-		}
+	if over := c.value(top); over != "" {
+		return over
 	}
-	c.length = 1
 	switch {
-	case b == '"':
-		c.mode, c.length = inString, 0
 	case b == '{' || b == '[':
 		if c.depth++; c.depth > c.limits.Depth {
 			return "the body must be nested at most " + strconv.Itoa(c.limits.Depth) + " deep"
 		}
 		c.levels[c.depth] = level{object: b == '{', name: b == '{'}
 	case b == '-' || '0' <= b && b <= '9':
-		c.mode = inNumber
+		c.mode, c.length = inNumber, 1
 	default:
 		c.mode = inLiteral
 		c.nulls = c.nulls || b == 'n'
@@ -142,7 +162,7 @@ func (c *counter) value(top *level) string {
 		return "the body must have at most " + strconv.Itoa(c.limits.Tokens) + " values"
 	}
 	if c.depth > 0 && !top.object {
-		if top.count++; top.count > c.limits.Items {
+		if top.count++; int(top.count) > c.limits.Items {
 			return "an array must have at most " + strconv.Itoa(c.limits.Items) + " items"
 		}
 	}

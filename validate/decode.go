@@ -13,15 +13,28 @@ import (
 
 // decodeBody decodes a body into v, a pointer to a struct, strictly.
 func (c *config) decodeBody(data []byte, count *counter, v reflect.Value) error {
-	err := json.Unmarshal(data, v.Interface(), json.RejectUnknownMembers(!c.allowUnknown))
-	if err != nil {
+	if err := json.Unmarshal(data, v.Interface(), c.decoding); err != nil {
 		return decodeError(err, v.Type().Elem())
 	}
-	suspicious := bytes.Contains(data, []byte(`\u00`)) || bytes.Contains(data, []byte(`\b`)) || bytes.Contains(data, []byte(`\f`))
-	if suspicious || count.nulls && !c.allowNull {
+	if count.escapes && suspicious(data) || count.nulls && !c.allowNull {
 		return c.checkTokens(data, v.Type().Elem())
 	}
 	return nil
+}
+
+// suspicious reports whether there may be an escaped control character.
+func suspicious(data []byte) bool {
+	for {
+		i := bytes.IndexByte(data, '\\')
+		if i < 0 || i+1 == len(data) {
+			return false
+		}
+		data = data[i+1:]
+		if data[0] == 'b' || data[0] == 'f' || data[0] == 'u' && len(data) > 3 && data[1] == '0' && data[2] == '0' && data[3] < '2' {
+			return true
+		}
+		data = data[1:]
+	}
 }
 
 // decodeError turns an error of the decoder into a refusal that repeats
@@ -61,7 +74,7 @@ func repeatable(name string) bool {
 func (c *config) checkTokens(data []byte, t reflect.Type) error {
 	d := jsontext.NewDecoder(bytes.NewReader(data))
 	open := []container{{next: t}}
-	members := make(map[member]reflect.Type)
+	members := make(map[memberName]reflect.Type)
 	for {
 		token, err := d.ReadToken()
 		if err != nil {
@@ -96,8 +109,8 @@ func (c *config) checkTokens(data []byte, t reflect.Type) error {
 // below any, and of members that are not there.
 type container struct{ t, next reflect.Type }
 
-// member names a member of a struct.
-type member struct {
+// memberName names a member of a struct.
+type memberName struct {
 	t    reflect.Type
 	name string
 }
@@ -107,15 +120,14 @@ func containerOf(t reflect.Type, kind jsontext.Kind) container {
 		return container{}
 	}
 	t = bare(t)
-	switch {
-	case kind == '[' && (t.Kind() == reflect.Slice || t.Kind() == reflect.Array):
+	if kind == '[' && (t.Kind() == reflect.Slice || t.Kind() == reflect.Array) {
 		return container{t: t, next: t.Elem()}
 	}
 	return container{t: t}
 }
 
 // member returns the type of the value that follows a name.
-func (o *container) member(name string, known map[member]reflect.Type) reflect.Type {
+func (o *container) member(name string, known map[memberName]reflect.Type) reflect.Type {
 	switch {
 	case o.t == nil:
 		return nil
@@ -124,7 +136,7 @@ func (o *container) member(name string, known map[member]reflect.Type) reflect.T
 	case o.t.Kind() != reflect.Struct:
 		return nil
 	}
-	key := member{o.t, name}
+	key := memberName{o.t, name}
 	t, ok := known[key]
 	if !ok {
 		t, _ = memberOf(o.t, name)

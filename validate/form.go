@@ -13,11 +13,11 @@ var formType = []string{"application/x-www-form-urlencoded"}
 // readForm reads the fields that a urlencoded body has. The query has no part
 // in it, as it has in http.Request.FormValue: what is checked in one place
 // would be taken from the other.
-func (p *plan) readForm(w http.ResponseWriter, r *http.Request, v reflect.Value) error {
+func (p *plan) readForm(w http.ResponseWriter, r *http.Request, v reflect.Value, s *scratch) error {
 	if err := p.c.checkMedia(r, formType); err != nil {
 		return err
 	}
-	data, err := p.c.readBody(w, r, p.c.countFields())
+	data, err := p.c.readBody(w, r, s, &fieldCounter{limit: p.c.limits.Params, n: 1})
 	if err != nil {
 		return err
 	}
@@ -32,7 +32,7 @@ func (p *plan) readForm(w http.ResponseWriter, r *http.Request, v reflect.Value)
 		}
 		values := form[param.name]
 		delete(form, param.name)
-		if err := p.c.set(v.FieldByIndex(param.index), param, values); err != nil {
+		if err := p.c.set(v.Field(param.index), param, values); err != nil {
 			return err
 		}
 	}
@@ -43,13 +43,12 @@ func malformedForm(text string) error {
 	return refuse(ErrMalformed, "the form", "/form", "malformed_form", text)
 }
 
-// countFields refuses a form of too many fields while it arrives.
-func (c *config) countFields() func([]byte) string {
-	fields := 1
-	return func(fresh []byte) string {
-		if fields += bytes.Count(fresh, []byte("&")); fields > c.limits.Params {
-			return "the form must have at most " + strconv.Itoa(c.limits.Params) + " fields"
-		}
-		return ""
+// fieldCounter refuses a form of too many fields while it arrives.
+type fieldCounter struct{ limit, n int }
+
+func (c *fieldCounter) write(fresh []byte) string {
+	if c.n += bytes.Count(fresh, []byte("&")); c.n > c.limit {
+		return "the form must have at most " + strconv.Itoa(c.limit) + " fields"
 	}
+	return ""
 }

@@ -34,10 +34,13 @@ func (o *Opt[T]) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	return json.UnmarshalDecode(d, &o.Value)
 }
 
-func (o Opt[T]) state() (set, null bool) { return o.Set, o.Null }
+// The fields of every Opt.
+const optSet, optNull, optValue = 0, 1, 2
+
+func (o Opt[T]) opt() {}
 
 // optional is every Opt.
-type optional interface{ state() (set, null bool) }
+type optional interface{ opt() }
 
 var optionalType = reflect.TypeFor[optional]()
 
@@ -46,8 +49,7 @@ func held(t reflect.Type) reflect.Type {
 	if t.Kind() != reflect.Struct || t.NumField() != 3 || !t.Implements(optionalType) { // the second spares the third
 		return t
 	}
-	f, _ := t.FieldByName("Value")
-	return f.Type
+	return t.Field(optValue).Type
 }
 
 // bare returns the type behind pointers and Opts.

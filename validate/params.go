@@ -20,9 +20,12 @@ func (p *plan) readParams(r *http.Request, v reflect.Value) error {
 	if len(r.URL.RawQuery) > p.c.limits.Query {
 		return ErrQueryTooLong.With("limit", p.c.limits.Query)
 	}
-	query, err := p.c.parsePairs(r.URL.RawQuery, p.c.ignored, malformedQuery)
-	if err != nil {
-		return err
+	var query map[string][]string
+	if r.URL.RawQuery != "" {
+		var err error
+		if query, err = p.c.parsePairs(r.URL.RawQuery, p.c.ignored, malformedQuery); err != nil {
+			return err
+		}
 	}
 	if p.cookies {
 		if err := p.c.checkCookies(r); err != nil {
@@ -49,7 +52,7 @@ func (p *plan) readParams(r *http.Request, v reflect.Value) error {
 				values = []string{value}
 			}
 		}
-		if err := p.c.set(v.FieldByIndex(param.index), param, values); err != nil {
+		if err := p.c.set(v.Field(param.index), param, values); err != nil {
 			return err
 		}
 	}
@@ -62,7 +65,7 @@ func unknown(values map[string][]string, source, noun string) error {
 		if !repeatable(name) {
 			return refuse(ErrInvalid, "the "+source, "/"+source, "unknown_"+noun, "has a "+noun+" that is not known")
 		}
-		place := &place{source: label(source), name: name}
+		place := &place{source: source, name: name}
 		return refuse(ErrInvalid, place.String(), place.pointer(), "unknown_"+noun, "is not known")
 	}
 	return nil
@@ -129,8 +132,8 @@ func clean(s string) bool {
 
 // set puts the values of a parameter into its field.
 func (c *config) set(v reflect.Value, p *param, values []string) error {
-	at := &place{source: label(p.source), name: p.name}
 	refuse := func(kind *errors.Kind, code, text string) error {
+		at := place{source: p.source, name: p.name}
 		return refuse(kind, at.String(), at.pointer(), code, text)
 	}
 	if len(values) == 0 {

@@ -13,57 +13,52 @@ import (
 type plan struct {
 	c       *config
 	mode    inputMode
-	body    []int // the index of the body's field; empty for T itself
-	hasBody bool
+	body    int    // the index of the body's field; -1 for T itself
+	root    *check // of the body; nil: there is none
 	hasForm bool
 	cookies bool // there are params of cookies
 	params  []param
-	schema  schema
 }
 
 // param is a field that comes from outside of a body.
 type param struct {
 	source string // path, query, header, cookie, form
 	name   string
-	index  []int
-	rules  field
+	index  int
+	check  *check
 	value  string // the default
 	preset bool
-}
-
-// schema has the fields of every struct in a T.
-type schema map[reflect.Type][]field
-
-// field is a member of a struct, with its rules: those of the value itself,
-// then those of its elements, and so on. Rules of map keys stand beside.
-type field struct {
-	index  []int
-	name   string // "" for an embedded struct, whose members are its parent's
-	levels []string
-	keys   string
-}
-
-// level returns the rules at a depth, "" below the last.
-func (f *field) level(i int) string {
-	if i < len(f.levels) {
-		return f.levels[i]
-	}
-	return ""
 }
 
 var sources = [...]string{"path", "query", "header", "cookie", "form", "body"}
 
 func compilePlan(c *config, t reflect.Type, mode inputMode, o Options) (*plan, []error) {
-	p := &plan{c: c, mode: mode, schema: make(schema)}
-	l := &linter{c: c, schema: p.schema, strict: o.Strict, logger: o.Logger}
+	p := &plan{c: c, mode: mode, body: -1}
+	l := &linter{c: c, structures: make(map[reflect.Type]*fields), strict: o.Strict, logger: o.Logger}
 	if t.Kind() != reflect.Struct {
 		return nil, []error{errors.New("validate: " + t.String() + ": is not a struct")}
 	}
 	if mode == bodyOnly || mode == whole && !tagged(t) {
-		p.hasBody = true
-		l.structure(t)
-		return p, l.finish()
+		p.root = l.root(t)
+	} else {
+		p.sources(l, t)
 	}
+	if p.hasForm && p.root != nil {
+		l.problem(t.String(), "a request has a form or a JSON body, not both")
+	}
+	if p.hasForm && o.Types != nil {
+		l.problem(t.String(), "a form has one media type; did you mean Options without Types?")
+	}
+	seen := make(map[*fields]bool)
+	p.root.settle(seen)
+	for i := range p.params {
+		p.params[i].check.settle(seen)
+	}
+	return p, l.finish()
+}
+
+// sources compiles the fields of a T that have sources.
+func (p *plan) sources(l *linter, t reflect.Type) {
 	names := make(map[string]bool)
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -73,17 +68,16 @@ func compilePlan(c *config, t reflect.Type, mode inputMode, o Options) (*plan, [
 		}
 		source, name, ok := sourceOf(f)
 		switch {
-		case !ok || mode == queryOnly && source != "query" || mode == formOnly && source != "form":
+		case !ok || p.mode == queryOnly && source != "query" || p.mode == formOnly && source != "form":
 			source = "query"
-			if mode == formOnly {
+			if p.mode == formOnly {
 				source = "form"
 			}
 			l.problem(where, "has not exactly one source; did you mean `"+source+":\""+strings.ToLower(f.Name)+"\"`?")
-		case source == "body" && (name != "json" || p.hasBody || f.Type.Kind() != reflect.Struct):
+		case source == "body" && (name != "json" || p.root != nil || f.Type.Kind() != reflect.Struct):
 			l.problem(where, "the body is one struct, with the tag `body:\"json\"`")
 		case source == "body":
-			p.hasBody, p.body = true, f.Index
-			l.structure(f.Type)
+			p.body, p.root = i, l.root(f.Type)
 		case name == "" || names[source+" "+name]:
 			l.problem(where, "has no name, or that of another field")
 		default:
@@ -92,13 +86,6 @@ func compilePlan(c *config, t reflect.Type, mode inputMode, o Options) (*plan, [
 			p.params = append(p.params, l.param(f, where, source, name))
 		}
 	}
-	if p.hasForm && p.hasBody {
-		l.problem(t.String(), "a request has a form or a JSON body, not both")
-	}
-	if p.hasForm && o.Types != nil {
-		l.problem(t.String(), "a form has one media type; did you mean Options without Types?")
-	}
-	return p, l.finish()
 }
 
 // tagged reports whether any field names a source.
@@ -131,68 +118,68 @@ func sourceOf(f reflect.StructField) (source, name string, ok bool) {
 
 // read reads a request into v, a pointer to a T.
 func (p *plan) read(w http.ResponseWriter, r *http.Request, v reflect.Value) error {
+	s := p.c.scratches.Get().(*scratch)
+	defer p.c.release(s)
 	if p.mode == whole || p.mode == queryOnly {
 		if err := p.readParams(r, v.Elem()); err != nil {
 			return err
 		}
 	}
-	if p.mode == whole && !p.hasBody && !p.hasForm && (r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody) {
+	if p.mode == whole && p.root == nil && !p.hasForm && (r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody) {
 		return ErrUnexpectedBody.Header("Connection", "close")
 	}
 	if p.hasForm {
-		if err := p.readForm(w, r, v.Elem()); err != nil {
+		if err := p.readForm(w, r, v.Elem(), s); err != nil {
 			return err
 		}
 	}
-	if p.hasBody {
-		if err := p.c.checkMedia(r, p.c.types); err != nil {
-			return err
-		}
-		count := &counter{limits: &p.c.limits}
-		data, err := p.c.readBody(w, r, count.write)
-		if err != nil {
-			return err
-		}
-		target := v
-		if len(p.body) > 0 {
-			target = v.Elem().FieldByIndex(p.body).Addr()
-		}
-		if err := p.c.decodeBody(data, count, target); err != nil {
+	if p.root != nil {
+		if err := p.readJSON(w, r, v, s); err != nil {
 			return err
 		}
 	}
-	return p.checkRules(v.Elem())
+	return p.checkRules(v.Elem(), &s.walker)
+}
+
+func (p *plan) readJSON(w http.ResponseWriter, r *http.Request, v reflect.Value, s *scratch) error {
+	if err := p.c.checkMedia(r, p.c.types); err != nil {
+		return err
+	}
+	s.counter.start(&p.c.limits)
+	data, err := p.c.readBody(w, r, s, &s.counter)
+	if err != nil {
+		return err
+	}
+	if p.body >= 0 {
+		v = v.Elem().Field(p.body).Addr()
+	}
+	return p.c.decodeBody(data, &s.counter, v)
 }
 
 // checkRules asks every rule, until there are as many problems as are looked
 // for.
-func (p *plan) checkRules(v reflect.Value) error {
-	walk := &walker{c: p.c, schema: p.schema}
+func (p *plan) checkRules(v reflect.Value, w *walker) error {
 	for i := range p.params {
 		param := &p.params[i]
-		walk.value(v.FieldByIndex(param.index), &param.rules, 0, &place{source: label(param.source), name: param.name})
-	}
-	if p.hasBody {
-		if len(p.body) > 0 {
-			v = v.FieldByIndex(p.body)
+		if w.full() {
+			break
 		}
-		walk.structure(v, nil)
+		if !param.check.idle {
+			w.at.source, w.at.name = param.source, param.name
+			w.value(v.Field(param.index), param.check)
+		}
 	}
-	if len(walk.problems) == 0 {
+	w.at.source = ""
+	if p.root != nil && !p.root.idle && !w.full() {
+		if p.body >= 0 {
+			v = v.Field(p.body)
+		}
+		w.value(v, p.root)
+	}
+	if len(w.problems) == 0 {
 		return nil
 	}
-	return &refusal{kind: ErrInvalid, problems: walk.problems, more: len(walk.problems) == p.c.limits.Errors}
-}
-
-// label is how messages name a source.
-func label(source string) string {
-	switch source {
-	case "query", "path":
-		return source + " parameter"
-	case "form":
-		return "form field"
-	}
-	return source
+	return &refusal{kind: ErrInvalid, problems: w.problems, more: w.full()}
 }
 
 // ignored reports whether a query parameter is dropped unread.

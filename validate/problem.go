@@ -89,47 +89,63 @@ func refuse(kind *errors.Kind, place, pointer, code, text string) error {
 	return &refusal{kind: kind, problems: []problem{{place, pointer, code, text}}}
 }
 
-// place is a position in the input, linked to its parent while a walk goes
-// down.
+// place is a position in the input.
 type place struct {
-	parent *place
-	name   string // of a member; "" for an index
-	index  int
-	source string // of the outermost: "query parameter"; "" for a body
+	source string // path, query, header, cookie, form; "" for a body
+	name   string // of the parameter
+	steps  []step
 }
 
-// pointer returns the RFC 6901 pointer.
+// step is one level of a place: a member, or an index where the name is empty.
+type step struct {
+	name  string
+	index int
+}
+
+// pointer returns the RFC 6901 pointer. Parameters stand below their source.
 func (p *place) pointer() string {
-	if p == nil {
-		return ""
+	if p.source == "" {
+		return p.below()
 	}
-	switch {
-	case p.source != "":
-		kind, _, _ := strings.Cut(p.source, " ") // query, path, header, cookie
-		return "/" + kind + "/" + escape(p.name)
-	case p.name != "":
-		return p.parent.pointer() + "/" + escape(p.name)
-	}
-	return p.parent.pointer() + "/" + strconv.Itoa(p.index)
+	return "/" + p.source + "/" + escape(p.name) + p.below()
 }
 
-func escape(name string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(name) }
+func (p *place) below() string {
+	var b strings.Builder
+	for _, s := range p.steps {
+		b.WriteByte('/')
+		if s.name == "" {
+			b.WriteString(strconv.Itoa(s.index))
+			continue
+		}
+		b.WriteString(escape(s.name))
+	}
+	return b.String()
+}
 
 // String returns how a message names the place.
 func (p *place) String() string {
-	for outer := p; outer != nil; outer = outer.parent {
-		if outer.source == "" {
-			continue
-		}
-		rest := strings.TrimPrefix(p.pointer(), outer.pointer())
-		return strings.TrimSpace(outer.source + " " + outer.name + rest)
+	text := p.below()
+	switch {
+	case p.source != "":
+		return label(p.source) + " " + p.name + text
+	case text == "":
+		return "the body"
 	}
-	if text := p.pointer(); text != "" {
-		return text
-	}
-	return "the body"
+	return text
 }
 
-func (p *place) problem(code, text string) problem {
-	return problem{p.String(), p.pointer(), code, text}
+// label is how messages name a source.
+func label(source string) string {
+	switch source {
+	case "query", "path":
+		return source + " parameter"
+	case "form":
+		return "form field"
+	}
+	return source
 }
+
+var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1") // RFC 6901, section 3
+
+func escape(name string) string { return pointerEscapes.Replace(name) }

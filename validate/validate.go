@@ -1,14 +1,17 @@
 package validate
 
 import (
+	"compress/gzip"
 	"context"
 	"log/slog"
 	"net/http"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
-	"time"
+	"sync"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-playground/validator/v10"
 
 	"github.com/ringwall/ringwall/errors"
@@ -49,66 +52,20 @@ type Options struct {
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)
 }
 
-// Limits bound what is processed of a request. Zero fields take the defaults.
-type Limits struct {
-	Body   int64 // bytes of a body: 1 MiB
-	Depth  int   // open arrays and objects at once: 32; at most 256
-	Items  int   // of one array: 1000
-	Keys   int   // of one object: 256
-	Tokens int   // values in a body: 20 000
-	String int   // bytes of one string, as it is written: 64 KiB
-	Name   int   // bytes of one member's name: 128
-	Number int   // bytes of one number: 64
-	Query  int   // bytes of the query: 8 KiB
-	Params int   // query parameters, or form fields: 100
-	Values int   // values of one query parameter or form field: 20
-	// Cookies is how many cookies of any name are looked through for those
-	// that are declared: 50. Above 3000, net/http drops all of them unsaid.
-	Cookies int
-	Errors  int // problems that are looked for: 20
-	// BodyTimeout is how long a body may take, and a second more for every 32
-	// KiB of it: 10 s. A server's own ReadTimeout takes its place.
-	BodyTimeout time.Duration
-}
-
-func (l Limits) withDefaults() Limits {
-	set := func(n *int, byDefault int) {
-		if *n == 0 {
-			*n = byDefault
-		}
-	}
-	if l.Body == 0 {
-		l.Body = 1 << 20
-	}
-	if l.BodyTimeout == 0 {
-		l.BodyTimeout = 10 * time.Second
-	}
-	set(&l.Depth, 32)
-	set(&l.Items, 1000)
-	set(&l.Keys, 256)
-	set(&l.Tokens, 20_000)
-	set(&l.String, 64<<10)
-	set(&l.Name, 128)
-	set(&l.Number, 64)
-	set(&l.Query, 8<<10)
-	set(&l.Params, 100)
-	set(&l.Values, 20)
-	set(&l.Cookies, 50)
-	set(&l.Errors, 20)
-	return l
-}
-
 // config is a compiled Options.
 type config struct {
-	limits       Limits
-	types        []string
-	ignore       []string
-	gzip         bool
-	allowUnknown bool
-	allowNull    bool
-	rules        *validator.Validate
-	pathValue    func(*http.Request, string) string
-	respond      func(http.ResponseWriter, *http.Request, error)
+	limits    Limits
+	types     []string
+	ignore    []string
+	gzip      bool
+	decoding  json.Options
+	allowNull bool
+	rules     *validator.Validate
+	foreign   bool // the application may have changed what a rule means
+	patterns  map[string]*regexp.Regexp
+	pathValue func(*http.Request, string) string
+	respond   func(http.ResponseWriter, *http.Request, error)
+	scratches sync.Pool // of *scratch
 }
 
 // key finds the value of type T in a context.
@@ -208,25 +165,20 @@ func build[T any](options []Options, mode inputMode) (func(http.Handler) http.Ha
 }
 
 func compileOptions(o Options) (*config, []error) {
-	var problems []error
 	c := &config{
 		limits: o.Limits.withDefaults(), types: append([]string(nil), o.Types...), ignore: append([]string(nil), o.IgnoreQuery...),
-		gzip: o.Gzip, allowUnknown: o.InsecureAllowUnknown, allowNull: o.InsecureAllowNull, pathValue: o.PathValue, respond: o.ErrorHandler,
+		gzip: o.Gzip, decoding: json.RejectUnknownMembers(!o.InsecureAllowUnknown), allowNull: o.InsecureAllowNull,
+		pathValue: o.PathValue, respond: o.ErrorHandler,
 	}
+	c.scratches.New = func() any { return c.newScratch() }
 	if c.types == nil {
 		c.types = []string{"application/json"}
 	}
+	problems := c.limits.check()
 	for i, media := range c.types {
 		if media != strings.ToLower(media) || strings.ContainsAny(media, "*; ") || strings.Count(media, "/") != 1 {
 			problems = append(problems, errors.New("validate: Types["+strconv.Itoa(i)+"] "+strconv.Quote(media)+`: is not a media type; did you mean "application/json"?`))
 		}
-	}
-	l := c.limits
-	if min(int64(l.Depth), int64(l.Items), int64(l.Keys), int64(l.Tokens), int64(l.String), int64(l.Name), int64(l.Number), int64(l.Query), int64(l.Params), int64(l.Values), int64(l.Cookies), int64(l.Errors), l.Body, int64(l.BodyTimeout)) < 0 {
-		problems = append(problems, errors.New("validate: Limits: a limit is negative; did you mean 0, for the default?"))
-	}
-	if l.Depth > deepest {
-		problems = append(problems, errors.New("validate: Limits.Depth "+strconv.Itoa(l.Depth)+": is above 256"))
 	}
 	if c.pathValue == nil {
 		c.pathValue = (*http.Request).PathValue
@@ -234,7 +186,25 @@ func compileOptions(o Options) (*config, []error) {
 	if c.respond == nil {
 		c.respond = errors.Respond
 	}
-	rules, more := newRules(o)
-	c.rules = rules
-	return c, append(problems, more...)
+	return c, append(problems, c.newRules(o)...)
+}
+
+// scratch is what one request needs while it is read, and the next one may use
+// again.
+type scratch struct {
+	counter counter
+	walker  walker
+	buffer  []byte
+	unzip   *gzip.Reader // nil until a body is compressed
+}
+
+func (c *config) newScratch() *scratch {
+	return &scratch{walker: walker{rules: c.rules, budget: c.limits.Errors}, buffer: make([]byte, firstBuffer)}
+}
+
+// release keeps nothing of a request: a body may hold a password.
+func (c *config) release(s *scratch) {
+	clear(s.buffer)
+	s.walker.problems, s.walker.at = nil, place{steps: s.walker.at.steps[:0]}
+	c.scratches.Put(s)
 }

@@ -13,113 +13,127 @@ import (
 // the validator's own namespaces do not tell faithfully, and stops when it has
 // found enough: a hostile body does not buy work without end.
 type walker struct {
-	c        *config
-	schema   schema
+	rules    *validator.Validate
+	budget   int
+	at       place
 	problems []problem
 }
 
-func (w *walker) full() bool { return len(w.problems) >= w.c.limits.Errors }
+func (w *walker) full() bool { return len(w.problems) >= w.budget }
 
-// structure asks the rules of a struct's members.
-func (w *walker) structure(v reflect.Value, at *place) {
-	fields := w.schema[v.Type()]
-	for i := range fields {
-		if w.full() {
-			return
-		}
-		f, here := &fields[i], at
-		if f.name != "" {
-			here = &place{parent: at, name: f.name}
-		}
-		w.value(v.FieldByIndex(f.index), f, 0, here)
-	}
+func (w *walker) problem(code, text string) {
+	w.problems = append(w.problems, problem{w.at.String(), w.at.pointer(), code, text})
 }
 
-// value asks the rules of one level of a field, and goes down.
-func (w *walker) value(v reflect.Value, f *field, level int, at *place) {
-	rules, whole, pointed := f.level(level), v, false
-	for v.Kind() == reflect.Pointer || held(v.Type()) != v.Type() {
-		there := v
-		if v.Kind() != reflect.Pointer {
-			there = pointer(v)
-		}
-		if there.IsNil() {
-			if has(rules, "required") {
-				w.problems = append(w.problems, at.problem("required", "is required"))
+// value asks the rules of a value, and goes down.
+func (w *walker) value(v reflect.Value, c *check) {
+	whole, pointed := v, false
+	for _, hop := range c.hops {
+		switch hop {
+		case pointerHop:
+			if v.IsNil() {
+				if c.needed {
+					w.problem("required", "is required")
+				}
+				return
 			}
-			return
+			v = v.Elem()
+		case optHop:
+			if !v.Field(optSet).Bool() || v.Field(optNull).Bool() {
+				if c.required {
+					w.problem("required", "is required")
+				}
+				return
+			}
+			v = v.Field(optValue)
+			whole = v
 		}
-		whole, v, pointed = there, there.Elem(), true
+		pointed = true
 	}
-	if v.Kind() == reflect.Struct && v.Type() != timeType {
-		if !pointed && v.IsZero() && has(rules, "required") {
-			w.problems = append(w.problems, at.problem("required", "is required"))
+	if c.tag != "" {
+		switch c.judge(v, pointed) {
+		case omitted:
 			return
+		case unsure:
+			if c.shape == structure {
+				w.problem("required", "is required") // the one rule that a struct may break
+				return
+			}
+			if !w.ask(whole, v, c, pointed) {
+				return
+			}
 		}
-		w.structure(v, at)
-		return
 	}
-	// A pointer is asked as such: what it points to may be zero, and is there.
-	if rules != "" && !w.ask(whole, rules, at) {
-		return
-	}
-	switch v.Kind() {
-	case reflect.Slice, reflect.Array:
-		if scalar(v.Type().Elem()) && f.level(level+1) == "" {
-			return
-		}
-		for i := range v.Len() {
+	w.below(v, c)
+}
+
+// below asks the rules of what a value contains.
+func (w *walker) below(v reflect.Value, c *check) {
+	switch c.shape {
+	case structure:
+		for i := range c.fields.asked {
 			if w.full() {
 				return
 			}
-			w.value(v.Index(i), f, level+1, &place{parent: at, index: i})
+			m := &c.fields.asked[i]
+			if m.name == "" {
+				w.value(v.Field(m.index), m.check)
+				continue
+			}
+			w.at.steps = append(w.at.steps, step{name: m.name})
+			w.value(v.Field(m.index), m.check)
+			w.at.steps = w.at.steps[:len(w.at.steps)-1]
 		}
-	case reflect.Map:
+	case list:
+		if c.elem.idle {
+			return
+		}
+		w.at.steps = append(w.at.steps, step{})
+		for i := range v.Len() {
+			if w.full() {
+				break
+			}
+			w.at.steps[len(w.at.steps)-1].index = i
+			w.value(v.Index(i), c.elem)
+		}
+		w.at.steps = w.at.steps[:len(w.at.steps)-1]
+	case mapping:
+		if c.elem.idle && c.key.idle {
+			return
+		}
 		// The names of a map are the client's: the place ends at the map.
 		for entries := v.MapRange(); entries.Next() && !w.full(); {
-			if level > 0 || f.keys == "" || w.ask(entries.Key(), f.keys, at) {
-				w.value(entries.Value(), f, level+1, at)
+			before := len(w.problems)
+			if !c.key.idle {
+				w.value(entries.Key(), c.key)
+			}
+			if !c.elem.idle && len(w.problems) == before {
+				w.value(entries.Value(), c.elem)
 			}
 		}
 	}
 }
 
-// pointer returns what an Opt holds as a pointer: nil when it is absent or
-// null.
-func pointer(opt reflect.Value) reflect.Value {
-	value := opt.FieldByName("Value")
-	if set, null := opt.Interface().(optional).state(); !set || null {
-		return reflect.Zero(reflect.PointerTo(value.Type()))
+// ask asks the validator, and reports whether the rules hold.
+func (w *walker) ask(whole, v reflect.Value, c *check, pointed bool) bool {
+	if pointed && whole.Kind() != reflect.Pointer { // an Opt: what it holds is there, even if it is zero
+		if v.CanAddr() {
+			whole = v.Addr()
+		} else {
+			whole = reflect.New(v.Type())
+			whole.Elem().Set(v)
+		}
 	}
-	if value.CanAddr() {
-		return value.Addr()
-	}
-	there := reflect.New(value.Type()) // of an element of a map
-	there.Elem().Set(value)
-	return there
-}
-
-// scalar reports whether values of a type have nothing below them.
-func scalar(t reflect.Type) bool {
-	switch t.Kind() {
-	case reflect.Struct, reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map, reflect.Interface:
-		return false
-	}
-	return true
-}
-
-// ask asks the rules of one value, and reports whether they hold.
-func (w *walker) ask(v reflect.Value, rules string, at *place) bool {
-	err := w.c.rules.Var(v.Interface(), rules)
+	err := w.rules.Var(whole.Interface(), c.tag)
 	if err == nil {
 		return true
 	}
 	if list, ok := errors.AsType[validator.ValidationErrors](err); ok && len(list) > 0 {
 		rule := list[0].Tag()
-		w.problems = append(w.problems, at.problem(strings.ReplaceAll(rule, "|", "_or_"), messageOf(rule, list[0].Param(), reflect.Indirect(v).Kind())))
+		w.problem(strings.ReplaceAll(rule, "|", "_or_"), messageOf(rule, list[0].Param(), v.Kind()))
 		return false
 	}
-	w.problems = append(w.problems, at.problem("invalid", "is not valid"))
+	w.problem("invalid", "is not valid")
 	return false
 }
 

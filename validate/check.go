@@ -1,0 +1,233 @@
+package validate
+
+import (
+	"reflect"
+	"slices"
+)
+
+// check is the compiled rules of one value in a T, and of what is below it.
+type check struct {
+	t      reflect.Type // behind pointers and Opts
+	hops   []hop        // the pointers and Opts in front of it
+	tag    string       // the rules of this value, as the validator reads them
+	rules  []rule       // the same, compiled; nil: only the validator knows them
+	shape  shape
+	fields *fields // of a structure
+	elem   *check  // of a list or a mapping
+	key    *check  // of a mapping
+	idle   bool    // there is nothing to ask, here or below
+	// What the validator says of a nil pointer: refused by any rule in front of
+	// which no omitempty stands. An Opt that is absent or null is only refused
+	// by required.
+	needed   bool
+	required bool
+}
+
+// hop is what stands between a field and its value.
+type hop bool
+
+const (
+	pointerHop hop = false
+	optHop     hop = true
+)
+
+// fields are the members of a struct type, wherever it stands.
+type fields struct {
+	all   []member
+	asked []member // those that are not idle
+
+	settled bool
+}
+
+// member is a field of a structure.
+type member struct {
+	index int
+	name  string // "" for an embedded struct, whose members are its parent's
+	check *check
+}
+
+// shape is how a value is read.
+type shape uint8
+
+const (
+	opaque shape = iota // of bools, interfaces and times: zero or not
+	structure
+	text
+	signed
+	unsigned
+	float
+	list
+	mapping
+)
+
+func shapeOf(t reflect.Type) shape {
+	switch t.Kind() {
+	case reflect.String:
+		return text
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return signed
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
+		return unsigned
+	case reflect.Float32, reflect.Float64:
+		return float
+	case reflect.Slice, reflect.Array:
+		return list
+	case reflect.Map:
+		return mapping
+	case reflect.Struct:
+		if t != timeType {
+			return structure
+		}
+	}
+	return opaque
+}
+
+// newCheck returns the check of a type with rules of its own, without what is
+// below.
+func newCheck(t reflect.Type, tag string) *check {
+	c := &check{tag: tag, required: has(tag, "required")}
+	for {
+		if t.Kind() == reflect.Pointer {
+			c.hops, t = append(c.hops, pointerHop), t.Elem()
+			continue
+		}
+		inner := held(t)
+		if inner == t {
+			break
+		}
+		c.hops, t = append(c.hops, optHop), inner
+	}
+	c.t, c.shape = t, shapeOf(t)
+	first, _, _ := cutRule(tag)
+	c.needed = tag != "" && first != "omitempty" && first != "omitnil" && first != "omitzero" && first != "isdefault"
+	return c
+}
+
+// settle finds out what is idle, once everything is compiled. A type that
+// contains itself is not.
+func (c *check) settle(seen map[*fields]bool) bool {
+	if c == nil {
+		return true
+	}
+	c.idle = c.elem.settle(seen)
+	c.idle = c.key.settle(seen) && c.idle
+	if c.fields != nil {
+		c.idle = c.fields.settle(seen)
+	}
+	c.idle = c.idle && c.tag == ""
+	return c.idle
+}
+
+func (f *fields) settle(seen map[*fields]bool) bool {
+	if seen[f] {
+		return false
+	}
+	if f.settled {
+		return len(f.asked) == 0
+	}
+	seen[f] = true
+	defer delete(seen, f)
+	for _, m := range f.all {
+		if !m.check.settle(seen) {
+			f.asked = append(f.asked, m)
+		}
+	}
+	f.settled = true
+	return len(f.asked) == 0
+}
+
+// verdict is what compiled rules say of a value.
+type verdict uint8
+
+const (
+	unsure  verdict = iota // the validator is asked
+	holds                  // and what is below is looked at
+	omitted                // nothing more is asked, here or below
+)
+
+// judge asks the compiled rules. They only ever spare the validator what it
+// would accept: a value that they do not accept is shown to it.
+func (c *check) judge(v reflect.Value, pointed bool) verdict {
+	if c.rules == nil {
+		return unsure
+	}
+	var of operand
+	of.load(c.shape, v)
+	for i := range c.rules {
+		r := &c.rules[i]
+		switch r.op {
+		case opRequired:
+			if !present(v, pointed) {
+				return unsure
+			}
+		case opOmitEmpty:
+			if !present(v, pointed) {
+				return omitted
+			}
+		case opOmitNil:
+			if nilable(v.Kind()) && v.IsNil() {
+				return omitted
+			}
+		case opOmitZero:
+			if v.IsZero() || nilable(v.Kind()) && v.Kind() != reflect.Interface && v.Len() == 0 {
+				return omitted
+			}
+		default:
+			if !r.holds(c.shape, &of) {
+				return unsure
+			}
+		}
+	}
+	return holds
+}
+
+func nilable(k reflect.Kind) bool {
+	return k == reflect.Slice || k == reflect.Map || k == reflect.Interface
+}
+
+// present is the validator's hasValue: a pointer makes a zero a value.
+func present(v reflect.Value, pointed bool) bool {
+	if nilable(v.Kind()) {
+		return !v.IsNil()
+	}
+	return pointed || !v.IsZero()
+}
+
+// operand is a value, or its length, in the form that rules compare.
+type operand struct {
+	text string
+	n    int64
+	u    uint64
+	f    float64
+}
+
+func (o *operand) load(s shape, v reflect.Value) {
+	switch s {
+	case text:
+		o.text, o.n = v.String(), -1 // counted when a rule wants it
+	case signed:
+		o.n = v.Int()
+	case unsigned:
+		o.u = v.Uint()
+	case float:
+		o.f = v.Float()
+	case list, mapping:
+		o.n = int64(v.Len())
+	}
+}
+
+func (r *rule) holds(s shape, o *operand) bool {
+	switch {
+	case r.op == opText:
+		return r.text(o.text)
+	case r.op == opOneOf:
+		return slices.Contains(r.numbers, o.n)
+	case s == text:
+		return r.fits(o)
+	case s == unsigned:
+		return compare(r.op, o.u, r.u)
+	case s == float:
+		return compare(r.op, o.f, r.f)
+	}
+	return compare(r.op, o.n, r.n)
+}

@@ -1,0 +1,174 @@
+package validate
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+)
+
+// root compiles a struct that is a body.
+func (l *linter) root(t reflect.Type) *check {
+	c := newCheck(t, "")
+	l.structure(c, t.String())
+	return c
+}
+
+// structure compiles the members of a struct, once for each type: a type may
+// contain itself.
+func (l *linter) structure(c *check, where string) {
+	if c.fields = l.structures[c.t]; c.fields != nil {
+		return
+	}
+	c.fields = new(fields)
+	l.structures[c.t] = c.fields
+	l.decodes(c.t, where)
+	for sf := range c.t.Fields() {
+		name, options, _ := strings.Cut(sf.Tag.Get("json"), ",")
+		embedded := sf.Anonymous && name == ""
+		if !sf.IsExported() && !embedded || sf.Tag.Get("json") == "-" {
+			continue
+		}
+		here := c.t.String() + "." + sf.Name
+		if option := loose(options); option != "" {
+			l.problem(here, "the option "+option+" of the tag json takes names that the schema does not have")
+		}
+		if name == "" && !embedded {
+			name = sf.Name
+		}
+		c.fields.all = append(c.fields.all, member{index: sf.Index[0], name: name, check: l.field(sf, here)})
+	}
+}
+
+// loose returns an option of a json tag that takes more names than its own.
+func loose(options string) string {
+	for option := range strings.SplitSeq(options, ",") {
+		if strings.HasPrefix(option, "case:") || option == "inline" || option == "embed" || option == "unknown" || option == "strictcase" || option == "nocase" {
+			return option
+		}
+	}
+	return ""
+}
+
+// decodes refuses a struct that the decoder cannot work with, such as one with
+// two members of one name: it says so only when it is used.
+func (l *linter) decodes(t reflect.Type, where string) {
+	p := reflect.PointerTo(t)
+	if p.Implements(fromType) || p.Implements(unmarshalerType) || p.Implements(textUnmarshaler) {
+		return
+	}
+	if err := json.Unmarshal([]byte("{}"), reflect.New(t).Interface()); err != nil {
+		l.problem(where, "cannot be decoded: "+err.Error())
+	}
+}
+
+var (
+	fromType        = reflect.TypeFor[json.UnmarshalerFrom]()
+	unmarshalerType = reflect.TypeFor[interface{ UnmarshalJSON([]byte) error }]()
+)
+
+// field compiles the rules of a field, level by level: those of the value
+// itself, then, after each dive, those of its elements.
+func (l *linter) field(sf reflect.StructField, where string) *check {
+	var tags []string
+	keys := ""
+	tag := sf.Tag.Get("validate")
+	for i, part := range strings.Split(","+tag+",", ",dive,") {
+		part = strings.Trim(part, ",")
+		if inner, rest, ok := strings.Cut(part, "endkeys"); ok && strings.HasPrefix(part, "keys,") {
+			if i != 1 {
+				l.problem(where, "rules of keys below the first level are not supported")
+			}
+			keys, part = strings.Trim(strings.TrimPrefix(inner, "keys,"), ","), strings.Trim(rest, ",")
+		}
+		tags = append(tags, part)
+	}
+	return l.value(sf.Type, where, tags, keys)
+}
+
+// value compiles one level of a field, and what is below it.
+func (l *linter) value(t reflect.Type, where string, tags []string, keys string) *check {
+	tag, below := "", tags[:0]
+	if len(tags) > 0 {
+		tag, below = tags[0], tags[1:]
+	}
+	c := newCheck(t, tag)
+	l.tag(c.t, where, tag, len(c.hops) > 0)
+	c.rules = l.c.compileRules(c.t, tag)
+	switch c.shape {
+	case structure:
+		l.structure(c, where)
+	case mapping:
+		c.key = newCheck(c.t.Key(), keys)
+		l.keys(c.key, where)
+		fallthrough
+	case list:
+		c.elem = l.value(c.t.Elem(), where, below, "")
+		below = nil
+	case opaque:
+		if unreadable(c.t) {
+			l.problem(where, "a "+c.t.String()+" cannot be read from JSON")
+		}
+	}
+	if len(below) > 0 {
+		l.problem(where, "has dive, and nothing to dive into")
+	}
+	return c
+}
+
+// keys checks and compiles the rules of a map's keys.
+func (l *linter) keys(c *check, where string) {
+	for rule := range strings.SplitSeq(c.tag, ",") {
+		if rule != "" {
+			l.rule(c.t, where, rule)
+		}
+	}
+	c.rules = l.c.compileRules(c.t, c.tag)
+}
+
+// unreadable are kinds that no JSON text can be read as.
+func unreadable(t reflect.Type) bool {
+	if reflect.PointerTo(t).Implements(textUnmarshaler) || reflect.PointerTo(t).Implements(unmarshalerType) || reflect.PointerTo(t).Implements(fromType) {
+		return false
+	}
+	return slices.Contains([]reflect.Kind{reflect.Chan, reflect.Func, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer}, t.Kind()) ||
+		t.Kind() == reflect.Interface && t.NumMethod() > 0
+}
+
+// param compiles a field that comes from outside of a body.
+func (l *linter) param(sf reflect.StructField, where, source, name string) param {
+	p := param{source: source, name: name, index: sf.Index[0], check: l.field(sf, where)}
+	t := sf.Type
+	if multiple(t) {
+		if source != "query" && source != "form" {
+			l.problem(where, "only a query parameter or a form field may come several times")
+		}
+		t = t.Elem()
+	}
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if !fromText(t) {
+		l.problem(where, "a "+t.String()+" cannot be read from text")
+		return p
+	}
+	if p.value, p.preset = sf.Tag.Lookup("default"); p.preset {
+		if err := l.c.set(reflect.New(sf.Type).Elem(), &p, []string{p.value}); err != nil {
+			l.problem(where, "the default does not fit the type")
+		}
+	}
+	return p
+}
+
+// fromText reports whether a value can be read from a parameter's text.
+func fromText(t reflect.Type) bool {
+	if reflect.PointerTo(t).Implements(textUnmarshaler) {
+		return true
+	}
+	switch shapeOf(t) {
+	case text, signed, unsigned, float:
+		return t.Kind() != reflect.Uintptr
+	}
+	return t.Kind() == reflect.Bool
+}

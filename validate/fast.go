@@ -1,0 +1,193 @@
+package validate
+
+import (
+	"cmp"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-playground/validator/v10"
+)
+
+// rule is one rule in compiled form.
+type rule struct {
+	op      op
+	n       int64
+	u       uint64
+	f       float64
+	numbers []int64           // of opOneOf
+	text    func(string) bool // of opText
+}
+
+type op uint8
+
+const (
+	opRequired op = iota
+	opOmitEmpty
+	opOmitNil
+	opOmitZero
+	opMin // at least
+	opMax // at most
+	opMore
+	opLess
+	opEqual
+	opOther
+	opText
+	opOneOf
+)
+
+var comparisons = map[string]op{
+	"min": opMin, "gte": opMin, "max": opMax, "lte": opMax, "gt": opMore, "lt": opLess, "len": opEqual, "eq": opEqual, "ne": opOther,
+}
+
+var conditions = map[string]op{"required": opRequired, "omitempty": opOmitEmpty, "omitnil": opOmitNil, "omitzero": opOmitZero}
+
+func compare[N cmp.Ordered](o op, a, b N) bool {
+	switch o {
+	case opMin:
+		return a >= b
+	case opMax:
+		return a <= b
+	case opMore:
+		return a > b
+	case opLess:
+		return a < b
+	case opEqual:
+		return a == b
+	case opOther:
+		return a != b
+	}
+	return false
+}
+
+// fits compares the length of a text in characters. Its bytes are at least as
+// many, so that most texts below a bound need no count.
+func (r *rule) fits(o *operand) bool {
+	if r.op == opMax && int64(len(o.text)) <= r.n {
+		return true
+	}
+	if o.n < 0 {
+		o.n = int64(utf8.RuneCountInString(o.text))
+	}
+	return compare(r.op, o.n, r.n)
+}
+
+var (
+	valuerType   = reflect.TypeFor[validator.Valuer]()
+	durationType = reflect.TypeFor[time.Duration]()
+)
+
+// compileRules returns the rules of a tag in compiled form, or nil where one of
+// them has none.
+func (c *config) compileRules(t reflect.Type, tag string) []rule {
+	if shapeOf(t) != structure && (c.foreign || strings.Contains(tag, "|") || strings.Contains(tag, "0x") || strings.Contains(tag, "'") || t == durationType) ||
+		t.Implements(valuerType) || reflect.PointerTo(t).Implements(valuerType) {
+		return nil
+	}
+	rules := make([]rule, 0, strings.Count(tag, ",")+1)
+	for tag != "" {
+		var name, param string
+		name, param, tag = cutRule(tag)
+		r, ok := c.compileRule(t, name, param)
+		if !ok {
+			return nil
+		}
+		rules = append(rules, r)
+	}
+	return rules
+}
+
+// cutRule cuts the first rule off a tag.
+func cutRule(tag string) (name, param, rest string) {
+	first, rest, _ := strings.Cut(tag, ",")
+	name, param, _ = strings.Cut(first, "=")
+	return name, param, rest
+}
+
+func (c *config) compileRule(t reflect.Type, name, param string) (rule, bool) {
+	s := shapeOf(t)
+	if o, ok := conditions[name]; ok {
+		return rule{op: o}, true
+	}
+	if s == text {
+		if ok := c.textRule(name, param); ok != nil {
+			return rule{op: opText, text: ok}, true
+		}
+	}
+	if name == "oneof" && s == signed {
+		numbers, ok := canonical(param)
+		return rule{op: opOneOf, numbers: numbers}, ok
+	}
+	o, ok := comparisons[name]
+	if !ok {
+		return rule{}, false
+	}
+	r, err := rule{op: o}, error(nil)
+	switch s {
+	case text, signed, list, mapping:
+		r.n, err = strconv.ParseInt(param, 0, 64)
+	case unsigned:
+		r.u, err = strconv.ParseUint(param, 0, 64)
+	case float:
+		r.f, err = strconv.ParseFloat(param, t.Bits())
+	default:
+		return rule{}, false
+	}
+	return r, err == nil
+}
+
+// textRule returns a rule of texts that looks at more than their length.
+func (c *config) textRule(name, param string) func(string) bool {
+	switch name {
+	case "eq":
+		return func(s string) bool { return s == param }
+	case "ne":
+		return func(s string) bool { return s != param }
+	case "oneof":
+		words := strings.Fields(param)
+		return func(s string) bool { return slices.Contains(words, s) }
+	case "pattern":
+		if pattern := c.patterns[param]; pattern != nil {
+			return pattern.MatchString
+		}
+		return nil
+	}
+	if param != "" {
+		return nil
+	}
+	if ok := formats[name]; ok != nil {
+		return ok
+	}
+	return plain[name]
+}
+
+// canonical returns the numbers of a oneof, which compares their text.
+func canonical(param string) ([]int64, bool) {
+	var numbers []int64
+	for word := range strings.FieldsSeq(param) {
+		n, err := strconv.ParseInt(word, 10, 64)
+		if err != nil || strconv.FormatInt(n, 10) != word {
+			return nil, false
+		}
+		numbers = append(numbers, n)
+	}
+	return numbers, true
+}
+
+// every returns a rule for texts of at least one byte, which are all so.
+func every(ok func(byte) bool) func(string) bool {
+	return func(s string) bool {
+		for i := range len(s) {
+			if !ok(s[i]) {
+				return false
+			}
+		}
+		return s != ""
+	}
+}
+
+func letter(b byte) bool { return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' }
+func digit(b byte) bool  { return '0' <= b && b <= '9' }

@@ -1,0 +1,150 @@
+package validate_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/validate"
+)
+
+// gauge is a body that looks at the live heap while it is read.
+type gauge struct {
+	rest  string
+	taken int
+	base  uint64
+	peak  uint64
+	last  runtime.MemStats // when it was read last
+}
+
+func live() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func (g *gauge) Read(b []byte) (int, error) {
+	if len(g.rest) == 0 || g.taken%(32<<10) < 4<<10 {
+		g.peak = max(g.peak, live()-g.base)
+	}
+	n := copy(b[:min(len(b), 4<<10)], g.rest)
+	g.rest, g.taken = g.rest[n:], g.taken+n
+	runtime.ReadMemStats(&g.last)
+	if n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// peakOf returns how much the heap grew while a request was refused: what was
+// alive while it was read, and all that was allocated after.
+func peakOf(t *testing.T, h http.Handler, r *http.Request, body string) (status int, peak uint64) {
+	t.Helper()
+	g := &gauge{rest: body}
+	r.Body = io.NopCloser(g)
+	w := httptest.NewRecorder()
+	runtime.GC()
+	g.base = live()
+	h.ServeHTTP(w, r)
+	var after runtime.MemStats
+	runtime.ReadMemStats(&after)
+	t.Logf("%d bytes sent, %d read: peak %d KiB", len(body), g.taken, g.peak>>10)
+	return w.Code, max(g.peak, g.peak+after.TotalAlloc-g.last.TotalAlloc)
+}
+
+// A record has eight rules that an empty object breaks.
+type record struct {
+	A int8 `json:"a" validate:"min=1"`
+	B int8 `json:"b" validate:"min=1"`
+	C int8 `json:"c" validate:"min=1"`
+	D int8 `json:"d" validate:"min=1"`
+	E int8 `json:"e" validate:"min=1"`
+	F int8 `json:"f" validate:"min=1"`
+	G int8 `json:"g" validate:"min=1"`
+	H int8 `json:"h" validate:"min=1"`
+}
+
+type records struct {
+	V   []record `json:"v" validate:"max=1000000"`
+	Any any      `json:"any"`
+}
+
+// A bomb never costs more memory than the body may have, and 64 KiB: each
+// limit acts before what it limits is allocated. It holds J15 to J19 and T9.
+func TestPeakHeap(t *testing.T) {
+	const body = 1 << 20
+	h := quietly(errors.Must(validate.Handle(func(http.ResponseWriter, *http.Request, *records) error { return nil }, validate.Options{Logger: quiet, Gzip: true})))
+	invalid := `{"v":[` + strings.Repeat("{},", 998) + "{}]}"
+	for _, row := range []struct {
+		name, body, encoding string
+		status               int
+	}{
+		{"J16 depth", strings.Repeat("[", 5<<20), "", 413},
+		{"J16 depth of objects", strings.Repeat(`{"any":`, 1<<18), "", 413},
+		{"J17 items", "[" + strings.Repeat("0,", 10<<20), "", 413},
+		{"J17 objects", "[" + strings.Repeat("{},", 1<<20), "", 413},
+		{"J17 tokens", `{"any":[` + strings.Repeat("["+strings.Repeat("0,", 900)+"0],", 900), "", 413},
+		{"J15 a name", `{"` + strings.Repeat("a", 4<<20), "", 413},
+		{"J19 keys", "{" + strings.Repeat(`"a":1,`, 1<<20), "", 413},
+		{"J9 a number", `{"any":` + strings.Repeat("9", 4<<20), "", 413},
+		{"a string", `{"any":"` + strings.Repeat("a", 4<<20), "", 413},
+		{"strings", `{"any":[` + strings.Repeat(`"`+strings.Repeat("a", 60<<10)+`",`, 40), "", 413},
+		{"T13 spaces", "{}" + strings.Repeat(" ", 40<<20), "", 413},
+		{"T9 gzip of zeros", zip(t, strings.Repeat("\x00", 40<<20)), "gzip", 413},
+		{"T9 gzip of spaces", zip(t, strings.Repeat(" ", 40<<20)), "gzip", 413},
+		{"T9 gzip of empty members", strings.Repeat(zip(t, ""), 100_000), "gzip", 413},
+		{"J18 999 invalid items", invalid, "", 422},
+		{"J18 999 invalid items in a megabyte", invalid + strings.Repeat(" ", body-len(invalid)), "", 422},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r := httptest.NewRequest("POST", "/", nil)
+			r.ContentLength = -1
+			r.Header = jsonType()
+			if row.encoding != "" {
+				r.Header.Set("Content-Encoding", row.encoding)
+			}
+			status, peak := peakOf(t, h, r, row.body)
+			require.Equal(t, row.status, status)
+			require.LessOrEqual(t, peak, uint64(body+64<<10))
+		})
+	}
+}
+
+// quietly stands a Responder that logs nothing around a handler.
+func quietly(h http.Handler) http.Handler {
+	return errors.Must(errors.NewResponder(errors.Options{Logger: quiet})).Handler(h)
+}
+
+// However many problems a body has, they are not collected: a refusal costs
+// hardly more than to read and decode it.
+func TestProblemsAreBounded(t *testing.T) {
+	h := quietly(errors.Must(validate.JSON[records](validate.Options{
+		Logger: quiet, Limits: validate.Limits{Items: 1 << 20, Tokens: 1 << 20, Body: 1 << 20},
+	}))(http.NotFoundHandler()))
+	body := `{"v":[` + strings.Repeat("{},", 340_000) + "{}]}"
+	allocated := func(f func()) uint64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		f()
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	decoding := allocated(func() { require.NoError(t, json.Unmarshal([]byte(body), new(records))) })
+	w := httptest.NewRecorder()
+	refusing := allocated(func() {
+		r := httptest.NewRequest("POST", "/", strings.NewReader(body))
+		r.Header = jsonType()
+		h.ServeHTTP(w, r)
+	})
+	require.Equal(t, 422, w.Code)
+	require.Contains(t, w.Body.String(), "(and at least 19 more problems)")
+	require.Less(t, refusing, decoding+uint64(len(body)+128<<10))
+}
