@@ -104,7 +104,6 @@ func (c *config) readBody(w http.ResponseWriter, r *http.Request, s *scratch, wa
 		return nil, c.tooLarge()
 	}
 	patience := c.patience(w, r)
-	defer patience.end()
 	source, err := c.source(r, s)
 	if err != nil {
 		return nil, readError(r, err)
@@ -124,6 +123,7 @@ func (c *config) readBody(w http.ResponseWriter, r *http.Request, s *scratch, wa
 		case int64(len(data)) > c.limits.Body:
 			return nil, c.tooLarge()
 		case err == io.EOF:
+			patience.end()
 			return data, nil
 		case err != nil:
 			return nil, readError(r, err)
@@ -196,6 +196,9 @@ func (p *patience) extend(received int64) {
 	}
 }
 
+// end takes the deadline away when the body is there. Of a body that is
+// refused, net/http still reads some 256 KiB after the handler: the deadline
+// stays, and bounds that too.
 func (p *patience) end() {
 	if p.control != nil {
 		_ = p.control.SetReadDeadline(time.Time{})

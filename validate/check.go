@@ -75,7 +75,7 @@ func shapeOf(t reflect.Type) shape {
 	case reflect.Map:
 		return mapping
 	case reflect.Struct:
-		if t != timeType {
+		if t != timeType && t != fileType {
 			return structure
 		}
 	}

@@ -132,14 +132,20 @@ func unreadable(t reflect.Type) bool {
 	if reflect.PointerTo(t).Implements(textUnmarshaler) || reflect.PointerTo(t).Implements(unmarshalerType) || reflect.PointerTo(t).Implements(fromType) {
 		return false
 	}
-	return slices.Contains([]reflect.Kind{reflect.Chan, reflect.Func, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer}, t.Kind()) ||
+	return t == fileType || slices.Contains([]reflect.Kind{reflect.Chan, reflect.Func, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer}, t.Kind()) ||
 		t.Kind() == reflect.Interface && t.NumMethod() > 0
 }
 
 // param compiles a field that comes from outside of a body.
 func (l *linter) param(sf reflect.StructField, where, source, name string) param {
-	p := param{source: source, name: name, index: sf.Index[0], check: l.field(sf, where)}
+	p := param{source: source, name: name, index: sf.Index[0]}
 	t := sf.Type
+	if t == fileType {
+		p.types, p.check = l.fileParam(sf, where, source), newCheck(t, sf.Tag.Get("validate"))
+		p.check.rules = l.c.compileRules(t, p.check.tag)
+		return p
+	}
+	p.check = l.field(sf, where)
 	if multiple(t) {
 		if source != "query" && source != "form" {
 			l.problem(where, "only a query parameter or a form field may come several times")

@@ -14,6 +14,9 @@ var formType = []string{"application/x-www-form-urlencoded"}
 // in it, as it has in http.Request.FormValue: what is checked in one place
 // would be taken from the other.
 func (p *plan) readForm(w http.ResponseWriter, r *http.Request, v reflect.Value, s *scratch) error {
+	if p.hasFile {
+		return p.readMultipart(w, r, v)
+	}
 	if err := p.c.checkMedia(r, formType); err != nil {
 		return err
 	}
@@ -25,9 +28,14 @@ func (p *plan) readForm(w http.ResponseWriter, r *http.Request, v reflect.Value,
 	if err != nil {
 		return err
 	}
+	return p.setForm(form, v)
+}
+
+// setForm puts the values of a form into their fields.
+func (p *plan) setForm(form map[string][]string, v reflect.Value) error {
 	for i := range p.params {
 		param := &p.params[i]
-		if param.source != "form" {
+		if param.source != "form" || param.types != nil {
 			continue
 		}
 		values := form[param.name]

@@ -118,6 +118,50 @@ func TestPeakHeap(t *testing.T) {
 	}
 }
 
+// The same for forms, whose file the handler reads. It holds M2, M4 and F2.
+func TestPeakHeapOfForms(t *testing.T) {
+	const body, file = 1 << 20, 1 << 20
+	limits := validate.Options{Logger: quiet, Limits: validate.Limits{File: file}}
+	forms := quietly(errors.Must(validate.Handle(func(_ http.ResponseWriter, _ *http.Request, in *picture) error {
+		_, err := io.Copy(io.Discard, &in.File)
+		return err
+	}, limits)))
+	plain := quietly(errors.Must(validate.Form[contactForm](limits))(http.NotFoundHandler()))
+	header := func(lines string) string {
+		return part("Content-Disposition: form-data; name=\"alt\"\r\n"+lines, "x")
+	}
+	for _, row := range []struct {
+		name, body string
+		h          http.Handler
+	}{
+		{"M2 parts", strings.Repeat(textPart("tag", "a"), 50_000), forms},
+		{"M2 a header of 10 MB", header("X-A: " + strings.Repeat("a", 10<<20)), forms},
+		{"M2 100 000 header lines", header(strings.Repeat("A: b\r\n", 100_000) + "A: b"), forms},
+		{"M2 a long field", textPart("alt", strings.Repeat("a", 10<<20)), forms},
+		{"M2 long fields", strings.Repeat(textPart("tag", strings.Repeat("a", 60<<10)), 40), forms},
+		{"M2 a preamble", strings.Repeat("a\r\n", 1<<20), forms},
+		{"M4 a large file", filePart("picture", "a.png", "image/png", png+strings.Repeat("a", 20<<20)), forms},
+		{"F2 20 000 fields", strings.Repeat("a=1&", 1<<20), plain},
+		{"F2 a long field", "name=" + strings.Repeat("a", 10<<20), plain},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r := httptest.NewRequest("POST", "/", nil)
+			r.ContentLength = -1
+			r.Header.Set("Content-Type", "multipart/form-data; boundary=b")
+			if strings.HasPrefix(row.name, "F2") {
+				r.Header = formHeader()
+			}
+			status, peak := peakOf(t, row.h, r, row.body)
+			require.Equal(t, 413, status)
+			require.LessOrEqual(t, peak, uint64(body+64<<10))
+		})
+	}
+}
+
+type contactForm struct {
+	Name string `form:"name" validate:"max=10"`
+}
+
 // quietly stands a Responder that logs nothing around a handler.
 func quietly(h http.Handler) http.Handler {
 	return errors.Must(errors.NewResponder(errors.Options{Logger: quiet})).Handler(h)

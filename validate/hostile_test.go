@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -53,14 +54,28 @@ func TestNothingIsReflected(t *testing.T) {
 	}
 }
 
+// T14: a client that sends nothing more is answered, and does not keep the
+// connection.
 func TestSlowBodies(t *testing.T) {
-	o := validate.Options{Logger: quiet, Limits: validate.Limits{BodyTimeout: 50 * time.Millisecond}}
-	srv := serve[order](t, o)
-	reader, writer := io.Pipe()
-	t.Cleanup(func() { _ = writer.Close() })
-	go func() { _, _ = writer.Write([]byte(`{"note":`)) }()
-	status, code, _ := send(t, "POST", srv.URL, jsonType(), reader)
-	require.Equal(t, []any{408, "body_timeout"}, []any{status, code})
+	srv := serve[order](t, validate.Options{Limits: validate.Limits{BodyTimeout: 50 * time.Millisecond}})
+	for _, row := range []struct{ name, head, body string }{
+		{"T14 with a length", "Content-Length: 50", `{"note":`},
+		{"T14 chunked", "Transfer-Encoding: chunked", "8\r\n{\"note\":\r\n"},
+		{"T14 nothing at all", "Content-Length: 50", ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			conn, err := net.Dial("tcp", strings.TrimPrefix(srv.URL, "http://"))
+			require.NoError(t, err)
+			_, err = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+row.head+"\r\n\r\n"+row.body)
+			require.NoError(t, err)
+			require.NoError(t, conn.SetReadDeadline(time.Now().Add(20*time.Second)))
+			raw, err := io.ReadAll(conn) // ends, since the server closes
+			require.NoError(t, err)
+			require.NoError(t, conn.Close())
+			require.Contains(t, string(raw), "HTTP/1.1 408 ")
+			require.Contains(t, string(raw), "body_timeout")
+		})
+	}
 }
 
 func TestConstructorsRefuse(t *testing.T) {

@@ -16,6 +16,7 @@ type plan struct {
 	body    int    // the index of the body's field; -1 for T itself
 	root    *check // of the body; nil: there is none
 	hasForm bool
+	hasFile bool // and the form is a multipart one
 	cookies bool // there are params of cookies
 	params  []param
 }
@@ -26,7 +27,8 @@ type param struct {
 	name   string
 	index  int
 	check  *check
-	value  string // the default
+	types  []string // of a file
+	value  string   // the default
 	preset bool
 }
 
@@ -83,6 +85,10 @@ func (p *plan) sources(l *linter, t reflect.Type) {
 		default:
 			names[source+" "+name] = true
 			p.hasForm, p.cookies = p.hasForm || source == "form", p.cookies || source == "cookie"
+			if f.Type == fileType && p.hasFile {
+				l.problem(where, "a form has one file; the handler reads it as it arrives")
+			}
+			p.hasFile = p.hasFile || f.Type == fileType
 			p.params = append(p.params, l.param(f, where, source, name))
 		}
 	}

@@ -14,7 +14,7 @@ import (
 // newRules fills in a private instance of the validator, with formats that
 // validator gets wrong replaced, and the application's own rules.
 func (c *config) newRules(o Options) []error {
-	c.rules = validator.New()
+	c.rules = validator.New(validator.WithRequiredStructEnabled())
 	c.patterns = make(map[string]*regexp.Regexp, len(o.Patterns))
 	c.foreign = o.Setup != nil
 	var problems []error

@@ -59,11 +59,17 @@ func send(t testing.TB, method, url string, header http.Header, body io.Reader) 
 	raw, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
 	require.NoError(t, res.Body.Close())
-	var answer struct{ Code, Message string }
 	if res.StatusCode != 200 {
-		require.NoError(t, json.Unmarshal(raw, &answer), "%s", raw)
+		code, text = refusalOf(t, raw)
 	}
-	return res.StatusCode, answer.Code, answer.Message
+	return res.StatusCode, code, text
+}
+
+func refusalOf(t testing.TB, raw []byte) (code, text string) {
+	t.Helper()
+	var answer struct{ Code, Message string }
+	require.NoError(t, json.Unmarshal(raw, &answer), "%s", raw)
+	return answer.Code, answer.Message
 }
 
 func jsonType() http.Header { return http.Header{"Content-Type": {"application/json"}} }

@@ -55,7 +55,7 @@ func (w *walker) value(v reflect.Value, c *check) {
 		case omitted:
 			return
 		case unsure:
-			if c.shape == structure {
+			if c.shape == structure || c.t == fileType {
 				w.problem("required", "is required") // the one rule that a struct may break
 				return
 			}

@@ -1,0 +1,205 @@
+package validate
+
+import (
+	"io"
+	"mime"
+	"net/http"
+	"path"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// A File is the file of a multipart form (RFC 7578). The handler reads it as
+// it arrives: it is never held in memory or on disk as a whole. A T has one at
+// most, of Limits.File bytes; the tag types lists the media types that it may
+// have.
+//
+//	type NewPicture struct {
+//		ID   string        `path:"id" validate:"required,len=26,alphanum"`
+//		Alt  string        `form:"alt" validate:"max=200"`
+//		File validate.File `form:"picture" types:"image/png image/jpeg" validate:"required"`
+//	}
+//
+// The file is the last part of the form, so that all other fields are there,
+// and hold their rules, before the handler runs. Whether the file does is only
+// known when it was read to its end: what was written of it must not count
+// before Read has returned io.EOF.
+type File struct {
+	// Name is what the client calls the file: a text to show, not to open
+	// files by. It has no path, no control characters, no name of a device and
+	// no executable extension in it. It is empty when no file was sent.
+	Name string
+	// Type is the media type, one of the tag types. Other than for
+	// application/octet-stream, the first bytes look like it.
+	Type string
+
+	stream *stream
+}
+
+// Sent reports whether there is a file.
+func (f *File) Sent() bool { return f.stream != nil }
+
+// Read reads the file as it arrives. Its errors are of this package's kinds,
+// to be answered with: [ErrTooLarge] above Limits.File, [ErrTimeout],
+// [ErrMalformed] for a form that is cut short, [ErrInvalid] for parts behind
+// the file. It returns io.EOF when the form has ended as it should.
+func (f *File) Read(b []byte) (int, error) {
+	if f.stream == nil {
+		return 0, io.EOF
+	}
+	return f.stream.read(b)
+}
+
+var fileType = reflect.TypeFor[File]()
+
+// sniffed are the media types that http.DetectContentType tells (MIME
+// Sniffing, section 7), and that a File may therefore have.
+var sniffed = []string{
+	"application/pdf", "application/x-gzip", "application/zip", "audio/aiff", "audio/midi", "audio/mpeg", "audio/wave", "font/otf", "font/ttf",
+	"font/woff", "font/woff2", "image/bmp", "image/gif", "image/jpeg", "image/png", "image/webp", "image/x-icon", "text/plain", "video/avi",
+	"video/mp4", "video/webm",
+}
+
+// anything is the type of files whose first bytes are not looked at.
+const anything = "application/octet-stream"
+
+// looksLike reports whether the first bytes of a file are of a media type.
+func looksLike(head []byte, media string) bool {
+	found, _, _ := mime.ParseMediaType(http.DetectContentType(head))
+	return media == anything || found == media && (media != "text/plain" || textual(head))
+}
+
+// textual takes UTF-8 without control characters. A rune may be cut at the end.
+func textual(head []byte) bool {
+	for len(head) > 0 {
+		r, n := utf8.DecodeRune(head)
+		if r == utf8.RuneError && n == 1 && len(head) >= utf8.UTFMax || control(r) {
+			return false
+		}
+		head = head[n:]
+	}
+	return true
+}
+
+// Extensions that a server or a desktop may run, and names that Windows takes
+// for devices (CVE-2023-45284).
+var (
+	executable = []string{
+		"asp", "aspx", "bat", "cgi", "cmd", "com", "exe", "hta", "htm", "html", "jar", "js", "jsp", "jspx", "lnk", "mjs", "msi", "phar", "php", "php3",
+		"php4", "php5", "php7", "pht", "phtml", "pl", "ps1", "py", "rb", "scr", "sh", "shtml", "svg", "vbs", "wsf", "xhtml", "xml",
+	}
+	devices = []string{"aux", "con", "nul", "prn"}
+)
+
+// plainName reports whether a file's name is harmless, wherever it is shown.
+func plainName(name string) bool {
+	if len(name) > 255 || !clean(name) || strings.ContainsAny(name, `/\:*?"<>|`) || strings.HasPrefix(name, ".") || strings.TrimRight(name, ". ") != name ||
+		strings.TrimLeft(name, " ") != name {
+		return false
+	}
+	parts := strings.Split(strings.ToLower(name), ".")
+	base := strings.TrimRight(parts[0], " ")
+	if slices.Contains(devices, base) || len(base) == 4 && (base[:3] == "com" || base[:3] == "lpt") && digit(base[3]) {
+		return false
+	}
+	return !slices.ContainsFunc(parts[1:], func(extension string) bool { return slices.Contains(executable, extension) })
+}
+
+// fileParam compiles the field of a file.
+func (l *linter) fileParam(sf reflect.StructField, where, source string) []string {
+	types := strings.Fields(sf.Tag.Get("types"))
+	switch tag := sf.Tag.Get("validate"); {
+	case source != "form":
+		l.problem(where, "a File comes from a form; did you mean the tag `form`?")
+	case l.c.limits.File == 0:
+		l.problem(where, "Limits.File says how many bytes a file may have, and is 0")
+	case tag != "" && tag != "required":
+		l.problem(where, "a File takes no rule but required")
+	case len(types) == 0:
+		l.problem(where, "has no media types; did you mean `types:\"image/png image/jpeg\"`?")
+	}
+	for _, media := range types {
+		if media != anything && !slices.Contains(sniffed, media) {
+			l.problem(where, "files of the type "+media+" cannot be told from others; did you mean "+anything+", and to look yourself?")
+		}
+	}
+	return types
+}
+
+// newFile reads the head of a part that is a file.
+func (s *stream) newFile(p *param, name string) (File, error) {
+	refuse := func(code, text string) (File, error) {
+		at := place{source: p.source, name: p.name}
+		return File{}, refuse(ErrInvalid, at.String(), at.pointer(), code, text)
+	}
+	if !plainName(name) {
+		return refuse("file_name", "has a file name that is not taken")
+	}
+	media, params, err := mime.ParseMediaType(s.part.Header.Get("Content-Type"))
+	if err != nil || !slices.Contains(p.types, media) || len(params) > 0 && !strings.EqualFold(params["charset"], "utf-8") {
+		return refuse("file_type", "must be a file of one of: "+strings.Join(p.types, ", "))
+	}
+	head := make([]byte, 512)
+	n, err := io.ReadFull(s.source, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return File{}, s.fault(err)
+	}
+	if s.head = head[:n]; !looksLike(s.head, media) {
+		return refuse("file_type", "is not the file that it says it is")
+	}
+	return File{Name: path.Base(name), Type: media, stream: s}, nil
+}
+
+// read hands out what newFile has read, then the rest of the part, and then
+// looks for the end of the form.
+func (s *stream) read(b []byte) (int, error) {
+	if s.err != nil || len(b) == 0 {
+		return 0, s.err
+	}
+	n := copy(b, s.head)
+	if s.head = s.head[n:]; n == 0 {
+		n, s.err = s.source.Read(b)
+	}
+	if s.taken += int64(n); s.taken > s.c.limits.File {
+		s.err = ErrTooLarge.With("limit", s.c.limits.File).Header("Connection", "close")
+		return 0, s.err
+	}
+	switch {
+	case s.err == io.EOF:
+		if s.err = s.end(); s.err == nil {
+			s.meter.patience.end()
+			s.err = io.EOF
+		}
+	case s.err != nil:
+		s.err = s.fault(s.err)
+	}
+	return n, s.err
+}
+
+// end refuses parts behind the file: the handler has already run.
+func (s *stream) end() error {
+	switch more, err := s.next(); {
+	case err == io.EOF:
+		return nil
+	case err != nil:
+		return err
+	case more:
+		return refuse(ErrInvalid, "the form", "/form", "file_not_last", "must have its file last, and only one")
+	}
+	return nil
+}
+
+// fault is what an error of the multipart reader means for the client.
+func (s *stream) fault(err error) error {
+	switch {
+	case s.meter.over:
+		return ErrTooLarge.With("limit", s.c.limits.Body).Header("Connection", "close")
+	case err == io.EOF || errors.Is(err, io.EOF):
+		err = io.ErrUnexpectedEOF
+	}
+	return readError(s.r, err)
+}

@@ -1,0 +1,262 @@
+package validate
+
+import (
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/textproto"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+var multipartType = []string{"multipart/form-data"}
+
+// stream reads a multipart form part by part.
+type stream struct {
+	c     *config
+	r     *http.Request
+	meter meter
+	parts int
+	form  *multipart.Reader
+	part  *multipart.Part
+	head  []byte // of the file, not handed out yet
+	taken int64  // of the file
+	err   error  // of the file, for good
+
+	source io.Reader // of the part
+	buffer []byte    // of a field
+}
+
+// meter bounds how much the multipart reader may read: of all, and between two
+// looks at what it has found. That bounds the header of a part too, of which
+// mime/multipart takes 10 MiB (CVE-2023-24536, CVE-2023-45290).
+type meter struct {
+	r        io.Reader
+	patience patience
+	left     int64 // of all
+	step     int64 // until the next look
+	total    int64
+	over     bool
+}
+
+// headerRoom is how much may be read to find a part: its header, the boundary
+// in front of it, and what the reader reads ahead.
+const headerRoom = 12 << 10
+
+// headers is how many lines a part's header may have; forms have two.
+const headers = 8
+
+func (m *meter) Read(b []byte) (int, error) {
+	most := min(m.left, m.step)
+	if most <= 0 {
+		m.over = true
+		return 0, &http.MaxBytesError{}
+	}
+	n, err := m.r.Read(b[:min(int64(len(b)), most)])
+	m.left, m.step, m.total = m.left-int64(n), m.step-int64(n), m.total+int64(n)
+	m.patience.extend(m.total)
+	return n, err
+}
+
+// refill lets a part's content be read on: it is bounded where it is kept.
+type refill struct{ s *stream }
+
+func (r refill) Read(b []byte) (int, error) {
+	r.s.meter.step = headerRoom
+	return r.s.part.Read(b)
+}
+
+// readMultipart reads the fields of a form up to its file, which is left to the
+// handler.
+func (p *plan) readMultipart(w http.ResponseWriter, r *http.Request, v reflect.Value) error {
+	s, err := p.c.open(w, r)
+	if err != nil {
+		return err
+	}
+	values := make(map[string][]string)
+	for {
+		more, err := s.next()
+		if err == io.EOF {
+			s.meter.patience.end()
+			return p.setForm(values, v)
+		}
+		if err != nil {
+			return err
+		}
+		if !more {
+			continue
+		}
+		name, file, isFile, err := s.disposition()
+		if err != nil {
+			return err
+		}
+		param := p.formParam(name)
+		switch {
+		case param == nil:
+			return unknown(map[string][]string{name: nil}, "form", "field")
+		case isFile != (param.types != nil):
+			return misplaced(param)
+		case !isFile:
+			if err := s.field(values, name); err != nil {
+				return err
+			}
+		case file == "":
+			if n, err := s.source.Read(make([]byte, 1)); n > 0 || err != io.EOF {
+				return misplaced(param) // browsers send this, and nothing in it, where nothing was chosen
+			}
+		default:
+			s.meter.left = p.c.limits.File + headerRoom
+			found, err := s.newFile(param, file)
+			if err != nil {
+				return err
+			}
+			v.Field(param.index).Set(reflect.ValueOf(found))
+			return p.setForm(values, v)
+		}
+	}
+}
+
+// open looks at all that is known before the form is read.
+func (c *config) open(w http.ResponseWriter, r *http.Request) (*stream, error) {
+	if len(r.Header["Content-Encoding"]) > 0 {
+		return nil, ErrMediaType.Header("Accept-Encoding", "identity")
+	}
+	params, err := c.media(r, multipartType)
+	if err != nil {
+		return nil, err
+	}
+	boundary := params["boundary"]
+	if len(params) != 1 || !properBoundary(boundary) {
+		return nil, malformedForm("has no boundary of its parts, or a wrong one")
+	}
+	if r.ContentLength > c.limits.Body+c.limits.File {
+		return nil, c.tooLarge()
+	}
+	s := &stream{c: c, r: r}
+	// An eighth of the body is for what the fields take beyond their bytes.
+	s.meter = meter{r: r.Body, patience: c.patience(w, r), left: c.limits.Body - c.limits.Body/8}
+	s.form = multipart.NewReader(&s.meter, boundary)
+	return s, nil
+}
+
+// properBoundary holds RFC 2046, section 5.1.1.
+func properBoundary(s string) bool {
+	for _, b := range []byte(s) {
+		if !letter(b) && !digit(b) && !strings.ContainsRune("'()+_,-./:=? ", rune(b)) {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 70 && !strings.HasSuffix(s, " ")
+}
+
+// next goes to the next part, or returns io.EOF behind the last.
+func (s *stream) next() (bool, error) {
+	s.meter.step = headerRoom
+	part, err := s.form.NextRawPart()
+	if err == io.EOF {
+		return false, io.EOF
+	}
+	if err != nil {
+		return false, s.fault(err)
+	}
+	if s.parts++; s.parts > s.c.limits.Parts {
+		return false, bodyRefusal(ErrTooLarge, "the form must have at most "+strconv.Itoa(s.c.limits.Parts)+" parts")
+	}
+	s.part, s.source = part, refill{s}
+	return true, nil
+}
+
+// disposition reads the header of a part. RFC 7578 has filename* forbidden
+// (section 4.2), and encodings out of use (section 4.7).
+func (s *stream) disposition() (name, file string, isFile bool, err error) {
+	h, lines := s.part.Header, 0
+	for _, values := range h {
+		lines += len(values)
+	}
+	if lines > headers {
+		return "", "", false, bodyRefusal(ErrTooLarge, "a part of the form must have at most "+strconv.Itoa(headers)+" header lines")
+	}
+	if len(h["Content-Disposition"]) != 1 || len(h["Content-Type"]) > 1 || !unencoded(h) || strings.Contains(h.Get("Content-Disposition"), "*=") {
+		return "", "", false, malformedForm("has a part whose header cannot be read")
+	}
+	media, params, err := mime.ParseMediaType(h.Get("Content-Disposition"))
+	name = params["name"]
+	if file, isFile = params["filename"]; err != nil || media != "form-data" || name == "" || !clean(name) || len(params) > 2 || len(params) == 2 && !isFile {
+		return "", "", false, malformedForm("has a part whose header cannot be read")
+	}
+	if media, _, err := mime.ParseMediaType(h.Get("Content-Type")); err == nil && strings.HasPrefix(media, "multipart/") {
+		return "", "", false, malformedForm("must not have a form in it")
+	}
+	return name, file, isFile, nil
+}
+
+func unencoded(h textproto.MIMEHeader) bool {
+	switch strings.ToLower(h.Get("Content-Transfer-Encoding")) {
+	case "", "7bit", "8bit", "binary":
+		return len(h["Content-Encoding"]) == 0 && len(h["Content-Transfer-Encoding"]) < 2
+	}
+	return false
+}
+
+// field reads the value of a part that is no file.
+func (s *stream) field(values map[string][]string, name string) error {
+	if header := s.part.Header.Get("Content-Type"); header != "" {
+		media, params, err := mime.ParseMediaType(header)
+		if err != nil || media != "text/plain" || len(params) > 0 && !strings.EqualFold(params["charset"], "utf-8") {
+			return malformedForm("has a field of another type than text/plain in UTF-8")
+		}
+	}
+	limit := s.c.limits.String
+	data, err := s.readField()
+	switch {
+	case err != nil:
+		return s.fault(err)
+	case len(data) > limit:
+		return bodyRefusal(ErrTooLarge, "a field of the form must have at most "+strconv.Itoa(limit)+" bytes")
+	case len(values[name]) == s.c.limits.Values:
+		return refuse(ErrTooLarge, "the input", "", "too_many_values", "must have at most "+strconv.Itoa(s.c.limits.Values)+" values of a name")
+	}
+	values[name] = append(values[name], string(data))
+	return nil
+}
+
+// readField reads a field, and a byte more than it may have, into a buffer that
+// the next one uses again.
+func (s *stream) readField() ([]byte, error) {
+	data, most := s.buffer[:0], s.c.limits.String+1
+	for len(data) < most {
+		if len(data) == cap(data) {
+			data = append(make([]byte, 0, min(max(16*cap(data), firstBuffer), most)), data...)
+			s.buffer = data
+		}
+		n, err := s.source.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return data, nil
+}
+
+// formParam returns the field of a form by its name, or nil.
+func (p *plan) formParam(name string) *param {
+	for i := range p.params {
+		if p.params[i].source == "form" && p.params[i].name == name {
+			return &p.params[i]
+		}
+	}
+	return nil
+}
+
+func misplaced(p *param) error {
+	at, text := place{source: p.source, name: p.name}, "must not be a file"
+	if p.types != nil {
+		text = "must be a file"
+	}
+	return refuse(ErrInvalid, at.String(), at.pointer(), "file", text)
+}
