@@ -3,6 +3,7 @@ package validate
 import (
 	"reflect"
 	"slices"
+	"strings"
 )
 
 // check is the compiled rules of one value in a T, and of what is below it.
@@ -99,7 +100,7 @@ func newCheck(t reflect.Type, tag string) *check {
 	}
 	c.t, c.shape = t, shapeOf(t)
 	first, _, _ := cutRule(tag)
-	c.needed = tag != "" && first != "omitempty" && first != "omitnil" && first != "omitzero" && first != "isdefault"
+	c.needed = len(c.hops) > 0 && tag != "" && first != "omitempty" && first != "omitnil" && first != "omitzero" && first != "isdefault"
 	return c
 }
 
@@ -114,7 +115,7 @@ func (c *check) settle(seen map[*fields]bool) bool {
 	if c.fields != nil {
 		c.idle = c.fields.settle(seen)
 	}
-	c.idle = c.idle && c.tag == ""
+	c.idle = c.idle && c.tag == "" && !c.needed
 	return c.idle
 }
 
@@ -155,27 +156,43 @@ func (c *check) judge(v reflect.Value, pointed bool) verdict {
 	of.load(c.shape, v)
 	for i := range c.rules {
 		r := &c.rules[i]
-		switch r.op {
-		case opRequired:
+		switch {
+		case r.op == opRequired:
 			if !present(v, pointed) {
 				return unsure
 			}
-		case opOmitEmpty:
-			if !present(v, pointed) {
-				return omitted
-			}
-		case opOmitNil:
-			if nilable(v.Kind()) && v.IsNil() {
-				return omitted
-			}
-		case opOmitZero:
-			if v.IsZero() || nilable(v.Kind()) && v.Kind() != reflect.Interface && v.Len() == 0 {
+		case r.op <= opOmitZero:
+			if omits(r.op, v, pointed) {
 				return omitted
 			}
 		default:
 			if !r.holds(c.shape, &of) {
 				return unsure
 			}
+		}
+	}
+	return holds
+}
+
+// omits reports whether a condition ends the questions about a value, and what
+// is below it.
+func omits(o op, v reflect.Value, pointed bool) bool {
+	switch o {
+	case opOmitEmpty:
+		return !present(v, pointed)
+	case opOmitNil:
+		return nilable(v.Kind()) && v.IsNil()
+	case opOmitZero:
+		return v.IsZero() || (v.Kind() == reflect.Slice || v.Kind() == reflect.Map) && v.Len() == 0
+	}
+	return false
+}
+
+// accepted is the verdict of a value whose rules the validator has asked.
+func (c *check) accepted(v reflect.Value, pointed bool) verdict {
+	for rule := range strings.SplitSeq(c.tag, ",") {
+		if o, ok := conditions[rule]; ok && omits(o, v, pointed) {
+			return omitted
 		}
 	}
 	return holds

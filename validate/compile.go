@@ -68,43 +68,72 @@ var (
 	unmarshalerType = reflect.TypeFor[interface{ UnmarshalJSON([]byte) error }]()
 )
 
-// field compiles the rules of a field, level by level: those of the value
-// itself, then, after each dive, those of its elements.
+// tags are the rules at one depth of a field: of the value, and of the key that
+// it has in a map.
+type tags struct{ value, key string }
+
+// field compiles the rules of a field.
 func (l *linter) field(sf reflect.StructField, where string) *check {
-	var tags []string
-	keys := ""
-	tag := sf.Tag.Get("validate")
-	for i, part := range strings.Split(","+tag+",", ",dive,") {
-		part = strings.Trim(part, ",")
-		if inner, rest, ok := strings.Cut(part, "endkeys"); ok && strings.HasPrefix(part, "keys,") {
-			if i != 1 {
-				l.problem(where, "rules of keys below the first level are not supported")
-			}
-			keys, part = strings.Trim(strings.TrimPrefix(inner, "keys,"), ","), strings.Trim(rest, ",")
-		}
-		tags = append(tags, part)
+	levels, ok := cutLevels(sf.Tag.Get("validate"))
+	if !ok {
+		l.problem(where, "has rules of keys that do not follow a dive, or do not end")
 	}
-	return l.value(sf.Type, where, tags, keys)
+	return l.value(sf.Type, where, levels)
+}
+
+// cutLevels cuts a tag into the rules of the value itself and, after each
+// dive, those of its elements. The rules of a map's keys stand between keys
+// and endkeys, right behind the dive.
+func cutLevels(tag string) (levels []tags, ok bool) {
+	var rules, keys []string
+	inKeys, ok := false, true
+	level := func() {
+		levels = append(levels, tags{strings.Join(rules, ","), strings.Join(keys, ",")})
+		rules, keys = nil, nil
+	}
+	for rule := range strings.SplitSeq(tag, ",") {
+		switch {
+		case rule == "":
+		case rule == "keys":
+			ok, inKeys = ok && len(levels) > 0 && len(rules) == 0 && keys == nil && !inKeys, true
+		case rule == "endkeys":
+			ok, inKeys = ok && inKeys, false
+		case inKeys:
+			keys = append(keys, rule)
+		case rule == "dive":
+			level()
+		default:
+			rules = append(rules, rule)
+		}
+	}
+	level()
+	return levels, ok && !inKeys
 }
 
 // value compiles one level of a field, and what is below it.
-func (l *linter) value(t reflect.Type, where string, tags []string, keys string) *check {
-	tag, below := "", tags[:0]
-	if len(tags) > 0 {
-		tag, below = tags[0], tags[1:]
+func (l *linter) value(t reflect.Type, where string, levels []tags) *check {
+	var here, next tags
+	below := levels[:0]
+	if len(levels) > 0 {
+		here, below = levels[0], levels[1:]
 	}
-	c := newCheck(t, tag)
-	l.tag(c.t, where, tag, len(c.hops) > 0)
-	c.rules = l.c.compileRules(c.t, tag)
+	if len(below) > 0 {
+		next = below[0]
+	}
+	c := newCheck(t, here.value)
+	c.needed = c.needed || len(c.hops) > 0 && c.tag == "" && len(below) > 0 // a dive in front refuses nil too
+	l.tag(c.t, where, c.tag, len(c.hops) > 0)
+	c.rules = l.c.compileRules(c.t, c.tag)
 	switch c.shape {
 	case structure:
 		l.structure(c, where)
 	case mapping:
-		c.key = newCheck(c.t.Key(), keys)
+		c.key = newCheck(c.t.Key(), next.key)
 		l.keys(c.key, where)
+		next.key = ""
 		fallthrough
 	case list:
-		c.elem = l.value(c.t.Elem(), where, below, "")
+		c.elem = l.value(c.t.Elem(), where, below)
 		below = nil
 	case opaque:
 		if unreadable(c.t) {
@@ -113,6 +142,9 @@ func (l *linter) value(t reflect.Type, where string, tags []string, keys string)
 	}
 	if len(below) > 0 {
 		l.problem(where, "has dive, and nothing to dive into")
+	}
+	if next.key != "" {
+		l.problem(where, "has rules of keys, and is no map")
 	}
 	return c
 }

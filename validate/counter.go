@@ -16,6 +16,7 @@ type counter struct {
 	most    int // bytes that it may have
 	mode    mode
 	nulls   bool // a null may be there
+	longs   bool // a number that a float64 may not hold may be there
 	escapes bool // an escape that may stand for a control character may be there
 	levels  [deepest + 1]level
 }
@@ -39,7 +40,7 @@ const (
 
 // start makes a counter that was used before count a new text.
 func (c *counter) start(limits *Limits) {
-	c.limits, c.depth, c.tokens, c.mode, c.nulls, c.escapes = limits, 0, 0, between, false, false
+	c.limits, c.depth, c.tokens, c.mode, c.nulls, c.longs, c.escapes = limits, 0, 0, between, false, false, false
 	c.levels[0] = level{}
 }
 
@@ -81,6 +82,7 @@ func (c *counter) write(data []byte) string {
 			if c.length += i - from; c.mode == inNumber && c.length > c.limits.Number {
 				return "a number must have at most " + strconv.Itoa(c.limits.Number) + " digits"
 			}
+			c.longs = c.longs || c.mode == inNumber && c.length > 15
 			if i == len(data) {
 				return ""
 			}

@@ -3,6 +3,7 @@ package validate
 import (
 	"bytes"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -16,7 +17,7 @@ func (c *config) decodeBody(data []byte, count *counter, v reflect.Value) error 
 	if err := json.Unmarshal(data, v.Interface(), c.decoding); err != nil {
 		return decodeError(err, v.Type().Elem())
 	}
-	if count.escapes && suspicious(data) || count.nulls && !c.allowNull {
+	if count.escapes && suspicious(data) || count.nulls && !c.allowNull || count.longs {
 		return c.checkTokens(data, v.Type().Elem())
 	}
 	return nil
@@ -67,8 +68,9 @@ func repeatable(name string) bool {
 }
 
 // checkTokens finds what the decoder takes and a schema does not: null where
-// the type has none, and control characters other than tab, newline and
-// return, which end C strings and forge lines in logs. It keeps the type of
+// the type has none, control characters other than tab, newline and return,
+// which end C strings and forge lines in logs, and whole numbers that a float64
+// rounds, while another parser may keep them (RFC 7493, section 2.2). It keeps the type of
 // each open array and object, so that a body of nulls is no more work than one
 // of numbers; where the offence is, is found out once.
 func (c *config) checkTokens(data []byte, t reflect.Type) error {
@@ -97,6 +99,11 @@ func (c *config) checkTokens(data []byte, t reflect.Type) error {
 				at := resolve(t, d.StackPointer())
 				return refuse(ErrInvalid, at.String(), at.pointer, "null", "must not be null")
 			}
+		case '0':
+			if top.next != nil && rounded(top.next, token.String()) {
+				at := resolve(t, d.StackPointer())
+				return refuse(ErrInvalid, at.String(), at.pointer, "precision", "has more digits than are kept")
+			}
 		case '{', '[':
 			open = append(open, containerOf(top.next, token.Kind()))
 		case '}', ']':
@@ -105,8 +112,17 @@ func (c *config) checkTokens(data []byte, t reflect.Type) error {
 	}
 }
 
+// rounded reports whether a number becomes another one in a value of a type.
+func rounded(t reflect.Type, number string) bool {
+	if k := bare(t).Kind(); k != reflect.Interface && k != reflect.Float64 && k != reflect.Float32 || strings.ContainsAny(number, ".eE") {
+		return false
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	return err != nil || n > 1<<53 || n < -1<<53
+}
+
 // container is an open array or object. Types are nil where they are unknown:
-// below any, and of members that are not there.
+// in types that decode themselves, and of members that are not there.
 type container struct{ t, next reflect.Type }
 
 // memberName names a member of a struct.
@@ -120,7 +136,10 @@ func containerOf(t reflect.Type, kind jsontext.Kind) container {
 		return container{}
 	}
 	t = bare(t)
-	if kind == '[' && (t.Kind() == reflect.Slice || t.Kind() == reflect.Array) {
+	switch {
+	case t.Kind() == reflect.Interface:
+		return container{t: t, next: t}
+	case kind == '[' && (t.Kind() == reflect.Slice || t.Kind() == reflect.Array):
 		return container{t: t, next: t.Elem()}
 	}
 	return container{t: t}
@@ -133,6 +152,8 @@ func (o *container) member(name string, known map[memberName]reflect.Type) refle
 		return nil
 	case o.t.Kind() == reflect.Map:
 		return o.t.Elem()
+	case o.t.Kind() == reflect.Interface:
+		return o.t
 	case o.t.Kind() != reflect.Struct:
 		return nil
 	}

@@ -1,5 +1,10 @@
 package validate
 
+import (
+	"net/http"
+	"reflect"
+)
+
 // Count runs the counter over a text that comes in pieces, and returns what is
 // too large.
 func Count(limits Limits, pieces ...string) string {
@@ -12,3 +17,29 @@ func Count(limits Limits, pieces ...string) string {
 	}
 	return ""
 }
+
+// Plan is a compiled type that was made at run time.
+type Plan struct{ plan *plan }
+
+// Compile compiles a type as a JSON body.
+func Compile(t reflect.Type, o Options) (*Plan, error) {
+	p, err := compile(t, bodyOnly, []Options{o})
+	return &Plan{p}, err
+}
+
+// Read reads a request into v, a pointer.
+func (p *Plan) Read(w http.ResponseWriter, r *http.Request, v reflect.Value) error {
+	return p.plan.read(w, r, v)
+}
+
+// Refuses reports whether v, a pointer, breaks a rule.
+func (p *Plan) Refuses(v reflect.Value) error {
+	s := p.plan.c.newScratch()
+	return p.plan.checkRules(v.Elem(), &s.walker)
+}
+
+// Schema returns the JSON Schema.
+func (p *Plan) Schema() ([]byte, error) { return p.plan.schema() }
+
+// Formats are the rules of texts that are ours.
+func Formats() map[string]func(string) bool { return formats }

@@ -140,6 +140,23 @@ const (
 )
 
 func build[T any](options []Options, mode inputMode) (func(http.Handler) http.Handler, error) {
+	p, err := compile(reflect.TypeFor[T](), mode, options)
+	if err != nil {
+		return nil, err
+	}
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			v := new(T)
+			if err := p.read(w, r, reflect.ValueOf(v)); err != nil {
+				p.c.respond(w, r, err)
+				return
+			}
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), key[T]{}, v)))
+		})
+	}, nil
+}
+
+func compile(t reflect.Type, mode inputMode, options []Options) (*plan, error) {
 	if len(options) > 1 {
 		return nil, errors.New("validate: more than one Options")
 	}
@@ -148,20 +165,8 @@ func build[T any](options []Options, mode inputMode) (func(http.Handler) http.Ha
 		o = options[0]
 	}
 	c, problems := compileOptions(o)
-	p, more := compilePlan(c, reflect.TypeFor[T](), mode, o)
-	if err := errors.Join(append(problems, more...)...); err != nil {
-		return nil, err
-	}
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			v := new(T)
-			if err := p.read(w, r, reflect.ValueOf(v)); err != nil {
-				c.respond(w, r, err)
-				return
-			}
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), key[T]{}, v)))
-		})
-	}, nil
+	p, more := compilePlan(c, t, mode, o)
+	return p, errors.Join(append(problems, more...)...)
 }
 
 func compileOptions(o Options) (*config, []error) {

@@ -59,7 +59,7 @@ func (w *walker) value(v reflect.Value, c *check) {
 				w.problem("required", "is required") // the one rule that a struct may break
 				return
 			}
-			if !w.ask(whole, v, c, pointed) {
+			if !w.ask(whole, v, c, pointed) || c.accepted(v, pointed) == omitted {
 				return
 			}
 		}
