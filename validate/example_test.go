@@ -60,3 +60,28 @@ func Example_incorrect() {
 	// 200 -5 <nil>
 	// 400 {"code":"malformed_input","message":"The input cannot be read."
 }
+
+func ExampleSchema() {
+	type Order struct {
+		SKU string `json:"sku" validate:"required,alphanum,max=32"`
+		Qty int8   `json:"qty" validate:"omitempty,min=1"`
+	}
+	text, err := validate.Schema[Order]()
+	if err != nil {
+		panic(err)
+	}
+	var schema struct {
+		Defs map[string]struct {
+			Required   []string                  `json:"required"`
+			Properties map[string]map[string]any `json:"properties"`
+		} `json:"$defs"`
+	}
+	if err := json.Unmarshal(text, &schema); err != nil {
+		panic(err)
+	}
+	fmt.Println(schema.Defs["Order"].Required)
+	fmt.Println(schema.Defs["Order"].Properties["sku"])
+	// Output:
+	// [sku]
+	// map[maxLength:32 not:map[const:] pattern:^[a-zA-Z0-9]+$ type:string]
+}

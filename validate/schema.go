@@ -1,3 +1,285 @@
 package validate
 
-func (p *plan) schema() ([]byte, error) { return nil, nil }
+import (
+	"log/slog"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// Schema returns the JSON Schema (2020-12) of a T, as [Input] would read it
+// with the same options: of the body, if all of T is one, or of an object that
+// has the members path, query, header, cookie, form and body.
+//
+// A text accepts the schema exactly if we accept it, but for what JSON Schema
+// cannot say: formats are annotations to most validators, 1.0 is an integer to
+// all of them, and the [Limits], control characters and an application's own
+// rules are not in it.
+func Schema[T any](options ...Options) ([]byte, error) {
+	options = slices.Clone(options)
+	for i := range options {
+		options[i].Logger = slog.New(slog.DiscardHandler) // the constructor warns
+	}
+	if len(options) == 0 {
+		options = []Options{{Logger: slog.New(slog.DiscardHandler)}}
+	}
+	p, err := compile(reflect.TypeFor[T](), whole, options)
+	if err != nil {
+		return nil, err
+	}
+	return p.schema()
+}
+
+// keywords are a schema.
+type keywords map[string]any
+
+// exporter writes the schema of a plan.
+type exporter struct {
+	plan  *plan
+	names map[*fields]string
+	defs  keywords
+}
+
+func (p *plan) schema() ([]byte, error) {
+	e := &exporter{plan: p, names: make(map[*fields]string), defs: make(keywords)}
+	var root keywords
+	if p.root != nil && p.body < 0 {
+		root = e.value(p.root)
+	} else {
+		root = e.sources()
+	}
+	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	if len(e.defs) > 0 {
+		root["$defs"] = e.defs
+	}
+	text, err := json.Marshal(root, json.Deterministic(true), jsontext.EscapeForHTML(false))
+	if err != nil {
+		return nil, errors.New("validate: Schema: " + err.Error())
+	}
+	return text, nil
+}
+
+// sources is the object that has a member for each source.
+func (e *exporter) sources() keywords {
+	members, required := keywords{}, []string{}
+	objects := make(map[string]keywords)
+	for i := range e.plan.params {
+		p := &e.plan.params[i]
+		o := objects[p.source]
+		if o == nil {
+			o = keywords{"type": "object", "properties": keywords{}, "required": []string{}}
+			if p.source != "header" && p.source != "cookie" { // others may have some
+				o["additionalProperties"] = false
+			}
+			objects[p.source], members[p.source] = o, o
+		}
+		value := e.value(p.check)
+		switch {
+		case p.types != nil:
+			value = keywords{"type": "string", "description": "a file of " + strings.Join(p.types, ", ")}
+		case p.preset:
+			value["default"] = p.value
+			if s := p.check.shape; s == signed || s == unsigned || s == float || p.check.t.Kind() == reflect.Bool {
+				value["default"] = jsontext.Value(p.value)
+			}
+		}
+		o["properties"].(keywords)[p.name] = value
+		if !p.preset && e.needed(p.check) {
+			o["required"] = append(o["required"].([]string), p.name)
+			if !slices.Contains(required, p.source) {
+				required = append(required, p.source)
+			}
+		}
+	}
+	if e.plan.root != nil {
+		members["body"] = e.value(e.plan.root)
+		required = append(required, "body")
+	}
+	return keywords{"type": "object", "properties": members, "required": required, "additionalProperties": false}
+}
+
+// needed reports whether a member must be there: what is absent has its zero.
+func (e *exporter) needed(c *check) bool {
+	t := c.t
+	for i := len(c.hops) - 1; i >= 0; i-- {
+		if c.hops[i] == optHop {
+			return c.required
+		}
+		t = reflect.PointerTo(t)
+	}
+	s := e.plan.c.newScratch()
+	s.walker.value(reflect.Zero(t), c)
+	return len(s.walker.problems) > 0
+}
+
+// value is the schema of a value: its rules, and null where that is taken.
+func (e *exporter) value(c *check) keywords {
+	var rules []string
+	if c.tag != "" {
+		rules = strings.Split(c.tag, ",")
+	}
+	v := e.ruled(c, rules)
+	if len(c.hops) == 0 {
+		return v
+	}
+	refused := c.needed
+	if c.hops[0] == optHop {
+		refused = c.required
+	}
+	if refused {
+		return v
+	}
+	return keywords{"anyOf": []keywords{{"type": "null"}, v}}
+}
+
+// ruled adds rules to the shape of a value, from the first on: what stands
+// behind an omitempty is only asked where there is something.
+func (e *exporter) ruled(c *check, rules []string) keywords {
+	if len(rules) == 0 {
+		return e.shaped(c)
+	}
+	rest := func() keywords { return e.ruled(c, rules[1:]) }
+	pointed := len(c.hops) > 0
+	switch rule := rules[0]; rule {
+	case "omitnil":
+		return rest()
+	case "omitempty", "omitzero":
+		if c.shape == mapping || c.shape == list && c.t.Kind() == reflect.Slice {
+			if rule == "omitempty" { // of nil alone, which JSON cannot say
+				return rest()
+			}
+			return keywords{"anyOf": []keywords{e.empty(c.t), rest()}}
+		}
+		if rule == "omitempty" && pointed || c.t.Kind() == reflect.Interface {
+			return rest()
+		}
+		return keywords{"anyOf": []keywords{e.zeroBehind(c), rest()}}
+	case "required":
+		switch {
+		case c.t.Kind() == reflect.Interface:
+			return merge(keywords{"not": keywords{"type": "null"}}, rest())
+		case pointed || c.shape == mapping || c.shape == list && c.t.Kind() == reflect.Slice:
+			return rest()
+		}
+		return merge(keywords{"not": e.zeroBehind(c)}, rest())
+	default:
+		var alternatives []keywords
+		for alternative := range strings.SplitSeq(rule, "|") {
+			alternatives = append(alternatives, e.rule(c, alternative))
+		}
+		if len(alternatives) > 1 {
+			return merge(keywords{"anyOf": alternatives}, rest())
+		}
+		return merge(alternatives[0], rest())
+	}
+}
+
+// merge is both of two schemas.
+func merge(a, b keywords) keywords {
+	for key := range a {
+		if _, both := b[key]; both {
+			return keywords{"allOf": []keywords{a, b}}
+		}
+	}
+	for key, value := range a {
+		b[key] = value
+	}
+	return b
+}
+
+// shaped is the schema of a type without rules.
+func (e *exporter) shaped(c *check) keywords {
+	p := reflect.PointerTo(c.t)
+	switch {
+	case c.t == timeType:
+		return keywords{"type": "string", "format": "date-time"}
+	case p.Implements(fromType) || p.Implements(unmarshalerType):
+		return keywords{}
+	case p.Implements(textUnmarshaler):
+		return keywords{"type": "string"}
+	}
+	switch c.shape {
+	case structure:
+		return e.reference(c.fields, c.t)
+	case text:
+		return keywords{"type": "string"}
+	case signed:
+		n := uint(c.t.Bits() - 1)
+		return keywords{"type": "integer", "minimum": int64(-1) << n, "maximum": int64(uint64(1)<<n - 1)}
+	case unsigned:
+		return keywords{"type": "integer", "minimum": 0, "maximum": ^uint64(0) >> (64 - c.t.Bits())}
+	case float:
+		return keywords{"type": "number"}
+	case mapping:
+		o := keywords{"type": "object", "additionalProperties": e.value(c.elem)}
+		if c.key.tag != "" {
+			o["propertyNames"] = e.value(c.key)
+		}
+		return o
+	case list:
+		if c.t.Elem().Kind() == reflect.Uint8 {
+			return keywords{"type": "string", "contentEncoding": "base64", "pattern": "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"}
+		}
+		a := keywords{"type": "array", "items": e.value(c.elem)}
+		if c.t.Kind() == reflect.Array {
+			a["minItems"], a["maxItems"] = c.t.Len(), c.t.Len()
+		}
+		return a
+	}
+	if c.t.Kind() == reflect.Bool {
+		return keywords{"type": "boolean"}
+	}
+	return keywords{}
+}
+
+// reference names the schema of a struct, which may contain itself.
+func (e *exporter) reference(f *fields, t reflect.Type) keywords {
+	name, known := e.names[f]
+	if !known {
+		name = e.nameOf(t)
+		e.names[f], e.defs[name] = name, nil
+		o := keywords{"type": "object", "properties": keywords{}, "required": []string{}, "additionalProperties": false}
+		e.members(o, f)
+		e.defs[name] = o
+	}
+	return keywords{"$ref": "#/$defs/" + name}
+}
+
+// nameOf makes a name for a type that is not taken yet.
+func (e *exporter) nameOf(t reflect.Type) string {
+	base := strings.Map(func(r rune) rune {
+		if r < 0x80 && (letter(byte(r)) || digit(byte(r))) {
+			return r
+		}
+		return -1
+	}, t.Name())
+	if base == "" {
+		base = "object"
+	}
+	name := base
+	for n := 2; ; n++ {
+		if _, taken := e.defs[name]; !taken {
+			return name
+		}
+		name = base + strconv.Itoa(n)
+	}
+}
+
+func (e *exporter) members(o keywords, f *fields) {
+	for _, m := range f.all {
+		if m.name == "" {
+			e.members(o, m.check.fields)
+			continue
+		}
+		o["properties"].(keywords)[m.name] = e.value(m.check)
+		if e.needed(m.check) {
+			o["required"] = append(o["required"].([]string), m.name)
+		}
+	}
+}

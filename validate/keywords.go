@@ -1,0 +1,201 @@
+package validate
+
+import (
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// empty is the schema of a list or a mapping without anything in it.
+func (e *exporter) empty(t reflect.Type) keywords {
+	if t.Kind() == reflect.Map {
+		return keywords{"type": "object", "maxProperties": 0}
+	}
+	if t.Elem().Kind() == reflect.Uint8 {
+		return keywords{"const": ""}
+	}
+	return keywords{"type": "array", "maxItems": 0}
+}
+
+// zero is the schema of what is read as the zero of a type. Lists and mappings
+// have none: an empty one is not nil.
+func (e *exporter) zero(c *check) keywords {
+	switch {
+	case len(c.hops) == 0:
+		return e.zeroBehind(c)
+	case c.hops[0] == pointerHop:
+		return keywords{"type": "null"}
+	}
+	return keywords{"not": keywords{}} // an Opt that is there is set
+}
+
+// zeroBehind is that of what stands behind pointers.
+func (e *exporter) zeroBehind(c *check) keywords {
+	switch c.shape {
+	case text:
+		return keywords{"const": ""}
+	case signed, unsigned, float:
+		return keywords{"const": 0}
+	case structure:
+		o := keywords{"type": "object", "properties": keywords{}, "additionalProperties": false}
+		e.zeros(o["properties"].(keywords), c.fields)
+		return o
+	case list:
+		if c.t.Kind() == reflect.Array {
+			return keywords{"type": "array", "items": e.zero(c.elem), "minItems": c.t.Len(), "maxItems": c.t.Len()}
+		}
+	case opaque:
+		switch c.t.Kind() {
+		case reflect.Bool:
+			return keywords{"const": false}
+		case reflect.Interface:
+			return keywords{"type": "null"}
+		}
+		return keywords{"const": "0001-01-01T00:00:00Z"}
+	}
+	return keywords{"not": keywords{}}
+}
+
+func (e *exporter) zeros(properties keywords, f *fields) {
+	for _, m := range f.all {
+		if m.name == "" {
+			e.zeros(properties, m.check.fields)
+			continue
+		}
+		properties[m.name] = e.zero(m.check)
+	}
+}
+
+// bounds are the keywords of the least and the most of a shape.
+var bounds = map[shape][2]string{
+	text: {"minLength", "maxLength"}, list: {"minItems", "maxItems"}, mapping: {"minProperties", "maxProperties"},
+	signed: {"minimum", "maximum"}, unsigned: {"minimum", "maximum"}, float: {"minimum", "maximum"},
+}
+
+// forms are texts that a pattern or a format stands for.
+var forms = map[string]keywords{
+	"alpha": {"pattern": "^[a-zA-Z]+$"}, "alphanum": {"pattern": "^[a-zA-Z0-9]+$"}, "number": {"pattern": "^[0-9]+$"},
+	"numeric": {"pattern": `^[-+]?[0-9]+(?:\.[0-9]+)?$`}, "ascii": {"pattern": `^[\x00-\x7F]*$`}, "printascii": {"pattern": `^[\x20-\x7E]*$`},
+	"email": {"format": "email", "maxLength": 254}, "uri": {"format": "uri"}, "url": {"format": "uri"}, "http_url": {"format": "uri"}, "https_url": {"format": "uri"},
+	"hostname": {"format": "hostname"}, "hostname_rfc1123": {"format": "hostname"}, "fqdn": {"format": "hostname"},
+	"ipv4": {"format": "ipv4"}, "ipv6": {"format": "ipv6"}, "rfc3339": {"format": "date-time"},
+	"uuid": {"format": "uuid", "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"},
+}
+
+// rule is the schema of one rule. What JSON Schema has no word for becomes a
+// comment.
+func (e *exporter) rule(c *check, rule string) keywords {
+	name, param, _ := strings.Cut(rule, "=")
+	comment := keywords{"$comment": "rule " + rule}
+	if form, ok := forms[name]; ok && c.shape == text && param == "" {
+		return merge(form, keywords{})
+	}
+	switch {
+	case c.shape == list && c.t.Elem().Kind() == reflect.Uint8:
+		return comment // the length of the bytes, not of the text
+	case name == "unique" && param == "" && c.shape == list:
+		return keywords{"uniqueItems": true}
+	case name == "pattern" && c.shape == text:
+		inner := e.plan.c.patterns[param].String()
+		return keywords{"pattern": "^" + strings.TrimSuffix(strings.TrimPrefix(inner, `\A`), `\z`) + "$"}
+	case name == "oneof" && !strings.Contains(param, "'"):
+		return keywords{"enum": literals(c.shape, strings.Fields(param))}
+	case c.t.Kind() == reflect.Bool && (name == "eq" || name == "ne"):
+		return equal(name == "eq", param == "true" || param == "1")
+	case c.shape == text && (name == "eq" || name == "ne"):
+		return equal(name == "eq", param)
+	}
+	o, ok := comparisons[name]
+	words, bounded := bounds[c.shape]
+	if !ok || !bounded || c.t == durationType {
+		return comment
+	}
+	if c.shape == text || c.shape == list || c.shape == mapping {
+		n, err := strconv.ParseInt(param, 0, 64)
+		if err != nil {
+			return comment
+		}
+		return sized(o, words, n)
+	}
+	return compared(o, number(c.shape, param))
+}
+
+func equal(same bool, value any) keywords {
+	if same {
+		return keywords{"const": value}
+	}
+	return keywords{"not": keywords{"const": value}}
+}
+
+// number is a rule's parameter as JSON has it.
+func number(s shape, param string) jsontext.Value {
+	switch s {
+	case signed:
+		if n, err := strconv.ParseInt(param, 0, 64); err == nil {
+			return jsontext.Value(strconv.FormatInt(n, 10))
+		}
+	case unsigned:
+		if n, err := strconv.ParseUint(param, 0, 64); err == nil {
+			return jsontext.Value(strconv.FormatUint(n, 10))
+		}
+	}
+	return jsontext.Value(param)
+}
+
+// literals are the words of a oneof. A number in another form than the usual
+// never equals.
+func literals(s shape, list []string) []any {
+	values := []any{}
+	for _, word := range list {
+		switch {
+		case s == text:
+			values = append(values, word)
+		case string(number(s, word)) == word && slices.Contains([]shape{signed, unsigned}, s):
+			values = append(values, jsontext.Value(word))
+		}
+	}
+	return values
+}
+
+// sized is a rule about a length. Less than nothing cannot be.
+func sized(o op, words [2]string, n int64) keywords {
+	least, most := words[0], words[1]
+	switch o {
+	case opMin:
+		return keywords{least: max(n, 0)}
+	case opMore:
+		return keywords{least: max(n+1, 0)}
+	case opMax, opLess:
+		if o == opLess {
+			n--
+		}
+		if n < 0 {
+			return keywords{"not": keywords{}}
+		}
+		return keywords{most: n}
+	case opOther:
+		return keywords{"not": sized(opEqual, words, n)}
+	}
+	if n < 0 {
+		return keywords{"not": keywords{}}
+	}
+	return keywords{least: n, most: n}
+}
+
+// compared is a rule about a number.
+func compared(o op, n jsontext.Value) keywords {
+	switch o {
+	case opMin:
+		return keywords{"minimum": n}
+	case opMax:
+		return keywords{"maximum": n}
+	case opMore:
+		return keywords{"exclusiveMinimum": n}
+	case opLess:
+		return keywords{"exclusiveMaximum": n}
+	}
+	return equal(o == opEqual, n)
+}

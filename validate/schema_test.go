@@ -1,0 +1,34 @@
+package validate_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/validate"
+)
+
+// A T of several sources is an object of their objects.
+func TestSchemaOfSources(t *testing.T) {
+	type input struct {
+		Shop  string   `path:"shop" validate:"required,max=8"`
+		Limit int8     `query:"limit" validate:"min=1" default:"20"`
+		Tags  []string `query:"tag" validate:"max=2"`
+		Match string   `header:"If-Match" validate:"max=9"`
+		Body  struct {
+			Qty uint8 `json:"qty" validate:"max=9"`
+		} `body:"json"`
+	}
+	text, err := validate.Schema[input]()
+	require.NoError(t, err)
+	require.JSONEq(t, `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","additionalProperties":false,"required":["path","body"],"properties":{
+		"path":{"type":"object","additionalProperties":false,"required":["shop"],"properties":{"shop":{"type":"string","maxLength":8,"not":{"const":""}}}},
+		"query":{"type":"object","additionalProperties":false,"required":[],"properties":{
+			"limit":{"allOf":[{"minimum":1},{"type":"integer","minimum":-128,"maximum":127}],"default":20},
+			"tag":{"type":"array","items":{"type":"string"},"maxItems":2}}},
+		"header":{"type":"object","required":[],"properties":{"If-Match":{"type":"string","maxLength":9}}},
+		"body":{"$ref":"#/$defs/object"}},
+		"$defs":{"object":{"type":"object","additionalProperties":false,"required":[],"properties":{"qty":{"allOf":[{"maximum":9},{"type":"integer","minimum":0,"maximum":255}]}}}}}`, string(text))
+	_, err = validate.Schema[int]()
+	require.ErrorContains(t, err, "int: is not a struct")
+}
