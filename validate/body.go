@@ -4,6 +4,7 @@ import (
 	"compress/gzip"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -212,10 +213,11 @@ func bodyRefusal(kind *errors.Kind, text string) error {
 // readError tells a slow client from one that is gone, and both from one whose
 // body is shorter than it said.
 func readError(r *http.Request, err error) error {
+	_, broken := errors.AsType[*net.OpError](err) // the connection is
 	switch _, tooLarge := errors.AsType[*http.MaxBytesError](err); {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return ErrTimeout.Header("Connection", "close")
-	case r.Context().Err() != nil && !errors.Is(err, io.ErrUnexpectedEOF):
+	case broken || r.Context().Err() != nil && !errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.ErrCanceled.Wrap(err)
 	case tooLarge: // a limit that stands outside of ours
 		return ErrTooLarge.Wrap(err)

@@ -15,6 +15,10 @@ import (
 // decodeBody decodes a body into v, a pointer to a struct, strictly.
 func (c *config) decodeBody(data []byte, count *counter, v reflect.Value) error {
 	if err := json.Unmarshal(data, v.Interface(), c.decoding); err != nil {
+		// The decoder stops at the first fault, and what follows may be no JSON.
+		if !jsontext.Value(data).IsValid() {
+			return errMalformedJSON
+		}
 		return decodeError(err, v.Type().Elem())
 	}
 	if count.escapes && suspicious(data) || count.nulls && !c.allowNull || count.longs {
@@ -38,12 +42,14 @@ func suspicious(data []byte) bool {
 	}
 }
 
+var errMalformedJSON = ErrMalformed.Wrap(errors.New("the body is not strict JSON"))
+
 // decodeError turns an error of the decoder into a refusal that repeats
 // nothing of the input.
 func decodeError(err error, t reflect.Type) error {
 	semantic, ok := errors.AsType[*json.SemanticError](err)
 	if !ok {
-		return ErrMalformed.Wrap(errors.New("the body is not strict JSON"))
+		return errMalformedJSON
 	}
 	at := resolve(t, semantic.JSONPointer)
 	if errors.Is(err, json.ErrUnknownName) {

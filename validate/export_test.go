@@ -43,3 +43,17 @@ func (p *Plan) Schema() ([]byte, error) { return p.plan.schema() }
 
 // Formats are the rules of texts that are ours.
 func Formats() map[string]func(string) bool { return formats }
+
+// Pairs parses a query with the default limits.
+func Pairs(raw string) (map[string][]string, error) {
+	c := &config{limits: Limits{}.withDefaults()}
+	pairs, err := c.parsePairs(raw, c.ignored, malformedQuery)
+	for _, values := range pairs {
+		for _, value := range values {
+			if !clean(value) {
+				return nil, malformedQuery("")
+			}
+		}
+	}
+	return pairs, err
+}

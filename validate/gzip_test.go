@@ -33,21 +33,21 @@ func TestGzip(t *testing.T) {
 		status     int
 		code       string
 	}{
-		{"a bomb of 16 MiB", zip(t, `{"text":"`+strings.Repeat("a", 1<<24)), []string{"gzip"}, 413, "input_too_large"},
-		{"a bomb of depth", zip(t, strings.Repeat("[", 1<<20)), []string{"gzip"}, 413, "input_too_large"},
-		{"empty members without end", strings.Repeat(zip(t, ""), 10_000), []string{"gzip"}, 413, "input_too_large"},
-		{"not compressed", `{"text":"a"}`, []string{"gzip"}, 400, "malformed_input"},
-		{"cut", good[:len(good)-6], []string{"gzip"}, 400, "malformed_input"},
-		{"a wrong checksum", good[:len(good)-8] + "abcd" + good[len(good)-4:], []string{"gzip"}, 400, "malformed_input"},
-		{"data behind it", good + "x", []string{"gzip"}, 400, "malformed_input"},
-		{"a second value behind it", good + good, []string{"gzip"}, 400, "malformed_input"},
-		{"twice", zip(t, good), []string{"gzip, gzip"}, 415, "unsupported_media_type"},
-		{"two lines", good, []string{"gzip", "gzip"}, 415, "unsupported_media_type"},
-		{"another encoding", good, []string{"br"}, 415, "unsupported_media_type"},
-		{"empty", "", []string{"gzip"}, 400, "malformed_input"},
-		{"compressed", good, []string{"gzip"}, 200, ""},
-		{"in upper case", good, []string{"GZIP"}, 200, ""},
-		{"not encoded", `{"text":"a"}`, nil, 200, ""},
+		{"T9 a bomb of 16 MiB", zip(t, `{"text":"`+strings.Repeat("a", 1<<24)), []string{"gzip"}, 413, "input_too_large"},
+		{"T9 a bomb of depth", zip(t, strings.Repeat("[", 1<<20)), []string{"gzip"}, 413, "input_too_large"},
+		{"T9 empty members without end", strings.Repeat(zip(t, ""), 10_000), []string{"gzip"}, 413, "input_too_large"},
+		{"T9 not compressed", `{"text":"a"}`, []string{"gzip"}, 400, "malformed_input"},
+		{"T9 cut", good[:len(good)-6], []string{"gzip"}, 400, "malformed_input"},
+		{"T9 a wrong checksum", good[:len(good)-8] + "abcd" + good[len(good)-4:], []string{"gzip"}, 400, "malformed_input"},
+		{"T9 data behind it", good + "x", []string{"gzip"}, 400, "malformed_input"},
+		{"T9 a second value behind it", good + good, []string{"gzip"}, 400, "malformed_input"},
+		{"T9 twice", zip(t, good), []string{"gzip, gzip"}, 415, "unsupported_media_type"},
+		{"T9 two lines", good, []string{"gzip", "gzip"}, 415, "unsupported_media_type"},
+		{"T9 another encoding", good, []string{"br"}, 415, "unsupported_media_type"},
+		{"T9 empty", "", []string{"gzip"}, 400, "malformed_input"},
+		{"T9 compressed", good, []string{"gzip"}, 200, ""},
+		{"T9 in upper case", good, []string{"GZIP"}, 200, ""},
+		{"T9 not encoded", `{"text":"a"}`, nil, 200, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			header := jsonType()

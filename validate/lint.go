@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-playground/validator/v10"
+
 	"github.com/ringwall/ringwall/errors"
 )
 
@@ -18,6 +20,7 @@ type linter struct {
 	structures map[reflect.Type]*fields
 	strict     bool
 	logger     *slog.Logger
+	validator  *validator.Validate // without rules of the application
 	problems   []error
 	warnings   []string
 }
@@ -83,6 +86,9 @@ func (l *linter) rule(t reflect.Type, where, rule string) {
 	case ofOthers(name):
 		l.problem(where, "the rule "+name+" looks at other fields; check those in the handler")
 		return
+	case !fitting(t, name) && l.standard(name):
+		l.problem(where, "the rule "+rule+" does not fit a "+t.String())
+		return
 	}
 	defer func() {
 		if v := recover(); v != nil {
@@ -114,6 +120,43 @@ func fill(v reflect.Value) {
 	case reflect.Float32, reflect.Float64:
 		v.SetFloat(1)
 	}
+}
+
+// Rules of validator that ask a value that is no text. Most of the others take
+// such a one for the text "<int Value>", and refuse it always.
+var (
+	ofNumbers = []string{"oneof", "noneof", "isdefault", "port", "latitude", "longitude", "iso3166_1_alpha_numeric", "iso4217_numeric"}
+	ofLists   = []string{"unique", "isdefault"}
+	ofTimes   = []string{"gt", "gte", "lt", "lte", "isdefault"}
+	ofBools   = []string{"eq", "ne", "isdefault"}
+)
+
+// fitting reports whether a rule of validator asks a value of this type.
+func fitting(t reflect.Type, name string) bool {
+	_, compares := comparisons[name]
+	switch shapeOf(t) {
+	case text:
+		return true
+	case signed, unsigned, float:
+		return compares || slices.Contains(ofNumbers, name)
+	case list, mapping:
+		return compares || slices.Contains(ofLists, name)
+	}
+	if t == timeType {
+		return slices.Contains(ofTimes, name)
+	}
+	return t.Kind() == reflect.Bool && slices.Contains(ofBools, name)
+}
+
+// standard reports whether validator, or we, have a rule of this name; others
+// are the application's, which knows what they ask.
+func (l *linter) standard(name string) (yes bool) {
+	if l.validator == nil {
+		l.validator = validator.New()
+	}
+	defer func() { yes = recover() == nil }()
+	_ = l.validator.Var((*int)(nil), "omitempty,"+name) // only its name is looked up where nothing is there
+	return yes
 }
 
 // ofMachine reports whether a rule asks the file system or the resolver.

@@ -20,7 +20,6 @@ import (
 )
 
 type picture struct {
-	Shop string        `path:"shop" validate:"max=8"`
 	Alt  string        `form:"alt" validate:"max=20"`
 	Tags []string      `form:"tag" validate:"max=3,dive,max=5"`
 	File validate.File `form:"picture" types:"image/png text/plain" validate:"required"`

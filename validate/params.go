@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/ringwall/ringwall/errors"
 )
 
 // readParams reads what comes from outside of the body. In queryOnly mode all
@@ -35,6 +33,7 @@ func (p *plan) readParams(r *http.Request, v reflect.Value) error {
 	for i := range p.params {
 		param := &p.params[i]
 		var values []string
+		var err error
 		switch param.source {
 		case "form":
 			continue
@@ -42,15 +41,14 @@ func (p *plan) readParams(r *http.Request, v reflect.Value) error {
 			values = query[param.name]
 			delete(query, param.name)
 		case "header":
-			values = r.Header[param.name]
+			values, err = param.headerValues(r)
 		case "cookie":
-			for _, cookie := range r.CookiesNamed(param.name) {
-				values = append(values, cookie.Value)
-			}
+			values, err = param.cookieValues(r)
 		case "path":
-			if value := p.c.pathValue(r, param.name); value != "" {
-				values = []string{value}
-			}
+			values, err = p.c.pathValues(r, param)
+		}
+		if err != nil {
+			return err
 		}
 		if err := p.c.set(v.Field(param.index), param, values); err != nil {
 			return err
@@ -67,20 +65,6 @@ func unknown(values map[string][]string, source, noun string) error {
 		}
 		place := &place{source: source, name: name}
 		return refuse(ErrInvalid, place.String(), place.pointer(), "unknown_"+noun, "is not known")
-	}
-	return nil
-}
-
-// checkCookies bounds the cookies. net/http drops them all when they are more
-// than 3000, so that a required one would seem missing, and an optional one
-// unset.
-func (c *config) checkCookies(r *http.Request) error {
-	n := 0
-	for _, line := range r.Header["Cookie"] {
-		n += strings.Count(line, ";") + 1
-	}
-	if n > c.limits.Cookies {
-		return ErrTooManyCookies.With("cookies", n, "limit", c.limits.Cookies)
 	}
 	return nil
 }
@@ -125,17 +109,13 @@ func malformedQuery(text string) error {
 	return refuse(ErrMalformed, "the query", "/query", "malformed_query", text)
 }
 
-// clean takes text without control characters, in UTF-8.
+// clean takes text without control characters of any kind, in UTF-8.
 func clean(s string) bool {
-	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || 0x7f <= r && r < 0xa0 })
 }
 
 // set puts the values of a parameter into its field.
 func (c *config) set(v reflect.Value, p *param, values []string) error {
-	refuse := func(kind *errors.Kind, code, text string) error {
-		at := place{source: p.source, name: p.name}
-		return refuse(kind, at.String(), at.pointer(), code, text)
-	}
 	if len(values) == 0 {
 		if !p.preset {
 			return nil
@@ -144,24 +124,24 @@ func (c *config) set(v reflect.Value, p *param, values []string) error {
 	}
 	for _, value := range values {
 		if !clean(value) {
-			return refuse(ErrMalformed, "malformed", "has control characters or is no UTF-8")
+			return p.refuse(ErrMalformed, "malformed", "has control characters or is no UTF-8")
 		}
 	}
 	if multiple(v.Type()) {
 		list := reflect.MakeSlice(v.Type(), len(values), len(values))
 		for i, value := range values {
 			if want := setScalar(list.Index(i), value); want != "" {
-				return refuse(ErrMalformed, "type", want)
+				return p.refuse(ErrMalformed, "type", want)
 			}
 		}
 		v.Set(list)
 		return nil
 	}
 	if len(values) > 1 {
-		return refuse(ErrDuplicate, "duplicate", "is there more than once")
+		return p.refuse(ErrDuplicate, "duplicate", "is there more than once")
 	}
 	if want := setScalar(v, values[0]); want != "" {
-		return refuse(ErrMalformed, "type", want)
+		return p.refuse(ErrMalformed, "type", want)
 	}
 	return nil
 }
@@ -175,7 +155,7 @@ var (
 	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 	timeType        = reflect.TypeFor[time.Time]()
 	// JSON's own forms: no plus sign, no leading zero, no hexadecimal.
-	wholeNumber = regexp.MustCompile(`\A-?(?:0|[1-9][0-9]*)\z`)
+	wholeNumber = regexp.MustCompile(`\A(?:0|-?[1-9][0-9]*)\z`)
 	anyNumber   = regexp.MustCompile(`\A-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?\z`)
 )
 

@@ -35,6 +35,9 @@ var (
 	// ErrTooManyCookies answers more cookies than are looked through: 431
 	// too_many_cookies.
 	ErrTooManyCookies = errors.Define(431, "too_many_cookies", "The request has too many cookies.")
+	// ErrHeaderTooLarge answers a header, that is declared, of more than 8 KiB:
+	// 431 header_too_large.
+	ErrHeaderTooLarge = errors.Define(431, "header_too_large", "A header is longer than is accepted here.")
 	// ErrTimeout answers a body that did not arrive in time: 408 body_timeout.
 	ErrTimeout = errors.Define(408, "body_timeout", "The body did not arrive in time.")
 )

@@ -1,0 +1,130 @@
+package validate
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// refuse returns an error about a parameter.
+func (p *param) refuse(kind *errors.Kind, code, text string) error {
+	at := place{source: p.source, name: p.name}
+	return refuse(kind, at.String(), at.pointer(), code, text)
+}
+
+// headerLimit is how many bytes the lines of a declared header may have.
+const headerLimit = 8 << 10
+
+// commas are the headers of one value that may have a comma in it.
+var commas = []string{
+	"Authorization", "Date", "Expires", "From", "If-Modified-Since", "If-Range", "If-Unmodified-Since", "Last-Modified", "Referer", "User-Agent",
+}
+
+// headerValues returns the one value of a header. A list in one line is the
+// same as two lines (RFC 9110, section 5.3), and is refused like them: of
+// which value a proxy takes, nobody knows.
+func (p *param) headerValues(r *http.Request) ([]string, error) {
+	values := r.Header[p.name]
+	n := 0
+	for _, value := range values {
+		n += len(value)
+	}
+	if n > headerLimit {
+		return nil, ErrHeaderTooLarge.With("header", p.name, "limit", headerLimit)
+	}
+	if len(values) == 1 && !slices.Contains(commas, p.name) && listed(values[0]) {
+		return nil, p.refuse(ErrDuplicate, "duplicate", "is there more than once")
+	}
+	return values, nil
+}
+
+// listed reports whether there is a comma outside of quotation marks.
+func listed(value string) bool {
+	quoted := false
+	for i := 0; i < len(value); i++ {
+		switch {
+		case value[i] == '"':
+			quoted = !quoted
+		case value[i] == '\\' && quoted:
+			i++
+		case value[i] == ',' && !quoted:
+			return true
+		}
+	}
+	return false
+}
+
+// checkCookies bounds the cookies. net/http drops them all when they are more
+// than 3000, so that a required one would seem missing, and an optional one
+// unset (CVE-2025-58186).
+func (c *config) checkCookies(r *http.Request) error {
+	n := 0
+	for _, line := range r.Header["Cookie"] {
+		n += strings.Count(line, ";") + 1
+	}
+	if n > c.limits.Cookies {
+		return ErrTooManyCookies.With("cookies", n, "limit", c.limits.Cookies)
+	}
+	return nil
+}
+
+// cookieValues returns the values of a cookie. Only those of the name are
+// judged: net/http would take quotation marks away, and drop what has bytes
+// that a cookie must not have (RFC 6265, section 4.1.1).
+func (p *param) cookieValues(r *http.Request) ([]string, error) {
+	var values []string
+	for _, line := range r.Header["Cookie"] {
+		for pair := range strings.SplitSeq(line, ";") {
+			name, value, _ := strings.Cut(strings.Trim(pair, " \t"), "=")
+			if name != p.name {
+				continue
+			}
+			if strings.ContainsFunc(value, notInCookies) {
+				return nil, p.refuse(ErrMalformed, "malformed", "is not a plain value")
+			}
+			values = append(values, value)
+		}
+	}
+	return values, nil
+}
+
+func notInCookies(r rune) bool {
+	return r <= ' ' || r >= 0x7f || r == '"' || r == ',' || r == ';' || r == '\\'
+}
+
+// pathValues returns a path parameter. Some routers hand out the path as it
+// was escaped where it has an escaped slash in it: what is there in that form
+// alone is unescaped, once.
+func (c *config) pathValues(r *http.Request, p *param) ([]string, error) {
+	value := c.pathValue(r, p.name)
+	if strings.Contains(value, "%") && !strings.Contains(r.URL.Path, value) && strings.Contains(r.URL.EscapedPath(), value) {
+		unescaped, err := url.PathUnescape(value)
+		if err != nil {
+			return nil, p.refuse(ErrMalformed, "malformed", "has an escape that cannot be read")
+		}
+		value = unescaped
+	}
+	switch {
+	case value == "" && p.preset:
+		return nil, nil
+	case value == "":
+		return nil, p.refuse(ErrMalformed, "missing", "is empty")
+	case dotted(value):
+		return nil, p.refuse(ErrMalformed, "malformed", "must not go up the path")
+	}
+	return []string{value}, nil
+}
+
+// dotted reports whether a value has a segment that goes up, or nowhere, in
+// whatever is made of it (CWE-22).
+func dotted(value string) bool {
+	for segment := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == '/' || r == '\\' }) {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
+}
