@@ -1,6 +1,7 @@
 package validate_test
 
 import (
+	stdjson "encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -18,25 +19,26 @@ import (
 
 // sample has a member of every kind that the cases are about.
 type sample struct {
-	Qty   int               `json:"qty" validate:"omitempty,min=1,max=10"`
-	Small int8              `json:"small"`
-	Large int64             `json:"large"`
-	Count uint              `json:"count"`
-	Float float64           `json:"float"`
-	Note  string            `json:"note" validate:"max=20"`
-	Mail  string            `json:"mail" validate:"omitempty,email"`
-	Word  string            `json:"word" validate:"omitempty,max=64,pattern=word"`
-	On    bool              `json:"on"`
-	In    point             `json:"in"`
-	List  []point           `json:"list" validate:"max=2000"`
-	Fixed [2]int            `json:"fixed"`
-	Raw   []byte            `json:"raw" validate:"max=8"`
-	When  time.Time         `json:"when"`
-	Map   map[string]string `json:"map" validate:"max=9,dive,keys,max=200,endkeys,max=5"`
-	Any   any               `json:"any"`
-	Ptr   *int              `json:"ptr"`
-	Opt   validate.Opt[int] `json:"opt"`
-	Own   string            `json:"-"`
+	Qty   int                `json:"qty" validate:"omitempty,min=1,max=10"`
+	Small int8               `json:"small"`
+	Large int64              `json:"large"`
+	Count uint               `json:"count"`
+	Float float64            `json:"float"`
+	Note  string             `json:"note" validate:"max=20"`
+	Mail  string             `json:"mail" validate:"omitempty,email"`
+	Word  string             `json:"word" validate:"omitempty,max=64,pattern=word"`
+	On    bool               `json:"on"`
+	In    point              `json:"in"`
+	List  []point            `json:"list" validate:"max=2000"`
+	Fixed [2]int             `json:"fixed"`
+	Raw   []byte             `json:"raw" validate:"max=8"`
+	When  time.Time          `json:"when"`
+	Map   map[string]string  `json:"map" validate:"max=9,dive,keys,max=200,endkeys,max=5"`
+	Any   any                `json:"any"`
+	Text  stdjson.RawMessage `json:"text" validate:"max=100"`
+	Ptr   *int               `json:"ptr"`
+	Opt   validate.Opt[int]  `json:"opt"`
+	Own   string             `json:"-"`
 }
 
 type point struct {
@@ -85,7 +87,7 @@ func TestSyntaxCases(t *testing.T) {
 		"J2": {"{}{}", "{}x", "{},", "{} null", "{}\n{}", "{}]", "{}\x00"},
 		"J3": {
 			`{"qty":1,"qty":-1}`, `{"qty":1,"q\u0074y":-1}`, `{"in":{"x":1,"x":2}}`, `{"any":{"a":1,"a":2}}`, `{"any":[{"a":{"b":1,"b":1}}]}`, `{"map":{"a":"b","a":"c"}}`,
-			`{"list":[{"x":1,"\u0078":2}]}`,
+			`{"list":[{"x":1,"\u0078":2}]}`, `{"text":{"a":1,"a":2}}`, `{"text":[{"a":{"b":1,"\u0062":2}}]}`,
 		},
 		"J5": {
 			`{"note":"qty\ud800"}`, `{"note":"\udc00\ud800"}`, "{\"note\":\"\xff\"}", "{\"note\":\"\xc0\xaf\"}", "{\"note\":\"\xed\xa0\x80\"}", "{\"note\xff\":1}", `{"qty\ud800":1}`,
@@ -108,7 +110,7 @@ func TestMeaningCases(t *testing.T) {
 	var rows []bodyRow
 	for name, bodies := range map[string][]string{
 		"J4":  {`{"qty":1,"QTY":-1}`, `{"Qty":1}`, `{"liſt":[]}`, "{\"\u212any\":1}", `{"NOTE":"a"}`},
-		"J6":  {`{"note":"a\u0000b"}`, `{"note":"\u001b[31m"}`, `{"note":"\b"}`, `{"note":"\f"}`, `{"map":{"a\u0001":"b"}}`, `{"any":["\u000b"]}`, `{"any":{"\u0000":1}}`, `{"note":"\u001F"}`},
+		"J6":  {`{"note":"a\u0000b"}`, `{"note":"\u001b[31m"}`, `{"note":"\b"}`, `{"note":"\f"}`, `{"map":{"a\u0001":"b"}}`, `{"any":["\u000b"]}`, `{"any":{"\u0000":1}}`, `{"note":"\u001F"}`, `{"text":"\u0000"}`},
 		"J8":  {`{"qty":1.0}`, `{"qty":1e1}`, `{"qty":"1"}`, `{"small":128}`, `{"small":-129}`, `{"large":9223372036854775808}`, `{"count":-1}`, `{"qty":true}`, `{"on":1}`, `{"on":"true"}`, `{"note":1}`, `{"float":"1"}`, `{"qty":-0.0}`},
 		"J9":  {`{"float":1e400}`, `{"float":-1e400}`, `{"any":1e999}`},
 		"J10": {`{"float":9007199254740993}`, `{"any":9007199254740993}`, `{"any":[{"a":-9007199254740993}]}`},

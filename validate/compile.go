@@ -31,6 +31,9 @@ func (l *linter) structure(c *check, where string) {
 			continue
 		}
 		here := c.t.String() + "." + sf.Name
+		if embedded && !sf.IsExported() && sf.Type.Kind() == reflect.Pointer {
+			l.problem(here, "the decoder cannot set an embedded pointer to a type that is not exported")
+		}
 		if option := loose(options); option != "" {
 			l.problem(here, "the option "+option+" of the tag json takes names that the schema does not have")
 		}
@@ -192,11 +195,25 @@ func (l *linter) param(sf reflect.StructField, where, source, name string) param
 		return p
 	}
 	if p.value, p.preset = sf.Tag.Lookup("default"); p.preset {
-		if err := l.c.set(reflect.New(sf.Type).Elem(), &p, []string{p.value}); err != nil {
+		preset := reflect.New(sf.Type).Elem()
+		if err := l.c.set(preset, &p, []string{p.value}); err != nil {
 			l.problem(where, "the default does not fit the type")
+		} else if l.breaks(p.check, preset) {
+			l.problem(where, "the default breaks the rules")
 		}
 	}
 	return p
+}
+
+// breaks reports whether a value breaks the rules. Those that do not exist
+// have been found before.
+func (l *linter) breaks(c *check, v reflect.Value) bool {
+	if len(l.problems) > 0 {
+		return false
+	}
+	s := l.c.newScratch()
+	s.walker.value(v, c)
+	return len(s.walker.problems) > 0
 }
 
 // fromText reports whether a value can be read from a parameter's text.

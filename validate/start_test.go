@@ -125,6 +125,10 @@ func TestStartCases(t *testing.T) {
 		G complex128                      `json:"g"`
 		H []chan int                      `json:"h" validate:"max=1"`
 		I map[string]interface{ M() int } `json:"i" validate:"max=1"`
+		*point
+	}
+	type badDefault struct {
+		A int `query:"a" validate:"max=9" default:"10"`
 	}
 	doubled := func() error {
 		_, err := validate.Compile(reflect.StructOf([]reflect.StructField{
@@ -161,8 +165,9 @@ func TestStartCases(t *testing.T) {
 		}},
 		{"R8", asJSON[loose](), []string{
 			"loose.A: a chan int cannot be read from JSON", "loose.B: a io.Reader cannot", "loose.C: the option case:ignore", "loose.D: the option unknown", "loose.F: a func() cannot", "loose.G: a complex128 cannot",
-			"loose.H: a chan int cannot", "loose.I: a interface { M() int } cannot",
+			"loose.H: a chan int cannot", "loose.I: a interface { M() int } cannot", "loose.point: the decoder cannot set",
 		}},
+		{"default", asInput[badDefault](), []string{"badDefault.A: the default breaks the rules"}},
 		{"R8 twice", doubled, []string{"cannot be decoded"}},
 		{"options", asJSON[point](validate.Options{}, validate.Options{}), []string{"more than one Options"}},
 		{"options", asJSON[string](), []string{"string: is not a struct"}},
