@@ -7,11 +7,15 @@
 // gzip, where Options.Gzip is set: the limits count what comes out),
 // more than 1 MiB, 32 levels, 1000 items, 256 members, 20 000 values; doubled
 // and unknown members, names in another case, null where the type has none,
-// control characters, data after the end. Queries: unknown and doubled
-// parameters, semicolons, escapes that cannot be read, numbers in other than
-// plain decimals; forms likewise, and a form never takes a field from the
-// query. More than 50 cookies, where one is declared. What T does not declare is
-// refused too: a body where there is none, a query beside a body.
+// control characters, whole numbers that a float64 rounds, data after the end.
+//
+// Queries: unknown and doubled parameters, semicolons, escapes that cannot be
+// read, numbers in other than plain decimals. Paths: values that are empty or
+// go up. Headers, cookies: only those are judged that T declares; then one that
+// comes twice, a list for one value, more than 8 KiB, bytes that a cookie must
+// not have, more than 50 cookies. Forms: like queries, and a form never takes a
+// field from the query. What T does not declare is refused too: a body where
+// there is none, a query beside a body.
 //
 // Every limit acts while the input arrives. What is accepted has one meaning,
 // and the value that was checked is the one that the handler gets.
@@ -30,17 +34,48 @@
 //	})))
 //
 // A T whose fields have the tags path, query, header, cookie, form or body:"json"
-// is the whole input. Rules are those of go-playground/validator; structs in
-// slices and maps are always checked, with and without dive. Rules that look
-// at other fields are refused at start-up: they belong into the handler.
+// is the whole input. A member that may be absent, null or a value, as in a
+// PATCH, is an [Opt].
 //
-// A member that may be absent, null or a value, as in a PATCH, is an [Opt].
+// # Rules
+//
+// Rules are those of go-playground/validator, with its verdicts: a nil pointer
+// breaks any rule in front of which no omitempty stands. Structs in slices and
+// maps are always checked, with and without dive. Its formats uri, url,
+// http_url, https_url, hostname, hostname_rfc1123, hostname_port, fqdn, ip,
+// ipv4, ipv6, email and datetime are replaced by stricter ones; rfc3339 and
+// pattern are new. Rules that look at other fields, or at this machine's files
+// and network, are refused at start-up, as is whatever would fail, or do
+// nothing, at a request.
+//
+// The most common rules are compiled, and validator is only asked about what
+// they do not accept. Where Options.Setup is used, they are not: it may have
+// changed what a rule means.
+//
+// # Files
+//
+// A form that has a [File] is multipart/form-data. Its other fields come first
+// and are checked; then the handler runs, and reads the file as it arrives:
+//
+//	type NewPicture struct {
+//		Alt  string        `form:"alt" validate:"max=200"`
+//		File validate.File `form:"picture" types:"image/png image/jpeg" validate:"required"`
+//	}
+//	upload := func(w http.ResponseWriter, r *http.Request, in *NewPicture) error {
+//		n, err := io.Copy(staged, &in.File)
+//		if err != nil {
+//			return err // 413, 400, 408 or 422
+//		}
+//		return staged.commit(n)
+//	}
+//	mux.Handle("POST /pictures", errors.Must(validate.Handle(upload, validate.Options{Limits: validate.Limits{File: 5 << 20}})))
 //
 // # Statuses
 //
 // 415 a format that the route does not take; 413 more than it is willing to
-// process; 414 a query that is too long; 431 more cookies; 408 a body that does not arrive; 400
-// what cannot be read, or in two ways; 422 what was read and breaks the schema.
+// process; 414 a query that is too long; 431 a header that is, or more cookies;
+// 408 a body that does not arrive; 400 what cannot be read, or in two ways; 422
+// what was read and breaks the schema.
 //
 // # Its place
 //
@@ -49,13 +84,29 @@
 // # Threats
 //
 //   - Two parsers that read one input differently (duplicate keys, case,
-//     invalid UTF-8, CVE-2020-16250): refused.
-//   - Bombs of depth, items, names and numbers (CWE-400, CWE-674): counted in
-//     fixed memory, before anything is decoded.
+//     invalid UTF-8, large numbers, CVE-2020-16250): refused.
+//   - Bombs of depth, items, names, numbers, gzip, parts and their headers
+//     (CWE-400, CWE-674, CVE-2023-24536): counted in fixed memory, before
+//     anything is decoded. A refusal holds at most the bytes that a body may
+//     have, and 64 KiB.
+//   - Slow bodies: the deadline stays when a body is refused, since net/http
+//     reads on after the handler.
 //   - Mass assignment (OWASP API3:2023): unknown members are refused.
 //   - Injection through what is let in (ASVS 5.0 2.2.1): lengths, patterns and
 //     lists of values in the tags. A string without a bound is warned of at
 //     start-up.
+//   - Files (ASVS 5.0 5.2): nothing touches the disk, the first bytes must be of
+//     the type that was said, and the name is never a path. A file that is two
+//     formats at once passes; decode and encode pictures anew if that matters.
 //   - Reflection of input: messages have names of the schema and limits alone.
 //     A name that the client sent is repeated only if it is a plain word.
+//   - Not covered: a list of lists of large structs is decoded as long as its
+//     values are fewer than Limits.Tokens; lower that where T is large.
+//
+// # Beside the design
+//
+// Schema takes Options, since a T may use patterns and an application's rules.
+// A form has one File, which is its last part: of a stream, nothing behind it
+// can be checked before the handler runs. Fields of a multipart form share
+// seven eighths of Limits.Body; the rest is for what they take in memory.
 package validate

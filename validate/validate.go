@@ -28,10 +28,13 @@ type Options struct {
 	// Patterns are regular expressions for the rule pattern=name, anchored at
 	// both ends, in RE2, which takes linear time.
 	Patterns map[string]string
-	// Setup adds rules of the application's own to our private instance.
+	// Setup adds rules of the application's own to our private instance. They
+	// are asked at requests, and a panic in one is a 500. With Setup, every
+	// rule is asked of the validator, which is slower.
 	Setup func(*validator.Validate) error
-	// PathValue returns a path parameter, unescaped. nil: that of the request,
-	// which the standard mux and chi set.
+	// PathValue returns a path parameter, such as mux.Vars(r)[name] of gorilla.
+	// nil: that of the request, which the standard mux and chi set. A value
+	// that the router has left escaped is unescaped, once.
 	PathValue func(*http.Request, string) string
 	// IgnoreQuery are query parameters that are dropped unread, such as
 	// "gclid"; a "*" at the end stands for any rest.
@@ -94,9 +97,9 @@ func Query[T any](options ...Options) (func(http.Handler) http.Handler, error) {
 	return build[T](options, queryOnly)
 }
 
-// Form returns a middleware that reads a urlencoded form in the body into a T,
-// whose fields have form tags, and leaves the rest of the request alone. The
-// query never feeds a form.
+// Form returns a middleware that reads a form in the body into a T, whose
+// fields have form tags, and leaves the rest of the request alone: a urlencoded
+// form, or a multipart one if T has a [File]. The query never feeds a form.
 func Form[T any](options ...Options) (func(http.Handler) http.Handler, error) {
 	return build[T](options, formOnly)
 }
