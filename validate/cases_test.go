@@ -215,6 +215,10 @@ func TestMediaTypeCases(t *testing.T) {
 		status, _, _ = send(t, "PATCH", srv.URL, jsonType(), strings.NewReader("{}"))
 		require.Equal(t, 415, status)
 	})
+	t.Run("T1 no body and no type", func(t *testing.T) {
+		status, code, _ := send(t, "POST", url, http.Header{}, http.NoBody)
+		require.Equal(t, []any{400, malformed}, []any{status, code})
+	})
 	t.Run("T8 says what is taken", func(t *testing.T) {
 		r, err := http.NewRequest("POST", url, strings.NewReader("{}"))
 		require.NoError(t, err)

@@ -12,6 +12,7 @@ type check struct {
 	hops   []hop        // the pointers and Opts in front of it
 	tag    string       // the rules of this value, as the validator reads them
 	rules  []rule       // the same, compiled; nil: only the validator knows them
+	rest   string       // those behind the compiled ones, that have no such form
 	shape  shape
 	fields *fields // of a structure
 	elem   *check  // of a list or a mapping
@@ -142,6 +143,7 @@ type verdict uint8
 
 const (
 	unsure  verdict = iota // the validator is asked
+	partly                 // it is asked of the rest
 	holds                  // and what is below is looked at
 	omitted                // nothing more is asked, here or below
 )
@@ -170,6 +172,9 @@ func (c *check) judge(v reflect.Value, pointed bool) verdict {
 				return unsure
 			}
 		}
+	}
+	if c.rest != "" {
+		return partly
 	}
 	return holds
 }

@@ -126,7 +126,7 @@ func (l *linter) value(t reflect.Type, where string, levels []tags) *check {
 	c := newCheck(t, here.value)
 	c.needed = c.needed || len(c.hops) > 0 && c.tag == "" && len(below) > 0 // a dive in front refuses nil too
 	l.tag(c.t, where, c.tag, len(c.hops) > 0)
-	c.rules = l.c.compileRules(c.t, c.tag)
+	l.c.compile(c)
 	switch c.shape {
 	case structure:
 		l.structure(c, where)
@@ -159,7 +159,7 @@ func (l *linter) keys(c *check, where string) {
 			l.rule(c.t, where, rule)
 		}
 	}
-	c.rules = l.c.compileRules(c.t, c.tag)
+	l.c.compile(c)
 }
 
 // unreadable are kinds that no JSON text can be read as.
@@ -177,7 +177,7 @@ func (l *linter) param(sf reflect.StructField, where, source, name string) param
 	t := sf.Type
 	if t == fileType {
 		p.types, p.check = l.fileParam(sf, where, source), newCheck(t, sf.Tag.Get("validate"))
-		p.check.rules = l.c.compileRules(t, p.check.tag)
+		l.c.compile(p.check)
 		return p
 	}
 	p.check = l.field(sf, where)

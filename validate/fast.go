@@ -80,24 +80,35 @@ var (
 	durationType = reflect.TypeFor[time.Duration]()
 )
 
-// compileRules returns the rules of a tag in compiled form, or nil where one of
-// them has none.
-func (c *config) compileRules(t reflect.Type, tag string) []rule {
-	if shapeOf(t) != structure && (c.foreign || strings.Contains(tag, "|") || strings.Contains(tag, "0x") || strings.Contains(tag, "'") || t == durationType) ||
-		t.Implements(valuerType) || reflect.PointerTo(t).Implements(valuerType) {
-		return nil
+// compile compiles the rules of a tag, as far as they have a compiled form.
+func (c *config) compile(k *check) {
+	if shapeOf(k.t) != structure && (c.foreign || strings.Contains(k.tag, "|") || strings.Contains(k.tag, "0x") || strings.Contains(k.tag, "'") || k.t == durationType) ||
+		k.t.Implements(valuerType) || reflect.PointerTo(k.t).Implements(valuerType) {
+		return
 	}
-	rules := make([]rule, 0, strings.Count(tag, ",")+1)
-	for tag != "" {
-		var name, param string
-		name, param, tag = cutRule(tag)
-		r, ok := c.compileRule(t, name, param)
+	k.rules = make([]rule, 0, strings.Count(k.tag, ",")+1)
+	for rest := k.tag; rest != ""; {
+		name, param, after := cutRule(rest)
+		r, ok := c.compileRule(k.t, name, param)
 		if !ok {
-			return nil
+			if k.rest = rest; conditional(rest) {
+				k.rules, k.rest = nil, ""
+			}
+			return
 		}
-		rules = append(rules, r)
+		k.rules, rest = append(k.rules, r), after
 	}
-	return rules
+}
+
+// conditional reports whether a tag asks if there is a value, for which a
+// pointer to a value is always one.
+func conditional(tag string) bool {
+	for rule := range strings.SplitSeq(tag, ",") {
+		if _, ok := conditions[rule]; ok || rule == "isdefault" {
+			return true
+		}
+	}
+	return false
 }
 
 // cutRule cuts the first rule off a tag.
@@ -149,6 +160,16 @@ func (c *config) textRule(name, param string) func(string) bool {
 	case "oneof":
 		words := strings.Fields(param)
 		return func(s string) bool { return slices.Contains(words, s) }
+	case "startswith":
+		return func(s string) bool { return strings.HasPrefix(s, param) }
+	case "endswith":
+		return func(s string) bool { return strings.HasSuffix(s, param) }
+	case "contains":
+		return func(s string) bool { return strings.Contains(s, param) }
+	case "excludes":
+		return func(s string) bool { return !strings.Contains(s, param) }
+	case "datetime":
+		return func(s string) bool { return dateTime(param, s) }
 	case "pattern":
 		if pattern := c.patterns[param]; pattern != nil {
 			return pattern.MatchString

@@ -30,11 +30,27 @@ var formats = map[string]func(string) bool{
 
 // plain are rules of texts that are the same as validator's.
 var plain = map[string]func(string) bool{
+	"lowercase":  func(s string) bool { return s != "" && s == strings.ToLower(s) },
+	"uppercase":  func(s string) bool { return s != "" && s == strings.ToUpper(s) },
+	"uuid":       func(s string) bool { return uuid(s) },
+	"uuid4":      func(s string) bool { return uuid(s) && s[14] == '4' && strings.IndexByte("89ab", s[19]) >= 0 },
 	"alpha":      every(letter),
 	"alphanum":   every(func(b byte) bool { return letter(b) || digit(b) }),
 	"number":     every(digit),
 	"ascii":      func(s string) bool { return s == "" || every(func(b byte) bool { return b < 0x80 })(s) },
 	"printascii": func(s string) bool { return s == "" || every(func(b byte) bool { return ' ' <= b && b <= '~' })(s) },
+}
+
+// uuid takes 32 hexadecimal digits in groups, in lower case (RFC 9562, section
+// 4).
+func uuid(s string) bool {
+	for i := range len(s) {
+		hyphen := i == 8 || i == 13 || i == 18 || i == 23
+		if hyphen != (s[i] == '-') || !hyphen && !digit(s[i]) && (s[i] < 'a' || s[i] > 'f') {
+			return false
+		}
+	}
+	return len(s) == 36
 }
 
 // uriBytes are those that a URI may have (RFC 3986, section 2).

@@ -148,8 +148,10 @@ func (p *plan) read(w http.ResponseWriter, r *http.Request, v reflect.Value) err
 }
 
 func (p *plan) readJSON(w http.ResponseWriter, r *http.Request, v reflect.Value, s *scratch) error {
-	if err := p.c.checkMedia(r, p.c.types); err != nil {
-		return err
+	if r.ContentLength != 0 || len(r.Header["Content-Type"]) > 0 { // what is not there has no type
+		if err := p.c.checkMedia(r, p.c.types); err != nil {
+			return err
+		}
 	}
 	s.counter.start(&p.c.limits)
 	data, err := p.c.readBody(w, r, s, &s.counter)

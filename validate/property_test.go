@@ -18,14 +18,14 @@ type maker struct{ *rand.Rand }
 
 func pick[T any](m maker, of ...T) T { return of[m.IntN(len(of))] }
 
-var words = []string{"", "a", "b", "ab", "abc", "abcd", "A1", "1", "12", "-1", "1.5", "ä", "äöü", "a b", "\t", "日本語", "550e8400-e29b-41d4-a716-446655440000"}
+var words = []string{"", "a", "b", "ab", "abc", "abcd", "A1", "1", "12", "-1", "1.5", "ä", "äöü", "a b", "\t", "日本語", "550e8400-e29b-41d4-a716-446655440000", "550E8400-e29b-41d4-a716-446655440000", "550e8400-e29b-11d4-a716-446655440000", "550e8400-e29b-41d4-a716-4466554400000", "true", "AB", "ÄB"}
 
 // rules returns rules for a kind of value.
 func (m maker) rules(t reflect.Type) string {
 	var of []string
 	switch t.Kind() {
 	case reflect.String:
-		of = []string{"min=1", "max=3", "min=2", "len=2", "gt=1", "lt=4", "gte=1", "lte=3", "eq=a", "ne=a", "oneof=a ab A1", "alphanum", "alpha", "number", "numeric", "ascii", "printascii", "lowercase", "uuid", "contains=a", "startswith=a", "alpha|number", "oneof='a b' 'ab'", "excludes=b"}
+		of = []string{"min=1", "max=3", "min=2", "len=2", "gt=1", "lt=4", "gte=1", "lte=3", "eq=a", "ne=a", "oneof=a ab A1", "alphanum", "alpha", "number", "numeric", "ascii", "printascii", "lowercase", "uppercase", "uuid", "uuid4", "endswith=b", "boolean", "hexadecimal", "contains=a", "startswith=a", "alpha|number", "oneof='a b' 'ab'", "excludes=b"}
 	case reflect.Int, reflect.Int8, reflect.Int64:
 		of = []string{"min=1", "max=3", "eq=2", "ne=2", "gt=-1", "lt=2", "gte=0", "lte=1", "len=1", "oneof=1 2 3", "oneof=01 2", "min=0x2", "eq=1|eq=3"}
 	case reflect.Uint, reflect.Uint16:

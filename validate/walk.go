@@ -50,19 +50,8 @@ func (w *walker) value(v reflect.Value, c *check) {
 		}
 		pointed = true
 	}
-	if c.tag != "" {
-		switch c.judge(v, pointed) {
-		case omitted:
-			return
-		case unsure:
-			if c.shape == structure || c.t == fileType {
-				w.problem("required", "is required") // the one rule that a struct may break
-				return
-			}
-			if !w.ask(whole, v, c, pointed) || c.accepted(v, pointed) == omitted {
-				return
-			}
-		}
+	if c.tag != "" && !w.holds(whole, v, c, pointed) {
+		return
 	}
 	w.below(v, c)
 }
@@ -114,17 +103,32 @@ func (w *walker) below(v reflect.Value, c *check) {
 	}
 }
 
-// ask asks the validator, and reports whether the rules hold.
-func (w *walker) ask(whole, v reflect.Value, c *check, pointed bool) bool {
-	if pointed && whole.Kind() != reflect.Pointer { // an Opt: what it holds is there, even if it is zero
-		if v.CanAddr() {
-			whole = v.Addr()
-		} else {
-			whole = reflect.New(v.Type())
-			whole.Elem().Set(v)
+// holds asks the rules of a value itself, and reports whether what is below it
+// is to be asked too.
+func (w *walker) holds(whole, v reflect.Value, c *check, pointed bool) bool {
+	verdict := c.judge(v, pointed)
+	switch {
+	case verdict == holds || verdict == omitted:
+		return verdict == holds
+	case c.shape == structure || c.t == fileType:
+		w.problem("required", "is required") // the one rule that these may break
+		return false
+	case verdict == partly && v.CanAddr(): // a pointer is not boxed
+		return w.ask(v.Addr(), v, c.rest)
+	case pointed && whole.Kind() != reflect.Pointer: // an Opt: what it holds is there, even if it is zero
+		if !v.CanAddr() {
+			copied := reflect.New(v.Type())
+			copied.Elem().Set(v)
+			v = copied.Elem()
 		}
+		whole = v.Addr()
 	}
-	err := w.rules.Var(whole.Interface(), c.tag)
+	return w.ask(whole, v, c.tag) && c.accepted(v, pointed) == holds
+}
+
+// ask asks the validator, and reports whether the rules hold.
+func (w *walker) ask(whole, v reflect.Value, tag string) bool {
+	err := w.rules.Var(whole.Interface(), tag)
 	if err == nil {
 		return true
 	}
