@@ -100,11 +100,10 @@ func (g growth) grow(data []byte) []byte {
 // readBody reads the whole body within the limits, into the buffer of s if
 // it fits.
 // What is too large is refused at the first byte that is.
-func (c *config) readBody(w http.ResponseWriter, r *http.Request, s *scratch, watch watcher) ([]byte, error) {
+func (c *config) readBody(r *http.Request, s *scratch, watch watcher) ([]byte, error) {
 	if r.ContentLength > c.limits.Body {
 		return nil, c.tooLarge()
 	}
-	patience := c.patience(w, r)
 	source, err := c.source(r, s)
 	if err != nil {
 		return nil, readError(r, err)
@@ -124,12 +123,12 @@ func (c *config) readBody(w http.ResponseWriter, r *http.Request, s *scratch, wa
 		case int64(len(data)) > c.limits.Body:
 			return nil, c.tooLarge()
 		case err == io.EOF:
-			patience.end()
+			s.patience.end()
 			return data, nil
 		case err != nil:
 			return nil, readError(r, err)
 		}
-		patience.extend(int64(len(data)))
+		s.patience.extend(int64(len(data)))
 	}
 }
 

@@ -13,14 +13,14 @@ var formType = []string{"application/x-www-form-urlencoded"}
 // readForm reads the fields that a urlencoded body has. The query has no part
 // in it, as it has in http.Request.FormValue: what is checked in one place
 // would be taken from the other.
-func (p *plan) readForm(w http.ResponseWriter, r *http.Request, v reflect.Value, s *scratch) error {
+func (p *plan) readForm(r *http.Request, v reflect.Value, s *scratch) error {
 	if p.hasFile {
-		return p.readMultipart(w, r, v)
+		return p.readMultipart(r, v, s.patience)
 	}
 	if err := p.c.checkMedia(r, formType); err != nil {
 		return err
 	}
-	data, err := p.c.readBody(w, r, s, &fieldCounter{limit: p.c.limits.Params, n: 1})
+	data, err := p.c.readBody(r, s, &fieldCounter{limit: p.c.limits.Params, n: 1})
 	if err != nil {
 		return err
 	}

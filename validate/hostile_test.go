@@ -1,6 +1,7 @@
 package validate_test
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -36,22 +37,24 @@ func handler[T any](t testing.TB) http.Handler {
 // connection.
 func TestSlowBodies(t *testing.T) {
 	srv := serve[order](t, validate.Options{Limits: validate.Limits{BodyTimeout: 50 * time.Millisecond}})
-	for _, row := range []struct{ name, head, body string }{
-		{"T14 with a length", "Content-Length: 50", `{"note":`},
-		{"T14 chunked", "Transfer-Encoding: chunked", "8\r\n{\"note\":\r\n"},
-		{"T14 nothing at all", "Content-Length: 50", ""},
+	for _, row := range []struct{ name, target, head, body, status string }{
+		{"T14 with a length", "/", "Content-Length: 50", `{"note":`, "408"},
+		{"T14 chunked", "/", "Transfer-Encoding: chunked", "8\r\n{\"note\":\r\n", "408"},
+		{"T14 nothing at all", "/", "Content-Length: 50", "", "408"},
+		{"T14 refused before it is read", "/?admin=1", "Content-Length: 50", "{", "422"},
+		{"T14 refused while it is read", "/", "Content-Length: 5000", strings.Repeat("[", 40), "413"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			conn, err := net.Dial("tcp", strings.TrimPrefix(srv.URL, "http://"))
 			require.NoError(t, err)
-			_, err = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+row.head+"\r\n\r\n"+row.body)
+			_, err = io.WriteString(conn, "POST "+row.target+" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+row.head+"\r\n\r\n"+row.body)
 			require.NoError(t, err)
 			require.NoError(t, conn.SetReadDeadline(time.Now().Add(20*time.Second)))
 			raw, err := io.ReadAll(conn) // ends, since the server closes
 			require.NoError(t, err)
 			require.NoError(t, conn.Close())
-			require.Contains(t, string(raw), "HTTP/1.1 408 ")
-			require.Contains(t, string(raw), "body_timeout")
+			require.Contains(t, string(raw), "HTTP/1.1 "+row.status+" ")
+			require.Equal(t, row.status == "408", strings.Contains(string(raw), "body_timeout"))
 		})
 	}
 }
@@ -164,4 +167,60 @@ func FuzzQuery(f *testing.F) {
 		quietly(h).ServeHTTP(w, r)
 		require.Contains(t, []int{200, 400, 413, 414, 422}, w.Code, "%q", query)
 	})
+}
+
+// Over HTTP/2 a stream has the deadline, and the others go on.
+func TestSlowBodiesOverHTTP2(t *testing.T) {
+	h := errors.Must(validate.Handle(func(http.ResponseWriter, *http.Request, *order) error { return nil },
+		validate.Options{Logger: quiet, Limits: validate.Limits{BodyTimeout: 50 * time.Millisecond}}))
+	srv := httptest.NewUnstartedServer(quietly(h))
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	reader, writer := io.Pipe()
+	t.Cleanup(func() { _ = writer.Close() })
+	for _, row := range []struct {
+		name   string
+		body   io.Reader
+		status int
+	}{
+		{"T14 nothing comes", reader, 408},
+		{"T13 spaces", strings.NewReader("{}" + strings.Repeat(" ", 2<<20)), 413},
+		{"T12 a body", strings.NewReader("{}"), 200},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r, err := http.NewRequest("POST", srv.URL, row.body)
+			require.NoError(t, err)
+			r.Header = jsonType()
+			res, err := srv.Client().Do(r)
+			require.NoError(t, err)
+			require.NoError(t, res.Body.Close())
+			require.Equal(t, 2, res.ProtoMajor)
+			require.Equal(t, row.status, res.StatusCode)
+		})
+	}
+}
+
+// A deadline ends with its request: the next one on the connection has its own.
+func TestDeadlinesEnd(t *testing.T) {
+	srv := serve[order](t, validate.Options{Limits: validate.Limits{BodyTimeout: 50 * time.Millisecond}})
+	conn, err := net.Dial("tcp", strings.TrimPrefix(srv.URL, "http://"))
+	require.NoError(t, err)
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(20*time.Second)))
+	answers := bufio.NewReader(conn)
+	for _, row := range []struct {
+		target string
+		status int
+	}{{"/", 200}, {"/?admin=1", 422}, {"/", 200}} {
+		_, err := io.WriteString(conn, "POST "+row.target+" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+		require.NoError(t, err)
+		res, err := http.ReadResponse(answers, nil)
+		require.NoError(t, err)
+		_, err = io.Copy(io.Discard, res.Body)
+		require.NoError(t, err)
+		require.Equal(t, row.status, res.StatusCode)
+		answered := time.Now()
+		require.Eventually(t, func() bool { return time.Since(answered) > 80*time.Millisecond }, 10*time.Second, 10*time.Millisecond)
+	}
+	require.NoError(t, conn.Close())
 }

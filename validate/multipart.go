@@ -70,8 +70,8 @@ func (r refill) Read(b []byte) (int, error) {
 
 // readMultipart reads the fields of a form up to its file, which is left to the
 // handler.
-func (p *plan) readMultipart(w http.ResponseWriter, r *http.Request, v reflect.Value) error {
-	s, err := p.c.open(w, r)
+func (p *plan) readMultipart(r *http.Request, v reflect.Value, patience patience) error {
+	s, err := p.c.open(r, patience)
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (p *plan) readMultipart(w http.ResponseWriter, r *http.Request, v reflect.V
 }
 
 // open looks at all that is known before the form is read.
-func (c *config) open(w http.ResponseWriter, r *http.Request) (*stream, error) {
+func (c *config) open(r *http.Request, patience patience) (*stream, error) {
 	if len(r.Header["Content-Encoding"]) > 0 {
 		return nil, ErrMediaType.Header("Accept-Encoding", "identity")
 	}
@@ -136,7 +136,7 @@ func (c *config) open(w http.ResponseWriter, r *http.Request) (*stream, error) {
 	}
 	s := &stream{c: c, r: r}
 	// An eighth of the body is for what the fields take beyond their bytes.
-	s.meter = meter{r: r.Body, patience: c.patience(w, r), left: c.limits.Body - c.limits.Body/8}
+	s.meter = meter{r: r.Body, patience: patience, left: c.limits.Body - c.limits.Body/8}
 	s.form = multipart.NewReader(&s.meter, boundary)
 	return s, nil
 }

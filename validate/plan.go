@@ -126,6 +126,9 @@ func sourceOf(f reflect.StructField) (source, name string, ok bool) {
 func (p *plan) read(w http.ResponseWriter, r *http.Request, v reflect.Value) error {
 	s := p.c.scratches.Get().(*scratch)
 	defer p.c.release(s)
+	if p.mode != queryOnly {
+		s.patience = p.c.patience(w, r) // first of all: what is refused unread is bounded too
+	}
 	if p.mode == whole || p.mode == queryOnly {
 		if err := p.readParams(r, v.Elem()); err != nil {
 			return err
@@ -135,26 +138,26 @@ func (p *plan) read(w http.ResponseWriter, r *http.Request, v reflect.Value) err
 		return ErrUnexpectedBody.Header("Connection", "close")
 	}
 	if p.hasForm {
-		if err := p.readForm(w, r, v.Elem(), s); err != nil {
+		if err := p.readForm(r, v.Elem(), s); err != nil {
 			return err
 		}
 	}
 	if p.root != nil {
-		if err := p.readJSON(w, r, v, s); err != nil {
+		if err := p.readJSON(r, v, s); err != nil {
 			return err
 		}
 	}
 	return p.checkRules(v.Elem(), &s.walker)
 }
 
-func (p *plan) readJSON(w http.ResponseWriter, r *http.Request, v reflect.Value, s *scratch) error {
+func (p *plan) readJSON(r *http.Request, v reflect.Value, s *scratch) error {
 	if r.ContentLength != 0 || len(r.Header["Content-Type"]) > 0 { // what is not there has no type
 		if err := p.c.checkMedia(r, p.c.types); err != nil {
 			return err
 		}
 	}
 	s.counter.start(&p.c.limits)
-	data, err := p.c.readBody(w, r, s, &s.counter)
+	data, err := p.c.readBody(r, s, &s.counter)
 	if err != nil {
 		return err
 	}

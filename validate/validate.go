@@ -200,10 +200,11 @@ func compileOptions(o Options) (*config, []error) {
 // scratch is what one request needs while it is read, and the next one may use
 // again.
 type scratch struct {
-	counter counter
-	walker  walker
-	buffer  []byte
-	unzip   *gzip.Reader // nil until a body is compressed
+	counter  counter
+	walker   walker
+	buffer   []byte
+	patience patience
+	unzip    *gzip.Reader // nil until a body is compressed
 }
 
 func (c *config) newScratch() *scratch {
@@ -213,6 +214,7 @@ func (c *config) newScratch() *scratch {
 // release keeps nothing of a request: a body may hold a password.
 func (c *config) release(s *scratch) {
 	clear(s.buffer)
+	s.patience = patience{}
 	s.walker.problems, s.walker.at = nil, place{steps: s.walker.at.steps[:0]}
 	c.scratches.Put(s)
 }
