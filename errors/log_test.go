@@ -59,3 +59,23 @@ func TestLogInjection(t *testing.T) {
 		})
 	}
 }
+
+var errCredentials = errors.Define(401, "wrong_credentials", "Address or password are wrong.")
+
+// TestOwnTextStays holds that a kind's constant text is not taken for a secret,
+// and that its cause still is.
+func TestOwnTextStays(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{errCredentials, `"wrong_credentials: Address or password are wrong."`},
+		{errCredentials.Wrap(errors.New("check password=hunter22 of ada")), `"wrong_credentials: check password=[redacted] of ada"`},
+	} {
+		j := new(journal)
+		h := errors.Must(errors.NewResponder(errors.Options{Logger: j.logger()})).Handler(errors.HandlerFunc(
+			func(http.ResponseWriter, *http.Request) error { return tt.err }))
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+		require.Contains(t, j.String(), tt.want)
+	}
+}

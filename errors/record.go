@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 )
@@ -36,7 +37,7 @@ func (s *scope) record(r *http.Request, k *Kind, err error) {
 		slog.String("correlation_id", s.id),
 		slog.String("method", r.Method[:min(len(r.Method), 32)]),
 		slog.String("route", routeOf(r)),
-		slog.String("error", mask(textOf(err))),
+		slog.String("error", maskCause(k, textOf(err))),
 	}
 	if s.trace != "" {
 		attrs = append(attrs, slog.String("trace_id", s.trace))
@@ -62,6 +63,18 @@ func (s *scope) record(r *http.Request, k *Kind, err error) {
 		attrs = append(attrs, slog.Any(stackKey, stack(debug.Stack())))
 	}
 	logger.LogAttrs(r.Context(), level, "request failed", attrs...)
+}
+
+// maskCause leaves a kind's own text as it is: it is a constant, and a code
+// that speaks of credentials makes what follows look like a secret.
+func maskCause(k *Kind, text string) string {
+	if text == k.Error() {
+		return text
+	}
+	if rest, ok := strings.CutPrefix(text, k.code+": "); ok {
+		return k.code + ": " + mask(rest)
+	}
+	return mask(text)
 }
 
 func valueOf(attrs []slog.Attr, key string) string {
