@@ -1,0 +1,170 @@
+package redistest
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A Cluster has three masters, which share the slots in order, and a replica
+// of each: Replicas[i] follows Masters[i]. A master that dies is replaced in
+// about two seconds; slots without a master do not stop the others.
+type Cluster struct {
+	Masters, Replicas []*Server
+}
+
+const (
+	masters   = 3
+	slotCount = 16384
+)
+
+// StartCluster starts a Cluster, whose nodes know each other and agree, and
+// whose replicas follow.
+func StartCluster(t testing.TB, config ...string) *Cluster {
+	t.Helper()
+	nodes := startAll(t, 2*masters, func(int) settings { return settings{config: config, cluster: true} })
+	c := &Cluster{Masters: nodes[:masters], Replicas: nodes[masters:]}
+	for i, m := range c.Masters {
+		m.Do(t, "CLUSTER", "ADDSLOTSRANGE", i*slotCount/masters, (i+1)*slotCount/masters-1)
+	}
+	host, port, _ := net.SplitHostPort(nodes[0].Addr)
+	for i, n := range nodes {
+		n.Do(t, "CLUSTER", "SET-CONFIG-EPOCH", i+1)
+		if i > 0 {
+			n.Do(t, "CLUSTER", "MEET", host, port, nodes[0].bus)
+		}
+	}
+	all := "cluster_known_nodes:" + strconv.Itoa(len(nodes))
+	Await(t, startWithin, "all nodes know each other", func() bool { return c.each(nodes, all) })
+	for i, r := range c.Replicas {
+		id := c.Masters[i].Do(t, "CLUSTER", "MYID")
+		Await(t, startWithin, "a replica knows its master", func() bool { _, err := r.Try("CLUSTER", "REPLICATE", id); return err == nil })
+	}
+	Await(t, startWithin, "the replicas follow", func() bool {
+		for _, r := range c.Replicas {
+			if !r.follows() {
+				return false
+			}
+		}
+		return true
+	})
+	Await(t, startWithin, "all nodes agree", func() bool {
+		return c.each(nodes, "cluster_state:ok") && c.each(nodes, "cluster_slots_ok:"+strconv.Itoa(slotCount)) && c.complete(nodes)
+	})
+	return c
+}
+
+// each reports whether CLUSTER INFO says so on every node.
+func (c *Cluster) each(nodes []*Server, line string) bool {
+	for _, n := range nodes {
+		info, err := n.Try("CLUSTER", "INFO")
+		if err != nil || !strings.Contains(fmt.Sprint(info), line+"\r\n") {
+			return false
+		}
+	}
+	return true
+}
+
+// complete reports whether every node lists a replica for every range: what
+// clients learn from.
+func (c *Cluster) complete(nodes []*Server) bool {
+	for _, n := range nodes {
+		reply, err := n.Try("CLUSTER", "SLOTS")
+		ranges, _ := reply.([]any)
+		if err != nil || len(ranges) != masters {
+			return false
+		}
+		for _, r := range ranges {
+			if r, _ := r.([]any); len(r) != 4 { // from, to, master, replica
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Options returns the options of a client, with go-redis's defaults.
+func (c *Cluster) Options() *redis.ClusterOptions {
+	o := &redis.ClusterOptions{}
+	for _, n := range append(c.Masters[:masters:masters], c.Replicas...) {
+		o.Addrs = append(o.Addrs, n.Addr)
+	}
+	return o
+}
+
+// Slot returns the slot of a key.
+func (c *Cluster) Slot(t testing.TB, key string) int {
+	t.Helper()
+	slot, _ := c.Masters[0].Do(t, "CLUSTER", "KEYSLOT", key).(int64)
+	return int(slot)
+}
+
+// Owner returns the number of the master that a slot belongs to at the start.
+func (c *Cluster) Owner(slot int) int {
+	for i := range masters {
+		if slot < (i+1)*slotCount/masters {
+			return i
+		}
+	}
+	return masters - 1
+}
+
+// Migrate begins to move a slot from one master to another: from answers ASK
+// for keys that it does not have, and TRYAGAIN for several of which it has
+// some. Keys that are there already stay until a test moves them with MIGRATE.
+func (c *Cluster) Migrate(t testing.TB, slot int, from, to *Server) {
+	t.Helper()
+	to.Do(t, "CLUSTER", "SETSLOT", slot, "IMPORTING", from.Do(t, "CLUSTER", "MYID"))
+	from.Do(t, "CLUSTER", "SETSLOT", slot, "MIGRATING", to.Do(t, "CLUSTER", "MYID"))
+}
+
+// MoveKeys moves the keys of a slot, as a migration does.
+func (c *Cluster) MoveKeys(t testing.TB, slot int, from, to *Server) {
+	t.Helper()
+	host, port, _ := net.SplitHostPort(to.Addr)
+	keys, _ := from.Do(t, "CLUSTER", "GETKEYSINSLOT", slot, 1000).([]any)
+	for _, key := range keys {
+		from.Do(t, "MIGRATE", host, port, key, 0, 5000)
+	}
+}
+
+// Assign ends a migration: the slot belongs to a master, and the others answer
+// MOVED.
+func (c *Cluster) Assign(t testing.TB, slot int, to *Server) {
+	t.Helper()
+	id := to.Do(t, "CLUSTER", "MYID")
+	to.Do(t, "CLUSTER", "SETSLOT", slot, "NODE", id)
+	for _, m := range c.Masters {
+		if m != to {
+			m.Do(t, "CLUSTER", "SETSLOT", slot, "NODE", id)
+		}
+	}
+}
+
+// startAll starts servers at the same time.
+func startAll(t testing.TB, n int, of func(int) settings) []*Server {
+	t.Helper()
+	path := binary(t)
+	servers, errs := make([]*Server, n), make(chan error, n)
+	for i := range n {
+		go func() {
+			var err error
+			servers[i], err = launch(t, path, of(i))
+			errs <- err
+		}()
+	}
+	var failed error
+	for range n {
+		if err := <-errs; err != nil {
+			failed = err
+		}
+	}
+	if failed != nil {
+		t.Fatal(failed)
+	}
+	return servers
+}

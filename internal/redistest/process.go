@@ -1,0 +1,143 @@
+package redistest
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// Limits of what this package waits for. A busy machine needs long ones.
+const (
+	startWithin = 30 * time.Second
+	pollEvery   = 5 * time.Millisecond
+	attempts    = 8 // to start a server, if others take its port
+)
+
+// binary returns the path of the server, or ends the test.
+func binary(t testing.TB) string {
+	t.Helper()
+	for _, name := range []string{"redis-server", "valkey-server"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	if os.Getenv("RINGWALL_REQUIRE_SERVERS") == "1" {
+		t.Fatal("needs redis-server, which is not installed, and RINGWALL_REQUIRE_SERVERS is 1")
+	}
+	t.Skip("needs redis-server, which is not installed")
+	return ""
+}
+
+// process is a running server.
+type process struct {
+	pid    int
+	ended  chan struct{} // closed when it has
+	handle *os.Process
+}
+
+// start runs a command in a folder, with its output in the file "log" there.
+func start(dir string, command ...string) (*process, error) {
+	log, err := os.OpenFile(filepath.Join(dir, "log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	p := &process{ended: make(chan struct{})}
+	started := make(chan error, 1)
+	go func() {
+		defer close(p.ended)
+		defer func() { _ = log.Close() }()
+		// The kernel kills the server with the thread that started it, not
+		// with the process (prctl(2), PR_SET_PDEATHSIG), so the thread waits.
+		runtime.LockOSThread()
+		cmd := exec.Command(command[0], command[1:]...)
+		cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = dir, log, log, attributes()
+		err := cmd.Start()
+		if err == nil {
+			p.handle, p.pid = cmd.Process, cmd.Process.Pid
+		}
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // killed, as a rule
+		}
+	}()
+	return p, <-started
+}
+
+// kill ends a process at once, and waits until it has ended.
+func (p *process) kill() {
+	_ = p.handle.Kill() // it may have ended
+	<-p.ended
+}
+
+// signal sends a signal by its name: package syscall does not have them all
+// everywhere.
+func (p *process) signal(t testing.TB, name string) {
+	t.Helper()
+	if out, err := exec.Command("sh", "-c", "kill -"+name+" "+strconv.Itoa(p.pid)).CombinedOutput(); err != nil {
+		t.Fatalf("send SIG%s: %v: %s", name, err, out)
+	}
+}
+
+// alive reports whether the process has not ended.
+func (p *process) alive() bool {
+	select {
+	case <-p.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// freePort returns a port on which nobody listens. It is below those that
+// systems give to clients, so that it is still free after a restart.
+func freePort() (int, error) {
+	var last error
+	for range 100 {
+		port := 10000 + rand.IntN(22000)
+		l, err := net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
+		if err == nil {
+			return port, l.Close()
+		}
+		last = err
+	}
+	return 0, fmt.Errorf("find a free port: %w", last)
+}
+
+const loopback = "127.0.0.1"
+
+// logTail returns the end of a server's log.
+func logTail(dir string) string {
+	log, _ := os.ReadFile(filepath.Join(dir, "log")) // none: nothing to show
+	lines := bytes.Split(bytes.TrimSpace(log), []byte("\n"))
+	return string(bytes.Join(lines[max(0, len(lines)-12):], []byte("\n")))
+}
+
+// Await polls until something is so, or fails the test.
+func Await(t testing.TB, within time.Duration, what string, so func() bool) {
+	t.Helper()
+	if !poll(within, so) {
+		t.Fatalf("after %v, still not: %s", within, what)
+	}
+}
+
+func poll(within time.Duration, so func() bool) bool {
+	end := time.After(within)
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for !so() {
+		select {
+		case <-tick.C:
+		case <-end:
+			return so()
+		}
+	}
+	return true
+}
