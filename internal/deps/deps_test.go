@@ -42,6 +42,7 @@ var allowed = map[string][]string{
 	"internal/route":          {module + "errors"},
 	"internal/rows":           nil,
 	"ratelimit":               {module + "errors", module + "internal/route", module + "internal/hook"},
+	"ratelimit/redislimit":    {module + "errors", module + "internal/hook", module + "ratelimit", "github.com/redis/go-redis/v9"},
 	"ratelimit/storetest": {
 		module + "ratelimit", "github.com/stretchr/testify/require",
 	},

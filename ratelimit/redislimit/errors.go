@@ -1,0 +1,52 @@
+package redislimit
+
+import (
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/ratelimit"
+)
+
+var (
+	errReply = errors.New("redislimit: the reply has not one verdict for each limit")
+	errHangs = errors.New("redislimit: Redis hangs: too many calls were given up")
+)
+
+// explain wraps an error. One that will not pass by itself is a
+// [ratelimit.ErrMisconfigured].
+func (s *Store) explain(op string, err error) error {
+	err = fmt.Errorf("redislimit: %s: %w", op, err)
+	if s.misconfigured(err) {
+		return ratelimit.ErrMisconfigured.Wrap(err)
+	}
+	return err
+}
+
+// misconfigured reports whether somebody has to change something. A
+// certificate that is not trusted is not among these: whoever is between could
+// close the service with one.
+func (s *Store) misconfigured(err error) bool {
+	if redis.IsAuthError(err) || redis.IsPermissionError(err) { // NOAUTH, WRONGPASS; NOPERM
+		return true
+	}
+	for _, prefix := range []string{"WRONGPASS", "NOAUTH", "NOPERM", "CROSSSLOT", "WRONGTYPE", "ERR unknown command"} {
+		if hasPrefix(err, prefix) {
+			return true
+		}
+	}
+	if s.client.single == nil {
+		return false
+	}
+	// A client of one server that speaks to a Cluster.
+	_, moved := redis.IsMovedError(err)
+	_, ask := redis.IsAskError(err)
+	return moved || ask
+}
+
+// hasPrefix looks for a prefix of what Redis said.
+func hasPrefix(err error, prefix string) bool {
+	said, ok := errors.AsType[redis.Error](err)
+	return ok && redis.HasErrorPrefix(said, prefix)
+}

@@ -1,0 +1,51 @@
+package redislimit
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/ringwall/ringwall/ratelimit"
+)
+
+// SetClock makes the script count with this time, or with the server's clock
+// again in the case of 0.
+func (s *Store) SetClock(now time.Duration) { s.clock = clockOf(now) }
+
+func clockOf(now time.Duration) string {
+	if now == 0 {
+		return ""
+	}
+	return strconv.FormatInt(now.Microseconds(), 10)
+}
+
+// Op is one call of a Store at a time.
+type Op struct {
+	Name     string // take, peek or refund
+	At       time.Duration
+	Charges  []ratelimit.Charge
+	Verdicts []ratelimit.Verdict
+}
+
+// Play makes many calls in one pipeline, in which all keys are on one server.
+func (s *Store) Play(ctx context.Context, ops []Op) error {
+	calls, groups := make([]*call, len(ops)), make([]group, len(ops))
+	for i, op := range ops {
+		if err := check(op.Charges); err != nil {
+			return err
+		}
+		var sorted [maxCharges]group
+		var names [maxCharges]string
+		s.sort(op.Charges, &sorted, &names)
+		groups[i] = sorted[0]
+		calls[i] = groups[i].call(ctx, op.Name, clockOf(op.At), op.Charges, &names)
+	}
+	run(ctx, s.client.client, calls)
+	for i := range ops {
+		ops[i].Verdicts = make([]ratelimit.Verdict, len(ops[i].Charges))
+		if err := read(&groups[i], calls[i], ops[i].Verdicts); err != nil {
+			return err
+		}
+	}
+	return nil
+}

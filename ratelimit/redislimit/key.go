@@ -1,0 +1,71 @@
+package redislimit
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"hash"
+	"net/netip"
+	"sync"
+
+	"github.com/ringwall/ringwall/ratelimit"
+)
+
+// keyer names keys. Who is counted is in them as an HMAC, so that Redis, its
+// snapshots and its MONITOR hold neither addresses nor accounts, and nobody
+// who lacks the secret can tell whose key it is, nor find two principals that
+// share one.
+type keyer struct {
+	prefix string
+	macs   sync.Pool // of hash.Hash
+}
+
+// The first byte of what an HMAC is made of says what it is of.
+const (
+	ofFingerprint = iota
+	ofText
+	ofNet
+)
+
+func newKeyer(secret []byte, prefix string) *keyer {
+	k := &keyer{prefix: prefix}
+	k.macs.New = func() any { return hmac.New(sha256.New, secret) }
+	return k
+}
+
+// tag returns 128 bits of an HMAC, as text.
+func (k *keyer) tag(kind byte, text string) string {
+	h := k.macs.Get().(hash.Hash)
+	defer k.macs.Put(h)
+	h.Reset()
+	var buffer [sha256.Size]byte
+	message := append(buffer[:0], kind)
+	_, _ = h.Write(append(message, text...)) // a hash never fails
+	return base64.RawURLEncoding.EncodeToString(h.Sum(buffer[:0])[:16])
+}
+
+// who returns the tag of who is counted. The limits of one principal have the
+// same, and so share a slot of a Cluster.
+func (k *keyer) who(key *ratelimit.Key) string {
+	if key.Text != "" {
+		return k.tag(ofText, key.Text)
+	}
+	return k.tag(ofNet, netText(key.Net))
+}
+
+// netText returns bytes that no other network has.
+func netText(p netip.Prefix) string {
+	b, _ := p.MarshalBinary() // never fails
+	return string(b)
+}
+
+// name returns the key of a limit of a principal.
+func (k *keyer) name(tag, policy string) string {
+	return k.prefix + "{" + tag + "}:" + policy
+}
+
+// fingerprint returns the key under which the secret's fingerprint is kept,
+// and the fingerprint.
+func (k *keyer) fingerprint() (key, value string) {
+	return k.prefix + "secret", k.tag(ofFingerprint, "")
+}

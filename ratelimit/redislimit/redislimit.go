@@ -1,0 +1,144 @@
+package redislimit
+
+import (
+	"context"
+	"math"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/ratelimit"
+)
+
+// Options configures [New]. Secret is required.
+type Options struct {
+	// Secret keys the HMACs that stand for addresses and accounts in Redis: 16
+	// bytes or more, 32 from crypto/rand are best. Processes that share limits
+	// have the same. Another Secret starts all counts anew.
+	Secret []byte
+	// Prefix begins every key; services that do not share limits have
+	// different ones. At most 64 bytes, no braces. "": "rl:".
+	Prefix string
+	// OnMismatch is told, at most once a minute, that another process counts
+	// under the same Prefix with another Secret: the two do not see each
+	// other's counts. nil: a warning to slog.Default().
+	OnMismatch func(context.Context)
+}
+
+// Store is a [ratelimit.Store] in Redis. It is immutable, and safe for
+// concurrent use. It starts nothing that has to be closed; the client stays the
+// caller's.
+type Store struct {
+	client     link
+	keys       *keyer
+	scattered  bool // keys of different tags may be on different servers
+	onMismatch func(context.Context)
+	start      time.Time
+	compare    atomic.Int64 // when to compare fingerprints again
+	clock      string       // "": the server's
+}
+
+var _ ratelimit.Store = (*Store)(nil)
+
+// maxCharges bounds the charges of a call.
+const maxCharges = 8
+
+// New returns a Store on a client of one server, Sentinel, Cluster or Ring. It
+// sends nothing: Redis may be absent when the service starts. It refuses a
+// Secret that is too short and a Prefix that would break keys; the error joins
+// all problems.
+func New(client redis.UniversalClient, o Options) (*Store, error) {
+	var problems []error
+	refuse := func(text string) { problems = append(problems, errors.New(text)) }
+	if client == nil {
+		refuse("redislimit: the client is nil")
+	}
+	if len(o.Secret) < 16 {
+		refuse("redislimit: Secret: has " + strconv.Itoa(len(o.Secret)) + " bytes, not 16 or more; did you mean 32 bytes of crypto/rand?")
+	}
+	if len(o.Prefix) > 64 || strings.ContainsAny(o.Prefix, "{}") {
+		refuse("redislimit: Prefix " + strconv.Quote(o.Prefix) + ": is longer than 64 bytes, or has a brace, which Redis Cluster would take for its own")
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	if o.Prefix == "" {
+		o.Prefix = "rl:"
+	}
+	single, isSingle := client.(*redis.Client)
+	return &Store{
+		client: link{client: client, single: single}, keys: newKeyer(append([]byte(nil), o.Secret...), o.Prefix),
+		scattered: !isSingle, onMismatch: o.OnMismatch, start: time.Now(),
+	}, nil
+}
+
+// Take implements [ratelimit.Store].
+func (s *Store) Take(ctx context.Context, charges []ratelimit.Charge, verdicts []ratelimit.Verdict) error {
+	if err := s.ask(ctx, opTake, charges, verdicts); err != nil {
+		return err
+	}
+	s.compareSecrets(ctx)
+	return nil
+}
+
+// Peek implements [ratelimit.Store].
+func (s *Store) Peek(ctx context.Context, charges []ratelimit.Charge, verdicts []ratelimit.Verdict) error {
+	return s.ask(ctx, opPeek, charges, verdicts)
+}
+
+// Refund implements [ratelimit.Store].
+func (s *Store) Refund(ctx context.Context, charges []ratelimit.Charge) error {
+	charged := make([]ratelimit.Charge, 0, maxCharges)
+	for i := range charges {
+		if charges[i].Mark > 0 && charges[i].Cost > 0 {
+			charged = append(charged, charges[i])
+		}
+	}
+	return s.ask(ctx, opRefund, charged, make([]ratelimit.Verdict, len(charged)))
+}
+
+// Reset implements [ratelimit.Store].
+func (s *Store) Reset(ctx context.Context, keys []ratelimit.Key) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	calls := make([]*call, len(keys))
+	for i := range keys {
+		calls[i] = deletion(ctx, s.keys.name(s.keys.who(&keys[i]), keys[i].Policy))
+	}
+	if err := s.client.do(ctx, calls); err != nil {
+		return s.explain("reset", err)
+	}
+	for _, c := range calls {
+		if err := c.err(); err != nil {
+			return s.explain("reset", err)
+		}
+	}
+	return nil
+}
+
+// check refuses what the script could not count.
+func check(charges []ratelimit.Charge) error {
+	if len(charges) > maxCharges {
+		return errors.New("redislimit: more than 8 charges in one call")
+	}
+	for i := range charges {
+		c := &charges[i]
+		switch window := milliseconds(c.Window); {
+		case c.Requests <= 0 || window <= 0 || c.Cost < 0 || c.Penalty < 0:
+			return errors.New("redislimit: a charge without requests or window, or with a negative cost or penalty")
+		case c.Requests > math.MaxInt32 || int64(c.Requests) > (1<<53)/window || milliseconds(c.Penalty) > 1<<42:
+			return errors.New("redislimit: a charge whose requests times its window's milliseconds are above 2^53")
+		}
+	}
+	return nil
+}
+
+// milliseconds rounds up.
+func milliseconds(d time.Duration) int64 {
+	return int64((d + time.Millisecond - 1) / time.Millisecond)
+}

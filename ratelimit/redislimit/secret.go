@@ -1,0 +1,43 @@
+package redislimit
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/ringwall/ringwall/internal/hook"
+)
+
+const (
+	// compareEvery is how often a process compares its secret with others'.
+	compareEvery = time.Minute
+	// fingerprintFor is how long a fingerprint is kept after the last process
+	// that has it. It is in Redis in milliseconds.
+	fingerprintFor = 5 * time.Minute
+)
+
+// compareSecrets tells when another process has another Secret. It asks once a
+// minute, after a decision, within what is left of its time. What it cannot
+// tell, it leaves for later.
+func (s *Store) compareSecrets(ctx context.Context) {
+	now := int64(time.Since(s.start)) + 1
+	due := s.compare.Load()
+	if now < due || !s.compare.CompareAndSwap(due, now+int64(compareEvery)) {
+		return
+	}
+	key, mine := s.keys.fingerprint()
+	c := script(ctx, []string{key}, []any{opSecret, s.clock, mine, fingerprintFor.Milliseconds()})
+	if err := s.client.do(ctx, []*call{c}); err != nil {
+		return
+	}
+	if reply, err := c.reply(); err != nil || len(reply) != 1 || reply[0] != 0 {
+		return
+	}
+	if s.onMismatch != nil {
+		hook.Call(ctx, nil, "redislimit: OnMismatch", func() { s.onMismatch(context.WithoutCancel(ctx)) })
+		return
+	}
+	slog.Default().LogAttrs(ctx, slog.LevelWarn,
+		"redislimit: another process counts under the same Prefix with another Secret: the two do not see each other's counts",
+		slog.String("prefix", s.keys.prefix))
+}

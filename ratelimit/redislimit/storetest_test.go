@@ -1,0 +1,121 @@
+package redislimit_test
+
+import (
+	"os"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/internal/redistest"
+	"github.com/ringwall/ringwall/ratelimit"
+	"github.com/ringwall/ringwall/ratelimit/redislimit"
+	"github.com/ringwall/ringwall/ratelimit/storetest"
+)
+
+var secret = []byte("a secret of 32 bytes for tests..")
+
+func open(t *testing.T, client redis.UniversalClient, o redislimit.Options) *redislimit.Store {
+	t.Helper()
+	o.Secret = secret
+	s, err := redislimit.New(client, o)
+	require.NoError(t, err)
+	return s
+}
+
+func connect(t *testing.T, o *redis.Options) *redis.Client {
+	t.Helper()
+	client := redis.NewClient(o)
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+// conform runs the conformance kit, with the server's own clock.
+func conform(t *testing.T, client redis.UniversalClient) {
+	storetest.Run(t, func(t *testing.T) ratelimit.Store {
+		return open(t, client, redislimit.Options{Prefix: "rl:" + t.Name()[len(t.Name())-10:]})
+	}, storetest.Options{Window: 400 * time.Millisecond})
+}
+
+func TestStoreSingle(t *testing.T) {
+	t.Parallel()
+	conform(t, connect(t, redistest.Start(t).Options()))
+}
+
+// The clock is ours, and so all answers are judged.
+func TestStoreByHand(t *testing.T) {
+	t.Parallel()
+	client := connect(t, redistest.Start(t).Options())
+	var store *redislimit.Store
+	now := time.Hour
+	storetest.Run(t, func(t *testing.T) ratelimit.Store {
+		store = open(t, client, redislimit.Options{Prefix: t.Name()})
+		store.SetClock(now)
+		return store
+	}, storetest.Options{Window: 8 * time.Minute, Advance: func(d time.Duration) {
+		now += d
+		store.SetClock(now)
+	}})
+}
+
+// aclOf returns the minimal ACL that the manual prints.
+func aclOf(t *testing.T, which string) string {
+	t.Helper()
+	manual, err := os.ReadFile("doc.go")
+	require.NoError(t, err)
+	line := regexp.MustCompile(`(?m)^//\t(user ` + which + ` .*)$`).FindSubmatch(manual)
+	require.NotNil(t, line, "doc.go has no ACL for %s", which)
+	return string(line[1])
+}
+
+// The user of the manual, over TLS, with what the manual says it needs.
+func TestStoreTLS(t *testing.T) {
+	t.Parallel()
+	server := redistest.StartTLS(t, aclOf(t, "limits"))
+	for _, protocol := range []int{2, 3} {
+		o := server.Options()
+		o.Username, o.Password, o.Protocol = "limits", "change-me", protocol
+		client := connect(t, o)
+		require.True(t, redis.IsPermissionError(client.Get(t.Context(), "another:key").Err()))
+		require.True(t, redis.IsPermissionError(client.Keys(t.Context(), "*").Err()))
+		if protocol == 3 {
+			conform(t, client)
+			continue
+		}
+		store := open(t, client, redislimit.Options{})
+		require.NoError(t, store.Take(t.Context(), []ratelimit.Charge{{Requests: 1, Window: time.Minute, Cost: 1}}, make([]ratelimit.Verdict, 1)))
+	}
+}
+
+// A Cluster, whose user is the one of the manual too.
+func TestStoreCluster(t *testing.T) {
+	t.Parallel()
+	cluster := redistest.StartCluster(t)
+	rules := regexp.MustCompile(`\s+`).Split(aclOf(t, "limits-cluster"), -1)
+	for _, node := range append(cluster.Masters[:3:3], cluster.Replicas...) {
+		args := []any{"ACL", "SETUSER"}
+		for _, rule := range rules[1:] {
+			args = append(args, rule)
+		}
+		node.Do(t, args...)
+		node.Do(t, "ACL", "SETUSER", "default", "off")
+	}
+	o := cluster.Options()
+	o.Username, o.Password = "limits-cluster", "change-me"
+	client := redis.NewClusterClient(o)
+	t.Cleanup(func() { _ = client.Close() })
+	conform(t, client)
+}
+
+// A Ring is several servers that do not know each other.
+func TestStoreRing(t *testing.T) {
+	t.Parallel()
+	one, two := redistest.Start(t), redistest.Start(t)
+	client := redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"one": one.Addr, "two": two.Addr}})
+	t.Cleanup(func() { _ = client.Close() })
+	conform(t, client)
+	require.NotZero(t, one.Calls(t, "evalsha"))
+	require.NotZero(t, two.Calls(t, "evalsha"))
+}
