@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
@@ -21,6 +23,7 @@ type group struct {
 	tag   string
 	which [maxCharges]int // indexes of charges
 	n     int
+	err   error // of the call
 }
 
 // ask decides charges, and writes the verdicts.
@@ -34,11 +37,12 @@ func (s *Store) ask(ctx context.Context, op string, charges []ratelimit.Charge, 
 	var groups [maxCharges]group
 	var names [maxCharges]string
 	n := s.sort(charges, &groups, &names)
-	if err := s.send(ctx, op, charges, verdicts, groups[:n], &names); err != nil {
+	n, err := s.send(ctx, op, charges, verdicts, groups[:n], &names)
+	if err != nil {
 		return s.explain(op, err)
 	}
 	if op == opTake && n > 1 {
-		s.unwind(ctx, charges, verdicts, groups[:n], &names)
+		s.unwind(ctx, charges, verdicts, &names)
 	}
 	return nil
 }
@@ -65,8 +69,40 @@ func (s *Store) sort(charges []ratelimit.Charge, groups *[maxCharges]group, name
 	return n
 }
 
-// send runs the script for each group, in one round trip.
-func (s *Store) send(ctx context.Context, op string, charges []ratelimit.Charge, verdicts []ratelimit.Verdict, groups []group, names *[maxCharges]string) error {
+// send runs the script for each group, in one round trip, and returns how many
+// groups it were.
+//
+// While a Cluster moves a slot, it does nothing for several keys of which some
+// are on the other side already, and says TRYAGAIN; for several new keys it says
+// so until the slot has moved. It does not say so for single keys.
+func (s *Store) send(ctx context.Context, op string, charges []ratelimit.Charge, verdicts []ratelimit.Verdict, groups []group, names *[maxCharges]string) (int, error) {
+	err := s.sendOnce(ctx, op, charges, verdicts, groups, names)
+	if err == nil || !s.scattered {
+		return len(groups), err
+	}
+	var split [maxCharges]group
+	n := 0
+	for i := range groups {
+		g := &groups[i]
+		switch {
+		case g.err == nil:
+			continue
+		case g.n == 1 || !redis.IsTryAgainError(g.err):
+			return len(groups), g.err
+		}
+		for _, at := range g.which[:g.n] {
+			split[n] = group{tag: g.tag, n: 1}
+			split[n].which[0] = at
+			n++
+		}
+	}
+	if n == 0 { // it was no error of a group
+		return len(groups), err
+	}
+	return len(groups) + n, s.sendOnce(ctx, op, charges, verdicts, split[:n], names)
+}
+
+func (s *Store) sendOnce(ctx context.Context, op string, charges []ratelimit.Charge, verdicts []ratelimit.Verdict, groups []group, names *[maxCharges]string) error {
 	calls := make([]*call, len(groups))
 	for i := range groups {
 		calls[i] = groups[i].call(ctx, op, s.clock, charges, names)
@@ -76,8 +112,9 @@ func (s *Store) send(ctx context.Context, op string, charges []ratelimit.Charge,
 	}
 	var failed error
 	for i := range groups {
-		if err := read(&groups[i], calls[i], verdicts); err != nil {
-			failed = err
+		g := &groups[i]
+		if g.err = g.read(calls[i], verdicts); g.err != nil {
+			failed = g.err
 		}
 	}
 	return failed
@@ -95,25 +132,23 @@ func (g *group) call(ctx context.Context, op, clock string, charges []ratelimit.
 	return script(ctx, keys, args)
 }
 
-// read writes the verdicts of a group. What failed is charged nothing, as far
-// as anybody knows.
-func read(g *group, c *call, verdicts []ratelimit.Verdict) error {
+// read writes the verdicts of a group.
+func (g *group) read(c *call, verdicts []ratelimit.Verdict) error {
 	reply, err := c.reply()
-	if err == nil && len(reply) != 4*g.n {
-		err = errReply
+	if err != nil {
+		return err
+	}
+	if len(reply) != 4*g.n {
+		return errReply
 	}
 	for i, at := range g.which[:g.n] {
-		if err != nil {
-			verdicts[at] = ratelimit.Verdict{}
-			continue
-		}
 		r := reply[4*i : 4*i+4]
-		verdicts[at] = ratelimit.Verdict{Remaining: int(r[0]), Wait: time.Duration(r[1]), Reset: microseconds(r[2]), Mark: r[3]}
-		if r[1] > 0 {
+		verdicts[at] = ratelimit.Verdict{Remaining: int(r[0]), Wait: -1, Reset: microseconds(r[2]), Mark: r[3]}
+		if r[1] >= 0 {
 			verdicts[at].Wait = microseconds(r[1])
 		}
 	}
-	return err
+	return nil
 }
 
 func microseconds(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
@@ -121,7 +156,7 @@ func microseconds(n int64) time.Duration { return time.Duration(n) * time.Micros
 // unwind gives back what some groups charged when another one denied. Until it
 // has, others may be denied what would have been allowed, and never the other
 // way. If it fails, the charge stays: so does the denial.
-func (s *Store) unwind(ctx context.Context, charges []ratelimit.Charge, verdicts []ratelimit.Verdict, groups []group, names *[maxCharges]string) {
+func (s *Store) unwind(ctx context.Context, charges []ratelimit.Charge, verdicts []ratelimit.Verdict, names *[maxCharges]string) {
 	denied := false
 	for i := range charges {
 		denied = denied || verdicts[i].Wait != 0 && !charges[i].Shadow
@@ -129,36 +164,28 @@ func (s *Store) unwind(ctx context.Context, charges []ratelimit.Charge, verdicts
 	if !denied {
 		return
 	}
-	var back [maxCharges]group
-	var refunds [maxCharges]ratelimit.Charge
+	var back [maxCharges]ratelimit.Charge
+	var groups [maxCharges]group
 	n := 0
-	for _, g := range groups {
-		charged := group{tag: g.tag}
-		for _, at := range g.which[:g.n] {
-			if verdicts[at].Mark != 0 {
-				refunds[at] = charges[at]
-				refunds[at].Mark = verdicts[at].Mark
-				charged.which[charged.n] = at
-				charged.n++
-			}
-		}
-		if charged.n > 0 {
-			back[n] = charged
+	for i := range charges {
+		if verdicts[i].Mark != 0 {
+			back[i] = charges[i]
+			back[i].Mark = verdicts[i].Mark
+			groups[n].n, groups[n].which[0] = 1, i
 			n++
 		}
+		verdicts[i].Mark = 0
 	}
 	if n == 0 {
 		return
 	}
 	var after [maxCharges]ratelimit.Verdict
-	err := s.send(ctx, opRefund, refunds[:len(charges)], after[:], back[:n], names)
+	if s.sendOnce(ctx, opRefund, back[:len(charges)], after[:], groups[:n], names) != nil {
+		return
+	}
 	for i := range charges {
-		switch {
-		case refunds[i].Mark == 0:
-		case err == nil:
-			verdicts[i].Remaining, verdicts[i].Reset, verdicts[i].Mark = after[i].Remaining, after[i].Reset, 0
-		default:
-			verdicts[i].Mark = 0
+		if back[i].Mark != 0 {
+			verdicts[i].Remaining, verdicts[i].Reset = after[i].Remaining, after[i].Reset
 		}
 	}
 }

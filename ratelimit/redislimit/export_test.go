@@ -43,7 +43,7 @@ func (s *Store) Play(ctx context.Context, ops []Op) error {
 	run(ctx, s.client.client, calls)
 	for i := range ops {
 		ops[i].Verdicts = make([]ratelimit.Verdict, len(ops[i].Charges))
-		if err := read(&groups[i], calls[i], ops[i].Verdicts); err != nil {
+		if err := groups[i].read(calls[i], ops[i].Verdicts); err != nil {
 			return err
 		}
 	}

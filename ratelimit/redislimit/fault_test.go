@@ -1,0 +1,283 @@
+package redislimit_test
+
+import (
+	"context"
+	"runtime"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/internal/redistest"
+	"github.com/ringwall/ringwall/ratelimit"
+	"github.com/ringwall/ringwall/ratelimit/redislimit"
+)
+
+// The server is killed in the middle of calls. What it knew is lost with it:
+// each client gets its limit once more, and never more than that.
+func TestFaultKilled(t *testing.T) {
+	const limit = 200
+	server := redistest.Start(t)
+	client := connect(t, server.Options())
+	w := serve(t, client, limit)
+	stop := w.flood("/local", "a")
+	redistest.Await(t, patient, "some are admitted", func() bool { return w.count("/local", 200) > limit/4 })
+	server.Kill()
+	w.fails("/local", "a")
+	redistest.Await(t, patient, "this process admits what is left", func() bool { return w.count("/local", 200) >= limit })
+	before := w.count("/local", 200)
+	server.Restart(t)
+	recovery := w.recovers("/local", "a")
+	redistest.Await(t, patient, "Redis admits again", func() bool { return remaining(t, client, "/local", "a", limit) == 0 })
+	stop()
+	w.report(w.count("/local", 200)-limit, 0, recovery)
+	require.LessOrEqual(t, before, limit, "while Redis was gone, this process knew what it had admitted")
+	require.LessOrEqual(t, w.count("/local", 200), 2*limit)
+}
+
+// The server hangs, and the client has go-redis's default options, which would
+// wait for five seconds, four times.
+func TestFaultHangs(t *testing.T) {
+	const limit = 300
+	server := redistest.Start(t)
+	client := connect(t, server.Options())
+	require.False(t, client.Options().ContextTimeoutEnabled)
+	w := serve(t, client, limit)
+	stop := w.flood("/local", "a")
+	stopStrict := w.flood("/strict", "b", 503)
+	redistest.Await(t, patient, "some are admitted", func() bool { return w.count("/local", 200) > limit/4 })
+	server.Pause(t)
+	w.fails("/local", "a")
+	redistest.Await(t, patient, "the strict tier refuses", func() bool { return w.count("/strict", 503) > 20 })
+	redistest.Await(t, patient, "this process admits what is left", func() bool { return w.count("/local", 200) >= limit })
+	require.LessOrEqual(t, w.count("/local", 200), limit)
+	server.Resume(t)
+	recovery := w.recovers("/local", "a")
+	stop()
+	stopStrict()
+	// What was given up is executed when the server goes on: it counts, and
+	// admits nobody. What this process admitted alone, Redis does not know.
+	used := limit - remaining(t, client, "/local", "a", limit)
+	w.report(max(0, w.count("/local", 200)-limit), max(0, used-w.count("/local", 200)), recovery)
+	require.LessOrEqual(t, w.count("/local", 200), 2*limit)
+}
+
+// A Store returns when its context ends, with clients of any kind and of
+// default options, and what it gave up is bounded, and goes away.
+func TestFaultHangsStore(t *testing.T) {
+	server := redistest.Start(t)
+	enabled := server.Options()
+	enabled.ContextTimeoutEnabled = true
+	small := server.Options()
+	small.PoolSize, small.PoolTimeout = 1, time.Hour
+	for _, row := range []struct {
+		name   string
+		client redis.UniversalClient
+	}{
+		{"default options", connect(t, server.Options())},
+		{"ContextTimeoutEnabled", connect(t, enabled)},
+		{"a pool of one", connect(t, small)},
+		{"Ring", redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"one": server.Addr}})},
+		{"Cluster", redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{server.Addr}})},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := open(t, row.client, redislimit.Options{})
+			_ = s.Take(t.Context(), []ratelimit.Charge{charge("/local", "a", 5)}, make([]ratelimit.Verdict, 1)) // connect
+			before := runtime.NumGoroutine()
+			server.Pause(t)
+			var longest time.Duration
+			var mu sync.Mutex
+			var group sync.WaitGroup
+			refused := 0
+			for range 6 {
+				for range 60 {
+					group.Go(func() {
+						ctx, cancel := context.WithTimeout(t.Context(), timeout)
+						defer cancel()
+						begin := time.Now()
+						err := s.Take(ctx, []ratelimit.Charge{charge("/local", "a", 5)}, make([]ratelimit.Verdict, 1))
+						mu.Lock()
+						defer mu.Unlock()
+						longest = max(longest, time.Since(begin))
+						if ctx.Err() == nil {
+							refused++
+						}
+						if err == nil {
+							t.Error("an answer of a server that hangs")
+						}
+					})
+				}
+				group.Wait()
+			}
+			during := runtime.NumGoroutine() - before
+			server.Resume(t)
+			redistest.Await(t, patient, "what was given up has returned", func() bool { return runtime.NumGoroutine() <= before+20 })
+			t.Logf("360 calls: longest wait %v, %d refused at once, %d goroutines held meanwhile", longest.Round(time.Millisecond), refused, during)
+			require.Less(t, longest, timeout+slack)
+			require.LessOrEqual(t, during, 128+60+40)
+			if row.name != "Cluster" { // which is none
+				require.Eventually(t, func() bool {
+					ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+					defer cancel()
+					return s.Take(ctx, []ratelimit.Charge{charge("/local", "b", 5)}, make([]ratelimit.Verdict, 1)) == nil
+				}, patient, 10*time.Millisecond)
+			}
+			require.NoError(t, row.client.Close())
+		})
+	}
+}
+
+// Replies are late: by what the timeout allows, by all of it, and by more.
+func TestFaultSlow(t *testing.T) {
+	for _, row := range []struct {
+		delay time.Duration
+		local bool // or from Redis
+	}{{10 * time.Millisecond, false}, {100 * time.Millisecond, true}, {400 * time.Millisecond, true}} {
+		t.Run(row.delay.String(), func(t *testing.T) {
+			t.Parallel()
+			const limit = 30
+			server := redistest.Start(t)
+			proxy := redistest.StartProxy(t, server.Addr)
+			o := server.Options()
+			o.Addr = proxy.Addr
+			client := connect(t, o)
+			w := serve(t, client, limit)
+			require.Equal(t, 200, w.get("/three", "a"))
+			proxy.Delay(row.delay)
+			if row.local {
+				w.fails("/three", "a")
+			}
+			for range limit {
+				w.get("/three", "a")
+			}
+			require.LessOrEqual(t, w.count("/three", 200), limit)
+			proxy.Delay(0)
+			recovery := w.recovers("/three", "a")
+			direct := connect(t, server.Options())
+			// Those that were given up after they were sent count nevertheless.
+			under := max(0, limit-remaining(t, direct, "/three", "a", limit)-w.count("/three", 200))
+			w.report(max(0, w.count("/three", 200)-limit), under, recovery)
+			require.LessOrEqual(t, w.count("/three", 200), 2*limit)
+			if !row.local {
+				require.Zero(t, w.degraded)
+				require.Equal(t, limit, w.count("/three", 200))
+			}
+		})
+	}
+}
+
+// A reply is lost after the script ran. The client's default is to try four
+// times, and an ordinary command is counted twice then; ours is counted once.
+func TestFaultLostReply(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name string
+		lose func(*redistest.Proxy, string) <-chan struct{}
+	}{
+		{"reset", (*redistest.Proxy).ResetReply},
+		{"dropped", (*redistest.Proxy).DropReply},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			server := redistest.Start(t)
+			proxy := redistest.StartProxy(t, server.Addr)
+			o := server.Options()
+			o.Addr, o.ReadTimeout = proxy.Addr, 300*time.Millisecond
+			client := connect(t, o)
+			require.NoError(t, client.Incr(t.Context(), "control").Err())
+			fired := row.lose(proxy, "incr")
+			require.NoError(t, client.Incr(t.Context(), "control").Err())
+			<-fired
+			require.Equal(t, "3", server.Do(t, "GET", "control"), "the fault that this test is about")
+
+			const runs = 20
+			wrong := 0
+			for i := range runs {
+				w := serve(t, client, 10)
+				key := row.name + strconv.Itoa(i)
+				require.Equal(t, 200, w.get("/local", key))
+				fired := row.lose(proxy, "evalsha")
+				require.Equal(t, 200, w.get("/local", key), "this process decided")
+				<-fired
+				require.Equal(t, 200, w.get("/local", key))
+				if left := remaining(t, connect(t, server.Options()), "/local", key, 10); left != 7 {
+					wrong++
+					t.Errorf("3 requests, one reply lost, and %d of 10 are left", left)
+				}
+				require.Empty(t, w.wrong)
+			}
+			t.Logf("requests %d, replies lost %d, counted wrongly %d", 3*runs, runs, wrong)
+		})
+	}
+}
+
+// Every reply is replaced by a reset of the connection.
+func TestFaultResetStorm(t *testing.T) {
+	t.Parallel()
+	const limit = 200
+	server := redistest.Start(t)
+	proxy := redistest.StartProxy(t, server.Addr)
+	o := server.Options()
+	o.Addr = proxy.Addr
+	w := serve(t, connect(t, o), limit)
+	stop := w.flood("/local", "a")
+	redistest.Await(t, patient, "some are admitted", func() bool { return w.count("/local", 200) > limit/4 })
+	proxy.Storm(true)
+	w.fails("/local", "a")
+	redistest.Await(t, patient, "this process admits what is left", func() bool { return w.count("/local", 200) >= limit })
+	require.LessOrEqual(t, w.count("/local", 200), limit)
+	proxy.Storm(false)
+	recovery := w.recovers("/local", "a")
+	stop()
+	used := limit - remaining(t, connect(t, server.Options()), "/local", "a", limit)
+	w.report(max(0, w.count("/local", 200)-limit), max(0, used-w.count("/local", 200)), recovery)
+	require.LessOrEqual(t, w.count("/local", 200), 2*limit)
+}
+
+// The server has nothing: it was absent when the service started.
+func TestFaultAbsentAtStart(t *testing.T) {
+	t.Parallel()
+	const limit = 20
+	server := redistest.Start(t)
+	server.Kill()
+	client := connect(t, server.Options())
+	begin := time.Now()
+	w := serve(t, client, limit)
+	started := time.Since(begin)
+	require.Equal(t, 200, w.get("/local", "a"))
+	require.Equal(t, 503, w.get("/strict", "a", 503))
+	require.Equal(t, 200, w.get("/open", "a"))
+	w.fails("/local", "a")
+	for range 2 * limit {
+		w.get("/local", "a")
+	}
+	require.Equal(t, limit, w.count("/local", 200))
+	server.Restart(t)
+	recovery := w.recovers("/local", "b")
+	require.Equal(t, 200, w.get("/strict", "a"))
+	t.Logf("the service started in %v", started.Round(time.Millisecond))
+	w.report(0, 0, recovery)
+}
+
+// The server comes back empty: what it forgot is admitted once more.
+func TestFaultEmptyAfterRestart(t *testing.T) {
+	t.Parallel()
+	const limit = 20
+	server := redistest.Start(t)
+	client := connect(t, server.Options())
+	w := serve(t, client, limit)
+	for range 2 * limit {
+		w.get("/local", "a")
+	}
+	require.Equal(t, limit, w.count("/local", 200))
+	server.Restart(t)
+	recovery := w.recovers("/local", "b")
+	redistest.Await(t, patient, "all is admitted again", func() bool { w.get("/local", "a"); return remaining(t, client, "/local", "a", limit) == 0 })
+	for range 2 * limit {
+		w.get("/local", "a")
+	}
+	w.report(w.count("/local", 200)-limit-1, 0, recovery)
+	require.LessOrEqual(t, w.count("/local", 200), 2*limit+1)
+}
