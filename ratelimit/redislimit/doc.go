@@ -1,5 +1,96 @@
-// Package redislimit keeps the counts of package ratelimit in Redis.
+// Package redislimit keeps the counts of package ratelimit in Redis, so that
+// all processes of a service share its limits.
+//
+//	client := redis.NewClient(&redis.Options{Addr: "redis:6379", ContextTimeoutEnabled: true, MaxRetries: -1})
+//	store := errors.Must(redislimit.New(client, redislimit.Options{Secret: secret}))
+//	limits := errors.Must(ratelimit.New(ratelimit.Options{Store: store, Tiers: tiers}))
+//
+// It works with one server, Sentinel, Cluster and Ring, of Redis 7 or newer,
+// and sends nothing before the first request: Redis may be absent when the
+// service starts.
+//
+// # What it costs
+//
+// All limits of a request are one EVALSHA, which reads all of them and then
+// charges all or none. A denial writes nothing, but for the mark of a penalty.
+// On Cluster and Ring, the keys of one principal are on one server; a request
+// that counts two principals, such as an address and an account, sends both
+// scripts in one pipeline, and gives back what one charged when the other
+// denies: in between, others may be denied, and nobody is admitted too much.
+//
+// The time is the server's (TIME, in the script), so that the clocks of the
+// processes need not agree. Every write sets its expiry in the same command. A
+// key takes about 200 bytes, and up to 1.5 KB where 128 requests in a window
+// are counted one by one.
+//
+// # What it keeps
+//
+// Keys are HMAC-SHA-256 under Options.Secret, cut to 128 bits, and the name of
+// the limit; values are numbers. Neither addresses nor accounts are in Redis,
+// its snapshots or its logs. Processes whose secrets differ would not see each
+// other's counts: each compares a fingerprint of its own with the one in Redis,
+// once a minute, and Options.OnMismatch is told. That denies nobody, since
+// secrets have to be replaced at some time, process by process.
+//
+// # The client
+//
+// Give the limiter a client of its own, with these options of go-redis:
+//
+//	ContextTimeoutEnabled:      true,                   // a deadline ends a call, and its connection is free again
+//	MaxRetries:                 -1,                     // a retry comes too late, and the limiter knows what to do
+//	DialerRetries:              1,                      // of five, which take half a second
+//	DialTimeout:                time.Second,            // of five seconds
+//	ReadTimeout:                500 * time.Millisecond, // of five seconds
+//	WriteTimeout:               500 * time.Millisecond, // of five seconds
+//	ClusterStateReloadInterval: time.Second,            // of a minute, for which slots are gone after a failover (redis/go-redis issue 3979)
+//
+// The last one is for Cluster alone. None is needed for the limiter to be
+// right: a command of ours is never sent twice, whatever MaxRetries says, since
+// a lost reply would be charged twice; and no call waits for longer than
+// ratelimit's Timeout, whatever the timeouts say. With the defaults, calls that
+// were given up hold their connections for up to five seconds.
+//
+// The user needs no more than this; for Cluster, the second:
 //
 //	user limits on >change-me resetkeys ~rl:* resetchannels -@all +eval +evalsha +get +set +del +time
-//	user limits-cluster on >change-me resetkeys ~rl:* resetchannels -@all +eval +evalsha +get +set +del +time +cluster|slots +asking +command
+//	user limits-cluster on >change-me resetkeys ~rl:* resetchannels -@all +eval +evalsha +get +set +del +time +cluster|slots +asking
+//
+// A wrong password, a missing right, a client of one server that is given a
+// Cluster, or another application's data under the Prefix do not pass by
+// themselves: they are [ratelimit.ErrMisconfigured], and deny, whatever
+// OnStoreFailure says. A certificate that is not trusted is a failure as any
+// other, since everybody on the way can cause one.
+//
+// The limiter's Redis may evict (maxmemory-policy volatile-ttl): what it loses
+// is a client's count. Do not share it with sessions, whose Redis must not.
+//
+// # What is promised when servers fail
+//
+//   - A reply that is lost is a charge that counts once, and admits by the local
+//     count or not at all, as the tier says. A call that was given up may still be
+//     executed: it then counts, and admitted nobody through Redis.
+//   - Replication is asynchronous. After a failover, at most what was admitted
+//     in the lost interval is admitted again; after a restart without data, at
+//     most one limit per key. No more is promised: WAIT would not change it, and
+//     costs a round trip.
+//   - While Redis fails, each process decides by its own count, which it keeps
+//     warm: it admits no more than the limit, all of them together no more than
+//     the limit times the processes. What they admitted then, Redis does not
+//     know afterwards.
+//   - A clock that goes back, after a failover or by hand, gives nobody anything
+//     twice, and makes nobody wait for longer than a window, or a penalty, from
+//     then on. One that goes forward ends windows early by as much: keep the
+//     clocks of the servers together (NTP).
+//   - While a Cluster moves a slot, limits of one principal may be on two
+//     servers. They are then charged one by one, and given back where one denies.
+//
+// # Threats
+//
+//   - A flood of new clients, to fill Redis: a key lives no longer than its
+//     window and an eighth, and clients behind one IPv6 /64 are one.
+//   - Guessed keys, to free or to block somebody: without the Secret nobody can
+//     name a key.
+//   - A Redis that hangs, to hold the service: the deadline is kept here, and the
+//     calls that were given up are bounded.
+//   - Retries that count twice, of drivers that mean well: none are made.
 package redislimit

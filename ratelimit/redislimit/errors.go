@@ -2,6 +2,7 @@ package redislimit
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 
@@ -35,6 +36,10 @@ func (s *Store) misconfigured(err error) bool {
 		if hasPrefix(err, prefix) {
 			return true
 		}
+	}
+	// Of a command within the script, for which the user has no right.
+	if said, ok := errors.AsType[redis.Error](err); ok && strings.Contains(said.Error(), "can't run this command") {
+		return true
 	}
 	if s.client.single == nil {
 		return false

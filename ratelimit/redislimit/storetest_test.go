@@ -1,7 +1,6 @@
 package redislimit_test
 
 import (
-	"os"
 	"regexp"
 	"testing"
 	"time"
@@ -60,16 +59,6 @@ func TestStoreByHand(t *testing.T) {
 	}})
 }
 
-// aclOf returns the minimal ACL that the manual prints.
-func aclOf(t *testing.T, which string) string {
-	t.Helper()
-	manual, err := os.ReadFile("doc.go")
-	require.NoError(t, err)
-	line := regexp.MustCompile(`(?m)^//\t(user ` + which + ` .*)$`).FindSubmatch(manual)
-	require.NotNil(t, line, "doc.go has no ACL for %s", which)
-	return string(line[1])
-}
-
 // The user of the manual, over TLS, with what the manual says it needs.
 func TestStoreTLS(t *testing.T) {
 	t.Parallel()
@@ -103,6 +92,7 @@ func TestStoreCluster(t *testing.T) {
 		node.Do(t, "ACL", "SETUSER", "default", "off")
 	}
 	o := cluster.Options()
+	recommend(t, o)
 	o.Username, o.Password = "limits-cluster", "change-me"
 	client := redis.NewClusterClient(o)
 	t.Cleanup(func() { _ = client.Close() })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -36,13 +37,19 @@ type world struct {
 	limiter *ratelimit.Limiter
 
 	mu       sync.Mutex
-	statuses map[string]int // by path and status
-	wrong    []string       // answers that nobody promised
+	statuses map[answer]int
+	wrong    []string // answers that nobody promised
 	longest  time.Duration
 	events   []ratelimit.Event // changes of the store's health
 	restored time.Time
 	healthy  bool
 	degraded int // decisions without the store
+}
+
+// answer is what clients count.
+type answer struct {
+	path, key string
+	status    int
 }
 
 // tiers has one for each thing that can happen while Redis fails. The paths are
@@ -66,7 +73,7 @@ func byHeader(r *http.Request) string { return r.Header.Get("Key") }
 
 func serve(t *testing.T, client redis.UniversalClient, requests int) *world {
 	t.Helper()
-	w := &world{t: t, statuses: make(map[string]int), healthy: true}
+	w := &world{t: t, statuses: make(map[answer]int), healthy: true}
 	limiter, err := ratelimit.New(ratelimit.Options{
 		Tiers: tiers(requests), Store: open(t, client, redislimit.Options{}), OnDecision: w.hear, Timeout: timeout,
 	})
@@ -123,7 +130,7 @@ func (w *world) get(path, key string, allowed ...int) int {
 	took := time.Since(begin)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.statuses[path+" "+http.StatusText(status)]++
+	w.statuses[answer{path, key, status}]++
 	w.longest = max(w.longest, took)
 	fine := status == 200 || status == 429
 	for _, a := range allowed {
@@ -187,7 +194,20 @@ func (w *world) fails(path, key string, allowed ...int) {
 func (w *world) count(path string, status int) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.statuses[path+" "+http.StatusText(status)]
+	n := 0
+	for a, times := range w.statuses {
+		if a.path == path && a.status == status {
+			n += times
+		}
+	}
+	return n
+}
+
+// admitted returns how many requests of a key were served.
+func (w *world) admitted(path, key string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.statuses[answer{path, key, 200}]
 }
 
 // report prints the figures of a fault, and requires what holds in each: no
@@ -220,3 +240,6 @@ func remaining(t *testing.T, client redis.UniversalClient, path, key string, req
 func charge(path, key string, requests int) ratelimit.Charge {
 	return ratelimit.Charge{Key: ratelimit.Key{Policy: path[1:], Text: key}, Requests: requests, Window: time.Hour, Cost: 1}
 }
+
+func host(s *redistest.Server) string { h, _, _ := net.SplitHostPort(s.Addr); return h }
+func port(s *redistest.Server) string { _, p, _ := net.SplitHostPort(s.Addr); return p }
