@@ -24,15 +24,22 @@ const (
 // binary returns the path of the server, or ends the test.
 func binary(t testing.TB) string {
 	t.Helper()
-	for _, name := range []string{"redis-server", "valkey-server"} {
+	return find(t, "redis-server", "redis-server", "valkey-server")
+}
+
+// find returns the path of a program, which may have several names, or ends the
+// test.
+func find(t testing.TB, what string, names ...string) string {
+	t.Helper()
+	for _, name := range names {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}
 	}
 	if os.Getenv("RINGWALL_REQUIRE_SERVERS") == "1" {
-		t.Fatal("needs redis-server, which is not installed, and RINGWALL_REQUIRE_SERVERS is 1")
+		t.Fatal("needs " + what + ", which is not installed, and RINGWALL_REQUIRE_SERVERS is 1")
 	}
-	t.Skip("needs redis-server, which is not installed")
+	t.Skip("needs " + what + ", which is not installed")
 	return ""
 }
 
@@ -43,8 +50,9 @@ type process struct {
 	handle *os.Process
 }
 
-// start runs a command in a folder, with its output in the file "log" there.
-func start(dir string, command ...string) (*process, error) {
+// start runs a command in a folder, with its output in the file "log" there, and
+// more environment.
+func start(dir string, env []string, command ...string) (*process, error) {
 	log, err := os.OpenFile(filepath.Join(dir, "log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
@@ -58,6 +66,7 @@ func start(dir string, command ...string) (*process, error) {
 		// with the process (prctl(2), PR_SET_PDEATHSIG), so the thread waits.
 		runtime.LockOSThread()
 		cmd := exec.Command(command[0], command[1:]...)
+		cmd.Env = append(os.Environ(), env...)
 		cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = dir, log, log, attributes()
 		err := cmd.Start()
 		if err == nil {

@@ -64,6 +64,24 @@ func TestServer(t *testing.T) {
 	require.Equal(t, int64(8), replica.Do(t, "INCR", "n"))
 }
 
+func TestClock(t *testing.T) {
+	t.Parallel()
+	s, clock := redistest.StartClock(t)
+	now := func() time.Duration {
+		reply, _ := s.Do(t, "TIME").([]any)
+		seconds, err := strconv.ParseInt(reply[0].(string), 10, 64)
+		require.NoError(t, err)
+		return time.Since(time.Unix(seconds, 0)).Abs()
+	}
+	require.Less(t, now(), time.Minute)
+	s.Do(t, "SET", "x", 1, "PX", 60_000)
+	clock.Jump(t, 2*time.Hour)
+	require.InDelta(t, 2*time.Hour, now(), float64(time.Minute))
+	require.Nil(t, s.Do(t, "GET", "x"))
+	clock.Jump(t, -3*time.Hour)
+	require.InDelta(t, time.Hour, now(), float64(time.Minute))
+}
+
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	s := redistest.StartTLS(t, "user limits on >secret resetkeys ~rl:* resetchannels -@all +get")

@@ -25,6 +25,7 @@ type Server struct {
 	port, bus      int
 	tls            *tls.Config
 	user, password string
+	env            []string
 	admin          *redis.Client
 
 	mu      sync.Mutex
@@ -37,6 +38,7 @@ type settings struct {
 	cluster  bool
 	sentinel bool
 	users    []string // lines of its ACL file; TLS then
+	env      []string
 }
 
 // Start starts a server. The lines are added to its configuration, and take
@@ -72,7 +74,7 @@ const adminUser, adminPassword = "redistest", "for-tests-only"
 func launch(t testing.TB, binary string, set settings) (*Server, error) {
 	var last error
 	for range attempts {
-		s := &Server{binary: binary, dir: t.TempDir()}
+		s := &Server{binary: binary, dir: t.TempDir(), env: set.env}
 		if err := s.configure(set); err != nil {
 			return nil, err
 		}
@@ -139,7 +141,7 @@ func (s *Server) run() error {
 	if _, err := os.Stat(filepath.Join(s.dir, "sentinel")); err == nil {
 		command = append(command, "--sentinel")
 	}
-	p, err := start(s.dir, command...)
+	p, err := start(s.dir, s.env, command...)
 	if err != nil {
 		return fmt.Errorf("start %s: %w", s.binary, err)
 	}
