@@ -1,0 +1,221 @@
+package redislimit_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/internal/redistest"
+	"github.com/ringwall/ringwall/ratelimit"
+	"github.com/ringwall/ringwall/ratelimit/redislimit"
+)
+
+const processes = 8
+
+// The test binary is its own worker process.
+func TestMain(m *testing.M) {
+	var result any
+	switch os.Getenv("REDISLIMIT_WORKER") {
+	case "":
+		os.Exit(m.Run())
+	case "exact":
+		result = exactWorker(os.Getenv("REDISLIMIT_ADDR"))
+	case "lease":
+		result = leaseWorker(os.Getenv("REDISLIMIT_ADDR"))
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(result); err != nil {
+		panic(err)
+	}
+}
+
+// ready says so to the parent, and waits until all are.
+func ready() {
+	fmt.Println("ready")
+	_, _ = bufio.NewReader(os.Stdin).ReadString('\n') // or the parent is gone
+}
+
+// spawn runs eight workers at the same time, and returns their results.
+func spawn[T any](t *testing.T, kind, addr string) []T {
+	t.Helper()
+	results := make([]T, processes)
+	var starts []func()
+	var waits []func() error
+	for i := range results {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "REDISLIMIT_WORKER="+kind, "REDISLIMIT_ADDR="+addr)
+		cmd.Stderr = os.Stderr
+		in, err := cmd.StdinPipe()
+		require.NoError(t, err)
+		out, err := cmd.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		t.Cleanup(func() { _ = cmd.Process.Kill() })
+		lines := bufio.NewReader(out)
+		line, err := lines.ReadString('\n')
+		require.NoError(t, err)
+		require.Equal(t, "ready\n", line)
+		starts = append(starts, func() { _, err := in.Write([]byte("go\n")); require.NoError(t, err) })
+		waits = append(waits, func() error {
+			if err := json.NewDecoder(lines).Decode(&results[i]); err != nil {
+				return err
+			}
+			return cmd.Wait()
+		})
+	}
+	for _, start := range starts {
+		start()
+	}
+	for _, wait := range waits {
+		require.NoError(t, wait())
+	}
+	return results
+}
+
+const (
+	runs      = 1000
+	runLimit  = 100
+	runTakes  = 15 // of each process: 120 together
+	runWindow = time.Hour
+)
+
+// exactWorker takes from one key after the other, in an order that is the same
+// in all processes, and returns how many were admitted of each.
+func exactWorker(addr string) []int {
+	client := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true})
+	s, err := redislimit.New(client, redislimit.Options{Secret: secret})
+	if err != nil {
+		panic(err)
+	}
+	admitted := make([]int, runs)
+	ready()
+	for run := range admitted {
+		var group sync.WaitGroup
+		var mu sync.Mutex
+		for i := range 3 {
+			group.Go(func() {
+				v := make([]ratelimit.Verdict, 1)
+				for range runTakes / 3 {
+					c := []ratelimit.Charge{{Key: ratelimit.Key{Policy: "run", Text: strconv.Itoa(run)}, Requests: runLimit, Window: runWindow, Cost: 1}}
+					if err := s.Take(context.Background(), c, v); err != nil {
+						panic(fmt.Sprint(i, err))
+					}
+					if v[0].Wait == 0 {
+						mu.Lock()
+						admitted[run]++
+						mu.Unlock()
+					}
+				}
+			})
+		}
+		group.Wait()
+	}
+	return admitted
+}
+
+// Eight processes on one key: exactly the limit is admitted, a thousand times.
+func TestEightProcesses(t *testing.T) {
+	server := redistest.Start(t)
+	begin := time.Now()
+	results := spawn[[]int](t, "exact", server.Addr)
+	wrong := 0
+	for run := range runs {
+		sum := 0
+		for _, admitted := range results {
+			sum += admitted[run]
+		}
+		if sum != runLimit {
+			wrong++
+			t.Errorf("run %d: %d admitted, not %d", run, sum, runLimit)
+		}
+	}
+	t.Logf("%d runs of %d requests by %d processes in %v: %d wrong", runs, runTakes*processes, processes, time.Since(begin).Round(time.Millisecond), wrong)
+}
+
+const (
+	leaseLimit  = 6400
+	leaseWindow = 2 * time.Second
+	leaseFor    = 5 * time.Second
+)
+
+// leased is what a worker did.
+type leased struct {
+	Requests int
+	Admitted []int64 // when, in microseconds
+}
+
+// leaseWorker asks for more than its share, through a Limiter with a lease.
+func leaseWorker(addr string) leased {
+	client := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true})
+	s, err := redislimit.New(client, redislimit.Options{Secret: secret})
+	if err != nil {
+		panic(err)
+	}
+	l, err := ratelimit.New(ratelimit.Options{Store: s, Timeout: 5 * time.Second, Tiers: []ratelimit.Tier{
+		{Name: "leased", Limits: []ratelimit.Limit{{Requests: leaseLimit, Window: leaseWindow, Lease: true, Key: byHeader}}},
+	}})
+	if err != nil {
+		panic(err)
+	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Key", "one")
+	var done leased
+	ready()
+	pause := time.NewTicker(time.Millisecond)
+	defer pause.Stop()
+	for begin := time.Now(); time.Since(begin) < leaseFor; {
+		<-pause.C
+		for range 2 { // 2000 in a second each, 16 000 together, of 3200 that the limit allows
+			d, err := l.Check(r)
+			if err != nil {
+				panic(err)
+			}
+			done.Requests++
+			if d.Allowed {
+				done.Admitted = append(done.Admitted, time.Now().UnixMicro())
+			}
+		}
+	}
+	return done
+}
+
+// With leases, eight processes overshoot by no more than is promised, and ask
+// Redis a fraction of the time.
+func TestEightProcessesLease(t *testing.T) {
+	server := redistest.Start(t)
+	results := spawn[leased](t, "lease", server.Addr)
+	requests, trips := 0, server.Calls(t, "evalsha")
+	var all []int64
+	for _, r := range results {
+		requests += r.Requests
+		all = append(all, r.Admitted...)
+	}
+	slices.Sort(all)
+	worst, from := 0, 0
+	for to := range all {
+		for all[to]-all[from] >= leaseWindow.Microseconds() {
+			from++
+		}
+		worst = max(worst, to-from+1)
+	}
+	bound := min(processes*leaseLimit/64, leaseLimit/10)
+	t.Logf("requests %d, admitted %d, round trips %d: one for %.1f requests; at most %d in a window of %d: overshoot %d, bound %d",
+		requests, len(all), trips, float64(requests)/float64(trips), worst, leaseLimit, max(0, worst-leaseLimit), bound)
+	// Sent is a moment after it was counted: a process that stands still in
+	// between moves some into the next window.
+	require.LessOrEqual(t, worst, leaseLimit+bound)
+	require.Greater(t, len(all), leaseLimit)
+	require.Less(t, trips*8, requests)
+}
