@@ -2,6 +2,9 @@ package redislimit
 
 import (
 	"context"
+	"encoding/binary"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -14,6 +17,7 @@ const (
 	opTake   = "take"
 	opPeek   = "peek"
 	opRefund = "refund"
+	opReset  = "reset"
 	opSecret = "secret"
 )
 
@@ -35,20 +39,20 @@ func (s *Store) ask(ctx context.Context, op string, charges []ratelimit.Charge, 
 		return err
 	}
 	var groups [maxCharges]group
-	var names [maxCharges]string
-	n := s.sort(charges, &groups, &names)
-	n, err := s.send(ctx, op, charges, verdicts, groups[:n], &names)
+	var places [maxCharges]place
+	n := s.sort(charges, &groups, &places)
+	n, err := s.send(ctx, op, charges, verdicts, groups[:n], &places)
 	if err != nil {
 		return s.explain(op, err)
 	}
 	if op == opTake && n > 1 {
-		s.unwind(ctx, charges, verdicts, &names)
+		s.unwind(ctx, charges, verdicts, &places)
 	}
 	return nil
 }
 
-// sort names the keys, and puts them in groups.
-func (s *Store) sort(charges []ratelimit.Charge, groups *[maxCharges]group, names *[maxCharges]string) int {
+// sort finds the places of charges, and puts them in groups.
+func (s *Store) sort(charges []ratelimit.Charge, groups *[maxCharges]group, places *[maxCharges]place) int {
 	n := 0
 	var last string
 	for i := range charges {
@@ -56,7 +60,7 @@ func (s *Store) sort(charges []ratelimit.Charge, groups *[maxCharges]group, name
 		if i == 0 || key.Text != charges[i-1].Key.Text || key.Net != charges[i-1].Key.Net {
 			last = s.keys.who(key)
 		}
-		names[i] = s.keys.name(last, key.Policy)
+		places[i] = s.keys.place(last, key.Policy)
 		at := 0
 		for s.scattered && at < n && groups[at].tag != last {
 			at++
@@ -75,8 +79,8 @@ func (s *Store) sort(charges []ratelimit.Charge, groups *[maxCharges]group, name
 // While a Cluster moves a slot, it does nothing for several keys of which some
 // are on the other side already, and says TRYAGAIN; for several new keys it says
 // so until the slot has moved. It does not say so for single keys.
-func (s *Store) send(ctx context.Context, op string, charges []ratelimit.Charge, verdicts []ratelimit.Verdict, groups []group, names *[maxCharges]string) (int, error) {
-	err := s.sendOnce(ctx, op, charges, verdicts, groups, names)
+func (s *Store) send(ctx context.Context, op string, charges []ratelimit.Charge, verdicts []ratelimit.Verdict, groups []group, places *[maxCharges]place) (int, error) {
+	err := s.sendOnce(ctx, op, charges, verdicts, groups, places)
 	if err == nil || !s.scattered {
 		return len(groups), err
 	}
@@ -99,13 +103,13 @@ func (s *Store) send(ctx context.Context, op string, charges []ratelimit.Charge,
 	if n == 0 { // it was no error of a group
 		return len(groups), err
 	}
-	return len(groups) + n, s.sendOnce(ctx, op, charges, verdicts, split[:n], names)
+	return len(groups) + n, s.sendOnce(ctx, op, charges, verdicts, split[:n], places)
 }
 
-func (s *Store) sendOnce(ctx context.Context, op string, charges []ratelimit.Charge, verdicts []ratelimit.Verdict, groups []group, names *[maxCharges]string) error {
+func (s *Store) sendOnce(ctx context.Context, op string, charges []ratelimit.Charge, verdicts []ratelimit.Verdict, groups []group, places *[maxCharges]place) error {
 	calls := make([]*call, len(groups))
 	for i := range groups {
-		calls[i] = groups[i].call(ctx, op, s.clock, charges, names)
+		calls[i] = groups[i].call(ctx, op, s.clock, charges, places)
 	}
 	if err := s.client.do(ctx, calls); err != nil {
 		return err
@@ -121,15 +125,36 @@ func (s *Store) sendOnce(ctx context.Context, op string, charges []ratelimit.Cha
 }
 
 // call makes the call of the script for a group.
-func (g *group) call(ctx context.Context, op, clock string, charges []ratelimit.Charge, names *[maxCharges]string) *call {
-	keys, args := make([]string, 0, g.n), make([]any, 0, 2+6*g.n)
-	args = append(args, op, clock)
+func (g *group) call(ctx context.Context, op, clock string, charges []ratelimit.Charge, places *[maxCharges]place) *call {
+	keys, limits := make([]string, 0, g.n), make([]byte, 0, 48*g.n)
 	for _, at := range g.which[:g.n] {
-		c := &charges[at]
-		keys = append(keys, names[at])
-		args = append(args, c.Requests, milliseconds(c.Window), c.Cost, milliseconds(c.Penalty), c.Shadow, c.Mark)
+		p := &places[at]
+		i := slices.Index(keys, p.key)
+		if i < 0 {
+			i, keys = len(keys), append(keys, p.key)
+		}
+		limits = appendLimit(limits, byte(i+1), &charges[at], p)
 	}
-	return script(ctx, keys, args)
+	return script(ctx, keys, []any{op, clock, limits})
+}
+
+// appendLimit packs a limit as the script unpacks it. A number takes less time
+// in Redis so than as an argument of its own. Times are doubles, which hold
+// microseconds of 285 years.
+func appendLimit(b []byte, key byte, c *ratelimit.Charge, p *place) []byte {
+	shadow := byte(0)
+	if c.Shadow {
+		shadow = 1
+	}
+	b = append(b, key, shadow)
+	b = binary.LittleEndian.AppendUint32(b, uint32(c.Requests))
+	b = binary.LittleEndian.AppendUint32(b, uint32(milliseconds(c.Window)))
+	b = binary.LittleEndian.AppendUint32(b, uint32(min(c.Cost, c.Requests+1))) // more is no dearer
+	b = binary.LittleEndian.AppendUint32(b, p.phase(c.Window))
+	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(float64(milliseconds(c.Penalty)*1000)))
+	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(float64(c.Mark)))
+	b = append(b, byte(len(p.name)))
+	return append(b, p.name...)
 }
 
 // read writes the verdicts of a group.
@@ -156,7 +181,7 @@ func microseconds(n int64) time.Duration { return time.Duration(n) * time.Micros
 // unwind gives back what some groups charged when another one denied. Until it
 // has, others may be denied what would have been allowed, and never the other
 // way. If it fails, the charge stays: so does the denial.
-func (s *Store) unwind(ctx context.Context, charges []ratelimit.Charge, verdicts []ratelimit.Verdict, names *[maxCharges]string) {
+func (s *Store) unwind(ctx context.Context, charges []ratelimit.Charge, verdicts []ratelimit.Verdict, places *[maxCharges]place) {
 	denied := false
 	for i := range charges {
 		denied = denied || verdicts[i].Wait != 0 && !charges[i].Shadow
@@ -180,7 +205,7 @@ func (s *Store) unwind(ctx context.Context, charges []ratelimit.Charge, verdicts
 		return
 	}
 	var after [maxCharges]ratelimit.Verdict
-	if s.sendOnce(ctx, opRefund, back[:len(charges)], after[:], groups[:n], names) != nil {
+	if s.sendOnce(ctx, opRefund, back[:len(charges)], after[:], groups[:n], places) != nil {
 		return
 	}
 	for i := range charges {

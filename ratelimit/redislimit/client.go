@@ -22,23 +22,17 @@ type once struct{ *redis.IntSliceCmd }
 // NoRetry is asked by the client.
 func (once) NoRetry() bool { return true }
 
-// call is one call of the script, or the deletion of a key.
+// call is one call of the script.
 type call struct {
 	keys    []string
 	args    []any
 	command once // the last one that was sent
-	gone    *redis.IntCmd
 }
 
 func script(ctx context.Context, keys []string, args []any) *call {
 	c := &call{keys: keys, args: args}
 	c.prepare(ctx, "evalsha", sha)
 	return c
-}
-
-// deletion is repeated by the client as often as it likes.
-func deletion(ctx context.Context, key string) *call {
-	return &call{gone: redis.NewIntCmd(ctx, "del", key)}
 }
 
 func (c *call) prepare(ctx context.Context, command, script string) {
@@ -50,14 +44,7 @@ func (c *call) prepare(ctx context.Context, command, script string) {
 	c.command = once{redis.NewIntSliceCmd(ctx, append(args, c.args...)...)}
 }
 
-func (c *call) cmder() redis.Cmder {
-	if c.gone != nil {
-		return c.gone
-	}
-	return c.command
-}
-
-func (c *call) err() error { return c.cmder().Err() }
+func (c *call) err() error { return c.command.Err() }
 
 func (c *call) reply() ([]int64, error) { return c.command.Result() }
 
@@ -74,7 +61,7 @@ func run(ctx context.Context, s sender, calls []*call) {
 	send(ctx, s, calls)
 	var missing []*call
 	for _, c := range calls {
-		if c.gone == nil && redis.HasErrorPrefix(c.err(), "NOSCRIPT") {
+		if redis.HasErrorPrefix(c.err(), "NOSCRIPT") {
 			c.prepare(ctx, "eval", source)
 			missing = append(missing, c)
 		}
@@ -86,12 +73,12 @@ func run(ctx context.Context, s sender, calls []*call) {
 
 func send(ctx context.Context, s sender, calls []*call) {
 	if len(calls) == 1 {
-		_ = s.Process(ctx, calls[0].cmder()) // the command has it
+		_ = s.Process(ctx, calls[0].command) // the command has it
 		return
 	}
 	pipe := s.Pipeline()
 	for _, c := range calls {
-		_ = pipe.Process(ctx, c.cmder()) // queues it
+		_ = pipe.Process(ctx, c.command) // queues it
 	}
 	_, _ = pipe.Exec(ctx) // each command has its own
 }

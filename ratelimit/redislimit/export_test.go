@@ -35,10 +35,10 @@ func (s *Store) Play(ctx context.Context, ops []Op) error {
 			return err
 		}
 		var sorted [maxCharges]group
-		var names [maxCharges]string
-		s.sort(op.Charges, &sorted, &names)
+		var places [maxCharges]place
+		s.sort(op.Charges, &sorted, &places)
 		groups[i] = sorted[0]
-		calls[i] = groups[i].call(ctx, op.Name, clockOf(op.At), op.Charges, &names)
+		calls[i] = groups[i].call(ctx, op.Name, clockOf(op.At), op.Charges, &places)
 	}
 	run(ctx, s.client.client, calls)
 	for i := range ops {

@@ -231,7 +231,7 @@ func TestFaultMisconfigured(t *testing.T) {
 		{"wrong password", "right", "WRONGPASS ",
 			func(t *testing.T, s *redistest.Server) { s.Do(t, "ACL", "SETUSER", "limits", "resetpass", ">other") },
 			func(t *testing.T, s *redistest.Server) { s.Do(t, "ACL", "SETUSER", "limits", ">right") }},
-		{"no password", "", "unauthenticated", func(*testing.T, *redistest.Server) {},
+		{"no password", "", "NOAUTH ", func(*testing.T, *redistest.Server) {},
 			func(t *testing.T, s *redistest.Server) {
 				s.Do(t, "ACL", "SETUSER", "default", "on", "nopass", "~*", "+@all")
 			}},

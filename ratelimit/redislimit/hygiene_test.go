@@ -85,7 +85,8 @@ func TestMemoryPerKey(t *testing.T) {
 		{"2^29 of 2^30", 1 << 30, 1 << 26, 8, 320},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			const keys, window = 1000, time.Minute
+			const keys, window = 300, time.Minute
+			begin := time.Duration(time.Now().UnixNano())
 			server := redistest.Start(t)
 			s := open(t, connect(t, server.Options()), redislimit.Options{})
 			used := func() int {
@@ -97,7 +98,7 @@ func TestMemoryPerKey(t *testing.T) {
 			play := func(key string) {
 				ops = ops[:0]
 				for i := range row.times {
-					ops = append(ops, redislimit.Op{Name: "take", At: epoch + time.Duration(i)*window/time.Duration(row.times+1), Charges: []ratelimit.Charge{
+					ops = append(ops, redislimit.Op{Name: "take", At: begin + time.Duration(i)*window/time.Duration(row.times+1), Charges: []ratelimit.Charge{
 						{Key: ratelimit.Key{Policy: "login", Text: key}, Requests: row.requests, Window: window, Cost: row.cost},
 					}})
 				}

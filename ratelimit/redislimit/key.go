@@ -6,7 +6,9 @@ import (
 	"encoding/base64"
 	"hash"
 	"net/netip"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/ringwall/ringwall/ratelimit"
 )
@@ -59,10 +61,42 @@ func netText(p netip.Prefix) string {
 	return string(b)
 }
 
-// name returns the key of a limit of a principal.
-func (k *keyer) name(tag, policy string) string {
-	return k.prefix + "{" + tag + "}:" + policy
+// place is where a limit of a principal is kept.
+type place struct {
+	key  string
+	name string // within the key
 }
+
+// place returns where a limit is kept. The limits of a tier (login, login-2,
+// and login.lease) share a key, so that they are read and written at once.
+func (k *keyer) place(tag, policy string) place {
+	head, _, _ := strings.Cut(policy, ".")
+	base := strings.TrimRight(head, "0123456789")
+	if cut, ok := strings.CutSuffix(base, "-"); ok && len(base) < len(head) {
+		base = cut
+	} else {
+		base = head
+	}
+	if len(policy)-len(base) > longestName {
+		base = policy
+	}
+	return place{k.prefix + "{" + tag + "}:" + base, policy[len(base):]}
+}
+
+// phase returns by how many milliseconds the slots of a ring are moved, the same
+// in all processes.
+func (p *place) phase(window time.Duration) uint32 {
+	h := uint32(2166136261) // FNV-1a
+	for _, part := range [2]string{p.key, p.name} {
+		for i := range len(part) {
+			h = (h ^ uint32(part[i])) * 16777619
+		}
+	}
+	return uint32(uint64(h) * uint64((milliseconds(window)+7)/8) >> 32) // below the width of a slot
+}
+
+// longestName bounds a name within a key.
+const longestName = 32
 
 // fingerprint returns the key under which the secret's fingerprint is kept,
 // and the fingerprint.

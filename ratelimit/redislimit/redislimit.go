@@ -108,14 +108,15 @@ func (s *Store) Reset(ctx context.Context, keys []ratelimit.Key) error {
 	}
 	calls := make([]*call, len(keys))
 	for i := range keys {
-		calls[i] = deletion(ctx, s.keys.name(s.keys.who(&keys[i]), keys[i].Policy))
+		p := s.keys.place(s.keys.who(&keys[i]), keys[i].Policy)
+		calls[i] = script(ctx, []string{p.key}, []any{opReset, s.clock, p.name})
 	}
 	if err := s.client.do(ctx, calls); err != nil {
-		return s.explain("reset", err)
+		return s.explain(opReset, err)
 	}
 	for _, c := range calls {
 		if err := c.err(); err != nil {
-			return s.explain("reset", err)
+			return s.explain(opReset, err)
 		}
 	}
 	return nil
@@ -131,8 +132,8 @@ func check(charges []ratelimit.Charge) error {
 		switch window := milliseconds(c.Window); {
 		case c.Requests <= 0 || window <= 0 || c.Cost < 0 || c.Penalty < 0:
 			return errors.New("redislimit: a charge without requests or window, or with a negative cost or penalty")
-		case c.Requests > math.MaxInt32 || int64(c.Requests) > (1<<53)/window || milliseconds(c.Penalty) > 1<<42:
-			return errors.New("redislimit: a charge whose requests times its window's milliseconds are above 2^53")
+		case c.Requests > math.MaxInt32 || window > math.MaxUint32 || int64(c.Requests) > (1<<53)/window || milliseconds(c.Penalty) > 1<<40:
+			return errors.New("redislimit: a charge whose requests times its window's milliseconds are above 2^53, or whose window is above 49 days")
 		}
 	}
 	return nil
