@@ -58,36 +58,30 @@ local function sinks(ring, whole, elapsed, room, w)
   return 9 * w - elapsed
 end
 
--- convert makes a ring of a log, or a log of a ring, after the limit passed
--- 128. A request of a slot is at the slot's end.
-local function convert(s)
-  local w, slot = s.w, (s.ms - s.ms % s.w) / s.w
-  if s.log then
-    s.ring = {slot, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+-- ask returns the verdict on a charge: remaining, wait, reset.
+local function ask(s, limit, cost)
+  if s.log and limit > 128 then -- it was below
+    local w, slot = s.w, (s.ms - s.ms % s.w) / s.w
+    local ring = {slot, 0, 0, 0, 0, 0, 0, 0, 0, 0}
     for _, at in ipairs(s.log) do
       local m = (at - at % 1000) / 1000 + s.phase
       local age = slot - (m - m % w) / w
-      if age <= 8 then s.ring[age + 2] = s.ring[age + 2] + 1 end
+      if age <= 8 then ring[age + 2] = ring[age + 2] + 1 end
     end
-    s.log = nil
-    return
+    s.log, s.ring = false, ring
+  elseif s.ring and limit <= 128 then -- it was above: a request of a slot is at its end
+    local newest, room, log = {}, 128, {}
+    for age = 0, 8 do
+      local n = math.min(s.ring[age + 2], room)
+      room = room - n
+      local at = math.min(now, ((s.ring[1] - age + 1) * s.w - s.phase) * 1000 - 1)
+      for _ = 1, n do newest[#newest + 1] = at end
+    end
+    for i = #newest, 1, -1 do
+      if newest[i] > now - s.window * 1000 then log[#log + 1] = newest[i] end
+    end
+    s.log, s.ring = log, false
   end
-  local newest, room, log = {}, 128, {}
-  for age = 0, 8 do
-    local n = math.min(s.ring[age + 2], room)
-    room = room - n
-    local at = math.min(now, ((s.ring[1] - age + 1) * w - s.phase) * 1000 - 1)
-    for _ = 1, n do newest[#newest + 1] = at end
-  end
-  for i = #newest, 1, -1 do
-    if newest[i] > now - s.window * 1000 then log[#log + 1] = newest[i] end
-  end
-  s.log, s.ring = log, nil
-end
-
--- ask returns the verdict on a charge: remaining, wait, reset.
-local function ask(s, limit, cost)
-  if s.log and limit > 128 or s.ring and limit <= 128 then convert(s) end
   local remaining, wait, reset = limit, 0, 0
   local log, ring = s.log, s.ring
   if log then
@@ -128,7 +122,10 @@ for k = 1, #KEYS do
     while at <= last do
       local length, window, kind, banned, name, body = unpack_(HEAD, value, at)
       if length < 16 then return redis.error_reply('ERR a value that is not of redislimit') end
-      states[#states + 1] = {name = name, window = window, kind = kind, banned = banned, body = body, from = at, to = at + length - 1, value = value}
+      states[#states + 1] = { -- with all fields, so that it is made once
+        name = name, window = window, kind = kind, banned = banned, body = body, from = at, to = at + length - 1, value = value,
+        log = false, ring = false, dirty = false, w = 0, ms = 0, phase = 0, key = 0, limit = 0, cost = 0,
+      }
       at = at + length
     end
   end
@@ -156,7 +153,10 @@ while at <= last do
   -- hand, takes what it finds along, as though the last charge were made now:
   -- nobody gets anything twice, and nobody waits for longer than a window.
   if not s then
-    s = {name = name, window = window, banned = 0, log = {}}
+    s = {
+      name = name, window = window, kind = 0, banned = 0, body = 0, from = 0, to = 0, value = false,
+      log = {}, ring = false, dirty = false, w = 0, ms = 0, phase = 0, key = 0, limit = 0, cost = 0,
+    }
     states[#states + 1] = s
   elseif s.kind == 0 then
     local n = (s.to + 1 - s.body) / 8
@@ -184,7 +184,7 @@ while at <= last do
     end
     ring[1], s.ring = slot, ring
   end
-  s.w, s.ms, s.phase = w, m, phase
+  s.w, s.ms, s.phase, s.key, s.limit, s.cost = w, m, phase, key, limit, cost
 
   if op == 'refund' and mark > 0 then
     if s.ring then
@@ -214,15 +214,15 @@ while at <= last do
   end
   all = all and (wait == 0 or shadow == 1)
   local n = #limits + 1
-  limits[n] = {s, key, limit, cost}
+  limits[n] = s
   out[4 * n - 3], out[4 * n - 2], out[4 * n - 1], out[4 * n] = remaining, wait, reset, 0
 end
 if op == 'peek' then return out end
 
 if op == 'take' and all then
   for n = 1, #limits do
-    local l = limits[n]
-    local s, cost = l[1], l[4]
+    local s = limits[n]
+    local cost = s.cost
     if cost > 0 and out[4 * n - 2] == 0 then
       if s.ring then
         s.ring[2] = s.ring[2] + cost
@@ -230,9 +230,9 @@ if op == 'take' and all then
         local size = #s.log
         for i = size + 1, size + cost do s.log[i] = now end
       end
-      local remaining, _, reset = ask(s, l[3], 0)
+      local remaining, _, reset = ask(s, s.limit, 0)
       out[4 * n - 3], out[4 * n - 1], out[4 * n] = remaining, reset, now
-      s.dirty, dirty[l[2]] = true, true
+      s.dirty, dirty[s.key] = true, true
     end
   end
 end
@@ -246,16 +246,17 @@ for key in pairs(dirty) do
     if s.ring or not s.log and s.kind == 1 then
       local slot = s.ring and s.ring[1] or unpack_('<d', s.value, s.body)
       local w = s.window + 7
-      e = math.max(e, (slot + 9) * (w - w % 8) / 8 * 1000)
+      local ring = (slot + 9) * (w - w % 8) / 8 * 1000
+      if ring > e then e = ring end
       if s.dirty and s.ring then body = pack(RING, unpack(s.ring)) end
     else
       local newest = s.log and s.log[#s.log]
       if not s.log and s.to > s.body then newest = unpack_('<d', s.value, s.to - 7) end
-      if newest then e = math.max(e, newest + s.window * 1000) end
+      if newest and newest + s.window * 1000 > e then e = newest + s.window * 1000 end
       if s.dirty then body = pack('<' .. string.rep('d', #s.log), unpack(s.log)) end
     end
     if e > now then
-      ends = math.max(ends, e)
+      if e > ends then ends = e end
       if s.dirty then
         local name = s.name
         value[#value + 1] = pack('<HI4BdB', 16 + #name + #body, s.window, s.ring and 1 or 0, s.banned, #name) .. name .. body
@@ -266,7 +267,7 @@ for key in pairs(dirty) do
   end
   if value[1] then
     local ttl = ends - now + 999
-    redis.call('SET', KEYS[key], table.concat(value), 'PX', string.format('%.0f', (ttl - ttl % 1000) / 1000))
+    redis.call('SET', KEYS[key], table.concat(value), 'PX', (ttl - ttl % 1000) / 1000)
   else
     redis.call('DEL', KEYS[key])
   end
