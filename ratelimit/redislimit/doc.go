@@ -12,7 +12,8 @@
 // # What it costs
 //
 // All limits of a request are one EVALSHA, which reads all of them and then
-// charges all or none. A denial writes nothing, but for the mark of a penalty.
+// charges all or none. The limits of a tier and a principal are in one key: one
+// GET and one SET. A denial writes nothing, but for the mark of a penalty.
 // On Cluster and Ring, the keys of one principal are on one server; a request
 // that counts two principals, such as an address and an account, sends both
 // scripts in one pipeline, and gives back what one charged when the other
@@ -20,13 +21,14 @@
 //
 // The time is the server's (TIME, in the script), so that the clocks of the
 // processes need not agree. Every write sets its expiry in the same command. A
-// key takes about 200 bytes, and up to 1.5 KB where 128 requests in a window
-// are counted one by one.
+// key takes about 200 bytes with one limit, 60 more for each further one, and 8
+// more for each request in the window of a limit up to 128, which counts them one
+// by one.
 //
 // # What it keeps
 //
 // Keys are HMAC-SHA-256 under Options.Secret, cut to 128 bits, and the name of
-// the limit; values are numbers. Neither addresses nor accounts are in Redis,
+// the tier; values are packed numbers. Neither addresses nor accounts are in Redis,
 // its snapshots or its logs. Processes whose secrets differ would not see each
 // other's counts: each compares a fingerprint of its own with the one in Redis,
 // once a minute, and Options.OnMismatch is told. That denies nobody, since
@@ -55,6 +57,8 @@
 //	user limits on >change-me resetkeys ~rl:* resetchannels -@all +eval +evalsha +get +set +del +time
 //	user limits-cluster on >change-me resetkeys ~rl:* resetchannels -@all +eval +evalsha +get +set +del +time +cluster|slots +asking
 //
+// DEL is for what nothing is left of, and TIME is the clock.
+//
 // A wrong password, a missing right, a client of one server that is given a
 // Cluster, or another application's data under the Prefix do not pass by
 // themselves: they are [ratelimit.ErrMisconfigured], and deny, whatever
@@ -81,7 +85,7 @@
 //     twice, and makes nobody wait for longer than a window, or a penalty, from
 //     then on. One that goes forward ends windows early by as much: keep the
 //     clocks of the servers together (NTP).
-//   - While a Cluster moves a slot, limits of one principal may be on two
+//   - While a Cluster moves a slot, tiers of one principal may be on two
 //     servers. They are then charged one by one, and given back where one denies.
 //
 // # Threats

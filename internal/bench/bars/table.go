@@ -63,6 +63,8 @@ var bars = map[string]bar{
 	"Validate/8KiB":                  {1.15, []string{"L2"}, -1},
 	"Validate/64KiB":                 {1.15, []string{"L2"}, -1},
 	"Validate/items-bomb":            {1, []string{"L2"}, -1},
+	"RedisLimit/three-limits":        {1.3, []string{"evalsha"}, -1},
+	"RedisLimit/denied":              {0.35, nil, -1},
 }
 
 // table prints one row for each case and kind of map, and a verdict for each
