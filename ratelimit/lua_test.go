@@ -181,46 +181,51 @@ func TestKernelsAgree(t *testing.T) {
 		playLua(t, client, sha, ops[begin:])
 		p.learn(ops, begin)
 	}
-	denied, charged := 0, 0
-	synctest.Test(t, func(t *testing.T) { // which has a clock that can be moved
-		memory := ratelimit.NewMemory(ratelimit.MemoryOptions{})
-		marks := make(map[string]int64)
-		at := epoch
-		for i, op := range ops {
-			time.Sleep(op.at - at)
-			at = op.at
-			for _, c := range op.charges {
-				memory.Unphased(c.Key)
-			}
-			if of, ok := refunds[i]; ok {
-				c := op.charges[0]
-				c.Mark = marks[fmt.Sprint(of, c.Key)]
-				require.NotZero(t, c.Mark)
-				require.NoError(t, memory.Refund(t.Context(), []ratelimit.Charge{c}))
-				continue
-			}
-			want := make([]ratelimit.Verdict, len(op.charges))
-			ask := memory.Take
-			if op.name == "peek" {
-				ask = memory.Peek
-			}
-			require.NoError(t, ask(t.Context(), op.charges, want))
-			for j, got := range op.verdicts {
-				if want[j].Mark != 0 {
-					charged++
-					marks[fmt.Sprint(i, op.charges[j].Key)] = want[j].Mark
-				}
-				if want[j].Wait > 0 {
-					denied++
-				}
-				require.Equal(t, inRedis(want[j]), inRedis(got), "call %d, charge %d: %+v", i, j, op.charges[j])
-			}
-		}
-	})
+	var denied, charged int
+	synctest.Test(t, func(t *testing.T) { denied, charged = replay(t, ops, refunds) })
 	t.Logf("%d calls agree: %d charged, %d denied, %d given back", len(ops), charged, denied, len(refunds))
 	require.Greater(t, charged, calls/10)
 	require.Greater(t, denied, calls/10)
 	require.Greater(t, len(refunds), calls/20)
+}
+
+// replay makes the calls of a Memory, in a bubble whose clock can be moved, and
+// compares the answers.
+func replay(t *testing.T, ops []luaOp, refunds map[int]int) (denied, charged int) {
+	memory := ratelimit.NewMemory(ratelimit.MemoryOptions{})
+	marks := make(map[string]int64)
+	at := epoch
+	for i, op := range ops {
+		time.Sleep(op.at - at)
+		at = op.at
+		for _, c := range op.charges {
+			memory.Unphased(c.Key)
+		}
+		if of, ok := refunds[i]; ok {
+			c := op.charges[0]
+			c.Mark = marks[fmt.Sprint(of, c.Key)]
+			require.NotZero(t, c.Mark)
+			require.NoError(t, memory.Refund(t.Context(), []ratelimit.Charge{c}))
+			continue
+		}
+		want := make([]ratelimit.Verdict, len(op.charges))
+		ask := memory.Take
+		if op.name == "peek" {
+			ask = memory.Peek
+		}
+		require.NoError(t, ask(t.Context(), op.charges, want))
+		for j, got := range op.verdicts {
+			if want[j].Mark != 0 {
+				charged++
+				marks[fmt.Sprint(i, op.charges[j].Key)] = want[j].Mark
+			}
+			if want[j].Wait > 0 {
+				denied++
+			}
+			require.Equal(t, inRedis(want[j]), inRedis(got), "call %d, charge %d: %+v", i, j, op.charges[j])
+		}
+	}
+	return denied, charged
 }
 
 // learn keeps what the calls charged. The quotas' charges are not given back.

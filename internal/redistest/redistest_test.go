@@ -212,6 +212,15 @@ func TestProxy(t *testing.T) {
 	p.BlackHole(false)
 	require.NoError(t, client.Ping(t.Context()).Err())
 
+}
+
+func TestProxyConnections(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t)
+	p := redistest.StartProxy(t, s.Addr)
+	o := s.Options()
+	o.Addr = p.Addr
+	client := quick(t, o)
 	p.Storm(true)
 	for range 3 {
 		require.Error(t, client.Incr(t.Context(), "n").Err())

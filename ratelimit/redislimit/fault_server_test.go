@@ -18,16 +18,16 @@ import (
 	"github.com/ringwall/ringwall/ratelimit/redislimit"
 )
 
-// What a server answers in place of a decision. Each row makes it do so, and
-// ends it; the strict tier refuses meanwhile, and the others never tell.
-func TestFaultServer(t *testing.T) {
-	t.Parallel()
-	const limit = 40
-	for _, row := range []struct {
-		name  string
-		begin func(t *testing.T, s *redistest.Server) (end func())
-		says  string // in the cause, for the log
-	}{
+// fault is what a server answers in place of a decision: begin makes it do so,
+// and returns what ends it.
+type fault struct {
+	name  string
+	begin func(t *testing.T, s *redistest.Server) (end func())
+	says  string // in the cause, for the log
+}
+
+func faults() []fault {
+	return []fault{
 		{"OOM with noeviction", func(t *testing.T, s *redistest.Server) func() {
 			s.Do(t, "CONFIG", "SET", "maxmemory-policy", "noeviction")
 			s.Do(t, "CONFIG", "SET", "maxmemory", "1")
@@ -67,7 +67,15 @@ func TestFaultServer(t *testing.T) {
 			redistest.Await(t, patient, "a snapshot fails", func() bool { return s.Info(t, "rdb_last_bgsave_status") == "err" })
 			return func() { s.Do(t, "CONFIG", "SET", "stop-writes-on-bgsave-error", "no") }
 		}, "MISCONF "},
-	} {
+	}
+}
+
+// The strict tier refuses while the server does not decide, and the others never
+// tell.
+func TestFaultServer(t *testing.T) {
+	t.Parallel()
+	const limit = 40
+	for _, row := range faults() {
 		t.Run(row.name, func(t *testing.T) {
 			server := redistest.Start(t, "enable-protected-configs local")
 			client := connect(t, server.Options())

@@ -89,30 +89,7 @@ func TestFaultHangsStore(t *testing.T) {
 			_ = s.Take(t.Context(), []ratelimit.Charge{charge("/local", "a", 5)}, make([]ratelimit.Verdict, 1)) // connect
 			before := runtime.NumGoroutine()
 			server.Pause(t)
-			var longest time.Duration
-			var mu sync.Mutex
-			var group sync.WaitGroup
-			refused := 0
-			for range 6 {
-				for range 60 {
-					group.Go(func() {
-						ctx, cancel := context.WithTimeout(t.Context(), timeout)
-						defer cancel()
-						begin := time.Now()
-						err := s.Take(ctx, []ratelimit.Charge{charge("/local", "a", 5)}, make([]ratelimit.Verdict, 1))
-						mu.Lock()
-						defer mu.Unlock()
-						longest = max(longest, time.Since(begin))
-						if ctx.Err() == nil {
-							refused++
-						}
-						if err == nil {
-							t.Error("an answer of a server that hangs")
-						}
-					})
-				}
-				group.Wait()
-			}
+			longest, refused := crowd(t, s)
 			during := runtime.NumGoroutine() - before
 			server.Resume(t)
 			redistest.Await(t, patient, "what was given up has returned", func() bool { return runtime.NumGoroutine() <= before+20 })
@@ -129,6 +106,34 @@ func TestFaultHangsStore(t *testing.T) {
 			require.NoError(t, row.client.Close())
 		})
 	}
+}
+
+// crowd makes 360 calls, 60 at a time, and returns how long the longest took, and
+// how many were refused at once.
+func crowd(t *testing.T, s *redislimit.Store) (longest time.Duration, refused int) {
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	for range 6 {
+		for range 60 {
+			group.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), timeout)
+				defer cancel()
+				begin := time.Now()
+				err := s.Take(ctx, []ratelimit.Charge{charge("/local", "a", 5)}, make([]ratelimit.Verdict, 1))
+				mu.Lock()
+				defer mu.Unlock()
+				longest = max(longest, time.Since(begin))
+				if ctx.Err() == nil {
+					refused++
+				}
+				if err == nil {
+					t.Error("an answer of a server that hangs")
+				}
+			})
+		}
+		group.Wait()
+	}
+	return longest, refused
 }
 
 // Replies are late: by what the timeout allows, by all of it, and by more.
@@ -211,6 +216,28 @@ func TestFaultLostReply(t *testing.T) {
 			}
 			t.Logf("requests %d, replies lost %d, counted wrongly %d", 3*runs, runs, wrong)
 		})
+	}
+}
+
+// The comparison of secrets, which follows a decision, hangs: the decision
+// stands, and is not late.
+func TestFaultSecretHangs(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	proxy := redistest.StartProxy(t, server.Addr)
+	o := server.Options()
+	o.Addr = proxy.Addr
+	for _, client := range []redis.UniversalClient{connect(t, o), redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"one": proxy.Addr}})} {
+		s := open(t, client, redislimit.Options{})
+		fired := proxy.DropReply("rl:secret")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		v := make([]ratelimit.Verdict, 1)
+		require.NoError(t, s.Take(ctx, []ratelimit.Charge{charge("/local", "a", 5)}, v))
+		require.NoError(t, ctx.Err(), "half of the time was left to it")
+		require.NotZero(t, v[0].Mark)
+		<-fired
+		require.NoError(t, client.Close())
 	}
 }
 

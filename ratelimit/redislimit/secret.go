@@ -17,13 +17,20 @@ const (
 )
 
 // compareSecrets tells when another process has another Secret. It asks once a
-// minute, after a decision, within what is left of its time. What it cannot
-// tell, it leaves for later.
+// minute, after a decision, within half of what is left of its time. What it
+// cannot tell, it leaves for later.
 func (s *Store) compareSecrets(ctx context.Context) {
 	now := int64(time.Since(s.start)) + 1
 	due := s.compare.Load()
 	if now < due || !s.compare.CompareAndSwap(due, now+int64(compareEvery)) {
 		return
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		// The decision is made: it must not come too late since the server of
+		// this key, in a Cluster, hangs.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer cancel()
 	}
 	key, mine := s.keys.fingerprint()
 	c := script(ctx, []string{key}, []any{opSecret, s.clock, mine, fingerprintFor.Milliseconds()})
