@@ -53,18 +53,26 @@ func (m *Manager) withdrawCookie(w http.ResponseWriter) {
 	}
 }
 
-// credential returns what the request's refresh cookie says. It touches no
+// credential returns what the request's refresh token says. It touches no
 // store. Several cookies of the name are refused, even when they are equal:
 // which of them is ours would be a guess.
 func (m *Manager) credential(r *http.Request) (credential, error) {
 	cookies := r.CookiesNamed(m.cookie.Name)
+	text := ""
 	switch {
+	case m.isNative(r):
+		var err error
+		if text, err = nativeToken(r, len(cookies)); err != nil {
+			return credential{}, err
+		}
 	case len(cookies) == 0:
 		return credential{}, auth.ErrMissing
 	case len(cookies) > 1:
 		return credential{}, auth.ErrMalformed.With("refresh_cookies", len(cookies))
+	default:
+		text = cookies[0].Value
 	}
-	c, ok := m.keys.parse(cookies[0].Value, time.Now())
+	c, ok := m.keys.parse(text, time.Now())
 	if !ok {
 		return credential{}, auth.ErrInvalid.With("reason", "no token of ours")
 	}
@@ -72,13 +80,14 @@ func (m *Manager) credential(r *http.Request) (credential, error) {
 }
 
 // attemptOf returns the hash of the request's attempt. A request that has none
-// gets one of its own, so that a store may repeat its call.
-func attemptOf(r *http.Request) ([32]byte, error) {
+// gets one of its own, so that a store may repeat its call. A client that keeps
+// its token itself has to number its attempts: a 503 sets it no cookie.
+func (m *Manager) attemptOf(r *http.Request) ([32]byte, error) {
 	lines := r.Header[AttemptHeader]
 	switch {
-	case len(lines) == 0:
+	case len(lines) == 0 && !m.isNative(r):
 		return sha256.Sum256([]byte(rand.Text())), nil
-	case len(lines) > 1 || !attempt(lines[0]):
+	case len(lines) != 1 || !attempt(lines[0]):
 		return [32]byte{}, auth.ErrMalformed.With("header", AttemptHeader)
 	}
 	return sha256.Sum256([]byte(lines[0])), nil

@@ -68,6 +68,7 @@ func TestFullRevocations(t *testing.T) {
 		require.Equal(t, 401, d.post(d.Refresh(), token).Code)
 		require.Equal(t, []session.Reason{session.SessionEvicted, session.TokenReused}, d.events)
 		require.ErrorIs(t, d.RevokeAll(t.Context(), "ann"), auth.ErrUnavailable)
+		pass(1)
 		require.Equal(t, 503, d.post(d.Logout(), d.login()).Code)
 	})
 }

@@ -2,6 +2,12 @@ package session
 
 import "time"
 
+// Epochs returns how many it remembers.
+func (m *memory) Epochs() int { return max(len(m.epochs), m.ended.Len()) }
+
+// SetClock replaces the store's clock.
+func (m *memory) SetClock(now func() time.Time) { m.now = now }
+
 // Memory is the store that New makes when there is none.
 type Memory = memory
 

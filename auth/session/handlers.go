@@ -16,11 +16,12 @@ import (
 // It answers 401 for a token that is missing, forged, expired or used, and 503
 // when the store fails; both leave the cookie as it is, so that a request that
 // comes late cannot delete what a newer one was given. When Account or Issue
-// fails, the 503 has the successor's cookie.
+// fails, or the store has rotated and cannot be sure that this lasts, the 503
+// has the successor's cookie.
 func (m *Manager) Refresh() http.Handler {
 	return m.handler(func(w http.ResponseWriter, r *http.Request) error {
 		started := wallNow()
-		c, s, err := m.rotate(w, r)
+		c, s, token, err := m.rotate(w, r)
 		if err != nil {
 			return err
 		}
@@ -32,6 +33,9 @@ func (m *Manager) Refresh() http.Handler {
 		}
 		if err != nil {
 			return err
+		}
+		if m.isNative(r) {
+			tokens.RefreshToken = token
 		}
 		body, err := json.Marshal(tokens)
 		if err != nil {
@@ -59,16 +63,55 @@ func (m *Manager) refreshed(ctx context.Context, s Session, started time.Time) (
 	return m.access(ctx, s, started)
 }
 
-// rotate uses up the request's token, and sets the cookie to its successor
-// before anything else can fail.
-func (m *Manager) rotate(w http.ResponseWriter, r *http.Request) (credential, Session, error) {
+// rotate uses up the request's token, and hands out its successor before
+// anything else can fail.
+func (m *Manager) rotate(w http.ResponseWriter, r *http.Request) (credential, Session, string, error) {
+	c, rotated, failed := m.present(r)
+	if failed != nil && rotated.Outcome == Gone {
+		return c, Session{}, "", failed
+	}
+	s, undecoded := decode(rotated.Record)
+	switch rotated.Outcome {
+	case Advanced, Repeated, RolledBack:
+	case Reused:
+		err := auth.ErrRevoked.With("reason", "reuse", "session_id", s.ID)
+		if failed = errors.Join(failed, m.revoke(r.Context(), s.ID)); failed != nil {
+			err = err.Wrap(errors.Opaque(failed))
+		}
+		m.tell(r.Context(), Event{Reason: TokenReused, Session: s})
+		return c, s, "", err
+	default:
+		return c, s, "", auth.ErrInvalid.With("reason", "the session is over", "session_id", c.sessionID())
+	}
+	c.generation = rotated.Record.Generation
+	now := wallNow()
+	token, err := m.keys.token(c, now)
+	if err != nil {
+		return c, s, "", unavailable(err)
+	}
+	if !m.isNative(r) {
+		m.setCookie(w, token, rotated.Record.Expires, now)
+	}
+	if rotated.Outcome == RolledBack {
+		m.tell(r.Context(), Event{Reason: StoreRolledBack, Session: s})
+	}
+	if undecoded != nil {
+		failed = errors.Join(failed, unavailable(undecoded))
+	}
+	return c, s, token, failed
+}
+
+// present asks the store about the request's token. An error beside an outcome
+// says that it may not last: the client gets the successor all the same, since
+// what it has is used up.
+func (m *Manager) present(r *http.Request) (credential, Rotated, error) {
 	c, err := m.credential(r)
 	if err != nil {
-		return c, Session{}, err
+		return c, Rotated{}, err
 	}
-	attempt, err := attemptOf(r)
+	attempt, err := m.attemptOf(r)
 	if err != nil {
-		return c, Session{}, err
+		return c, Rotated{}, err
 	}
 	ctx, cancel := detach(r.Context())
 	defer cancel()
@@ -76,35 +119,9 @@ func (m *Manager) rotate(w http.ResponseWriter, r *http.Request) (credential, Se
 		Owner: c.ownerID(), ID: c.sessionID(), Generation: c.generation, Attempt: attempt, Idle: m.idle, Grace: m.grace,
 	})
 	if err != nil {
-		return c, Session{}, unavailable(err)
+		err = unavailable(err)
 	}
-	s, undecoded := decode(rotated.Record)
-	switch rotated.Outcome {
-	case Advanced, Repeated, RolledBack:
-	case Reused:
-		err := auth.ErrRevoked.With("reason", "reuse", "session_id", s.ID)
-		if failed := m.revoke(r.Context(), s.ID); failed != nil {
-			err = err.Wrap(failed)
-		}
-		m.tell(r.Context(), Event{Reason: TokenReused, Session: s})
-		return c, s, err
-	default:
-		return c, s, auth.ErrInvalid.With("reason", "the session is over", "session_id", c.sessionID())
-	}
-	c.generation = rotated.Record.Generation
-	now := wallNow()
-	token, err := m.keys.token(c, now)
-	if err != nil {
-		return c, s, unavailable(err)
-	}
-	m.setCookie(w, token, rotated.Record.Expires, now)
-	if rotated.Outcome == RolledBack {
-		m.tell(r.Context(), Event{Reason: StoreRolledBack, Session: s})
-	}
-	if undecoded != nil {
-		return c, s, unavailable(undecoded)
-	}
-	return c, s, nil
+	return c, rotated, err
 }
 
 // Logout returns the handler that ends the session of the refresh cookie,
@@ -115,7 +132,7 @@ func (m *Manager) rotate(w http.ResponseWriter, r *http.Request) (credential, Se
 func (m *Manager) Logout() http.Handler {
 	return m.handler(func(w http.ResponseWriter, r *http.Request) error {
 		c, err := m.credential(r)
-		if errors.Is(err, auth.ErrMalformed) {
+		if errors.Is(err, auth.ErrMalformed) || errors.Is(err, auth.ErrDenied) {
 			return err
 		}
 		if err == nil {
@@ -123,7 +140,9 @@ func (m *Manager) Logout() http.Handler {
 				return err
 			}
 		}
-		m.clearCookie(w)
+		if !m.isNative(r) {
+			m.clearCookie(w)
+		}
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	})
@@ -134,14 +153,16 @@ func (m *Manager) Logout() http.Handler {
 // [Manager.Refresh] does: a token that was used already is theft, and a 401.
 func (m *Manager) LogoutAll() http.Handler {
 	return m.handler(func(w http.ResponseWriter, r *http.Request) error {
-		_, s, err := m.rotate(w, r)
+		_, s, _, err := m.rotate(w, r)
 		if err != nil {
 			return err
 		}
 		if err := m.RevokeAll(r.Context(), s.Subject); err != nil {
 			return err // the cookie of the successor is set, for another try
 		}
-		m.clearCookie(w)
+		if !m.isNative(r) {
+			m.clearCookie(w)
+		}
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	})

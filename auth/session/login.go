@@ -18,7 +18,8 @@ import (
 //
 // It refuses, for the caller to return as it is: a request that is not a POST
 // (405), comes from another origin ([auth.ErrDenied]), or has several refresh
-// cookies ([auth.ErrMalformed]). When the store or Issue fails the error is
+// cookies ([auth.ErrMalformed]). [auth.ErrStepUp] is for a login that a
+// RevokeAll overtook. When the store or Issue fails the error is
 // [auth.ErrUnavailable], and no cookie is set.
 func (m *Manager) Login(w http.ResponseWriter, r *http.Request, s Session) (Tokens, error) {
 	w.Header().Set("Cache-Control", "no-store") // RFC 6749, section 5.1
@@ -26,12 +27,12 @@ func (m *Manager) Login(w http.ResponseWriter, r *http.Request, s Session) (Toke
 		return Tokens{}, err
 	}
 	old, err := m.credential(r)
-	if errors.Is(err, auth.ErrMalformed) {
+	if errors.Is(err, auth.ErrMalformed) || errors.Is(err, auth.ErrDenied) {
 		return Tokens{}, err
 	}
-	started := wallNow()
-	if s.AuthTime.IsZero() {
-		s.AuthTime = started
+	started, began := wallNow(), s.AuthTime
+	if began.IsZero() {
+		began, s.AuthTime = time.Now(), started
 	}
 	if s.Client.UserAgent == "" {
 		s.Client.UserAgent = r.UserAgent()
@@ -46,16 +47,16 @@ func (m *Manager) Login(w http.ResponseWriter, r *http.Request, s Session) (Toke
 			return Tokens{}, err
 		}
 	}
-	return m.start(w, r, newCredential(s.Subject), value, started)
+	return m.start(w, r, newCredential(s.Subject), value, began, started)
 }
 
 // start stores a session, and hands out its first tokens or, on any failure,
 // none and no cookie.
-func (m *Manager) start(w http.ResponseWriter, r *http.Request, c credential, value []byte, started time.Time) (Tokens, error) {
-	record, err := m.create(r.Context(), c, value)
+func (m *Manager) start(w http.ResponseWriter, r *http.Request, c credential, value []byte, began, started time.Time) (Tokens, error) {
+	record, err := m.create(r.Context(), c, value, began)
 	if err == nil {
 		var tokens Tokens
-		if tokens, err = m.grant(r.Context(), w, c, record, started); err == nil {
+		if tokens, err = m.grant(w, r, c, record, started); err == nil {
 			return tokens, nil
 		}
 	}
@@ -74,12 +75,18 @@ func clip(s string) string {
 }
 
 // create stores a session, and ends those that became too many.
-func (m *Manager) create(ctx context.Context, c credential, value []byte) (Record, error) {
+func (m *Manager) create(ctx context.Context, c credential, value []byte, began time.Time) (Record, error) {
 	store, cancel := detach(ctx)
 	defer cancel()
-	created, err := m.store.Create(store, Creation{Owner: c.ownerID(), ID: c.sessionID(), Value: value, Idle: m.idle, Absolute: m.absolute, Max: m.maxSessions})
+	created, err := m.store.Create(store, Creation{
+		Owner: c.ownerID(), ID: c.sessionID(), Value: value, Idle: m.idle, Absolute: m.absolute, Max: m.maxSessions,
+		Age: max(0, time.Since(began)), // a time.Now of this process counts on while the wall clock is set
+	})
 	if err != nil {
-		return Record{}, unavailable(err)
+		err = unavailable(err)
+	}
+	if created.Superseded {
+		err = errors.Join(err, auth.ErrStepUp.With("reason", "the subject's sessions were all ended meanwhile"))
 	}
 	for _, evicted := range created.Evicted {
 		err = errors.Join(err, m.revoke(ctx, evicted.ID))
@@ -90,12 +97,12 @@ func (m *Manager) create(ctx context.Context, c credential, value []byte) (Recor
 }
 
 // grant sets no cookie unless there is an access token too.
-func (m *Manager) grant(ctx context.Context, w http.ResponseWriter, c credential, record Record, started time.Time) (Tokens, error) {
+func (m *Manager) grant(w http.ResponseWriter, r *http.Request, c credential, record Record, started time.Time) (Tokens, error) {
 	s, err := decode(record)
 	if err != nil {
 		return Tokens{}, unavailable(err)
 	}
-	tokens, err := m.access(ctx, s, started)
+	tokens, err := m.access(r.Context(), s, started)
 	if err != nil {
 		return Tokens{}, err
 	}
@@ -104,7 +111,11 @@ func (m *Manager) grant(ctx context.Context, w http.ResponseWriter, c credential
 	if err != nil {
 		return Tokens{}, unavailable(err)
 	}
-	m.setCookie(w, token, record.Expires, now)
+	if m.isNative(r) {
+		tokens.RefreshToken = token
+	} else {
+		m.setCookie(w, token, record.Expires, now)
+	}
 	return tokens, nil
 }
 

@@ -150,8 +150,9 @@ func (broken) Create(context.Context, session.Creation) (session.Created, error)
 func (broken) Rotate(context.Context, session.Rotation) (session.Rotated, error) {
 	return session.Rotated{}, errDown
 }
-func (broken) List(context.Context, string) ([]session.Record, error) { return nil, errDown }
-func (broken) Delete(_ context.Context, _ string, _ ...string) error  { return errDown }
+func (broken) List(context.Context, string) ([]session.Record, error)         { return nil, errDown }
+func (broken) Delete(_ context.Context, _ string, _ ...string) error          { return errDown }
+func (broken) DeleteAll(context.Context, string, ...string) ([]string, error) { return nil, errDown }
 
 // TestStoreFails holds R24: a store that is down logs nobody out, even when
 // its error claims to be a kind of ours.
@@ -173,6 +174,42 @@ func TestStoreFails(t *testing.T) {
 	require.ErrorIs(t, err, auth.ErrUnavailable)
 	require.ErrorIs(t, d.Revoke(t.Context(), "ann", "x"), auth.ErrUnavailable)
 	require.ErrorIs(t, d.RevokeAll(t.Context(), "ann"), auth.ErrUnavailable)
+}
+
+// unsure is a store whose replicas do not confirm what it does.
+type unsure struct{ *session.Memory }
+
+func (u unsure) Rotate(ctx context.Context, r session.Rotation) (session.Rotated, error) {
+	rotated, _ := u.Memory.Rotate(ctx, r)
+	return rotated, errors.New("no replica confirmed")
+}
+
+func (u unsure) DeleteAll(ctx context.Context, owner string, except ...string) ([]string, error) {
+	ids, _ := u.Memory.DeleteAll(ctx, owner, except...)
+	return ids, errors.New("no replica confirmed")
+}
+
+// TestUnsureStore holds that a change that may not last is told, and treated
+// as done: the client gets the successor of a token that is used up, theft is
+// theft, and ended sessions have their access tokens revoked.
+func TestUnsureStore(t *testing.T) {
+	d := newDesk(t, func(o *session.Options) { o.Store = unsure{session.NewMemory()} })
+	first := d.login()
+	w := d.post(d.Refresh(), first)
+	require.Equal(t, 503, w.Code)
+	require.Equal(t, "1", w.Header().Get("Retry-After"))
+	second := cookieOf(t, w)
+	require.NotEmpty(t, second)
+	require.NotEmpty(t, cookieOf(t, d.post(d.Refresh(), second)))
+	w = d.post(d.Refresh(), second)
+	require.Equal(t, auth.ErrRevoked.Code(), codeOf(t, w))
+	require.Equal(t, theft, d.events)
+
+	d.login()
+	require.ErrorIs(t, d.RevokeAll(t.Context(), "ann"), auth.ErrUnavailable)
+	for _, s := range d.issued {
+		require.ErrorIs(t, d.revoked.Check(t.Context(), "", s.ID, "", time.Now()), auth.ErrRevoked)
+	}
 }
 
 // listening is a store that gives up with its context, as one on a network does.

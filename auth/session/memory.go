@@ -3,6 +3,7 @@ package session
 import (
 	"container/list"
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -14,6 +15,23 @@ type memory struct {
 	// used holds every record, the longest idle in front, so that the dead
 	// are found without a search.
 	used *list.List
+	// epochs says when an owner's sessions were all deleted; ended holds the
+	// same, the earliest in front.
+	epochs map[string]*list.Element
+	ended  *list.List
+	now    func() time.Time
+}
+
+// epoch is when the sessions of an owner were all deleted.
+type epoch struct {
+	owner string
+	at    time.Time
+}
+
+// covers reports whether a login that began so long ago came before. When the
+// clock was set back meanwhile it cannot be told, and nobody is locked out.
+func (e epoch) covers(now time.Time, age time.Duration) bool {
+	return !now.Before(e.at) && !now.Add(-age).After(e.at)
 }
 
 // entry is an element's value.
@@ -26,7 +44,7 @@ type entry struct {
 }
 
 func newMemory() *memory {
-	return &memory{owners: make(map[string]map[string]*list.Element), used: list.New()}
+	return &memory{owners: make(map[string]map[string]*list.Element), used: list.New(), epochs: make(map[string]*list.Element), ended: list.New(), now: wallNow}
 }
 
 // wallNow has no monotonic reading: that clock stands still while a machine
@@ -36,8 +54,11 @@ func wallNow() time.Time { return time.Now().Round(0).UTC() }
 func (m *memory) Create(_ context.Context, c Creation) (Created, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := wallNow()
+	now := m.now()
 	m.sweep(now)
+	if last := m.epochs[c.Owner]; last != nil && last.Value.(epoch).covers(now, c.Age) {
+		return Created{Superseded: true}, nil
+	}
 	e := &entry{owner: c.Owner, absolute: now.Add(c.Absolute)}
 	e.Record = Record{ID: c.ID, Created: now, Value: c.Value}
 	e.use(now, c.Idle)
@@ -74,7 +95,7 @@ func lastUsed(element *list.Element) time.Time { return element.Value.(*entry).L
 func (m *memory) Rotate(_ context.Context, r Rotation) (Rotated, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := wallNow()
+	now := m.now()
 	m.sweep(now)
 	element := m.owners[r.Owner][r.ID]
 	if element == nil {
@@ -90,10 +111,8 @@ func (m *memory) Rotate(_ context.Context, r Rotation) (Rotated, error) {
 	case Reused:
 		m.remove(element)
 	case RolledBack, Advanced:
-		if outcome == RolledBack {
-			e.left = nil
-		}
-		e.left = append([]time.Time{now}, e.left[:min(len(e.left), maxHistory-1)]...)
+		left := slices.Repeat([]time.Time{now}, int(min(r.Generation-e.Generation+1, maxHistory)))
+		e.left = append(left, e.left[:min(len(e.left), maxHistory-len(left))]...)
 		e.Generation, e.attempt = r.Generation+1, r.Attempt
 		e.use(now, r.Idle)
 		m.used.MoveToBack(element)
@@ -129,7 +148,7 @@ func (e *entry) use(now time.Time, idle time.Duration) {
 func (m *memory) List(_ context.Context, owner string) ([]Record, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := wallNow()
+	now := m.now()
 	var records []Record
 	for _, element := range m.owners[owner] {
 		if e := element.Value.(*entry); now.Before(e.Expires) {
@@ -146,6 +165,28 @@ func (m *memory) Delete(_ context.Context, owner string, ids ...string) error {
 		m.remove(m.owners[owner][id])
 	}
 	return nil
+}
+
+func (m *memory) DeleteAll(_ context.Context, owner string, except ...string) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	m.sweep(now)
+	if last := m.epochs[owner]; last != nil {
+		m.ended.Remove(last)
+	}
+	m.epochs[owner] = m.ended.PushBack(epoch{owner, now})
+	var deleted []string
+	for id, element := range m.owners[owner] {
+		if slices.Contains(except, id) {
+			continue
+		}
+		if now.Before(element.Value.(*entry).Expires) {
+			deleted = append(deleted, id)
+		}
+		m.remove(element)
+	}
+	return deleted, nil
 }
 
 // remove takes nil for a record that is not there.
@@ -165,6 +206,13 @@ func (m *memory) remove(element *list.Element) {
 // request pays for many. A record that ended by its absolute age may stay
 // behind live ones, until it has been idle for long enough.
 func (m *memory) sweep(now time.Time) {
+	for range 2 {
+		front := m.ended.Front()
+		if front == nil || now.Sub(front.Value.(epoch).at) < EpochWindow {
+			break
+		}
+		delete(m.epochs, m.ended.Remove(front).(epoch).owner)
+	}
 	for range 8 {
 		front := m.used.Front()
 		if front == nil || now.Before(front.Value.(*entry).Expires) {

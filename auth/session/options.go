@@ -74,6 +74,13 @@ type Options struct {
 	// which is not "null". nil: no other may.
 	AllowsOrigin func(*http.Request) bool
 
+	// NativeClients lets a client that is no browser keep the refresh token
+	// itself: one that sends [TokenHeader]. It gets the next one in the body,
+	// as refresh_token, and no cookie. A request with a header that browsers
+	// add, and scripts cannot keep away, is refused, so that a script never
+	// gets hold of a token.
+	NativeClients bool
+
 	// OnEvent is told of theft, and of sessions that end without a logout,
 	// after the fact. It must not block. Where it is nil, theft and lost
 	// writes are logged as warnings.
@@ -114,7 +121,7 @@ func New(o Options) (*Manager, error) {
 	m := &Manager{
 		issue: o.Issue, account: o.Account, revocations: o.Revocations, store: o.Store, keys: keys,
 		idle: o.idle(), absolute: o.absolute(), grace: o.Grace, maxSessions: o.MaxSessions,
-		cookie: cookie, transient: o.Cookie.Transient, challenge: `Cookie cookie-name="` + cookie.Name + `"`,
+		cookie: cookie, transient: o.Cookie.Transient, native: o.NativeClients, challenge: `Cookie cookie-name="` + cookie.Name + `"`,
 		scheme: o.Scheme, host: o.Host, allowsOrigin: o.AllowsOrigin,
 		onEvent: o.OnEvent, logger: o.Logger, respond: o.ErrorHandler,
 	}

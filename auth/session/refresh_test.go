@@ -64,8 +64,12 @@ func TestRefresh(t *testing.T) {
 		{"R8 lost write, the newest token goes on", 0, []step{
 			{0, 0, "t0", "", 200, "t1"}, {20 * second, 1, "t1", "", 200, "t2"}, {20 * second, 0, "t0", "", 401, ""}, {0, 0, "t2", "", 401, ""}},
 			[]session.Reason{session.StoreRolledBack, session.TokenReused}, true},
-		{"R8 lost write, what was left before it is not known", 10 * second, []step{
-			{0, 0, "t0", "", 200, "t1"}, {second, 0, "t1", "", 200, "t2"}, {second, 1, "t2", "", 200, "t3"}, {0, 0, "t2", "", 200, "t3"}, {0, 0, "t1", "", 401, ""}},
+		{"R8 lost writes, other tabs in grace", 10 * second, []step{
+			{0, 0, "t0", "", 200, "t1"}, {second, 0, "t1", "", 200, "t2"}, {0, 0, "t2", "", 200, "t3"}, {second, 2, "t3", "", 200, "t4"},
+			{0, 0, "t3", "", 200, "t4"}, {0, 0, "t1", "", 200, "t4"}, {7*second + 999*time.Millisecond, 0, "t0", "", 200, "t4"}, {time.Millisecond, 0, "t0", "", 401, ""}},
+			[]session.Reason{session.StoreRolledBack, session.TokenReused}, true},
+		{"R8 lost writes, without grace", 0, []step{
+			{0, 0, "t0", "", 200, "t1"}, {second, 0, "t1", "", 200, "t2"}, {second, 1, "t2", "", 200, "t3"}, {0, 0, "t1", "", 401, ""}},
 			[]session.Reason{session.StoreRolledBack, session.TokenReused}, true},
 		{"R9 lost write, the thief uses what came back", 0, []step{
 			{0, 0, "t0", "", 200, "t1"}, {20 * second, 1, "t0", "", 200, "t1"}, {20 * second, 0, "t1", "", 200, "t2"}, {20 * second, 0, "t1", "", 401, ""}, {0, 0, "t2", "", 401, ""}}, theft, true},

@@ -24,7 +24,9 @@ type Session struct {
 	// Scope and Roles are what Login was given. Account says on each refresh
 	// what they are today.
 	Scope, Roles []string
-	// AuthTime is when the subject proved who they are. Zero at Login: now.
+	// AuthTime is when the subject proved who they are. Zero at Login: now. A
+	// time from before the password was looked at lets a RevokeAll that comes
+	// meanwhile end this login too, if it takes less than [EpochWindow].
 	AuthTime time.Time
 	// Created, LastUsed and Expires are kept by the [Manager]. LastUsed is the
 	// last refresh. Expires is when the session ends if it is not used again.
@@ -103,12 +105,15 @@ func decode(r Record) (Session, error) {
 }
 
 // Tokens is what the client gets in the body of an answer (RFC 6749, section
-// 5.1). The refresh token is not among it: that is in the cookie.
+// 5.1). The refresh token of a browser is not among it: that is in the cookie.
 type Tokens struct {
 	AccessToken string `json:"access_token"`
 	TokenType   string `json:"token_type"`      // Bearer
 	ExpiresIn   int    `json:"expires_in"`      // whole seconds, rounded down
 	Scope       string `json:"scope,omitempty"` // separated by single spaces
+	// RefreshToken is for a client that keeps it itself: see
+	// [Options].NativeClients.
+	RefreshToken string `json:"refresh_token,omitempty"`
 }
 
 // A Manager starts, refreshes and ends sessions. It is immutable and safe for
@@ -125,6 +130,7 @@ type Manager struct {
 
 	cookie       http.Cookie // without a value and an age
 	transient    bool
+	native       bool
 	challenge    string
 	scheme, host func(*http.Request) string
 	allowsOrigin func(*http.Request) bool

@@ -55,9 +55,9 @@ func (m *Manager) Revoke(ctx context.Context, subject, id string) error {
 
 // RevokeAll ends the sessions of a subject, but for those whose IDs are given,
 // and the access tokens that belong to no session. When it returns, no token
-// works that was made for a session it ended. After a new password, change
-// that first: a login that comes later makes a session that lives. An error is
-// that of [Manager.Revoke].
+// works that was made for a session it ended, and no login that began before
+// makes another: see [Session].AuthTime. After a new password, change that
+// first. An error is that of [Manager.Revoke].
 func (m *Manager) RevokeAll(ctx context.Context, subject string, except ...string) error {
 	var failed error
 	if m.revocations != nil {
@@ -68,18 +68,16 @@ func (m *Manager) RevokeAll(ctx context.Context, subject string, except ...strin
 			failed = unavailable(err)
 		}
 	}
-	owner := ownerID(subject)
-	records, err := m.records(ctx, owner)
+	limited, cancel := detach(ctx)
+	defer cancel()
+	ids, err := m.store.DeleteAll(limited, ownerID(subject), except...)
 	if err != nil {
-		return errors.Join(failed, err)
+		failed = errors.Join(failed, unavailable(err))
 	}
-	ids := make([]string, 0, len(records))
-	for _, record := range records {
-		if !slices.Contains(except, record.ID) {
-			ids = append(ids, record.ID)
-		}
+	for _, id := range ids {
+		failed = errors.Join(failed, m.revoke(ctx, id))
 	}
-	return errors.Join(failed, m.end(ctx, owner, ids...))
+	return failed
 }
 
 // end deletes sessions, and revokes their access tokens: also those that a

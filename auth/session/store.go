@@ -10,14 +10,16 @@ import (
 // method is atomic, also among processes that share the store, and measures
 // time by one clock. It is safe for concurrent use.
 //
-// An error means that the call may or may not have happened. A record that is
-// not there is never an error.
+// An error means that the call may or may not have happened. An error beside a
+// result means that it has happened, and that a failover may undo it. A record
+// that is not there is never an error.
 type Store interface {
 	// Create adds a record of generation 0. When its owner then has more than
 	// c.Max live records, those with the earliest LastUsed are deleted, never
 	// the new one, until c.Max are left; they are returned in
 	// [Created].Evicted. An ID is created twice only by a repeat of the same
-	// call, which leaves one record.
+	// call, which leaves one record. A login that began before the owner's last
+	// DeleteAll creates nothing: see [Created].Superseded.
 	Create(ctx context.Context, c Creation) (Created, error)
 	// Rotate presents the token of one generation of a session. What happens
 	// is said at the constants of [Outcome]. It is one atomic step: of any
@@ -29,6 +31,10 @@ type Store interface {
 	// there, or is another owner's, changes nothing. A deleted record never
 	// comes back, whatever calls overlap.
 	Delete(ctx context.Context, owner string, ids ...string) error
+	// DeleteAll deletes the records of an owner, but for those with these IDs,
+	// and returns the IDs of the live ones among them. It is remembered for at
+	// least [EpochWindow], for Create.
+	DeleteAll(ctx context.Context, owner string, except ...string) (deleted []string, err error)
 }
 
 // A Record is one session as a [Store] keeps it. It is live until Expires.
@@ -48,12 +54,16 @@ type Creation struct {
 	Value          []byte        // the store must not change it, and may keep it
 	Idle, Absolute time.Duration // see Record.Expires
 	Max            int           // the largest number of live records of this owner, at least 1
+	Age            time.Duration // how long ago the login began; not negative. A span, since clocks differ
 }
 
-// Created is the result of [Store].Create.
+// Created is the result of [Store].Create. Superseded says that the login began
+// before the owner's last DeleteAll, or at the same time, so that there is no
+// record.
 type Created struct {
-	Record  Record
-	Evicted []Record
+	Record     Record
+	Evicted    []Record
+	Superseded bool
 }
 
 // A Rotation is the argument of [Store].Rotate.
@@ -90,14 +100,18 @@ const (
 	Reused
 	// RolledBack: the generation is ahead of the record's, so the store has
 	// lost writes. The record's is now one more than the presented one; all
-	// else is as with Advanced. No generation before the presented one is
-	// Repeated any more.
+	// else is as with Advanced. The generations in between count as left now,
+	// so that Grace holds for those who still have one of them.
 	RolledBack
 )
 
 // AttemptWindow is how long the same attempt, with the token that it
 // presented first, gets the same successor.
 const AttemptWindow = time.Minute
+
+// EpochWindow is how long a login may take for the RevokeAll of its subject to
+// reach it.
+const EpochWindow = 15 * time.Minute
 
 // maxHistory is the number of generations that Grace can reach back.
 const maxHistory = 16

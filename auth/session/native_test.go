@@ -1,0 +1,168 @@
+package session_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/session"
+	"github.com/ringwall/ringwall/errors"
+)
+
+// native is an Options that lets clients keep their token themselves.
+func native(o *session.Options) { o.NativeClients = true }
+
+// loginBody is a Login whose answer has the tokens.
+func (d *desk) loginBody(w http.ResponseWriter, r *http.Request) error {
+	tokens, err := d.Manager.Login(w, r, session.Session{Subject: "ann"})
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(w).Encode(tokens)
+}
+
+// bodyToken returns the refresh token in the body of an answer that sets no
+// cookie.
+func bodyToken(t *testing.T, w *httptest.ResponseRecorder) string {
+	require.Empty(t, cookieOf(t, w))
+	var tokens session.Tokens
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &tokens))
+	return tokens.RefreshToken
+}
+
+// TestNativeClients is the life of a client that keeps its token itself.
+func TestNativeClients(t *testing.T) {
+	d := newDesk(t, native)
+	login := errors.HandlerFunc(d.loginBody)
+	first := bodyToken(t, d.post(login, "", session.TokenHeader, "new"))
+	second := bodyToken(t, d.post(d.Refresh(), "", session.TokenHeader, first, session.AttemptHeader, once))
+	require.NotEqual(t, first, second)
+	require.Equal(t, second, bodyToken(t, d.post(d.Refresh(), "", session.TokenHeader, first, session.AttemptHeader, once)), "the same attempt")
+	third := bodyToken(t, d.post(login, "", session.TokenHeader, second))
+	require.Equal(t, 401, d.post(d.Refresh(), "", session.TokenHeader, second, session.AttemptHeader, other).Code, "a login ends the session that it comes with")
+	w := d.post(d.Logout(), "", session.TokenHeader, third)
+	require.Equal(t, 204, w.Code)
+	require.Empty(t, cookieOf(t, w))
+	require.Equal(t, 401, d.post(d.Refresh(), "", session.TokenHeader, third, session.AttemptHeader, other).Code)
+	all := bodyToken(t, d.post(login, "", session.TokenHeader, "new"))
+	require.Equal(t, 204, d.post(d.LogoutAll(), "", session.TokenHeader, all, session.AttemptHeader, once).Code)
+	require.Empty(t, d.events)
+
+	used := bodyToken(t, d.post(login, "", session.TokenHeader, "new"))
+	d.failing = errors.New("down")
+	require.Equal(t, 503, d.post(d.Refresh(), "", session.TokenHeader, used, session.AttemptHeader, once).Code)
+	d.failing = nil
+	require.NotEmpty(t, bodyToken(t, d.post(d.Refresh(), "", session.TokenHeader, used, session.AttemptHeader, once)), "the attempt finds the successor of a 503")
+	require.Equal(t, 401, d.post(d.Refresh(), "", session.TokenHeader, used, session.AttemptHeader, other).Code)
+	require.Equal(t, theft, d.events)
+}
+
+// TestBrowsersKeepNoToken holds that a page's script cannot make an answer
+// show it a token (RFC 9700 speaks of XSS; HttpOnly is the reason for cookies).
+func TestBrowsersKeepNoToken(t *testing.T) {
+	d := newDesk(t, native)
+	token := bodyToken(t, d.post(errors.HandlerFunc(d.loginBody), "", session.TokenHeader, "new"))
+	cookie := d.login()
+	handlers := map[string]http.Handler{"login": errors.HandlerFunc(d.loginBody), "refresh": d.Refresh(), "logout": d.Logout(), "logout all": d.LogoutAll()}
+	for _, tt := range []struct {
+		name   string
+		cookie string
+		header []string
+		kind   *errors.Kind
+	}{
+		{"own origin", "", []string{"Origin", "https://api.example.com"}, auth.ErrDenied},
+		{"same origin", "", []string{"Sec-Fetch-Site", "same-origin"}, auth.ErrDenied},
+		{"another of its headers", "", []string{"Sec-Fetch-Mode", "cors"}, auth.ErrDenied},
+		{"a client hint", "", []string{"Sec-Ch-Ua", "x"}, auth.ErrDenied},
+		{"foreign", "", []string{"Origin", evil}, auth.ErrDenied},
+		{"beside a cookie", cookie, nil, auth.ErrMalformed},
+		{"two", "", []string{session.TokenHeader, token}, auth.ErrMalformed},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for name, h := range handlers {
+				w := d.post(h, tt.cookie, append(tt.header, session.TokenHeader, token, session.AttemptHeader, once)...)
+				require.Equal(t, tt.kind.Code(), codeOf(t, w), name)
+				require.Empty(t, cookieOf(t, w))
+				require.NotContains(t, w.Body.String(), "rt_")
+			}
+		})
+	}
+	w := d.post(d.Refresh(), "", session.TokenHeader, token)
+	require.Equal(t, auth.ErrMalformed.Code(), codeOf(t, w), "no attempt")
+	require.Equal(t, 200, d.post(d.Refresh(), "", session.TokenHeader, token, session.AttemptHeader, other).Code, "nothing was rotated")
+	w = d.post(d.Refresh(), cookie)
+	require.NotContains(t, w.Body.String(), "rt_", "what came in a cookie leaves in a cookie")
+
+	closed := newDesk(t)
+	w = closed.post(errors.HandlerFunc(closed.loginBody), "", session.TokenHeader, "new")
+	require.NotContains(t, w.Body.String(), "rt_")
+	require.NotEmpty(t, cookieOf(t, w))
+	require.Equal(t, auth.ErrMissing.Code(), codeOf(t, closed.post(closed.Refresh(), "", session.TokenHeader, cookieOf(t, w), session.AttemptHeader, once)))
+}
+
+// TestLoginRacesRevokeAll holds R14: a login that began before it makes no
+// session after it, and one that begins later does.
+func TestLoginRacesRevokeAll(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		began  time.Duration // before RevokeAll; negative: after
+		passes time.Duration // until Login is called
+		code   string
+	}{
+		{"while the password was looked at", time.Second, time.Second, auth.ErrStepUp.Code()},
+		{"at the same moment", 0, time.Second, auth.ErrStepUp.Code()},
+		{"slowly", time.Second, session.EpochWindow - 1, auth.ErrStepUp.Code()},
+		{"just after", -1, 1, ""},
+		{"long after", -time.Minute, 2 * time.Minute, ""},
+		{"an old login, after all that can race", time.Hour, session.EpochWindow, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDesk(t)
+				other := d.login()
+				pass(time.Hour)
+				began := time.Now().Add(-tt.began)
+				require.NoError(t, d.RevokeAll(t.Context(), "ann"))
+				pass(tt.passes)
+				w := d.post(errors.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+					_, err := d.Manager.Login(w, r, session.Session{Subject: "ann", AuthTime: began})
+					return err
+				}), "")
+				require.Equal(t, tt.code == "", cookieOf(t, w) != "")
+				if tt.code != "" {
+					require.Equal(t, tt.code, codeOf(t, w))
+				}
+				require.Equal(t, 401, d.post(d.Refresh(), other).Code)
+				list, err := d.List(t.Context(), "ann")
+				require.NoError(t, err)
+				require.Equal(t, tt.code == "", len(list) == 1)
+			})
+		})
+	}
+}
+
+// TestEpochsAreBounded holds that they go as new calls come.
+func TestEpochsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := session.NewMemory()
+		for i := range 100 {
+			for range 3 {
+				_, err := m.DeleteAll(t.Context(), string(rune(i)))
+				require.NoError(t, err)
+			}
+		}
+		require.Equal(t, 100, m.Epochs())
+		pass(session.EpochWindow)
+		for range 51 {
+			_, err := m.DeleteAll(t.Context(), "x")
+			require.NoError(t, err)
+		}
+		require.Equal(t, 1, m.Epochs())
+	})
+}
