@@ -3,9 +3,11 @@ package apikey_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,8 +35,12 @@ type bench struct {
 // counting is a store that counts its reads, and fails when told to.
 type counting struct {
 	apikey.Store
-	gets  atomic.Int64
-	fails bool
+	gets   atomic.Int64
+	fails  bool
+	before func() // runs after a read, before its answer
+	puts   atomic.Int64
+	failAt int64         // the write that fails; 0: none
+	held   chan struct{} // writes wait until it is closed
 }
 
 func (c *counting) Get(ctx context.Context, id string) (apikey.Record, bool, error) {
@@ -42,7 +48,21 @@ func (c *counting) Get(ctx context.Context, id string) (apikey.Record, bool, err
 	if c.fails {
 		return apikey.Record{}, false, errors.New("connection refused")
 	}
-	return c.Store.Get(ctx, id)
+	r, found, err := c.Store.Get(ctx, id)
+	if c.before != nil {
+		c.before()
+	}
+	return r, found, err
+}
+
+func (c *counting) Put(ctx context.Context, r apikey.Record) (bool, error) {
+	if c.held != nil {
+		<-c.held
+	}
+	if n := c.puts.Add(1); n == c.failAt {
+		return false, errors.New("connection refused")
+	}
+	return c.Store.Put(ctx, r)
 }
 
 func peer(r *http.Request) (netip.Addr, bool) {
@@ -60,7 +80,7 @@ func nets(list ...string) (prefixes []netip.Prefix) {
 func setUp(t *testing.T, change func(*apikey.Key)) *bench {
 	t.Helper()
 	b := &bench{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), store: &counting{Store: apikey.NewMemory()}}
-	m, err := apikey.New(apikey.Options{Prefix: "acme", Store: b.store, ClientIP: peer, Routes: []string{"/partner/"}, OnEvent: func(_ context.Context, e apikey.Event) {
+	m, err := apikey.New(apikey.Options{Prefix: "acme", Store: b.store, ClientIP: peer, Routes: []string{"/partner/"}, Logger: slog.New(slog.DiscardHandler), OnEvent: func(_ context.Context, e apikey.Event) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.events = append(b.events, e.Reason)
@@ -83,6 +103,7 @@ func (b *bench) call(text, remote string) error {
 	r.Header.Set("X-API-Key", text)
 	r.RemoteAddr = remote
 	_, err := b.Authenticate(r)
+	b.Settle()
 	return err
 }
 
@@ -189,10 +210,16 @@ func TestCreateRefuses(t *testing.T) {
 		{"everywhere", `Networks[0] "0.0.0.0/0": is everywhere; did you mean InsecureAnyNetwork?`, func(k *apikey.Key) { k.Networks = nets("0.0.0.0/0") }},
 		{"everywhere, mapped", `is everywhere; did you mean InsecureAnyNetwork?`, func(k *apikey.Key) { k.Networks = nets("::ffff:0.0.0.0/96") }},
 		{"no network", `is not a network`, func(k *apikey.Key) { k.Networks = []netip.Prefix{{}} }},
-		{"nameless", "Name: has not 1 to 100 bytes", func(k *apikey.Key) { k.Name = "" }},
-		{"nobody", "Subject: has not 1 to 256 bytes", func(k *apikey.Key) { k.Subject = "" }},
+		{"nameless", "Name: has not 1 to 100 bytes of UTF-8", func(k *apikey.Key) { k.Name = "" }},
+		{"nobody", "Subject: has not 1 to 256 bytes of UTF-8", func(k *apikey.Key) { k.Subject = "" }},
 		{"over", "Expires: is over already", func(k *apikey.Key) { k.Expires = b.now }},
 		{"often", "RotateEvery 1h0m0s: is below a day", func(k *apikey.Key) { k.RotateEvery = time.Hour }},
+		{"many scopes", "Scope: are 65, above 64", func(k *apikey.Key) { k.Scope = strings.Split(strings.Repeat("a ", 64)+"a", " ") }},
+		{"a scope with a space", "Scope[1]: has not 1 to 128 bytes of visible ASCII", func(k *apikey.Key) { k.Scope = []string{"a", "a b"} }},
+		{"an empty role", "Roles[0]: has not 1 to 128 bytes of UTF-8", func(k *apikey.Key) { k.Roles = []string{""} }},
+		{"a long role", "Roles[0]: has not 1 to 128 bytes of UTF-8", func(k *apikey.Key) { k.Roles = []string{strings.Repeat("a", 129)} }},
+		{"half a character", "Tier: has not 0 to 128 bytes of UTF-8", func(k *apikey.Key) { k.Tier = "\xc3" }},
+		{"many networks", "Networks: are 257, above 256", func(k *apikey.Key) { k.Networks = slices.Repeat(k.Networks, 257) }},
 		{"overlap", "an Overlap above 30 days", func(k *apikey.Key) { k.Overlap = 31 * 24 * time.Hour }},
 	} {
 		t.Run(row.name, func(t *testing.T) {

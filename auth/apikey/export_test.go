@@ -2,6 +2,12 @@ package apikey
 
 import "time"
 
+// Cached returns the number of keys in the cache.
+func (m *Manager) Cached() int { return len(m.cache.entries) }
+
+// Settle waits until every use is written.
+func (m *Manager) Settle() { m.writing.Wait() }
+
 // SetClock replaces the clock.
 func (m *Manager) SetClock(now func() time.Time) { m.now = now }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ringwall/ringwall/errors"
 )
@@ -18,9 +19,11 @@ type Key struct {
 	Name string
 	// Subject is the program that the key stands for, 1 to 256 bytes.
 	Subject string
-	// Scope and Roles are what is granted.
+	// Scope and Roles are what is granted: at most 64 of each, with 1 to 128
+	// bytes. A scope is made of visible ASCII but " and \ (RFC 6749, section
+	// 3.3).
 	Scope, Roles []string
-	// Networks are those that the key is accepted from. Required.
+	// Networks are those that the key is accepted from: 1 to 256.
 	Networks []netip.Prefix
 	// InsecureAnyNetwork accepts the key from everywhere, instead of Networks.
 	InsecureAnyNetwork bool
@@ -32,7 +35,7 @@ type Key struct {
 	// at most 30 days, and RotateEvery. 0: 24 h. It ends in any case 30 days
 	// after the first rotation.
 	Overlap time.Duration
-	// Tier is a name for rate limits by principal.
+	// Tier is a name for rate limits by principal, at most 128 bytes.
 	Tier string
 	// Created, Rotated and LastUsed are kept by the Manager. LastUsed is exact
 	// to a minute.
@@ -58,14 +61,12 @@ func (k Key) clone() Key {
 func (k *Key) check(now time.Time) error {
 	var problems []error
 	refuse := func(text string) { problems = append(problems, errors.New("apikey: "+text)) }
-	if k.Name == "" || len(k.Name) > 100 {
-		refuse("Name: has not 1 to 100 bytes")
-	}
-	if k.Subject == "" || len(k.Subject) > 256 {
-		refuse("Subject: has not 1 to 256 bytes")
-	}
+	k.checkNames(refuse)
 	if k.InsecureAnyNetwork == (len(k.Networks) > 0) {
 		refuse("Networks: none, or some with InsecureAnyNetwork")
+	}
+	if len(k.Networks) > 256 {
+		refuse("Networks: are " + strconv.Itoa(len(k.Networks)) + ", above 256")
 	}
 	for i, network := range k.Networks {
 		plain, problem := normalize(network)
@@ -90,6 +91,43 @@ func (k *Key) check(now time.Time) error {
 		refuse("Overlap " + k.Overlap.String() + ": is negative, above RotateEvery, or an Overlap above 30 days")
 	}
 	return errors.Join(problems...)
+}
+
+// checkNames bounds what is stored of a key.
+func (k *Key) checkNames(refuse func(string)) {
+	for _, field := range []struct {
+		name, value string
+		least, most int
+	}{{"Name", k.Name, 1, 100}, {"Subject", k.Subject, 1, 256}, {"Tier", k.Tier, 0, 128}} {
+		if len(field.value) < field.least || len(field.value) > field.most || !utf8.ValidString(field.value) {
+			refuse(field.name + ": has not " + strconv.Itoa(field.least) + " to " + strconv.Itoa(field.most) + " bytes of UTF-8")
+		}
+	}
+	for _, field := range []struct {
+		name   string
+		values []string
+		good   func(string) bool
+		what   string
+	}{{"Scope", k.Scope, isScope, "visible ASCII"}, {"Roles", k.Roles, utf8.ValidString, "UTF-8"}} {
+		if len(field.values) > 64 {
+			refuse(field.name + ": are " + strconv.Itoa(len(field.values)) + ", above 64")
+		}
+		for i, value := range field.values {
+			if value == "" || len(value) > 128 || !field.good(value) {
+				refuse(field.name + "[" + strconv.Itoa(i) + "]: has not 1 to 128 bytes of " + field.what)
+			}
+		}
+	}
+}
+
+// isScope reports whether s is a scope-token.
+func isScope(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= 0x7f || s[i] == '"' || s[i] == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // normalize returns a network as clients' addresses are compared with it:

@@ -26,7 +26,7 @@ func (m *Manager) Create(ctx context.Context, k Key) (created Key, text string, 
 	limited, cancel := detach(ctx)
 	defer cancel()
 	if ok, err := m.store.Put(limited, r); err != nil || !ok {
-		return Key{}, "", auth.ErrUnavailable.Wrap(err)
+		return Key{}, "", unavailable(err) // a key whose text nobody has is no danger
 	}
 	m.tell(ctx, Event{Reason: KeyCreated, Key: k})
 	return k, format(m.prefix, k.ID, secret), nil
@@ -36,20 +36,28 @@ func (m *Manager) Create(ctx context.Context, k Key) (created Key, text string, 
 // works on until Overlap after the new one's first use. A third, older one
 // ends at once. It fails with [ErrNotFound].
 func (m *Manager) Rotate(ctx context.Context, id string) (text string, err error) {
-	text, _, err = m.rotate(ctx, id, true, func(*Record, time.Time) bool { return true })
-	return text, err
+	text, _, err = m.rotate(ctx, id, func(*Record, time.Time) bool { return true })
+	if err == nil {
+		err = m.delivered(ctx, id, text)
+	}
+	if err != nil {
+		return "", err
+	}
+	return text, nil
 }
 
 // rotate replaces the secret of a key that is due. Of several replicas one
-// wins; the others see that it is not due any longer.
-func (m *Manager) rotate(ctx context.Context, id string, delivered bool, due func(*Record, time.Time) bool) (string, Key, error) {
+// wins; the others see that it is not due any longer. Until the new secret is
+// delivered, another rotation replaces it alone: one whose answer was lost must
+// not cost the owner the secret in use.
+func (m *Manager) rotate(ctx context.Context, id string, due func(*Record, time.Time) bool) (string, Key, error) {
 	limited, cancel := detach(ctx)
 	defer cancel()
 	for range 5 {
 		r, found, err := m.store.Get(limited, id)
 		switch {
 		case err != nil:
-			return "", Key{}, auth.ErrUnavailable.Wrap(err)
+			return "", Key{}, unavailable(err)
 		case !found:
 			return "", Key{}, ErrNotFound
 		}
@@ -60,7 +68,7 @@ func (m *Manager) rotate(ctx context.Context, id string, delivered bool, due fun
 		// The one to keep is the newest that its owner has.
 		keep := slices.IndexFunc(r.Secrets, func(s Secret) bool { return s.Delivered })
 		secret := random(secretLength)
-		secrets := []Secret{{Digest: digest(secret), Created: now, Delivered: delivered}}
+		secrets := []Secret{{Digest: digest(secret), Created: now}}
 		if keep >= 0 {
 			old := r.Secrets[keep]
 			if old.Ends.IsZero() { // a rotation that is tried again does not prolong it
@@ -71,8 +79,9 @@ func (m *Manager) rotate(ctx context.Context, id string, delivered bool, due fun
 		r.Secrets, r.Key.Rotated = secrets, now
 		r.Version++
 		if ok, err := m.store.Put(limited, r); err != nil {
-			return "", Key{}, auth.ErrUnavailable.Wrap(err)
+			return "", Key{}, unavailable(err)
 		} else if ok {
+			m.cache.drop(id)
 			m.tell(ctx, Event{Reason: KeyRotated, Key: r.Key})
 			return format(m.prefix, id, secret), r.Key, nil
 		}
@@ -99,7 +108,7 @@ func (m *Manager) RotateDue(ctx context.Context, deliver func(ctx context.Contex
 		if err := ctx.Err(); err != nil {
 			return errors.Join(append(problems, err)...)
 		}
-		text, rotated, err := m.rotate(ctx, k.ID, false, func(r *Record, now time.Time) bool {
+		text, rotated, err := m.rotate(ctx, k.ID, func(r *Record, now time.Time) bool {
 			newest, age := r.Secrets[0], now.Sub(r.Secrets[0].Created)
 			switch {
 			case r.expired(now):
@@ -117,13 +126,24 @@ func (m *Manager) RotateDue(ctx context.Context, deliver func(ctx context.Contex
 		if text == "" {
 			continue
 		}
-		if err := deliver(ctx, rotated, text); err != nil {
+		if err := hand(ctx, deliver, rotated, text); err != nil {
 			problems = append(problems, err)
 			continue
 		}
 		problems = append(problems, m.delivered(ctx, k.ID, text))
 	}
 	return errors.Join(problems...)
+}
+
+// hand calls deliver. One that panics has not delivered. What it panicked with
+// may hold the secret, so it is told to nobody.
+func hand(ctx context.Context, deliver func(context.Context, Key, string) error, k Key, text string) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("apikey: deliver panicked for the key " + k.ID)
+		}
+	}()
+	return deliver(ctx, k.clone(), text)
 }
 
 // delivered writes that the owner has the secret.
@@ -135,7 +155,7 @@ func (m *Manager) delivered(ctx context.Context, id, text string) error {
 	for range 5 {
 		r, found, err := m.store.Get(limited, id)
 		if err != nil {
-			return auth.ErrUnavailable.Wrap(err)
+			return unavailable(err)
 		}
 		if !found || r.Secrets[0].Digest != sum || r.Secrets[0].Delivered {
 			return nil // revoked, rotated or used meanwhile
@@ -143,7 +163,7 @@ func (m *Manager) delivered(ctx context.Context, id, text string) error {
 		r.Secrets[0].Delivered = true
 		r.Version++
 		if ok, err := m.store.Put(limited, r); err != nil {
-			return auth.ErrUnavailable.Wrap(err)
+			return unavailable(err)
 		} else if ok {
 			return nil
 		}
@@ -151,8 +171,9 @@ func (m *Manager) delivered(ctx context.Context, id, text string) error {
 	return auth.ErrUnavailable.With("reason", "the key keeps changing")
 }
 
-// Revoke ends a key and all its secrets, at once. It fails with [ErrNotFound],
-// so that a mistyped ID is noticed.
+// Revoke ends a key and all its secrets: here at once, on other replicas within
+// their CacheTTL. It fails with [ErrNotFound], so that a mistyped ID is noticed,
+// and with [auth.ErrUnavailable] when it is not sure that the key has ended.
 func (m *Manager) Revoke(ctx context.Context, id string) error {
 	limited, cancel := detach(ctx)
 	defer cancel()
@@ -160,8 +181,10 @@ func (m *Manager) Revoke(ctx context.Context, id string) error {
 	if err == nil && !found {
 		return ErrNotFound
 	}
-	if err := errors.Join(err, m.store.Delete(limited, id)); err != nil {
-		return auth.ErrUnavailable.Wrap(err)
+	err = errors.Join(err, m.store.Delete(limited, id))
+	m.cache.drop(id)
+	if err != nil {
+		return unavailable(err)
 	}
 	m.tell(ctx, Event{Reason: KeyRevoked, Key: r.Key})
 	return nil
@@ -173,7 +196,7 @@ func (m *Manager) List(ctx context.Context) ([]Key, error) {
 	defer cancel()
 	records, err := m.store.List(limited)
 	if err != nil {
-		return nil, auth.ErrUnavailable.Wrap(err)
+		return nil, unavailable(err)
 	}
 	keys := make([]Key, len(records))
 	for i, r := range records {

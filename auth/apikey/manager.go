@@ -38,6 +38,10 @@ type Options struct {
 	Routes []string
 	// Header is where a key is sent. "": X-API-Key.
 	Header string
+	// CacheTTL is how long a key that was accepted is not looked up again, and
+	// so how long it takes until what another replica revoked is refused here.
+	// 0: 1 s, which is also the most.
+	CacheTTL time.Duration
 	// Route returns the pattern that the application's own router picks, for
 	// routers that strip prefixes.
 	Route func(*http.Request) string
@@ -56,10 +60,13 @@ type Manager struct {
 	routes    *route.Table
 	header    string
 	challenge string
+	cache     cache
 	onEvent   func(context.Context, Event)
 	logger    *slog.Logger
 	now       func() time.Time
-	touching  sync.Map // the IDs of keys whose use is being written
+	touching  sync.Map      // the IDs of keys whose use is being written
+	writers   chan struct{} // bounds their number
+	writing   sync.WaitGroup
 }
 
 var _ auth.Authenticator = (*Manager)(nil)
@@ -90,14 +97,24 @@ func New(o Options) (*Manager, error) {
 	if !regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`).MatchString(o.Header) || slices.Contains(taken[:], strings.ToLower(o.Header)) {
 		refuse(`Header: is not a header name, or one with another meaning; did you mean "X-API-Key"?`)
 	}
+	if o.CacheTTL == 0 {
+		o.CacheTTL = time.Second
+	}
+	if o.CacheTTL < 0 || o.CacheTTL > time.Second {
+		refuse("CacheTTL " + o.CacheTTL.String() + ": is not between 0 and 1s")
+	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
 	return &Manager{
 		prefix: o.Prefix, store: o.Store, clientIP: o.ClientIP, routes: routes, header: http.CanonicalHeaderKey(o.Header), challenge: `ApiKey header="` + o.Header + `"`,
-		onEvent: o.OnEvent, logger: o.Logger, now: time.Now,
+		cache: cache{ttl: o.CacheTTL, entries: make(map[string]cached)}, onEvent: o.OnEvent, logger: o.Logger, now: wallNow, writers: make(chan struct{}, 16),
 	}, nil
 }
+
+// wallNow has no monotonic reading: that clock stands still while a machine
+// sleeps, and keys must not.
+func wallNow() time.Time { return time.Now().Round(0).UTC() }
 
 // Challenge returns ApiKey, which is no registered scheme, with the name of the
 // header: a challenge is what tells a client that its 401 is about a key.
@@ -128,14 +145,11 @@ func (m *Manager) Verify(ctx context.Context, text string, addr netip.Addr, cert
 	if !ok {
 		return nil, auth.ErrInvalid.With("reason", "form")
 	}
-	limited, cancel := detach(ctx)
-	defer cancel()
-	record, _, err := m.store.Get(limited, id)
-	if err != nil {
-		return nil, auth.ErrUnavailable.Wrap(err)
-	}
 	now := m.now()
-	used := record.match(secret, now)
+	record, used, err := m.find(ctx, id, secret, now)
+	if err != nil {
+		return nil, err
+	}
 	switch {
 	case used < 0:
 		return nil, auth.ErrInvalid.With("reason", "secret", "key_id", id)
@@ -145,7 +159,7 @@ func (m *Manager) Verify(ctx context.Context, text string, addr netip.Addr, cert
 		m.tell(ctx, Event{Reason: NetworkDenied, Key: record.Key, Addr: addr})
 		return nil, ErrNetworkDenied.With("key_id", id, "address", addr.String())
 	}
-	m.touch(ctx, record, used, now)
+	m.touch(ctx, &record, used, now)
 	k := &record.Key
 	expires := k.Expires
 	if end := record.ends(used); !end.IsZero() && (expires.IsZero() || end.Before(expires)) {
@@ -154,6 +168,29 @@ func (m *Manager) Verify(ctx context.Context, text string, addr netip.Addr, cert
 	return auth.NewPrincipal(auth.Identity{
 		Kind: auth.Service, Subject: k.Subject, CredentialID: k.ID, Tier: k.Tier, Scope: k.Scope, Roles: k.Roles, ExpiresAt: expires,
 	})
+}
+
+// find returns the record of a key, and which of its secrets this is, or -1. A
+// secret that the cache does not know may be a new one, so it is looked up:
+// also that a wrong secret takes as long as an unknown ID.
+func (m *Manager) find(ctx context.Context, id, secret string, now time.Time) (Record, int, error) {
+	record, drops, known := m.cache.get(id, now)
+	if known {
+		if used := record.match(secret, now); used >= 0 {
+			return record, used, nil
+		}
+	}
+	limited, cancel := detach(ctx)
+	defer cancel()
+	record, _, err := m.store.Get(limited, id)
+	if err != nil {
+		return Record{}, -1, unavailable(err)
+	}
+	used := record.match(secret, now)
+	if used >= 0 {
+		m.cache.put(record, now, drops)
+	}
+	return record, used, nil
 }
 
 // match returns the index of the live secret that this is, or -1. It compares
@@ -195,36 +232,17 @@ func (r *Record) overlapEnds() time.Time {
 	return end
 }
 
-// touch writes the first use of a secret, and the last use of a key once a
-// minute: one request of this process at a time does, and does not fail with
-// it; a later one writes what it could not.
-func (m *Manager) touch(ctx context.Context, r Record, used int, now time.Time) {
-	first := r.Secrets[used].FirstUsed.IsZero()
-	if !first && now.Sub(r.Key.LastUsed) < time.Minute {
-		return
-	}
-	if _, busy := m.touching.LoadOrStore(r.Key.ID, nil); busy {
-		return
-	}
-	defer m.touching.Delete(r.Key.ID)
-	if first {
-		r.Secrets[used].FirstUsed, r.Secrets[used].Delivered = now, true
-	}
-	r.Key.LastUsed = now
-	overdue := now.Sub(r.Secrets[0].Created) > r.Key.RotateEvery && now.Sub(r.Warned) >= day
-	if overdue {
-		r.Warned = now
-	}
-	r.Version++
-	limited, cancel := detach(ctx)
-	defer cancel()
-	if ok, err := m.store.Put(limited, r); ok && err == nil && overdue {
-		m.tell(ctx, Event{Reason: RotationOverdue, Key: r.Key})
-	}
-}
-
-// detach gives a call of the store a second of its own: a client that hangs up
+// detach gives a call of the store a time of its own: a client that hangs up
 // does not stop it.
 func detach(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	return context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+}
+
+// storeTimeout bounds each call of the store.
+const storeTimeout = 2 * time.Second
+
+// unavailable is the answer when the store failed. Its own kind must not
+// decide.
+func unavailable(err error) error {
+	return auth.ErrUnavailable.Wrap(errors.Opaque(err)).Header("Retry-After", "1")
 }

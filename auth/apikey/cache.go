@@ -1,0 +1,71 @@
+package apikey
+
+import (
+	"sync"
+	"time"
+)
+
+// maxCached bounds the keys that a cache holds.
+const maxCached = 4096
+
+// cache holds keys that were accepted a moment ago, so that a busy client does
+// not cost a look-up for each request. It holds facts alone: secret, networks
+// and expiry are compared each time.
+type cache struct {
+	ttl     time.Duration
+	mu      sync.RWMutex
+	entries map[string]cached
+	drops   uint64
+}
+
+type cached struct {
+	record Record
+	at     time.Time // before it was looked up
+}
+
+// get returns what is known of a key. A look-up that follows hands the drops on
+// to put.
+func (c *cache) get(id string, now time.Time) (r Record, drops uint64, known bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	e, ok := c.entries[id]
+	age := now.Sub(e.at)
+	return e.record, c.drops, ok && age >= 0 && age < c.ttl
+}
+
+// put keeps a key that was looked up, unless one was dropped meanwhile: it may
+// be that one.
+func (c *cache) put(r Record, at time.Time, drops uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if drops != c.drops {
+		return
+	}
+	if _, known := c.entries[r.Key.ID]; !known && len(c.entries) >= maxCached {
+		c.makeRoom(at)
+	}
+	c.entries[r.Key.ID] = cached{r, at}
+}
+
+// makeRoom drops what is over, or else any.
+func (c *cache) makeRoom(now time.Time) {
+	for id, e := range c.entries {
+		if age := now.Sub(e.at); age < 0 || age >= c.ttl {
+			delete(c.entries, id)
+		}
+	}
+	for id := range c.entries {
+		if len(c.entries) < maxCached {
+			return
+		}
+		delete(c.entries, id)
+	}
+}
+
+// drop forgets a key that changed.
+func (c *cache) drop(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.entries, id)
+	c.drops++
+}
