@@ -11,8 +11,8 @@ func (m *memory) SetClock(now func() time.Time) { m.now = now }
 // Memory is the store that New makes when there is none.
 type Memory = memory
 
-// NewMemory returns an empty one.
-func NewMemory() *Memory { return newMemory() }
+// OpenMemory returns an empty one.
+func OpenMemory() *Memory { return newMemory() }
 
 // Len returns the number of records, dead ones included, and of owners.
 func (m *memory) Len() (records, owners int) { return m.used.Len(), len(m.owners) }

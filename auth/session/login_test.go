@@ -193,7 +193,7 @@ func (u unsure) DeleteAll(ctx context.Context, owner string, except ...string) (
 // as done: the client gets the successor of a token that is used up, theft is
 // theft, and ended sessions have their access tokens revoked.
 func TestUnsureStore(t *testing.T) {
-	d := newDesk(t, func(o *session.Options) { o.Store = unsure{session.NewMemory()} })
+	d := newDesk(t, func(o *session.Options) { o.Store = unsure{session.OpenMemory()} })
 	first := d.login()
 	w := d.post(d.Refresh(), first)
 	require.Equal(t, 503, w.Code)
@@ -228,7 +228,7 @@ func (l listening) Rotate(ctx context.Context, r session.Rotation) (session.Rota
 
 // TestHangingUp holds that a client that is gone leaves nothing half done.
 func TestHangingUp(t *testing.T) {
-	d := newDesk(t, func(o *session.Options) { o.Store = listening{session.NewMemory()} })
+	d := newDesk(t, func(o *session.Options) { o.Store = listening{session.OpenMemory()} })
 	token := d.login()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -43,6 +43,10 @@ type entry struct {
 	left     []time.Time // when the generations before the current one were left; newest first
 }
 
+// NewMemory returns a [Store] in the memory of this process. A restart ends all
+// sessions.
+func NewMemory() Store { return newMemory() }
+
 func newMemory() *memory {
 	return &memory{owners: make(map[string]map[string]*list.Element), used: list.New(), epochs: make(map[string]*list.Element), ended: list.New(), now: wallNow}
 }
@@ -111,8 +115,8 @@ func (m *memory) Rotate(_ context.Context, r Rotation) (Rotated, error) {
 	case Reused:
 		m.remove(element)
 	case RolledBack, Advanced:
-		left := slices.Repeat([]time.Time{now}, int(min(r.Generation-e.Generation+1, maxHistory)))
-		e.left = append(left, e.left[:min(len(e.left), maxHistory-len(left))]...)
+		left := slices.Repeat([]time.Time{now}, int(min(r.Generation-e.Generation+1, MaxHistory)))
+		e.left = append(left, e.left[:min(len(e.left), MaxHistory-len(left))]...)
 		e.Generation, e.attempt = r.Generation+1, r.Attempt
 		e.use(now, r.Idle)
 		m.used.MoveToBack(element)

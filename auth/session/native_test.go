@@ -150,7 +150,7 @@ func TestLoginRacesRevokeAll(t *testing.T) {
 // TestEpochsAreBounded holds that they go as new calls come.
 func TestEpochsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := session.NewMemory()
+		m := session.OpenMemory()
 		for i := range 100 {
 			for range 3 {
 				_, err := m.DeleteAll(t.Context(), string(rune(i)))

@@ -113,5 +113,5 @@ const AttemptWindow = time.Minute
 // reach it.
 const EpochWindow = 15 * time.Minute
 
-// maxHistory is the number of generations that Grace can reach back.
-const maxHistory = 16
+// MaxHistory is how many generations Grace can reach back.
+const MaxHistory = 16

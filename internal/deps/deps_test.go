@@ -21,6 +21,9 @@ var allowed = map[string][]string{
 	"auth/authtest": {
 		module + "auth", module + "auth/apikey", module + "auth/session", module + "auth/token", module + "errors", "github.com/stretchr/testify/require",
 	},
+	"auth/redisauth": {
+		module + "auth", module + "auth/apikey", module + "auth/session", module + "errors", "github.com/redis/go-redis/v9",
+	},
 	"auth/session": {module + "auth", module + "errors", module + "internal/hook"},
 	"auth/token": {
 		module + "auth", module + "auth/apikey", module + "auth/session", module + "errors", module + "internal/hook",
@@ -54,7 +57,7 @@ var allowed = map[string][]string{
 
 // rings are the packages for users, which examples may import.
 var rings = []string{
-	module + "auth", module + "auth/apikey", module + "auth/session", module + "auth/token", module + "cors", module + "errors", module + "headers",
+	module + "auth", module + "auth/apikey", module + "auth/redisauth", module + "auth/session", module + "auth/token", module + "cors", module + "errors", module + "headers",
 	module + "ratelimit", module + "validate",
 }
 

@@ -1,0 +1,351 @@
+package authtest
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth/session"
+)
+
+// A SessionBackend is a [session.Store] to be tested.
+type SessionBackend struct {
+	Store session.Store
+	// Pass lets time go by for the store. It is not called while calls of the
+	// store run.
+	Pass func(time.Duration)
+}
+
+// SessionStore tests that a store keeps what [session.Store] promises. It opens
+// one for each test; they may share what is behind them, since every owner is a
+// new one.
+func SessionStore(t *testing.T, open func(t *testing.T) SessionBackend) {
+	for _, row := range sessionRows {
+		t.Run(row.name, func(t *testing.T) {
+			row.test(&sessions{open(t), t, random(t)})
+		})
+	}
+}
+
+var sessionRows = []struct {
+	name string
+	test func(*sessions)
+}{
+	{"rotation", (*sessions).rotation},
+	{"a new record", (*sessions).create},
+	{"an ID is created twice", (*sessions).createTwice},
+	{"too many", (*sessions).evict},
+	{"too many, the dead aside", (*sessions).evictDead},
+	{"the end of a session", (*sessions).expire},
+	{"owners are kept apart", (*sessions).owners},
+	{"the deleted stay deleted", (*sessions).remove},
+	{"all of an owner", (*sessions).removeAll},
+	{"logins that all of an owner overtakes", (*sessions).epoch},
+	{"many presenters, one successor", (*sessions).presenters},
+	{"presenters race a deletion", (*sessions).race},
+	{"logins race a deletion of all", (*sessions).loginRace},
+}
+
+// sessions is one test of a store.
+type sessions struct {
+	SessionBackend
+	t     *testing.T
+	owner string
+}
+
+// random returns an ID.
+func random(t *testing.T) string {
+	var b [16]byte
+	_, err := rand.Read(b[:])
+	require.NoError(t, err)
+	return hex.EncodeToString(b[:])
+}
+
+const hour = time.Hour
+
+// created makes a record with the defaults of these tests.
+func (s *sessions) created(change ...func(*session.Creation)) session.Created {
+	s.t.Helper()
+	c := session.Creation{Owner: s.owner, ID: random(s.t), Value: []byte("value"), Idle: hour, Absolute: 3 * hour, Max: 50}
+	for _, f := range change {
+		f(&c)
+	}
+	created, err := s.Store.Create(s.t.Context(), c)
+	require.NoError(s.t, err)
+	return created
+}
+
+// login is a record that was not there before.
+func (s *sessions) login(change ...func(*session.Creation)) string {
+	s.t.Helper()
+	return s.created(change...).Record.ID
+}
+
+// rotate presents a generation. An attempt of "" is one of its own.
+func (s *sessions) rotate(id string, generation uint64, attempt string, grace time.Duration) session.Rotated {
+	s.t.Helper()
+	if attempt == "" {
+		attempt = random(s.t)
+	}
+	rotated, err := s.Store.Rotate(s.t.Context(), session.Rotation{
+		Owner: s.owner, ID: id, Generation: generation, Attempt: sha256.Sum256([]byte(attempt)), Idle: hour, Grace: grace,
+	})
+	require.NoError(s.t, err)
+	return rotated
+}
+
+// list returns the IDs of the live records.
+func (s *sessions) list() []string {
+	s.t.Helper()
+	records, err := s.Store.List(s.t.Context(), s.owner)
+	require.NoError(s.t, err)
+	ids := []string{}
+	for _, r := range records {
+		ids = append(ids, r.ID)
+	}
+	return ids
+}
+
+func (s *sessions) create() {
+	value := []byte("\x00\xff{\"a\": 1}\r\n\xc3")
+	first := s.created(func(c *session.Creation) { c.Value = value }).Record
+	require.Zero(s.t, first.Generation)
+	require.Equal(s.t, value, first.Value)
+	require.Equal(s.t, first.Created, first.LastUsed)
+	require.Equal(s.t, first.Created.Add(hour), first.Expires)
+	require.Len(s.t, first.ID, 32)
+	s.Pass(time.Minute)
+	rotated := s.rotate(first.ID, 0, "", 0)
+	require.Equal(s.t, session.Advanced, rotated.Outcome)
+	r := rotated.Record
+	require.Equal(s.t, [2]string{first.ID, string(value)}, [2]string{r.ID, string(r.Value)})
+	require.EqualValues(s.t, 1, r.Generation)
+	require.True(s.t, r.Created.Equal(first.Created), "it never changes")
+	require.False(s.t, r.LastUsed.Before(first.LastUsed.Add(time.Minute)))
+	require.Equal(s.t, r.LastUsed.Add(hour), r.Expires)
+	list, err := s.Store.List(s.t.Context(), s.owner)
+	require.NoError(s.t, err)
+	require.Equal(s.t, []session.Record{r}, list)
+}
+
+// A store's own repeat of a call must make no second record, and evict nobody
+// else; it may tell again whom the first one has evicted.
+func (s *sessions) createTwice() {
+	for range 2 {
+		s.login(func(c *session.Creation) { c.Max = 2 })
+		s.Pass(time.Second)
+	}
+	id := random(s.t)
+	for range 2 {
+		s.login(func(c *session.Creation) { c.Max, c.ID = 2, id })
+	}
+	require.Len(s.t, s.list(), 2)
+	require.Contains(s.t, s.list(), id)
+}
+
+func (s *sessions) evict() {
+	three := func(c *session.Creation) { c.Max, c.Value = 3, []byte("of "+c.ID) }
+	first, second := s.login(three), ""
+	s.Pass(time.Second)
+	second = s.login(three)
+	s.Pass(time.Second)
+	third := s.login(three)
+	s.Pass(time.Second)
+	require.Equal(s.t, session.Advanced, s.rotate(first, 0, "", 0).Outcome)
+	s.Pass(time.Second)
+	created := s.created(three)
+	require.Len(s.t, created.Evicted, 1, "the one that was idle for the longest")
+	require.Equal(s.t, [2]string{second, "of " + second}, [2]string{created.Evicted[0].ID, string(created.Evicted[0].Value)})
+	require.Equal(s.t, session.Gone, s.rotate(second, 0, "", 0).Outcome)
+	require.ElementsMatch(s.t, []string{first, third, created.Record.ID}, s.list())
+	s.Pass(time.Second)
+	created = s.created(func(c *session.Creation) { c.Max = 1 })
+	require.Len(s.t, created.Evicted, 3)
+	require.Equal(s.t, third, created.Evicted[0].ID)
+	require.Equal(s.t, []string{created.Record.ID}, s.list())
+}
+
+func (s *sessions) evictDead() {
+	s.login()
+	s.Pass(hour)
+	alive := s.login()
+	created := s.created(func(c *session.Creation) { c.Max = 2 })
+	require.Empty(s.t, created.Evicted, "a dead one is no session")
+	require.ElementsMatch(s.t, []string{alive, created.Record.ID}, s.list())
+}
+
+func (s *sessions) expire() {
+	idle, used := s.login(), s.login()
+	s.Pass(hour - time.Second)
+	r := s.rotate(used, 0, "", 0)
+	require.Equal(s.t, session.Advanced, r.Outcome)
+	s.Pass(time.Second)
+	require.Equal(s.t, session.Rotated{}, s.rotate(idle, 0, "", 0))
+	require.Equal(s.t, []string{used}, s.list())
+	for generation := uint64(1); generation < 4; generation++ {
+		s.Pass(30 * time.Minute)
+		require.Equal(s.t, session.Advanced, s.rotate(used, generation, "", 0).Outcome)
+	}
+	s.Pass(29*time.Minute + 58*time.Second)
+	last := s.rotate(used, 4, "", 0)
+	require.Equal(s.t, session.Advanced, last.Outcome)
+	require.Equal(s.t, r.Record.Created.Add(3*hour), last.Record.Expires, "Absolute is never extended")
+	s.Pass(2 * time.Second)
+	require.Equal(s.t, session.Gone, s.rotate(used, 5, "", 0).Outcome)
+	require.Empty(s.t, s.list())
+}
+
+func (s *sessions) owners() {
+	id, owner := s.login(), s.owner
+	s.owner = random(s.t)
+	require.Equal(s.t, session.Rotated{}, s.rotate(id, 0, "", 0))
+	require.Empty(s.t, s.list())
+	require.NoError(s.t, s.Store.Delete(s.t.Context(), s.owner, id))
+	deleted, err := s.Store.DeleteAll(s.t.Context(), s.owner)
+	require.NoError(s.t, err)
+	require.Empty(s.t, deleted)
+	s.owner = owner
+	require.Equal(s.t, session.Advanced, s.rotate(id, 0, "", 0).Outcome)
+}
+
+func (s *sessions) remove() {
+	a, b, c := s.login(), s.login(), s.login()
+	s.rotate(a, 0, "", 0)
+	require.NoError(s.t, s.Store.Delete(s.t.Context(), s.owner))
+	require.NoError(s.t, s.Store.Delete(s.t.Context(), s.owner, a, b, random(s.t)))
+	require.NoError(s.t, s.Store.Delete(s.t.Context(), s.owner, a))
+	for generation := range uint64(3) {
+		require.Equal(s.t, session.Rotated{}, s.rotate(a, generation, "", time.Minute))
+	}
+	require.Equal(s.t, []string{c}, s.list())
+}
+
+func (s *sessions) removeAll() {
+	s.login()
+	s.Pass(hour) // dead, so not among what was deleted
+	a, b, c, d := s.login(), s.login(), s.login(), s.login()
+	deleted, err := s.Store.DeleteAll(s.t.Context(), s.owner, b, d, random(s.t))
+	require.NoError(s.t, err)
+	require.ElementsMatch(s.t, []string{a, c}, deleted)
+	require.ElementsMatch(s.t, []string{b, d}, s.list())
+	require.Equal(s.t, session.Gone, s.rotate(a, 0, "", 0).Outcome)
+	require.Equal(s.t, session.Advanced, s.rotate(b, 0, "", 0).Outcome)
+	for range 2 {
+		_, err = s.Store.DeleteAll(s.t.Context(), s.owner)
+		require.NoError(s.t, err)
+		require.Empty(s.t, s.list())
+	}
+}
+
+func (s *sessions) epoch() {
+	deleteAll := func() {
+		_, err := s.Store.DeleteAll(s.t.Context(), s.owner)
+		require.NoError(s.t, err)
+	}
+	try := func(age time.Duration) bool {
+		created := s.created(func(c *session.Creation) { c.Age = age })
+		require.Equal(s.t, created.Superseded, created.Record.ID == "")
+		return !created.Superseded
+	}
+	require.True(s.t, try(hour), "nobody has deleted anything")
+	deleteAll()
+	s.Pass(time.Second)
+	require.False(s.t, try(2*time.Second), "it began before")
+	require.False(s.t, try(session.EpochWindow))
+	require.Empty(s.t, s.list())
+	require.True(s.t, try(500*time.Millisecond), "it began after")
+	s.Pass(session.EpochWindow - 2*time.Second)
+	require.False(s.t, try(session.EpochWindow))
+	deleteAll()
+	s.Pass(2 * time.Second)
+	require.False(s.t, try(3*time.Second), "the last one counts")
+	require.True(s.t, try(0))
+}
+
+// presenters holds that of 64 who present one generation, one is Advanced.
+func (s *sessions) presenters() {
+	for _, row := range []struct {
+		name           string
+		attempt        bool
+		grace          time.Duration
+		repeated, over int
+	}{
+		{"strictly once", false, 0, 0, 63},
+		{"one attempt", true, 0, 63, 0},
+		{"grace", false, time.Minute, 63, 0},
+	} {
+		id := s.login()
+		outcomes, mu := map[session.Outcome]int{}, sync.Mutex{}
+		one := sha256.Sum256([]byte(random(s.t)))
+		var all sync.WaitGroup
+		for range 64 {
+			attempt := one
+			if !row.attempt {
+				attempt = sha256.Sum256([]byte(random(s.t)))
+			}
+			all.Go(func() {
+				r, err := s.Store.Rotate(context.Background(), session.Rotation{Owner: s.owner, ID: id, Attempt: attempt, Idle: hour, Grace: row.grace})
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil || r.Outcome != session.Gone && r.Record.Generation != 1 {
+					s.t.Errorf("%s: %+v %v", row.name, r, err)
+				}
+				outcomes[r.Outcome]++
+			})
+		}
+		all.Wait()
+		require.Equal(s.t, 1, outcomes[session.Advanced], row.name)
+		require.Equal(s.t, row.repeated, outcomes[session.Repeated], row.name)
+		require.Equal(s.t, row.over, outcomes[session.Reused]+outcomes[session.Gone], row.name)
+		require.Equal(s.t, min(1, row.over), outcomes[session.Reused], "one of them ends the session")
+	}
+}
+
+// race holds that no rotation brings back what is deleted.
+func (s *sessions) race() {
+	for range 20 {
+		id := s.login()
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				for generation := range uint64(5) {
+					_, err := s.Store.Rotate(context.Background(), session.Rotation{Owner: s.owner, ID: id, Generation: generation, Idle: hour, Grace: time.Minute})
+					if err != nil {
+						s.t.Error(err)
+					}
+				}
+			})
+		}
+		require.NoError(s.t, s.Store.Delete(s.t.Context(), s.owner, id))
+		require.Empty(s.t, s.list())
+		all.Wait()
+		require.Empty(s.t, s.list())
+	}
+}
+
+// loginRace holds that no login that began before DeleteAll did is there after
+// it.
+func (s *sessions) loginRace() {
+	for range 20 {
+		var all sync.WaitGroup
+		for range 4 {
+			began, id := time.Now(), random(s.t)
+			all.Go(func() {
+				_, err := s.Store.Create(context.Background(), session.Creation{Owner: s.owner, ID: id, Value: []byte("v"), Idle: hour, Absolute: hour, Max: 50, Age: time.Since(began) + time.Second})
+				if err != nil {
+					s.t.Error(err)
+				}
+			})
+		}
+		_, err := s.Store.DeleteAll(s.t.Context(), s.owner)
+		require.NoError(s.t, err)
+		all.Wait()
+		require.Empty(s.t, s.list())
+	}
+}

@@ -1,0 +1,115 @@
+package redisauth
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ringwall/ringwall/auth/apikey"
+)
+
+// A KeyStore keeps API keys in Redis: digests, no secrets. It is an
+// [apikey.Store], safe for concurrent use, and the same for every process that
+// uses the Redis.
+type KeyStore struct {
+	*store
+	get, put, drop, scan script
+}
+
+var _ apikey.Store = (*KeyStore)(nil)
+
+// APIKeys returns a store of API keys. The error joins all problems. Where a
+// session that is lost is a login, a key that is lost locks a client out: the
+// Redis has to write to disk (appendonly).
+func APIKeys(client redis.UniversalClient, o Options) (*KeyStore, error) {
+	s, err := newStore(client, o)
+	if err != nil {
+		return nil, err
+	}
+	return &KeyStore{store: s, get: newScript(getLua), put: newScript(putLua), drop: newScript(dropLua), scan: newScript(scanLua)}, nil
+}
+
+// key names the hash, which is in one slot of a Cluster.
+func (s *KeyStore) key() string { return s.prefix + "apikeys" }
+
+// Get implements [apikey.Store].
+func (s *KeyStore) Get(ctx context.Context, id string) (apikey.Record, bool, error) {
+	reply, err := s.run(ctx, false, s.get, s.key(), id)
+	if err != nil || reply == nil {
+		return apikey.Record{}, false, err
+	}
+	r, err := readKey(reply)
+	return r, err == nil, err
+}
+
+// Put implements [apikey.Store].
+func (s *KeyStore) Put(ctx context.Context, k apikey.Record) (bool, error) {
+	value, err := json.Marshal(k)
+	if err != nil {
+		return false, err
+	}
+	reply, err := s.run(ctx, true, s.put, s.key(), k.Key.ID, strconv.Itoa(k.Version-1), strconv.Itoa(k.Version)+" "+string(value))
+	return reply == int64(1), err
+}
+
+// Delete implements [apikey.Store].
+func (s *KeyStore) Delete(ctx context.Context, id string) error {
+	_, err := s.run(ctx, true, s.drop, s.key(), id)
+	return err
+}
+
+// List implements [apikey.Store]. It reads in steps, so that Redis serves others
+// between them: a key that changes meanwhile is listed as it was or as it is.
+func (s *KeyStore) List(ctx context.Context) ([]apikey.Record, error) {
+	found, cursor := make(map[string]apikey.Record), "0"
+	for {
+		reply, err := s.run(ctx, false, s.scan, s.key(), cursor)
+		if err != nil {
+			return nil, err
+		}
+		r := reader{}
+		parts := r.list(reply)
+		cursor = r.text(parts, 0)
+		pairs := r.list(r.at(parts, 1))
+		if r.err != nil {
+			return nil, unavailable(r.err)
+		}
+		for i := 1; i < len(pairs); i += 2 {
+			k, err := readKey(pairs[i])
+			if err != nil {
+				return nil, err
+			}
+			found[k.Key.ID] = k
+		}
+		if cursor == "0" {
+			break
+		}
+	}
+	list := make([]apikey.Record, 0, len(found))
+	for _, k := range found {
+		list = append(list, k)
+	}
+	slices.SortFunc(list, func(a, b apikey.Record) int {
+		if c := a.Key.Created.Compare(b.Key.Created); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Key.ID, b.Key.ID)
+	})
+	return list, nil
+}
+
+// readKey reads a version and a record.
+func readKey(v any) (apikey.Record, error) {
+	text, _ := v.(string)
+	_, value, _ := strings.Cut(text, " ")
+	var k apikey.Record
+	if err := json.Unmarshal([]byte(value), &k); err != nil {
+		return apikey.Record{}, unavailable(fmt.Errorf("read a key: %w", err))
+	}
+	return k, nil
+}

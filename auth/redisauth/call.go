@@ -1,0 +1,185 @@
+package redisauth
+
+import (
+	"context"
+	"crypto/sha1"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/errors"
+)
+
+// A script is Lua, which Redis runs as one step.
+type script struct{ source, sha string }
+
+func newScript(source string) script {
+	sum := sha1.Sum([]byte(source)) // Redis's name for it, no protection
+	return script{source, hex.EncodeToString(sum[:])}
+}
+
+// once is a command that the client must not repeat by itself: it would do so
+// beyond our deadline, and hide from us that it did.
+type once struct{ *redis.Cmd }
+
+// NoRetry is asked by the client.
+func (once) NoRetry() bool { return true }
+
+const (
+	// tries is how often a call is made. Each script may run again: what it did
+	// the first time it finds done.
+	tries = 3
+	// tryPause is between two of them: time for a client to find a new master.
+	tryPause = 20 * time.Millisecond
+)
+
+// run calls a script on one key. With confirm, replicas have to have it too;
+// the error is then beside the reply. A try has at most half of the timeout: a
+// reply that is lost leaves time for another.
+func (s *store) run(ctx context.Context, confirm bool, sc script, key string, args ...any) (reply any, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	for try := 1; ; try++ {
+		limited, stop := context.WithTimeout(ctx, s.timeout/2)
+		a, err := s.within(limited, func(ctx context.Context) (answer, error) { return s.call(ctx, confirm, sc, key, args) })
+		stop()
+		if err == nil {
+			return a.reply, a.unconfirmed
+		}
+		if try == tries || !transient(err) || !pause(ctx, time.Duration(try)*tryPause) {
+			return nil, unavailable(err)
+		}
+	}
+}
+
+// answer is what a call came to: unconfirmed is beside the reply.
+type answer struct {
+	reply       any
+	unconfirmed error
+}
+
+// within runs f, and waits until ctx ends. A client of default options does not
+// heed deadlines (ContextTimeoutEnabled), so it may go on for a while when
+// nobody waits any longer.
+func (s *store) within(ctx context.Context, f func(context.Context) (answer, error)) (answer, error) {
+	select {
+	case s.running <- struct{}{}:
+	default:
+		return answer{}, errors.New("redisauth: too many calls are running")
+	}
+	type result struct {
+		answer
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		var r result
+		defer func() {
+			if v := recover(); v != nil { // in a hook of the client
+				r.err = fmt.Errorf("call redis: panic: %v", v)
+			}
+			<-s.running
+			done <- r
+		}()
+		r.answer, r.err = f(ctx)
+	}()
+	select {
+	case r := <-done:
+		return r.answer, r.err
+	case <-ctx.Done():
+		return answer{}, ctx.Err()
+	}
+}
+
+// call sends a script by its name, and whole where Redis does not know it.
+func (s *store) call(ctx context.Context, confirm bool, sc script, key string, args []any) (answer, error) {
+	a, err := s.send(ctx, confirm, append([]any{"evalsha", sc.sha, 1, key}, args...), key)
+	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+		return s.send(ctx, confirm, append([]any{"eval", sc.source, 1, key}, args...), key)
+	}
+	return a, err
+}
+
+func (s *store) send(ctx context.Context, confirm bool, args []any, key string) (answer, error) {
+	cmd := once{redis.NewCmd(ctx, args...)}
+	if !confirm || s.replicas == 0 {
+		err := s.client.Process(ctx, cmd)
+		return answer{reply: cmd.Val()}, notNil(err)
+	}
+	node, err := s.node(ctx, key)
+	if err != nil {
+		return answer{}, err
+	}
+	// WAIT is about what was written before the connection's last command, by
+	// whomever: so a second try confirms what the first one wrote. It ends
+	// before our deadline does.
+	patience := s.timeout / 4
+	wait := redis.NewCmd(ctx, "wait", s.replicas, patience.Milliseconds())
+	pipe := node.Pipeline()
+	_ = pipe.Process(ctx, cmd)
+	_ = pipe.Process(ctx, wait)
+	_, _ = pipe.Exec(ctx) // the commands have their errors
+	if err := notNil(cmd.Err()); err != nil {
+		if cluster, ok := s.client.(*redis.ClusterClient); ok && transient(err) {
+			cluster.ReloadState(ctx) // the slot may have another master by now
+		}
+		return answer{}, err
+	}
+	if n, err := wait.Int(); err != nil || n < s.replicas {
+		return answer{cmd.Val(), unavailable(errors.Join(errors.New("redisauth: the change is made, but too few replicas have confirmed it"), err))}, nil
+	}
+	return answer{reply: cmd.Val()}, nil
+}
+
+// node returns the client of the node that has a key.
+func (s *store) node(ctx context.Context, key string) (*redis.Client, error) {
+	if cluster, ok := s.client.(*redis.ClusterClient); ok {
+		return cluster.MasterForKey(ctx, key)
+	}
+	return s.client.(*redis.Client), nil // newStore refuses others
+}
+
+// notNil takes away the error that stands for a null reply.
+func notNil(err error) error {
+	if errors.Is(err, redis.Nil) {
+		return nil
+	}
+	return err
+}
+
+// transient reports whether another try may do better: no answer came, or one
+// of a Redis that is about to change. What an administrator has to mend is not.
+func transient(err error) bool {
+	var answer redis.Error
+	if !errors.As(err, &answer) {
+		return true
+	}
+	for _, prefix := range [...]string{"READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "UNBLOCKED"} {
+		if strings.HasPrefix(answer.Error(), prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// pause reports whether there is time left.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// unavailable is what every failure of Redis is to those who ask. Its text goes
+// to the log alone.
+func unavailable(err error) error {
+	return auth.ErrUnavailable.Wrap(errors.Opaque(err)).Header("Retry-After", "1")
+}

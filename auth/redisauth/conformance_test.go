@@ -1,0 +1,28 @@
+package redisauth_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/ringwall/ringwall/auth/apikey"
+	"github.com/ringwall/ringwall/auth/authtest"
+	"github.com/ringwall/ringwall/auth/redisauth"
+)
+
+// TestConformance holds that Redis is a store like any other.
+func TestConformance(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(kind.name, func(t *testing.T) {
+			client := kind.start(t)
+			t.Run("sessions", func(t *testing.T) {
+				authtest.SessionStore(t, func(t *testing.T) authtest.SessionBackend {
+					s := sessions(t, client, redisauth.Options{})
+					return authtest.SessionBackend{Store: s, Pass: func(d time.Duration) { s.Advance(d) }}
+				})
+			})
+			t.Run("keys", func(t *testing.T) {
+				authtest.KeyStore(t, func(t *testing.T) apikey.Store { return apiKeys(t, client, redisauth.Options{}) })
+			})
+		})
+	}
+}

@@ -1,0 +1,208 @@
+package redisauth
+
+// Times and spans are whole microseconds: below 2^53, so that Lua's numbers
+// hold them. Numbers become text by string.format alone, since Lua shortens
+// what it prints by itself to 14 digits. The clock is Redis's: those of the
+// processes differ.
+
+// The sessions of one subject are one hash, so that each script is one step,
+// also on a Cluster:
+//
+//	<id>   generation created last-used expires absolute attempt left...
+//	<id>v  the value
+//	e      when they were all deleted last
+//	x      the ID of the last session that evicted others, and theirs
+//	r, rv  the attempt and the record of the last reuse
+//
+// x and r answer a call that is made again because its reply was lost.
+const sessionLua = `
+local key = KEYS[1]
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2] + ARGV[1]
+local function int(n) return string.format('%.0f', n) end
+local function parse(text)
+  local f = {}
+  for word in string.gmatch(text, '%S+') do f[#f + 1] = word end
+  local r = {gen = tonumber(f[1]), created = tonumber(f[2]), last = tonumber(f[3]), expires = tonumber(f[4]), absolute = tonumber(f[5]), attempt = f[6], left = {}}
+  for i = 7, #f do r.left[i - 6] = tonumber(f[i]) end
+  return r
+end
+local function find(id)
+  local text = redis.call('HGET', key, id)
+  return text and parse(text)
+end
+local function format(r)
+  local f = {int(r.gen), int(r.created), int(r.last), int(r.expires), int(r.absolute), r.attempt}
+  for i, at in ipairs(r.left) do f[6 + i] = int(at) end
+  return table.concat(f, ' ')
+end
+local function keep(span)
+  local ms = math.ceil(span / 1000)
+  if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, int(ms)) end
+end
+local function ids()
+  local list = {}
+  for _, field in ipairs(redis.call('HKEYS', key)) do
+    if #field == 32 then list[#list + 1] = field end
+  end
+  return list
+end
+local function drop(id) redis.call('HDEL', key, id, id .. 'v') end
+local function shrink(window)
+  if #ids() == 0 then redis.call('PEXPIRE', key, int(math.ceil(window / 1000))) end
+end
+local function reply(id, r, value) return {id, r.gen, r.created, r.last, r.expires, value} end
+`
+
+// ARGV: skew, ID, value, idle, absolute, the most, age, window of the epoch.
+const createLua = sessionLua + `
+local id, value, idle, absolute, most, age, window = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local epoch = tonumber(redis.call('HGET', key, 'e') or 0)
+if now >= epoch and now - epoch < window and now - age <= epoch then return {'superseded'} end
+local r, evicted = find(id), {}
+if r then
+  local words = {}
+  for word in string.gmatch(redis.call('HGET', key, 'x') or '', '%S+') do words[#words + 1] = word end
+  if words[1] == id then
+    for i = 2, #words do evicted[i - 1] = {words[i], 0, 0, 0, 0, ''} end
+  end
+  return {'created', reply(id, r, value), evicted}
+end
+local others = {}
+for _, other in ipairs(ids()) do
+  local o = find(other)
+  if now >= o.expires then drop(other) else others[#others + 1] = {other, o} end
+end
+table.sort(others, function(a, b) return a[2].last < b[2].last end)
+local gone = {id}
+for i = 1, #others + 1 - most do
+  local other, o = others[i][1], others[i][2]
+  evicted[i] = reply(other, o, redis.call('HGET', key, other .. 'v'))
+  gone[i + 1] = other
+  drop(other)
+end
+if #evicted > 0 then redis.call('HSET', key, 'x', table.concat(gone, ' ')) end
+r = {gen = 0, created = now, last = now, expires = math.min(now + idle, now + absolute), absolute = now + absolute, attempt = '-', left = {}}
+redis.call('HSET', key, id, format(r), id .. 'v', value)
+keep(r.expires - now)
+return {'created', reply(id, r, value), evicted}
+`
+
+// ARGV: skew, ID, generation, attempt, idle, grace, window of the attempt, the
+// longest history, window of the epoch.
+const rotateLua = sessionLua + `
+local id, gen, attempt, idle, grace, again, history, window = ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local r = find(id)
+if not r then
+  local text = redis.call('HGET', key, 'r')
+  if text and string.sub(text, 1, 97) == attempt .. ' ' .. id then
+    return {'reused', reply(id, parse(string.sub(text, 99)), redis.call('HGET', key, 'rv'))}
+  end
+  return {'gone'}
+end
+if now >= r.expires then
+  drop(id)
+  return {'gone'}
+end
+local value = redis.call('HGET', key, id .. 'v')
+if gen < r.gen then
+  local back = r.gen - gen
+  local since = r.left[back] and now - r.left[back]
+  if since and (since < grace or (back == 1 and attempt == r.attempt and since < again)) then
+    return {'repeated', reply(id, r, value)}
+  end
+  redis.call('HSET', key, 'r', attempt .. ' ' .. id .. ' ' .. format(r), 'rv', value)
+  drop(id)
+  shrink(window)
+  return {'reused', reply(id, r, value)}
+end
+local outcome, skipped = 'advanced', gen - r.gen
+if skipped > 0 then outcome = 'rolled back' end
+for i = 0, math.min(skipped, history - 1) do table.insert(r.left, 1, now) end
+while #r.left > history do table.remove(r.left) end
+r.gen, r.attempt, r.last, r.expires = gen + 1, attempt, now, math.min(now + idle, r.absolute)
+redis.call('HSET', key, id, format(r))
+keep(r.expires - now)
+return {outcome, reply(id, r, value)}
+`
+
+// ARGV: skew.
+const listLua = sessionLua + `
+local list = {}
+for _, id in ipairs(ids()) do
+  local r = find(id)
+  if now < r.expires then list[#list + 1] = reply(id, r, redis.call('HGET', key, id .. 'v')) end
+end
+return list
+`
+
+// ARGV: skew, window of the epoch, IDs.
+const deleteLua = sessionLua + `
+for i = 3, #ARGV do drop(ARGV[i]) end
+shrink(tonumber(ARGV[2]))
+return 1
+`
+
+// ARGV: skew, window of the epoch, IDs to spare.
+const deleteAllLua = sessionLua + `
+local spare, deleted = {}, {}
+for i = 3, #ARGV do spare[ARGV[i]] = true end
+for _, id in ipairs(ids()) do
+  if not spare[id] then
+    if now < find(id).expires then deleted[#deleted + 1] = id end
+    drop(id)
+  end
+end
+redis.call('HSET', key, 'e', int(now))
+keep(tonumber(ARGV[2]))
+shrink(tonumber(ARGV[2]))
+return deleted
+`
+
+// The API keys are one hash: ID to the version, a space, and the record.
+//
+// ARGV: ID, the version before, version and record.
+const putLua = `
+local stored = redis.call('HGET', KEYS[1], ARGV[1])
+if stored == ARGV[3] then return 1 end
+local version = stored and string.match(stored, '^%d+') or '0'
+if version ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+return 1
+`
+
+const getLua = `return redis.call('HGET', KEYS[1], ARGV[1])`
+
+const dropLua = `return redis.call('HDEL', KEYS[1], ARGV[1])`
+
+// ARGV: the cursor.
+const scanLua = `return redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', 200)`
+
+// The revocations are one stream. Each entry has, under p, the ID of the entry
+// before it, so that a reader notices when one is missing.
+const streamLua = `
+local key = KEYS[1]
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local function last()
+  if redis.call('EXISTS', key) == 0 then return '0-0' end
+  local info = redis.call('XINFO', 'STREAM', key)
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then return info[i + 1] end
+  end
+end
+`
+
+// ARGV: kind, ID, until and issued-before in milliseconds. Entries go from the
+// front, a few with each call, when what they revoke is dead by every clock: a
+// reader that has not seen them has lost nothing.
+const addLua = streamLua + `
+for _, entry in ipairs(redis.call('XRANGE', key, '-', '+', 'COUNT', 8)) do
+  if tonumber(entry[2][6]) > now then break end
+  redis.call('XDEL', key, entry[1])
+end
+return redis.call('XADD', key, '*', 'k', ARGV[1], 'id', ARGV[2], 'u', ARGV[3], 'b', ARGV[4], 'p', last())
+`
+
+// ARGV: the ID to begin after, the most entries.
+const readLua = streamLua + `return {last(), redis.call('XRANGE', key, '(' .. ARGV[1], '+', 'COUNT', ARGV[2])}`

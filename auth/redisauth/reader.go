@@ -1,0 +1,71 @@
+package redisauth
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/ringwall/ringwall/auth/session"
+	"github.com/ringwall/ringwall/errors"
+)
+
+// A reader takes replies apart. It keeps the first error; what it returns then
+// is empty.
+type reader struct{ err error }
+
+// or returns the reader's own error, or another.
+func (r *reader) or(err error) error {
+	if r.err != nil {
+		return errors.Join(unavailable(r.err), err)
+	}
+	return err
+}
+
+func (r *reader) fail(v any, want string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("redisauth: a reply has %T where %s should be", v, want)
+	}
+}
+
+func (r *reader) list(v any) []any {
+	list, ok := v.([]any)
+	if !ok {
+		r.fail(v, "a list")
+	}
+	return list
+}
+
+func (r *reader) at(list []any, i int) any {
+	if i >= len(list) {
+		r.fail(nil, "an element")
+		return nil
+	}
+	return list[i]
+}
+
+func (r *reader) text(list []any, i int) string {
+	v := r.at(list, i)
+	text, ok := v.(string)
+	if !ok {
+		r.fail(v, "a text")
+	}
+	return text
+}
+
+func (r *reader) number(list []any, i int) int64 {
+	v := r.at(list, i)
+	n, ok := v.(int64)
+	if !ok {
+		r.fail(v, "a number")
+	}
+	return n
+}
+
+func (r *reader) time(list []any, i int) time.Time { return time.UnixMicro(r.number(list, i)).UTC() }
+
+// record is what the Lua function reply returns.
+func (r *reader) record(v any) session.Record {
+	f := r.list(v)
+	return session.Record{
+		ID: r.text(f, 0), Generation: uint64(r.number(f, 1)), Created: r.time(f, 2), LastUsed: r.time(f, 3), Expires: r.time(f, 4), Value: []byte(r.text(f, 5)),
+	}
+}

@@ -1,0 +1,137 @@
+package redisauth
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// Options configures a store. The zero value is for a Redis whose loss may
+// take the last second of changes with it.
+type Options struct {
+	// Prefix begins the name of every key. "": "ringwall:". It has 1 to 64
+	// visible ASCII characters without braces.
+	Prefix string
+	// Replicas is how many replicas have to confirm what must not be lost in a
+	// failover: ended sessions, revocations, and every change of an API key.
+	// Where they do not, the answer is [auth.ErrUnavailable], although the
+	// change was made. 0: none is asked.
+	Replicas int
+	// WaitRotations has replicas confirm rotations and logins too. A rotation
+	// that is lost heals itself, with an event; a login that is lost is not
+	// one.
+	WaitRotations bool
+	// Timeout bounds each call, with all its tries, whatever the client's own
+	// bounds are. 0: 1 s. At least 10 ms, at most 5 s.
+	Timeout time.Duration
+}
+
+// A store is what the three have in common.
+type store struct {
+	client    redis.UniversalClient
+	prefix    string
+	replicas  int
+	rotations bool
+	timeout   time.Duration
+	// running bounds the calls that run, those included that nobody waits for
+	// any longer.
+	running chan struct{}
+	skew    time.Duration // of Redis's clock, in tests
+}
+
+// maxRunning bounds the calls of one store.
+const maxRunning = 1024
+
+// newStore checks what the three have in common. The error joins all problems.
+func newStore(client redis.UniversalClient, o Options) (*store, error) {
+	var problems []error
+	refuse := func(bad bool, text string) {
+		if bad {
+			problems = append(problems, errors.New("redisauth: "+text))
+		}
+	}
+	if o.Prefix == "" {
+		o.Prefix = "ringwall:"
+	}
+	if o.Timeout == 0 {
+		o.Timeout = time.Second
+	}
+	bad := func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '{' || c == '}' }
+	refuse(len(o.Prefix) > 64 || strings.ContainsFunc(o.Prefix, bad), "Prefix "+strconv.Quote(o.Prefix)+": is not 1 to 64 visible ASCII characters without braces")
+	refuse(o.Replicas < 0, "Replicas "+strconv.Itoa(o.Replicas)+": is negative; did you mean 0, for none?")
+	refuse(o.WaitRotations && o.Replicas == 0, "WaitRotations: without Replicas nobody confirms; did you mean Replicas: 1?")
+	refuse(o.Timeout < 10*time.Millisecond || o.Timeout > 5*time.Second, "Timeout "+o.Timeout.String()+": is not between 10ms and 5s")
+	switch client := client.(type) {
+	case nil:
+		refuse(true, "client: is nil; did you mean redis.NewClient?")
+	case *redis.Client:
+		refuse(client == nil, "client: is nil; did you mean redis.NewClient?")
+	case *redis.ClusterClient:
+		refuse(client == nil, "client: is nil; did you mean redis.NewClusterClient?")
+	default:
+		refuse(o.Replicas > 0, "Replicas: needs a *redis.Client or a *redis.ClusterClient, since WAIT is about one connection")
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	return &store{
+		client: client, prefix: o.Prefix, replicas: o.Replicas, rotations: o.WaitRotations, timeout: o.Timeout,
+		running: make(chan struct{}, maxRunning),
+	}, nil
+}
+
+// Ready reports whether Redis keeps what it is told: it answers, no policy may
+// evict keys when memory is short, and there are as many replicas as have to
+// confirm. A session that is evicted is a login that ends; a revocation that
+// is evicted is a token that works again. Keys of rate limits may go, so they
+// belong in another Redis.
+func (s *store) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	_, err := s.within(ctx, func(ctx context.Context) (answer, error) {
+		if cluster, ok := s.client.(*redis.ClusterClient); ok {
+			return answer{}, cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return s.readyNode(ctx, node) })
+		}
+		return answer{}, s.readyNode(ctx, s.client)
+	})
+	if err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
+func (s *store) readyNode(ctx context.Context, node redis.Cmdable) error {
+	memory, err := node.Info(ctx, "memory").Result()
+	if err != nil {
+		return err
+	}
+	if policy := field(memory, "maxmemory_policy"); policy != "noeviction" {
+		return errors.New("redisauth: maxmemory-policy is " + policy + ", so Redis may drop sessions and revocations; it should be noeviction")
+	}
+	replication, err := node.Info(ctx, "replication").Result()
+	if err != nil {
+		return err
+	}
+	if role := field(replication, "role"); role != "master" {
+		return errors.New("redisauth: Redis is a " + role + ", which takes no writes")
+	}
+	if n, _ := strconv.Atoi(field(replication, "connected_slaves")); n < s.replicas {
+		return errors.New("redisauth: " + strconv.Itoa(n) + " replicas are connected, and " + strconv.Itoa(s.replicas) + " have to confirm")
+	}
+	return nil
+}
+
+// field returns a line of INFO.
+func field(info, name string) string {
+	for line := range strings.Lines(info) {
+		if value, ok := strings.CutPrefix(line, name+":"); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}

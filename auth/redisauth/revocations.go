@@ -1,0 +1,141 @@
+package redisauth
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/errors"
+)
+
+// A Feed carries revocations among processes through a stream in Redis. It is
+// an [auth.RevocationFeed], safe for concurrent use.
+type Feed struct {
+	*store
+	add, read script
+}
+
+var _ auth.RevocationFeed = (*Feed)(nil)
+
+// Revocations returns a feed of revocations. The error joins all problems.
+func Revocations(client redis.UniversalClient, o Options) (*Feed, error) {
+	s, err := newStore(client, o)
+	if err != nil {
+		return nil, err
+	}
+	return &Feed{store: s, add: newScript(addLua), read: newScript(readLua)}, nil
+}
+
+const (
+	// page is how many entries are read at once.
+	page = 500
+	// pollPause is how long Next waits between two looks, and so the most that
+	// a revocation takes to reach another process, beside the calls. Looks are
+	// calls that end, so that a Redis that hangs is noticed, and no connection
+	// is taken for itself.
+	pollPause = 200 * time.Millisecond
+	// pollFor is how long Next waits in all.
+	pollFor = time.Second
+)
+
+// key names the stream, which is in one slot of a Cluster.
+func (f *Feed) key() string { return f.prefix + "revocations" }
+
+// Add implements [auth.RevocationFeed].
+func (f *Feed) Add(ctx context.Context, v auth.Revocation) error {
+	kind, id := "t", v.Token
+	switch {
+	case v.Session != "":
+		kind, id = "s", v.Session
+	case v.Subject != "":
+		kind, id = "u", v.Subject
+	}
+	until := v.Until.Add(time.Millisecond - 1).UnixMilli() // not earlier
+	_, err := f.run(ctx, true, f.add, f.key(), kind, id, until, v.IssuedBefore.UnixMilli())
+	return err
+}
+
+// Load implements [auth.RevocationFeed].
+func (f *Feed) Load(ctx context.Context) (all []auth.Revocation, position string, err error) {
+	for position = "0-0"; ; {
+		entries, last, err := f.after(ctx, position)
+		if err != nil {
+			return nil, "", err
+		}
+		for _, e := range entries {
+			all, position = append(all, e.revocation), e.id
+		}
+		if len(entries) < page {
+			return all, last, nil
+		}
+	}
+}
+
+// Next implements [auth.RevocationFeed].
+func (f *Feed) Next(ctx context.Context, after string) (added []auth.Revocation, position string, err error) {
+	for start := time.Now(); ; {
+		entries, last, err := f.after(ctx, after)
+		switch {
+		case err != nil:
+			return nil, "", err
+		case len(entries) == 0 && last != after, len(entries) > 0 && entries[0].previous != after:
+			// Trimmed, or lost in a failover: then the new master may even have
+			// given the position to another entry, or earlier ones.
+			return nil, "", auth.ErrPositionLost
+		case len(entries) > 0:
+			for _, e := range entries {
+				added, position = append(added, e.revocation), e.id
+			}
+			return added, position, nil
+		case time.Since(start) >= pollFor || !pause(ctx, pollPause):
+			return nil, after, ctx.Err()
+		}
+	}
+}
+
+// entry is a revocation in the stream.
+type entry struct {
+	id, previous string
+	revocation   auth.Revocation
+}
+
+// after returns at most a page of the entries after an ID, and the ID of the
+// last entry that there ever was.
+func (f *Feed) after(ctx context.Context, id string) (entries []entry, last string, err error) {
+	reply, err := f.run(ctx, false, f.read, f.key(), id, page)
+	if err != nil {
+		return nil, "", err
+	}
+	r := reader{}
+	parts := r.list(reply)
+	last = r.text(parts, 0)
+	for _, v := range r.list(r.at(parts, 1)) {
+		e := r.list(v)
+		entries = append(entries, r.entry(r.text(e, 0), r.list(r.at(e, 1))))
+	}
+	return entries, last, r.or(nil)
+}
+
+// entry reads the fields in the order in which they were added.
+func (r *reader) entry(id string, fields []any) entry {
+	e := entry{id: id, previous: r.text(fields, 9)}
+	until, err := strconv.ParseInt(r.text(fields, 5), 10, 64)
+	issued, failed := strconv.ParseInt(r.text(fields, 7), 10, 64)
+	if err = errors.Join(err, failed); err != nil && r.err == nil {
+		r.err = fmt.Errorf("read a revocation: %w", err)
+	}
+	e.revocation = auth.Revocation{Until: time.UnixMilli(until)}
+	switch name := r.text(fields, 3); r.text(fields, 1) {
+	case "t":
+		e.revocation.Token = name
+	case "s":
+		e.revocation.Session = name
+	default:
+		e.revocation.Subject, e.revocation.IssuedBefore = name, time.UnixMilli(issued)
+	}
+	return e
+}

@@ -1,0 +1,135 @@
+package redisauth
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ringwall/ringwall/auth/session"
+)
+
+// A SessionStore keeps sessions in Redis. It is a [session.Store], safe for
+// concurrent use, and the same for every process that uses the Redis.
+type SessionStore struct {
+	*store
+	create, rotate, list, remove, removeAll script
+}
+
+var _ session.Store = (*SessionStore)(nil)
+
+// Sessions returns a store of sessions. The client may be of default options;
+// it may be that of a Cluster or of a Sentinel. The error joins all problems.
+func Sessions(client redis.UniversalClient, o Options) (*SessionStore, error) {
+	s, err := newStore(client, o)
+	if err != nil {
+		return nil, err
+	}
+	return &SessionStore{
+		store: s, create: newScript(createLua), rotate: newScript(rotateLua), list: newScript(listLua),
+		remove: newScript(deleteLua), removeAll: newScript(deleteAllLua),
+	}, nil
+}
+
+// key names the sessions of an owner, which are in one slot of a Cluster.
+func (s *SessionStore) key(owner string) string { return s.prefix + "sessions:{" + owner + "}" }
+
+// Create implements [session.Store].
+func (s *SessionStore) Create(ctx context.Context, c session.Creation) (session.Created, error) {
+	reply, err := s.run(ctx, s.rotations, s.create, s.key(c.Owner), micros(s.skew), c.ID, c.Value, micros(c.Idle), micros(c.Absolute), c.Max, micros(c.Age), micros(session.EpochWindow))
+	if reply == nil {
+		return session.Created{}, err
+	}
+	r := reader{}
+	parts := r.list(reply)
+	if r.text(parts, 0) == "superseded" {
+		return session.Created{Superseded: true}, err
+	}
+	created := session.Created{Record: r.record(r.at(parts, 1))}
+	created.Record.Value = c.Value
+	for _, evicted := range r.list(r.at(parts, 2)) {
+		created.Evicted = append(created.Evicted, r.record(evicted))
+	}
+	return created, r.or(err)
+}
+
+// Rotate implements [session.Store]: in one round trip.
+func (s *SessionStore) Rotate(ctx context.Context, t session.Rotation) (session.Rotated, error) {
+	reply, err := s.run(ctx, s.rotations, s.rotate, s.key(t.Owner), micros(s.skew), t.ID, t.Generation, hex.EncodeToString(t.Attempt[:]),
+		micros(t.Idle), micros(t.Grace), micros(session.AttemptWindow), session.MaxHistory, micros(session.EpochWindow))
+	if reply == nil {
+		return session.Rotated{}, err
+	}
+	r := reader{}
+	parts := r.list(reply)
+	var rotated session.Rotated
+	switch outcome := r.text(parts, 0); outcome {
+	case "gone":
+		return session.Rotated{}, r.or(err)
+	case "advanced":
+		rotated.Outcome = session.Advanced
+	case "repeated":
+		rotated.Outcome = session.Repeated
+	case "reused":
+		rotated.Outcome = session.Reused
+	case "rolled back":
+		rotated.Outcome = session.RolledBack
+	default:
+		return session.Rotated{}, unavailable(fmt.Errorf("redisauth: an outcome is %q", outcome))
+	}
+	rotated.Record = r.record(r.at(parts, 1))
+	if r.err != nil {
+		return session.Rotated{}, unavailable(r.err)
+	}
+	if rotated.Outcome == session.Reused && s.replicas > 0 && !s.rotations {
+		// Only now it is known that the session ended, which has to last.
+		err = s.Delete(ctx, t.Owner, t.ID)
+	}
+	return rotated, err
+}
+
+// List implements [session.Store].
+func (s *SessionStore) List(ctx context.Context, owner string) ([]session.Record, error) {
+	reply, err := s.run(ctx, false, s.list, s.key(owner), micros(s.skew))
+	if err != nil {
+		return nil, err
+	}
+	r := reader{}
+	var records []session.Record
+	for _, record := range r.list(reply) {
+		records = append(records, r.record(record))
+	}
+	return records, r.or(nil)
+}
+
+// Delete implements [session.Store].
+func (s *SessionStore) Delete(ctx context.Context, owner string, ids ...string) error {
+	args := []any{micros(s.skew), micros(session.EpochWindow)}
+	for _, id := range ids {
+		args = append(args, id)
+	}
+	_, err := s.run(ctx, true, s.remove, s.key(owner), args...)
+	return err
+}
+
+// DeleteAll implements [session.Store].
+func (s *SessionStore) DeleteAll(ctx context.Context, owner string, except ...string) ([]string, error) {
+	args := []any{micros(s.skew), micros(session.EpochWindow)}
+	for _, id := range except {
+		args = append(args, id)
+	}
+	reply, err := s.run(ctx, true, s.removeAll, s.key(owner), args...)
+	if reply == nil {
+		return nil, err
+	}
+	r := reader{}
+	var ids []string
+	for i, list := 0, r.list(reply); i < len(list); i++ {
+		ids = append(ids, r.text(list, i))
+	}
+	return ids, r.or(err)
+}
+
+func micros(d time.Duration) int64 { return d.Microseconds() }

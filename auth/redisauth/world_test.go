@@ -1,0 +1,80 @@
+package redisauth_test
+
+import (
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth/redisauth"
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/redistest"
+)
+
+// connect returns a client that closes with the test.
+func connect[C redis.UniversalClient](t *testing.T, client C) C {
+	t.Helper()
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+// single starts a Redis.
+func single(t *testing.T) redis.UniversalClient {
+	t.Helper()
+	return connect(t, redis.NewClient(redistest.Start(t).Options()))
+}
+
+// cluster starts a Cluster.
+func cluster(t *testing.T) redis.UniversalClient {
+	t.Helper()
+	return connect(t, redis.NewClusterClient(redistest.StartCluster(t).Options()))
+}
+
+// kinds are those of Redis that everything has to work on.
+var kinds = []struct {
+	name  string
+	start func(*testing.T) redis.UniversalClient
+}{{"single", single}, {"cluster", cluster}}
+
+func sessions(t *testing.T, client redis.UniversalClient, o redisauth.Options) *redisauth.SessionStore {
+	t.Helper()
+	return errors.Must(redisauth.Sessions(client, o))
+}
+
+func apiKeys(t *testing.T, client redis.UniversalClient, o redisauth.Options) *redisauth.KeyStore {
+	t.Helper()
+	return errors.Must(redisauth.APIKeys(client, o))
+}
+
+func revocations(t *testing.T, client redis.UniversalClient, o redisauth.Options) *redisauth.Feed {
+	t.Helper()
+	return errors.Must(redisauth.Revocations(client, o))
+}
+
+// TestNew holds that all problems are told at once.
+func TestNew(t *testing.T) {
+	client := connect(t, redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"}))
+	for _, tt := range []struct {
+		name   string
+		client redis.UniversalClient
+		o      redisauth.Options
+		want   string
+	}{
+		{"nothing", nil, redisauth.Options{}, "redisauth: client: is nil; did you mean redis.NewClient?"},
+		{"a nil client", (*redis.Client)(nil), redisauth.Options{}, "redisauth: client: is nil; did you mean redis.NewClient?"},
+		{"a nil Cluster", (*redis.ClusterClient)(nil), redisauth.Options{}, "redisauth: client: is nil; did you mean redis.NewClusterClient?"},
+		{"all", client, redisauth.Options{Prefix: "a{b}", Replicas: -1, Timeout: 1}, "redisauth: Prefix \"a{b}\": is not 1 to 64 visible ASCII characters without braces\n" +
+			"redisauth: Replicas -1: is negative; did you mean 0, for none?\nredisauth: Timeout 1ns: is not between 10ms and 5s"},
+		{"rotations alone", client, redisauth.Options{WaitRotations: true}, "redisauth: WaitRotations: without Replicas nobody confirms; did you mean Replicas: 1?"},
+		{"a ring", connect(t, redis.NewRing(&redis.RingOptions{})), redisauth.Options{Replicas: 1}, "redisauth: Replicas: needs a *redis.Client or a *redis.ClusterClient, since WAIT is about one connection"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := redisauth.Sessions(tt.client, tt.o)
+			require.EqualError(t, err, tt.want)
+			_, err = redisauth.APIKeys(tt.client, tt.o)
+			require.EqualError(t, err, tt.want)
+			_, err = redisauth.Revocations(tt.client, tt.o)
+			require.EqualError(t, err, tt.want)
+		})
+	}
+}
