@@ -18,4 +18,6 @@ func Keys(s *SessionStore, owner string, k *KeyStore, f *Feed) []string {
 }
 
 // Stream returns the entries of a feed that are there.
-func (f *Feed) Stream(ctx context.Context) (int64, error) { return f.client.XLen(ctx, f.key()).Result() }
+func (f *Feed) Stream(ctx context.Context) (int64, error) {
+	return f.client.XLen(ctx, f.key()).Result()
+}

@@ -26,7 +26,8 @@ type Session struct {
 	Scope, Roles []string
 	// AuthTime is when the subject proved who they are. Zero at Login: now. A
 	// time from before the password was looked at lets a RevokeAll that comes
-	// meanwhile end this login too, if it takes less than [EpochWindow].
+	// meanwhile end this login too, if it takes less than [EpochWindow]; it is
+	// compared exactly but for what a call takes to reach the store.
 	AuthTime time.Time
 	// Created, LastUsed and Expires are kept by the [Manager]. LastUsed is the
 	// last refresh. Expires is when the session ends if it is not used again.

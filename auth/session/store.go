@@ -54,7 +54,7 @@ type Creation struct {
 	Value          []byte        // the store must not change it, and may keep it
 	Idle, Absolute time.Duration // see Record.Expires
 	Max            int           // the largest number of live records of this owner, at least 1
-	Age            time.Duration // how long ago the login began; not negative. A span, since clocks differ
+	Age            time.Duration // how long ago the login began, when the call was made; not negative. A span, since clocks differ
 }
 
 // Created is the result of [Store].Create. Superseded says that the login began

@@ -1,0 +1,379 @@
+package redisauth_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/apikey"
+	"github.com/ringwall/ringwall/auth/redisauth"
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/headers"
+)
+
+// counted is a store that counts.
+type counted struct {
+	apikey.Store
+	gets, puts atomic.Int64
+}
+
+func (c *counted) Get(ctx context.Context, id string) (apikey.Record, bool, error) {
+	c.gets.Add(1)
+	return c.Store.Get(ctx, id)
+}
+
+func (c *counted) Put(ctx context.Context, r apikey.Record) (bool, error) {
+	c.puts.Add(1)
+	return c.Store.Put(ctx, r)
+}
+
+// A ring is a manager of API keys, with one key.
+type ring struct {
+	*apikey.Manager
+	t      *testing.T
+	store  *counted
+	key    apikey.Key
+	text   string
+	mu     sync.Mutex
+	events []string
+	log    strings.Builder
+}
+
+// newRing makes a manager. The cache is as good as none, unless a row asks.
+func newRing(t *testing.T, store apikey.Store, change ...func(*apikey.Options)) *ring {
+	t.Helper()
+	r := &ring{t: t, store: &counted{Store: store}}
+	o := apikey.Options{
+		Prefix: "acme", Store: r.store, ClientIP: headers.PeerIP, Routes: []string{"/partner/"}, CacheTTL: 1, Logger: slog.New(slog.DiscardHandler),
+		OnEvent: func(_ context.Context, e apikey.Event) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.events = append(r.events, string(e.Reason))
+			_, _ = fmt.Fprintf(&r.log, "%v %+v %#v", e, e, e)
+		},
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	r.Manager = errors.Must(apikey.New(o))
+	return r
+}
+
+func (r *ring) create(change ...func(*apikey.Key)) {
+	r.t.Helper()
+	k := apikey.Key{Name: "warehouse", Subject: "warehouse", Scope: []string{"stock:read"}, Networks: nets("10.0.0.0/8", "fe80::/10", "2001:db8::/32")}
+	for _, f := range change {
+		f(&k)
+	}
+	var err error
+	r.key, r.text, err = r.Create(r.t.Context(), k)
+	require.NoError(r.t, err)
+}
+
+func nets(list ...string) (prefixes []netip.Prefix) {
+	for _, s := range list {
+		prefixes = append(prefixes, netip.MustParsePrefix(s))
+	}
+	return prefixes
+}
+
+// call sends a key from an address, with headers in pairs.
+func (r *ring) call(text, remote string, header ...string) error {
+	q := httptest.NewRequest("GET", "/partner/stock", nil)
+	q.Header.Set("X-API-Key", text)
+	q.RemoteAddr = remote
+	for i := 0; i < len(header); i += 2 {
+		q.Header.Add(header[i], header[i+1])
+	}
+	_, err := r.Authenticate(q)
+	return err
+}
+
+// used uses a secret until that is written.
+func (r *ring) used(text string) {
+	r.t.Helper()
+	require.Eventually(r.t, func() bool {
+		k, found, err := r.store.Store.Get(context.Background(), r.key.ID)
+		return r.call(text, home) == nil && err == nil && found && !k.Secrets[0].FirstUsed.IsZero() && time.Since(k.Key.LastUsed) < time.Minute
+	}, 5*time.Second, 5*time.Millisecond)
+}
+
+// age makes the key older, which is as if time had gone by.
+func (r *ring) age(d time.Duration) {
+	r.t.Helper()
+	require.Eventually(r.t, func() bool { // a use that is being written comes between
+		k, found, err := r.store.Store.Get(context.Background(), r.key.ID)
+		times := []*time.Time{&k.Key.Created, &k.Key.Rotated, &k.Key.LastUsed, &k.Key.Expires, &k.Warned}
+		for i := range k.Secrets {
+			times = append(times, &k.Secrets[i].Created, &k.Secrets[i].FirstUsed, &k.Secrets[i].Ends)
+		}
+		for _, at := range times {
+			if !at.IsZero() {
+				*at = at.Add(-d)
+			}
+		}
+		k.Version++
+		ok, failed := r.store.Store.Put(context.Background(), k)
+		return found && ok && err == nil && failed == nil
+	}, 5*time.Second, 5*time.Millisecond)
+}
+
+const (
+	home = "10.1.2.3:4000"
+	day  = 24 * time.Hour
+)
+
+// sealed is a key of the right form.
+func (r *ring) sealed(prefix, id string) string {
+	other := newRing(r.t, apikey.NewMemory(), func(o *apikey.Options) { o.Prefix = prefix })
+	other.create()
+	_, secret, _ := strings.Cut(other.text[len(prefix)+1:], "_")
+	text := prefix + "_" + id + "_" + secret[:43]
+	return text + checksum(text)
+}
+
+// A keyCase is one of the cases A1 to A21.
+type keyCase struct {
+	id, name string
+	play     func(*ring)
+}
+
+// behind returns a manager that believes a proxy on 192.0.2.1.
+func (r *ring) behind(header string) *ring {
+	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: nets("192.0.2.1/32", "192.0.2.2/32"), Header: header}))
+	other := newRing(r.t, r.store, func(o *apikey.Options) { o.ClientIP = proxy.ClientIP })
+	other.key, other.text = r.key, r.text
+	return other
+}
+
+const proxied = "192.0.2.1:1"
+
+var keyCases = []keyCase{
+	{"A1", "a wrong checksum asks no store", func(r *ring) {
+		r.store.gets.Store(0)
+		for i := range r.text {
+			require.ErrorIs(r.t, r.call(r.text[:i]+flip(r.text[i])+r.text[i+1:], home), auth.ErrInvalid)
+		}
+		require.Zero(r.t, r.store.gets.Load())
+	}},
+	{"A2", "an unknown ID and a wrong secret are the same", func(r *ring) {
+		for _, id := range []string{strings.Repeat("x", 16), r.key.ID} {
+			r.store.gets.Store(0)
+			err := r.call(r.sealed("acme", id), home)
+			require.ErrorIs(r.t, err, auth.ErrInvalid)
+			require.EqualValues(r.t, 1, r.store.gets.Load())
+			w := recorder()
+			quiet.Handler(errors.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return err })).ServeHTTP(w, request("GET", ""))
+			require.Equal(r.t, 401, w.Code)
+			require.NotContains(r.t, w.Body.String(), id)
+		}
+	}},
+	{"A3", "a stored key without networks is accepted from nowhere", func(r *ring) {
+		_, _, err := r.Create(r.t.Context(), apikey.Key{Name: "n", Subject: "s"})
+		require.ErrorContains(r.t, err, "Networks")
+		k, _, err := r.store.Get(r.t.Context(), r.key.ID)
+		require.NoError(r.t, err)
+		k.Key.Networks = nil
+		k.Version++
+		require.True(r.t, errors.Must(r.store.Put(r.t.Context(), k)))
+		require.ErrorIs(r.t, r.call(r.text, home), apikey.ErrNetworkDenied)
+	}},
+	{"A4", "a mapped address", func(r *ring) {
+		require.NoError(r.t, r.call(r.text, "[::ffff:10.1.2.3]:1"))
+		require.ErrorIs(r.t, r.call(r.text, "[::ffff:11.1.2.3]:1"), apikey.ErrNetworkDenied)
+	}},
+	{"A5", "a mapped network", func(r *ring) {
+		r.create(func(k *apikey.Key) { k.Networks = nets("::ffff:10.0.0.0/104") })
+		require.Equal(r.t, nets("10.0.0.0/8"), r.key.Networks)
+		require.NoError(r.t, r.call(r.text, home))
+	}},
+	{"A6", "networks that mean something else", func(r *ring) {
+		for _, network := range []string{"10.0.0.5/24", "0.0.0.0/0", "::/0", "::ffff:0.0.0.0/96"} {
+			_, _, err := r.Create(r.t.Context(), apikey.Key{Name: "n", Subject: "s", Networks: nets(network)})
+			require.ErrorContains(r.t, err, "Networks[0]", network)
+		}
+		for _, text := range []string{"fe80::%eth0/64", "010.0.0.1/32", "10.0.0.0/33"} {
+			prefix, err := netip.ParsePrefix(text)
+			require.Error(r.t, err)
+			_, _, err = r.Create(r.t.Context(), apikey.Key{Name: "n", Subject: "s", Networks: []netip.Prefix{prefix}})
+			require.ErrorContains(r.t, err, "is not a network")
+		}
+	}},
+	{"A7", "a zone", func(r *ring) {
+		require.ErrorIs(r.t, r.call(r.text, "[fe80::1%eth0]:1"), apikey.ErrNetworkDenied, "certain of no network")
+		require.NoError(r.t, r.call(r.text, "[fe80::1]:1"))
+		require.ErrorIs(r.t, r.behind("").call(r.text, proxied, "X-Forwarded-For", "fe80::1%eth0"), apikey.ErrNetworkDenied)
+	}},
+	{"A8", "headers that nobody vouches for", func(r *ring) {
+		for _, name := range []string{"X-Forwarded-For", "Forwarded", "X-Real-IP", "CF-Connecting-IP", "True-Client-IP"} {
+			require.ErrorIs(r.t, r.call(r.text, "203.0.113.9:1", name, "10.1.2.3"), apikey.ErrNetworkDenied, name)
+			require.NoError(r.t, r.call(r.text, home, name, "203.0.113.9"))
+		}
+	}},
+	{"A9", "the rightmost that is not trusted", func(r *ring) {
+		require.ErrorIs(r.t, r.behind("").call(r.text, proxied, "X-Forwarded-For", "10.1.2.3, 203.0.113.9"), apikey.ErrNetworkDenied)
+		require.NoError(r.t, r.behind("").call(r.text, proxied, "X-Forwarded-For", "203.0.113.9, 10.1.2.3"))
+	}},
+	{"A10", "chains that are odd", func(r *ring) {
+		b := r.behind("")
+		require.NoError(r.t, b.call(r.text, proxied, "X-Forwarded-For", "203.0.113.9", "X-Forwarded-For", "10.1.2.3:80"))
+		require.NoError(r.t, b.call(r.text, proxied, "X-Forwarded-For", "[2001:db8::1]:80"))
+		for _, bad := range []string{"10.1.2.3, unknown", "_hidden", `"10.1.2.3`, "", "10.1.2.3.4", "10.1.2.3, " + strings.Repeat("192.0.2.2, ", 1000) + "192.0.2.2"} {
+			require.ErrorIs(r.t, b.call(r.text, proxied, "X-Forwarded-For", bad), apikey.ErrNetworkDenied, bad)
+		}
+	}},
+	{"A11", "only the configured header", func(r *ring) {
+		require.ErrorIs(r.t, r.behind("").call(r.text, proxied, "X-Forwarded-For", "203.0.113.9", "Forwarded", "for=10.1.2.3"), apikey.ErrNetworkDenied)
+		require.NoError(r.t, r.behind("Forwarded").call(r.text, proxied, "X-Forwarded-For", "203.0.113.9", "Forwarded", "for=10.1.2.3"))
+	}},
+	{"A12", "a peer that is no proxy", func(r *ring) {
+		require.ErrorIs(r.t, r.behind("").call(r.text, "203.0.113.9:1", "X-Forwarded-For", "10.1.2.3"), apikey.ErrNetworkDenied)
+		require.NoError(r.t, r.behind("").call(r.text, home, "X-Forwarded-For", "203.0.113.9"))
+	}},
+	{"A13", "proxies all the way", func(r *ring) {
+		require.ErrorIs(r.t, r.behind("").call(r.text, proxied, "X-Forwarded-For", "192.0.2.2, 192.0.2.1"), apikey.ErrNetworkDenied)
+	}},
+	{"A14", "a Unix socket", func(r *ring) {
+		require.ErrorIs(r.t, r.call(r.text, "@"), apikey.ErrNetworkDenied)
+		require.ErrorIs(r.t, r.behind("").call(r.text, "@", "X-Forwarded-For", "10.1.2.3"), apikey.ErrNetworkDenied)
+	}},
+	{"A15", "rotation", func(r *ring) {
+		second := errors.Must(r.Rotate(r.t.Context(), r.key.ID))
+		r.age(2 * day)
+		require.NoError(r.t, r.call(r.text, home), "the new one was not used yet")
+		r.used(second)
+		r.age(day - 10*time.Second)
+		require.NoError(r.t, r.call(r.text, home))
+		r.age(10 * time.Second)
+		require.ErrorIs(r.t, r.call(r.text, home), auth.ErrInvalid)
+		third := errors.Must(r.Rotate(r.t.Context(), r.key.ID))
+		fourth := errors.Must(r.Rotate(r.t.Context(), r.key.ID))
+		require.ErrorIs(r.t, r.call(second, home), auth.ErrInvalid, "the oldest of three")
+		require.NoError(r.t, r.call(third, home))
+		require.NoError(r.t, r.call(fourth, home))
+		require.NoError(r.t, r.Revoke(r.t.Context(), r.key.ID))
+		for _, text := range []string{third, fourth} {
+			require.ErrorIs(r.t, r.call(text, home), auth.ErrInvalid)
+		}
+	}},
+	{"A16", "several replicas rotate", func(r *ring) {
+		r.age(91 * day)
+		var delivered atomic.Int64
+		var all sync.WaitGroup
+		for range 8 {
+			replica := newRing(r.t, r.store)
+			all.Go(func() {
+				err := replica.RotateDue(context.Background(), func(_ context.Context, k apikey.Key, _ string) error {
+					if k.ID == r.key.ID {
+						delivered.Add(1)
+					}
+					return nil
+				})
+				if err != nil {
+					r.t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		require.EqualValues(r.t, 1, delivered.Load())
+	}},
+	{"A17", "a revocation reaches other replicas", func(r *ring) {
+		replica := newRing(r.t, r.store, func(o *apikey.Options) { o.CacheTTL = time.Second })
+		require.NoError(r.t, replica.call(r.text, home))
+		require.NoError(r.t, r.Revoke(r.t.Context(), r.key.ID))
+		at := time.Now()
+		require.Eventually(r.t, func() bool { return errors.Is(replica.call(r.text, home), auth.ErrInvalid) }, 5*time.Second, 20*time.Millisecond)
+		require.Less(r.t, time.Since(at), 2*time.Second)
+	}},
+	{"A18", "keys elsewhere", func(r *ring) {
+		q := httptest.NewRequest("POST", "/partner/stock?X-API-Key="+r.text+"&api_key="+r.text, strings.NewReader("api_key="+r.text))
+		q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		q.RemoteAddr = home
+		p, err := r.Authenticate(q)
+		require.NoError(r.t, err)
+		require.Nil(r.t, p)
+		require.ErrorIs(r.t, r.call(r.text, home, "X-API-Key", r.text), auth.ErrMalformed)
+	}},
+	{"A19", "no key in events, errors and what is stored", func(r *ring) {
+		second := errors.Must(r.Rotate(r.t.Context(), r.key.ID))
+		var told strings.Builder
+		for _, err := range []error{r.call(r.text, "203.0.113.9:1"), r.call(r.text+"x", home), r.call(r.sealed("acme", r.key.ID), home)} {
+			_, _ = fmt.Fprintf(&told, "%v %+v %#v", err, err, err)
+		}
+		k, _, err := r.store.Get(r.t.Context(), r.key.ID)
+		require.NoError(r.t, err)
+		_, _ = fmt.Fprintf(&told, "%v %+v %#v %v", k, k, k, k.Key.LogValue())
+		told.WriteString(r.log.String())
+		require.Contains(r.t, told.String(), r.key.ID)
+		for _, text := range []string{r.text, second} {
+			require.NotContains(r.t, told.String(), text[len(text)-49:len(text)-6])
+		}
+	}},
+	{"A20", "another environment", func(r *ring) {
+		require.ErrorIs(r.t, r.call(r.sealed("test", r.key.ID), home), auth.ErrInvalid)
+		_, rest, _ := strings.Cut(r.text, "_")
+		text := "test_" + rest[:len(rest)-6]
+		require.ErrorIs(r.t, r.call(text+checksum(text), home), auth.ErrInvalid, "the right secret")
+	}},
+	{"A21", "the last use", func(r *ring) {
+		other := newRing(r.t, r.store.Store, func(o *apikey.Options) { o.CacheTTL = time.Second })
+		other.key = r.key
+		other.used(r.text)
+		other.store.puts.Store(0)
+		for range 2000 {
+			require.NoError(r.t, other.call(r.text, home))
+		}
+		require.Zero(r.t, other.store.puts.Load(), "within the minute")
+		r.age(time.Minute)
+		require.Eventually(r.t, func() bool {
+			return other.call(r.text, home) == nil && other.store.puts.Load() > 0
+		}, 5*time.Second, 20*time.Millisecond)
+		other.used(r.text)
+		require.EqualValues(r.t, 1, other.store.puts.Load())
+	}},
+}
+
+// flip returns another letter.
+func flip(c byte) string {
+	if c == 'A' {
+		return "B"
+	}
+	return "A"
+}
+
+// TestKeyCases holds A1 to A21, everywhere.
+func TestKeyCases(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range keyCases {
+		seen[c.id] = true
+	}
+	for i := range 21 {
+		require.True(t, seen["A"+strconv.Itoa(i+1)], "A%d has no row", i+1)
+	}
+	require.Len(t, seen, 21)
+	all := func(t *testing.T, store apikey.Store) {
+		for _, c := range keyCases {
+			t.Run(c.id+" "+c.name, func(t *testing.T) {
+				r := newRing(t, store)
+				r.create()
+				c.play(r)
+			})
+		}
+	}
+	t.Run("memory", func(t *testing.T) { all(t, apikey.NewMemory()) })
+	for _, kind := range kinds {
+		t.Run(kind.name, func(t *testing.T) { all(t, apiKeys(t, kind.start(t), redisauth.Options{})) })
+	}
+}

@@ -1,0 +1,369 @@
+package redisauth_test
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/session"
+	"github.com/ringwall/ringwall/errors"
+)
+
+const (
+	second = time.Second
+	// once and other are attempts.
+	once  = "abcdefghijklmn-_"
+	other = "ABCDEFGHIJKLMNOP"
+)
+
+// grace lets a used token get its successor for so long.
+func grace(d time.Duration) func(*session.Options) {
+	return func(o *session.Options) { o.Grace = d }
+}
+
+// A sessionCase is one of the cases R1 to R28.
+type sessionCase struct {
+	id, name string
+	change   func(*session.Options)
+	play     func(*desk)
+}
+
+// theft holds that the session has ended, and was told of.
+func (d *desk) theft(tokens ...string) {
+	d.t.Helper()
+	for _, token := range tokens {
+		d.refused(token)
+	}
+	require.Equal(d.t, []session.Reason{session.TokenReused}, d.events)
+	require.True(d.t, d.over())
+}
+
+var sessionCases = []sessionCase{
+	{"R1", "two tabs at once", grace(10 * second), func(d *desk) {
+		t0 := d.login()
+		t1 := d.mustRefresh(t0)
+		require.Equal(d.t, t1, d.mustRefresh(t0))
+		require.Empty(d.t, d.events)
+	}},
+	{"R2", "the answer is lost, and asked for again in grace", grace(10 * second), func(d *desk) {
+		t0 := d.login()
+		t1 := d.mustRefresh(t0)
+		d.pass(9 * second)
+		require.Equal(d.t, t1, d.mustRefresh(t0))
+		d.mustRefresh(t1)
+	}},
+	{"R2", "the answer is lost, and asked for again with its attempt", nil, func(d *desk) {
+		t0 := d.login()
+		t1 := d.mustRefresh(t0, session.AttemptHeader, once)
+		d.pass(59 * second)
+		require.Equal(d.t, t1, d.mustRefresh(t0, session.AttemptHeader, once))
+		d.mustRefresh(t1, session.AttemptHeader, other)
+		require.Empty(d.t, d.events)
+	}},
+	{"R3", "the answer is lost, and asked for again after grace", grace(10 * second), func(d *desk) {
+		t0 := d.login()
+		t1 := d.mustRefresh(t0)
+		d.pass(10 * second)
+		d.theft(t0, t1)
+	}},
+	{"R4", "three tabs converge", grace(10 * second), func(d *desk) {
+		t0 := d.login()
+		t1 := d.mustRefresh(t0)
+		d.pass(second)
+		t2 := d.mustRefresh(t1)
+		require.Equal(d.t, t2, d.mustRefresh(t0))
+		d.mustRefresh(t2)
+		require.Empty(d.t, d.events)
+	}},
+	{"R5", "the thief first, the victim later", grace(10 * second), func(d *desk) {
+		t0 := d.login()
+		thief := d.mustRefresh(t0)
+		d.pass(time.Hour)
+		d.theft(t0, thief)
+	}},
+	{"R6", "a thief in grace gets no line of their own", grace(10 * second), func(d *desk) {
+		t0 := d.login()
+		victim := d.mustRefresh(t0)
+		thief := d.mustRefresh(t0)
+		require.Equal(d.t, victim, thief)
+		d.pass(time.Minute)
+		newest := d.mustRefresh(victim)
+		d.pass(time.Minute)
+		d.theft(thief, newest)
+	}},
+	{"R7", "forged tokens do not reach the store", nil, func(d *desk) {
+		token := d.login()
+		asked := d.again(func(o *session.Options) { o.Store = down{} })
+		for i := 3; i < len(token); i++ {
+			c := "A"
+			if token[i] == 'A' {
+				c = "Q"
+			}
+			asked.refused(token[:i] + c + token[i+1:])
+		}
+		d.mustRefresh(token)
+	}},
+	{"R8", "a lost write heals", nil, func(d *desk) {
+		t0 := d.login()
+		t1 := d.mustRefresh(t0)
+		lost := d.ahead(t1, 1)
+		t3 := d.mustRefresh(lost)
+		require.Equal(d.t, []session.Reason{session.StoreRolledBack}, d.events)
+		d.events = nil
+		d.theft(t1, t3)
+	}},
+	{"R9", "after a lost write the thief uses what came back", nil, func(d *desk) {
+		t0 := d.login()
+		victim := d.ahead(t0, 1) // the same session and generation as the thief gets
+		thief := d.mustRefresh(t0)
+		require.Equal(d.t, thief, victim)
+		newest := d.mustRefresh(victim)
+		d.theft(thief, newest)
+	}},
+	{"R10", "64 at once", grace(10 * second), func(d *desk) {
+		t0 := d.login()
+		statuses, successors := d.presenters(t0, 64)
+		require.Equal(d.t, map[int]int{200: 64}, statuses)
+		require.Len(d.t, successors, 1)
+	}},
+	{"R10", "64 at once, strictly once", nil, func(d *desk) {
+		t0 := d.login()
+		statuses, successors := d.presenters(t0, 64)
+		require.Equal(d.t, map[int]int{200: 1, 401: 63}, statuses)
+		require.Len(d.t, successors, 1)
+		for successor := range successors {
+			d.theft(successor)
+		}
+	}},
+	{"R11", "without grace a token is used once", nil, func(d *desk) {
+		t0 := d.login()
+		t1 := d.mustRefresh(t0)
+		d.theft(t0, t1)
+	}},
+	{"R12", "honest tabs", grace(10 * second), func(d *desk) { d.tabs(10) }}, // 300 of them in TestTabs
+	{"R13", "refresh races RevokeAll", grace(10 * second), func(d *desk) {
+		for range 5 {
+			t0 := d.login()
+			done := make(chan map[string]int, 1)
+			go func() { _, s := d.presenters(t0, 8); done <- s }()
+			require.NoError(d.t, d.RevokeAll(d.t.Context(), d.subject))
+			d.refused(t0)
+			for successor := range <-done {
+				d.refused(successor)
+			}
+			for _, id := range d.issued {
+				require.ErrorIs(d.t, d.revoked.Check(d.t.Context(), "", id, "", time.Now()), auth.ErrRevoked)
+			}
+			list, err := d.List(d.t.Context(), d.subject)
+			require.NoError(d.t, err)
+			require.Empty(d.t, list)
+			d.pass(second)
+		}
+	}},
+	{"R14", "login races RevokeAll", nil, func(d *desk) {
+		d.pass(second)
+		began := time.Now().Add(-second / 2) // and looked at the password
+		require.NoError(d.t, d.RevokeAll(d.t.Context(), d.subject))
+		_, err := d.Manager.Login(recorder(), request("POST", ""), session.Session{Subject: d.subject, AuthTime: began})
+		require.ErrorIs(d.t, err, auth.ErrStepUp)
+		d.pass(time.Millisecond)
+		d.mustRefresh(d.login())
+	}},
+	{"R15", "the absolute age", func(o *session.Options) { o.Idle, o.Absolute = time.Hour, 2*time.Hour }, func(d *desk) {
+		token := d.login()
+		for range 3 {
+			d.pass(30 * time.Minute)
+			token = d.mustRefresh(token)
+		}
+		list, err := d.List(d.t.Context(), d.subject)
+		require.NoError(d.t, err)
+		require.Equal(d.t, list[0].Created.Add(2*time.Hour), list[0].Expires)
+		d.pass(30 * time.Minute)
+		d.refused(token)
+		require.Empty(d.t, d.events, "age is no theft")
+	}},
+	{"R16", "idle for too long", func(o *session.Options) { o.Idle = time.Hour }, func(d *desk) {
+		early, late := d.login(), d.login()
+		d.pass(time.Hour - second)
+		d.mustRefresh(early)
+		d.pass(second)
+		d.refused(late)
+		require.Empty(d.t, d.events)
+	}},
+	{"R17", "a late refresh leaves the cookie of a new login alone", nil, func(d *desk) {
+		old := d.login()
+		current := d.login("Cookie", "__Host-refresh="+old)
+		d.refused(old)
+		d.mustRefresh(current)
+	}},
+	{"R18", "other origins", nil, func(d *desk) {
+		token := d.login()
+		for _, header := range [][]string{
+			{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site", "Origin", "https://blog.example.com"}, {"Sec-Fetch-Site", "none"},
+			{"Origin", "null"}, {"Origin", "https://evil@api.example.com"}, {"Origin", "https://evil.example"},
+		} {
+			status, next := d.refresh(token, header...)
+			require.Equal(d.t, [2]any{403, ""}, [2]any{status, next}, header)
+		}
+		d.mustRefresh(token, "Sec-Fetch-Site", "same-origin", "Origin", "https://api.example.com")
+	}},
+	{"R19", "other methods", nil, func(d *desk) {
+		token := d.login()
+		for _, method := range []string{"GET", "HEAD", "PUT", "DELETE"} {
+			for _, h := range d.handlers() {
+				w := recorder()
+				quiet.Handler(h).ServeHTTP(w, request(method, token))
+				require.Equal(d.t, 405, w.Code)
+			}
+		}
+		d.mustRefresh(token)
+	}},
+	{"R20", "two cookies", nil, func(d *desk) {
+		mine, planted := d.login(), d.login()
+		for _, cookies := range []string{mine + "; __Host-refresh=" + planted, mine + "; __Host-refresh=" + mine} {
+			for _, h := range d.handlers() {
+				require.Equal(d.t, 400, d.post(h, cookies).Code)
+			}
+		}
+		d.mustRefresh(mine)
+		d.mustRefresh(planted)
+	}},
+	{"R21", "a login with another's cookie", nil, func(d *desk) {
+		planted := d.login()
+		mine := d.login("Cookie", "__Host-refresh="+planted)
+		require.NotEqual(d.t, d.issued[0], d.issued[1])
+		d.refused(planted)
+		require.True(d.t, d.over())
+		forged := d.login("Cookie", "__Host-refresh="+mine[:70]+"AAAAAAAA")
+		d.mustRefresh(mine)
+		d.mustRefresh(forged)
+		require.Empty(d.t, d.events)
+	}},
+	{"R22", "logout with whatever cookie", grace(10 * second), func(d *desk) {
+		for _, token := range []string{"", "garbage", "rt_" + strings.Repeat("A", 75)} {
+			require.Equal(d.t, 204, d.post(d.Logout(), token).Code)
+		}
+		used := d.login()
+		d.mustRefresh(used)
+		for range 2 {
+			w := d.post(d.Logout(), used)
+			require.Equal(d.t, 204, w.Code)
+			require.Contains(d.t, w.Header().Get("Set-Cookie"), "Max-Age=0")
+		}
+		d.refused(used)
+		require.True(d.t, d.over())
+		require.Empty(d.t, d.events, "a logout is no theft")
+	}},
+	{"R23", "keys change", nil, func(d *desk) {
+		early, late := d.login(), d.login()
+		next := session.Key{ID: 2, Secret: []byte("fedcba9876543210fedcba9876543210"), Sign: time.Now().Add(-time.Hour)}
+		both := d.again(func(o *session.Options) { o.Keys = append([]session.Key{next}, keys...) })
+		moved := both.mustRefresh(early)
+		d.refused(moved) // a replica that does not have the new key yet
+		alone := d.again(func(o *session.Options) { o.Keys = []session.Key{next} })
+		alone.refused(late)
+		alone.mustRefresh(moved)
+		require.Empty(d.t, d.events)
+	}},
+	{"R24", "the store fails", nil, func(d *desk) {
+		token := d.login()
+		failing := d.again(func(o *session.Options) { o.Store = down{} })
+		for _, h := range failing.handlers() {
+			w := d.post(h, token)
+			require.Equal(d.t, 503, w.Code)
+			require.Equal(d.t, "1", w.Header().Get("Retry-After"))
+			require.Empty(d.t, cookieOf(w))
+			require.NotContains(d.t, w.Body.String(), "refused")
+		}
+		d.mustRefresh(token)
+	}},
+	{"R25", "what the store is told has no token", nil, func(d *desk) {
+		spied := &spy{Store: d.store}
+		other := d.again(func(o *session.Options) { o.Store = spied })
+		t0 := other.login()
+		t1 := other.mustRefresh(t0, session.AttemptHeader, once)
+		require.Greater(d.t, len(spied.told), 100)
+		for _, secret := range secrets(t0, t1, once) {
+			require.NotContains(d.t, spied.told, secret)
+		}
+	}},
+	{"R26", "an access token is no refresh token", nil, func(d *desk) {
+		d.login()
+		d.refused("access-" + d.issued[0])
+		d.refused("eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCJ9.eyJzdWIiOiJhbm4ifQ.c2ln")
+	}},
+	{"R27", "the store's clock alone measures grace", grace(10 * second), func(d *desk) {
+		t0 := d.login()
+		t1 := d.mustRefresh(t0)
+		d.pass(9 * second) // for Redis: the clock of this process stands
+		require.Equal(d.t, t1, d.mustRefresh(t0))
+		d.pass(second)
+		d.theft(t0)
+	}},
+	{"R28", "history is bounded", grace(60 * second), func(d *desk) {
+		tokens := []string{d.login()}
+		for i := range 20 {
+			tokens = append(tokens, d.mustRefresh(tokens[i]))
+		}
+		require.Equal(d.t, tokens[20], d.mustRefresh(tokens[20-session.MaxHistory]))
+		d.theft(tokens[20-session.MaxHistory-1], tokens[20])
+	}},
+}
+
+// TestSessionCases holds R1 to R28, everywhere.
+func TestSessionCases(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range sessionCases {
+		seen[c.id] = true
+	}
+	for i := range 28 {
+		require.True(t, seen["R"+strconv.Itoa(i+1)], "R%d has no row", i+1)
+	}
+	require.Len(t, seen, 28)
+	onEach(t, func(t *testing.T, store session.Store, pass func(time.Duration)) {
+		for _, c := range sessionCases {
+			t.Run(c.id+" "+c.name, func(t *testing.T) {
+				play(t, store, pass, func(t *testing.T, store session.Store, pass func(time.Duration)) {
+					if c.change == nil {
+						c.change = func(*session.Options) {}
+					}
+					c.play(newDesk(t, store, pass, c.change))
+				})
+			})
+		}
+	})
+}
+
+// TestAccountChanges holds that what changed is noticed at the next refresh,
+// and that no failure after the rotation costs the session.
+func TestAccountChanges(t *testing.T) {
+	onEach(t, func(t *testing.T, store session.Store, pass func(time.Duration)) {
+		play(t, store, pass, func(t *testing.T, store session.Store, pass func(time.Duration)) {
+			d := newDesk(t, store, pass)
+			token := d.login()
+			d.account = func(s session.Session) (session.Session, error) { s.Scope = nil; return s, nil }
+			w := d.post(d.Refresh(), token)
+			require.NotContains(t, w.Body.String(), "orders:read", "a scope that was taken away")
+			token = cookieOf(w)
+			d.account = func(session.Session) (session.Session, error) { return session.Session{}, errors.New("down") }
+			status, token := d.refresh(token)
+			require.Equal(t, 503, status)
+			d.account, d.failing = nil, fmt.Errorf("the signer is down")
+			status, token = d.refresh(token)
+			require.Equal(t, 503, status)
+			d.failing = nil
+			token = d.mustRefresh(token)
+			d.account = func(session.Session) (session.Session, error) { return session.Session{}, auth.ErrRevoked }
+			d.refused(token)
+			require.Equal(t, []session.Reason{session.AccountRevoked}, d.events)
+			require.True(t, d.over())
+			d.account = nil
+			d.refused(token)
+		})
+	})
+}
