@@ -19,6 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ringwall/ringwall/auth/apikey"
 	"github.com/ringwall/ringwall/auth/session"
 	"github.com/ringwall/ringwall/errors"
 )
@@ -188,4 +189,12 @@ func checksum(text string) string {
 		sum /= 62
 	}
 	return digits
+}
+
+// keep returns a delivery that keeps what it gets.
+func keep(texts *[]string) func(context.Context, apikey.Key, string) error {
+	return func(_ context.Context, _ apikey.Key, text string) error {
+		*texts = append(*texts, text)
+		return nil
+	}
 }
