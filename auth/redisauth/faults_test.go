@@ -31,7 +31,6 @@ type fault struct {
 	longest                time.Duration
 	requests, refused      int // refused: 503
 	falselyEnded, replayed int
-	config                 []string
 }
 
 func newFault(t *testing.T, change ...func(*session.Options)) *fault {
