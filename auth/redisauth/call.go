@@ -15,11 +15,20 @@ import (
 )
 
 // A script is Lua, which Redis runs as one step.
-type script struct{ source, sha string }
+type script struct {
+	source, sha string
+	counted     bool // which try it is, is the last argument
+}
 
 func newScript(source string) script {
 	sum := sha1.Sum([]byte(source)) // Redis's name for it, no protection
-	return script{source, hex.EncodeToString(sum[:])}
+	return script{source: source, sha: hex.EncodeToString(sum[:])}
+}
+
+func newCounted(source string) script {
+	sc := newScript(source)
+	sc.counted = true
+	return sc
 }
 
 // once is a command that the client must not repeat by itself: it would do so
@@ -45,7 +54,11 @@ func (s *store) run(ctx context.Context, confirm bool, sc script, key string, ar
 	defer cancel()
 	for try := 1; ; try++ {
 		limited, stop := context.WithTimeout(ctx, s.timeout/2)
-		a, err := s.within(limited, func(ctx context.Context) (answer, error) { return s.call(ctx, confirm, sc, key, args) })
+		sent := args
+		if sc.counted {
+			sent = append(args[:len(args):len(args)], try)
+		}
+		a, err := s.within(limited, func(ctx context.Context) (answer, error) { return s.call(ctx, confirm, sc, key, sent) })
 		stop()
 		if err == nil {
 			return a.reply, a.unconfirmed

@@ -100,7 +100,7 @@ func TestFailoverLosesTheLastWrite(t *testing.T) {
 func TestRevocationsSurviveAFailover(t *testing.T) {
 	p := newPair(t)
 	client := connect(t, redis.NewClient(p.master.Options()))
-	o := redisauth.Options{Replicas: 1}
+	o := redisauth.Options{Replicas: 1, Timeout: timeout}
 	store, apikeys, feed := sessions(t, client, o), apiKeys(t, client, o), revocations(t, client, o)
 	require.NoError(t, store.Ready(t.Context()))
 	d := newDesk(t, store, store.Advance)
@@ -141,7 +141,7 @@ func TestRevocationsSurviveAFailover(t *testing.T) {
 // the presented token is used up.
 func TestUnconfirmedRotation(t *testing.T) {
 	p := newPair(t)
-	store := sessions(t, connect(t, redis.NewClient(p.master.Options())), redisauth.Options{Replicas: 1, WaitRotations: true})
+	store := sessions(t, connect(t, redis.NewClient(p.master.Options())), redisauth.Options{Replicas: 1, WaitRotations: true, Timeout: timeout})
 	d := newDesk(t, store, store.Advance)
 	t0 := d.login()
 	t1 := d.mustRefresh(t0)

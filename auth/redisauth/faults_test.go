@@ -33,12 +33,14 @@ type fault struct {
 	falselyEnded, replayed int
 }
 
+const timeout = 2 * time.Second
+
 func newFault(t *testing.T, change ...func(*session.Options)) *fault {
 	t.Helper()
 	f := &fault{server: redistest.Start(t, durable...)}
 	f.proxy = redistest.StartProxy(t, f.server.Addr)
 	f.client = connect(t, redis.NewClient(&redis.Options{Addr: f.proxy.Addr}))
-	f.redis = sessions(t, f.client, redisauth.Options{})
+	f.redis = sessions(t, f.client, redisauth.Options{Timeout: timeout})
 	f.desk = newDesk(t, f.redis, f.redis.Advance, change...)
 	return f
 }
@@ -139,64 +141,6 @@ func TestRotationIsOneRoundTrip(t *testing.T) {
 	t.Logf("50 rotations: %d round trips", f.proxy.Requests()-before)
 }
 
-// TestLostReply: the rotation ran, and its reply is lost. Our own retry is
-// never theft.
-func TestLostReply(t *testing.T) {
-	withGrace(t, func(t *testing.T, g func(*session.Options)) {
-		f := newFault(t, g)
-		tabs := f.tabs(25)
-		for i, c := range tabs {
-			f.must(c)
-			var lost <-chan struct{}
-			if i < 3 {
-				lost = f.proxy.DropReply("evalsha") // and the connection stays
-			} else {
-				lost = f.proxy.ResetReply("evalsha")
-			}
-			require.Equal(t, 200, f.try(c), "our retry finds what was done")
-			<-lost
-		}
-		// A request without an attempt gets one of ours, for the same reason.
-		lost := f.proxy.ResetReply("evalsha")
-		bare := f.mustRefresh(f.login())
-		<-lost
-		f.mustRefresh(bare)
-		require.Empty(t, f.events)
-		f.pass(10 * time.Second)
-		f.replay(tabs)
-		require.Len(t, f.events, 25)
-		f.report()
-	})
-}
-
-// TestLostReplyToAReuse: the theft is told although its reply was lost.
-func TestLostReplyToAReuse(t *testing.T) {
-	f := newFault(t)
-	t0 := f.login()
-	f.mustRefresh(t0)
-	lost := f.proxy.ResetReply("evalsha")
-	f.desk.refused(t0)
-	<-lost
-	require.Equal(t, []session.Reason{session.TokenReused}, f.events)
-	require.True(t, f.over())
-}
-
-// TestLostReplyToALogin: no session more than one, and those that it evicted
-// are told.
-func TestLostReplyToALogin(t *testing.T) {
-	f := newFault(t, func(o *session.Options) { o.MaxSessions = 2 })
-	f.login()
-	f.login()
-	lost := f.proxy.ResetReply("evalsha")
-	f.login()
-	<-lost
-	require.Equal(t, []session.Reason{session.SessionEvicted}, f.events)
-	require.True(t, f.over())
-	list, err := f.List(t.Context(), f.subject)
-	require.NoError(t, err)
-	require.Len(t, list, 2)
-}
-
 // underLoad refreshes from every tab, while something happens.
 func (f *fault) underLoad(tabs []*tab, happens func()) {
 	stop := make(chan struct{})
@@ -242,6 +186,8 @@ func TestKill(t *testing.T) {
 // TestHang: SIGSTOP, and a client that does not heed deadlines.
 func TestHang(t *testing.T) {
 	f := newFault(t)
+	f.redis = sessions(t, f.client, redisauth.Options{Timeout: time.Second}) // which is the default
+	f.desk = newDesk(t, f.redis, f.redis.Advance)
 	tabs := f.tabs(4)
 	for _, c := range tabs {
 		f.must(c)

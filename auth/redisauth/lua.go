@@ -8,13 +8,15 @@ package redisauth
 // The sessions of one subject are one hash, so that each script is one step,
 // also on a Cluster:
 //
-//	<id>   generation created last-used expires absolute attempt left...
+//	<id>   generation created last-used expires absolute attempt left:by...
 //	<id>v  the value
 //	e      when they were all deleted last
 //	x      the ID of the last session that evicted others, and theirs
+//	d      the call that deleted all last, and what it deleted
 //	r, rv  the attempt and the record of the last reuse
 //
-// x and r answer a call that is made again because its reply was lost.
+// x, d and r answer a call that is made again because its reply was lost. So do
+// the attempts by which generations were left, of which 16 digits are kept.
 const sessionLua = `
 local key = KEYS[1]
 local clock = redis.call('TIME')
@@ -23,8 +25,11 @@ local function int(n) return string.format('%.0f', n) end
 local function parse(text)
   local f = {}
   for word in string.gmatch(text, '%S+') do f[#f + 1] = word end
-  local r = {gen = tonumber(f[1]), created = tonumber(f[2]), last = tonumber(f[3]), expires = tonumber(f[4]), absolute = tonumber(f[5]), attempt = f[6], left = {}}
-  for i = 7, #f do r.left[i - 6] = tonumber(f[i]) end
+  local r = {gen = tonumber(f[1]), created = tonumber(f[2]), last = tonumber(f[3]), expires = tonumber(f[4]), absolute = tonumber(f[5]), attempt = f[6], left = {}, by = {}}
+  for i = 7, #f do
+    local at, by = string.match(f[i], '^(%d+):(.+)$')
+    r.left[i - 6], r.by[i - 6] = tonumber(at), by
+  end
   return r
 end
 local function find(id)
@@ -33,7 +38,7 @@ local function find(id)
 end
 local function format(r)
   local f = {int(r.gen), int(r.created), int(r.last), int(r.expires), int(r.absolute), r.attempt}
-  for i, at in ipairs(r.left) do f[6 + i] = int(at) end
+  for i, at in ipairs(r.left) do f[6 + i] = int(at) .. ':' .. r.by[i] end
   return table.concat(f, ' ')
 end
 local function keep(span)
@@ -45,6 +50,11 @@ local function ids()
   for _, field in ipairs(redis.call('HKEYS', key)) do
     if #field == 32 then list[#list + 1] = field end
   end
+  return list
+end
+local function words(text)
+  local list = {}
+  for word in string.gmatch(text or '', '%S+') do list[#list + 1] = word end
   return list
 end
 local function drop(id) redis.call('HDEL', key, id, id .. 'v') end
@@ -61,10 +71,9 @@ local epoch = tonumber(redis.call('HGET', key, 'e') or 0)
 if now >= epoch and now - epoch < window and now - age <= epoch then return {'superseded'} end
 local r, evicted = find(id), {}
 if r then
-  local words = {}
-  for word in string.gmatch(redis.call('HGET', key, 'x') or '', '%S+') do words[#words + 1] = word end
-  if words[1] == id then
-    for i = 2, #words do evicted[i - 1] = {words[i], 0, 0, 0, 0, ''} end
+  local told = words(redis.call('HGET', key, 'x'))
+  if told[1] == id then
+    for i = 2, #told do evicted[i - 1] = {told[i], 0, 0, 0, 0, ''} end
   end
   return {'created', reply(id, r, value), evicted}
 end
@@ -82,27 +91,33 @@ for i = 1, #others + 1 - most do
   drop(other)
 end
 if #evicted > 0 then redis.call('HSET', key, 'x', table.concat(gone, ' ')) end
-r = {gen = 0, created = now, last = now, expires = math.min(now + idle, now + absolute), absolute = now + absolute, attempt = '-', left = {}}
+r = {gen = 0, created = now, last = now, expires = math.min(now + idle, now + absolute), absolute = now + absolute, attempt = '-', left = {}, by = {}}
 redis.call('HSET', key, id, format(r), id .. 'v', value)
 keep(r.expires - now)
 return {'created', reply(id, r, value), evicted}
 `
 
 // ARGV: skew, ID, generation, attempt, idle, grace, window of the attempt, the
-// longest history, window of the epoch.
+// longest history, window of the epoch, which try it is.
+//
+// A try after the first says "lost" where it cannot tell what the first one
+// came to: it left the generation, and others went on from there, or ended the
+// session.
 const rotateLua = sessionLua + `
 local id, gen, attempt, idle, grace, again, history, window = ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local retry, mark = tonumber(ARGV[10]) > 1, string.sub(attempt, 1, 16)
+local gone = {retry and 'lost' or 'gone'}
 local r = find(id)
 if not r then
   local text = redis.call('HGET', key, 'r')
   if text and string.sub(text, 1, 97) == attempt .. ' ' .. id then
     return {'reused', reply(id, parse(string.sub(text, 99)), redis.call('HGET', key, 'rv'))}
   end
-  return {'gone'}
+  return gone
 end
 if now >= r.expires then
   drop(id)
-  return {'gone'}
+  return gone
 end
 local value = redis.call('HGET', key, id .. 'v')
 if gen < r.gen then
@@ -111,6 +126,7 @@ if gen < r.gen then
   if since and (since < grace or (back == 1 and attempt == r.attempt and since < again)) then
     return {'repeated', reply(id, r, value)}
   end
+  if retry and r.by[back] == mark then return {'lost'} end
   redis.call('HSET', key, 'r', attempt .. ' ' .. id .. ' ' .. format(r), 'rv', value)
   drop(id)
   shrink(window)
@@ -118,8 +134,14 @@ if gen < r.gen then
 end
 local outcome, skipped = 'advanced', gen - r.gen
 if skipped > 0 then outcome = 'rolled back' end
-for i = 0, math.min(skipped, history - 1) do table.insert(r.left, 1, now) end
-while #r.left > history do table.remove(r.left) end
+for i = math.min(skipped, history - 1), 0, -1 do
+  table.insert(r.left, 1, now)
+  table.insert(r.by, 1, i == 0 and mark or '-')
+end
+while #r.left > history do
+  table.remove(r.left)
+  table.remove(r.by)
+end
 r.gen, r.attempt, r.last, r.expires = gen + 1, attempt, now, math.min(now + idle, r.absolute)
 redis.call('HSET', key, id, format(r))
 keep(r.expires - now)
@@ -143,17 +165,22 @@ shrink(tonumber(ARGV[2]))
 return 1
 `
 
-// ARGV: skew, window of the epoch, IDs to spare.
+// ARGV: skew, window of the epoch, the call, IDs to spare.
 const deleteAllLua = sessionLua + `
+local told = words(redis.call('HGET', key, 'd'))
+if told[1] == ARGV[3] then
+  table.remove(told, 1)
+  return told
+end
 local spare, deleted = {}, {}
-for i = 3, #ARGV do spare[ARGV[i]] = true end
+for i = 4, #ARGV do spare[ARGV[i]] = true end
 for _, id in ipairs(ids()) do
   if not spare[id] then
     if now < find(id).expires then deleted[#deleted + 1] = id end
     drop(id)
   end
 end
-redis.call('HSET', key, 'e', int(now))
+redis.call('HSET', key, 'e', int(now), 'd', ARGV[3] .. ' ' .. table.concat(deleted, ' '))
 keep(tonumber(ARGV[2]))
 shrink(tonumber(ARGV[2]))
 return deleted

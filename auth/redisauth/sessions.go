@@ -2,6 +2,7 @@ package redisauth
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/hex"
 	"fmt"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ringwall/ringwall/auth/session"
+	"github.com/ringwall/ringwall/errors"
 )
 
 // A SessionStore keeps sessions in Redis. It is a [session.Store], safe for
@@ -28,7 +30,7 @@ func Sessions(client redis.UniversalClient, o Options) (*SessionStore, error) {
 		return nil, err
 	}
 	return &SessionStore{
-		store: s, create: newScript(createLua), rotate: newScript(rotateLua), list: newScript(listLua),
+		store: s, create: newScript(createLua), rotate: newCounted(rotateLua), list: newScript(listLua),
 		remove: newScript(deleteLua), removeAll: newScript(deleteAllLua),
 	}, nil
 }
@@ -68,6 +70,8 @@ func (s *SessionStore) Rotate(ctx context.Context, t session.Rotation) (session.
 	switch outcome := r.text(parts, 0); outcome {
 	case "gone":
 		return session.Rotated{}, r.or(err)
+	case "lost":
+		return session.Rotated{}, unavailable(errors.New("redisauth: the reply to a rotation was lost, and what happened since hides what it was"))
 	case "advanced":
 		rotated.Outcome = session.Advanced
 	case "repeated":
@@ -116,7 +120,7 @@ func (s *SessionStore) Delete(ctx context.Context, owner string, ids ...string) 
 
 // DeleteAll implements [session.Store].
 func (s *SessionStore) DeleteAll(ctx context.Context, owner string, except ...string) ([]string, error) {
-	args := []any{micros(s.skew), micros(session.EpochWindow)}
+	args := []any{micros(s.skew), micros(session.EpochWindow), rand.Text()}
 	for _, id := range except {
 		args = append(args, id)
 	}

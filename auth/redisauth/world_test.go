@@ -2,6 +2,7 @@ package redisauth_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
@@ -36,19 +37,27 @@ var kinds = []struct {
 	start func(*testing.T) redis.UniversalClient
 }{{"single", single}, {"cluster", cluster}}
 
+// patient gives a machine that is busy with other tests time to answer.
+func patient(o redisauth.Options) redisauth.Options {
+	if o.Timeout == 0 {
+		o.Timeout = 5 * time.Second
+	}
+	return o
+}
+
 func sessions(t *testing.T, client redis.UniversalClient, o redisauth.Options) *redisauth.SessionStore {
 	t.Helper()
-	return errors.Must(redisauth.Sessions(client, o))
+	return errors.Must(redisauth.Sessions(client, patient(o)))
 }
 
 func apiKeys(t *testing.T, client redis.UniversalClient, o redisauth.Options) *redisauth.KeyStore {
 	t.Helper()
-	return errors.Must(redisauth.APIKeys(client, o))
+	return errors.Must(redisauth.APIKeys(client, patient(o)))
 }
 
 func revocations(t *testing.T, client redis.UniversalClient, o redisauth.Options) *redisauth.Feed {
 	t.Helper()
-	return errors.Must(redisauth.Revocations(client, o))
+	return errors.Must(redisauth.Revocations(client, patient(o)))
 }
 
 // TestNew holds that all problems are told at once.

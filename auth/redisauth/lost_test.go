@@ -1,0 +1,122 @@
+package redisauth_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth/redisauth"
+	"github.com/ringwall/ringwall/auth/session"
+)
+
+// TestLostReply: the rotation ran, and its reply is lost. Our own retry is
+// never theft.
+func TestLostReply(t *testing.T) {
+	withGrace(t, func(t *testing.T, g func(*session.Options)) {
+		f := newFault(t, g)
+		tabs := f.tabs(25)
+		for i, c := range tabs {
+			f.must(c)
+			var lost <-chan struct{}
+			if i == 0 {
+				lost = f.proxy.DropReply("evalsha") // and the connection stays
+			} else {
+				lost = f.proxy.ResetReply("evalsha")
+			}
+			require.Equal(t, 200, f.try(c), "our retry finds what was done")
+			<-lost
+		}
+		// A request without an attempt gets one of ours, for the same reason.
+		lost := f.proxy.ResetReply("evalsha")
+		bare := f.mustRefresh(f.login())
+		<-lost
+		f.mustRefresh(bare)
+		require.Empty(t, f.events)
+		f.pass(10 * time.Second)
+		f.replay(tabs)
+		require.Len(t, f.events, 25)
+		f.report()
+	})
+}
+
+// TestLostReplyToAReuse: the theft is told although its reply was lost.
+func TestLostReplyToAReuse(t *testing.T) {
+	f := newFault(t)
+	t0 := f.login()
+	f.mustRefresh(t0)
+	lost := f.proxy.ResetReply("evalsha")
+	f.desk.refused(t0)
+	<-lost
+	require.Equal(t, []session.Reason{session.TokenReused}, f.events)
+	require.True(t, f.over())
+}
+
+// TestLostReplyToALogin: no session more than one, and those that it evicted
+// are told.
+func TestLostReplyToALogin(t *testing.T) {
+	f := newFault(t, func(o *session.Options) { o.MaxSessions = 2 })
+	f.login()
+	f.login()
+	lost := f.proxy.ResetReply("evalsha")
+	f.login()
+	<-lost
+	require.Equal(t, []session.Reason{session.SessionEvicted}, f.events)
+	require.True(t, f.over())
+	list, err := f.List(t.Context(), f.subject)
+	require.NoError(t, err)
+	require.Len(t, list, 2)
+}
+
+// TestOvertakenRetry: our retry comes when others have gone on from what the
+// first try did. It is no theft, and hands out nothing; the model of
+// internal/linear found this.
+func TestOvertakenRetry(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		then func(f *fault, c *tab)
+		want int // of the newest token
+	}{
+		{"the same attempt was made twice, and went on", func(f *fault, c *tab) {
+			f.must(c)
+			f.must(c)
+		}, 200},
+		{"all was ended", func(f *fault, _ *tab) { require.NoError(f.t, f.RevokeAll(f.t.Context(), f.subject)) }, 401},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFault(t)
+			direct := sessions(t, connect(t, redis.NewClient(f.server.Options())), redisauth.Options{})
+			other := &fault{desk: f.again(func(o *session.Options) { o.Store = direct })}
+			f.mustRefresh(f.login()) // Redis knows the script
+			c := &tab{token: f.login()}
+			twin := *c
+			lost := f.proxy.DropReply("evalsha")
+			answered := make(chan int, 1)
+			go func() { answered <- f.try(c) }()
+			<-lost
+			tt.then(other, &twin)
+			require.Equal(t, 503, <-answered)
+			require.Empty(t, f.events)
+			status, _ := f.refresh(twin.token)
+			require.Equal(t, tt.want, status)
+		})
+	}
+}
+
+// TestLostReplyToRevokeAll: what it ended is told, and a login that came
+// meanwhile stays.
+func TestLostReplyToRevokeAll(t *testing.T) {
+	f := newFault(t)
+	direct := sessions(t, connect(t, redis.NewClient(f.server.Options())), redisauth.Options{})
+	other := f.again(func(o *session.Options) { o.Store = direct })
+	require.NoError(t, f.RevokeAll(t.Context(), "somebody else"), "Redis knows the script")
+	f.login()
+	lost, done := f.proxy.DropReply("evalsha"), make(chan error, 1)
+	go func() { done <- f.RevokeAll(t.Context(), f.subject) }()
+	<-lost
+	meanwhile := other.login()
+	require.NoError(t, <-done)
+	require.True(t, f.over(), "its access tokens too")
+	f.mustRefresh(meanwhile)
+}

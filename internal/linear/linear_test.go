@@ -1,0 +1,194 @@
+package linear_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/internal/redistest"
+)
+
+const (
+	processes  = 3
+	subjects   = 6
+	clients    = 4 // of each subject
+	operations = 40
+)
+
+// A recorder has a history, and the tokens that clients share, as browsers do
+// that were copied.
+type recorder struct {
+	t       *testing.T
+	addrs   []string
+	began   time.Time
+	mu      sync.Mutex
+	history []porcupine.Operation
+	tokens  map[string][]presented // of each subject
+	texts   map[credential]string
+	counts  map[string]int
+}
+
+// client does one thing after the other.
+func (r *recorder) client(subject string, id int) {
+	random := rand.New(rand.NewPCG(uint64(id), 7))
+	hc := &http.Client{Transport: &http.Transport{}, Timeout: 20 * time.Second}
+	defer hc.CloseIdleConnections()
+	for n := range operations {
+		in, token := r.choose(random, subject, fmt.Sprintf("attempt-%08d-%04d", id, n))
+		call := time.Since(r.began)
+		out, got, err := ask(hc, r.addrs[random.IntN(len(r.addrs))], in, token.text)
+		done := time.Since(r.began)
+		if err != nil {
+			r.t.Error(err)
+			return
+		}
+		if out.status == 503 {
+			done = time.Hour // it may still be done
+		}
+		r.mu.Lock()
+		r.history = append(r.history, porcupine.Operation{ClientId: id, Input: in, Call: int64(call), Output: out, Return: int64(done)})
+		r.counts[fmt.Sprint([]string{"login", "refresh", "logout", "revoke all"}[in.what], " ", out.status)]++
+		if got.text != "" {
+			if text, known := r.texts[got.credential]; known && text != got.text {
+				r.t.Errorf("two texts of one token: a fork")
+			}
+			r.texts[got.credential] = got.text
+			r.tokens[subject] = append(r.tokens[subject], got)
+		}
+		r.mu.Unlock()
+	}
+}
+
+// choose prefers newest tokens, and takes old ones too. Some attempts are made
+// twice.
+func (r *recorder) choose(random *rand.Rand, subject, attempt string) (input, presented) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	tokens := r.tokens[subject]
+	dice := random.IntN(100)
+	if len(tokens) == 0 || dice < 15 {
+		return input{subject: subject, what: login}, presented{}
+	}
+	token := tokens[len(tokens)-1-random.IntN(min(len(tokens), 1+random.IntN(6)))]
+	switch {
+	case dice < 20:
+		return input{subject: subject, what: logout, token: token.credential}, token
+	case dice < 25:
+		return input{subject: subject, what: revokeAll}, presented{}
+	case dice < 60:
+		attempt = "the-attempt-of-" + token.session + fmt.Sprint(token.generation)
+	}
+	return input{subject: subject, what: refresh, token: token.credential, attempt: attempt}, token
+}
+
+// TestLinearizable holds that three processes behave as one, also while their
+// connections to Redis break.
+func TestLinearizable(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		break_ func(*redistest.Proxy)
+	}{
+		{"calm", func(*redistest.Proxy) {}},
+		{"replies are lost", func(p *redistest.Proxy) { p.ResetReply("evalsha") }},
+		{"connections break", func(p *redistest.Proxy) { p.Reset() }},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			proxy := redistest.StartProxy(t, redistest.Start(t).Addr)
+			r := &recorder{t: t, addrs: start(t, proxy.Addr, processes), began: time.Now(), tokens: map[string][]presented{}, texts: map[credential]string{}, counts: map[string]int{}}
+			var all sync.WaitGroup
+			for s := range subjects {
+				for c := range clients {
+					all.Go(func() { r.client(fmt.Sprint("subject", s), s*clients+c) })
+				}
+			}
+			stop, broken := make(chan struct{}), make(chan struct{})
+			go func() {
+				defer close(broken)
+				for {
+					select {
+					case <-stop:
+						return
+					case <-time.After(10 * time.Millisecond):
+						row.break_(proxy)
+					}
+				}
+			}()
+			all.Wait()
+			close(stop)
+			<-broken
+			require.Len(t, r.history, subjects*clients*operations)
+			require.Greater(t, r.counts["refresh 200"], 100)
+			require.Greater(t, r.counts["revoke all 204"], 10)
+			nothingOlderWorks(t, r.history)
+			require.Equal(t, porcupine.Ok, porcupine.CheckOperationsTimeout(model.ToModel(), r.history, time.Minute))
+			t.Logf("%d requests at %d processes: %v; there is an order", len(r.history), processes, r.counts)
+		})
+	}
+}
+
+// nothingOlderWorks says one consequence again without the checker: a token
+// that was issued before all sessions were ended does not work after it.
+func nothingOlderWorks(t *testing.T, history []porcupine.Operation) {
+	issued := map[credential]int64{} // when the answer with the token arrived first
+	for _, op := range history {
+		if out := op.Output.(output); out.token.session != "" {
+			if at, known := issued[out.token]; !known || op.Return < at {
+				issued[out.token] = op.Return
+			}
+		}
+	}
+	for _, end := range history {
+		if end.Input.(input).what != revokeAll || end.Output.(output).status != 204 {
+			continue
+		}
+		for _, op := range history {
+			in := op.Input.(input)
+			if in.what != refresh || in.subject != end.Input.(input).subject || op.Output.(output).status != 200 || op.Call < end.Return {
+				continue
+			}
+			if at, known := issued[in.token]; known && at < end.Call {
+				t.Errorf("a token of %d worked at %d, although all was ended from %d to %d", at, op.Call, end.Call, end.Return)
+			}
+		}
+	}
+}
+
+// TestModelRefuses holds that the checker finds what must not happen.
+func TestModelRefuses(t *testing.T) {
+	first := credential{"s", 0}
+	second := credential{"s", 1}
+	op := func(at int64, in input, out output) porcupine.Operation {
+		in.subject = "ann"
+		return porcupine.Operation{Input: in, Call: at, Output: out, Return: at + 1}
+	}
+	begin := op(0, input{what: login}, output{200, first})
+	use := func(at int64, token credential, attempt string, status int, next credential) porcupine.Operation {
+		return op(at, input{what: refresh, token: token, attempt: attempt}, output{status, next})
+	}
+	none := credential{}
+	for _, row := range []struct {
+		name    string
+		history []porcupine.Operation
+		want    porcupine.CheckResult
+	}{
+		{"a second successor", []porcupine.Operation{begin, use(2, first, "a", 200, second), use(4, first, "b", 200, second)}, porcupine.Illegal},
+		{"a token skips one", []porcupine.Operation{begin, use(2, first, "a", 200, credential{"s", 2})}, porcupine.Illegal},
+		{"a session goes on after reuse", []porcupine.Operation{begin, use(2, first, "a", 200, second), use(4, first, "b", 401, none), use(6, second, "c", 200, credential{"s", 2})}, porcupine.Illegal},
+		{"a token works after all was ended", []porcupine.Operation{begin, op(2, input{what: revokeAll}, output{status: 204}), use(4, first, "a", 200, second)}, porcupine.Illegal},
+		{"a token works after a logout", []porcupine.Operation{begin, op(2, input{what: logout, token: first}, output{status: 204}), use(4, first, "a", 200, second)}, porcupine.Illegal},
+		{"an honest client is logged out", []porcupine.Operation{begin, use(2, first, "a", 401, none)}, porcupine.Illegal},
+		{"a repeat gets another", []porcupine.Operation{begin, use(2, first, "a", 200, second), use(4, first, "a", 200, credential{"s", 2})}, porcupine.Illegal},
+		{"a repeat", []porcupine.Operation{begin, use(2, first, "a", 200, second), use(4, first, "a", 200, second)}, porcupine.Ok},
+		{"a reuse", []porcupine.Operation{begin, use(2, first, "a", 200, second), use(4, first, "b", 401, none), use(6, second, "c", 401, none)}, porcupine.Ok},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			require.Equal(t, row.want, porcupine.CheckOperationsTimeout(model.ToModel(), row.history, time.Minute))
+		})
+	}
+}
