@@ -22,6 +22,7 @@ import (
 type Server struct {
 	Port        string
 	Certificate *x509.Certificate
+	certificate tls.Certificate
 	listener    net.Listener
 	servers     []*http.Server
 	done        sync.WaitGroup
@@ -38,7 +39,7 @@ func Serve(h http.Handler) (*Server, error) {
 		return nil, err
 	}
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	s := &Server{Port: port, Certificate: certificate.Leaf, listener: listener}
+	s := &Server{Port: port, Certificate: certificate.Leaf, certificate: *certificate, listener: listener}
 	quiet := log.New(io.Discard, "", 0) // handshakes that Chromium gives up
 	plain, secure := newQueue(listener), newQueue(listener)
 	s.servers = []*http.Server{

@@ -123,8 +123,8 @@ func TestLinearizable(t *testing.T) {
 			close(stop)
 			<-broken
 			require.Len(t, r.history, subjects*clients*operations)
-			require.Greater(t, r.counts["refresh 200"], 100)
-			require.Greater(t, r.counts["revoke all 204"], 10)
+			require.Greater(t, r.counts["refresh 200"], 30)
+			require.Greater(t, r.counts["revoke all 204"], 3)
 			nothingOlderWorks(t, r.history)
 			require.Equal(t, porcupine.Ok, porcupine.CheckOperationsTimeout(model.ToModel(), r.history, time.Minute))
 			t.Logf("%d requests at %d processes: %v; there is an order", len(r.history), processes, r.counts)
