@@ -17,8 +17,8 @@ import (
 // A SessionBackend is a [session.Store] to be tested.
 type SessionBackend struct {
 	Store session.Store
-	// Pass lets time go by for the store. It is not called while calls of the
-	// store run.
+	// Pass lets time go by for the store; a negative span sets its clock back.
+	// It is not called while calls of the store run.
 	Pass func(time.Duration)
 }
 

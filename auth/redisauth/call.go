@@ -17,7 +17,7 @@ import (
 // A script is Lua, which Redis runs as one step.
 type script struct {
 	source, sha string
-	counted     bool // which try it is, is the last argument
+	timed       bool // how long after the first try this one is, is the last argument
 }
 
 func newScript(source string) script {
@@ -25,9 +25,9 @@ func newScript(source string) script {
 	return script{source: source, sha: hex.EncodeToString(sum[:])}
 }
 
-func newCounted(source string) script {
+func newTimed(source string) script {
 	sc := newScript(source)
-	sc.counted = true
+	sc.timed = true
 	return sc
 }
 
@@ -52,11 +52,16 @@ const (
 func (s *store) run(ctx context.Context, confirm bool, sc script, key string, args ...any) (reply any, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
+	start := time.Now()
 	for try := 1; ; try++ {
 		limited, stop := context.WithTimeout(ctx, s.timeout/2)
 		sent := args
-		if sc.counted {
-			sent = append(args[:len(args):len(args)], try)
+		if sc.timed {
+			late := int64(0)
+			if try > 1 {
+				late = max(1, micros(time.Since(start)))
+			}
+			sent = append(args[:len(args):len(args)], late)
 		}
 		a, err := s.within(limited, func(ctx context.Context) (answer, error) { return s.call(ctx, confirm, sc, key, sent) })
 		stop()

@@ -64,9 +64,10 @@ end
 local function reply(id, r, value) return {id, r.gen, r.created, r.last, r.expires, value} end
 `
 
-// ARGV: skew, ID, value, idle, absolute, the most, age, window of the epoch.
+// ARGV: skew, ID, value, idle, absolute, the most, age, window of the epoch,
+// how late this try is.
 const createLua = sessionLua + `
-local id, value, idle, absolute, most, age, window = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local id, value, idle, absolute, most, age, window = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7] + ARGV[9], tonumber(ARGV[8])
 local epoch = tonumber(redis.call('HGET', key, 'e') or 0)
 if now >= epoch and now - epoch < window and now - age <= epoch then return {'superseded'} end
 local r, evicted = find(id), {}
@@ -98,14 +99,14 @@ return {'created', reply(id, r, value), evicted}
 `
 
 // ARGV: skew, ID, generation, attempt, idle, grace, window of the attempt, the
-// longest history, window of the epoch, which try it is.
+// longest history, window of the epoch, how late this try is.
 //
-// A try after the first says "lost" where it cannot tell what the first one
+// A try after the first, which is late, says "lost" where it cannot tell what the first one
 // came to: it left the generation, and others went on from there, or ended the
 // session.
 const rotateLua = sessionLua + `
 local id, gen, attempt, idle, grace, again, history, window = ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local retry, mark = tonumber(ARGV[10]) > 1, string.sub(attempt, 1, 16)
+local retry, mark = ARGV[10] ~= '0', string.sub(attempt, 1, 16)
 local gone = {retry and 'lost' or 'gone'}
 local r = find(id)
 if not r then
@@ -122,7 +123,7 @@ end
 local value = redis.call('HGET', key, id .. 'v')
 if gen < r.gen then
   local back = r.gen - gen
-  local since = r.left[back] and now - r.left[back]
+  local since = r.left[back] and math.abs(now - r.left[back])
   if since and (since < grace or (back == 1 and attempt == r.attempt and since < again)) then
     return {'repeated', reply(id, r, value)}
   end

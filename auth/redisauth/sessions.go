@@ -30,7 +30,7 @@ func Sessions(client redis.UniversalClient, o Options) (*SessionStore, error) {
 		return nil, err
 	}
 	return &SessionStore{
-		store: s, create: newScript(createLua), rotate: newCounted(rotateLua), list: newScript(listLua),
+		store: s, create: newTimed(createLua), rotate: newTimed(rotateLua), list: newScript(listLua),
 		remove: newScript(deleteLua), removeAll: newScript(deleteAllLua),
 	}, nil
 }

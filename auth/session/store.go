@@ -94,7 +94,8 @@ const (
 	// Repeated: the generation was left less than Grace ago, and at most 16
 	// generations ago; or it is the one before the record's, was left less than
 	// [AttemptWindow] ago, and Attempt is the one that left it. Nothing
-	// changed.
+	// changed. A clock that was set back makes what it left in the future as
+	// old as it is far.
 	Repeated
 	// Reused: the generation was left otherwise. The record was deleted.
 	Reused
