@@ -31,6 +31,13 @@
 // A [Manager] is an authenticator of auth's Middleware. Its errors do not tell
 // an unknown key from a wrong secret.
 //
+// # Several processes
+//
+// Package redisauth has a store that they share. Each keeps what it accepted for
+// CacheTTL, at most a second: so long a revoked key may work elsewhere than
+// where it was revoked. The last use is written once a minute, after the
+// answer. Of several that call RotateDue, one rotates a key.
+//
 // # Threats
 //
 //   - A stolen key (CWE-798): its networks, a short life by rotation, an event
@@ -39,6 +46,7 @@
 //     address behind headers that nobody vouches for is covered by no network.
 //   - Guessing: 256 bits; a checksum refuses noise before the store is asked.
 //   - A leaked store: digests of random secrets, which cannot be turned back.
+//   - A secret in a log: a deliver that panics is not asked with what.
 //   - A rotation that locks a client out: the old secret works until a while
 //     after the new one was first used.
 package apikey

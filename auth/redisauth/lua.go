@@ -81,7 +81,7 @@ end
 local others = {}
 for _, other in ipairs(ids()) do
   local o = find(other)
-  if now >= o.expires then drop(other) else others[#others + 1] = {other, o} end
+  if not (now < o.expires) then drop(other) else others[#others + 1] = {other, o} end
 end
 table.sort(others, function(a, b) return a[2].last < b[2].last end)
 local gone = {id}
@@ -116,7 +116,7 @@ if not r then
   end
   return gone
 end
-if now >= r.expires then
+if not (now < r.expires) then
   drop(id)
   return gone
 end

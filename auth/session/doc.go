@@ -30,6 +30,10 @@
 // several tabs share the cookie and do not take turns. No repeat ever makes a
 // second line of tokens, so a theft still shows when the lines part.
 //
+// Chromium alone decides to send a request again, and sends it with the same
+// header. A page that gets a 503 waits for Retry-After, and tries again with the
+// same value.
+//
 // # A program
 //
 //	sessions := errors.Must(session.New(session.Options{
@@ -54,6 +58,25 @@
 //
 // Without a [Store] the sessions are in the memory of this process, and the
 // tokens are made with a key that [New] makes: a restart logs everybody out.
+// Package redisauth has a store for several processes.
+//
+// # Clients that are no browsers
+//
+// With NativeClients they may keep the refresh token themselves:
+//
+//	POST /auth/login      Refresh-Token: new
+//	POST /auth/refresh    Refresh-Token: rt_...    Refresh-Attempt: ...
+//
+// The next token is in the body, as refresh_token (RFC 6749, section 5.1). They
+// have to number their attempts, since a 503 has no cookie for them. A request
+// with a header that browsers add is refused, so that a script on a page cannot
+// have a token shown to it, however it got one.
+//
+// # A password changes
+//
+// Change it first, then call [Manager.RevokeAll]: sessions that are there end,
+// with their access tokens, and so does a login that looked at the old password
+// and was slow, if its AuthTime is from before it looked.
 //
 // # Its place
 //
@@ -76,6 +99,10 @@
 //     the one whose cookie it came with.
 //   - Sessions without an end: Absolute is never extended (ASVS 5.0 7.3.2).
 //   - Rights that were taken away: Account is asked on each refresh.
+//   - A login that races a RevokeAll: [Session].AuthTime.
+//   - A store that loses writes in a failover: the newest token goes on, with
+//     the event [StoreRolledBack], and the ones before it are spent again.
+//   - A clock that is set back: spent tokens stay spent.
 //   - Many logins to fill the memory: MaxSessions for each subject.
 //   - A quick thief: within Grace a used token still gets its successor, which
 //     is why Grace is 0 unless it is set.

@@ -1,0 +1,126 @@
+package redisauth_test
+
+import (
+	"context"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/redisauth"
+	"github.com/ringwall/ringwall/internal/redistest"
+)
+
+// TestHangIsBounded holds that a Redis that hangs under a flood takes neither
+// time nor memory without bounds.
+func TestHangIsBounded(t *testing.T) {
+	server := redistest.Start(t)
+	store := sessions(t, connect(t, redis.NewClient(server.Options())), redisauth.Options{Timeout: 200 * time.Millisecond})
+	_, err := store.List(t.Context(), "owner")
+	require.NoError(t, err)
+	server.Pause(t)
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	var longest time.Duration
+	most := 0
+	for range 2000 {
+		all.Go(func() {
+			start := time.Now()
+			_, err := store.List(context.Background(), "owner")
+			took, running := time.Since(start), store.Running()
+			mu.Lock()
+			defer mu.Unlock()
+			longest, most = max(longest, took), max(most, running)
+			if err == nil {
+				t.Error("nobody has answered")
+			}
+		})
+	}
+	all.Wait()
+	server.Resume(t)
+	t.Logf("2000 calls at once: at most %d run, longest wait %s", most, longest.Round(time.Millisecond))
+	require.LessOrEqual(t, most, 1024)
+	require.Less(t, longest, 4*time.Second)
+	require.Eventually(t, func() bool { return store.Running() == 0 }, 30*time.Second, 20*time.Millisecond)
+}
+
+// panicking is a hook of a client, such as one for traces, with a mistake.
+type panicking struct{}
+
+func (panicking) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (panicking) ProcessHook(redis.ProcessHook) redis.ProcessHook {
+	return func(context.Context, redis.Cmder) error { panic("a mistake") }
+}
+func (panicking) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(context.Context, []redis.Cmder) error { panic("a mistake") }
+}
+
+// TestClientPanics holds that it is a 503, and does not end the process: calls
+// run in goroutines of their own.
+func TestClientPanics(t *testing.T) {
+	client := connect(t, redis.NewClient(redistest.Start(t).Options()))
+	client.AddHook(panicking{})
+	_, err := sessions(t, client, redisauth.Options{Timeout: 100 * time.Millisecond}).List(t.Context(), "owner")
+	require.ErrorIs(t, err, auth.ErrUnavailable)
+	require.ErrorContains(t, err, "a mistake")
+}
+
+// TestCorruptRecords holds that what others wrote under our names is a 503, and
+// neither a login nor a logout.
+func TestCorruptRecords(t *testing.T) {
+	client := connect(t, redis.NewClient(redistest.Start(t).Options()))
+	store := sessions(t, client, redisauth.Options{})
+	d := newDesk(t, store, store.Advance)
+	token := d.login()
+	keys, err := client.Keys(t.Context(), "ringwall:sessions:*").Result()
+	require.NoError(t, err)
+	require.Len(t, keys, 1)
+	good, err := client.HGet(t.Context(), keys[0], d.issued[0]).Result()
+	require.NoError(t, err)
+	for _, bad := range []string{"", "garbage", "1 2 3", "x x x x x x x:x", "0 0 0 nan 0 - 1", "1e300 1 1 1 1 -"} {
+		require.NoError(t, client.HSet(t.Context(), keys[0], d.issued[0], bad).Err())
+		status, next := d.refresh(token)
+		require.NotEqual(t, 200, status, bad)
+		require.Empty(t, next)
+	}
+	require.NoError(t, client.HSet(t.Context(), keys[0], d.issued[0], good).Err())
+	require.NoError(t, client.Set(t.Context(), "ringwall:apikeys", "a text", 0).Err())
+	_, _, err = apiKeys(t, client, redisauth.Options{}).Get(t.Context(), "id")
+	require.ErrorIs(t, err, auth.ErrUnavailable)
+	require.NoError(t, client.Del(t.Context(), "ringwall:apikeys").Err())
+	require.NoError(t, client.HSet(t.Context(), "ringwall:apikeys", "id", "1 {").Err())
+	_, found, err := apiKeys(t, client, redisauth.Options{}).Get(t.Context(), "id")
+	require.ErrorIs(t, err, auth.ErrUnavailable)
+	require.False(t, found)
+	require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: "ringwall:revocations", Values: []string{"k", "s"}}).Err())
+	_, _, err = revocations(t, client, redisauth.Options{}).Load(t.Context())
+	require.ErrorIs(t, err, auth.ErrUnavailable, "going on without it would let somebody through")
+}
+
+// TestOddServer holds that what is no Redis is a 503.
+func TestOddServer(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
+			_ = conn.Close()
+		}
+	}()
+	client := connect(t, redis.NewClient(&redis.Options{Addr: listener.Addr().String()}))
+	store := sessions(t, client, redisauth.Options{Timeout: 300 * time.Millisecond})
+	d := newDesk(t, store, store.Advance)
+	_, err = store.List(t.Context(), "owner")
+	require.ErrorIs(t, err, auth.ErrUnavailable)
+	require.ErrorIs(t, d.RevokeAll(t.Context(), "ann"), auth.ErrUnavailable)
+	require.ErrorIs(t, store.Ready(t.Context()), auth.ErrUnavailable)
+}
