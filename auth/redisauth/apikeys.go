@@ -80,6 +80,9 @@ func (s *KeyStore) List(ctx context.Context) ([]apikey.Record, error) {
 			return nil, unavailable(r.err)
 		}
 		for i := 1; i < len(pairs); i += 2 {
+			if strings.HasPrefix(r.text(pairs, i-1), "-") {
+				continue
+			}
 			k, err := readKey(pairs[i])
 			if err != nil {
 				return nil, err

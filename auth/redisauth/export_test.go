@@ -3,6 +3,8 @@ package redisauth
 import (
 	"context"
 	"time"
+
+	"github.com/ringwall/ringwall/auth/session"
 )
 
 // Advance sets Redis's clock forward, for this store.
@@ -10,6 +12,11 @@ func (s *store) Advance(d time.Duration) { s.skew += d }
 
 // Running returns how many calls run.
 func (s *store) Running() int { return len(s.running) }
+
+// RotateAs is one try of a call.
+func (s *SessionStore) RotateAs(ctx context.Context, call string, t session.Rotation) (session.Rotated, error) {
+	return s.rotateAs(ctx, call, t)
+}
 
 // Key names the sessions of an owner.
 func (s *SessionStore) Key(owner string) string { return s.key(owner) }

@@ -1,12 +1,14 @@
 package redisauth_test
 
 import (
+	"crypto/sha256"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ringwall/ringwall/auth"
 	"github.com/ringwall/ringwall/auth/redisauth"
 	"github.com/ringwall/ringwall/auth/session"
 )
@@ -119,4 +121,56 @@ func TestLostReplyToRevokeAll(t *testing.T) {
 	require.NoError(t, <-done)
 	require.True(t, f.over(), "its access tokens too")
 	f.mustRefresh(meanwhile)
+}
+
+// TestLateArrivals: a call whose first try hung in a network, and arrives when
+// the second one has come and gone, does nothing.
+func TestLateArrivals(t *testing.T) {
+	store := sessions(t, single(t), redisauth.Options{})
+	ctx, owner := t.Context(), "00000000000000000000000000000001"
+	creation := session.Creation{Owner: owner, ID: "0000000000000000000000000000000a", Value: []byte("v"), Idle: time.Hour, Absolute: time.Hour, Max: 5}
+	create := func() session.Created {
+		created, err := store.Create(ctx, creation)
+		require.NoError(t, err)
+		return created
+	}
+	rotate := func(call string, generation uint64) (session.Rotated, error) {
+		return store.RotateAs(ctx, call, session.Rotation{Owner: owner, ID: creation.ID, Generation: generation, Attempt: sha256.Sum256([]byte(call)), Idle: time.Hour})
+	}
+	require.False(t, create().Superseded)
+	for generation, call := range []string{"call-one", "call-two"} {
+		rotated, err := rotate(call, uint64(generation))
+		require.NoError(t, err)
+		require.Equal(t, session.Advanced, rotated.Outcome)
+	}
+	_, err := rotate("call-one", 0)
+	require.ErrorIs(t, err, auth.ErrUnavailable, "no theft")
+	rotated, err := rotate("call-six", 2)
+	require.NoError(t, err)
+	require.Equal(t, session.Advanced, rotated.Outcome, "the session lives")
+
+	require.NoError(t, store.Delete(ctx, owner, creation.ID))
+	require.True(t, create().Superseded, "a login that was logged out does not come back")
+	creation.ID = "0000000000000000000000000000000b"
+	require.NoError(t, store.Delete(ctx, owner, creation.ID), "a login that failed")
+	require.True(t, create().Superseded, "nor does one that nobody waited for")
+	store.Advance(2 * time.Minute)
+	creation.ID = "0000000000000000000000000000000c"
+	require.False(t, create().Superseded)
+	list, err := store.List(ctx, owner)
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+
+	r := newRing(t, apiKeys(t, single(t), redisauth.Options{}))
+	r.create()
+	record, _, err := r.store.Get(ctx, r.key.ID)
+	require.NoError(t, err)
+	require.NoError(t, r.Revoke(ctx, r.key.ID))
+	record.Version = 1
+	ok, err := r.store.Put(ctx, record)
+	require.NoError(t, err)
+	require.False(t, ok, "a revoked key does not come back")
+	keys, err := r.List(ctx)
+	require.NoError(t, err)
+	require.Empty(t, keys)
 }

@@ -15,8 +15,12 @@ package redisauth
 //	d      the call that deleted all last, and what it deleted
 //	r, rv  the attempt and the record of the last reuse
 //
-// x, d and r answer a call that is made again because its reply was lost. So do
-// the attempts by which generations were left, of which 16 digits are kept.
+//	<id>g  when it was deleted
+//
+// x, d and r answer a call that is made again because its reply was lost. So
+// does what left each generation: 16 digits of the attempt, and the call. A
+// call may also arrive when nobody waits for it any longer, and its second try
+// has come and gone: then it must do nothing, which is what <id>g is for.
 const sessionLua = `
 local key = KEYS[1]
 local clock = redis.call('TIME')
@@ -57,7 +61,9 @@ local function words(text)
   for word in string.gmatch(text or '', '%S+') do list[#list + 1] = word end
   return list
 end
-local function drop(id) redis.call('HDEL', key, id, id .. 'v') end
+local function drop(id)
+  if redis.call('HDEL', key, id, id .. 'v') > 0 then redis.call('HSET', key, id .. 'g', int(now)) end
+end
 local function shrink(window)
   if #ids() == 0 then redis.call('PEXPIRE', key, int(math.ceil(window / 1000))) end
 end
@@ -70,6 +76,7 @@ const createLua = sessionLua + `
 local id, value, idle, absolute, most, age, window = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7] + ARGV[9], tonumber(ARGV[8])
 local epoch = tonumber(redis.call('HGET', key, 'e') or 0)
 if now >= epoch and now - epoch < window and now - age <= epoch then return {'superseded'} end
+if redis.call('HEXISTS', key, id .. 'g') == 1 then return {'superseded'} end
 local r, evicted = find(id), {}
 if r then
   local told = words(redis.call('HGET', key, 'x'))
@@ -79,6 +86,9 @@ if r then
   return {'created', reply(id, r, value), evicted}
 end
 local others = {}
+for _, field in ipairs(redis.call('HKEYS', key)) do
+  if #field == 33 and string.sub(field, 33) == 'g' and math.abs(now - redis.call('HGET', key, field)) > 60000000 then redis.call('HDEL', key, field) end
+end
 for _, other in ipairs(ids()) do
   local o = find(other)
   if not (now < o.expires) then drop(other) else others[#others + 1] = {other, o} end
@@ -99,15 +109,16 @@ return {'created', reply(id, r, value), evicted}
 `
 
 // ARGV: skew, ID, generation, attempt, idle, grace, window of the attempt, the
-// longest history, window of the epoch, how late this try is.
+// longest history, window of the epoch, the call, how late this try is.
 //
-// A try after the first, which is late, says "lost" where it cannot tell what the first one
-// came to: it left the generation, and others went on from there, or ended the
-// session.
+// A try says "lost" where an earlier one of its call left the generation and
+// others went on from there, and a late one also where that was another call of
+// the same attempt, or where the session has ended since.
 const rotateLua = sessionLua + `
 local id, gen, attempt, idle, grace, again, history, window = ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local retry, mark = ARGV[10] ~= '0', string.sub(attempt, 1, 16)
-local gone = {retry and 'lost' or 'gone'}
+local late, mark = ARGV[11] ~= '0', string.sub(attempt, 1, 16)
+local by = mark .. ARGV[10]
+local gone = {late and 'lost' or 'gone'}
 local r = find(id)
 if not r then
   local text = redis.call('HGET', key, 'r')
@@ -127,7 +138,7 @@ if gen < r.gen then
   if since and (since < grace or (back == 1 and attempt == r.attempt and since < again)) then
     return {'repeated', reply(id, r, value)}
   end
-  if retry and r.by[back] == mark then return {'lost'} end
+  if r.by[back] == by or (late and string.sub(r.by[back] or '', 1, 16) == mark) then return {'lost'} end
   redis.call('HSET', key, 'r', attempt .. ' ' .. id .. ' ' .. format(r), 'rv', value)
   drop(id)
   shrink(window)
@@ -137,7 +148,7 @@ local outcome, skipped = 'advanced', gen - r.gen
 if skipped > 0 then outcome = 'rolled back' end
 for i = math.min(skipped, history - 1), 0, -1 do
   table.insert(r.left, 1, now)
-  table.insert(r.by, 1, i == 0 and mark or '-')
+  table.insert(r.by, 1, i == 0 and by or '-')
 end
 while #r.left > history do
   table.remove(r.left)
@@ -161,7 +172,10 @@ return list
 
 // ARGV: skew, window of the epoch, IDs.
 const deleteLua = sessionLua + `
-for i = 3, #ARGV do drop(ARGV[i]) end
+for i = 3, #ARGV do
+  drop(ARGV[i])
+  redis.call('HSET', key, ARGV[i] .. 'g', int(now)) -- also for one that is still to arrive
+end
 shrink(tonumber(ARGV[2]))
 return 1
 `
@@ -187,12 +201,14 @@ shrink(tonumber(ARGV[2]))
 return deleted
 `
 
-// The API keys are one hash: ID to the version, a space, and the record.
+// The API keys are one hash: ID to the version, a space, and the record; - and
+// ID for one that was deleted.
 //
 // ARGV: ID, the version before, version and record.
 const putLua = `
 local stored = redis.call('HGET', KEYS[1], ARGV[1])
 if stored == ARGV[3] then return 1 end
+if ARGV[2] == '0' and redis.call('HEXISTS', KEYS[1], '-' .. ARGV[1]) == 1 then return 0 end
 local version = stored and string.match(stored, '^%d+') or '0'
 if version ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
@@ -201,7 +217,11 @@ return 1
 
 const getLua = `return redis.call('HGET', KEYS[1], ARGV[1])`
 
-const dropLua = `return redis.call('HDEL', KEYS[1], ARGV[1])`
+// An ID that was deleted never comes back, whatever arrives late.
+const dropLua = `
+if redis.call('HDEL', KEYS[1], ARGV[1]) == 1 then redis.call('HSET', KEYS[1], '-' .. ARGV[1], '') end
+return 1
+`
 
 // ARGV: the cursor.
 const scanLua = `return redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', 200)`

@@ -59,8 +59,13 @@ func (s *SessionStore) Create(ctx context.Context, c session.Creation) (session.
 
 // Rotate implements [session.Store]: in one round trip.
 func (s *SessionStore) Rotate(ctx context.Context, t session.Rotation) (session.Rotated, error) {
+	return s.rotateAs(ctx, rand.Text()[:8], t)
+}
+
+// rotateAs gives all tries of a call one name.
+func (s *SessionStore) rotateAs(ctx context.Context, call string, t session.Rotation) (session.Rotated, error) {
 	reply, err := s.run(ctx, s.rotations, s.rotate, s.key(t.Owner), micros(s.skew), t.ID, t.Generation, hex.EncodeToString(t.Attempt[:]),
-		micros(t.Idle), micros(t.Grace), micros(session.AttemptWindow), session.MaxHistory, micros(session.EpochWindow))
+		micros(t.Idle), micros(t.Grace), micros(session.AttemptWindow), session.MaxHistory, micros(session.EpochWindow), call)
 	if reply == nil {
 		return session.Rotated{}, err
 	}

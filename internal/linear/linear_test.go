@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -92,11 +93,12 @@ func (r *recorder) choose(random *rand.Rand, subject, attempt string) (input, pr
 func TestLinearizable(t *testing.T) {
 	for _, row := range []struct {
 		name   string
+		every  time.Duration
 		break_ func(*redistest.Proxy)
 	}{
-		{"calm", func(*redistest.Proxy) {}},
-		{"replies are lost", func(p *redistest.Proxy) { p.ResetReply("evalsha") }},
-		{"connections break", func(p *redistest.Proxy) { p.Reset() }},
+		{"calm", time.Second, func(*redistest.Proxy) {}},
+		{"replies are lost", 10 * time.Millisecond, func(p *redistest.Proxy) { p.ResetReply("evalsha") }},
+		{"connections break", 200 * time.Millisecond, func(p *redistest.Proxy) { p.Reset() }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			proxy := redistest.StartProxy(t, redistest.Start(t).Addr)
@@ -114,7 +116,7 @@ func TestLinearizable(t *testing.T) {
 					select {
 					case <-stop:
 						return
-					case <-time.After(10 * time.Millisecond):
+					case <-time.After(row.every):
 						row.break_(proxy)
 					}
 				}
@@ -126,6 +128,7 @@ func TestLinearizable(t *testing.T) {
 			require.Greater(t, r.counts["refresh 200"], 30)
 			require.Greater(t, r.counts["revoke all 204"], 3)
 			nothingOlderWorks(t, r.history)
+			refusedWithReason(t, r.history)
 			require.Equal(t, porcupine.Ok, porcupine.CheckOperationsTimeout(model.ToModel(), r.history, time.Minute))
 			t.Logf("%d requests at %d processes: %v; there is an order", len(r.history), processes, r.counts)
 		})
@@ -155,6 +158,23 @@ func nothingOlderWorks(t *testing.T, history []porcupine.Operation) {
 			if at, known := issued[in.token]; known && at < end.Call {
 				t.Errorf("a token of %d worked at %d, although all was ended from %d to %d", at, op.Call, end.Call, end.Return)
 			}
+		}
+	}
+}
+
+// refusedWithReason holds that a login is refused only when all sessions were
+// ended meanwhile.
+func refusedWithReason(t *testing.T, history []porcupine.Operation) {
+	for _, op := range history {
+		if op.Input.(input).what != login || op.Output.(output).status != 401 {
+			continue
+		}
+		reason := slices.ContainsFunc(history, func(end porcupine.Operation) bool {
+			in := end.Input.(input)
+			return in.what == revokeAll && in.subject == op.Input.(input).subject && end.Call < op.Return && op.Call < end.Return
+		})
+		if !reason {
+			t.Errorf("a login from %d to %d was refused for nothing", op.Call, op.Return)
 		}
 	}
 }

@@ -65,7 +65,7 @@ func step(before, in, out any) []any {
 	next, want := s, output{status: 200}
 	session, known := s[i.token.session]
 	switch {
-	case i.what == login && o.status == 503:
+	case i.what == login && o.status != 200:
 		return []any{s} // a session whose token nobody has does nothing
 	case i.what == login:
 		want.token = o.token
