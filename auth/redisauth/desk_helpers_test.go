@@ -107,46 +107,42 @@ func (d *desk) tabs(schedules int) (requests int) {
 	return requests
 }
 
-// TestTabs holds R12 300 times: with Grace nobody honest is logged out; without
+// schedules holds R12 300 times: with Grace nobody honest is logged out; without
 // it, whatever is used twice ends its session.
-func TestTabs(t *testing.T) {
-	onEach(t, func(t *testing.T, store session.Store, pass func(time.Duration)) {
-		play(t, store, pass, func(t *testing.T, store session.Store, pass func(time.Duration)) {
-			d := newDesk(t, store, pass, grace(10*second))
-			t.Logf("300 schedules with Grace: %d requests, false logouts 0", d.tabs(300))
+func schedules(t *testing.T, store session.Store, pass func(time.Duration)) {
+	d := newDesk(t, store, pass, grace(10*second))
+	t.Logf("300 schedules with Grace: %d requests, false logouts 0", d.tabs(300))
 
-			d = newDesk(t, store, pass)
-			random := rand.New(rand.NewPCG(3, 4))
-			twice := 0
-			for range 300 {
-				tokens, used := []string{d.login()}, map[int]bool{}
-				for range 12 {
-					i := max(0, len(tokens)-1-random.IntN(3)) // one of the newest
-					if random.IntN(3) > 0 {
-						i = len(tokens) - 1
-					}
-					status, next := d.refresh(tokens[i])
-					if used[i] {
-						require.Equal(t, 401, status)
-						d.refused(tokens[len(tokens)-1])
-						twice++
-						break
-					}
-					require.Equal(t, 200, status)
-					tokens, used[i] = append(tokens, next), true
-				}
+	d = newDesk(t, store, pass)
+	random := rand.New(rand.NewPCG(3, 4))
+	twice := 0
+	for range 300 {
+		tokens, used := []string{d.login()}, map[int]bool{}
+		for range 12 {
+			i := max(0, len(tokens)-1-random.IntN(3)) // one of the newest
+			if random.IntN(3) > 0 {
+				i = len(tokens) - 1
 			}
-			ends := 0
-			for _, e := range d.events {
-				if e == session.TokenReused {
-					ends++
-				}
+			status, next := d.refresh(tokens[i])
+			if used[i] {
+				require.Equal(t, 401, status)
+				d.refused(tokens[len(tokens)-1])
+				twice++
+				break
 			}
-			require.Equal(t, twice, ends)
-			require.Greater(t, twice, 100)
-			t.Logf("300 schedules without Grace: used twice %d, sessions ended by it %d", twice, ends)
-		})
-	})
+			require.Equal(t, 200, status)
+			tokens, used[i] = append(tokens, next), true
+		}
+	}
+	ends := 0
+	for _, e := range d.events {
+		if e == session.TokenReused {
+			ends++
+		}
+	}
+	require.Equal(t, twice, ends)
+	require.Greater(t, twice, 100)
+	t.Logf("300 schedules without Grace: used twice %d, sessions ended by it %d", twice, ends)
 }
 
 // down is a store that does not answer.

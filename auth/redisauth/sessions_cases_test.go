@@ -145,7 +145,7 @@ var sessionCases = []sessionCase{
 		t1 := d.mustRefresh(t0)
 		d.theft(t0, t1)
 	}},
-	{"R12", "honest tabs", grace(10 * second), func(d *desk) { d.tabs(10) }}, // 300 of them in TestTabs
+	{"R12", "honest tabs", grace(10 * second), func(d *desk) { d.tabs(10) }}, // 300 of them in schedules
 	{"R13", "refresh races RevokeAll", grace(10 * second), func(d *desk) {
 		for range 5 {
 			t0 := d.login()
@@ -336,34 +336,32 @@ func TestSessionCases(t *testing.T) {
 				})
 			})
 		}
+		t.Run("the account changes", func(t *testing.T) { play(t, store, pass, accountChanges) })
+		t.Run("300 honest schedules, and 300 that use tokens twice", func(t *testing.T) { play(t, store, pass, schedules) })
 	})
 }
 
-// TestAccountChanges holds that what changed is noticed at the next refresh,
-// and that no failure after the rotation costs the session.
-func TestAccountChanges(t *testing.T) {
-	onEach(t, func(t *testing.T, store session.Store, pass func(time.Duration)) {
-		play(t, store, pass, func(t *testing.T, store session.Store, pass func(time.Duration)) {
-			d := newDesk(t, store, pass)
-			token := d.login()
-			d.account = func(s session.Session) (session.Session, error) { s.Scope = nil; return s, nil }
-			w := d.post(d.Refresh(), token)
-			require.NotContains(t, w.Body.String(), "orders:read", "a scope that was taken away")
-			token = cookieOf(w)
-			d.account = func(session.Session) (session.Session, error) { return session.Session{}, errors.New("down") }
-			status, token := d.refresh(token)
-			require.Equal(t, 503, status)
-			d.account, d.failing = nil, fmt.Errorf("the signer is down")
-			status, token = d.refresh(token)
-			require.Equal(t, 503, status)
-			d.failing = nil
-			token = d.mustRefresh(token)
-			d.account = func(session.Session) (session.Session, error) { return session.Session{}, auth.ErrRevoked }
-			d.refused(token)
-			require.Equal(t, []session.Reason{session.AccountRevoked}, d.events)
-			require.True(t, d.over())
-			d.account = nil
-			d.refused(token)
-		})
-	})
+// accountChanges holds that what changed is noticed at the next refresh, and
+// that no failure after the rotation costs the session.
+func accountChanges(t *testing.T, store session.Store, pass func(time.Duration)) {
+	d := newDesk(t, store, pass)
+	token := d.login()
+	d.account = func(s session.Session) (session.Session, error) { s.Scope = nil; return s, nil }
+	w := d.post(d.Refresh(), token)
+	require.NotContains(t, w.Body.String(), "orders:read", "a scope that was taken away")
+	token = cookieOf(w)
+	d.account = func(session.Session) (session.Session, error) { return session.Session{}, errors.New("down") }
+	status, token := d.refresh(token)
+	require.Equal(t, 503, status)
+	d.account, d.failing = nil, fmt.Errorf("the signer is down")
+	status, token = d.refresh(token)
+	require.Equal(t, 503, status)
+	d.failing = nil
+	token = d.mustRefresh(token)
+	d.account = func(session.Session) (session.Session, error) { return session.Session{}, auth.ErrRevoked }
+	d.refused(token)
+	require.Equal(t, []session.Reason{session.AccountRevoked}, d.events)
+	require.True(t, d.over())
+	d.account = nil
+	d.refused(token)
 }
