@@ -6,8 +6,9 @@
 // Each change is one Lua call, which Redis runs as one step, on one key: it
 // works the same on a Cluster and behind Sentinels. A rotation of a refresh
 // token is one round trip. A call whose reply is lost is made again, and finds
-// what it did the first time: a retry of ours never looks like theft. The
-// clock is Redis's, whatever those of the processes say.
+// what it did the first time: a retry of ours never looks like theft, and a call
+// that hung in the network does nothing when it arrives after it was made again.
+// The clock is Redis's, whatever those of the processes say.
 //
 // No call takes longer than Timeout, with a client of go-redis's defaults and a
 // Redis that hangs too. What Redis does not answer is a 503 with Retry-After;

@@ -10,12 +10,11 @@ package redisauth
 //
 //	<id>   generation created last-used expires absolute attempt left:by...
 //	<id>v  the value
+//	<id>g  when it was deleted
 //	e      when they were all deleted last
 //	x      the ID of the last session that evicted others, and theirs
 //	d      the call that deleted all last, and what it deleted
 //	r, rv  the attempt and the record of the last reuse
-//
-//	<id>g  when it was deleted
 //
 // x, d and r answer a call that is made again because its reply was lost. So
 // does what left each generation: 16 digits of the attempt, and the call. A

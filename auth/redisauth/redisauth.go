@@ -19,8 +19,8 @@ type Options struct {
 	Prefix string
 	// Replicas is how many replicas have to confirm what must not be lost in a
 	// failover: ended sessions, revocations, and every change of an API key.
-	// Where they do not, the answer is [auth.ErrUnavailable], although the
-	// change was made. 0: none is asked.
+	// Where they do not within a quarter of Timeout, the answer is
+	// [auth.ErrUnavailable], although the change was made. 0: none is asked.
 	Replicas int
 	// WaitRotations has replicas confirm rotations and logins too. A rotation
 	// that is lost heals itself, with an event; a login that is lost is not

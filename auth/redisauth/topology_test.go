@@ -11,6 +11,7 @@ import (
 
 	"github.com/ringwall/ringwall/auth"
 	"github.com/ringwall/ringwall/auth/redisauth"
+	"github.com/ringwall/ringwall/auth/session"
 	"github.com/ringwall/ringwall/internal/redistest"
 )
 
@@ -98,4 +99,28 @@ func TestSentinelFailover(t *testing.T) {
 	f.pass(10 * time.Second)
 	f.replay(tabs)
 	f.report()
+}
+
+// TestClockOfRedisJumps: it opens nothing when it goes back, and ends what is
+// over when it goes ahead.
+func TestClockOfRedisJumps(t *testing.T) {
+	withGrace(t, func(t *testing.T, g func(*session.Options)) {
+		server, clock := redistest.StartClock(t)
+		store := sessions(t, connect(t, redis.NewClient(server.Options())), redisauth.Options{})
+		d := newDesk(t, store, store.Advance, g)
+		spent := d.login()
+		token := d.mustRefresh(spent)
+		clock.Jump(t, -2*time.Hour)
+		token = d.mustRefresh(token)
+		d.refused(spent)
+		d.refused(token)
+		require.Equal(t, []session.Reason{session.TokenReused}, d.events)
+		other := d.login()
+		clock.Jump(t, 3*time.Hour)
+		other = d.mustRefresh(other)
+		clock.Jump(t, 8*24*time.Hour)
+		d.refused(other)
+		require.Len(t, d.events, 1, "age is no theft")
+		d.mustRefresh(d.login())
+	})
 }

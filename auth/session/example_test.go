@@ -100,3 +100,16 @@ func Example_incorrect() {
 	// 200
 	// 200
 }
+
+// Two managers in one process share a store in memory, and the keys.
+func ExampleNewMemory() {
+	o := session.Options{
+		Issue: issueAccess, Account: today, Revocations: errors.Must(auth.NewRevocations(auth.RevocationsOptions{})),
+		Store: session.NewMemory(), Keys: []session.Key{{ID: 1, Secret: []byte("32 bytes of the same random secret")}},
+	}
+	one, two := errors.Must(session.New(o)), errors.Must(session.New(o))
+	_, err := one.Login(httptest.NewRecorder(), httptest.NewRequest("POST", "/auth/login", nil), session.Session{Subject: "ann"})
+	list, _ := two.List(context.Background(), "ann")
+	fmt.Println(err, len(list))
+	// Output: <nil> 1
+}

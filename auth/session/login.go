@@ -60,6 +60,9 @@ func (m *Manager) start(w http.ResponseWriter, r *http.Request, c credential, va
 			return tokens, nil
 		}
 	}
+	if errors.Is(err, auth.ErrStepUp) {
+		w.Header().Set("WWW-Authenticate", m.challenge) // a 401 has one (RFC 9110, section 15.5.2)
+	}
 	// Nobody has a token of this session, so there is nothing to revoke.
 	store, cancel := detach(r.Context())
 	defer cancel()

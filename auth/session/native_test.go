@@ -135,6 +135,7 @@ func TestLoginRacesRevokeAll(t *testing.T) {
 					return err
 				}), "")
 				require.Equal(t, tt.code == "", cookieOf(t, w) != "")
+				require.Equal(t, tt.code != "", w.Header().Get("WWW-Authenticate") != "")
 				if tt.code != "" {
 					require.Equal(t, tt.code, codeOf(t, w))
 				}
