@@ -29,7 +29,7 @@ func newPair(t *testing.T) *pair {
 	require.NoError(t, err)
 	p.replica.Do(t, "REPLICAOF", host, port)
 	redistest.Await(t, 20*time.Second, "the replica follows", func() bool {
-		return p.replica.Info(t, "master_link_status") == "up" && p.master.Info(t, "connected_slaves") == "1"
+		return p.replica.Info(t, "master_link_status") == "up" && p.master.Do(t, "WAIT", 1, 1000) == int64(1)
 	})
 	return p
 }

@@ -90,12 +90,18 @@ func TestSentinelFailover(t *testing.T) {
 		f.must(tab)
 	}
 	require.NoError(t, f.redis.Ready(t.Context()))
-	s.Master(t).Kill()
+	old := s.Master(t)
+	old.Kill()
 	at := time.Now()
+	redistest.Await(t, time.Minute, "the Sentinels agree on another", func() bool {
+		master := s.Master(t)
+		return master != old && master.Info(t, "role") == "master"
+	})
+	elected := time.Now()
 	for _, tab := range tabs {
 		require.Eventually(t, func() bool { return f.try(tab) == 200 }, 30*time.Second, 50*time.Millisecond)
 	}
-	t.Logf("refreshed again %s after the master died", time.Since(at).Round(time.Millisecond))
+	t.Logf("the Sentinels took %s, and the store %s after that", elected.Sub(at).Round(time.Millisecond), time.Since(elected).Round(time.Millisecond))
 	f.pass(10 * time.Second)
 	f.replay(tabs)
 	f.report()
