@@ -111,7 +111,7 @@ func redisHandlers(tb testing.TB, s *redistest.Server) []peer {
 	counter := errors.Must(httprateredis.NewRedisLimitCounter(&httprateredis.Config{Client: connection(tb, s)}))
 	return []peer{
 		{"ringwall", ours.Handler(bench.Nothing)},
-		{"httprate-redis", httprate.Limit(5, time.Hour, httprate.WithKeyByIP(), httprate.WithLimitCounter(counter))(bench.Nothing)},
+		{"httprate-redis", httprate.LimitBy(5, time.Hour, func(r *http.Request) (string, error) { return r.RemoteAddr, nil }, httprate.WithLimitCounter(counter))(bench.Nothing)},
 	}
 }
 

@@ -47,7 +47,7 @@ func TestFaultClusterSlotMoves(t *testing.T) {
 	const limit = 60
 	cluster := redistest.StartCluster(t)
 	client := clusterClient(t, cluster)
-	w := serve(t, client, limit)
+	w := serveWithin(t, client, limit, patient)
 	s := open(t, client, redislimit.Options{})
 	served := 0
 	// some sends requests whose limits are in one key, and in two.
@@ -89,7 +89,7 @@ func TestFaultClusterSlotMoves(t *testing.T) {
 		require.NoError(t, client.Del(t.Context(), key).Err())
 	}
 	cluster.Migrate(t, slot, to, from)
-	w, served = serve(t, client, limit), 0 // another process, which remembers no denial
+	w, served = serveWithin(t, client, limit, patient), 0 // another process, which remembers no denial
 	some("all is new on the other side")
 	cluster.MoveKeys(t, slot, to, from)
 	cluster.Assign(t, slot, from)
@@ -175,7 +175,7 @@ func TestFaultCrossSlot(t *testing.T) {
 	err := s.Take(t.Context(), []ratelimit.Charge{charge("/account", "one", 5), charge("/address", "two", 5)}, make([]ratelimit.Verdict, 2))
 	require.ErrorIs(t, err, ratelimit.ErrMisconfigured)
 	require.ErrorContains(t, err, "CROSSSLOT")
-	w := serve(t, client, 10)
+	w := serveWithin(t, client, 10, patient)
 	moved := 0
 	for i := range 20 {
 		if w.get("/local", fmt.Sprint(i), 503) == 503 {

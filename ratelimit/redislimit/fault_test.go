@@ -151,6 +151,9 @@ func TestFaultSlow(t *testing.T) {
 			o.Addr = proxy.Addr
 			client := connect(t, o)
 			w := serve(t, client, limit)
+			if !row.local {
+				w = serveWithin(t, client, limit, patient)
+			}
 			require.Equal(t, 200, w.get("/three", "a"))
 			proxy.Delay(row.delay)
 			if row.local {

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	var result any
 	switch os.Getenv("REDISLIMIT_WORKER") {
 	case "":
-		_ = flag.Set("test.parallel", "8") // most tests wait
+		_ = flag.Set("test.parallel", "4") // most tests wait
 		os.Exit(m.Run())
 	case "exact":
 		result = exactWorker(os.Getenv("REDISLIMIT_ADDR"))

@@ -35,7 +35,7 @@ func connect(t *testing.T, o *redis.Options) *redis.Client {
 func conform(t *testing.T, client redis.UniversalClient) {
 	storetest.Run(t, func(t *testing.T) ratelimit.Store {
 		return open(t, client, redislimit.Options{Prefix: "rl:" + t.Name()[len(t.Name())-10:]})
-	}, storetest.Options{Window: 400 * time.Millisecond})
+	}, storetest.Options{})
 }
 
 func TestStoreSingle(t *testing.T) {

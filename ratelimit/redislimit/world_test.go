@@ -73,6 +73,13 @@ func byHeader(r *http.Request) string { return r.Header.Get("Key") }
 
 func serve(t *testing.T, client redis.UniversalClient, requests int) *world {
 	t.Helper()
+	return serveWithin(t, client, requests, timeout)
+}
+
+// serveWithin has another timeout: a long one, where no decision may be made
+// without Redis, however busy the machine is.
+func serveWithin(t *testing.T, client redis.UniversalClient, requests int, timeout time.Duration) *world {
+	t.Helper()
 	w := &world{t: t, statuses: make(map[answer]int), healthy: true}
 	limiter, err := ratelimit.New(ratelimit.Options{
 		Tiers: tiers(requests), Store: open(t, client, redislimit.Options{}), OnDecision: w.hear, Timeout: timeout,
