@@ -196,13 +196,13 @@ func TestFaultClusterMasterKilled(t *testing.T) {
 	cluster := redistest.StartCluster(t)
 	client := clusterClient(t, cluster)
 	w := serve(t, client, limit)
-	require.Equal(t, 200, w.get("/local", "a"))
+	s := open(t, client, redislimit.Options{})
+	require.NoError(t, s.Take(t.Context(), []ratelimit.Charge{charge("/local", "a", limit)}, make([]ratelimit.Verdict, 1)))
 	_, slot, from, _ := place(t, cluster)
 	var stops []func()
 	for _, key := range []string{"a", "b", "c", "d", "e", "f"} {
 		stops = append(stops, w.flood("/local", key))
 	}
-	s := open(t, client, redislimit.Options{})
 	redistest.Await(t, patient, "some are admitted", func() bool { return w.admitted("/local", "a") > limit/4 })
 	begin := time.Now()
 	from.Kill()

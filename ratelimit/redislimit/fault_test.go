@@ -201,10 +201,10 @@ func TestFaultLostReply(t *testing.T) {
 			<-fired
 			require.Equal(t, "3", server.Do(t, "GET", "control"), "the fault that this test is about")
 
-			const runs = 20
+			const runs = 8
 			wrong := 0
 			for i := range runs {
-				w := serve(t, client, 10)
+				w := serveWithin(t, client, 10, 500*time.Millisecond)
 				key := row.name + strconv.Itoa(i)
 				require.Equal(t, 200, w.get("/local", key))
 				fired := row.lose(proxy, "evalsha")
