@@ -161,7 +161,24 @@ func TestStory(t *testing.T) {
 		require.True(t, t.Run(name, func(t *testing.T) { s.t = t; f(t) }), "the story ends here")
 	}
 
-	step("GET /", func(t *testing.T) { require.Contains(t, s.expect(200, "", "GET", "/", "").raw, "Requests to try") })
+	step("GET /", func(t *testing.T) {
+		a := s.expect(200, "", "GET", "/", "")
+		for _, u := range demoUsers {
+			require.Contains(t, a.raw, `data-email="`+u.email+`" data-password="`+u.password+`"`)
+		}
+		require.NotContains(t, a.raw, "<script>", "no inline script")
+		require.NotContains(t, a.raw, "style=")
+		require.Contains(t, a.Header.Get("Content-Security-Policy"), "require-trusted-types-for 'script'; trusted-types 'none'")
+		require.NotContains(t, a.Header.Get("Content-Security-Policy"), "unsafe")
+	})
+	step("GET /page/{file}", func(t *testing.T) {
+		for name, kind := range map[string]string{"main.js": "text/javascript; charset=utf-8", "style.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"} {
+			require.Equal(t, kind, s.expect(200, "", "GET", "/page/"+name, "").Header.Get("Content-Type"))
+		}
+		s.expect(404, "not_found", "GET", "/page/nowhere.js", "")
+		s.expect(401, "auth_required", "GET", "/page/..%2fpage.go", "") // public are clean paths alone
+		s.expect(401, "auth_required", "GET", "/page/", "")
+	})
 	step("GET /healthz", func(t *testing.T) { require.JSONEq(t, `{"status":"ok"}`, s.expect(200, "", "GET", "/healthz", "").raw) })
 	step("GET /products", func(t *testing.T) {
 		require.JSONEq(t, `{"products":[{"sku":"TOW1","name":"Tower"}]}`, s.expect(200, "", "GET", "/products?q=tow&limit=1", "").raw)

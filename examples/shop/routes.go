@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -42,7 +41,6 @@ func (s *service) routes(mux *http.ServeMux) {
 	own := auth.Require(auth.Object(errNoOrder, s.loadOrder, ownsOrder))
 	anybodys := auth.Require(auth.Object(errNoOrder, s.loadOrder, anyOrder))
 
-	mux.HandleFunc("GET /{$}", home)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { _ = write(w, 200, map[string]string{"status": "ok"}) })
 	mux.Handle("GET /products", errors.Must(validate.Handle(listProducts)))
 	mux.Handle("GET /.well-known/jwks.json", s.keys.JWKS())
@@ -68,25 +66,6 @@ func write(w http.ResponseWriter, status int, v any) error {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	return json.NewEncoder(w).Encode(v)
-}
-
-func home(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = fmt.Fprint(w, `The shop of Ringwall. Requests to try:
-
-GET  /products?q=&limit=      anyone
-POST /auth/login              {"email","password"}
-POST /auth/refresh            the cookie; rotates it
-POST /auth/logout             the cookie
-GET  /auth/sessions           bearer; DELETE /auth/sessions/{id}; POST /auth/logout-all
-GET  /me                      bearer
-GET  /orders, /orders/{id}    bearer with orders:read
-POST /orders                  bearer with orders:write
-POST /admin/refund/{id}       bearer, role admin
-GET  /partner/stock           X-API-Key
-POST /partner/keys/rotate     X-API-Key; a new secret, shown once
-GET  /.well-known/jwks.json   anyone
-`)
 }
 
 func listProducts(w http.ResponseWriter, r *http.Request, in *search) error {

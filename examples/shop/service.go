@@ -87,6 +87,7 @@ func newService(c config) (handler http.Handler, apiKey string) {
 
 	mux := http.NewServeMux()
 	s.routes(mux)
+	pageRoutes(mux, c)
 	if c.demo {
 		demoRoutes(mux)
 	}
@@ -100,7 +101,7 @@ func newService(c config) (handler http.Handler, apiKey string) {
 
 // public lists what anybody may ask for. All else needs a principal.
 func public(demo bool) []string {
-	patterns := []string{"/{$}", "/healthz", "/products", "/auth/login", "/auth/refresh", "/auth/logout", "/.well-known/jwks.json"}
+	patterns := []string{"/{$}", "/page/{file}", "/healthz", "/products", "/auth/login", "/auth/refresh", "/auth/logout", "/.well-known/jwks.json"}
 	if demo {
 		patterns = append(patterns, "/boom", "/leak")
 	}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"embed"
+	"net/http"
+	"path"
+
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/headers"
+)
+
+// files are the page: HTML, CSS and modules as they are written.
+//
+//go:embed page
+var files embed.FS
+
+// The page loads its own files and talks to its own origin, and nothing else.
+// No script in the document runs, and no text becomes a script: Trusted Types
+// take innerHTML and its like away, and no policy gives them back.
+const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+
+// The stranger plays another site in a frame of the page, without an origin.
+const strangerPolicy = "default-src 'none'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+
+// pageRoutes serve under headers of their own, which win over those of the API.
+func pageRoutes(mux *http.ServeMux, c config) {
+	documents := errors.Must(headers.New(headers.Options{Profile: headers.Documents, CSP: pagePolicy, InsecureAllowHTTP: c.insecure}))
+	stranger := errors.Must(headers.New(headers.Options{
+		Profile: headers.Documents, CSP: strangerPolicy, FrameOptions: "SAMEORIGIN", ResourcePolicy: "cross-origin", InsecureAllowHTTP: c.insecure,
+	}))
+	mux.Handle("GET /{$}", documents.Handler(file("index.html")))
+	mux.Handle("GET /page/{file}", documents.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		file(r.PathValue("file")).ServeHTTP(w, r)
+	})))
+	mux.Handle("GET /page/stranger.html", stranger.Handler(file("stranger.html")))
+	mux.Handle("GET /page/stranger.js", stranger.Handler(file("stranger.js")))
+}
+
+// types are what the files are. A machine's own table of types may say
+// otherwise, and nosniff makes browsers believe it.
+var types = map[string]string{
+	".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
+}
+
+func file(name string) http.Handler {
+	return errors.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		content, err := files.ReadFile("page/" + name)
+		if err != nil {
+			return errors.ErrNotFound.Wrap(err)
+		}
+		w.Header().Set("Content-Type", types[path.Ext(name)])
+		_, _ = w.Write(content)
+		return nil
+	})
+}
