@@ -2,16 +2,12 @@
 // (draft-ietf-httpapi-ratelimit-headers).
 
 import {answers} from "./api.js"
-import {el, find} from "./view.js"
+import {find} from "./view.js"
 
 const tiers = new Map()
 
-for (const [name, label] of [["reads", "Reads"], ["writes", "Writes"], ["refresh", "Refreshes"]]) {
-	const meter = el("meter", {id: "limit-" + name, min: 0, max: 1, value: 1})
-	const text = el("output", {}, "–")
-	text.htmlFor = meter.id
-	find("limits").append(el("div", {className: "gauge"}, el("label", {htmlFor: meter.id}, label), text, meter))
-	tiers.set(name, {meter, text, left: 0, quota: 0, window: 0, made: []})
+for (const name of ["reads", "writes", "refresh"]) {
+	tiers.set(name, {meter: find("limit-" + name), text: find("left-" + name), left: 0, quota: 0, window: 0, read: 0, made: []})
 }
 
 // members reads a list such as: "writes";r=59;t=60
@@ -29,7 +25,9 @@ answers.addEventListener("answer", ({detail: answer}) => {
 		const tier = tiers.get(name), {q, w} = policies.get(name) ?? {}
 		if (!tier || !q || !w) continue
 		if (answer.status !== 429) tier.made.push(answer.at + 1000 * w) // when it no longer counts
-		Object.assign(tier, {left: r, quota: q, window: w, read: Date.now()})
+		// Answers overtake each other: of those that ran together, the least counts.
+		const overtaken = answer.at <= tier.read
+		Object.assign(tier, {left: overtaken ? Math.min(r, left(tier)) : r, quota: q, window: w, read: Date.now()})
 		draw(tier)
 	}
 })

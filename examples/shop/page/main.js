@@ -2,8 +2,8 @@
 
 import "./limits.js"
 import "./answers.js"
+import "./attacks.js"
 import {good} from "./api.js"
-import {showAttacks} from "./attacks.js"
 import {ask, changes, login, logout, logoutAll, refresh, session, start} from "./session.js"
 import {showDevices, showOrders, showProducts} from "./shelves.js"
 import {find, say, sayAnswer} from "./view.js"
@@ -97,6 +97,5 @@ function tick() {
 }
 
 setInterval(tick, 1000)
-showAttacks()
 showProducts()
 start()

@@ -10,11 +10,11 @@ export const order = sku => ({items: [{sku, qty: 1}], note: "", ship_to: address
 
 export async function showProducts() {
 	const q = new FormData(find("search")).get("q").trim()
-	const answer = await send("GET", "/products?" + new URLSearchParams(q ? {q} : {}))
+	const answer = await send("GET", "/products" + (q ? "?" + new URLSearchParams({q}) : ""))
 	if (!good(answer)) return sayAnswer("products-said", answer)
 	list("products", answer.body.products.map(product => el("li", {},
 		el("span", {className: "text"}, product.name, el("small", {}, product.sku)),
-		el("button", {className: "small", onclick: () => place(product)}, "Order"))), "Nothing of that name.")
+		el("button", {className: "quiet small", onclick: () => place(product)}, "Order"))), "Nothing of that name.")
 	say("products-said", "")
 }
 
@@ -28,7 +28,7 @@ async function place(product) {
 
 export async function showOrders() {
 	if (!session()) return list("orders", [], "Log in to see your orders.")
-	const answer = await ask("GET", "/orders?limit=5")
+	const answer = await ask("GET", "/orders?limit=3")
 	if (!good(answer)) return sayAnswer("orders-said", answer)
 	list("orders", answer.body.orders.map(one => el("li", {},
 		el("span", {className: "text"}, one.items.map(item => `${item.qty} × ${item.sku}`).join(", "),
