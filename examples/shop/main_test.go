@@ -239,6 +239,19 @@ func TestStory(t *testing.T) {
 		s.expect(404, "order_not_found", "GET", "/orders/AAAAAAAAAAAAAAAAAAAAAAAAAA", "", "Authorization", eve.bearer())
 		s.expect(422, "invalid_input", "GET", "/orders/1", "", "Authorization", ada.bearer())
 	})
+	step("PATCH /orders/{id}", func(t *testing.T) {
+		note := func(body string, bearer string) answer {
+			return s.do("PATCH", "/orders/"+id, body, "Authorization", bearer)
+		}
+		require.Equal(t, "ring twice", note(`{"note":"ring twice"}`, ada.bearer()).body["note"])
+		require.Equal(t, "ring twice", note(`{}`, ada.bearer()).body["note"], "absent stays")
+		require.Empty(t, note(`{"note":null}`, ada.bearer()).body["note"], "null removes")
+		s.expect(422, "invalid_input", "PATCH", "/orders/"+id, `{"note":1}`, "Authorization", ada.bearer())
+		s.expect(422, "invalid_input", "PATCH", "/orders/"+id, `{"refunded":true}`, "Authorization", ada.bearer())
+		s.expect(422, "invalid_input", "PATCH", "/orders/"+id, `{"note":"`+strings.Repeat("x", 501)+`"}`, "Authorization", ada.bearer())
+		s.expect(403, "access_denied", "PATCH", "/orders/"+id, `{"note":"x"}`, "Authorization", eve.bearer())
+		s.expect(404, "order_not_found", "PATCH", "/orders/AAAAAAAAAAAAAAAAAAAAAAAAAA", `{"note":"x"}`, "Authorization", ada.bearer())
+	})
 	step("POST /admin/refund/{id}", func(t *testing.T) {
 		s.expect(403, "access_denied", "POST", "/admin/refund/"+id, "", "Authorization", ada.bearer())
 		s.expect(200, "", "POST", "/admin/refund/"+id, "", "Authorization", root.bearer())

@@ -95,6 +95,18 @@ func (o *orders) of(owner string, limit int) []order {
 	return own
 }
 
+// change changes an owner's order.
+func (o *orders) change(id, owner string, f func(*order)) (order, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	i := slices.IndexFunc(o.list, func(stored order) bool { return stored.ID == id && stored.Owner == owner })
+	if i < 0 {
+		return order{}, errNoOrder
+	}
+	f(&o.list[i])
+	return o.list[i], nil
+}
+
 func (o *orders) refund(id string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

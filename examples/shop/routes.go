@@ -29,6 +29,12 @@ type (
 	orderRef struct {
 		ID string `path:"id" validate:"required,len=26,alphanum"`
 	}
+	changeOrder struct {
+		ID   string `path:"id" validate:"required,len=26,alphanum"`
+		Body struct {
+			Note validate.Opt[string] `json:"note" validate:"max=500"`
+		} `body:"json"`
+	}
 	sessionRef struct {
 		ID string `path:"id" validate:"required,max=64"`
 	}
@@ -38,7 +44,9 @@ func (s *service) routes(mux *http.ServeMux) {
 	signedIn, readsOrders, writesOrders := auth.Require(), auth.Require(auth.Scopes("orders:read")), auth.Require(auth.Scopes("orders:write"))
 	admin := auth.Require(auth.Role("admin"), auth.MaxAuthAge(15*time.Minute))
 	ref := errors.Must(validate.Input[orderRef]())
+	change := errors.Must(validate.Input[changeOrder]())
 	own := auth.Require(auth.Object(errNoOrder, s.loadOrder, ownsOrder))
+	ownChanged := auth.Require(auth.Object(errNoOrder, s.loadChanged, ownsOrder))
 	anybodys := auth.Require(auth.Object(errNoOrder, s.loadOrder, anyOrder))
 
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { _ = write(w, 200, map[string]string{"status": "ok"}) })
@@ -56,6 +64,7 @@ func (s *service) routes(mux *http.ServeMux) {
 	mux.Handle("GET /orders", readsOrders(errors.Must(validate.Handle(s.listOrders))))
 	mux.Handle("POST /orders", writesOrders(errors.Must(validate.Handle(s.placeOrder))))
 	mux.Handle("GET /orders/{id}", readsOrders(ref(own(errors.HandlerFunc(showOrder)))))
+	mux.Handle("PATCH /orders/{id}", writesOrders(change(ownChanged(errors.HandlerFunc(s.changeOrder)))))
 	stock := auth.Require(auth.Kinds(auth.Service), auth.Scopes("stock:read"))
 	mux.Handle("GET /partner/stock", stock(errors.HandlerFunc(listStock)))
 	mux.Handle("POST /partner/keys/rotate", auth.Require(auth.Kinds(auth.Service))(errors.HandlerFunc(s.rotateKey)))
@@ -154,6 +163,10 @@ func (s *service) loadOrder(r *http.Request) (order, error) {
 	return s.orders.find(validate.From[orderRef](r).ID)
 }
 
+func (s *service) loadChanged(r *http.Request) (order, error) {
+	return s.orders.find(validate.From[changeOrder](r).ID)
+}
+
 func ownsOrder(_ context.Context, p *auth.Principal, o order) bool { return o.Owner == p.Subject() }
 
 // anyOrder is for the admin, whose route asks for the role first.
@@ -162,6 +175,22 @@ func anyOrder(context.Context, *auth.Principal, order) bool { return true }
 func showOrder(w http.ResponseWriter, r *http.Request) error {
 	o, _ := auth.ObjectFrom[order](r.Context())
 	return write(w, 200, o)
+}
+
+// changeOrder takes RFC 7396: a note that is absent stays, null removes it. The
+// owner stands in the write's own condition too (ASVS 5.0 15.4.2).
+func (s *service) changeOrder(w http.ResponseWriter, r *http.Request) error {
+	p, _ := auth.From(r.Context())
+	in := validate.From[changeOrder](r)
+	changed, err := s.orders.change(in.ID, p.Subject(), func(o *order) {
+		if in.Body.Note.Set {
+			o.Note = in.Body.Note.Value
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return write(w, 200, changed)
 }
 
 func (s *service) refund(w http.ResponseWriter, r *http.Request) error {

@@ -65,7 +65,7 @@ func newService(c config) (handler http.Handler, apiKey string) {
 	origins := errors.Must(cors.New(cors.Options{
 		Origins:     c.origins,
 		Credentials: true,
-		Methods:     []string{"DELETE"},
+		Methods:     []string{"PATCH", "DELETE"},
 		Headers:     []string{"Authorization", "Content-Type", session.AttemptHeader},
 	}))
 	limits := errors.Must(ratelimit.New(ratelimit.Options{ClientIP: clientIP, Tiers: []ratelimit.Tier{

@@ -185,6 +185,8 @@ func shopStory(t *testing.T, s *shop) {
 	p.click("#products button")
 	p.shows("#products-said", "Tower ordered.")
 	p.shows("#orders", "1 × TOW1")
+	p.ask(`(document.querySelector("#orders input").value = "<b>ring twice</b>", document.querySelector("#orders button").click(), "")`)
+	p.shows("#orders-said", "Note saved.")
 	p.shows("#devices", "this one")
 
 	// The headers of each answer are there to look at.

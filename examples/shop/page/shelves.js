@@ -32,7 +32,20 @@ export async function showOrders() {
 	if (!good(answer)) return sayAnswer("orders-said", answer)
 	list("orders", answer.body.orders.map(one => el("li", {},
 		el("span", {className: "text"}, one.items.map(item => `${item.qty} × ${item.sku}`).join(", "),
-			el("small", {}, one.id + (one.refunded ? ", refunded" : ""))))), "No orders yet.")
+			el("small", {}, one.id + (one.refunded ? ", refunded" : ""))), noteForm(one))), "No orders yet.")
+}
+
+function noteForm(one) {
+	const input = el("input", {name: "note", maxLength: 500, value: one.note, placeholder: "A note", autocomplete: "off"})
+	input.setAttribute("aria-label", "Note of order " + one.id)
+	const form = el("form", {}, input, el("button", {className: "quiet small"}, "Save"))
+	form.onsubmit = async event => {
+		event.preventDefault()
+		const answer = await ask("PATCH", "/orders/" + one.id, {body: {note: input.value || null}})
+		if (!good(answer)) return sayAnswer("orders-said", answer)
+		say("orders-said", "Note saved.", "good")
+	}
+	return form
 }
 
 export async function showDevices() {
