@@ -41,13 +41,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	selfSigned := flags.Bool("tls", false, "serve HTTPS with a certificate made at start")
 	certFile := flags.String("cert", "", "serve HTTPS with the certificate in this `file`")
 	keyFile := flags.String("key", "", "the certificate's private key, in this `file`")
-	c := config{logger: slog.New(slog.NewJSONHandler(stderr, nil))}
+	self := flags.String("self", "", "the `address` that clients see, where a load balancer stands in front")
+	c := config{rounds: hashRounds, logger: slog.New(slog.NewJSONHandler(stderr, nil))}
+	flags.StringVar(&c.keys, "keys", "", "keep keys in this `folder`, so that a restart logs nobody out")
 	flags.BoolVar(&c.demo, "demo", false, "serve /boom and /leak, whose mistakes clients never see")
 	flags.Func("origin", "an `origin` whose pages may call; may be repeated", func(s string) error {
 		c.origins = append(c.origins, s)
 		return nil
 	})
-	flags.Func("trust", "a `network` of proxies whose X-Forwarded-For is believed; may be repeated", func(s string) error {
+	flags.Func("trust", "a `network` of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; may be repeated", func(s string) error {
 		prefix, err := netip.ParsePrefix(s)
 		c.trusted = append(c.trusted, prefix)
 		return err
@@ -72,25 +74,33 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		if peer, err := netip.ParseAddrPort(listener.Addr().String()); err != nil || !peer.Addr().Unmap().IsLoopback() {
 			return errors.New("plain HTTP is for a loopback address; add -tls, or -cert and -key")
 		}
-		c.self, c.insecure = "http://"+listener.Addr().String(), true
+		c.self = "http://" + listener.Addr().String()
 	} else {
 		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{*certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}})
 	}
+	if *self != "" {
+		c.self = *self
+	}
+	c.insecure = strings.HasPrefix(c.self, "http://")
 	return serve(ctx, c, listener, stdout)
 }
 
 // serve runs the server, and stops it with time for requests to end.
 func serve(ctx context.Context, c config, listener net.Listener, stdout io.Writer) error {
-	handler, apiKey := newService(c)
+	s, err := newService(c)
+	if err != nil {
+		return err
+	}
 	srv := &http.Server{
-		Handler:           handler,
+		Handler:           s.handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(c.logger.Handler(), slog.LevelWarn),
 	}
-	greet(stdout, c, apiKey)
+	greet(stdout, c, s.apiKey)
+	go s.upkeep(ctx)
 	stopped := make(chan error, 1)
 	go func() { stopped <- srv.Serve(listener) }()
 	select {

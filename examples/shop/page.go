@@ -24,10 +24,10 @@ const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img
 const strangerPolicy = "default-src 'none'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 
 // pageRoutes serve under headers of their own, which win over those of the API.
-func pageRoutes(mux *http.ServeMux, c config) {
-	documents := errors.Must(headers.New(headers.Options{Profile: headers.Documents, CSP: pagePolicy, InsecureAllowHTTP: c.insecure}))
+func pageRoutes(mux *http.ServeMux, c config, scheme func(*http.Request) string) {
+	documents := errors.Must(headers.New(headers.Options{Profile: headers.Documents, CSP: pagePolicy, Scheme: scheme, InsecureAllowHTTP: c.insecure}))
 	stranger := errors.Must(headers.New(headers.Options{
-		Profile: headers.Documents, CSP: strangerPolicy, FrameOptions: "SAMEORIGIN", ResourcePolicy: "cross-origin", InsecureAllowHTTP: c.insecure,
+		Profile: headers.Documents, CSP: strangerPolicy, FrameOptions: "SAMEORIGIN", ResourcePolicy: "cross-origin", Scheme: scheme, InsecureAllowHTTP: c.insecure,
 	}))
 	mux.Handle("GET /{$}", documents.Handler(file("index.html")))
 	mux.Handle("GET /page/{file}", documents.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

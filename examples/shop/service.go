@@ -19,54 +19,79 @@ import (
 
 // config is what the command line says.
 type config struct {
-	self     string   // our own address, which is the issuer of the tokens
+	self     string   // the address that clients see, which is the issuer of the tokens
 	origins  []string // pages that may call
 	trusted  []netip.Prefix
-	insecure bool // plain HTTP, on a loopback address
+	keys     string // the folder of secrets
+	insecure bool   // clients use plain HTTP, on a loopback address
 	demo     bool
+	rounds   int // of the password hash
 	logger   *slog.Logger
 }
 
 // service has what the handlers need.
 type service struct {
-	users    *users
-	orders   *orders
-	keys     *token.Keys
-	sessions *session.Manager
-	accounts *ratelimit.Limiter
-	partners *apikey.Manager
+	handler http.Handler
+	apiKey  string // one to try
+	logger  *slog.Logger
+	secrets *secrets
+
+	newestKey string // the last kid that was made
+	users     *users
+	orders    *orders
+	keys      *token.Keys
+	sessions  *session.Manager
+	accounts  *ratelimit.Limiter
+	partners  *apikey.Manager
 }
 
 // newService builds the rings around the routes, and an API key to try. Wrong
 // options are found here, before anybody is served.
-func newService(c config) (handler http.Handler, apiKey string) {
-	s := &service{users: newUsers(), orders: &orders{}}
-	clientIP := headers.PeerIP
+func newService(c config) (*service, error) {
+	s := &service{users: newUsers(c.rounds), orders: &orders{}, logger: c.logger}
+	clientIP, scheme := headers.PeerIP, (func(*http.Request) string)(nil)
 	if len(c.trusted) > 0 {
-		clientIP = errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: c.trusted})).ClientIP
+		proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: c.trusted, Proto: "X-Forwarded-Proto"}))
+		clientIP, scheme = proxy.ClientIP, proxy.Scheme
+	}
+	now := time.Now()
+	var err error
+	if s.secrets, err = newSecrets(c.keys); err != nil {
+		return nil, err
+	}
+	signing, err := s.secrets.signingKeys(now)
+	if err != nil {
+		return nil, err
+	}
+	refresh, err := s.secrets.refreshKeys(now)
+	if err != nil {
+		return nil, err
 	}
 
 	// Who is calling.
-	s.keys = errors.Must(token.NewKeys(errors.Must(token.GenerateKey(token.Schedule{}))))
+	s.keys, s.newestKey = errors.Must(token.NewKeys(signing...)), signing[len(signing)-1].ID()
 	revoked := errors.Must(auth.NewRevocations(auth.RevocationsOptions{}))
 	issuer := errors.Must(token.NewIssuer(token.IssuerOptions{Keys: s.keys, Issuer: c.self, Audience: []string{"shop"}}))
 	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: s.keys, Issuer: c.self, Audience: []string{"shop"}, Revocations: revoked}))
 
-	s.partners = errors.Must(apikey.New(apikey.Options{Prefix: "shop", Store: apikey.NewMemory(), ClientIP: clientIP, Routes: []string{"/partner/"}, Logger: c.logger}))
-	_, apiKey, err := s.partners.Create(context.Background(), apikey.Key{
+	s.partners = errors.Must(apikey.New(apikey.Options{Prefix: "shop", Store: apikey.NewMemory(), ClientIP: clientIP, Routes: []string{"/partner/"}, OnEvent: s.partnerEvent, Logger: c.logger}))
+	_, s.apiKey, err = s.partners.Create(context.Background(), apikey.Key{
 		Name: "demo", Subject: "warehouse", Scope: []string{"stock:read"},
 		Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128")},
 	})
-	errors.Must(apiKey, err)
+	if err != nil {
+		return nil, err
+	}
 
 	// The rings, from the outside in.
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: c.logger}))
-	secure := errors.Must(headers.New(headers.Options{InsecureAllowHTTP: c.insecure, Logger: c.logger}))
+	secure := errors.Must(headers.New(headers.Options{Scheme: scheme, InsecureAllowHTTP: c.insecure, Logger: c.logger}))
 	origins := errors.Must(cors.New(cors.Options{
 		Origins:     c.origins,
 		Credentials: true,
 		Methods:     []string{"PATCH", "DELETE"},
 		Headers:     []string{"Authorization", "Content-Type", session.AttemptHeader},
+		Scheme:      scheme,
 	}))
 	limits := errors.Must(ratelimit.New(ratelimit.Options{ClientIP: clientIP, Tiers: []ratelimit.Tier{
 		{Name: "login", Routes: []string{"POST /auth/login"}, Limits: ratelimit.Login()},
@@ -77,7 +102,7 @@ func newService(c config) (handler http.Handler, apiKey string) {
 	callers := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{tokens, s.partners}, Public: public(c.demo)}))
 
 	s.sessions = errors.Must(session.New(session.Options{
-		Issue: issuer.ForSession, Account: s.users.current, Revocations: revoked, AllowsOrigin: origins.AllowsOrigin,
+		Issue: issuer.ForSession, Account: s.users.current, Revocations: revoked, Keys: refresh, Scheme: scheme, AllowsOrigin: origins.AllowsOrigin,
 		InsecureCookie: c.insecure, Logger: c.logger,
 	}))
 	// No account can be worked on from many addresses: 10 failures in 15 minutes.
@@ -87,16 +112,16 @@ func newService(c config) (handler http.Handler, apiKey string) {
 
 	mux := http.NewServeMux()
 	s.routes(mux)
-	pageRoutes(mux, c)
+	pageRoutes(mux, c, scheme)
 	if c.demo {
 		demoRoutes(mux)
 	}
 	// The last bound is for routes that read no body.
-	handler = http.MaxBytesHandler(mux, 2<<20)
+	s.handler = http.MaxBytesHandler(mux, 2<<20)
 	for _, ring := range []func(http.Handler) http.Handler{callers.Handler, limits.Handler, origins.Handler, secure.Handler, failures.Handler} {
-		handler = ring(handler)
+		s.handler = ring(s.handler)
 	}
-	return handler, apiKey
+	return s, nil
 }
 
 // public lists what anybody may ask for. All else needs a principal.

@@ -31,6 +31,7 @@ type users struct {
 	byEmail map[string]*user
 	byID    map[string]*user
 	nobody  user          // what unknown addresses are compared with, at the same cost
+	rounds  int           // of the hash
 	hashing chan struct{} // as many hashes at once as there are processors
 }
 
@@ -45,23 +46,25 @@ var demoUsers = []struct {
 	{"root", "root@example.com", "trust but verify always", []string{"orders:read"}, []string{"admin"}},
 }
 
-func newUsers() *users {
-	u := &users{byEmail: make(map[string]*user), byID: make(map[string]*user), hashing: make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))}
+func newUsers(rounds int) *users {
+	u := &users{rounds: rounds, byEmail: make(map[string]*user), byID: make(map[string]*user), hashing: make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))}
 	var wg sync.WaitGroup
 	for _, demo := range demoUsers {
 		account := &user{id: demo.id, scope: demo.scope, roles: demo.roles, salt: []byte(rand.Text())}
 		u.byEmail[demo.email], u.byID[demo.id] = account, account
-		wg.Go(func() { account.hash = hash(demo.password, account.salt) })
+		wg.Go(func() { account.hash = u.hash(demo.password, account.salt) })
 	}
 	u.nobody.salt = []byte(rand.Text())
-	wg.Go(func() { u.nobody.hash = hash(rand.Text(), u.nobody.salt) })
+	wg.Go(func() { u.nobody.hash = u.hash(rand.Text(), u.nobody.salt) })
 	wg.Wait()
 	return u
 }
 
-// hash takes the time that OWASP recommends for PBKDF2 with SHA-512.
-func hash(password string, salt []byte) []byte {
-	return errors.Must(pbkdf2.Key(sha512.New, password, salt, 210_000, sha512.Size))
+// hashRounds is what OWASP recommends for PBKDF2 with SHA-512.
+const hashRounds = 210_000
+
+func (u *users) hash(password string, salt []byte) []byte {
+	return errors.Must(pbkdf2.Key(sha512.New, password, salt, u.rounds, sha512.Size))
 }
 
 // check returns the account of an address and a password. It takes the same
@@ -78,7 +81,7 @@ func (u *users) check(email, password string) (*user, error) {
 	if !known {
 		account = &u.nobody
 	}
-	same := subtle.ConstantTimeCompare(hash(password, account.salt), account.hash) == 1
+	same := subtle.ConstantTimeCompare(u.hash(password, account.salt), account.hash) == 1
 	if !known || !same {
 		return nil, errCredentials
 	}

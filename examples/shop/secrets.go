@@ -1,0 +1,166 @@
+package main
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/ringwall/ringwall/auth/session"
+	"github.com/ringwall/ringwall/auth/token"
+	"github.com/ringwall/ringwall/errors"
+)
+
+// secrets are 32 random bytes for each name, made when they are first asked
+// for. In a folder they outlive the process, and all shops that share it have
+// the same; without one they die with it.
+type secrets struct {
+	dir  string
+	mu   sync.Mutex
+	made map[string][]byte // without a folder
+}
+
+// newSecrets takes a folder that is its owner's alone, or "".
+func newSecrets(dir string) (*secrets, error) {
+	s := &secrets{dir: dir, made: make(map[string][]byte)}
+	if dir == "" {
+		return s, nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	return s, private(dir)
+}
+
+// private refuses what others than its owner can read or change.
+func private(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && info.Mode().Perm()&0o077 != 0 {
+		err = fmt.Errorf("%s: others can open it (%s); did you mean chmod go= %[1]s?", path, info.Mode().Perm())
+	}
+	return err
+}
+
+// get returns a secret. One that is not there is made, or is nil.
+func (s *secrets) get(name string, make bool) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.dir == "" {
+		if s.made[name] == nil && make {
+			s.made[name] = random()
+		}
+		return s.made[name], nil
+	}
+	text, err := s.read(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if !make {
+			return nil, nil
+		}
+		// Of several shops that start at once one makes it; all read it.
+		err = s.write(name, base64.StdEncoding.AppendEncode(nil, random()), os.Link)
+		if err == nil || errors.Is(err, fs.ErrExist) {
+			text, err = s.read(name)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	secret, err := base64.StdEncoding.DecodeString(string(bytes.TrimSpace(text)))
+	if err != nil || len(secret) != 32 {
+		return nil, fmt.Errorf("%s: is not 32 bytes in base64", filepath.Join(s.dir, name))
+	}
+	return secret, nil
+}
+
+func (s *secrets) read(name string) ([]byte, error) {
+	path := filepath.Join(s.dir, name)
+	if err := private(path); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+}
+
+// write puts a file in place whole: by os.Link where it must be the first,
+// by os.Rename where it replaces another.
+func (s *secrets) write(name string, content []byte, place func(from, to string) error) error {
+	temporary, err := os.CreateTemp(s.dir, ".new-*") // with 0600
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(temporary.Name()) }()
+	_, err = temporary.Write(content)
+	if err := errors.Join(err, temporary.Sync(), temporary.Close()); err != nil {
+		return err
+	}
+	return place(temporary.Name(), filepath.Join(s.dir, name))
+}
+
+func random() []byte {
+	secret := make([]byte, 32)
+	_, _ = rand.Read(secret) // never fails (crypto/rand)
+	return secret
+}
+
+// A signing key signs for 30 days. It is published a day before, and accepted
+// for a day after, so that no verifier is surprised, whenever it reads them.
+const (
+	signingLife = 30 * 24 * time.Hour
+	signingLead = 24 * time.Hour
+)
+
+// signingKeys returns the keys of the days around now. What a key does depends
+// on its number and the clock alone, so all shops change over together.
+func (s *secrets) signingKeys(now time.Time) ([]token.Key, error) {
+	number := now.UnixNano() / int64(signingLife)
+	var keys []token.Key
+	for n := number - 1; n <= number+1; n++ {
+		seed, err := s.get(fmt.Sprintf("signing-%d.key", n), n >= number)
+		if err != nil {
+			return nil, err
+		}
+		if seed == nil {
+			continue // before our time
+		}
+		signer := ed25519.NewKeyFromSeed(seed)
+		kid, err := token.Thumbprint(signer.Public())
+		if err != nil {
+			return nil, err
+		}
+		sign := time.Unix(0, n*int64(signingLife))
+		retire := sign.Add(signingLife)
+		key, err := token.NewKey(kid, token.EdDSA, signer, token.Schedule{Publish: sign.Add(-signingLead), Sign: sign, Retire: retire, Remove: retire.Add(signingLead)})
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+// A refresh key makes tokens for 180 days, and its tokens are good for a week
+// more, as long as an idle session is. A shop reads two periods at its start,
+// so start it anew once in 180 days.
+const refreshLife = 180 * 24 * time.Hour
+
+func (s *secrets) refreshKeys(now time.Time) ([]session.Key, error) {
+	number := now.UnixNano() / int64(refreshLife)
+	var keys []session.Key
+	for n := number - 1; n <= number+1; n++ {
+		secret, err := s.get(fmt.Sprintf("refresh-%d.key", n), n >= number)
+		if err != nil {
+			return nil, err
+		}
+		if secret == nil {
+			continue
+		}
+		sign := time.Unix(0, n*int64(refreshLife))
+		keys = append(keys, session.Key{ID: uint8(n), Secret: secret, Sign: sign, Remove: sign.Add(refreshLife + 8*24*time.Hour)})
+	}
+	return keys, nil
+}

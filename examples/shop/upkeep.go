@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/ringwall/ringwall/auth/apikey"
+	"github.com/ringwall/ringwall/errors"
+)
+
+// upkeep does each hour what has no request of its own, until ctx ends: the
+// signing keys of the coming days are read, and API keys that are due get new
+// secrets. Any number of shops may run it.
+func (s *service) upkeep(ctx context.Context) {
+	for every := time.NewTicker(time.Hour); ; {
+		select {
+		case <-ctx.Done():
+			every.Stop()
+			return
+		case <-every.C:
+		}
+		if err := errors.Join(s.readSigningKeys(ctx), s.partners.RotateDue(ctx, s.deliver)); err != nil {
+			s.logger.LogAttrs(ctx, slog.LevelError, "upkeep", slog.Any("error", err))
+		}
+	}
+}
+
+// readSigningKeys takes the keys of the days around now. A token that was
+// signed stays good: its key is accepted for longer than it lives.
+func (s *service) readSigningKeys(ctx context.Context) error {
+	keys, err := s.secrets.signingKeys(time.Now())
+	if err != nil {
+		return err
+	}
+	if err := s.keys.Replace(keys...); err != nil {
+		return err
+	}
+	if newest := keys[len(keys)-1].ID(); newest != s.newestKey {
+		s.newestKey = newest
+		s.logger.LogAttrs(ctx, slog.LevelInfo, "signing key made, to be published a day before it signs", slog.String("kid", newest))
+	}
+	return nil
+}
+
+// deliver puts an API key's new secret where its owner finds it: here in the
+// folder of secrets.
+func (s *service) deliver(_ context.Context, k apikey.Key, text string) error {
+	if s.secrets.dir == "" {
+		return errors.New("an API key is due, and there is no folder for its new secret; did you mean -keys?")
+	}
+	return s.secrets.write("partner-"+k.Name+".txt", []byte(text+"\n"), os.Rename)
+}
+
+// partnerEvent logs what happens to API keys. No event has a secret.
+func (s *service) partnerEvent(ctx context.Context, e apikey.Event) {
+	level := slog.LevelInfo
+	if e.Reason == apikey.NetworkDenied || e.Reason == apikey.RotationOverdue {
+		level = slog.LevelWarn
+	}
+	s.logger.LogAttrs(ctx, level, "API key", slog.String("reason", string(e.Reason)), slog.Any("key", e.Key))
+}
