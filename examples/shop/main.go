@@ -43,6 +43,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	keyFile := flags.String("key", "", "the certificate's private key, in this `file`")
 	self := flags.String("self", "", "the `address` that clients see, where a load balancer stands in front")
 	c := config{rounds: hashRounds, logger: slog.New(slog.NewJSONHandler(stderr, nil))}
+	flags.StringVar(&c.redis, "redis", "", "share limits, sessions, API keys and revocations in the Redis at this `URL`; needs -keys")
 	flags.StringVar(&c.keys, "keys", "", "keep keys in this `folder`, so that a restart logs nobody out")
 	flags.BoolVar(&c.demo, "demo", false, "serve /boom and /leak, whose mistakes clients never see")
 	flags.Func("origin", "an `origin` whose pages may call; may be repeated", func(s string) error {
@@ -99,8 +100,13 @@ func serve(ctx context.Context, c config, listener net.Listener, stdout io.Write
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(c.logger.Handler(), slog.LevelWarn),
 	}
-	greet(stdout, c, s.apiKey)
 	go s.upkeep(ctx)
+	apiKey, err := s.demoKey(ctx)
+	if err != nil {
+		apiKey = "none: see the log"
+		c.logger.LogAttrs(ctx, slog.LevelError, "no API key to try", slog.Any("error", err))
+	}
+	greet(stdout, c, apiKey)
 	stopped := make(chan error, 1)
 	go func() { stopped <- srv.Serve(listener) }()
 	select {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -22,6 +21,7 @@ type config struct {
 	self     string   // the address that clients see, which is the issuer of the tokens
 	origins  []string // pages that may call
 	trusted  []netip.Prefix
+	redis    string // the URL of the Redis that shops share
 	keys     string // the folder of secrets
 	insecure bool   // clients use plain HTTP, on a loopback address
 	demo     bool
@@ -31,56 +31,37 @@ type config struct {
 
 // service has what the handlers need.
 type service struct {
-	handler http.Handler
-	apiKey  string // one to try
-	logger  *slog.Logger
-	secrets *secrets
+	handler  http.Handler
+	logger   *slog.Logger
+	secrets  *secrets
+	shared   bool // with other shops, in Redis
+	users    *users
+	orders   *orders
+	keys     *token.Keys
+	revoked  *auth.Revocations
+	sessions *session.Manager
+	accounts *ratelimit.Limiter
+	partners *apikey.Manager
 
 	newestKey string // the last kid that was made
-	users     *users
-	orders    *orders
-	keys      *token.Keys
-	sessions  *session.Manager
-	accounts  *ratelimit.Limiter
-	partners  *apikey.Manager
 }
 
-// newService builds the rings around the routes, and an API key to try. Wrong
-// options are found here, before anybody is served.
+// newService builds the rings around the routes. Wrong options are found here,
+// before anybody is served.
 func newService(c config) (*service, error) {
-	s := &service{users: newUsers(c.rounds), orders: &orders{}, logger: c.logger}
-	clientIP, scheme := headers.PeerIP, (func(*http.Request) string)(nil)
-	if len(c.trusted) > 0 {
-		proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: c.trusted, Proto: "X-Forwarded-Proto"}))
-		clientIP, scheme = proxy.ClientIP, proxy.Scheme
-	}
-	now := time.Now()
+	s := &service{users: newUsers(c.rounds), orders: &orders{}, logger: c.logger, shared: c.redis != ""}
 	var err error
 	if s.secrets, err = newSecrets(c.keys); err != nil {
 		return nil, err
 	}
-	signing, err := s.secrets.signingKeys(now)
+	state, err := openState(c, s.secrets)
 	if err != nil {
 		return nil, err
 	}
-	refresh, err := s.secrets.refreshKeys(now)
-	if err != nil {
-		return nil, err
-	}
-
-	// Who is calling.
-	s.keys, s.newestKey = errors.Must(token.NewKeys(signing...)), signing[len(signing)-1].ID()
-	revoked := errors.Must(auth.NewRevocations(auth.RevocationsOptions{}))
-	issuer := errors.Must(token.NewIssuer(token.IssuerOptions{Keys: s.keys, Issuer: c.self, Audience: []string{"shop"}}))
-	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: s.keys, Issuer: c.self, Audience: []string{"shop"}, Revocations: revoked}))
-
-	s.partners = errors.Must(apikey.New(apikey.Options{Prefix: "shop", Store: apikey.NewMemory(), ClientIP: clientIP, Routes: []string{"/partner/"}, OnEvent: s.partnerEvent, Logger: c.logger}))
-	_, s.apiKey, err = s.partners.Create(context.Background(), apikey.Key{
-		Name: "demo", Subject: "warehouse", Scope: []string{"stock:read"},
-		Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128")},
-	})
-	if err != nil {
-		return nil, err
+	clientIP, scheme := headers.PeerIP, (func(*http.Request) string)(nil)
+	if len(c.trusted) > 0 {
+		proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: c.trusted, Proto: "X-Forwarded-Proto"}))
+		clientIP, scheme = proxy.ClientIP, proxy.Scheme
 	}
 
 	// The rings, from the outside in.
@@ -89,24 +70,24 @@ func newService(c config) (*service, error) {
 	origins := errors.Must(cors.New(cors.Options{
 		Origins:     c.origins,
 		Credentials: true,
-		Methods:     []string{"PATCH", "DELETE"},
+		Methods:     []string{"PATCH", "PUT", "DELETE"},
 		Headers:     []string{"Authorization", "Content-Type", session.AttemptHeader},
 		Scheme:      scheme,
 	}))
-	limits := errors.Must(ratelimit.New(ratelimit.Options{ClientIP: clientIP, Tiers: []ratelimit.Tier{
+	limits := errors.Must(ratelimit.New(ratelimit.Options{Store: state.limits, ClientIP: clientIP, Tiers: []ratelimit.Tier{
 		{Name: "login", Routes: []string{"POST /auth/login"}, Limits: ratelimit.Login()},
 		{Name: "refresh", Routes: []string{"/auth/refresh"}, Limits: ratelimit.Writes()},
 		{Name: "reads", Routes: []string{"GET /"}, Limits: ratelimit.Reads()},
 		{Name: "writes", Limits: ratelimit.Writes()}, // all the rest
 	}}))
-	callers := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{tokens, s.partners}, Public: public(c.demo)}))
+	callers := s.callers(c, state, clientIP)
 
 	s.sessions = errors.Must(session.New(session.Options{
-		Issue: issuer.ForSession, Account: s.users.current, Revocations: revoked, Keys: refresh, Scheme: scheme, AllowsOrigin: origins.AllowsOrigin,
-		InsecureCookie: c.insecure, Logger: c.logger,
+		Issue: s.issuer(c).ForSession, Account: s.users.current, Revocations: s.revoked, Store: state.sessions, Keys: state.refreshKeys,
+		Scheme: scheme, AllowsOrigin: origins.AllowsOrigin, InsecureCookie: c.insecure, Logger: c.logger,
 	}))
 	// No account can be worked on from many addresses: 10 failures in 15 minutes.
-	s.accounts = errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
+	s.accounts = errors.Must(ratelimit.New(ratelimit.Options{Store: state.limits, Tiers: []ratelimit.Tier{
 		{Name: "account", Limits: []ratelimit.Limit{{Requests: 10, Window: 15 * time.Minute}}},
 	}}))
 
@@ -122,6 +103,24 @@ func newService(c config) (*service, error) {
 		s.handler = ring(s.handler)
 	}
 	return s, nil
+}
+
+var audience = []string{"shop"}
+
+// callers finds out who is calling: people by access tokens, programs by API
+// keys.
+func (s *service) callers(c config, state state, clientIP func(*http.Request) (netip.Addr, bool)) *auth.Middleware {
+	s.keys, s.newestKey = errors.Must(token.NewKeys(state.signingKeys...)), state.signingKeys[len(state.signingKeys)-1].ID()
+	s.revoked = errors.Must(auth.NewRevocations(auth.RevocationsOptions{Feed: state.revocations}))
+	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: s.keys, Issuer: c.self, Audience: audience, Revocations: s.revoked}))
+	s.partners = errors.Must(apikey.New(apikey.Options{
+		Prefix: "shop", Store: state.partners, ClientIP: clientIP, Routes: []string{"/partner/"}, OnEvent: s.partnerEvent, Logger: c.logger,
+	}))
+	return errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{tokens, s.partners}, Public: public(c.demo)}))
+}
+
+func (s *service) issuer(c config) *token.Issuer {
+	return errors.Must(token.NewIssuer(token.IssuerOptions{Keys: s.keys, Issuer: c.self, Audience: audience}))
 }
 
 // public lists what anybody may ask for. All else needs a principal.

@@ -3,17 +3,22 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ringwall/ringwall/auth/apikey"
 	"github.com/ringwall/ringwall/errors"
 )
 
-// upkeep does each hour what has no request of its own, until ctx ends: the
-// signing keys of the coming days are read, and API keys that are due get new
-// secrets. Any number of shops may run it.
+// upkeep does what has no request of its own, until ctx ends: revocations of
+// other shops are read as they come, and each hour the signing keys of the
+// coming days; API keys that are due get new secrets. Any number of shops may
+// run it.
 func (s *service) upkeep(ctx context.Context) {
+	go func() { _ = s.revoked.Run(ctx) }()
 	for every := time.NewTicker(time.Hour); ; {
 		select {
 		case <-ctx.Done():
@@ -51,6 +56,30 @@ func (s *service) deliver(_ context.Context, k apikey.Key, text string) error {
 		return errors.New("an API key is due, and there is no folder for its new secret; did you mean -keys?")
 	}
 	return s.secrets.write("partner-"+k.Name+".txt", []byte(text+"\n"), os.Rename)
+}
+
+// demoKey returns an API key to try. Shops that share a Redis share the key:
+// its text is in the folder of secrets, and only there.
+func (s *service) demoKey(ctx context.Context) (string, error) {
+	if s.shared {
+		known, err := s.partners.List(ctx)
+		if err != nil {
+			return "", err
+		}
+		content, _ := s.secrets.read("partner-demo.txt")
+		text := strings.TrimSpace(string(content))
+		if slices.ContainsFunc(known, func(k apikey.Key) bool { return strings.HasPrefix(text, "shop_"+k.ID+"_") }) {
+			return text, nil
+		}
+	}
+	key, text, err := s.partners.Create(ctx, apikey.Key{
+		Name: "demo", Subject: "warehouse", Scope: []string{"stock:read"},
+		Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128")},
+	})
+	if err == nil && s.shared {
+		err = s.deliver(ctx, key, text)
+	}
+	return text, err
 }
 
 // partnerEvent logs what happens to API keys. No event has a secret.

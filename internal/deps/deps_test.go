@@ -34,7 +34,8 @@ var allowed = map[string][]string{
 	},
 	"errors":                  {module + "internal/public"},
 	"examples/internal/table": {"github.com/stretchr/testify/require"}, // only tests import it
-	"examples/shop":           rings,
+	"examples/shop":           append([]string{module + "ratelimit/redislimit", "github.com/redis/go-redis/v9"}, rings...),
+	"examples/shop/cluster":   {module + "errors"},
 	"examples/stdlib":         rings,
 	"headers":                 {module + "errors", module + "internal/route", module + "internal/hook", module + "internal/rows"},
 	"internal/deps":           nil,

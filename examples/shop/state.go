@@ -1,0 +1,57 @@
+package main
+
+import (
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/apikey"
+	"github.com/ringwall/ringwall/auth/redisauth"
+	"github.com/ringwall/ringwall/auth/session"
+	"github.com/ringwall/ringwall/auth/token"
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/ratelimit"
+)
+
+// state is what outlives a request: in this process, or in a Redis and a
+// folder of keys, with which any number of shops behave as one.
+type state struct {
+	limits      ratelimit.Store
+	sessions    session.Store
+	partners    apikey.Store
+	revocations auth.RevocationFeed
+	signingKeys []token.Key
+	refreshKeys []session.Key
+}
+
+func openState(c config, secrets *secrets) (state, error) {
+	s := state{partners: apikey.NewMemory()}
+	var err, failed error
+	s.signingKeys, err = secrets.signingKeys(time.Now())
+	s.refreshKeys, failed = secrets.refreshKeys(time.Now())
+	if err = errors.Join(err, failed); err != nil || c.redis == "" {
+		return s, err
+	}
+	if c.keys == "" {
+		return s, errors.New("-redis needs -keys: shops that share their state share their keys too")
+	}
+	options, err := redis.ParseURL(c.redis)
+	if err != nil {
+		return s, err
+	}
+	// The stores try again by themselves, where that is safe, and keep to their
+	// own deadlines.
+	options.MaxRetries, options.ContextTimeoutEnabled = -1, true
+	client := redis.NewClient(options)
+	sessions, err := redisauth.Sessions(client, redisauth.Options{})
+	if err != nil {
+		return s, err
+	}
+	s.sessions = sessions
+	if s.partners, err = redisauth.APIKeys(client, redisauth.Options{}); err != nil {
+		return s, err
+	}
+	s.revocations, err = redisauth.Revocations(client, redisauth.Options{})
+	return s, err
+}
