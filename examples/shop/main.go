@@ -15,11 +15,14 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/ringwall/ringwall/errors"
 )
@@ -27,10 +30,20 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	logger := slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	slog.SetDefault(logger)
+	redis.SetLogger(driverLog{logger})
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "shop:", err)
 		os.Exit(1)
 	}
+}
+
+// driverLog puts what the driver of Redis says into the log.
+type driverLog struct{ *slog.Logger }
+
+func (d driverLog) Printf(ctx context.Context, format string, v ...any) {
+	d.LogAttrs(ctx, slog.LevelWarn, "redis", slog.String("text", fmt.Sprintf(format, v...)))
 }
 
 // run serves until ctx ends, then drains.
@@ -70,20 +83,35 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer func() { _ = listener.Close() }()
-	c.self = "https://" + listener.Addr().String()
+	c.listens = "https://" + listener.Addr().String()
 	if certificate == nil {
-		if peer, err := netip.ParseAddrPort(listener.Addr().String()); err != nil || !peer.Addr().Unmap().IsLoopback() {
-			return errors.New("plain HTTP is for a loopback address; add -tls, or -cert and -key")
-		}
-		c.self = "http://" + listener.Addr().String()
+		c.listens = "http://" + listener.Addr().String()
 	} else {
 		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{*certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}})
 	}
-	if *self != "" {
-		c.self = *self
+	if c.self = *self; c.self == "" {
+		c.self = c.listens
+	}
+	if err := checkPlain(c.listens, c.self); err != nil {
+		return err
 	}
 	c.insecure = strings.HasPrefix(c.self, "http://")
 	return serve(ctx, c, listener, stdout)
+}
+
+// checkPlain refuses plain HTTP where others than this machine could listen in.
+func checkPlain(addresses ...string) error {
+	for _, address := range addresses {
+		u, err := url.Parse(address)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return fmt.Errorf("%q is not an address such as https://shop.example.com", address)
+		}
+		peer, err := netip.ParseAddr(u.Hostname())
+		if u.Scheme == "http" && u.Hostname() != "localhost" && (err != nil || !peer.Unmap().IsLoopback()) {
+			return errors.New("plain HTTP is for a loopback address; add -tls, or -cert and -key")
+		}
+	}
+	return nil
 }
 
 // serve runs the server, and stops it with time for requests to end.
@@ -101,6 +129,9 @@ func serve(ctx context.Context, c config, listener net.Listener, stdout io.Write
 		ErrorLog:          slog.NewLogLogger(c.logger.Handler(), slog.LevelWarn),
 	}
 	go s.upkeep(ctx)
+	if err := s.ready(ctx); err != nil { // it may come later
+		c.logger.LogAttrs(ctx, slog.LevelWarn, "Redis is not ready", slog.Any("error", err))
+	}
 	apiKey, err := s.demoKey(ctx)
 	if err != nil {
 		apiKey = "none: see the log"
@@ -127,7 +158,10 @@ func greet(w io.Writer, c config, apiKey string) {
 	}
 	credentials, _ := json.Marshal(map[string]string{"email": demoUsers[0].email, "password": demoUsers[0].password})
 	refresh := curl + " -b jar -c jar -X POST " + c.self + "/auth/refresh"
-	lines := []string{"The shop listens on " + c.self}
+	lines := []string{"The shop listens on " + c.listens}
+	if c.self != c.listens {
+		lines = append(lines, "Clients see it at "+c.self)
+	}
 	if c.insecure {
 		lines = append(lines, "Insecure: plain HTTP, and a cookie without Secure; for this machine alone. Try -tls.")
 	}

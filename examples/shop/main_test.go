@@ -333,6 +333,10 @@ func TestLogout(t *testing.T) {
 func TestPlainHTTPIsForThisMachine(t *testing.T) {
 	err := run(context.Background(), []string{"-addr", "0.0.0.0:0"}, io.Discard, io.Discard)
 	require.EqualError(t, err, "plain HTTP is for a loopback address; add -tls, or -cert and -key")
+	err = run(context.Background(), []string{"-addr", "127.0.0.1:0", "-self", "http://shop.example.com"}, io.Discard, io.Discard)
+	require.EqualError(t, err, "plain HTTP is for a loopback address; add -tls, or -cert and -key")
+	err = run(context.Background(), []string{"-addr", "127.0.0.1:0", "-self", "shop.example.com"}, io.Discard, io.Discard)
+	require.EqualError(t, err, `"shop.example.com" is not an address such as https://shop.example.com`)
 }
 
 // Each of the five commands works as it is printed.

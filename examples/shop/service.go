@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -18,6 +19,7 @@ import (
 
 // config is what the command line says.
 type config struct {
+	listens  string   // our own address
 	self     string   // the address that clients see, which is the issuer of the tokens
 	origins  []string // pages that may call
 	trusted  []netip.Prefix
@@ -35,6 +37,7 @@ type service struct {
 	logger   *slog.Logger
 	secrets  *secrets
 	shared   bool // with other shops, in Redis
+	ready    func(context.Context) error
 	users    *users
 	orders   *orders
 	keys     *token.Keys
@@ -58,6 +61,7 @@ func newService(c config) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.ready = state.ready
 	clientIP, scheme := headers.PeerIP, (func(*http.Request) string)(nil)
 	if len(c.trusted) > 0 {
 		proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: c.trusted, Proto: "X-Forwarded-Proto"}))
@@ -111,7 +115,7 @@ var audience = []string{"shop"}
 // keys.
 func (s *service) callers(c config, state state, clientIP func(*http.Request) (netip.Addr, bool)) *auth.Middleware {
 	s.keys, s.newestKey = errors.Must(token.NewKeys(state.signingKeys...)), state.signingKeys[len(state.signingKeys)-1].ID()
-	s.revoked = errors.Must(auth.NewRevocations(auth.RevocationsOptions{Feed: state.revocations}))
+	s.revoked = errors.Must(auth.NewRevocations(auth.RevocationsOptions{Feed: state.revocations, Logger: c.logger}))
 	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: s.keys, Issuer: c.self, Audience: audience, Revocations: s.revoked}))
 	s.partners = errors.Must(apikey.New(apikey.Options{
 		Prefix: "shop", Store: state.partners, ClientIP: clientIP, Routes: []string{"/partner/"}, OnEvent: s.partnerEvent, Logger: c.logger,

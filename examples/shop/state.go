@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -12,10 +13,13 @@ import (
 	"github.com/ringwall/ringwall/auth/token"
 	"github.com/ringwall/ringwall/errors"
 	"github.com/ringwall/ringwall/ratelimit"
+	"github.com/ringwall/ringwall/ratelimit/redislimit"
 )
 
 // state is what outlives a request: in this process, or in a Redis and a
-// folder of keys, with which any number of shops behave as one.
+// folder of keys, with which any number of shops behave as one. A busy service
+// has two: the counts of limits may be evicted when memory is short, sessions
+// and revocations must not.
 type state struct {
 	limits      ratelimit.Store
 	sessions    session.Store
@@ -23,10 +27,11 @@ type state struct {
 	revocations auth.RevocationFeed
 	signingKeys []token.Key
 	refreshKeys []session.Key
+	ready       func(context.Context) error
 }
 
 func openState(c config, secrets *secrets) (state, error) {
-	s := state{partners: apikey.NewMemory()}
+	s := state{partners: apikey.NewMemory(), ready: func(context.Context) error { return nil }}
 	var err, failed error
 	s.signingKeys, err = secrets.signingKeys(time.Now())
 	s.refreshKeys, failed = secrets.refreshKeys(time.Now())
@@ -49,9 +54,17 @@ func openState(c config, secrets *secrets) (state, error) {
 		return s, err
 	}
 	s.sessions = sessions
+	s.ready = sessions.Ready
 	if s.partners, err = redisauth.APIKeys(client, redisauth.Options{}); err != nil {
 		return s, err
 	}
-	s.revocations, err = redisauth.Revocations(client, redisauth.Options{})
+	if s.revocations, err = redisauth.Revocations(client, redisauth.Options{}); err != nil {
+		return s, err
+	}
+	secret, err := secrets.get("limits.key", true)
+	if err != nil {
+		return s, err
+	}
+	s.limits, err = redislimit.New(client, redislimit.Options{Secret: secret})
 	return s, err
 }

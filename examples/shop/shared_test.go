@@ -1,0 +1,145 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/internal/redistest"
+)
+
+// two starts two shops on one Redis, which clients reach by one address.
+func two(t *testing.T, args ...string) (one, other *shop, server *redistest.Server) {
+	t.Helper()
+	server = redistest.Start(t)
+	args = append([]string{"-redis", "redis://" + server.Addr, "-keys", filepath.Join(t.TempDir(), "keys"), "-self", "http://localhost:8080"}, args...)
+	return start(t, args...), start(t, args...), server
+}
+
+// Two shops on one Redis behave as one.
+func TestTwoShops(t *testing.T) {
+	one, other, server := two(t)
+	in := one.expect(200, "", "POST", "/auth/login", credentials(0))
+	other.expect(200, "", "GET", "/me", "", "Authorization", in.bearer())
+	next := other.expect(200, "", "POST", "/auth/refresh", "", "Cookie", in.cookie(t))
+	one.expect(200, "", "GET", "/me", "", "Authorization", next.bearer())
+	require.Len(t, one.expect(200, "", "GET", "/auth/sessions", "", "Authorization", next.bearer()).body["sessions"], 1)
+
+	t.Run("a spent token is spent at both", func(t *testing.T) {
+		at := time.Now()
+		require.Equal(t, 401, one.do("POST", "/auth/refresh", "", "Cookie", in.cookie(t)).StatusCode)
+		require.Equal(t, 401, other.do("POST", "/auth/refresh", "", "Cookie", next.cookie(t)).StatusCode)
+		refusedWithin(t, other, at, next.bearer())
+	})
+	t.Run("logged out everywhere at one, refused at the other", func(t *testing.T) {
+		first := one.expect(200, "", "POST", "/auth/login", credentials(0))
+		second := other.expect(200, "", "POST", "/auth/login", credentials(0))
+		at := time.Now()
+		one.expect(204, "", "POST", "/auth/logout-all", "", "Authorization", first.bearer())
+		one.expect(401, "auth_revoked", "GET", "/me", "", "Authorization", second.bearer())
+		refusedWithin(t, other, at, second.bearer())
+		require.Equal(t, 401, other.do("POST", "/auth/refresh", "", "Cookie", second.cookie(t)).StatusCode)
+	})
+	t.Run("one API key, rotated at one, good at the other", func(t *testing.T) {
+		key := printedKey(t, one)
+		require.Equal(t, key, printedKey(t, other))
+		young, _ := one.expect(200, "", "POST", "/partner/keys/rotate", "", "X-API-Key", key).body["api_key"].(string)
+		other.expect(200, "", "GET", "/partner/stock", "", "X-API-Key", young)
+	})
+	t.Run("one limit", func(t *testing.T) {
+		var tally [2]int
+		for i := range 10 {
+			a := []*shop{one, other}[i%2].do("POST", "/auth/login", `{"email":"nobody@example.com","password":"x"}`)
+			if a.StatusCode == 401 {
+				tally[i%2]++
+			} else {
+				require.Equal(t, 429, a.StatusCode)
+			}
+		}
+		t.Logf("logins of this minute that were looked at: %d before, %v now", 3, tally)
+		require.Equal(t, 2, tally[0]+tally[1], "five in a minute, of which three are above")
+	})
+	t.Run("Redis has nothing to log in with", func(t *testing.T) {
+		dump := everything(t, server)
+		require.NotEmpty(t, dump)
+		for _, secret := range []string{in.cookie(t)[len("refresh="):], next.cookie(t)[len("refresh="):], strings.TrimPrefix(next.bearer(), "Bearer "), printedKey(t, one), demoUsers[0].email, "127.0.0.1:"} {
+			require.NotContains(t, dump, secret)
+		}
+	})
+}
+
+// refusedWithin holds that an access token is refused within a second.
+func refusedWithin(t *testing.T, s *shop, since time.Time, bearer string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return s.do("GET", "/me", "", "Authorization", bearer).StatusCode == 401 }, 10*time.Second, 10*time.Millisecond)
+	t.Logf("refused after %s", time.Since(since).Round(time.Millisecond))
+	require.Less(t, time.Since(since), time.Second)
+}
+
+func printedKey(t *testing.T, s *shop) string {
+	t.Helper()
+	_, key, _ := strings.Cut(s.greet, "alone:\n  ")
+	key, _, found := strings.Cut(key, "\n")
+	require.True(t, found)
+	return key
+}
+
+// everything is what a thief of the Redis gets.
+func everything(t *testing.T, server *redistest.Server) string {
+	t.Helper()
+	client := redis.NewClient(server.Options())
+	defer func() { _ = client.Close() }()
+	var all strings.Builder
+	keys, err := client.Keys(t.Context(), "*").Result()
+	require.NoError(t, err)
+	for _, key := range keys {
+		all.WriteString(key + "\n")
+		switch kind := client.Type(t.Context(), key).Val(); kind {
+		case "string":
+			all.WriteString(client.Get(t.Context(), key).Val())
+		case "hash":
+			all.WriteString(fmt.Sprint(client.HGetAll(t.Context(), key).Val()))
+		case "stream":
+			all.WriteString(fmt.Sprint(client.XRange(t.Context(), key, "-", "+").Val()))
+		default:
+			require.Fail(t, "a kind that is not looked into", kind)
+		}
+	}
+	return all.String()
+}
+
+// Redis goes away: nobody is told that a password is wrong or a session over,
+// and all goes on when it is back.
+func TestRedisGoesAway(t *testing.T) {
+	server := redistest.Start(t, "appendonly yes", "appendfsync always")
+	s := start(t, "-redis", "redis://"+server.Addr, "-keys", filepath.Join(t.TempDir(), "keys"))
+	in := s.expect(200, "", "POST", "/auth/login", credentials(0))
+	server.Kill()
+	a := s.do("POST", "/auth/refresh", "", "Cookie", in.cookie(t))
+	require.Equal(t, 503, a.StatusCode)
+	require.NotEmpty(t, a.Header.Get("Retry-After"))
+	require.Empty(t, a.Cookies())
+	s.expect(200, "", "GET", "/products", "")
+	s.expect(200, "", "GET", "/me", "", "Authorization", in.bearer()) // for 30 seconds
+	server.Restart(t)
+	require.Eventually(t, func() bool { return s.do("POST", "/auth/refresh", "", "Cookie", in.cookie(t)).StatusCode == 200 }, 20*time.Second, 100*time.Millisecond)
+}
+
+func TestRedisNeedsKeys(t *testing.T) {
+	err := run(t.Context(), []string{"-addr", "127.0.0.1:0", "-redis", "redis://127.0.0.1:1"}, nil, nil)
+	require.EqualError(t, err, "-redis needs -keys: shops that share their state share their keys too")
+}
+
+// A Redis that is absent at the start is no reason not to start.
+func TestRedisAbsentAtStart(t *testing.T) {
+	s := start(t, "-redis", "redis://127.0.0.1:1", "-keys", filepath.Join(t.TempDir(), "keys"))
+	s.expect(200, "", "GET", "/healthz", "")
+	s.expect(200, "", "GET", "/products", "")
+	require.Equal(t, 503, s.do("POST", "/auth/login", credentials(0)).StatusCode)
+	require.Contains(t, s.log.String(), "Redis is not ready")
+}
