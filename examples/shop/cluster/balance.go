@@ -1,0 +1,79 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+var errNoShop = errors.Define(502, "no_shop", "The shop cannot be reached. Try again in a moment.")
+
+// balance gives each request to the next shop. What a client says of itself in
+// forwarding headers is dropped: the shops believe ours, and ours alone.
+func balance(shops []*url.URL) http.Handler {
+	return &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.Host = r.In.Host // which is part of a page's origin
+			r.SetXForwarded()
+		},
+		Transport: &turns{shops: shops, base: &http.Transport{
+			DialContext:     (&net.Dialer{Timeout: time.Second}).DialContext,
+			MaxIdleConns:    100,
+			IdleConnTimeout: 30 * time.Second, // less than the shops'
+		}},
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) { errors.Respond(w, r, errNoShop.Wrap(err)) },
+	}
+}
+
+// turns takes the shops in turns, and the next one where a shop is not there.
+type turns struct {
+	shops []*url.URL
+	next  atomic.Uint64
+	base  http.RoundTripper
+}
+
+func (t *turns) RoundTrip(r *http.Request) (res *http.Response, err error) {
+	first := t.next.Add(1)
+	for i := range len(t.shops) {
+		shop := t.shops[(first+uint64(i))%uint64(len(t.shops))]
+		out := r.Clone(r.Context())
+		out.URL.Scheme, out.URL.Host = shop.Scheme, shop.Host
+		if r.Body != nil {
+			out.Body = io.NopCloser(r.Body) // a second try needs it
+		}
+		res, err = t.base.RoundTrip(out)
+		// Only a shop that could not be dialled has seen nothing of the request.
+		if dial, ok := errors.AsType[*net.OpError](err); err == nil || !ok || dial.Op != "dial" {
+			return res, err
+		}
+	}
+	return res, err
+}
+
+func selfSigned() (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "the load balancer of the shop"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(30 * 24 * time.Hour),
+		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bytes"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The whole of it, as README says: the numbers are those to look for.
+func TestCluster(t *testing.T) {
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		if os.Getenv("RINGWALL_REQUIRE_SERVERS") != "" {
+			require.NoError(t, err)
+		}
+		t.Skip("needs redis-server, which is not installed")
+	}
+	out := new(bytes.Buffer)
+	require.NoError(t, run(t.Context(), []string{"-once", "-addr", "127.0.0.1:0"}, out))
+	t.Log(out.String())
+	rows := regexp.MustCompile(`(?m)^(.+?)  +(\S.*?)  +(\S.*)$`).FindAllStringSubmatch(out.String(), -1)
+	require.Len(t, rows, 9)
+	for _, row := range rows[1:] { // below the headings
+		want, _, _ := strings.Cut(row[2], " (")
+		want = strings.TrimSuffix(want, " in a minute")
+		if want == "less than 1s" {
+			require.Regexp(t, `^\d+ms$`, row[3], row[1])
+			continue
+		}
+		require.Equal(t, want, row[3], row[1])
+	}
+}
+
+// mirror answers with what it saw.
+func mirror(t *testing.T, name string) *url.URL {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		for _, key := range []string{"X-Forwarded-For", "X-Forwarded-Proto", "Forwarded", "X-Real-Ip"} {
+			w.Header()["Saw-"+key] = r.Header[key]
+		}
+		w.Header().Set("Saw-Host", r.Host)
+		_, _ = w.Write(append([]byte(name+" "), body...))
+	}))
+	t.Cleanup(srv.Close)
+	u, err := url.Parse(srv.URL)
+	require.NoError(t, err)
+	return u
+}
+
+// nobody is an address where nothing listens.
+func nobody(t *testing.T) *url.URL {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	return &url.URL{Scheme: "http", Host: l.Addr().String()}
+}
+
+func ask(h http.Handler, header http.Header) *httptest.ResponseRecorder {
+	r := httptest.NewRequest("POST", "https://localhost:8443/orders", strings.NewReader("body"))
+	r.RemoteAddr, r.TLS = "203.0.113.7:1234", new(tls.ConnectionState)
+	for key, values := range header {
+		r.Header[key] = values
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+// A client cannot say who it is, and how it came.
+func TestForwardingHeadersAreOurs(t *testing.T) {
+	w := ask(balance([]*url.URL{mirror(t, "one")}), http.Header{
+		"X-Forwarded-For": {"127.0.0.1", "10.0.0.1"}, "X-Forwarded-Proto": {"http"}, "Forwarded": {"for=127.0.0.1"},
+	})
+	require.Equal(t, []string{"203.0.113.7"}, w.Header()["Saw-X-Forwarded-For"])
+	require.Equal(t, []string{"https"}, w.Header()["Saw-X-Forwarded-Proto"])
+	require.Empty(t, w.Header()["Saw-Forwarded"])
+	require.Equal(t, "localhost:8443", w.Header().Get("Saw-Host"))
+}
+
+func TestTurns(t *testing.T) {
+	h := balance([]*url.URL{mirror(t, "one"), nobody(t), mirror(t, "two")})
+	tally := map[string]int{}
+	for range 30 {
+		tally[ask(h, nil).Body.String()]++
+	}
+	require.Equal(t, 30, tally["one body"]+tally["two body"], "the whole body, although a shop was away: %v", tally)
+	require.GreaterOrEqual(t, tally["one body"], 10)
+	require.GreaterOrEqual(t, tally["two body"], 10)
+
+	w := ask(balance([]*url.URL{nobody(t)}), nil)
+	require.Equal(t, 502, w.Code)
+	require.Contains(t, w.Body.String(), `"code":"no_shop"`)
+	require.NotContains(t, w.Body.String(), "refused")
+}
