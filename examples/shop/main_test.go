@@ -5,9 +5,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"image"
+	"image/png"
 	"io"
+	"mime/multipart"
 	"net"
 	"net/http"
+	"net/textproto"
 	"os/exec"
 	"strings"
 	"sync"
@@ -151,6 +155,28 @@ func credentials(i int) string {
 
 const orderBody = `{"items":[{"sku":"RAM1","qty":2}],"note":"","ship_to":{"name":"Ada","street":"Wall 1","city":"Bath","postcode":"BA11","country":"GB"}}`
 
+// drawing is a PNG that is so high.
+func drawing(t *testing.T, height int) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, png.Encode(&b, image.NewGray(image.Rect(0, 0, 8, height))))
+	return b.Bytes()
+}
+
+// pictureForm is a form as a browser sends it.
+func pictureForm(t *testing.T, kind string, content []byte) (body, contentType string) {
+	t.Helper()
+	var b bytes.Buffer
+	form := multipart.NewWriter(&b)
+	require.NoError(t, form.WriteField("alt", "A wall"))
+	part, err := form.CreatePart(textproto.MIMEHeader{"Content-Disposition": {`form-data; name="picture"; filename="wall.png"`}, "Content-Type": {kind}})
+	require.NoError(t, err)
+	_, err = part.Write(content)
+	require.NoError(t, err)
+	require.NoError(t, form.Close())
+	return b.String(), form.FormDataContentType()
+}
+
 // The story that the README tells, one step for each row of its table.
 func TestStory(t *testing.T) {
 	s := start(t, "-demo", "-origin", "https://app.example.com")
@@ -256,6 +282,35 @@ func TestStory(t *testing.T) {
 		s.expect(403, "access_denied", "POST", "/admin/refund/"+id, "", "Authorization", ada.bearer())
 		s.expect(200, "", "POST", "/admin/refund/"+id, "", "Authorization", root.bearer())
 		require.Equal(t, true, s.expect(200, "", "GET", "/orders/"+id, "", "Authorization", ada.bearer()).body["refunded"])
+	})
+	step("PUT and GET /products/{sku}/picture", func(t *testing.T) {
+		form, kind := pictureForm(t, "image/png", drawing(t, 8))
+		put := func(sku, body, kind string, who answer) answer {
+			return s.do("PUT", "/products/"+sku+"/picture", body, "Content-Type", kind, "Authorization", who.bearer())
+		}
+		s.expect(404, "picture_not_found", "GET", "/products/RAM1/picture", "")
+		require.Equal(t, 403, put("RAM1", form, kind, ada).StatusCode)
+		require.Equal(t, 204, put("RAM1", form, kind, root).StatusCode)
+		a := s.expect(200, "", "GET", "/products/RAM1/picture", "")
+		require.Equal(t, "image/png", a.Header.Get("Content-Type"))
+		require.Equal(t, drawing(t, 8), []byte(a.raw))
+		require.Contains(t, s.do("GET", "/products?q=ramp", "").raw, `"picture":"/products/RAM1/picture","alt":"A wall"`)
+		require.Equal(t, "product_not_found", put("NONE1", form, kind, root).body["code"])
+
+		page := []byte("<script>alert(1)</script>")
+		for name, content := range map[string][]byte{"a page": page, "an SVG": []byte("<svg xmlns='http://www.w3.org/2000/svg'/>"), "a JPEG that says PNG": {0xff, 0xd8, 0xff, 0xe0}} {
+			form, kind := pictureForm(t, "image/png", content)
+			require.Equal(t, "invalid_input", put("RAM1", form, kind, root).body["code"], name)
+		}
+		form, kind = pictureForm(t, "text/html", page)
+		require.Equal(t, "invalid_input", put("RAM1", form, kind, root).body["code"])
+		form, kind = pictureForm(t, "image/png", drawing(t, 5000))
+		require.Equal(t, "picture_unreadable", put("RAM1", form, kind, root).body["code"], "too many pixels")
+		form, kind = pictureForm(t, "image/png", append(drawing(t, 8), make([]byte, 1<<20)...))
+		require.Equal(t, "input_too_large", put("RAM1", form, kind, root).body["code"])
+		form, kind = pictureForm(t, "image/png", drawing(t, 8))
+		require.Equal(t, "malformed_input", put("RAM1", form[:len(form)-10], kind, root).body["code"], "cut short")
+		require.Equal(t, drawing(t, 8), []byte(s.do("GET", "/products/RAM1/picture", "").raw), "what was refused changed nothing")
 	})
 	step("GET /partner/stock, POST /partner/keys/rotate", func(t *testing.T) {
 		_, key, _ := strings.Cut(s.greet, "alone:\n  ")

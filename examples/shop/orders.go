@@ -12,11 +12,13 @@ var errNoOrder = errors.Define(404, "order_not_found", "No such order.")
 
 // product is what the shop sells.
 type product struct {
-	SKU  string `json:"sku"`
-	Name string `json:"name"`
+	SKU     string `json:"sku"`
+	Name    string `json:"name"`
+	Picture string `json:"picture,omitempty"`
+	Alt     string `json:"alt,omitempty"`
 }
 
-var products = []product{{"RAM1", "Rampart"}, {"GAT1", "Gate"}, {"TOW1", "Tower"}, {"MOA1", "Moat"}}
+var products = []product{{SKU: "RAM1", Name: "Rampart"}, {SKU: "GAT1", Name: "Gate"}, {SKU: "TOW1", Name: "Tower"}, {SKU: "MOA1", Name: "Moat"}}
 
 // newOrder is the body of POST /orders.
 type newOrder struct {

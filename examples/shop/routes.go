@@ -50,7 +50,9 @@ func (s *service) routes(mux *http.ServeMux) {
 	anybodys := auth.Require(auth.Object(errNoOrder, s.loadOrder, anyOrder))
 
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { _ = write(w, 200, map[string]string{"status": "ok"}) })
-	mux.Handle("GET /products", errors.Must(validate.Handle(listProducts)))
+	mux.Handle("GET /products", errors.Must(validate.Handle(s.listProducts)))
+	mux.Handle("GET /products/{sku}/picture", errors.Must(validate.Handle(s.showPicture)))
+	mux.Handle("PUT /products/{sku}/picture", admin(errors.Must(validate.Handle(s.putPicture, validate.Options{Limits: pictureLimits}))))
 	mux.Handle("GET /.well-known/jwks.json", s.keys.JWKS())
 
 	mux.Handle("POST /auth/login", errors.Must(validate.Handle(s.login)))
@@ -77,10 +79,13 @@ func write(w http.ResponseWriter, status int, v any) error {
 	return json.NewEncoder(w).Encode(v)
 }
 
-func listProducts(w http.ResponseWriter, r *http.Request, in *search) error {
+func (s *service) listProducts(w http.ResponseWriter, r *http.Request, in *search) error {
 	found := []product{}
 	for _, p := range products {
 		if strings.Contains(strings.ToLower(p.Name), strings.ToLower(in.Q)) && len(found) < in.Limit {
+			if picture, ok := s.pictures.of(p.SKU); ok {
+				p.Picture, p.Alt = "/products/"+p.SKU+"/picture", picture.alt
+			}
 			found = append(found, p)
 		}
 	}

@@ -40,6 +40,7 @@ type service struct {
 	ready    func(context.Context) error
 	users    *users
 	orders   *orders
+	pictures *pictures
 	keys     *token.Keys
 	revoked  *auth.Revocations
 	sessions *session.Manager
@@ -52,7 +53,7 @@ type service struct {
 // newService builds the rings around the routes. Wrong options are found here,
 // before anybody is served.
 func newService(c config) (*service, error) {
-	s := &service{users: newUsers(c.rounds), orders: &orders{}, logger: c.logger, shared: c.redis != ""}
+	s := &service{users: newUsers(c.rounds), orders: &orders{}, pictures: &pictures{bySKU: make(map[string]picture)}, logger: c.logger, shared: c.redis != ""}
 	var err error
 	if s.secrets, err = newSecrets(c.keys); err != nil {
 		return nil, err
@@ -129,7 +130,7 @@ func (s *service) issuer(c config) *token.Issuer {
 
 // public lists what anybody may ask for. All else needs a principal.
 func public(demo bool) []string {
-	patterns := []string{"/{$}", "/page/{file}", "/healthz", "/products", "/auth/login", "/auth/refresh", "/auth/logout", "/.well-known/jwks.json"}
+	patterns := []string{"/{$}", "/page/{file}", "/healthz", "/products", "GET /products/{sku}/picture", "/auth/login", "/auth/refresh", "/auth/logout", "/.well-known/jwks.json"}
 	if demo {
 		patterns = append(patterns, "/boom", "/leak")
 	}
