@@ -29,7 +29,7 @@ func TestShop(t *testing.T) {
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, string(out))
 	for name, play := range map[string]func(*testing.T, *shop){
-		"story": shopStory, "attacks": shopAttacks, "limits": shopLimits, "tabs": shopTabs, "policy": shopPolicy, "look": shopLook,
+		"story": shopStory, "attacks": shopAttacks, "limits": shopLimits, "tabs": shopTabs, "policy": shopPolicy, "pictures": shopPictures, "look": shopLook,
 	} {
 		t.Run(name, func(t *testing.T) { play(t, startShop(t, binary, name+".example.test")) })
 	}
@@ -287,6 +287,28 @@ func shopTabs(t *testing.T, s *shop) {
 		p.shows("#who", "signed out")
 		require.Empty(t, p.problems.List())
 	}
+}
+
+// The admin gives a product a picture: a form with a file, from memory.
+func shopPictures(t *testing.T, s *shop) {
+	p := s.page()
+	p.login("root")
+	choose := func(content, kind string) {
+		p.ask(fmt.Sprintf(`(async () => {
+			const input = document.querySelector("#products input[type=file]"), files = new DataTransfer()
+			files.items.add(new File([%s], "rampart.png", {type: %q}))
+			input.files = files.files
+			input.dispatchEvent(new Event("change"))
+			return ""
+		})()`, content, kind))
+	}
+	p.shows("#products .button", "Picture")
+	choose(`"<script>alert(1)</script>"`, "image/png")
+	p.shows("#products-said", "422 invalid_input")
+	choose(`await new Promise(done => { const c = new OffscreenCanvas(44, 44), g = c.getContext("2d"); g.fillStyle = "#3f958d"; g.fillRect(6, 6, 32, 32); c.convertToBlob({type: "image/png"}).then(done) })`, "image/png")
+	p.shows("#products-said", "Rampart has a new picture.")
+	require.Equal(t, "44", p.ask(`new Promise(done => { const i = document.querySelector("#products img"); const look = () => i.complete ? done(String(i.naturalWidth)) : setTimeout(look, 50); look() })`))
+	require.Empty(t, p.problems.List())
 }
 
 // What the page's policy forbids.

@@ -78,7 +78,7 @@ changes.addEventListener("change", async () => {
 function show(who, signedIn) {
 	find("who").textContent = who
 	find("who").classList.toggle("in", signedIn)
-	return Promise.all([showOrders(), showDevices()])
+	return Promise.all([showProducts(), showOrders(), showDevices()])
 }
 
 // tick shows the token's life, and renews it before its end.

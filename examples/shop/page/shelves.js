@@ -13,9 +13,32 @@ export async function showProducts() {
 	const answer = await send("GET", "/products" + (q ? "?" + new URLSearchParams({q}) : ""))
 	if (!good(answer)) return sayAnswer("products-said", answer)
 	list("products", answer.body.products.map(product => el("li", {},
+		product.picture ? el("img", {className: "picture", src: product.picture, alt: product.alt, width: 44, height: 44}) : el("span", {className: "picture"}),
 		el("span", {className: "text"}, product.name, el("small", {}, product.sku)),
-		el("button", {className: "quiet small", onclick: () => place(product)}, "Order"))), "Nothing of that name.")
+		isAdmin() ? pictureForm(product) : el("button", {className: "quiet small", onclick: () => place(product)}, "Order"))), "Nothing of that name.")
 	say("products-said", "")
+}
+
+// The access token says what its subject may do. The page reads it to show the
+// right buttons; the shop decides by itself.
+function isAdmin() {
+	if (!session()) return false
+	const payload = atob(session().token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"))
+	return JSON.parse(payload).roles?.includes("admin") ?? false
+}
+
+function pictureForm(product) {
+	const input = el("input", {type: "file", accept: "image/png, image/jpeg", className: "hidden-file"})
+	input.onchange = async () => {
+		const form = new FormData()
+		form.append("alt", product.name)
+		form.append("picture", input.files[0]) // the file comes last
+		const answer = await ask("PUT", `/products/${product.sku}/picture`, {body: form})
+		if (!good(answer)) return sayAnswer("products-said", answer)
+		await showProducts()
+		say("products-said", `${product.name} has a new picture.`, "good")
+	}
+	return el("label", {className: "button quiet small"}, "Picture", input)
 }
 
 async function place(product) {
