@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
-	"slices"
-	"sync"
+	"encoding/json"
+	"fmt"
+	"strings"
 
 	"github.com/ringwall/ringwall/errors"
 )
@@ -48,73 +50,80 @@ type order struct {
 	newOrder
 }
 
-// orders are kept in memory, the last thousand of each owner.
-type orders struct {
-	mu   sync.Mutex
-	list []order
+// onShelf is an order with its owner, whom no answer tells.
+type onShelf struct {
+	Owner string `json:"owner"`
+	Order order  `json:"order"`
 }
+
+// orders are the last thousand of each owner.
+type orders struct{ shelf shelf }
 
 const keptOrders = 1000
 
-func (o *orders) add(owner string, in newOrder) order {
+func (o orders) add(ctx context.Context, owner string, in newOrder) (order, error) {
 	placed := order{ID: rand.Text(), Owner: owner, newOrder: in}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	own := 0
-	for _, stored := range o.list {
-		if stored.Owner == owner {
-			own++
-		}
+	key := "order:" + placed.ID
+	err := o.shelf.update(ctx, key, func([]byte) ([]byte, error) { return json.Marshal(onShelf{owner, placed}) })
+	if err != nil {
+		return order{}, err
 	}
-	if own >= keptOrders {
-		i := slices.IndexFunc(o.list, func(stored order) bool { return stored.Owner == owner })
-		o.list = slices.Delete(o.list, i, i+1)
-	}
-	o.list = append(o.list, placed)
-	return placed
+	return placed, o.shelf.list(ctx, "orders:"+owner, key, keptOrders)
 }
 
-func (o *orders) find(id string) (order, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	i := slices.IndexFunc(o.list, func(stored order) bool { return stored.ID == id })
-	if i < 0 {
+func (o orders) find(ctx context.Context, id string) (order, error) {
+	content, err := o.shelf.get(ctx, "order:"+id)
+	if err != nil {
+		return order{}, err
+	}
+	return unpack(content)
+}
+
+func unpack(content []byte) (order, error) {
+	if content == nil {
 		return order{}, errNoOrder
 	}
-	return o.list[i], nil
+	var stored onShelf
+	if err := json.Unmarshal(content, &stored); err != nil {
+		return order{}, fmt.Errorf("read order: %w", err)
+	}
+	stored.Order.Owner = stored.Owner
+	return stored.Order, nil
 }
 
 // of returns an owner's orders, the last ones first.
-func (o *orders) of(owner string, limit int) []order {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+func (o orders) of(ctx context.Context, owner string, limit int) ([]order, error) {
+	keys, err := o.shelf.head(ctx, "orders:"+owner, limit)
+	if err != nil {
+		return nil, err
+	}
 	own := []order{}
-	for _, stored := range slices.Backward(o.list) {
-		if stored.Owner == owner && len(own) < limit {
-			own = append(own, stored)
+	for _, key := range keys {
+		found, err := o.find(ctx, strings.TrimPrefix(key, "order:"))
+		if errors.Is(err, errNoOrder) {
+			continue // fell off the shelf just now
 		}
+		if err != nil {
+			return nil, err
+		}
+		own = append(own, found)
 	}
-	return own
+	return own, nil
 }
 
-// change changes an owner's order.
-func (o *orders) change(id, owner string, f func(*order)) (order, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	i := slices.IndexFunc(o.list, func(stored order) bool { return stored.ID == id && stored.Owner == owner })
-	if i < 0 {
-		return order{}, errNoOrder
-	}
-	f(&o.list[i])
-	return o.list[i], nil
-}
-
-func (o *orders) refund(id string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for i := range o.list {
-		if o.list[i].ID == id {
-			o.list[i].Refunded = true
+// change changes an order that allowed takes.
+func (o orders) change(ctx context.Context, id string, allowed func(order) bool, f func(*order)) (order, error) {
+	var changed order
+	err := o.shelf.update(ctx, "order:"+id, func(content []byte) (_ []byte, err error) {
+		if changed, err = unpack(content); err != nil {
+			return nil, err
 		}
-	}
+		if !allowed(changed) {
+			changed = order{}
+			return nil, errNoOrder
+		}
+		f(&changed)
+		return json.Marshal(onShelf{changed.Owner, changed})
+	})
+	return changed, err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"image"
 	_ "image/jpeg" // the two formats that are taken
 	_ "image/png"
@@ -9,7 +10,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"sync"
 
 	"github.com/ringwall/ringwall/errors"
 	"github.com/ringwall/ringwall/validate"
@@ -36,29 +36,20 @@ type productRef struct {
 	SKU string `path:"sku" validate:"required,alphanum,max=32"`
 }
 
-// picture is a stored picture. Its type is the one that its bytes have.
-type picture struct {
-	kind, alt string
-	content   []byte
+// pictures are one for each product, with a text that says what is on it.
+type pictures struct{ shelf shelf }
+
+// alt returns the text, "" for no picture.
+func (p pictures) alt(ctx context.Context, sku string) (string, error) {
+	text, err := p.shelf.get(ctx, "alt:"+sku)
+	return string(text), err
 }
 
-// pictures are kept in memory, one for each product.
-type pictures struct {
-	mu    sync.Mutex
-	bySKU map[string]picture
-}
-
-func (p *pictures) of(sku string) (picture, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	found, ok := p.bySKU[sku]
-	return found, ok
-}
-
-func (p *pictures) put(sku string, one picture) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.bySKU[sku] = one
+func (p pictures) put(ctx context.Context, sku, alt string, content []byte) error {
+	set := func(key string, value []byte) error {
+		return p.shelf.update(ctx, key, func([]byte) ([]byte, error) { return value, nil })
+	}
+	return errors.Join(set("picture:"+sku, content), set("alt:"+sku, []byte(alt)))
 }
 
 func known(sku string) bool {
@@ -79,7 +70,9 @@ func (s *service) putPicture(w http.ResponseWriter, r *http.Request, in *newPict
 	if err != nil || "image/"+format != in.File.Type || size.Width > 4096 || size.Height > 4096 {
 		return errPicture.Wrap(err)
 	}
-	s.pictures.put(in.SKU, picture{in.File.Type, in.Alt, content})
+	if err := s.pictures.put(r.Context(), in.SKU, in.Alt, content); err != nil {
+		return err
+	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
@@ -90,12 +83,15 @@ func (s *service) showPicture(w http.ResponseWriter, r *http.Request, in *produc
 	if !known(in.SKU) {
 		return errNoProduct
 	}
-	found, ok := s.pictures.of(in.SKU)
-	if !ok {
+	content, err := s.pictures.shelf.get(r.Context(), "picture:"+in.SKU)
+	if err != nil {
+		return err
+	}
+	if content == nil {
 		return errNoPicture
 	}
-	w.Header().Set("Content-Type", found.kind)
-	w.Header().Set("Content-Length", strconv.Itoa(len(found.content)))
-	_, _ = w.Write(found.content)
+	w.Header().Set("Content-Type", http.DetectContentType(content)) // one of two, as putPicture saw to
+	w.Header().Set("Content-Length", strconv.Itoa(len(content)))
+	_, _ = w.Write(content)
 	return nil
 }

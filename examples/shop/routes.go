@@ -83,8 +83,12 @@ func (s *service) listProducts(w http.ResponseWriter, r *http.Request, in *searc
 	found := []product{}
 	for _, p := range products {
 		if strings.Contains(strings.ToLower(p.Name), strings.ToLower(in.Q)) && len(found) < in.Limit {
-			if picture, ok := s.pictures.of(p.SKU); ok {
-				p.Picture, p.Alt = "/products/"+p.SKU+"/picture", picture.alt
+			var err error
+			if p.Alt, err = s.pictures.alt(r.Context(), p.SKU); err != nil {
+				return err
+			}
+			if p.Alt != "" {
+				p.Picture = "/products/" + p.SKU + "/picture"
 			}
 			found = append(found, p)
 		}
@@ -154,22 +158,29 @@ func me(w http.ResponseWriter, r *http.Request) error {
 
 func (s *service) listOrders(w http.ResponseWriter, r *http.Request, in *page) error {
 	p, _ := auth.From(r.Context())
-	return write(w, 200, map[string]any{"orders": s.orders.of(p.Subject(), in.Limit)})
+	own, err := s.orders.of(r.Context(), p.Subject(), in.Limit)
+	if err != nil {
+		return err
+	}
+	return write(w, 200, map[string]any{"orders": own})
 }
 
 func (s *service) placeOrder(w http.ResponseWriter, r *http.Request, in *newOrder) error {
 	p, _ := auth.From(r.Context())
-	placed := s.orders.add(p.Subject(), *in)
+	placed, err := s.orders.add(r.Context(), p.Subject(), *in)
+	if err != nil {
+		return err
+	}
 	w.Header().Set("Location", "/orders/"+placed.ID)
 	return write(w, 201, placed)
 }
 
 func (s *service) loadOrder(r *http.Request) (order, error) {
-	return s.orders.find(validate.From[orderRef](r).ID)
+	return s.orders.find(r.Context(), validate.From[orderRef](r).ID)
 }
 
 func (s *service) loadChanged(r *http.Request) (order, error) {
-	return s.orders.find(validate.From[changeOrder](r).ID)
+	return s.orders.find(r.Context(), validate.From[changeOrder](r).ID)
 }
 
 func ownsOrder(_ context.Context, p *auth.Principal, o order) bool { return o.Owner == p.Subject() }
@@ -187,7 +198,7 @@ func showOrder(w http.ResponseWriter, r *http.Request) error {
 func (s *service) changeOrder(w http.ResponseWriter, r *http.Request) error {
 	p, _ := auth.From(r.Context())
 	in := validate.From[changeOrder](r)
-	changed, err := s.orders.change(in.ID, p.Subject(), func(o *order) {
+	changed, err := s.orders.change(r.Context(), in.ID, func(o order) bool { return ownsOrder(r.Context(), p, o) }, func(o *order) {
 		if in.Body.Note.Set {
 			o.Note = in.Body.Note.Value
 		}
@@ -200,8 +211,11 @@ func (s *service) changeOrder(w http.ResponseWriter, r *http.Request) error {
 
 func (s *service) refund(w http.ResponseWriter, r *http.Request) error {
 	o, _ := auth.ObjectFrom[order](r.Context())
-	s.orders.refund(o.ID)
-	return write(w, 200, map[string]any{"id": o.ID, "refunded": true})
+	refunded, err := s.orders.change(r.Context(), o.ID, func(order) bool { return true }, func(o *order) { o.Refunded = true })
+	if err != nil {
+		return err
+	}
+	return write(w, 200, map[string]any{"id": refunded.ID, "refunded": refunded.Refunded})
 }
 
 func listStock(w http.ResponseWriter, r *http.Request) error {

@@ -39,8 +39,8 @@ type service struct {
 	shared   bool // with other shops, in Redis
 	ready    func(context.Context) error
 	users    *users
-	orders   *orders
-	pictures *pictures
+	orders   orders
+	pictures pictures
 	keys     *token.Keys
 	revoked  *auth.Revocations
 	sessions *session.Manager
@@ -53,7 +53,7 @@ type service struct {
 // newService builds the rings around the routes. Wrong options are found here,
 // before anybody is served.
 func newService(c config) (*service, error) {
-	s := &service{users: newUsers(c.rounds), orders: &orders{}, pictures: &pictures{bySKU: make(map[string]picture)}, logger: c.logger, shared: c.redis != ""}
+	s := &service{users: newUsers(c.rounds), logger: c.logger, shared: c.redis != ""}
 	var err error
 	if s.secrets, err = newSecrets(c.keys); err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func newService(c config) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.ready = state.ready
+	s.orders, s.pictures, s.ready = orders{state.shelf}, pictures{state.shelf}, state.ready
 	clientIP, scheme := headers.PeerIP, (func(*http.Request) string)(nil)
 	if len(c.trusted) > 0 {
 		proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: c.trusted, Proto: "X-Forwarded-Proto"}))

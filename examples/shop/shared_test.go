@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ringwall/ringwall/internal/redistest"
@@ -30,6 +32,12 @@ func TestTwoShops(t *testing.T) {
 	one.expect(200, "", "GET", "/me", "", "Authorization", next.bearer())
 	require.Len(t, one.expect(200, "", "GET", "/auth/sessions", "", "Authorization", next.bearer()).body["sessions"], 1)
 
+	t.Run("an order placed at one, changed at the other", func(t *testing.T) {
+		placed := one.expect(201, "", "POST", "/orders", orderBody, "Authorization", next.bearer()).body["id"].(string)
+		other.expect(200, "", "PATCH", "/orders/"+placed, `{"note":"ring"}`, "Authorization", next.bearer())
+		require.Equal(t, "ring", one.expect(200, "", "GET", "/orders/"+placed, "", "Authorization", next.bearer()).body["note"])
+		require.Len(t, other.expect(200, "", "GET", "/orders", "", "Authorization", next.bearer()).body["orders"], 1)
+	})
 	t.Run("a spent token is spent at both", func(t *testing.T) {
 		at := time.Now()
 		require.Equal(t, 401, one.do("POST", "/auth/refresh", "", "Cookie", in.cookie(t)).StatusCode)
@@ -102,6 +110,8 @@ func everything(t *testing.T, server *redistest.Server) string {
 		switch kind := client.Type(t.Context(), key).Val(); kind {
 		case "string":
 			all.WriteString(client.Get(t.Context(), key).Val())
+		case "list":
+			all.WriteString(fmt.Sprint(client.LRange(t.Context(), key, 0, -1).Val()))
 		case "hash":
 			all.WriteString(fmt.Sprint(client.HGetAll(t.Context(), key).Val()))
 		case "stream":
@@ -124,7 +134,7 @@ func TestRedisGoesAway(t *testing.T) {
 	require.Equal(t, 503, a.StatusCode)
 	require.NotEmpty(t, a.Header.Get("Retry-After"))
 	require.Empty(t, a.Cookies())
-	s.expect(200, "", "GET", "/products", "")
+	s.expect(503, "goods_unavailable", "GET", "/products", "")
 	s.expect(200, "", "GET", "/me", "", "Authorization", in.bearer()) // for 30 seconds
 	server.Restart(t)
 	require.Eventually(t, func() bool { return s.do("POST", "/auth/refresh", "", "Cookie", in.cookie(t)).StatusCode == 200 }, 20*time.Second, 100*time.Millisecond)
@@ -139,7 +149,52 @@ func TestRedisNeedsKeys(t *testing.T) {
 func TestRedisAbsentAtStart(t *testing.T) {
 	s := start(t, "-redis", "redis://127.0.0.1:1", "-keys", filepath.Join(t.TempDir(), "keys"))
 	s.expect(200, "", "GET", "/healthz", "")
-	s.expect(200, "", "GET", "/products", "")
 	require.Equal(t, 503, s.do("POST", "/auth/login", credentials(0)).StatusCode)
 	require.Contains(t, s.log.String(), "Redis is not ready")
+}
+
+// A shelf is a shelf, here and there.
+func TestShelf(t *testing.T) {
+	client := redis.NewClient(redistest.Start(t).Options())
+	t.Cleanup(func() { _ = client.Close() })
+	for name, kept := range map[string]shelf{"memory": newMemoryShelf(), "redis": redisShelf{client}} {
+		t.Run(name, func(t *testing.T) {
+			ctx := t.Context()
+			o := orders{kept}
+			_, err := o.find(ctx, "nothing")
+			require.ErrorIs(t, err, errNoOrder)
+			placed, err := o.add(ctx, "ada", newOrder{})
+			require.NoError(t, err)
+			yes, no := func(order) bool { return true }, func(order) bool { return false }
+			_, err = o.change(ctx, placed.ID, no, func(o *order) { o.Note = "not mine" })
+			require.ErrorIs(t, err, errNoOrder)
+			_, err = o.change(ctx, "nothing", yes, func(*order) {})
+			require.ErrorIs(t, err, errNoOrder)
+
+			var all sync.WaitGroup
+			for range 4 {
+				all.Go(func() { // none is lost
+					_, err := o.change(ctx, placed.ID, yes, func(o *order) { o.Note += "x" })
+					assert.NoError(t, err)
+				})
+			}
+			all.Wait()
+			found, err := o.find(ctx, placed.ID)
+			require.NoError(t, err)
+			require.Equal(t, "xxxx", found.Note)
+			require.Equal(t, "ada", found.Owner)
+
+			for i := range 5 {
+				key := fmt.Sprintf("thing:%d", i)
+				require.NoError(t, kept.update(ctx, key, func([]byte) ([]byte, error) { return []byte("x"), nil }))
+				require.NoError(t, kept.list(ctx, "things", key, 3))
+			}
+			keys, err := kept.head(ctx, "things", 10)
+			require.NoError(t, err)
+			require.Equal(t, []string{"thing:4", "thing:3", "thing:2"}, keys)
+			gone, err := kept.get(ctx, "thing:1")
+			require.NoError(t, err)
+			require.Nil(t, gone, "what falls off is thrown away")
+		})
+	}
 }

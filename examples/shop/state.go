@@ -21,6 +21,7 @@ import (
 // has two: the counts of limits may be evicted when memory is short, sessions
 // and revocations must not.
 type state struct {
+	shelf       shelf
 	limits      ratelimit.Store
 	sessions    session.Store
 	partners    apikey.Store
@@ -31,7 +32,7 @@ type state struct {
 }
 
 func openState(c config, secrets *secrets) (state, error) {
-	s := state{partners: apikey.NewMemory(), ready: func(context.Context) error { return nil }}
+	s := state{shelf: newMemoryShelf(), partners: apikey.NewMemory(), ready: func(context.Context) error { return nil }}
 	var err, failed error
 	s.signingKeys, err = secrets.signingKeys(time.Now())
 	s.refreshKeys, failed = secrets.refreshKeys(time.Now())
@@ -49,6 +50,7 @@ func openState(c config, secrets *secrets) (state, error) {
 	// own deadlines.
 	options.MaxRetries, options.ContextTimeoutEnabled = -1, true
 	client := redis.NewClient(options)
+	s.shelf = redisShelf{client}
 	sessions, err := redisauth.Sessions(client, redisauth.Options{})
 	if err != nil {
 		return s, err

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+var errShelf = errors.Define(503, "goods_unavailable", "The shop cannot look it up at the moment. Try again later.")
+
+// A shelf keeps the shop's own things, by key. A real service has a database
+// in its place.
+type shelf interface {
+	// get returns a thing, nil for none.
+	get(ctx context.Context, key string) ([]byte, error)
+	// update puts what f makes of a thing in its place, in one step.
+	update(ctx context.Context, key string, f func(old []byte) ([]byte, error)) error
+	// list puts a key at the head of a list. What falls off its end after so
+	// many keys is thrown away.
+	list(ctx context.Context, name, key string, keep int) error
+	// head returns the first keys of a list.
+	head(ctx context.Context, name string, n int) ([]string, error)
+}
+
+// memoryShelf is a shelf in this process.
+type memoryShelf struct {
+	mu     sync.Mutex
+	things map[string][]byte
+	lists  map[string][]string
+}
+
+func newMemoryShelf() *memoryShelf {
+	return &memoryShelf{things: make(map[string][]byte), lists: make(map[string][]string)}
+}
+
+func (m *memoryShelf) get(_ context.Context, key string) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.things[key], nil
+}
+
+func (m *memoryShelf) update(_ context.Context, key string, f func([]byte) ([]byte, error)) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	thing, err := f(m.things[key])
+	if err == nil {
+		m.things[key] = thing
+	}
+	return err
+}
+
+func (m *memoryShelf) list(_ context.Context, name, key string, keep int) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	keys := slices.Insert(m.lists[name], 0, key)
+	if len(keys) > keep {
+		for _, old := range keys[keep:] {
+			delete(m.things, old)
+		}
+		keys = keys[:keep]
+	}
+	m.lists[name] = keys
+	return nil
+}
+
+func (m *memoryShelf) head(_ context.Context, name string, n int) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	keys := m.lists[name]
+	return slices.Clone(keys[:min(n, len(keys))]), nil
+}
+
+// redisShelf is a shelf that shops share.
+type redisShelf struct{ client *redis.Client }
+
+const shelfPrefix = "shop:"
+
+// within bounds a call, and says which errors are Redis's.
+func (s redisShelf) within(ctx context.Context, call func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	err := call(ctx)
+	if err == nil || errors.Is(err, redis.Nil) {
+		return nil
+	}
+	return errShelf.Wrap(err).Header("Retry-After", "1")
+}
+
+func (s redisShelf) get(ctx context.Context, key string) (thing []byte, err error) {
+	err = s.within(ctx, func(ctx context.Context) (err error) {
+		thing, err = s.client.Get(ctx, shelfPrefix+key).Bytes()
+		return err
+	})
+	return thing, err
+}
+
+// update tries again when another shop was faster.
+func (s redisShelf) update(ctx context.Context, key string, f func([]byte) ([]byte, error)) error {
+	key = shelfPrefix + key
+	var refused error
+	try := func(ctx context.Context) error {
+		return s.client.Watch(ctx, func(tx *redis.Tx) error {
+			old, err := tx.Get(ctx, key).Bytes()
+			if err != nil && !errors.Is(err, redis.Nil) {
+				return err
+			}
+			thing, err := f(old)
+			if refused = err; err != nil {
+				return nil
+			}
+			_, err = tx.TxPipelined(ctx, func(p redis.Pipeliner) error { return p.Set(ctx, key, thing, 0).Err() })
+			return err
+		}, key)
+	}
+	err := s.within(ctx, func(ctx context.Context) error {
+		for range 10 {
+			if err := try(ctx); !errors.Is(err, redis.TxFailedErr) {
+				return err
+			}
+		}
+		return redis.TxFailedErr
+	})
+	return errors.Join(refused, err)
+}
+
+func (s redisShelf) list(ctx context.Context, name, key string, keep int) error {
+	name = shelfPrefix + name
+	return s.within(ctx, func(ctx context.Context) error {
+		if err := s.client.LPush(ctx, name, key).Err(); err != nil {
+			return err
+		}
+		old, err := s.client.LRange(ctx, name, int64(keep), -1).Result()
+		if err != nil || len(old) == 0 {
+			return err
+		}
+		_, err = s.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
+			for _, key := range old {
+				p.Del(ctx, shelfPrefix+key)
+			}
+			p.LTrim(ctx, name, 0, int64(keep)-1)
+			return nil
+		})
+		return err
+	})
+}
+
+func (s redisShelf) head(ctx context.Context, name string, n int) (keys []string, err error) {
+	err = s.within(ctx, func(ctx context.Context) (err error) {
+		keys, err = s.client.LRange(ctx, shelfPrefix+name, 0, int64(n)-1).Result()
+		return err
+	})
+	return keys, err
+}
