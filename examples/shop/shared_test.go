@@ -39,16 +39,16 @@ func TestTwoShops(t *testing.T) {
 		require.Len(t, other.expect(200, "", "GET", "/orders", "", "Authorization", next.bearer()).body["orders"], 1)
 	})
 	t.Run("a spent token is spent at both", func(t *testing.T) {
-		at := time.Now()
 		require.Equal(t, 401, one.do("POST", "/auth/refresh", "", "Cookie", in.cookie(t)).StatusCode)
+		at := time.Now()
 		require.Equal(t, 401, other.do("POST", "/auth/refresh", "", "Cookie", next.cookie(t)).StatusCode)
 		refusedWithin(t, other, at, next.bearer())
 	})
 	t.Run("logged out everywhere at one, refused at the other", func(t *testing.T) {
 		first := one.expect(200, "", "POST", "/auth/login", credentials(0))
 		second := other.expect(200, "", "POST", "/auth/login", credentials(0))
-		at := time.Now()
 		one.expect(204, "", "POST", "/auth/logout-all", "", "Authorization", first.bearer())
+		at := time.Now()
 		one.expect(401, "auth_revoked", "GET", "/me", "", "Authorization", second.bearer())
 		refusedWithin(t, other, at, second.bearer())
 		require.Equal(t, 401, other.do("POST", "/auth/refresh", "", "Cookie", second.cookie(t)).StatusCode)

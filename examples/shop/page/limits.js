@@ -2,7 +2,7 @@
 // (draft-ietf-httpapi-ratelimit-headers).
 
 import {answers} from "./api.js"
-import {find} from "./view.js"
+import {find, gauge} from "./view.js"
 
 const tiers = new Map()
 
@@ -43,7 +43,7 @@ function left(tier) {
 function draw(tier) {
 	if (!tier.quota) return
 	const now = left(tier)
-	Object.assign(tier.meter, {max: tier.quota, low: tier.quota / 5, high: tier.quota / 3, optimum: tier.quota, value: now})
+	gauge(tier.meter, now, tier.quota)
 	tier.text.textContent = `${now} of ${tier.quota} in ${tier.window} s`
 }
 

@@ -6,7 +6,7 @@ import "./attacks.js"
 import {good} from "./api.js"
 import {ask, changes, login, logout, logoutAll, refresh, session, start} from "./session.js"
 import {showDevices, showOrders, showProducts} from "./shelves.js"
-import {find, say, sayAnswer} from "./view.js"
+import {find, gauge, say, sayAnswer} from "./view.js"
 
 for (const button of document.querySelectorAll("[data-email]")) {
 	button.onclick = () => {
@@ -88,7 +88,7 @@ function tick() {
 	const now = session()
 	if (!now) return
 	const left = Math.max(0, Math.round((now.expires - Date.now()) / 1000))
-	find("life").value = left
+	gauge(find("life"), Math.min(left, 300), 300)
 	find("life-text").textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`
 	if (left < 20 && !renewing) {
 		renewing = true

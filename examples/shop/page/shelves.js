@@ -13,7 +13,7 @@ export async function showProducts() {
 	const answer = await send("GET", "/products" + (q ? "?" + new URLSearchParams({q}) : ""))
 	if (!good(answer)) return sayAnswer("products-said", answer)
 	list("products", answer.body.products.map(product => el("li", {},
-		product.picture ? el("img", {className: "picture", src: product.picture, alt: product.alt, width: 44, height: 44}) : el("span", {className: "picture"}),
+		product.picture ? el("img", {className: "picture", src: product.picture, alt: product.alt, width: 44, height: 44}) : el("span", {className: "picture", ariaHidden: "true"}, product.name[0]),
 		el("span", {className: "text"}, product.name, el("small", {}, product.sku)),
 		isAdmin() ? pictureForm(product) : el("button", {className: "quiet small", onclick: () => place(product)}, "Order"))), "Nothing of that name.")
 	say("products-said", "")

@@ -28,6 +28,14 @@ export function told(answer) {
 	return `${answer.status} ${code}: ${message}` + (wait ? ` (Retry-After: ${wait})` : "")
 }
 
+// gauge sets a meter. The policy allows styles that scripts set, one by one.
+export function gauge(meter, value, max) {
+	const part = value / max
+	Object.assign(meter, {max, value})
+	meter.dataset.level = part < .2 ? "low" : part < .34 ? "middle" : ""
+	meter.style.setProperty("--part", part)
+}
+
 // list fills a list, and keeps the keyboard where it was.
 export function list(id, items, empty) {
 	const e = find(id), focused = e.contains(document.activeElement)
