@@ -5,13 +5,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"image"
-	"image/png"
 	"io"
-	"mime/multipart"
 	"net"
 	"net/http"
-	"net/textproto"
 	"os/exec"
 	"strings"
 	"sync"
@@ -155,29 +151,7 @@ func credentials(i int) string {
 
 const orderBody = `{"items":[{"sku":"RAM1","qty":2}],"note":"","ship_to":{"name":"Ada","street":"Wall 1","city":"Bath","postcode":"BA11","country":"GB"}}`
 
-// drawing is a PNG that is so high.
-func drawing(t *testing.T, height int) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	require.NoError(t, png.Encode(&b, image.NewGray(image.Rect(0, 0, 8, height))))
-	return b.Bytes()
-}
-
-// pictureForm is a form as a browser sends it.
-func pictureForm(t *testing.T, kind string, content []byte) (body, contentType string) {
-	t.Helper()
-	var b bytes.Buffer
-	form := multipart.NewWriter(&b)
-	require.NoError(t, form.WriteField("alt", "A wall"))
-	part, err := form.CreatePart(textproto.MIMEHeader{"Content-Disposition": {`form-data; name="picture"; filename="wall.png"`}, "Content-Type": {kind}})
-	require.NoError(t, err)
-	_, err = part.Write(content)
-	require.NoError(t, err)
-	require.NoError(t, form.Close())
-	return b.String(), form.FormDataContentType()
-}
-
-// The story that the README tells, one step for each row of its table.
+// The story of the shop, a step for each of its routes.
 func TestStory(t *testing.T) {
 	s := start(t, "-demo", "-origin", "https://app.example.com")
 	var ada, eve, root answer

@@ -20,8 +20,9 @@ var files embed.FS
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
-// The stranger plays another site in a frame of the page, without an origin.
-const strangerPolicy = "default-src 'none'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+// The stranger plays another site in a frame of the page. It has no origin, also
+// when somebody is lured to it: its script could log them out otherwise.
+const strangerPolicy = "sandbox allow-scripts; default-src 'none'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 
 // pageRoutes serve under headers of their own, which win over those of the API.
 func pageRoutes(mux *http.ServeMux, c config, scheme func(*http.Request) string) {

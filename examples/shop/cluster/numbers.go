@@ -77,15 +77,28 @@ const (
 	wrong = `{"email":"nobody@example.com","password":"password1"}`
 )
 
+// say is told what was tried, what to look for, and what was seen.
+type say func(what, want string, seen ...any)
+
 // numbers plays a client of the load balancer, and says what to look for.
 func numbers(w io.Writer, front string, back *backstage) error {
 	c := &client{front, &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}} // our own certificate
-	say := func(what, want, got string) {
-		_, _ = fmt.Fprintf(w, "%-76s %-22s %s\n", what, want, got)
+	tell := func(what, want string, seen ...any) {
+		_, _ = fmt.Fprintf(w, "%-76s %-22s %s\n", what, want, strings.TrimSpace(fmt.Sprintln(seen...)))
 	}
-	say("", "look for", "seen")
+	tell("", "look for", "seen")
+	for _, part := range []func(*client, say, *backstage) error{oneSession, oneLimit, oneLess} {
+		if err := part(c, tell, back); err != nil {
+			return err
+		}
+	}
+	_, _ = fmt.Fprintf(w, "Two shops go on; your limits are full again in a minute. Their logs: %s\n", filepath.Join(back.dir, "shop-*.log"))
+	return nil
+}
 
-	in, err := c.ask("POST", front+"/auth/login", ada)
+// oneSession is good at all shops, and then at none.
+func oneSession(c *client, tell say, back *backstage) error {
+	in, err := c.ask("POST", c.front+"/auth/login", ada)
 	if err != nil {
 		return err
 	}
@@ -93,13 +106,13 @@ func numbers(w io.Writer, front string, back *backstage) error {
 		return fmt.Errorf("log in: %d %s", in.status, in.code)
 	}
 	good, err := c.count(30, 200, "GET", "/me", "", "Authorization", "Bearer "+in.token)
-	say("logged in at one shop, 30 requests over all of them: let in", "30", fmt.Sprint(good))
 	if err != nil {
 		return err
 	}
-	first, last, turns := in, in, 0
+	tell("logged in at one shop, 30 requests over all of them: let in", "30", good)
+	last, turns := in, 0
 	for range 30 {
-		next, err := c.ask("POST", front+"/auth/refresh", "", "Cookie", last.cookie)
+		next, err := c.ask("POST", c.front+"/auth/refresh", "", "Cookie", last.cookie)
 		if err != nil {
 			return err
 		}
@@ -107,14 +120,13 @@ func numbers(w io.Writer, front string, back *backstage) error {
 			last, turns = next, turns+1
 		}
 	}
-	say("the refresh token rotated 30 times, each at another shop: answered", "30", fmt.Sprint(turns))
-
-	replay, err := c.ask("POST", front+"/auth/refresh", "", "Cookie", first.cookie)
+	tell("the refresh token rotated 30 times, each at another shop: answered", "30", turns)
+	replay, err := c.ask("POST", c.front+"/auth/refresh", "", "Cookie", in.cookie)
 	if err != nil {
 		return err
 	}
+	tell("the first refresh token once more", "401 auth_revoked", replay.status, replay.code)
 	ended := time.Now()
-	say("the first refresh token once more", "401 auth_revoked", fmt.Sprint(replay.status, " ", replay.code))
 	for _, shop := range back.shops {
 		for {
 			a, err := c.ask("GET", shop.String()+"/me", "", "X-Forwarded-Proto", "https", "Authorization", "Bearer "+last.token)
@@ -130,24 +142,32 @@ func numbers(w io.Writer, front string, back *backstage) error {
 			time.Sleep(5 * time.Millisecond)
 		}
 	}
-	say("its session's access token, refused by all three after", "less than 1s", time.Since(ended).Round(time.Millisecond).String())
+	tell("its session's access token, refused by all three after", "less than 1s", time.Since(ended).Round(time.Millisecond))
+	return nil
+}
 
+// oneLimit holds a client to the same numbers as one shop would.
+func oneLimit(c *client, tell say, back *backstage) error {
 	guesses, err := c.count(30, 401, "POST", "/auth/login", wrong)
 	if err != nil {
 		return err
 	}
-	say("30 wrong passwords, after one login in this minute: compared", "4 (5 in a minute)", fmt.Sprint(guesses))
+	tell("30 wrong passwords, after one login in this minute: compared", "4 (5 in a minute)", guesses)
 	writes, err := c.count(100, 401, "POST", "/orders", "{}")
 	if err != nil {
 		return err
 	}
-	say("100 writes: not held by the limit", "60 in a minute", fmt.Sprint(writes))
-	key, err := c.ask("GET", front+"/partner/stock", "", "X-API-Key", back.apiKey)
+	tell("100 writes: not held by the limit", "60 in a minute", writes)
+	key, err := c.ask("GET", c.front+"/partner/stock", "", "X-API-Key", back.apiKey)
 	if err != nil {
 		return err
 	}
-	say("the demo API key, which is for 127.0.0.1, through the load balancer", "403 network_denied", fmt.Sprint(key.status, " ", key.code))
+	tell("the demo API key, which is for 127.0.0.1, through the load balancer", "403 network_denied", key.status, key.code)
+	return nil
+}
 
+// oneLess kills a shop, and the others serve.
+func oneLess(c *client, tell say, back *backstage) error {
 	down := back.procs[len(back.procs)-1]
 	if err := down.Process.Kill(); err != nil {
 		return err
@@ -157,7 +177,6 @@ func numbers(w io.Writer, front string, back *backstage) error {
 	if err != nil {
 		return err
 	}
-	say("100 reads after one shop was killed: answered", "100", fmt.Sprint(served))
-	_, _ = fmt.Fprintf(w, "Two shops go on. Their logs: %s\n", filepath.Join(back.dir, "shop-*.log"))
+	tell("100 reads after one shop was killed: answered", "100", served)
 	return nil
 }

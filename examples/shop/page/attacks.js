@@ -11,8 +11,14 @@ const attacks = [
 	{
 		id: "replay", signedIn: true,
 		async play() {
-			const [won, lost] = (await twice()).toSorted((a, b) => a.status - b.status)
-			if (good(lost)) return [null, "The browser sent the second request after the first was answered. Try again."]
+			let won, lost
+			// Where the browser sends the second request only after the first was
+			// answered, it has the new token, and nothing was used twice.
+			for (let tries = 0; tries < 10; tries++) {
+				[won, lost] = (await twice()).toSorted((a, b) => a.status - b.status)
+				if (!good(lost)) break
+			}
+			if (good(lost)) return [null, "The browser never sent both at once. Try again."]
 			const after = await send("GET", "/me", {token: session()?.token})
 			return [won.status === 200 && lost.status === 401 && after.status === 401,
 				`One request was answered with ${won.status}, the other ${told(lost)} The token that the first one got: ${told(after)}`]

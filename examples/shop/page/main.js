@@ -73,6 +73,7 @@ changes.addEventListener("change", async () => {
 	const another = subject !== answer.body.subject
 	subject = answer.body.subject
 	if (another) show(subject, true)
+	else showDevices()
 })
 
 function show(who, signedIn) {
