@@ -93,8 +93,9 @@ func ascii(s string) string {
 // forwarding are the headers that tell that a proxy stands in front of us.
 var forwarding = [...]string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "X-Real-Ip", "Via"}
 
-// plaintext tells of a refused request that sent a credential in clear, or of
-// a proxy that nobody configured.
+// plaintext tells of a request that sent a credential in clear, or of a proxy
+// that nobody configured: one that ends TLS gets every redirect back in clear,
+// and the browser goes round for ever.
 func (p *Policy) plaintext(r *http.Request) {
 	if p.scheme == nil && slices.ContainsFunc(forwarding[:], func(key string) bool { return len(r.Header[key]) > 0 }) {
 		p.warn(r)

@@ -166,15 +166,30 @@ func TestOnPlaintext(t *testing.T) {
 	require.Equal(t, 403, w.Code)
 }
 
+// TestWarnsOnceOfTLSTermination holds that the owner is told also where the
+// answer is a redirect: behind a proxy that ends TLS, it leads to itself.
 func TestWarnsOnceOfTLSTermination(t *testing.T) {
-	var log strings.Builder
-	p := errors.Must(headers.New(headers.Options{Logger: slog.New(slog.NewTextHandler(&log, nil)), ErrorHandler: refuse}))
-	for range 3 {
-		p.Handler(served).ServeHTTP(httptest.NewRecorder(), over("http", "GET", "http://a.example/", http.Header{"X-Forwarded-Proto": {"https"}}))
+	for _, tt := range []struct {
+		name   string
+		header http.Header
+		status int
+	}{
+		{"refused", http.Header{"X-Forwarded-Proto": {"https"}}, 403},
+		{"redirected, for ever", with("X-Forwarded-Proto", "https"), 308},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var log strings.Builder
+			p := errors.Must(headers.New(headers.Options{CanonicalHost: "a.example", Logger: slog.New(slog.NewTextHandler(&log, nil)), ErrorHandler: refuse}))
+			for range 3 {
+				w := httptest.NewRecorder()
+				p.Handler(served).ServeHTTP(w, over("http", "GET", "http://a.example/", tt.header))
+				require.Equal(t, tt.status, w.Code)
+			}
+			require.Contains(t, log.String(), "Options.Scheme")
+			require.Contains(t, log.String(), "peer=192.0.2.1:1234")
+			require.LessOrEqual(t, strings.Count(log.String(), "\n"), 2) // a minute may end in between
+		})
 	}
-	require.Contains(t, log.String(), "Options.Scheme")
-	require.Contains(t, log.String(), "peer=192.0.2.1:1234")
-	require.LessOrEqual(t, strings.Count(log.String(), "\n"), 2) // a minute may end in between
 }
 
 // TestBehindAProxy holds H6 and H7 for the policy, and where redirects go.

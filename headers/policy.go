@@ -182,13 +182,13 @@ func (p *Policy) Handler(next http.Handler) http.Handler {
 // refuse answers a request that is not served.
 func (p *Policy) refuse(w http.ResponseWriter, r *http.Request, host string, err error) {
 	if errors.Is(err, ErrHTTPSRequired) {
+		p.plaintext(r)
 		if to := p.redirect(r, host); to != "" {
 			w.Header().Set("Location", to)
 			w.Header().Set("Cache-Control", "no-store") // it depends on the credential that is not there
 			w.WriteHeader(http.StatusPermanentRedirect)
 			return
 		}
-		p.plaintext(r)
 	}
 	p.respond(w, r, err)
 }
