@@ -60,6 +60,11 @@ func TestNothingFollowsTheReplacement(t *testing.T) {
 			w.(http.Flusher).Flush()
 			w.Header().Set(http.TrailerPrefix+"X-Reason", leak)
 		}},
+		{"a return that was forgotten after Respond", func(w http.ResponseWriter, r *http.Request) {
+			errors.Respond(w, r, io.EOF)
+			http.Error(w, leak, 500)
+			w.Header().Set(http.TrailerPrefix+"X-Reason", leak)
+		}},
 		{"a trailer before an error", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set(http.TrailerPrefix+"X-Reason", leak)
 			errors.Respond(w, r, io.EOF)

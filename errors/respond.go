@@ -32,8 +32,10 @@ func (f HandlerFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 //
 // Inside a [Responder], Respond also knows whether the header is out already:
 // it then logs the error and aborts the connection with [http.ErrAbortHandler],
-// so that a truncated body never looks whole. Without one it works with a
-// random correlation ID and [slog.Default].
+// so that a truncated body never looks whole. What a handler writes after it
+// called Respond is dropped, unless a middleware in between has wrapped w.
+// Outside of a Responder, the correlation ID is random, and the log is
+// [slog.Default].
 func Respond(w http.ResponseWriter, r *http.Request, err error) {
 	s, ok := r.Context().Value(scopeKey{}).(*scope)
 	if !ok {
@@ -54,7 +56,7 @@ func (s *scope) respond(w http.ResponseWriter, r *http.Request, err error) {
 		switch s.out.state.Load() {
 		case hijacked:
 			return
-		case sent, replaced:
+		case sent, answered:
 			panic(http.ErrAbortHandler)
 		}
 		if ownWriter(w) == s.out { // else w buffers, and what was decided outside of it stays
@@ -72,8 +74,9 @@ func (s *scope) respond(w http.ResponseWriter, r *http.Request, err error) {
 	delete(h, "Content-Length")
 	delete(h, "Etag")
 	delete(h, "Last-Modified")
-	if own, ok := w.(interface{ own() *writer }); ok && own.own() == s.out {
-		// Nothing between us and the handler could still encode the body.
+	own, ok := w.(interface{ own() *writer })
+	direct := ok && own.own() == s.out // else a middleware in between may still encode the body
+	if direct {
 		delete(h, "Content-Encoding")
 		delete(h, "Content-Range")
 		delete(h, "Content-Disposition")
@@ -87,13 +90,15 @@ func (s *scope) respond(w http.ResponseWriter, r *http.Request, err error) {
 	h["X-Content-Type-Options"] = lines[2:3:3]
 	h[s.responder.header] = lines[3:4:4]
 	w.WriteHeader(k.status)
-	if r.Method == http.MethodHead {
-		return
+	if r.Method != http.MethodHead {
+		b := buffers.Get().(*[]byte)
+		*b = s.appendBody((*b)[:0], k, err)
+		_, _ = w.Write(*b) // the client may be gone; nobody is left to tell
+		buffers.Put(b)
 	}
-	b := buffers.Get().(*[]byte)
-	*b = s.appendBody((*b)[:0], k, err)
-	_, _ = w.Write(*b) // the client may be gone; nobody is left to tell
-	buffers.Put(b)
+	if direct {
+		s.out.state.Store(answered) // a handler that forgot to return writes on
+	}
 }
 
 // deleteTrailers deletes what would follow the body that we replace: trailers

@@ -226,7 +226,7 @@ func (s *scope) replace() {
 			err = err.With("replaced_body", string(s.out.kept))
 		}
 		s.respond(s.out, s.request, err)
-	case replaced:
+	case answered:
 		deleteTrailers(s.out.Header())
 	}
 }

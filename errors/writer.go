@@ -15,7 +15,7 @@ const (
 	held                  // a 404 or 405 that may turn out to have no body
 	captured              // a foreign body that will be replaced
 	sent                  // the header is out
-	replaced              // our answer for a captured body is out, and the handler writes on
+	answered              // an answer of ours is out, and what the handler still writes goes nowhere
 	hijacked              // the connection is the handler's
 )
 
@@ -62,7 +62,7 @@ func (w *writer) own() *writer { return w }
 
 func (w *writer) WriteHeader(status int) {
 	switch w.state.Load() {
-	case held, captured, replaced:
+	case held, captured, answered:
 		return // the first status counts, as in net/http
 	case sent, hijacked:
 		w.ResponseWriter.WriteHeader(status) // net/http logs the mistake
@@ -129,7 +129,7 @@ func (w *writer) body() bool {
 		w.send(http.StatusOK)
 	case held:
 		w.send(w.status)
-	case captured, replaced:
+	case captured, answered:
 		return false
 	}
 	return true
@@ -161,7 +161,7 @@ func (w *writer) WriteString(s string) (int, error) {
 
 // ReadFrom keeps sendfile working for http.ServeContent.
 func (w *writer) ReadFrom(src io.Reader) (int64, error) {
-	if s := w.state.Load(); s == held || s == captured || s == replaced {
+	if s := w.state.Load(); s == held || s == captured || s == answered {
 		return io.Copy(struct{ io.Writer }{w}, src)
 	}
 	w.body()
@@ -172,7 +172,6 @@ func (w *writer) ReadFrom(src io.Reader) (int64, error) {
 func (w *writer) FlushError() error {
 	if w.state.Load() == captured {
 		w.scope.replace()
-		w.state.Store(replaced) // what the handler still writes is foreign too
 	}
 	w.body()
 	return http.NewResponseController(w.ResponseWriter).Flush()
