@@ -23,7 +23,7 @@ type logHandler struct {
 
 // Handle masks the record's message and attributes, and hands it on.
 func (h logHandler) Handle(ctx context.Context, r slog.Record) error {
-	masked := slog.NewRecord(r.Time, r.Level, mask(r.Message), r.PC)
+	masked := slog.NewRecord(r.Time, r.Level, h.redactor.mask(r.Message), r.PC)
 	id := CorrelationID(ctx)
 	r.Attrs(func(a slog.Attr) bool {
 		if a.Key == "correlation_id" {

@@ -19,13 +19,15 @@ type shape struct {
 }
 
 // value is what follows a key: a string of JSON, also inside of another string
-// or cut off, a list, or text without spaces.
-const value = `(?:\\+"[^"]*"?|"(?:[^"\\]|\\.)*"?|'[^']*'?|\[[^\]]*\]?|[^\s,;&}"']+)`
+// or cut off, a list, an object, or text without spaces.
+const value = `(?:\\+"[^"]*"?|"(?:[^"\\]|\\.)*"?|'[^']*'?|\[[^\]]*\]?|\{[^}]*\}?|[^\s,;&}"']+)`
 
 var shapes = [...]shape{
 	{[]string{"-----begin"}, regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)`), redacted},
 	// scheme://user:password@host; the password may have what a URL may not.
 	{[]string{"://"}, regexp.MustCompile(`(://)(?:[^/\s@"']*:[^\s"']*|[^/\s@"']+)@`), "$1" + redacted + "@"},
+	// user:password@tcp(host), as MySQL's driver has it.
+	{[]string{"@tcp(", "@unix("}, regexp.MustCompile(`([^\s:@/"'=]+:)[^\s"']*(@(?:tcp|unix)\()`), "$1" + redacted + "$2"},
 	// The query of any URL or path.
 	{[]string{"?"}, regexp.MustCompile(`(/[^\s?"'<>]*\?|\?[A-Za-z0-9_.~%+\[\]-]*=)[^\s"'<>]+`), "$1" + redacted},
 	// These two headers are lists with spaces: all of the line goes.
@@ -38,8 +40,8 @@ var shapes = [...]shape{
 	{[]string{"eyj"}, regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*(\.[A-Za-z0-9_-]*)*`), redacted},
 	// key=value, key: value and "key":"value" whose key names a secret.
 	{
-		[]string{"passw", "passphrase", "secret", "token", "key", "credential", "signature", "jwt", "csrf", "xsrf", "cvv", "card"},
-		regexp.MustCompile(`(?i)((?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|private[_-]?key|credential|signature|jwt|[cx]srf|cvv|card[_-]?number)[a-z0-9_.-]*\\*["']?\s*[:=]\s*)` + value), "$1" + redacted,
+		[]string{"passw", "passphrase", "pwd", "secret", "token", "key", "credential", "signature", "jwt", "csrf", "xsrf", "cvv", "card"},
+		regexp.MustCompile(`(?i)((?:passw(?:or)?d|passphrase|pwd|secret|token|api[_-]?key|private[_-]?key|credential|signature|jwt|[cx]srf|cvv|card[_-]?number)[a-z0-9_.-]*\\*["']?\s*[:=]\s*)` + value), "$1" + redacted,
 	},
 	// prefix_id_secret keys such as those of auth/apikey, and unbroken base64url
 	// of 40 characters and more: refresh tokens, MACs.

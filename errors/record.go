@@ -37,7 +37,7 @@ func (s *scope) record(r *http.Request, k *Kind, err error) {
 		slog.String("correlation_id", s.id),
 		slog.String("method", r.Method[:min(len(r.Method), 32)]),
 		slog.String("route", routeOf(r)),
-		slog.String("error", maskCause(k, textOf(err))),
+		slog.String("error", s.responder.redactor.maskCause(k, textOf(err))),
 	}
 	if s.trace != "" {
 		attrs = append(attrs, slog.String("trace_id", s.trace))
@@ -67,14 +67,14 @@ func (s *scope) record(r *http.Request, k *Kind, err error) {
 
 // maskCause leaves a kind's own text as it is: it is a constant, and a code
 // that speaks of credentials makes what follows look like a secret.
-func maskCause(k *Kind, text string) string {
+func (d redactor) maskCause(k *Kind, text string) string {
 	if text == k.Error() {
 		return text
 	}
 	if rest, ok := strings.CutPrefix(text, k.code+": "); ok {
-		return k.code + ": " + mask(rest)
+		return k.code + ": " + d.mask(rest)
 	}
-	return mask(text)
+	return d.mask(text)
 }
 
 func valueOf(attrs []slog.Attr, key string) string {

@@ -1,11 +1,13 @@
 package errors
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -15,21 +17,44 @@ const redacted = "[redacted]"
 // secretKeys are looked for in the keys of attributes, and in key=value text,
 // blind to case and separators.
 var secretKeys = []string{
-	"authorization", "cookie", "password", "passwd", "passphrase", "secret", "token", "apikey",
+	"authorization", "cookie", "password", "passwd", "passphrase", "pwd", "secret", "token", "apikey",
 	"credential", "privatekey", "signature", "jwt", "csrf", "xsrf", "cvv", "cardnumber", "ssn",
 }
 
-// A redactor masks attributes before they reach a log.
-type redactor struct{ keys []string }
+// A redactor masks attributes and texts before they reach a log.
+type redactor struct {
+	keys []string
+	own  *regexp.Regexp // the application's own keys, with their values; nil: none
+}
 
 func newRedactor(more []string) redactor {
-	keys := secretKeys[:len(secretKeys):len(secretKeys)]
+	d := redactor{keys: secretKeys[:len(secretKeys):len(secretKeys)]}
+	var own []string
 	for _, key := range more {
-		if key = normalize(key); key != "" {
-			keys = append(keys, key)
+		if key = normalize(key); key == "" {
+			continue
 		}
+		d.keys = append(d.keys, key)
+		var letters []string
+		for _, letter := range key {
+			letters = append(letters, regexp.QuoteMeta(string(letter)))
+		}
+		own = append(own, strings.Join(letters, "[_. -]?"))
 	}
-	return redactor{keys}
+	if len(own) > 0 {
+		// Not key: value, which prose has too, and whose words nobody chose.
+		d.own = regexp.MustCompile(`(?i)((?:` + strings.Join(own, "|") + `)[a-z0-9_.-]*(?:\\*["']\s*[:=]\s*|=))` + value)
+	}
+	return d
+}
+
+// mask masks a text: by the shapes of secrets, and by the application's keys.
+func (d redactor) mask(s string) string {
+	s = mask(s)
+	if d.own != nil {
+		s = d.own.ReplaceAllString(s, "$1"+redacted)
+	}
+	return s
 }
 
 var separators = strings.NewReplacer("_", "", "-", "", ".", "", " ", "")
@@ -37,7 +62,9 @@ var separators = strings.NewReplacer("_", "", "-", "", ".", "", " ", "")
 func normalize(key string) string { return separators.Replace(strings.ToLower(key)) }
 
 func (d redactor) secret(key string) bool {
-	key = normalize(key)
+	if key = normalize(key); key == "pass" { // as a part of a word it is no secret: passenger
+		return true
+	}
 	for _, s := range d.keys {
 		if strings.Contains(key, s) {
 			return true
@@ -56,7 +83,7 @@ func (d redactor) attr(a slog.Attr) slog.Attr {
 	}
 	switch a.Value.Kind() {
 	case slog.KindString:
-		return slog.String(a.Key, mask(a.Value.String()))
+		return slog.String(a.Key, d.mask(a.Value.String()))
 	case slog.KindGroup:
 		group := make([]slog.Attr, 0, len(a.Value.Group()))
 		for _, inner := range a.Value.Group() {
@@ -77,22 +104,22 @@ func (d redactor) any(v any) slog.Value {
 	case nil, bool, time.Time, stack:
 		return slog.AnyValue(v)
 	case error:
-		return slog.StringValue(mask(textOf(v)))
+		return slog.StringValue(d.mask(textOf(v)))
 	case http.Header:
 		return d.values(v)
 	case url.Values:
 		return d.values(v)
 	case []byte: // fmt writes numbers, in which no shape is found
-		return slog.StringValue(mask(string(v)))
+		return slog.StringValue(d.mask(string(v)))
 	case *slog.Source:
 		return slog.AnyValue(v)
 	}
-	return slog.StringValue(mask(valueText(v)))
+	return slog.StringValue(d.mask(d.text(v)))
 }
 
-// valueText writes what has fields as JSON does: with quotes, so that all of a
-// secret with spaces is found, and without what tags keep out of JSON.
-func valueText(v any) (text string) {
+// text writes what has fields as JSON does: without what tags keep out of JSON,
+// and without what stands under the name of a secret.
+func (d redactor) text(v any) (text string) {
 	defer func() {
 		if recover() != nil { // a MarshalJSON of the application; fmt recovers by itself
 			text = fmt.Sprintf("%T that panics", v)
@@ -102,9 +129,43 @@ func valueText(v any) (text string) {
 		return s.String()
 	}
 	if b, err := json.Marshal(v); err == nil && (b[0] == '{' || b[0] == '[') {
-		return string(b)
+		decoder := json.NewDecoder(bytes.NewReader(b))
+		decoder.UseNumber() // as they were written
+		return string(d.appendJSON(nil, decoder))
 	}
 	return fmt.Sprintf("%+v", v)
+}
+
+// appendJSON appends the next value of a valid document. In place of a secret
+// it writes what a mask of the text writes, which is no JSON.
+func (d redactor) appendJSON(b []byte, document *json.Decoder) []byte {
+	token, _ := document.Token()
+	opened, ok := token.(json.Delim)
+	if !ok {
+		text, _ := json.Marshal(token)
+		return append(b, text...)
+	}
+	b = append(b, byte(opened))
+	for more := document.More(); more; {
+		if opened == '{' {
+			key, _ := document.Token()
+			b = append(appendString(b, key.(string)), ':')
+			if d.secret(key.(string)) {
+				var hidden json.RawMessage
+				_ = document.Decode(&hidden)
+				b = append(b, redacted...)
+			} else {
+				b = d.appendJSON(b, document)
+			}
+		} else {
+			b = d.appendJSON(b, document)
+		}
+		if more = document.More(); more {
+			b = append(b, ',')
+		}
+	}
+	closed, _ := document.Token()
+	return append(b, byte(closed.(json.Delim)))
 }
 
 func (d redactor) values(values map[string][]string) slog.Value {

@@ -2,6 +2,7 @@ package errors_test
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -49,6 +50,10 @@ func TestSecretsInText(t *testing.T) {
 		{"a CSRF token", "csrf_token=" + s + " xsrf: " + s},
 		{"a signature", "https://bucket/x#X-Amz-Signature=" + s},
 		{"a card", "cvv=" + s + "&card_number=" + s},
+		{"an object", `{"password":{"old":"` + s + `","new":"` + s + `"}}`},
+		{"a DSN of ADO", "Server=db;Uid=sa;Pwd=" + s + ";"},
+		{"a DSN of MySQL", "connect app:" + s + "@tcp(db:3306)/x"},
+		{"a DSN of MySQL with an at sign", "connect app:a@" + s + "@unix(/run/db)/x"},
 		{"a DSN", "dial postgres://app:" + s + "@db/x"},
 		{"a DSN whose password has a slash", `parse "postgres://app:a/` + s + `@db/x": invalid port`},
 		{"a DSN with an at sign", "amqp://app:a@" + s + "@mq/"},
@@ -66,6 +71,43 @@ func TestSecretsInText(t *testing.T) {
 				require.NotContains(t, got, s[:4])
 			}
 			require.Equal(t, got, logged(got), "masked once and for all")
+		})
+	}
+}
+
+// TestSecretsInFields holds that what stands under the name of a secret is
+// masked, whatever shape it has and however deep it is, and the rest is not.
+func TestSecretsInFields(t *testing.T) {
+	const s = "hunter2 ]}hunter2"
+	type login struct{ User, Pass string }
+	for _, tt := range []struct {
+		name  string
+		value any
+		want  string
+	}{
+		{"a field", struct{ Password, Name string }{s, "ada"}, `{"Password":[redacted],"Name":"ada"}`},
+		{"a short name", login{"ada", s}, `{"User":"ada","Pass":[redacted]}`},
+		{"a struct", struct{ Credentials login }{login{"ada", s}}, `{"Credentials":[redacted]}`},
+		{"a list", map[string]any{"tokens": []string{s, s}, "a": []any{1, true, nil, "x"}}, `{"a":[1,true,null,"x"],"tokens":[redacted]}`},
+		{"a map in a list", []any{map[string]any{"secrets": map[string]any{"a": []string{s}}}, 1.50}, `[{"secrets":[redacted]},1.5]`},
+		{"a number", map[string]any{"user_pin": 1234, "n": 12345678901234567}, `{"n":12345678901234567,"user_pin":[redacted]}`},
+		{"a key of Redact", struct{ UserPIN string }{s}, `{"UserPIN":[redacted]}`},
+		{"a key of Redact in JSON", []byte(`{"pin":"hunter2 hunter2","a":1}`), `{"pin":[redacted],"a":1}`},
+		{"a key of Redact in JSON in a Go string", errors.New(`decode "{\"pin\":\"hunter2 hunter2\"}"`), `decode "{\"pin\":[redacted]}"`},
+		{"a key of Redact in text", "pin=hunter2 a=b", "pin=[redacted] a=b"},
+		{"a word of prose that has the key", "ping: pinned to 7", "ping: pinned to 7"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var log strings.Builder
+			slog.New(errors.LogHandler(slog.NewJSONHandler(&log, nil), "pin")).Info("x", "value", tt.value)
+			var record map[string]any
+			require.NoError(t, json.Unmarshal([]byte(log.String()), &record))
+			require.Equal(t, tt.want, record["value"])
+			s, j := serve(t, errors.Options{Redact: []string{"P-I N"}}, errors.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
+				return errNoOrder.Wrap(fmt.Errorf("%v", tt.want)).With("value", tt.value)
+			}))
+			do(t, s, "GET", "/", nil)
+			require.NotContains(t, j.String(), "hunter2")
 		})
 	}
 }

@@ -41,8 +41,10 @@ type Options struct {
 	Details bool
 
 	// Redact names further keys whose values are masked in the log, beside
-	// authorization, cookie, password, token, secret and their like. Keys are
-	// found as substrings, blind to case, "_", "-", "." and spaces.
+	// authorization, cookie, password, token, secret and their like: "pin"
+	// masks the attribute user_pin, a field or member UserPIN at any depth,
+	// and in text "pin":"..." and pin=... . Keys are found as substrings, so
+	// "pin" masks shipping too; case, "_", "-", "." and spaces do not count.
 	Redact []string
 
 	// InsecureKeepBody reports whether the error bodies that handlers write
