@@ -52,14 +52,14 @@ var shapes = [...]shape{
 const longWord = len("p_1234_") + 20
 
 // mask replaces what looks like a secret in free text, and cuts off what is
-// longer than maskedBytes, at a space: a secret that is cut has no shape.
+// longer than maskedBytes, at a space: half a secret has no shape to be found by.
 func mask(s string) string {
 	if len(s) < len("://a@") {
 		return s
 	}
 	more := ""
 	if n := len(s); n > maskedBytes {
-		s = s[:max(0, strings.LastIndexAny(s[:maskedBytes], " \t\r\n"))]
+		s = wholeWords(s[:maskedBytes])
 		more = " [" + strconv.Itoa(n-len(s)) + " more bytes]"
 	}
 	lower := strings.ToLower(s)
@@ -70,6 +70,9 @@ func mask(s string) string {
 	}
 	return s + more
 }
+
+// wholeWords cuts off the last word, which was cut already.
+func wholeWords(s string) string { return s[:max(0, strings.LastIndexAny(s, " \t\r\n"))] }
 
 // near reports whether a text may have the shape.
 func (p *shape) near(lower string) bool {

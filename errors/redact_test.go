@@ -130,6 +130,21 @@ func TestTextStays(t *testing.T) {
 	}
 }
 
+// TestKeptBodyIsCutAtASpace holds that a secret in a foreign body, of which only
+// the beginning is kept, does not lose the part that it is known by.
+func TestKeptBodyIsCutAtASpace(t *testing.T) {
+	const kept, secret = 4096, "postgres://app:hunter2"
+	for _, body := range []string{
+		strings.Repeat("a ", kept)[:kept-len(secret)-1] + " " + secret + "@db/x",
+		strings.Repeat("a", kept-len(secret)) + secret + "@db/x",
+	} {
+		s, j := serve(t, errors.Options{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, body, 500) }))
+		do(t, s, "GET", "/", nil)
+		require.Contains(t, j.String(), "replaced_body")
+		require.NotContains(t, j.String(), "hunter2")
+	}
+}
+
 // TestStackAttribute holds that a name is no way around the mask.
 func TestStackAttribute(t *testing.T) {
 	var log strings.Builder

@@ -224,8 +224,11 @@ func (s *scope) replace() {
 	case held, captured:
 		k := kindOf(s.out.status)
 		err := &Error{kind: k}
-		if len(s.out.kept) > 0 {
-			err = err.With("replaced_body", string(s.out.kept))
+		if body := string(s.out.kept); body != "" {
+			if len(body) == keptBytes {
+				body = wholeWords(body) + " [cut]"
+			}
+			err = err.With("replaced_body", body)
 		}
 		s.respond(s.out, s.request, err)
 	case answered:
