@@ -28,18 +28,30 @@ func (o Options) check() []error {
 	each("Headers", o.Headers, headerProblem)
 	each("Expose", o.Expose, exposeProblem)
 	if o.MaxAge != NoCache && (o.MaxAge < 0 || o.MaxAge > 24*time.Hour || o.MaxAge%time.Second != 0) {
-		problems = append(problems, errors.New("cors: MaxAge "+o.MaxAge.String()+": is not whole seconds up to 24h, 0 or NoCache"))
+		problems = append(problems, errors.New("cors: MaxAge "+o.MaxAge.String()+": is not whole seconds up to 24h, 0 or NoCache"+meant(o.MaxAge)))
 	}
 	if o.PreflightStatus != 0 && o.PreflightStatus != http.StatusOK && o.PreflightStatus != http.StatusNoContent {
 		problems = append(problems, errors.New("cors: PreflightStatus "+strconv.Itoa(o.PreflightStatus)+": is neither 200 nor 204"))
 	}
 	switch {
 	case o.Enforce < EnforceUnsafe || o.Enforce > InsecureEnforceOff:
-		problems = append(problems, errors.New("cors: Enforce "+strconv.Itoa(int(o.Enforce))+": is unknown"))
+		problems = append(problems, errors.New("cors: Enforce "+strconv.Itoa(int(o.Enforce))+": is unknown; did you mean EnforceUnsafe, EnforceAll or InsecureEnforceOff?"))
 	case o.Enforce == InsecureEnforceOff && len(o.Exempt) > 0:
-		problems = append(problems, errors.New("cors: Exempt: InsecureEnforceOff exempts everything already"))
+		problems = append(problems, errors.New("cors: Exempt: InsecureEnforceOff exempts everything already; did you mean one of them?"))
 	}
 	return problems
+}
+
+// meant is what was probably meant by a MaxAge: a plain number, which counts
+// nanoseconds, is one of seconds to most other packages.
+func meant(age time.Duration) string {
+	switch {
+	case age > 24*time.Hour:
+		return "; did you mean 24h0m0s?"
+	case age > 0 && age <= 24*time.Hour/time.Second:
+		return "; did you mean " + (age * time.Second).String() + "?"
+	}
+	return ""
 }
 
 // methodProblem finds methods that browsers never send, and those that they
@@ -47,7 +59,9 @@ func (o Options) check() []error {
 func methodProblem(method string) string {
 	upper := strings.ToUpper(method)
 	switch {
-	case method == "*" || !token(method):
+	case method == "*":
+		return "lets a page use any method; name them"
+	case !token(method):
 		return "is not a method"
 	case upper == "CONNECT" || upper == "TRACE" || upper == "TRACK":
 		return "is a method that browsers forbid (Fetch, forbidden method)"

@@ -191,6 +191,8 @@ func publicSuffix(host string) bool {
 func nearMiss(pattern string) string {
 	suggestion := strings.ToLower(pattern)
 	switch pattern {
+	case "":
+		return `is empty; did you mean "https://app.example.com"?`
 	case "*":
 		return `"*" stands alone`
 	case "null":

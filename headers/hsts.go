@@ -41,8 +41,12 @@ func (h HSTS) value() string {
 
 func (h HSTS) check() error {
 	switch {
-	case h.MaxAge < 0 || h.MaxAge%time.Second != 0:
-		return fmt.Errorf("headers: HSTS.MaxAge %v: is not a number of seconds, 0 or more; did you mean Clear?", h.MaxAge)
+	case h.MaxAge < 0:
+		return fmt.Errorf("headers: HSTS.MaxAge %v: is negative; did you mean Clear?", h.MaxAge)
+	case h.MaxAge > 0 && h.MaxAge < time.Second: // a plain number, which counts nanoseconds
+		return fmt.Errorf("headers: HSTS.MaxAge %v: is not a number of whole seconds, 0 or more; did you mean %v?", h.MaxAge, h.MaxAge*time.Second)
+	case h.MaxAge%time.Second != 0:
+		return fmt.Errorf("headers: HSTS.MaxAge %v: is not a number of whole seconds, 0 or more", h.MaxAge)
 	case h.Clear && h != HSTS{Clear: true}:
 		return fmt.Errorf("headers: HSTS.Clear true: contradicts the other fields; did you mean HSTS{Clear: true}?")
 	case h.Preload && (h.ExcludeSubdomains || h.MaxAge != 0 && h.MaxAge < year):
