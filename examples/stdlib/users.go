@@ -91,10 +91,12 @@ func (u *users) login(sessions *session.Manager, failed *ratelimit.Limiter) func
 			return errors.Join(err, try.Err())
 		}
 		a, err := u.check(email, in.Password)
+		if err == nil || errors.Is(err, errBusy) {
+			_ = try.Refund(r.Context()) // only wrong passwords count; one count that stays harms nobody
+		}
 		if err != nil {
 			return err
 		}
-		_ = try.Refund(r.Context()) // only failures count; one that stays harms nobody
 		t, err := sessions.Login(w, r, session.Session{Subject: a.subject, Scope: a.scope})
 		if err != nil {
 			return err
