@@ -29,13 +29,15 @@ type Options struct {
 	// suffix.
 	Credentials bool
 	// Methods lists methods beside GET, HEAD and POST, which need no
-	// permission. They are case-sensitive: PATCH, not patch.
+	// permission. They are case-sensitive: PATCH, not patch. nil: none.
 	Methods []string
 	// Headers lists request headers that pages may set, such as Authorization
-	// and Content-Type.
+	// and Content-Type (which application/json needs), of at most 128 bytes
+	// each. nil: none beyond those that need no permission (Fetch,
+	// CORS-safelisted request-header).
 	Headers []string
 	// Expose lists response headers that pages may read. nil: RateLimit,
-	// RateLimit-Policy, Retry-After, X-Correlation-ID.
+	// RateLimit-Policy, Retry-After, X-Correlation-ID. Empty, but not nil: none.
 	Expose []string
 	// MaxAge is how long browsers remember a preflight, in whole seconds, at
 	// most 24 h. 0: the browser's own 5 s. NoCache: not at all. Chromium caps
@@ -55,8 +57,10 @@ type Options struct {
 	// Route returns the pattern that the application's own router picks, for
 	// routers that strip prefixes. Exempt is then compared with it.
 	Route func(*http.Request) string
-	// Scheme and Host tell our own origin behind a proxy. nil: TLS of this
-	// process, and the Host header.
+	// Scheme and Host return what the client used to reach us, "https" or
+	// "http" and a host, by which requests of our own pages are known. Behind a
+	// proxy: those of headers.Forwarded. nil: TLS of this process decides, and
+	// the Host header.
 	Scheme, Host func(*http.Request) string
 
 	// InsecureOrigins allows origins without TLS together with Credentials.
@@ -70,8 +74,8 @@ type Options struct {
 	// runs. A panic in it is logged.
 	OnDecision func(*http.Request, Decision)
 	// Debug logs why a preflight failed, and that something else sets CORS
-	// headers or takes Origin from Vary. It is for development: anybody can
-	// fill the log with it.
+	// headers or removes Origin from Vary. It is for development: anybody can
+	// fill the log while it is on.
 	Debug bool
 	// Logger is where Debug and panics of OnDecision go. nil: slog.Default().
 	Logger *slog.Logger
@@ -110,8 +114,8 @@ func (m *Middleware) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.policy.Load().serve(w, r, next) })
 }
 
-// Check returns [ErrOriginDenied] for a request that Handler would not serve
-// by its origin. Browsers tell where a request comes from in Sec-Fetch-Site,
+// Check returns [ErrOriginDenied] for a request that Handler would refuse
+// because of where it comes from. Browsers tell that in Sec-Fetch-Site,
 // which pages cannot set, and in Origin. A request with neither does not come
 // from a browser of this decade, and passes: it has no cookies of a victim.
 func (m *Middleware) Check(r *http.Request) error {
@@ -121,8 +125,8 @@ func (m *Middleware) Check(r *http.Request) error {
 	return nil
 }
 
-// AllowsOrigin reports whether a request has one Origin that is listed by more
-// than "*". It is made for upgrades to WebSocket, which CORS does not cover
+// AllowsOrigin reports whether a request has exactly one Origin, and that one is
+// listed. A list that is "*" lists nobody here. It is made for upgrades to WebSocket, which CORS does not cover
 // (ASVS 5.0 4.4.2), and for handlers that check origins themselves.
 func (m *Middleware) AllowsOrigin(r *http.Request) bool {
 	p := m.policy.Load()

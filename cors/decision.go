@@ -35,7 +35,7 @@ const (
 	// MethodNotAllowed is a preflight for a method that is not in Methods.
 	MethodNotAllowed
 	// HeaderNotAllowed is a preflight for a header that is not in Headers, or
-	// for more headers than the list can explain.
+	// with a list of headers that is longer than any browser would send.
 	HeaderNotAllowed
 	// ForeignSite is a request that Enforce refused by Sec-Fetch-Site.
 	ForeignSite

@@ -15,13 +15,18 @@
 //
 // # A program
 //
-//	origins := errors.Must(cors.New(cors.Options{
-//		Origins:     []string{"https://app.example.com"},
-//		Credentials: true,
-//		Methods:     []string{"DELETE"},
-//		Headers:     []string{"Authorization", "Content-Type"},
-//	}))
-//	handler := failures.Handler(origins.Handler(mux))
+//	func main() {
+//		failures := errors.Must(errors.NewResponder(errors.Options{}))
+//		origins := errors.Must(cors.New(cors.Options{
+//			Origins:     []string{"https://app.example.com"},
+//			Credentials: true,
+//			Methods:     []string{"DELETE"},
+//			Headers:     []string{"Authorization", "Content-Type"},
+//		}))
+//		mux := http.NewServeMux()
+//		mux.HandleFunc("DELETE /orders/{id}", cancel)
+//		log.Fatal(http.ListenAndServe("127.0.0.1:8080", failures.Handler(origins.Handler(mux))))
+//	}
 //
 // # Its place
 //

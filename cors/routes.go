@@ -19,17 +19,19 @@ import (
 //	})
 //
 // A preflight has to be answered before any router sees it, since a router has
-// no OPTIONS; so policies of parts belong into one layer, not beside the routes
-// (go-chi/chi issue 263, gorilla/mux issue 381).
+// no route for OPTIONS and answers 404 or 405. So all policies stand in one
+// layer around the router, not at its routes (go-chi/chi issue 263, gorilla/mux
+// issue 381).
 //
 // A key is a path that starts with "/"; it stands for itself and all below it,
 // with or without a slash at its end. The longest wins. A path that no key
 // covers has no CORS headers, and nothing is enforced there.
 //
-// Where a path reads differently before and after it is unescaped or cleaned,
-// so that two keys could claim it, the request gets no CORS headers, its
-// preflight fails, and all of those policies must let it pass. They are told of
-// it as [AmbiguousPath].
+// A path may belong to one key as it was sent, and to another once it is
+// unescaped or cleaned: "/public/../api", "/api%2Fpartner". Which of them the
+// router will take is not known, so such a request gets no CORS headers, its
+// preflight fails, and Enforce of every policy that could be meant must let it
+// pass. OnDecision is told [AmbiguousPath].
 func Routes(policies map[string]*Middleware) (func(http.Handler) http.Handler, error) {
 	if len(policies) == 0 {
 		return nil, errors.New(`cors: Routes: none; did you mean {"/": policy}?`)

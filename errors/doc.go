@@ -3,16 +3,17 @@
 //
 //	{"code":"order_not_found","message":"No such order.","correlation_id":"4bf92f3577b34da6a3ce929d0e0e4736"}
 //
-// It is a superset of the standard library's errors package, and takes its
-// name in a file that imports it.
+// It has all of the standard library's errors package too, so that a file
+// imports this one in its place.
 //
 // # What it refuses by default
 //
 // An error that has no [Kind] is a 500 with a constant text: no driver's
 // message, Go type, path, stack or input value reaches a client. The texts of
 // a kind are constants by their type, so that run-time text in a response does
-// not compile. What handlers write around it, with http.Error or as a bare 404
-// or 405 of a router, is replaced by the same three facts, and goes to the log.
+// not compile. A 5xx that a handler writes by itself, the text of an http.Error
+// and a router's bare 404 or 405 are replaced by the same three facts; what was
+// written goes to the log. What a handler writes after [Respond] is dropped.
 // A correlation ID that the client sent is never taken for ours, unless
 // [Options].TrustCorrelation says so.
 //

@@ -15,8 +15,8 @@
 // one that [ForwardedOptions].Header names, only from a TCP peer that Trusted
 // lists, and believes it only as far as each hop is listed too: from the right
 // to the first address that is not ours. The leftmost address, which anybody
-// can write, decides nothing. The scheme and the host that a proxy tells are
-// read at the same hop.
+// can write, decides nothing. Scheme and host are read
+// from the proxy that received the request from that client.
 //
 // # A program
 //
@@ -48,13 +48,14 @@
 //
 // # Threats
 //
-//   - Credentials in clear (ASVS 5.0 4.1.2): refused and told, never redirected.
+//   - Credentials in clear (ASVS 5.0 4.1.2): refused, and reported to
+//     OnPlaintext; never redirected.
 //   - Downgrade to HTTP: HSTS (RFC 6797), over HTTPS only.
 //   - Open redirects through the Host header: it is never reflected.
 //   - Framing, sniffing, embedding (CWE-1021, CWE-430): the headers.
 //   - Cross-site scripting in pages (CWE-79): the Documents profile has a policy
-//     without 'unsafe-inline', and [New] takes none with it but for
-//     Options.InsecureCSP.
+//     without 'unsafe-inline', and [New] refuses one that has it, unless
+//     Options.InsecureCSP is set.
 //   - Requests for foreign host names, as by DNS rebinding (CWE-346): AllowedHosts.
 //   - Spoofed addresses (CWE-290, CWE-348): a client that writes the header, a
 //     chain that is longer than MaxHops, an element that is no address.

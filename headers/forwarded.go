@@ -40,7 +40,8 @@ type ForwardedOptions struct {
 	Host string
 
 	// MaxHops bounds how many elements of a chain are read, from the right; a
-	// chain that is not decided by then names no client. 0: 32.
+	// chain that is not decided by then names no client. Negative is refused.
+	// 0: 32.
 	MaxHops int
 
 	// TrustUnixSocket takes a peer without an address, as behind a proxy on
@@ -159,8 +160,9 @@ func (f *Forwarded) ClientIP(r *http.Request) (netip.Addr, bool) {
 // The header that Proto names is read only when the peer is trusted, and then
 // it decides, also where the proxy itself came over TLS. Behind n trusted hops,
 // each of which adds a scheme, it is the leftmost of the last n; what a client
-// wrote is further to the left. A wss is an https. All else, and a header that is
-// missing, is "http": the doubt goes to the side that is refused.
+// wrote is further to the left. wss counts as https. Anything else, and a
+// header that is missing, is "http": in doubt, a request came in clear, and a
+// [Policy] refuses it.
 func (f *Forwarded) Scheme(r *http.Request) string {
 	p := f.path(r)
 	switch {

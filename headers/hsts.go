@@ -9,7 +9,8 @@ import (
 // HSTS is the policy that browsers remember for a host (RFC 6797). The zero
 // value is two years, subdomains included.
 type HSTS struct {
-	// MaxAge is how long it is remembered, in whole seconds. 0: two years.
+	// MaxAge is how long it is remembered, in whole seconds, without an upper
+	// bound. 0: two years.
 	MaxAge time.Duration
 	// ExcludeSubdomains leaves the subdomains out.
 	ExcludeSubdomains bool

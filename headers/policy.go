@@ -34,17 +34,23 @@ type Options struct {
 	Profile Profile
 
 	// HSTS is the Strict-Transport-Security header (RFC 6797). It is sent over
-	// HTTPS only, and never for localhost and IP addresses.
+	// HTTPS only, and never for localhost and IP addresses. Zero: two years,
+	// subdomains included.
 	HSTS HSTS
 
 	// CSP is Content-Security-Policy. "": for the API profile, default-src
-	// 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'.
+	// 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'. For
+	// Documents, default-src 'self'; base-uri 'none'; form-action 'self';
+	// frame-ancestors 'none'; object-src 'none'. This header and the next four
+	// are left out where the value is InsecureOmit.
 	CSP string
-	// ReferrerPolicy is Referrer-Policy. "": no-referrer.
+	// ReferrerPolicy is Referrer-Policy, one token of its standard. "":
+	// no-referrer.
 	ReferrerPolicy string
-	// ResourcePolicy is Cross-Origin-Resource-Policy. "": same-origin.
+	// ResourcePolicy is Cross-Origin-Resource-Policy: same-origin, same-site or
+	// cross-origin. "": same-origin.
 	ResourcePolicy string
-	// FrameOptions is X-Frame-Options. "": DENY.
+	// FrameOptions is X-Frame-Options: DENY or SAMEORIGIN. "": DENY.
 	FrameOptions string
 	// CacheControl is Cache-Control, which a handler may set anew. "": no-store.
 	CacheControl string
@@ -59,10 +65,12 @@ type Options struct {
 
 	// HTTPS is what happens to requests in clear. Zero: RejectOrRedirect.
 	HTTPS HTTPS
-	// InsecureAllowHTTP serves requests in clear: for local development.
+	// InsecureAllowHTTP serves requests in clear, as HTTPS would not: for local
+	// development. RejectAll beside it is refused.
 	InsecureAllowHTTP bool
 	// CanonicalHost is the host, with a port when it has one, that redirects
-	// go to. "": the request's own, when AllowedHosts lists it.
+	// go to. "": the request's own, when AllowedHosts lists it; else nobody is
+	// redirected.
 	CanonicalHost string
 	// AllowedHosts lists the hosts that this service answers for, beside
 	// CanonicalHost: a request to any other is 421 (RFC 9110, section
