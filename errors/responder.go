@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 )
 
 // Options configures a [Responder]. The zero value is the recommended set-up.
@@ -18,7 +19,8 @@ type Options struct {
 	Logger *slog.Logger
 
 	// CorrelationHeader names the response header that carries the
-	// correlation ID. "": X-Correlation-ID.
+	// correlation ID. "": X-Correlation-ID. A header with a meaning of its
+	// own, such as Content-Type, is refused.
 	CorrelationHeader string
 
 	// TrustCorrelation reports whether the peer may choose the correlation
@@ -81,6 +83,9 @@ func NewResponder(o Options) (*Responder, error) {
 	if !validName(header) {
 		problems = append(problems, fmt.Errorf("errors: CorrelationHeader %q: not a header name (RFC 9110, section 5.1); did you mean %q?", header, "X-Correlation-ID"))
 	}
+	if slices.Contains(taken[:], http.CanonicalHeaderKey(header)) {
+		problems = append(problems, fmt.Errorf("errors: CorrelationHeader %q: has a meaning of its own; did you mean %q?", header, "X-Correlation-ID"))
+	}
 	for i, key := range o.Redact {
 		if normalize(key) == "" {
 			problems = append(problems, fmt.Errorf("errors: Redact[%d] %q: matches every key; did you mean the name of one?", i, key))
@@ -94,6 +99,13 @@ func NewResponder(o Options) (*Responder, error) {
 		problem: o.Problem, details: o.Details, redactor: newRedactor(o.Redact), keep: o.InsecureKeepBody,
 		samples: newSampler(),
 	}, nil
+}
+
+// taken are headers that an ID would spoil: those that Respond and net/http set
+// themselves, and those that caches and browsers act on.
+var taken = [...]string{
+	"Cache-Control", "Connection", "Content-Length", "Content-Type", "Date", "Location", "Set-Cookie", "Transfer-Encoding", "Vary",
+	"X-Content-Type-Options",
 }
 
 func (e *Responder) mediaType() string {
