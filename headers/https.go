@@ -121,7 +121,7 @@ func (p *Policy) credential(r *http.Request) bool {
 	return false
 }
 
-var credentialParameters = [...]string{"access_token", "api_key", "apikey", "api-key"}
+var credentialParameters = [...]string{"access_token", "id_token", "refresh_token", "api_key", "apikey", "api-key", "client_secret", "password"}
 
 // weightless reports whether parameters have the weight 0, which says no (RFC
 // 9110, section 12.4.2).

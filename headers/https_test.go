@@ -43,6 +43,7 @@ func TestHTTPS(t *testing.T) {
 		{"H2 configured credential", "http", "GET", "http://api.example.com/a", with("X-Own-Key", "x"), 403, nil},
 		{"H2 API key in clear", "http", "GET", "http://api.example.com/a", with("X-API-Key", "x"), 403, nil},
 		{"H2 token in the query", "http", "GET", "http://api.example.com/a?b=c&Access%5Ftoken=x", html, 403, nil},
+		{"H2 password in the query", "http", "GET", "http://api.example.com/login?user=a&password=x", html, 403, nil},
 		{"H2 HEAD with DPoP", "http", "HEAD", "http://api.example.com/a", with("DPoP", "x"), 403, nil},
 		{"H2 userinfo", "http", "GET", "http://user:pass@api.example.com/a", html, 403, nil},
 		{"H3 PUT", "http", "PUT", "http://api.example.com/a", html, 403, nil},

@@ -94,7 +94,7 @@ type Options struct {
 	Host func(*http.Request) string
 	// OnPlaintext is told of a request that sent a credential in clear: in one
 	// of the headers that hold credentials, or in the query (access_token,
-	// api_key). It is not told where a forwarding header is present and Scheme
+	// id_token, refresh_token, api_key, client_secret, password). It is not told where a forwarding header is present and Scheme
 	// is nil, since then the client may well have used HTTPS. Verify the
 	// credential before you revoke it: anybody can send one that is not
 	// theirs. A panic in it is logged.
