@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ringwall/ringwall/auth/session"
 	"github.com/ringwall/ringwall/errors"
@@ -68,14 +69,16 @@ func NewIssuer(o IssuerOptions) (*Issuer, error) {
 	return i, nil
 }
 
-// A Grant is what a token says about its bearer. Subject is required.
+// A Grant is what a token says about its bearer, in UTF-8. Subject is required.
 type Grant struct {
 	// Subject is whom the token is about, at most 256 bytes.
 	Subject string
-	// SessionID is the login that the token belongs to.
+	// SessionID is the login that the token belongs to, at most 256 bytes.
 	SessionID string
 	// ClientID is the client that it was issued to. A client that acts for
-	// itself has its own ClientID as the Subject.
+	// itself has its own ClientID as the Subject, and becomes an
+	// [auth.Service]: no person may have a Subject that is some client's ID
+	// (RFC 9068, section 5).
 	ClientID string
 	// Scope and Roles are what is granted. Scopes have no spaces (RFC 6749,
 	// section 3.3).
@@ -153,6 +156,18 @@ func (i *Issuer) ForSession(ctx context.Context, s session.Session) (string, tim
 func (g *Grant) check() error {
 	if g.Subject == "" || len(g.Subject) > 256 {
 		return errors.New("token: Grant: Subject has not 1 to 256 bytes")
+	}
+	if len(g.SessionID) > 256 {
+		return errors.New("token: Grant: SessionID has more than 256 bytes")
+	}
+	// encoding/json writes U+FFFD for every byte that is not UTF-8, so one
+	// subject would become another.
+	for _, name := range [...]struct{ what, text string }{
+		{"Subject", g.Subject}, {"SessionID", g.SessionID}, {"ClientID", g.ClientID}, {"a role", strings.Join(g.Roles, "\n")},
+	} {
+		if !utf8.ValidString(name.text) {
+			return errors.New("token: Grant: " + name.what + " is not UTF-8")
+		}
 	}
 	for _, scope := range g.Scope {
 		if scope == "" || !visible(scope) || strings.ContainsAny(scope, `"\`) {

@@ -92,6 +92,11 @@ func TestGrantsThatAreRefused(t *testing.T) {
 		want  string
 	}{
 		{"no subject", token.Grant{}, "Subject has not 1 to 256 bytes"},
+		{"J23 a subject that JSON would spell as another's", token.Grant{Subject: "ada\xff"}, "Subject is not UTF-8"},
+		{"J23 a session that JSON would spell as another", token.Grant{Subject: "a", SessionID: "s\xff"}, "SessionID is not UTF-8"},
+		{"J23 a client that JSON would spell as another", token.Grant{Subject: "a", ClientID: "c\xff"}, "ClientID is not UTF-8"},
+		{"J23 a role that JSON would spell as another", token.Grant{Subject: "a", Roles: []string{"b", "r\xff"}}, "a role is not UTF-8"},
+		{"a session that nobody could revoke", token.Grant{Subject: "a", SessionID: strings.Repeat("s", 257)}, "SessionID has more than 256 bytes"},
 		{"a scope that is two", token.Grant{Subject: "a", Scope: []string{"read write"}}, `Scope "read write": is not a scope-token of RFC 6749`},
 		{"an empty scope", token.Grant{Subject: "a", Scope: []string{""}}, `Scope "": is not a scope-token of RFC 6749`},
 		{"J23 an own sub", token.Grant{Subject: "a", Claims: map[string]any{"sub": "root"}}, `"sub" is the issuer's own claim`},
