@@ -29,11 +29,12 @@ func (m *Middleware) refuse(w http.ResponseWriter, r *http.Request, used int, er
 }
 
 // challengesFor returns one WWW-Authenticate line for each scheme, the used
-// one with the reason. A 503 has none, nor has a 403 for which no other
-// credential would do.
+// one with the reason. Every 401 has them (RFC 9110, section 15.5.2), also
+// one of the application's own; a 503 has none, nor has a 403 for which no
+// other credential would do.
 func (m *Middleware) challengesFor(used int, kind *errors.Kind, err error) []string {
 	params := paramsOf(kind, err)
-	if params == nil && kind != ErrMissing {
+	if params == nil && (kind == nil || kind.Status() != http.StatusUnauthorized) {
 		return nil
 	}
 	var lines []string
@@ -97,10 +98,14 @@ func paramsOf(kind *errors.Kind, err error) [][2]string {
 	if c, ok := errors.AsType[*challenged](err); ok {
 		return c.params
 	}
+	if kind == ErrStepUp {
+		return stepUp[:]
+	}
 	return nil
 }
 
 var (
 	invalidRequest = [...][2]string{{"error", "invalid_request"}}
 	invalidToken   = [...][2]string{{"error", "invalid_token"}}
+	stepUp         = [...][2]string{{"error", "insufficient_user_authentication"}}
 )

@@ -155,7 +155,7 @@ func Kinds(kinds ...Kind) Policy {
 // login (RFC 9470). A principal whose time of login is unknown is refused.
 func MaxAuthAge(age time.Duration) Policy {
 	refusal := &challenged{ErrStepUp.With("max_age", age.String()), [][2]string{
-		{"error", "insufficient_user_authentication"},
+		stepUp[0],
 		{"max_age", strconv.FormatInt(int64(age/time.Second), 10)},
 	}}
 	return func(_ *http.Request, p *Principal) error {

@@ -95,6 +95,17 @@ func TestRequire(t *testing.T) {
 	}
 }
 
+// Kinds of an application that has policies of its own.
+var (
+	errNoPIN  = errors.Define(401, "pin_required", "This needs your PIN.")
+	errLocked = errors.Define(403, "account_locked", "The account is locked.")
+)
+
+func refusing(err error) auth.Policy {
+	return func(*http.Request, *auth.Principal) error { return err }
+}
+
+// RFC 9110, section 15.5.2: every 401 has a challenge.
 func TestRequireChallenges(t *testing.T) {
 	for _, row := range []struct {
 		name   string
@@ -104,6 +115,9 @@ func TestRequireChallenges(t *testing.T) {
 		{"H5 scope", auth.Scopes("stock:read", "stock:write"), []string{`Bearer realm="api", error="insufficient_scope", scope="stock:read stock:write"`}},
 		{"H6 a scope that does not fit into quotes", auth.Scopes(`a"b`), []string{`Bearer realm="api", error="insufficient_scope"`}},
 		{"role", auth.Role("admin"), nil},
+		{"a step up without an age", refusing(auth.ErrStepUp), []string{`Bearer realm="api", error="insufficient_user_authentication"`, `Signed alg="x", realm="api"`}},
+		{"a 401 of the application", refusing(errNoPIN), []string{`Bearer realm="api"`, `Signed alg="x", realm="api"`}},
+		{"a 403 of the application", refusing(errLocked), nil},
 		{"age", auth.MaxAuthAge(90 * time.Second), []string{`Bearer realm="api", error="insufficient_user_authentication", max_age="90"`, `Signed alg="x", realm="api"`}},
 		{"anonymous behind a public route", nil, []string{`Bearer realm="api"`, `Signed alg="x", realm="api"`}},
 	} {
