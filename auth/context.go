@@ -15,7 +15,7 @@ type state struct {
 	principal *Principal
 	from      *Middleware // nil where no Middleware ran
 	used      int         // the index of the authenticator that took the request
-	objects   []any       // what Object loaded; Require gives each request its own
+	objects   []loaded    // by Object; Require gives each request its own
 }
 
 func stateOf(ctx context.Context) state {

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/ringwall/ringwall/errors"
 )
@@ -35,26 +36,38 @@ func Object[O any](notFound *errors.Kind, load func(*http.Request) (O, error), c
 		case err != nil:
 			return err
 		}
+		allowed := can(r.Context(), p, object)
 		if s, ok := r.Context().Value(contextKey{}).(*state); ok {
-			s.objects = append(s.objects, object)
+			s.objects = append(s.objects, loaded{object, allowed})
 		}
-		if !can(r.Context(), p, object) {
+		if !allowed {
 			return &hiddenError{notFound.With("object", "not the caller's"), false}
 		}
 		return nil
 	}
 }
 
+// loaded is an object, and whether its own policy allowed it.
+type loaded struct {
+	object  any
+	allowed bool
+}
+
 // ObjectFrom returns the object of type O that an [Object] policy of this
-// request loaded, the last one if there are several. It is false where none
-// did.
+// request loaded. If there are several, it is the last one that its own policy
+// allowed; the last one of all, if another policy of an [AnyOf] let the caller
+// through. It is false where none was loaded.
 func ObjectFrom[O any](ctx context.Context) (O, bool) {
-	objects := stateOf(ctx).objects
-	for i := len(objects) - 1; i >= 0; i-- {
-		if object, ok := objects[i].(O); ok {
+	var last O
+	found := false
+	for _, l := range slices.Backward(stateOf(ctx).objects) {
+		object, ok := l.object.(O)
+		switch {
+		case ok && l.allowed:
 			return object, true
+		case ok && !found:
+			last, found = object, true
 		}
 	}
-	var none O
-	return none, false
+	return last, found
 }

@@ -146,6 +146,34 @@ func TestMaxAuthAgeBoundary(t *testing.T) {
 	})
 }
 
+// Two policies may load objects of one type, from two places.
+func TestObjectFromIsTheOneThatMayBeUsed(t *testing.T) {
+	of := func(id, owner string) auth.Policy {
+		return auth.Object(errNoOrder, func(*http.Request) (order, error) { return order{id, owner}, nil }, mine)
+	}
+	for _, row := range []struct {
+		name   string
+		policy auth.Policy
+		want   string
+	}{
+		{"API1 the last one is somebody else's", auth.AnyOf(of("1", "ada"), of("2", "eve")), "{1 ada}"},
+		{"API1 the first one is somebody else's", auth.AnyOf(of("2", "eve"), of("1", "ada")), "{1 ada}"},
+		{"neither is the caller's, who may see all", auth.AnyOf(of("2", "eve"), of("3", "eve"), auth.Kinds(auth.User)), "{3 eve}"},
+		{"both are the caller's", auth.AllOf(of("1", "ada"), of("4", "ada")), "{4 ada}"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r := httptest.NewRequest("GET", "/", nil)
+			r = r.WithContext(auth.NewContext(r.Context(), errors.Must(auth.NewPrincipal(auth.Identity{Kind: auth.User, Subject: "ada"}))))
+			w := httptest.NewRecorder()
+			auth.Require(row.policy)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				o, _ := auth.ObjectFrom[order](r.Context())
+				fmt.Fprint(w, o)
+			})).ServeHTTP(w, r)
+			require.Equal(t, row.want, w.Body.String())
+		})
+	}
+}
+
 func TestObjectsStayWithTheirRequest(t *testing.T) {
 	shared := auth.NewContext(t.Context(), errors.Must(auth.NewPrincipal(auth.Identity{Kind: auth.User, Subject: "ada"})))
 	h := auth.Require(auth.Object(errNoOrder, load, mine))(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
