@@ -41,14 +41,16 @@ type Routes struct {
 	// Router is what stands inside of Callers and has the routes. With chi it
 	// is a router that the same function filled with routes, without Use.
 	Router http.Handler
-	// Patterns are the routes, such as "GET /orders/{id}". Without a method, GET
-	// is asked.
+	// Patterns are the routes, such as "GET /orders/{id}". One without a method
+	// is asked by GET, POST, PUT, PATCH and DELETE. A route that is not listed
+	// is not asked.
 	Patterns []string
 	// Open are those of Patterns that are meant to answer anybody. Each is one
-	// that the Middleware lets pass.
+	// that the Middleware lets pass, by one method at least.
 	Open []string
 	// Values has what stands in the place of a wildcard, by its name. Others
-	// are "1".
+	// are "1". A Public pattern that covers some values of a wildcard is found
+	// by those values alone.
 	Values map[string]string
 }
 
@@ -79,24 +81,60 @@ func (o Routes) Check() error {
 	return errors.Join(problems...)
 }
 
-// check asks one route.
+// check asks one route, by its method or, without one, by each.
 func (o Routes) check(pattern string) (problems []string) {
-	request, err := o.request(pattern)
+	method, request, err := o.request(pattern)
 	if err != nil {
 		return []string{err.Error()}
 	}
+	if method != "" {
+		_, problems = o.ask(pattern, func() *http.Request { return request(method) })
+		return problems
+	}
+	asked, shut := 0, 0
+	for _, method := range methods {
+		picked, wrong := o.ask(pattern, func() *http.Request { return request(method) })
+		switch {
+		case picked != pattern && slices.Contains(o.Patterns, picked):
+			continue // asked there
+		case len(wrong) == 1 && wrong[0] == isShut:
+			shut++
+		default:
+			for _, problem := range wrong {
+				problems = append(problems, method+": "+problem)
+			}
+		}
+		asked++
+	}
+	switch {
+	case asked == 0:
+		return []string{"other routes hide it for " + request(http.MethodGet).URL.Path}
+	case shut == asked:
+		return []string{isShut}
+	}
+	return problems
+}
+
+// methods are those that a pattern without a method is asked by.
+var methods = [...]string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+
+// isShut is the problem of an open route. One method that is open will do.
+const isShut = "is meant to be open, and the Middleware wants credentials"
+
+// ask sends requests of one method, and returns the pattern that serves them.
+func (o Routes) ask(pattern string, request func() *http.Request) (picked string, problems []string) {
 	if mux, ok := o.Router.(*http.ServeMux); ok {
-		if _, picked := mux.Handler(request()); picked != pattern {
-			return []string{fmt.Sprintf("the router picks %q for %s", picked, request().URL)}
+		if _, picked = mux.Handler(request()); picked != pattern {
+			return picked, []string{fmt.Sprintf("the router picks %q for %s", picked, request().URL)}
 		}
 	}
 	_, refusal := o.Callers.Authenticate(request())
 	open := refusal == nil
 	if slices.Contains(o.Open, pattern) {
 		if !open {
-			problems = append(problems, "is meant to be open, and the Middleware wants credentials")
+			problems = append(problems, isShut)
 		}
-		return problems
+		return pattern, problems
 	}
 	if open {
 		problems = append(problems, "a Public or Optional pattern covers it")
@@ -109,7 +147,7 @@ func (o Routes) check(pattern string) (problems []string) {
 	if !o.requires(request()) {
 		problems = append(problems, "has no auth.Require")
 	}
-	return problems
+	return pattern, problems
 }
 
 // requires reports whether Require refuses a request that the router alone
@@ -136,21 +174,22 @@ type nobody struct{}
 func (nobody) Authenticate(*http.Request) (*auth.Principal, error) { return nil, nil }
 func (nobody) Challenge() string                                   { return "" }
 
-// request returns a function that makes requests for a pattern.
-func (o Routes) request(pattern string) (func() *http.Request, error) {
+// request takes a pattern apart, and returns its method, or "", and a function
+// that makes requests for it.
+func (o Routes) request(pattern string) (method string, with func(method string) *http.Request, err error) {
 	method, rest, found := strings.Cut(pattern, " ")
 	if !found {
-		method, rest = http.MethodGet, pattern
+		method, rest = "", pattern
 	}
 	host, path, found := strings.Cut(strings.TrimLeft(rest, " \t"), "/")
 	if !found {
-		return nil, errors.New("is not [METHOD ][HOST]/path")
+		return "", nil, errors.New("is not [METHOD ][HOST]/path")
 	}
 	target := "/" + o.fill(path)
 	if _, err := url.ParseRequestURI(target); err != nil {
-		return nil, fmt.Errorf("is no path: %w", err)
+		return "", nil, fmt.Errorf("is no path: %w", err)
 	}
-	return func() *http.Request {
+	return method, func(method string) *http.Request {
 		r := httptest.NewRequest(method, target, nil)
 		if host != "" {
 			r.Host = host

@@ -38,10 +38,15 @@ func newShop() *shop {
 	return s
 }
 
+func (s *shop) callers(t *testing.T) (*auth.Middleware, http.Handler) {
+	t.Helper()
+	m := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{authtest.NewTokens(t).Verifier}, Public: s.public, Optional: s.optional}))
+	return m, quiet.Handler(m.Handler(s.mux))
+}
+
 func (s *shop) routes(t *testing.T) authtest.Routes {
 	t.Helper()
-	callers := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{authtest.NewTokens(t).Verifier}, Public: s.public, Optional: s.optional}))
-	service := callers.Handler(s.mux)
+	callers, service := s.callers(t)
 	if s.outside {
 		inner := service
 		service = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -86,11 +91,41 @@ func TestZ6EveryRouteIsAsked(t *testing.T) {
 			s.mux.Handle("GET /products/{id}/costs", auth.Require(auth.Role("admin"))(ok))
 			o.Patterns = append(o.Patterns, "GET /products/{id}/costs")
 		}, `authtest: "GET /products/{id}/costs": a Public or Optional pattern covers it`},
+		{"Z6 a route of every method, one of which is Public", func(s *shop, o *authtest.Routes) {
+			s.public = append(s.public, "POST /files/")
+			o.Callers, o.Service = s.callers(t)
+		}, "authtest: \"/files/{path...}\": POST: a Public or Optional pattern covers it"},
+		{"Z6 a route of every method, one of which forgets Require", func(s *shop, o *authtest.Routes) {
+			s.mux.Handle("/notes", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method != "PATCH" {
+					auth.Require()(ok).ServeHTTP(w, r)
+				}
+			}))
+			o.Patterns = append(o.Patterns, "/notes")
+		}, `authtest: "/notes": PATCH: has no auth.Require`},
+		{"Z6 an open route of every method, none of which is", func(s *shop, o *authtest.Routes) { o.Open = append(o.Open, "/files/{path...}") },
+			`authtest: "/files/{path...}": is meant to be open, and the Middleware wants credentials`},
+		{"an open route of every method, one of which is", func(s *shop, o *authtest.Routes) {
+			s.public = append(s.public, "POST /files/")
+			o.Callers, o.Service = s.callers(t)
+			o.Open = append(o.Open, "/files/{path...}")
+		}, ""},
 		{"Z6 a route that is not there", func(_ *shop, o *authtest.Routes) { o.Patterns = append(o.Patterns, "GET /gone") },
 			`authtest: "GET /gone": the router picks "" for /gone`},
 		{"Z6 a route that another hides", func(s *shop, o *authtest.Routes) {
 			s.mux.Handle("GET /orders/1", ok)
 		}, `authtest: "GET /orders/{id}": the router picks "GET /orders/1" for /orders/1`},
+		{"a route that another listed one hides from one method", func(s *shop, o *authtest.Routes) {
+			s.mux.Handle("GET /files/1", auth.Require()(ok))
+			o.Patterns = append(o.Patterns, "GET /files/1")
+		}, ""},
+		{"Z6 a route that another listed one hides", func(s *shop, o *authtest.Routes) {
+			s.mux.Handle("/files/1", auth.Require()(ok))
+			o.Patterns = append(o.Patterns, "/files/1")
+		}, `authtest: "/files/{path...}": other routes hide it for /files/1`},
+		{"Z6 a route that another hides from one method", func(s *shop, o *authtest.Routes) {
+			s.mux.Handle("PUT /files/1", auth.Require()(ok))
+		}, `authtest: "/files/{path...}": PUT: the router picks "PUT /files/1" for /files/1`},
 		{"Z6 an open route that is closed", func(_ *shop, o *authtest.Routes) { o.Open = append(o.Open, "POST /orders") },
 			`authtest: "POST /orders": is meant to be open, and the Middleware wants credentials`},
 		{"Z6 an open route that is no route", func(_ *shop, o *authtest.Routes) { o.Open = append(o.Open, "GET /x") },
@@ -116,7 +151,7 @@ func TestZ6EveryRouteIsAsked(t *testing.T) {
 	t.Run("Z6 a route past the Middleware", func(t *testing.T) {
 		s := newShop()
 		s.outside = true
-		require.EqualError(t, s.routes(t).Check(), `authtest: "POST /orders": answers an anonymous caller with 200`)
+		require.EqualError(t, s.routes(t).Check(), "authtest: \"POST /orders\": answers an anonymous caller with 200\nauthtest: \"/files/{path...}\": POST: answers an anonymous caller with 200")
 	})
 }
 
@@ -134,7 +169,7 @@ func TestPatternsOfOtherRouters(t *testing.T) {
 		Patterns: []string{"GET /a/{id:[0-9]{2,4}}/b/{slug:[a-z-]+}", "DELETE /files/*", "/x/{y...}", "PUT api.test/{$}"},
 	}
 	require.NoError(t, o.Check())
-	require.Equal(t, []string{"GET example.com/a/1/b/a-b", "DELETE example.com/files/1", "GET example.com/x/1", "PUT api.test/"}, asked)
+	require.Equal(t, []string{"GET example.com/a/1/b/a-b", "DELETE example.com/files/1", "GET example.com/x/1", "POST example.com/x/1", "PUT example.com/x/1", "PATCH example.com/x/1", "DELETE example.com/x/1", "PUT api.test/"}, asked)
 }
 
 func TestTokens(t *testing.T) {
