@@ -55,6 +55,10 @@ func (p peer) agree(t *testing.T, text string, ours *auth.Principal) {
 	}
 }
 
+// mutations is how many rounds of TestMutatedTokens there are, of three tokens
+// each: over a million without the race detector.
+const mutations = 350_000 / slowdown
+
 // mutator changes texts as an attacker or a broken client would.
 type mutator struct {
 	*rand.Rand
