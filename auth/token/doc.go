@@ -13,7 +13,8 @@
 // its signature was verified, so [auth.ErrExpired] always means genuine.
 //
 // An [Issuer] refuses claims with names such as password, token or
-// card_number, at every depth: a payload is encoded, not encrypted.
+// card_number, at every depth, in a name space or not: a payload is encoded,
+// not encrypted.
 //
 // # A program
 //

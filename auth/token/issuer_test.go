@@ -105,6 +105,9 @@ func TestGrantsThatAreRefused(t *testing.T) {
 		{"a password", token.Grant{Subject: "a", Claims: map[string]any{"Password": "x"}}, `"Password" does not belong into a payload`},
 		{"a card", token.Grant{Subject: "a", Claims: card{"4111"}}, `"card_number" does not belong into a payload`},
 		{"a key, deep inside", token.Grant{Subject: "a", Claims: deep}, `"API-Key" does not belong into a payload`},
+		{"a password in a name space", token.Grant{Subject: "a", Claims: map[string]any{"https://acme.example/claims/Password": "x"}}, `"https://acme.example/claims/Password" does not belong`},
+		{"a number in a name space", token.Grant{Subject: "a", Claims: map[string]any{"a": map[string]any{"urn:acme:tax_id": "x"}}}, `"urn:acme:tax_id" does not belong`},
+		{"a password in an old script", token.Grant{Subject: "a", Claims: map[string]any{"paſſword": "x"}}, `"paſſword" does not belong`},
 		{"an array", token.Grant{Subject: "a", Claims: []int{1}}, "Claims is not a struct or map of distinct names"},
 		{"names that differ in case", token.Grant{Subject: "a", Claims: map[string]any{"Plan": 1, "plan": 2}}, "Claims is not a struct or map of distinct names"},
 		{"what JSON has not", token.Grant{Subject: "a", Claims: func() {}}, "encode claims: "},
@@ -123,8 +126,8 @@ func TestGrantsThatAreRefused(t *testing.T) {
 		require.Equal(t, "a", p.Subject())
 	})
 	t.Run("a harmless pin, said to be so; and words that only contain one", func(t *testing.T) {
-		i := issuer(t, func(o *token.IssuerOptions) { o.InsecureClaims = []string{"pin"} })
-		_, _, err := i.Issue(t.Context(), token.Grant{Subject: "a", Claims: map[string]any{"PIN": 1, "cardinality": 2, "pins": 3, "v": "password"}})
+		i := issuer(t, func(o *token.IssuerOptions) { o.InsecureClaims = []string{"pin", "urn:x:pwd"} })
+		_, _, err := i.Issue(t.Context(), token.Grant{Subject: "a", Claims: map[string]any{"PIN": 1, "urn:x:pin": 1, "urn:x:pwd": 1, "pin/code": 1, "cardinality": 2, "pins": 3, "v": "password"}})
 		require.NoError(t, err)
 	})
 	t.Run("no key that signs", func(t *testing.T) {

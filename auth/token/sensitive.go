@@ -20,9 +20,18 @@ var sensitive = [...]string{
 	"card", "cardnumber", "creditcard", "creditcardnumber", "cvv", "cvc", "iban", "bankaccount", "accountnumber",
 }
 
-// fold makes one name of API-Key, api_key and apiKey.
+// fold makes one name of API-Key, api_key and apiKey. Some letters have a lower
+// case by way of the upper one only.
 func fold(name string) string {
-	return strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(strings.ToLower(name))
+	return strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(strings.ToLower(strings.ToUpper(name)))
+}
+
+// allows reports whether the name of an own claim says nothing sensitive, or
+// is listed. Of a name in a name space (RFC 7519, section 4.2), such as
+// https://example.com/password, the last part counts.
+func (i *Issuer) allows(name string) bool {
+	last := fold(name[strings.LastIndexAny(name, "/#:")+1:])
+	return !slices.Contains(sensitive[:], last) || slices.Contains(i.allowed, last) || slices.Contains(i.allowed, fold(name))
 }
 
 // checkOwn refuses own claims that are no object, that would speak for the
@@ -48,8 +57,8 @@ func (i *Issuer) checkOwn(data []byte) error {
 		if kind != '{' || n%2 == 0 || token.Kind() != '"' {
 			continue
 		}
-		if name := fold(token.String()); slices.Contains(sensitive[:], name) && !slices.Contains(i.allowed, name) {
-			return errors.New("token: Grant: Claims: " + strconv.Quote(token.String()) + " does not belong into a payload that everybody can read; if it is harmless, list it in InsecureClaims")
+		if name := token.String(); !i.allows(name) {
+			return errors.New("token: Grant: Claims: " + strconv.Quote(name) + " does not belong into a payload that everybody can read; if it is harmless, list it in InsecureClaims")
 		}
 	}
 }
