@@ -43,7 +43,9 @@ func Require(policies ...Policy) func(http.Handler) http.Handler {
 	}
 }
 
-// AllOf allows what all policies allow. The first refusal is the answer.
+// AllOf allows what all policies allow. The first refusal is the answer, and
+// those behind it are not asked: inside [AnyOf], an [Object] stands first, or
+// its object may be missing where another policy lets the caller through.
 func AllOf(policies ...Policy) Policy {
 	return func(r *http.Request, p *Principal) error {
 		for _, policy := range policies {

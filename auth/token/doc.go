@@ -40,6 +40,9 @@
 //	go remote.Run(ctx)
 //	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: remote, Issuer: "https://issuer.example", Audience: []string{"orders"}}))
 //
+// [Remote.Ready] belongs into the service's readiness check, so that no request
+// has to wait for the first fetch.
+//
 // A key that the issuer takes back is refused after the next refresh, 5
 // minutes by default. An issuer that cannot be reached costs nobody a login
 // for an hour; then the answer is 503, and never 401.
