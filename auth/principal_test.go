@@ -110,8 +110,11 @@ func TestRevocations(t *testing.T) {
 		require.NoError(t, r.RevokeToken(ctx, "t2", now.Add(time.Minute)), "dead entries make room")
 		require.Equal(t, 1, r.Len())
 	})
-	t.Run("refuses IDs without a bound", func(t *testing.T) {
+	t.Run("refuses IDs without a bound, and times that are zero", func(t *testing.T) {
 		require.Error(t, r.RevokeToken(ctx, "", until))
+		require.Error(t, r.RevokeToken(ctx, "t3", time.Time{}), "nothing would be revoked")
+		require.Error(t, r.RevokeSession(ctx, "s3", time.Time{}), "nothing would be revoked")
+		require.Error(t, r.RevokeSubject(ctx, "u3", time.Time{}, until), "nothing would be revoked")
 		require.Error(t, r.RevokeSession(ctx, string(make([]byte, 257)), until))
 		_, err := auth.NewRevocations(auth.RevocationsOptions{MaxEntries: -1})
 		require.EqualError(t, err, "auth: MaxEntries: is negative; did you mean 0, for the default?")

@@ -82,7 +82,8 @@ func NewRevocations(o RevocationsOptions) (*Revocations, error) {
 
 // RevokeToken revokes the token with this ID (jti), which expires at until. It
 // fails with [ErrUnavailable] when the revocation did not fit, or when other
-// processes may not hear of it; then it is to be tried again.
+// processes may not hear of it; then it is to be tried again. It refuses an
+// empty ID, one of more than 256 bytes, and a zero time.
 func (r *Revocations) RevokeToken(ctx context.Context, id string, until time.Time) error {
 	return r.add(ctx, Revocation{Token: id, Until: until})
 }
@@ -109,6 +110,10 @@ func (r *Revocations) add(ctx context.Context, v Revocation) error {
 	key, ok := v.key()
 	if !ok {
 		return errors.New("auth: revoke: an ID has 1 to 256 bytes")
+	}
+	// A time that was forgotten would revoke nothing, and report success.
+	if v.Until.IsZero() || v.Subject != "" && v.IssuedBefore.IsZero() {
+		return errors.New("auth: revoke: a time is zero; did you mean when the last token expires, and now?")
 	}
 	v.Until = v.Until.Add(revocationSlack).Round(0)
 	err := r.tell(ctx, v)
