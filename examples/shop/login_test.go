@@ -18,6 +18,7 @@ import (
 // jumps.
 type guarded struct {
 	t       *testing.T
+	users   *users
 	handler http.Handler
 	tally   map[int]int // answers, by status
 }
@@ -29,7 +30,7 @@ func play(t *testing.T, story func(g *guarded)) {
 			rounds: 1, logger: slog.New(slog.DiscardHandler),
 		})
 		require.NoError(t, err)
-		story(&guarded{t, s.handler, make(map[int]int)})
+		story(&guarded{t, s.users, s.handler, make(map[int]int)})
 	})
 }
 
@@ -134,5 +135,21 @@ func TestSpoofedAddress(t *testing.T) {
 			g.try(fmt.Sprintf("10.0.0.%d, 203.0.113.7", i), fmt.Sprintf("person%d@example.com", i), "password1")
 		}
 		require.Equal(t, map[int]int{401: 5, 429: 15}, g.tally)
+	})
+}
+
+// Logins that were refused before the password was looked at are no failures:
+// nobody locks an account by keeping the service busy.
+func TestBusyIsNoFailure(t *testing.T) {
+	play(t, func(g *guarded) {
+		ada := demoUsers[0]
+		for range cap(g.users.hashing) {
+			g.users.hashing <- struct{}{}
+		}
+		for i := range 12 {
+			require.Equal(t, http.StatusServiceUnavailable, g.try(fmt.Sprintf("203.0.113.%d", i), ada.email, ada.password))
+		}
+		<-g.users.hashing
+		require.Equal(t, http.StatusOK, g.try("203.0.113.100", ada.email, ada.password))
 	})
 }

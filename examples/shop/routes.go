@@ -103,10 +103,12 @@ func (s *service) login(w http.ResponseWriter, r *http.Request, in *login) error
 		return errors.Join(err, try.Err())
 	}
 	account, err := s.users.check(email, in.Password)
+	if err == nil || errors.Is(err, errBusy) {
+		_ = try.Refund(r.Context()) // only wrong passwords count; one count that stays harms nobody
+	}
 	if err != nil {
 		return err
 	}
-	_ = try.Refund(r.Context()) // only failures count; one that stays harms nobody
 	tokens, err := s.sessions.Login(w, r, session.Session{Subject: account.id, Scope: account.scope, Roles: account.roles})
 	if err != nil {
 		return err
