@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -41,7 +42,7 @@ func limiters(requests int, window time.Duration) []struct {
 			})).Handler(bench.Nothing)
 		}},
 		{"httprate", func(testing.TB) http.Handler {
-			return httprate.Limit(requests, window, httprate.WithKeyFuncs(httprate.KeyByIP))(bench.Nothing)
+			return httprate.LimitBy(requests, window, peerOf)(bench.Nothing)
 		}},
 		{"ulule", func(testing.TB) http.Handler {
 			store := ululemem.NewStoreWithOptions(ulule.StoreOptions{Prefix: "x", CleanUpInterval: time.Hour})
@@ -138,4 +139,11 @@ func TestRateLimitAnswersAlike(t *testing.T) {
 			require.NotEmpty(t, w.Header(), "it tells what is left")
 		})
 	}
+}
+
+// peerOf is httprate's KeyByIP, which it deprecates in favour of a function of
+// one's own.
+func peerOf(r *http.Request) (string, error) {
+	ip, _, err := net.SplitHostPort(r.RemoteAddr)
+	return httprate.CanonicalizeIP(ip), err
 }

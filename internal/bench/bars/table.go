@@ -110,7 +110,6 @@ func measure(results map[string]*samples, base string, bar bar, reused bool) (ro
 	if bar.ratio > 0 && fastest > 0 {
 		r := median(ours.ns) / fastest
 		ratio, ratioBar = fmt.Sprintf("%.2f", r), strconv.FormatFloat(bar.ratio, 'f', -1, 64)
-		ratio, ratioBar = fmt.Sprintf("%.2f", r), fmt.Sprint(bar.ratio)
 		ok = ok && r <= bar.ratio
 	}
 	if reused && bar.allocs >= 0 {
