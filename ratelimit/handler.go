@@ -29,7 +29,6 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 			err = d.Err()
 		}
 		if err != nil {
-			w.Header().Set("Cache-Control", "no-store") // RFC 6585, section 4
 			l.respond(w, r, err)
 			return
 		}
@@ -57,7 +56,7 @@ func (l *Limiter) Check(r *http.Request) (Decision, error) {
 
 func (l *Limiter) tierOf(r *http.Request) *tier {
 	if i, ok := l.routes.Find(r); ok {
-		return &l.tiers[i]
+		return l.tiers[i]
 	}
 	return l.rest
 }

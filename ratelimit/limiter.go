@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -62,7 +63,7 @@ type Options struct {
 // A Limiter holds clients to limits. It is immutable but for its counts, and
 // safe for concurrent use.
 type Limiter struct {
-	tiers      []tier
+	tiers      []*tier
 	byName     map[string]*tier
 	routes     *route.Table
 	rest       *tier   // for what no other tier claims; nil for nothing
@@ -90,6 +91,7 @@ type tier struct {
 	field     string   // RateLimit-Policy, where none is scaled
 	limited   *errors.Error
 	expensive *errors.Error
+	last      atomic.Pointer[refusal]
 }
 
 // New returns a Limiter. It refuses limits that mean nothing, and names and
@@ -104,23 +106,32 @@ func New(o Options) (*Limiter, error) {
 		return nil, err
 	}
 	l := &Limiter{
-		tiers: make([]tier, len(o.Tiers)), byName: make(map[string]*tier), routes: routes,
-		clientIP: o.ClientIP, fields: o.Fields, onDecision: o.OnDecision, respond: o.ErrorHandler,
+		tiers: make([]*tier, len(o.Tiers)), byName: make(map[string]*tier), routes: routes,
+		clientIP: o.ClientIP, fields: o.Fields, onDecision: o.OnDecision, respond: responder(o.ErrorHandler),
 	}
 	l.setStore(o)
 	for i, t := range o.Tiers {
 		l.tiers[i] = compile(t, o)
 		l.tiers[i].leased = l.tiers[i].leased && l.remote != nil
-		l.byName[t.Name] = &l.tiers[i]
+		l.byName[t.Name] = l.tiers[i]
 		if len(t.Routes) == 0 {
-			l.rest = &l.tiers[i]
+			l.rest = l.tiers[i]
 		}
-	}
-	if l.respond == nil {
-		l.respond = errors.Respond
 	}
 	l.batches.New = func() any { return new(batch) }
 	return l, nil
+}
+
+// responder returns what answers refused requests, none of which is cached: RFC
+// 6585, section 4. errors.Respond sees to that by itself.
+func responder(own func(http.ResponseWriter, *http.Request, error)) func(http.ResponseWriter, *http.Request, error) {
+	if own == nil {
+		return errors.Respond
+	}
+	return func(w http.ResponseWriter, r *http.Request, err error) {
+		w.Header().Set("Cache-Control", "no-store")
+		own(w, r, err)
+	}
 }
 
 func (l *Limiter) setStore(o Options) {
@@ -156,11 +167,28 @@ func (l *Limiter) healthChanged(ctx context.Context, err error) {
 
 // newTier returns a tier with the errors that it answers with, which floods
 // shall not make again and again.
-func newTier(name string) tier {
-	return tier{name: name, limited: ErrLimited.With("tier", name), expensive: ErrTooExpensive.With("tier", name)}
+func newTier(name string) *tier {
+	return &tier{name: name, limited: ErrLimited.With("tier", name), expensive: ErrTooExpensive.With("tier", name)}
 }
 
-func compile(t Tier, o Options) tier {
+// refusal is ErrLimited with a Retry-After, in seconds.
+type refusal struct {
+	after int64
+	err   *errors.Error
+}
+
+// refuse returns ErrLimited with Retry-After. It keeps the last one: a flood
+// from one client has the same for a second.
+func (t *tier) refuse(after int64) error {
+	if last := t.last.Load(); last != nil && last.after == after {
+		return last.err
+	}
+	made := &refusal{after, t.limited.Header("Retry-After", strconv.FormatInt(after, 10))}
+	t.last.Store(made)
+	return made.err
+}
+
+func compile(t Tier, o Options) *tier {
 	c := newTier(t.Name)
 	c.limits, c.onFailure = append([]Limit(nil), t.Limits...), t.OnStoreFailure
 	if c.onFailure == 0 {

@@ -252,6 +252,17 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
+// A flood from one client has one error for a second.
+func TestDenialAllocations(t *testing.T) {
+	l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}})
+	_, err := l.Take(t.Context(), "a", "k", 1)
+	require.NoError(t, err)
+	d, err := l.Take(t.Context(), "a", "k", 1)
+	require.NoError(t, err)
+	require.ErrorIs(t, d.Err(), ratelimit.ErrLimited)
+	require.Zero(t, testing.AllocsPerRun(100, func() { _ = d.Err() }))
+}
+
 func TestHandlerAllocations(t *testing.T) {
 	h := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "reads", Limits: ratelimit.Reads()}}}).Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	r, w := httptest.NewRequest("GET", "/", nil), httptest.NewRecorder()

@@ -72,6 +72,11 @@ func faultsOfAnswers() []fault {
 			call(l, "GET", "/", peer, 200)
 			require.Equal(t, "no-store", call(l, "GET", "/", peer, 200).Header().Get("Cache-Control"))
 		}},
+		{"RFC 6585, section 4: nor is one of an ErrorHandler", func(t *testing.T) {
+			l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}, ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(429) }})
+			call(l, "GET", "/", peer, 200)
+			require.Equal(t, "no-store", call(l, "GET", "/", peer, 200).Header().Get("Cache-Control"))
+		}},
 		{"gofastr 22: what remains helps to pace guesses", func(t *testing.T) {
 			l := limiter(t, ratelimit.Options{Fields: ratelimit.BothFields, Tiers: tierOf(ratelimit.Login()...)})
 			for range 7 {

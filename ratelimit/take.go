@@ -43,12 +43,12 @@ func (d Decision) Err() error {
 	}
 	t := d.tier
 	if t == nil { // a Decision that somebody else made
-		t = new(newTier(d.Tier))
+		t = newTier(d.Tier)
 	}
 	if d.RetryAfter < 0 {
 		return t.expensive
 	}
-	return t.limited.Header("Retry-After", strconv.FormatInt(seconds(d.RetryAfter), 10))
+	return t.refuse(seconds(d.RetryAfter))
 }
 
 // Refund gives back what [Limiter.Take] charged: for a login that succeeded.
