@@ -252,6 +252,27 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
+// Who was locked out by address is let in again by address.
+func TestResetOfAnAddress(t *testing.T) {
+	for _, row := range []struct{ name, peer, key string }{
+		{"IPv4", "192.0.2.1:1234", "192.0.2.1"},
+		{"IPv4, mapped", "192.0.2.1:1234", "::ffff:192.0.2.1"},
+		{"IPv6, by another address of the network", "[2001:db8::1]:1234", "2001:db8::2"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "login", Limits: []ratelimit.Limit{
+				{Requests: 1, Window: time.Minute}, {Requests: 1, Window: time.Hour, V6Prefix: 48},
+			}}}})
+			require.Equal(t, 200, call(l, "GET", "/", row.peer, 200).Code)
+			require.Equal(t, 429, call(l, "GET", "/", row.peer, 200).Code)
+			require.NoError(t, l.Reset(t.Context(), "login", "198.51.100.1"))
+			require.Equal(t, 429, call(l, "GET", "/", row.peer, 200).Code, "another client")
+			require.NoError(t, l.Reset(t.Context(), "login", row.key))
+			require.Equal(t, 200, call(l, "GET", "/", row.peer, 200).Code)
+		})
+	}
+}
+
 // A flood from one client has one error for a second.
 func TestDenialAllocations(t *testing.T) {
 	l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}})

@@ -219,8 +219,8 @@ func (r *remote) refund(ctx context.Context, deadline int64, charges []Charge) e
 }
 
 // reset makes the store forget keys.
-func (r *remote) reset(ctx context.Context, charges []Charge) error {
-	err := r.call(ctx, r.now()+int64(r.timeout), opReset, charges, nil)
+func (r *remote) reset(ctx context.Context, deadline int64, charges []Charge) error {
+	err := r.call(ctx, deadline, opReset, charges, nil)
 	for i := range charges {
 		r.denials.drop(charges[i].Key)
 		r.leases.drop(charges[i].Key)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -92,21 +93,38 @@ func (l *Limiter) Take(ctx context.Context, tier, key string, cost int) (Decisio
 	return d, err
 }
 
-// Reset forgets what a key was charged in a tier.
+// Reset forgets what a key was charged in a tier. Where the key is an address,
+// the limits forget the client with that address, or the network that counts as
+// one client in IPv6, as well.
 func (l *Limiter) Reset(ctx context.Context, tier, key string) error {
 	t := l.byName[tier]
 	if t == nil {
 		return errors.New("ratelimit: Reset: no tier is named " + strconv.Quote(tier))
 	}
+	deadline := l.deadline()
+	err := l.reset(ctx, t, deadline, func(*Limit) Key { return Key{Text: bounded(key)} })
+	if addr, notOne := netip.ParseAddr(key); notOne == nil {
+		err = errors.Join(err, l.reset(ctx, t, deadline, func(limit *Limit) Key { return Key{Net: network(addr, limit.V6Prefix)} }))
+	}
+	if err != nil {
+		return ErrUnavailable.Wrap(err)
+	}
+	return nil
+}
+
+// reset forgets one key of each limit.
+func (l *Limiter) reset(ctx context.Context, t *tier, deadline int64, keyOf func(*Limit) Key) error {
 	var charges [2 * maxLimits]Charge
 	var keys [maxLimits]Key
 	n := 0
 	for i := range t.limits {
-		keys[i] = Key{Policy: t.policies[i], Text: bounded(key)}
+		keys[i] = keyOf(&t.limits[i])
+		keys[i].Policy = t.policies[i]
 		charges[n].Key = keys[i]
 		n++
 		if t.leased && t.limits[i].Lease {
-			charges[n].Key = Key{Policy: t.leases[i], Text: keys[i].Text}
+			charges[n].Key = keys[i]
+			charges[n].Key.Policy = t.leases[i]
 			n++
 		}
 	}
@@ -114,10 +132,7 @@ func (l *Limiter) Reset(ctx context.Context, tier, key string) error {
 	if l.remote == nil {
 		return nil
 	}
-	if err := l.remote.reset(ctx, charges[:n]); err != nil {
-		return ErrUnavailable.Wrap(err)
-	}
-	return nil
+	return l.remote.reset(ctx, deadline, charges[:n])
 }
 
 // longestKey bounds what a key takes in memory, in bytes.
