@@ -49,7 +49,7 @@ func (w *world) fill(requests, cost int) {
 		w.take(c)
 	}
 	denied := w.take(c)[0]
-	require.Positive(w.t, denied.Wait)
+	w.expect(denied.Wait > 0, "what is full denies")
 	wait := (denied.Wait + time.Millisecond - 1).Truncate(time.Millisecond)
 	half := (wait / 2).Truncate(time.Millisecond)
 	w.advance(half)
@@ -90,9 +90,9 @@ func costs(w *world) {
 	w.take(none)
 	w.take(c)
 	w.take(dear)
-	require.Equal(w.t, 2, w.take(c)[0].Remaining)
+	w.expect(w.take(c)[0].Remaining == 2, "costs count")
 	w.take(none)
-	require.Positive(w.t, w.take(c)[0].Wait)
+	w.expect(w.take(c)[0].Wait > 0, "what is full denies")
 	w.take(w.charge("k", 10, 2))
 	w.take(none)
 	w.take(dear)
@@ -105,12 +105,12 @@ func allOrNothing(w *world) {
 		w.take(loose, strict, ring)
 		w.take(ring, strict, loose)
 	}
-	require.Equal(w.t, 98, w.peek(loose)[0].Remaining)
-	require.Equal(w.t, 998, w.peek(ring)[0].Remaining)
+	w.expect(w.peek(loose)[0].Remaining == 98, "what another limit denies charges nobody")
+	w.expect(w.peek(ring)[0].Remaining == 998, "what another limit denies charges nobody")
 	dear := strict
 	dear.Key.Text, dear.Cost = "other", 3
 	w.take(loose, dear)
-	require.Equal(w.t, 98, w.peek(loose)[0].Remaining, "what is never allowed charges nobody")
+	w.expect(w.peek(loose)[0].Remaining == 98, "what is never allowed charges nobody")
 }
 
 func peekChargesNothing(w *world) {
@@ -119,7 +119,7 @@ func peekChargesNothing(w *world) {
 	for range 5 {
 		w.peek(c)
 	}
-	require.Equal(w.t, 1, w.take(c)[0].Remaining)
+	w.expect(w.take(c)[0].Remaining == 1, "Peek charges nothing")
 	w.take(c)
 	for range 5 {
 		w.peek(c) // is denied, and begins no penalty
@@ -185,7 +185,7 @@ func penalties(w *world, requests int) {
 		w.take(c)
 	}
 	first := w.take(c)[0]
-	require.Equal(w.t, c.Penalty, first.Wait)
+	w.expect(first.Wait == c.Penalty, "the first denial begins the penalty")
 	none, dear := c, c
 	none.Cost, dear.Cost = 0, requests+1
 	for range 3 {
@@ -231,11 +231,11 @@ func shadows(w *world) {
 	real.Key.Policy, shadow.Shadow, shadow.Penalty = "p-2", true, time.Hour
 	for i := range 6 {
 		v := w.take(shadow, real)
-		require.Equal(w.t, i >= 2, v[0].Wait > 0)
-		require.Equal(w.t, i >= 4, v[1].Wait > 0)
+		w.expect((v[0].Wait > 0) == (i >= 2), "the shadow tells")
+		w.expect((v[1].Wait > 0) == (i >= 4), "the shadow does not deny")
 	}
 	w.reset(shadow.Key)
-	require.Equal(w.t, 2, w.take(shadow, real)[0].Remaining, "what is denied charges no shadow")
+	w.expect(w.take(shadow, real)[0].Remaining == 2, "what is denied charges no shadow")
 }
 
 // quotas change a limit between calls, over the border of what is exact too.
@@ -253,7 +253,7 @@ func quotas(w *world) {
 		w.take(c)
 	}
 	c.Requests, c.Cost = 100, 1
-	require.Positive(w.t, w.take(c)[0].Wait, "what was counted above 128 counts below it")
+	w.expect(w.take(c)[0].Wait > 0, "what was counted above 128 counts below it")
 	w.advance(w.window * 10 / 8)
 	w.take(c)
 }
