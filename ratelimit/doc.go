@@ -29,13 +29,15 @@
 //	handler := failures.Handler(limits.Handler(mux))
 //
 // and in the handler of the login, also for accounts that do not exist, since
-// the answer would tell otherwise which do:
+// the answer would tell otherwise which do. The key is the spelling by which
+// accounts are found, or each spelling of a name has tries of its own:
 //
-//	try, err := accounts.Take(r.Context(), "account", in.Email, 1)
+//	email := strings.ToLower(in.Email)
+//	try, err := accounts.Take(r.Context(), "account", email, 1)
 //	if err != nil || !try.Allowed {
 //		return errors.Join(err, try.Err())
 //	}
-//	user, err := users.check(in.Email, in.Password)
+//	user, err := users.check(email, in.Password)
 //	if err != nil {
 //		return err
 //	}
@@ -124,7 +126,7 @@
 //   - A penalty begins with a denial by the limit that has it. What is never
 //     allowed, 413, begins none, and a Cost of 0 is allowed in it.
 //   - Windows and penalties are whole milliseconds, so that all stores agree.
-//   - A denial beyond the limit's Requests is decided without the store.
+//   - A cost above Requests is denied without asking the store.
 //   - A lease is charged to a second limit as well, of 11/10 of Requests in 11/10
 //     of the window, which bounds what many processes can hold; hence it
 //     excludes everything that needs to see single requests.

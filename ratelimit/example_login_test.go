@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"time"
 
 	"github.com/ringwall/ringwall/errors"
@@ -29,7 +30,8 @@ func Example_login() {
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
 
 	login := errors.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
-		try, err := accounts.Take(r.Context(), "account", r.FormValue("email"), 1) // unknown accounts alike
+		// Unknown accounts alike, and all spellings of one as one.
+		try, err := accounts.Take(r.Context(), "account", strings.ToLower(r.FormValue("email")), 1)
 		if err != nil || !try.Allowed {
 			return errors.Join(err, try.Err())
 		}
