@@ -13,9 +13,10 @@
 // read, numbers in other than plain decimals. Paths: values that are empty or
 // go up. Headers, cookies: only those are judged that T declares; then one that
 // comes twice, a list for one value, more than 8 KiB, bytes that a cookie must
-// not have, more than 50 cookies. Forms: like queries, and a form never takes a
-// field from the query. What T does not declare is refused too: a body where
-// there is none, a query beside a body.
+// not have, more than 50 cookies. Forms: like queries, but their values may have
+// line breaks and tabs; and a form never takes a field from the query. What T
+// does not declare is refused too: a body where there is none, a query beside a
+// body.
 //
 // Every limit acts while the input arrives. What is accepted has one meaning,
 // and the value that was checked is the one that the handler gets.
@@ -104,6 +105,12 @@
 //     values are fewer than Limits.Tokens; lower that where T is large.
 //
 // # Beside the design
+//
+// The fields of a form may have tab, newline and return, as the strings of JSON
+// may: a form with a textarea could not be sent otherwise. A browser sends a
+// line break as two characters, and max counts both.
+// A query, path, header or cookie takes no control character at all: those end
+// up in lines of logs and of other requests.
 //
 // Schema takes Options, since a T may use patterns and an application's rules.
 // A form has one File, which is its last part: of a stream, nothing behind it

@@ -102,6 +102,7 @@ func TestMultipart(t *testing.T) {
 		{"M2 more fields than a body", "", strings.Repeat(textPart("tag", strings.Repeat("a", 99)), 2000) + good + end, 413, "input_too_large", ""},
 		{"M2 a field twice", "", textPart("alt", "x") + textPart("alt", "y") + good + end, 400, "duplicate_parameter", "form field alt is there more than once"},
 		{"M2 a rule", "", textPart("tag", "abcdef") + good + end, 422, "invalid_input", "form field tag/0 must have at most 5 characters"},
+		{"M2 the lines of a textarea", "", textPart("alt", "a\r\nb\tc\n") + good + end, 200, "", ""},
 		{"M2 a control character", "", textPart("alt", "a\x00") + good + end, 400, "malformed_input", ""},
 		{"M2 another encoding", "", header("Content-Transfer-Encoding: base64"), 400, "malformed_input", "the form has a part whose header cannot be read"},
 		{"M2 a field of another charset", "", header("Content-Type: text/plain; charset=utf-16"), 400, "malformed_input", ""},

@@ -114,6 +114,19 @@ func clean(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || 0x7f <= r && r < 0xa0 })
 }
 
+// multiline removes what a text of several lines has, and one of one has not.
+var multiline = strings.NewReplacer("\t", "", "\n", "", "\r", "")
+
+// clean takes what a value from this source may have in it. The fields of a
+// form are texts like the strings of JSON, and may have several lines; what
+// stands in one line of a request may not.
+func (p *param) clean(s string) bool {
+	if p.source == "form" {
+		s = multiline.Replace(s)
+	}
+	return clean(s)
+}
+
 // set puts the values of a parameter into its field.
 func (c *config) set(v reflect.Value, p *param, values []string) error {
 	if len(values) == 0 {
@@ -123,7 +136,7 @@ func (c *config) set(v reflect.Value, p *param, values []string) error {
 		values = []string{p.value}
 	}
 	for _, value := range values {
-		if !clean(value) {
+		if !p.clean(value) {
 			return p.refuse(ErrMalformed, "malformed", "has control characters or is no UTF-8")
 		}
 	}
