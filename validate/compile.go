@@ -57,13 +57,41 @@ func loose(options string) string {
 // decodes refuses a struct that the decoder cannot work with, such as one with
 // two members of one name: it says so only when it is used.
 func (l *linter) decodes(t reflect.Type, where string) {
-	p := reflect.PointerTo(t)
-	if p.Implements(fromType) || p.Implements(unmarshalerType) || p.Implements(textUnmarshaler) {
+	if decodesItself(t) {
 		return
 	}
 	if err := json.Unmarshal([]byte("{}"), reflect.New(t).Interface()); err != nil {
 		l.problem(where, "cannot be decoded: "+err.Error())
 	}
+	for f := range t.Fields() {
+		if f.IsExported() && f.Tag.Get("json") != "-" && bottom(f.Type) == durationType && !decodesItself(f.Type) {
+			l.problem(t.String()+"."+f.Name, "a time.Duration cannot be read from JSON; did you mean a number of seconds?")
+		}
+	}
+}
+
+// decodesItself reports whether a type has a method that the decoder calls. An
+// Opt has one, and is looked into.
+func decodesItself(t reflect.Type) bool {
+	p := reflect.PointerTo(t)
+	return held(t) == t && (p.Implements(fromType) || p.Implements(unmarshalerType) || p.Implements(textUnmarshaler))
+}
+
+// bottom returns the type below all lists, maps, pointers and Opts. It is nil
+// where there is none: in a list of itself.
+func bottom(t reflect.Type) reflect.Type {
+	for seen := map[reflect.Type]bool{}; !seen[t]; {
+		seen[t] = true
+		switch k := t.Kind(); {
+		case k == reflect.Pointer, k == reflect.Slice, k == reflect.Array, k == reflect.Map:
+			t = t.Elem()
+		case held(t) != t:
+			t = held(t)
+		default:
+			return t
+		}
+	}
+	return nil
 }
 
 var (
@@ -77,6 +105,10 @@ type tags struct{ value, key string }
 
 // field compiles the rules of a field.
 func (l *linter) field(sf reflect.StructField, where string) *check {
+	if bottom(sf.Type) == nil { // the checks of a list stand in that of its elements
+		l.problem(where, "a "+sf.Type.String()+" contains itself; put a struct between")
+		return &check{t: sf.Type}
+	}
 	levels, ok := cutLevels(sf.Tag.Get("validate"))
 	if !ok {
 		l.problem(where, "has rules of keys that do not follow a dive, or do not end")
@@ -164,7 +196,7 @@ func (l *linter) keys(c *check, where string) {
 
 // unreadable are kinds that no JSON text can be read as.
 func unreadable(t reflect.Type) bool {
-	if reflect.PointerTo(t).Implements(textUnmarshaler) || reflect.PointerTo(t).Implements(unmarshalerType) || reflect.PointerTo(t).Implements(fromType) {
+	if decodesItself(t) {
 		return false
 	}
 	return t == fileType || slices.Contains([]reflect.Kind{reflect.Chan, reflect.Func, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer}, t.Kind()) ||
@@ -174,6 +206,7 @@ func unreadable(t reflect.Type) bool {
 // param compiles a field that comes from outside of a body.
 func (l *linter) param(sf reflect.StructField, where, source, name string) param {
 	p := param{source: source, name: name, index: sf.Index[0]}
+	l.reachable(where, source, name)
 	t := sf.Type
 	if t == fileType {
 		p.types, p.check = l.fileParam(sf, where, source), newCheck(t, sf.Tag.Get("validate"))

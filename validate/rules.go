@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"cmp"
 	"reflect"
 	"regexp"
 	"strconv"
@@ -19,8 +20,9 @@ func (c *config) newRules(o Options) []error {
 	c.foreign = o.Setup != nil
 	var problems []error
 	for name, text := range o.Patterns {
-		pattern, err := regexp.Compile(`\A(?:` + text + `)\z`)
-		if err != nil {
+		_, err := regexp.Compile(text) // by itself: "a)|(?:b" would undo the anchors
+		pattern, anchored := regexp.Compile(`\A(?:` + text + `)\z`)
+		if err = cmp.Or(err, anchored); err != nil {
 			problems = append(problems, errors.New("validate: Patterns["+strconv.Quote(name)+"] "+strconv.Quote(text)+": "+err.Error()))
 			continue
 		}

@@ -15,6 +15,26 @@ func (p *param) refuse(kind *errors.Kind, code, text string) error {
 	return refuse(kind, at.String(), at.pointer(), code, text)
 }
 
+// reachable refuses a parameter that no request can bring, so that its field
+// would be empty for ever.
+func (l *linter) reachable(where, source, name string) {
+	switch {
+	case source == "query" && l.c.ignored(name):
+		l.problem(where, "IgnoreQuery drops the parameter "+name+", and the field would never be set")
+	case source != "header" && source != "cookie":
+	case !token(name):
+		l.problem(where, "the name of a "+source+" must be a token, such as letters, digits and hyphens")
+	case source == "header" && slices.Contains(taken, name):
+		l.problem(where, "the server takes the header "+name+" away; did you mean a field of the http.Request?")
+	}
+}
+
+// taken are the headers that net/http moves into fields of the http.Request.
+var taken = []string{"Host", "Trailer", "Transfer-Encoding"}
+
+// token takes the names of headers and cookies (RFC 9110, section 5.6.2).
+var token = every(func(b byte) bool { return letter(b) || digit(b) || strings.IndexByte("!#$%&'*+-.^_`|~", b) >= 0 })
+
 // headerLimit is how many bytes the lines of a declared header may have.
 const headerLimit = 8 << 10
 

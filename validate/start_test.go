@@ -18,6 +18,8 @@ import (
 	"github.com/ringwall/ringwall/validate"
 )
 
+type tree []tree
+
 type refusedRow struct {
 	name  string
 	build func() error
@@ -127,6 +129,22 @@ func TestStartCases(t *testing.T) {
 		I map[string]interface{ M() int } `json:"i" validate:"max=1"`
 		*point
 	}
+	type forest struct {
+		A tree            `json:"a" validate:"max=9"`
+		B map[string]tree `json:"b" validate:"max=9"`
+	}
+	type slow struct {
+		A time.Duration               `json:"a"`
+		B []*time.Duration            `json:"b" validate:"max=1"`
+		C validate.Opt[time.Duration] `json:"c"`
+	}
+	type unreachable struct {
+		A string `header:"Host" validate:"max=9"`
+		B string `header:"a b" validate:"max=9"`
+		C string `cookie:"a;b" validate:"max=9"`
+		D string `query:"utm_source" validate:"max=9"`
+		E string `header:"transfer-encoding" validate:"max=9"`
+	}
 	type badDefault struct {
 		A int `query:"a" validate:"max=9" default:"10"`
 	}
@@ -167,14 +185,20 @@ func TestStartCases(t *testing.T) {
 			"loose.A: a chan int cannot be read from JSON", "loose.B: a io.Reader cannot", "loose.C: the option case:ignore", "loose.D: the option unknown", "loose.F: a func() cannot", "loose.G: a complex128 cannot",
 			"loose.H: a chan int cannot", "loose.I: a interface { M() int } cannot", "loose.point: the decoder cannot set",
 		}},
+		{"R8", asJSON[forest](), []string{"forest.A: a validate_test.tree contains itself", "forest.B: a map[string]validate_test.tree contains itself"}},
+		{"R8", asJSON[slow](), []string{"slow.A: a time.Duration cannot be read from JSON", "slow.B: a time.Duration cannot", "slow.C: a time.Duration cannot"}},
+		{"R8", asInput[unreachable](validate.Options{IgnoreQuery: []string{"utm_*"}}), []string{
+			"unreachable.A: the server takes the header Host away", "unreachable.B: the name of a header", "unreachable.C: the name of a cookie", "unreachable.D: IgnoreQuery drops",
+			"unreachable.E: the server takes the header Transfer-Encoding away",
+		}},
 		{"default", asInput[badDefault](), []string{"badDefault.A: the default breaks the rules"}},
 		{"R8 twice", doubled, []string{"cannot be decoded"}},
 		{"options", asJSON[point](validate.Options{}, validate.Options{}), []string{"more than one Options"}},
 		{"options", asJSON[string](), []string{"string: is not a struct"}},
 		{"options", asJSON[point](validate.Options{
-			Patterns: map[string]string{"x": "("}, Limits: validate.Limits{Items: -1, Depth: 300}, Types: []string{"json", "Application/JSON", "*/*"},
+			Patterns: map[string]string{"x": "(", "y": "a)|(?:b"}, Limits: validate.Limits{Items: -1, Depth: 300}, Types: []string{"json", "Application/JSON", "*/*"},
 			Setup: func(*validator.Validate) error { return errors.New("no") },
-		}), []string{`validate: Patterns["x"] "(": `, "Limits: a limit is negative", "Limits.Depth 300: is above 256", "validate: Types[0]", "validate: Types[1]", "validate: Types[2]", "validate: Setup: no"}},
+		}), []string{`validate: Patterns["x"] "(": `, `validate: Patterns["y"] "a)|(?:b": `, "Limits: a limit is negative", "Limits.Depth 300: is above 256", "validate: Types[0]", "validate: Types[1]", "validate: Types[2]", "validate: Setup: no"}},
 	} {
 		for _, want := range group.wants {
 			rows = append(rows, refusedRow{group.name + " " + want, group.build, want})
