@@ -224,16 +224,18 @@ func resolve(t reflect.Type, pointer jsontext.Pointer) position {
 	return at
 }
 
-// memberOf returns the type of a struct's JSON member.
-func memberOf(t reflect.Type, name string) (reflect.Type, bool) {
+// memberOf returns the type of a struct's JSON member. Of several, the one that
+// is embedded least deeply is set.
+func memberOf(t reflect.Type, name string) (found reflect.Type, ok bool) {
+	depth := 0
 	for _, f := range reflect.VisibleFields(t) {
-		if !f.IsExported() {
+		if !f.IsExported() || depth > 0 && len(f.Index) >= depth {
 			continue
 		}
 		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if tag == name && tag != "-" || tag == "" && !f.Anonymous && f.Name == name {
-			return f.Type, true
+			found, depth = f.Type, len(f.Index)
 		}
 	}
-	return nil, false
+	return found, depth > 0
 }

@@ -24,6 +24,22 @@ type change struct {
 	Plain string                          `json:"plain" validate:"max=5"`
 }
 
+type base struct {
+	Text *string `json:"name" validate:"omitempty,max=5"`
+}
+
+// TestNullOfTheOuter holds that null is judged by the member that is set: the
+// decoder takes the one that is embedded least deeply.
+func TestNullOfTheOuter(t *testing.T) {
+	type outer struct {
+		base
+		Name string `json:"name" validate:"max=5"`
+	}
+	w := in(t, handler[outer](t), "POST", "/", jsonType(), strings.NewReader(`{"name":null}`))
+	require.Equal(t, 422, w.Code)
+	require.Contains(t, w.Body.String(), "/name must not be null")
+}
+
 // RFC 7396: absent, null and a value are three things.
 func TestOpt(t *testing.T) {
 	middleware := errors.Must(validate.JSON[change](validate.Options{Logger: quiet}))

@@ -30,7 +30,8 @@ type Options struct {
 	Patterns map[string]string
 	// Setup adds rules of the application's own to our private instance. They
 	// are asked at requests, and a panic in one is a 500. With Setup, every
-	// rule is asked of the validator, which is slower.
+	// rule is asked of the validator, which is slower. Aliases are not looked
+	// into: required and omitempty must stand in the tag itself.
 	Setup func(*validator.Validate) error
 	// PathValue returns a path parameter, such as mux.Vars(r)[name] of gorilla.
 	// nil: that of the request, which the standard mux and chi set. A value
@@ -211,7 +212,8 @@ func (c *config) newScratch() *scratch {
 	return &scratch{walker: walker{rules: c.rules, budget: c.limits.Errors}, buffer: make([]byte, firstBuffer)}
 }
 
-// release keeps nothing of a request: a body may hold a password.
+// release clears what was read of a request: a body may hold a password. A
+// decompressor keeps its window, which no later stream can refer to.
 func (c *config) release(s *scratch) {
 	clear(s.buffer)
 	s.patience = patience{}
