@@ -79,7 +79,11 @@ func table(results map[string]*samples) string {
 			continue
 		}
 		subject, kind, _ := strings.Cut(base, "/map=")
-		row, ok := measure(results, base, bars[subject], kind == "reused")
+		promised, ok := bars[subject]
+		if !ok {
+			promised.allocs = -1
+		}
+		row, ok := measure(results, base, promised, kind == "reused")
 		if !ok {
 			lost++
 		}
@@ -116,9 +120,12 @@ func measure(results map[string]*samples, base string, bar bar, reused bool) (ro
 		allocBar = fmt.Sprintf("%.0f", bar.allocs)
 		ok = ok && median(ours.allocs) <= bar.allocs
 	}
-	verdict := "holds"
-	if !ok {
+	verdict := ""
+	switch {
+	case !ok:
 		verdict = "**lost**"
+	case ratioBar != "" || allocBar != "":
+		verdict = "holds"
 	}
 	return fmt.Sprintf("%.0f ns | %s | %s | %s | %.0f; %s | %s | %s", median(ours.ns), strings.Join(times, ", "), ratio, ratioBar,
 		median(ours.allocs), strings.Join(allocs, ", "), allocBar, verdict), ok
