@@ -49,6 +49,7 @@ func do(h http.Handler, method, target string, header http.Header) *http.Respons
 const (
 	varyOrigin    = "Origin"
 	acrm, acrh    = "Access-Control-Request-Method", "Access-Control-Request-Headers"
+	varyPreflight = "Origin, " + acrm + ", " + acrh
 	allowedOrigin = "https://app.example.com"
 )
 
@@ -61,7 +62,7 @@ func actual(method string) http.Header {
 
 func none(method string) http.Header { return http.Header{"X-Next": {method}, "Vary": {varyOrigin}} }
 
-func failed() http.Header { return http.Header{"Vary": {"Origin", acrm, acrh}} }
+func failed() http.Header { return http.Header{"Vary": {varyPreflight}} }
 
 // Fetch, section 3.3.
 func TestClassification(t *testing.T) {
@@ -79,7 +80,7 @@ func TestClassification(t *testing.T) {
 		{"a preflight with two origins", "OPTIONS", "/", http.Header{"Origin": {allowedOrigin, allowedOrigin}, acrm: {"PUT"}}, 403, failed()},
 		{"a preflight with an empty method", "OPTIONS", "/", http.Header{"Origin": allowed, acrm: {""}}, 403, failed()},
 		{"a preflight for another network (Private Network Access)", "OPTIONS", "/", http.Header{"Origin": allowed, acrm: {"GET"}, "Access-Control-Request-Private-Network": {"true"}}, 204, http.Header{
-			"Access-Control-Allow-Origin": {allowedOrigin}, "Access-Control-Allow-Credentials": {"true"}, "Access-Control-Max-Age": {"600"}, "Vary": {"Origin", acrm, acrh},
+			"Access-Control-Allow-Origin": {allowedOrigin}, "Access-Control-Allow-Credentials": {"true"}, "Access-Control-Max-Age": {"600"}, "Vary": {varyPreflight},
 		}},
 		{"a preflight with two methods", "OPTIONS", "/", http.Header{"Origin": allowed, acrm: {"PUT", "PUT"}}, 403, failed()},
 		{"no origin", "GET", "/", nil, 200, none("GET")},
@@ -139,7 +140,7 @@ func TestPreflight(t *testing.T) {
 			header := http.Header{"Origin": {row.origin}, acrm: {row.method}}
 			want := http.Header{
 				"Access-Control-Allow-Origin": {row.origin}, "Access-Control-Allow-Credentials": {"true"}, "Access-Control-Max-Age": {"600"},
-				"Vary": {"Origin", acrm, acrh},
+				"Vary": {varyPreflight},
 			}
 			if row.headers != nil {
 				header[acrh], want["Access-Control-Allow-Headers"] = row.headers, row.headers
@@ -169,7 +170,7 @@ func TestEverybody(t *testing.T) {
 	res := do(h, "OPTIONS", "/", http.Header{"Origin": {"https://x.example"}, acrm: {"PUT"}})
 	require.Equal(t, 200, res.StatusCode)
 	require.Equal(t, http.Header{
-		"Access-Control-Allow-Origin": {"*"}, "Access-Control-Allow-Methods": {"PUT"}, "Access-Control-Max-Age": {"0"}, "Vary": {"Origin", acrm, acrh},
+		"Access-Control-Allow-Origin": {"*"}, "Access-Control-Allow-Methods": {"PUT"}, "Access-Control-Max-Age": {"0"}, "Vary": {varyPreflight},
 	}, res.Header)
 	require.False(t, m.AllowsOrigin(from("https://x.example")), "everybody may read, nobody may act")
 }
@@ -183,7 +184,7 @@ func TestDefaults(t *testing.T) {
 		"Access-Control-Expose-Headers": {"RateLimit, RateLimit-Policy, Retry-After, X-Correlation-ID"},
 	})
 	header[acrm] = []string{"POST"}
-	everywhere(t, ways, "OPTIONS", "/", header, 204, http.Header{"Access-Control-Allow-Origin": {allowedOrigin}, "Vary": {"Origin", acrm, acrh}})
+	everywhere(t, ways, "OPTIONS", "/", header, 204, http.Header{"Access-Control-Allow-Origin": {allowedOrigin}, "Vary": {varyPreflight}})
 	header[acrm] = []string{"PUT"}
 	everywhere(t, ways, "OPTIONS", "/", header, 403, failed())
 }
@@ -204,6 +205,18 @@ func TestVaryIsExtended(t *testing.T) {
 			h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 			require.Equal(t, row.want, w.Result().Header["Vary"])
 		})
+	}
+}
+
+func TestVaryOfPreflightsIsExtended(t *testing.T) {
+	h := compile(t, options()).Handler(next)
+	for _, origin := range []string{allowedOrigin, "https://evil.example"} {
+		w := httptest.NewRecorder()
+		w.Header()["Vary"] = []string{"Accept-Encoding, " + acrm}
+		r := httptest.NewRequest("OPTIONS", "/", nil)
+		r.Header = http.Header{"Origin": {origin}, acrm: {"PUT"}}
+		h.ServeHTTP(w, r)
+		require.Equal(t, []string{"Accept-Encoding, " + acrm, "Origin", acrh}, w.Result().Header["Vary"], origin)
 	}
 }
 

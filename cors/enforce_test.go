@@ -106,5 +106,5 @@ func TestEnforcedAnswer(t *testing.T) {
 
 	m = compile(t, cors.Options{Origins: []string{allowedOrigin}, Enforce: cors.EnforceAll})
 	res := do(m.Handler(next), "GET", "/", nil)
-	require.Equal(t, []string{"Origin", "Sec-Fetch-Site"}, res.Header["Vary"])
+	require.Equal(t, []string{"Origin, Sec-Fetch-Site"}, res.Header["Vary"])
 }

@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/cors"
 )
 
 func TestOrigins(t *testing.T) {
@@ -90,4 +93,17 @@ func from(origin string) *http.Request {
 	r := httptest.NewRequest("GET", "/", nil)
 	r.Header["Origin"] = []string{origin}
 	return r
+}
+
+// Lists are compared one by one while they are short, and hashed when long.
+func TestListsOfAllLengths(t *testing.T) {
+	var origins []string
+	for i := range 20 {
+		origins = append(origins, "https://a"+strconv.Itoa(i)+".example.com")
+		m := compile(t, cors.Options{Origins: origins, Credentials: true})
+		for j := range 20 {
+			origin := "https://a" + strconv.Itoa(j) + ".example.com"
+			require.Equal(t, j <= i, m.AllowsOrigin(from(origin)), "%s of %d", origin, i+1)
+		}
+	}
 }

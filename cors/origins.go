@@ -18,6 +18,7 @@ type wildcard struct{ scheme, port string }
 type origins struct {
 	all       bool // the list is "*"
 	exact     map[string]struct{}
+	first     []string              // of exact; all while they are few
 	wildcards map[string][]wildcard // by the suffix of the host, from its dot on, or the whole host
 	lengths   []int                 // of the suffixes, the longest first
 	allow     func(Origin) bool     // nil: nothing more
@@ -62,10 +63,7 @@ func (l *origins) has(s string) bool {
 	if l.all {
 		return true
 	}
-	if _, ok := l.exact[s]; ok {
-		return true
-	}
-	if l.hasWildcard(s) {
+	if l.hasExact(s) || l.hasWildcard(s) {
 		return true
 	}
 	if l.allow == nil {
@@ -73,6 +71,17 @@ func (l *origins) has(s string) bool {
 	}
 	o, ok := parseOrigin(s)
 	return ok && (l.insecure || o.Scheme == "https" || o.loopback()) && l.allow(o)
+}
+
+// few is how many origins are compared one by one faster than one is hashed.
+const few = 8
+
+func (l *origins) hasExact(s string) bool {
+	if len(l.exact) > few {
+		_, ok := l.exact[s]
+		return ok
+	}
+	return slices.Contains(l.first, s)
 }
 
 // hasWildcard reports whether a pattern matches. What it compares equal was
@@ -161,6 +170,9 @@ func (l *origins) add(pattern string, guard bool) string {
 	}
 	if !anyHost && !anyPort {
 		l.exact[pattern] = struct{}{}
+		if len(l.first) < few {
+			l.first = append(l.first, pattern)
+		}
 		return ""
 	}
 	suffix, w := o.Host, wildcard{o.Scheme, o.Port}

@@ -31,24 +31,24 @@ type policy struct {
 	debug       bool
 	observed    bool // by onDecision or debug
 	logger      *slog.Logger
+	vary        []string   // what a response that is no preflight's varies by
 	silent      *rows.Rows // Vary of a response without CORS headers
 	actual      *rows.Rows // Vary, and what else the response to an allowed origin has
 	failed      *rows.Rows // Vary of a failed preflight
 	preflight   *rows.Rows
-	varies      int // values of Vary in silent and actual
 }
 
 // compileRows lays the values out in the order in which they are taken: Vary,
 // "*", credentials, exposed headers or max-age, each only where it is sent.
 func (p *policy) compileRows(o *Options) {
-	var vary, credentials, expose, maxAge []string
+	var credentials, expose, maxAge []string
 	switch {
 	case p.origins.all: // the answer is the same for everybody
-		vary = nil
+		p.vary = nil
 	case p.enforce == EnforceAll:
-		vary = []string{"Origin", "Sec-Fetch-Site"}
+		p.vary = []string{"Origin", "Sec-Fetch-Site"}
 	default:
-		vary = []string{"Origin"}
+		p.vary = []string{"Origin"}
 	}
 	if o.Credentials {
 		credentials = []string{"true"}
@@ -68,11 +68,20 @@ func (p *policy) compileRows(o *Options) {
 	if p.origins.all {
 		all = []string{"*"}
 	}
-	p.varies, p.expose, p.maxAge = len(vary), len(expose) > 0, len(maxAge) > 0
+	p.expose, p.maxAge = len(expose) > 0, len(maxAge) > 0
+	vary, varyPreflight := joined(p.vary), joined(preflightVary[:])
 	p.silent = rows.New(vary...)
 	p.actual = rows.New(slices.Concat(vary, all, credentials, expose)...)
-	p.failed = rows.New(preflightVary[:]...)
-	p.preflight = rows.New(slices.Concat(preflightVary[:], all, credentials, maxAge)...)
+	p.failed = rows.New(varyPreflight...)
+	p.preflight = rows.New(slices.Concat(varyPreflight, all, credentials, maxAge)...)
+}
+
+// joined returns names as the one line that they are sent in, or none.
+func joined(names []string) []string {
+	if len(names) == 0 {
+		return nil
+	}
+	return []string{strings.Join(names, ", ")}
 }
 
 var preflightVary = [...]string{"Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers"}
@@ -146,12 +155,11 @@ func (p *policy) setHeaders(h http.Header, r *http.Request) Reason {
 	from := r.Header["Origin"]
 	reason := p.judge(from)
 	if reason != Listed {
-		addVary(h, p.silent.Take())
+		addVary(h, p.silent.Take(), p.vary)
 		return reason
 	}
-	row := p.actual.Take()
-	addVary(h, row[:p.varies])
-	row = p.allow(h, from, row[p.varies:])
+	row := addVary(h, p.actual.Take(), p.vary)
+	row = p.allow(h, from, row)
 	if p.expose {
 		h["Access-Control-Expose-Headers"] = row[:1:1]
 	}
@@ -188,15 +196,19 @@ func (p *policy) allow(h http.Header, from, row []string) []string {
 }
 
 // addVary adds names to Vary, but for those that a line has, and for all when
-// one has "*". The slice becomes the response's.
-func addVary(h http.Header, names []string) {
+// one has "*". The row begins with the names in one line, which becomes the
+// response's when it has no Vary yet. It returns the rest of the row.
+func addVary(h http.Header, row, names []string) []string {
 	if len(names) == 0 {
-		return
+		return row
 	}
-	lines := h["Vary"]
+	var lines []string
+	if len(h) > 0 { // empty where we are the outermost that sets headers
+		lines = h["Vary"]
+	}
 	if len(lines) == 0 {
-		h["Vary"] = slices.Clip(names)
-		return
+		h["Vary"] = row[:1:1]
+		return row[1:]
 	}
 	for _, name := range names {
 		if !listed(lines, name) {
@@ -204,6 +216,7 @@ func addVary(h http.Header, names []string) {
 		}
 	}
 	h["Vary"] = lines
+	return row[1:]
 }
 
 func listed(lines []string, name string) bool {

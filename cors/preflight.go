@@ -20,12 +20,11 @@ func (p *policy) answer(h http.Header, r *http.Request) Reason {
 	from, method, names := r.Header["Origin"], r.Header["Access-Control-Request-Method"], r.Header["Access-Control-Request-Headers"]
 	reason := p.judgePreflight(from, method, names)
 	if reason != Listed {
-		addVary(h, p.failed.Take())
+		addVary(h, p.failed.Take(), preflightVary[:])
 		return reason
 	}
-	row := p.preflight.Take()
-	addVary(h, row[:len(preflightVary)])
-	row = p.allow(h, from, row[len(preflightVary):])
+	row := addVary(h, p.preflight.Take(), preflightVary[:])
+	row = p.allow(h, from, row)
 	if !simple(method[0]) {
 		h["Access-Control-Allow-Methods"] = method[:1:1]
 	}

@@ -123,11 +123,12 @@ func ambiguous(w http.ResponseWriter, r *http.Request, policies []*Middleware, n
 		for _, m := range policies {
 			m.policy.Load().decided(r, Decision{Preflight: true, Refused: true, Reason: AmbiguousPath})
 		}
-		addVary(w.Header(), slices.Clone(preflightVary[:]))
+		addVary(w.Header(), joined(preflightVary[:]), preflightVary[:])
 		w.WriteHeader(http.StatusForbidden)
 		return
 	}
-	addVary(w.Header(), []string{"Origin", "Sec-Fetch-Site"})
+	vary := []string{"Origin", "Sec-Fetch-Site"}
+	addVary(w.Header(), joined(vary), vary)
 	for _, m := range policies {
 		p := m.policy.Load()
 		reason, refused := p.enforced(r)
