@@ -1,7 +1,7 @@
 // Bars measures every ring beside its peers, and prints a table that says which
 // bars hold and which are lost:
 //
-//	go run ./bars [-rounds 7] [-time 100ms]
+//	go run ./bars [-rounds 7] [-time 100ms] [-bench regexp]
 //
 // The rounds run one after another, each over all benchmarks, so that a noisy
 // minute hits everybody. The table has medians.
@@ -20,14 +20,15 @@ import (
 func main() {
 	rounds := flag.Int("rounds", 7, "how often everything is measured")
 	each := flag.String("time", "100ms", "how long each benchmark runs in a round")
+	which := flag.String("bench", ".", "which benchmarks, as in go test -bench")
 	flag.Parse()
-	if err := run(*rounds, *each); err != nil {
+	if err := run(*rounds, *each, *which); err != nil {
 		fmt.Fprintln(os.Stderr, "bars:", err)
 		os.Exit(1)
 	}
 }
 
-func run(rounds int, each string) error {
+func run(rounds int, each, which string) error {
 	dir, err := os.MkdirTemp("", "bars")
 	if err != nil {
 		return err
@@ -39,7 +40,7 @@ func run(rounds int, each string) error {
 	}
 	results := make(map[string]*samples)
 	for round := range rounds {
-		out, err := exec.Command(binary, "-test.run", "^$", "-test.bench", ".", "-test.benchtime", each).Output()
+		out, err := exec.Command(binary, "-test.run", "^$", "-test.bench", which, "-test.benchtime", each).Output()
 		if err != nil {
 			return fmt.Errorf("run round %d: %w", round+1, err)
 		}
