@@ -94,6 +94,7 @@ func (r *Revocations) Run(ctx context.Context) error {
 			r.synced(start)
 		case lost:
 			loaded = false
+			r.untell()
 		default:
 			pause = retryPause
 		}
@@ -128,7 +129,7 @@ func (r *Revocations) read(ctx context.Context, position string, loaded bool) (n
 			// Going on without it would let somebody through.
 			return "", errors.New("auth: the feed has a revocation that does not name one ID of 1 to 256 bytes")
 		}
-		_ = r.put(key, mark{v.Until.Round(0), v.IssuedBefore}) // what does not fit is remembered as such
+		_ = r.put(key, mark{v.Until.Round(0), v.IssuedBefore, true}) // what does not fit is remembered as such
 	}
 	return next, nil
 }
@@ -144,6 +145,16 @@ func (r *Revocations) report(ctx context.Context, err error) {
 		return
 	}
 	logger.LogAttrs(ctx, slog.LevelWarn, "revocations cannot be read", slog.Any("error", err))
+}
+
+// untell takes nothing for told that may be what the feed has lost.
+func (r *Revocations) untell() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for key, m := range r.entries {
+		m.told = false
+		r.entries[key] = m
+	}
 }
 
 // synced notes that everything added before a time is known.

@@ -351,3 +351,45 @@ func TestRunWithoutAFeedWaits(t *testing.T) {
 		require.NoError(t, p.Ready(t.Context()))
 	})
 }
+
+// TestToldOnce holds that the feed gets a revocation again only where it has
+// less, or may have lost it.
+func TestToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger()
+		a, b := start(t, auth.RevocationsOptions{Feed: l}), start(t, auth.RevocationsOptions{Feed: l})
+		pass(time.Millisecond)
+		told := func(want int, message string) {
+			t.Helper()
+			pass(time.Second)
+			l.set(func(l *ledger) { require.Equal(t, want, l.trimmed+len(l.entries), message) })
+		}
+		until := time.Now().Add(time.Hour)
+		for range 3 {
+			require.NoError(t, a.RevokeSession(t.Context(), "s1", until))
+			require.NoError(t, a.RevokeSession(t.Context(), "s1", until.Add(-time.Minute)))
+		}
+		told(1, "what it has")
+		require.NoError(t, b.RevokeSession(t.Context(), "s1", until))
+		told(1, "what another process told")
+		require.NoError(t, a.RevokeSession(t.Context(), "s1", until.Add(time.Second)))
+		told(2, "for longer")
+		now := time.Now()
+		require.NoError(t, a.RevokeSubject(t.Context(), "u1", now, until))
+		require.NoError(t, a.RevokeSubject(t.Context(), "u1", now.Add(time.Minute), until.Add(-time.Minute)))
+		told(4, "of other tokens")
+		require.NoError(t, a.RevokeSubject(t.Context(), "u1", now.Add(time.Minute), until))
+		told(5, "what no entry says by itself")
+		l.set(func(l *ledger) { l.fails = errors.New("down") })
+		require.ErrorIs(t, a.RevokeSession(t.Context(), "s2", until), auth.ErrUnavailable)
+		require.ErrorIs(t, a.RevokeSession(t.Context(), "s2", until), auth.ErrUnavailable, "it was not told")
+		l.set(func(l *ledger) { l.fails = nil })
+		pass(time.Second)
+		require.NoError(t, a.RevokeSession(t.Context(), "s2", until))
+		told(6, "after a failure")
+		l.set(func(l *ledger) { l.trimmed, l.entries = l.trimmed+len(l.entries)+1, nil }) // the feed lost them, and one more
+		pass(3 * time.Second)
+		require.NoError(t, a.RevokeSession(t.Context(), "s2", until))
+		told(8, "after a loss")
+	})
+}

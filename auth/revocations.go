@@ -63,7 +63,23 @@ type revocation struct {
 }
 
 // mark says how long, and for a subject, which tokens.
-type mark struct{ until, issuedBefore time.Time }
+type mark struct {
+	until, issuedBefore time.Time
+	told                bool // the feed has it
+}
+
+// covers reports whether m revokes everything that other does.
+func (m mark) covers(other mark) bool {
+	return !m.until.Before(other.until) && !m.issuedBefore.Before(other.issuedBefore)
+}
+
+// and returns what two marks of one name come to.
+func (m mark) and(other mark) mark {
+	return mark{
+		later(m.until, other.until), later(m.issuedBefore, other.issuedBefore),
+		m.told && m.covers(other) || other.told && other.covers(m),
+	}
+}
 
 // NewRevocations returns an empty Revocations. It refuses a negative
 // MaxEntries.
@@ -105,7 +121,8 @@ func (r *Revocations) RevokeSubject(ctx context.Context, subject string, issuedB
 }
 
 // add tells the other processes first: when that fails, the caller tries
-// again, and this process refuses the tokens already.
+// again, and this process refuses the tokens already. What they know is not
+// told again.
 func (r *Revocations) add(ctx context.Context, v Revocation) error {
 	key, ok := v.key()
 	if !ok {
@@ -116,8 +133,21 @@ func (r *Revocations) add(ctx context.Context, v Revocation) error {
 		return errors.New("auth: revoke: a time is zero; did you mean when the last token expires, and now?")
 	}
 	v.Until = v.Until.Add(revocationSlack).Round(0)
+	m := mark{v.Until, v.IssuedBefore, false}
+	if r.told(key, m) {
+		return nil
+	}
 	err := r.tell(ctx, v)
-	return errors.Join(err, r.put(key, mark{v.Until, v.IssuedBefore}))
+	m.told = err == nil
+	return errors.Join(err, r.put(key, m))
+}
+
+// told reports whether the feed, where there is one, has all that m revokes.
+func (r *Revocations) told(key revocation, m mark) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	known, ok := r.entries[key]
+	return ok && known.told && known.covers(m)
 }
 
 // put remembers a revocation, or that it did not fit.
@@ -137,7 +167,10 @@ func (r *Revocations) put(key revocation, m mark) error {
 		r.gone = later(r.gone, m.until)
 		return ErrUnavailable.With("revocations", len(r.entries))
 	}
-	r.entries[key] = mark{later(old.until, m.until), later(old.issuedBefore, m.issuedBefore)}
+	if known {
+		m = m.and(old)
+	}
+	r.entries[key] = m
 	return nil
 }
 
