@@ -1,9 +1,11 @@
 package session_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -148,4 +150,68 @@ func TestMethods(t *testing.T) {
 		}
 	}
 	require.Equal(t, 200, d.post(d.Refresh(), token).Code)
+}
+
+// counting is a feed that only counts what is told.
+type counting struct{ told atomic.Int64 }
+
+func (c *counting) Load(context.Context) ([]auth.Revocation, string, error) { return nil, "", nil }
+
+func (c *counting) Next(ctx context.Context, after string) ([]auth.Revocation, string, error) {
+	<-ctx.Done()
+	return nil, after, ctx.Err()
+}
+
+func (c *counting) Add(context.Context, auth.Revocation) error {
+	c.told.Add(1)
+	return nil
+}
+
+// TestFloodOfLogouts holds that whoever has one token of a dead session cannot
+// fill the feed of the revocations with it.
+func TestFloodOfLogouts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed := new(counting)
+		d := newDesk(t, func(o *session.Options) {
+			o.Revocations = errors.Must(auth.NewRevocations(auth.RevocationsOptions{Feed: feed}))
+		})
+		token := d.login()
+		for range 1000 {
+			require.Equal(t, 204, d.post(d.Logout(), token).Code)
+		}
+		require.EqualValues(t, 1, feed.told.Load())
+		for range 10 {
+			pass(time.Minute)
+			for range 100 {
+				require.Equal(t, 204, d.post(d.Logout(), token).Code)
+			}
+		}
+		require.LessOrEqual(t, feed.told.Load(), int64(11), "one a minute")
+	})
+}
+
+// slow is a feed that takes its time.
+type slow struct{ counting }
+
+func (f *slow) Add(ctx context.Context, r auth.Revocation) error {
+	pass(250 * time.Millisecond)
+	return f.counting.Add(ctx, r)
+}
+
+// TestRevokeAllAtOnce holds that many sessions do not wait for one another.
+func TestRevokeAllAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed := new(slow)
+		d := newDesk(t, func(o *session.Options) {
+			o.Revocations = errors.Must(auth.NewRevocations(auth.RevocationsOptions{Feed: feed}))
+		})
+		for range 50 {
+			d.login()
+		}
+		pass(time.Second)
+		start := time.Now()
+		require.NoError(t, d.RevokeAll(t.Context(), "ann"))
+		require.EqualValues(t, 51, feed.told.Load(), "and the tokens without a session")
+		require.LessOrEqual(t, time.Since(start), 2*time.Second)
+	})
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/ringwall/ringwall/errors"
@@ -74,10 +75,7 @@ func (m *Manager) RevokeAll(ctx context.Context, subject string, except ...strin
 	if err != nil {
 		failed = errors.Join(failed, unavailable(err))
 	}
-	for _, id := range ids {
-		failed = errors.Join(failed, m.revoke(ctx, id))
-	}
-	return failed
+	return errors.Join(failed, m.revokeEach(ctx, ids))
 }
 
 // end deletes sessions, and revokes their access tokens: also those that a
@@ -90,20 +88,37 @@ func (m *Manager) end(ctx context.Context, owner string, ids ...string) error {
 	if err := m.store.Delete(limited, owner, ids...); err != nil {
 		failed = unavailable(err)
 	}
-	for _, id := range ids {
-		failed = errors.Join(failed, m.revoke(ctx, id))
-	}
-	return failed
+	return errors.Join(failed, m.revokeEach(ctx, ids))
 }
 
-// revoke tells the verifiers of a session that has ended.
+// atOnce is how many sessions are revoked side by side: a Redis that confirms
+// late, or never, makes each of them wait.
+const atOnce = 8
+
+// revokeEach revokes all, also when some fail.
+func (m *Manager) revokeEach(ctx context.Context, ids []string) error {
+	failed := make([]error, len(ids))
+	for first := 0; first < len(ids); first += atOnce {
+		var group sync.WaitGroup
+		for i := first; i < min(first+atOnce, len(ids)); i++ {
+			group.Go(func() { failed[i] = m.revoke(ctx, ids[i]) })
+		}
+		group.Wait()
+	}
+	return errors.Join(failed...)
+}
+
+// revoke tells the verifiers of a session that has ended: once a minute, since
+// [auth.Revocations] tells nobody what they know already. Who keeps the token
+// of a dead session could fill their feed with logouts.
 func (m *Manager) revoke(ctx context.Context, id string) error {
 	if m.revocations == nil {
 		return nil
 	}
 	limited, cancel := detach(ctx)
 	defer cancel()
-	if err := m.revocations.RevokeSession(limited, id, time.Now().Add(maxAccess+maxIssue)); err != nil {
+	until := time.Now().Add(maxAccess + maxIssue + time.Minute).Truncate(time.Minute)
+	if err := m.revocations.RevokeSession(limited, id, until); err != nil {
 		return unavailable(err)
 	}
 	return nil
