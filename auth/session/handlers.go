@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -51,7 +52,11 @@ func (m *Manager) Refresh() http.Handler {
 // auth.ErrRevoked comes from Account alone.
 func (m *Manager) refreshed(ctx context.Context, s Session, started time.Time) (Tokens, error) {
 	if m.account != nil {
-		today, err := m.account(ctx, s)
+		var today Session
+		err := m.ask(ctx, "session: Account", func() (err error) {
+			today, err = m.account(ctx, s)
+			return err
+		})
 		if errors.Is(err, auth.ErrRevoked) {
 			return Tokens{}, auth.ErrRevoked.Wrap(err)
 		}
@@ -194,6 +199,24 @@ func (m *Manager) admit(r *http.Request) error {
 		return errors.ErrMethodNotAllowed.Header("Allow", http.MethodPost)
 	}
 	return m.checkOrigin(r)
+}
+
+// ask calls a function of the application whose answer is needed. A panic is
+// logged, and an error as any other: at a refresh the client's token is used up,
+// so it has to get the successor. [http.ErrAbortHandler] means to abort, and does.
+func (m *Manager) ask(ctx context.Context, name string, f func() error) (err error) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		if v == http.ErrAbortHandler {
+			panic(v)
+		}
+		m.log(ctx, slog.LevelError, "a hook panicked", slog.String("hook", name), slog.Any("panic", v))
+		err = errors.New(name + " panicked")
+	}()
+	return f()
 }
 
 // unavailable is the answer when something behind us failed. Its own kind

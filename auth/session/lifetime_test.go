@@ -107,7 +107,7 @@ func TestAccount(t *testing.T) {
 		}, nil, 401, true},
 		{"another kind does not show", func(session.Session) (session.Session, error) { return session.Session{}, auth.ErrDenied }, nil, 503, false},
 		{"database down", func(session.Session) (session.Session, error) { return session.Session{}, errors.New("down") }, nil, 503, false},
-		{"panic", func(session.Session) (session.Session, error) { panic("hook") }, nil, 500, false},
+		{"panic", func(session.Session) (session.Session, error) { panic("hook") }, nil, 503, false},
 		{"signer down", keep, errors.New("down"), 503, false},
 		{"only Account ends a session", keep, auth.ErrRevoked, 503, false},
 		{"unchanged", keep, nil, 200, false},

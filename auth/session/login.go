@@ -126,7 +126,12 @@ func (m *Manager) grant(w http.ResponseWriter, r *http.Request, c credential, re
 // revocations for maxAccess+maxIssue, so a token that could outlive that is
 // refused.
 func (m *Manager) access(ctx context.Context, s Session, started time.Time) (Tokens, error) {
-	token, expires, err := m.issue(ctx, s)
+	var token string
+	var expires time.Time
+	err := m.ask(ctx, "session: Issue", func() (err error) {
+		token, expires, err = m.issue(ctx, s)
+		return err
+	})
 	if err != nil {
 		return Tokens{}, unavailable(err)
 	}

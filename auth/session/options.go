@@ -18,7 +18,8 @@ const day = 24 * time.Hour
 // Options configures a [Manager]. Issue, Account and Revocations are required.
 type Options struct {
 	// Issue makes an access token for a session, and says when it expires: at
-	// most an hour from now. An error is a 503.
+	// most an hour from now. An error is a 503, and so is a panic, which is
+	// logged.
 	Issue func(context.Context, Session) (token string, expires time.Time, err error)
 
 	// Account runs on every refresh. It returns the session with the scope,
@@ -26,8 +27,8 @@ type Options struct {
 	// alone; other fields that it changes are ignored. What it is given has the
 	// scope and roles of the login, for those who gave less than they could.
 	// It is where a locked or deleted account is noticed: an error of kind
-	// auth.ErrRevoked ends the session. Any other error is a 503, and the
-	// session goes on.
+	// auth.ErrRevoked ends the session. Any other error is a 503, as is a panic,
+	// which is logged; the session goes on.
 	Account func(context.Context, Session) (Session, error)
 
 	// Revocations are told of sessions that end, so that their access tokens
@@ -86,7 +87,7 @@ type Options struct {
 	// writes are logged as warnings.
 	OnEvent func(context.Context, Event)
 
-	// Logger gets those warnings, and an error when OnEvent panics. nil:
+	// Logger gets those warnings, and an error when a function panics. nil:
 	// slog.Default().
 	Logger *slog.Logger
 
