@@ -18,7 +18,10 @@ const day = 24 * time.Hour
 // Options configures a [Manager]. Issue, Account and Revocations are required.
 type Options struct {
 	// Issue makes an access token for a session, and says when it expires: at
-	// most an hour from now. An error is a 503, and so is a panic, which is
+	// most an hour from now, and no later than the session's Expires, as
+	// ForSession of a token.Issuer sees to. Only live sessions can be ended: a
+	// token that outlives its session works until it expires, whatever is
+	// called. An error is a 503, and so is a panic, which is
 	// logged.
 	Issue func(context.Context, Session) (token string, expires time.Time, err error)
 

@@ -110,8 +110,19 @@ type payload struct {
 // grant that no verifier would accept, or that has a claim whose name says
 // that it is sensitive, and with [auth.ErrUnavailable] when no key signs.
 func (i *Issuer) Issue(ctx context.Context, g Grant) (token string, expires time.Time, err error) {
+	return i.issue(ctx, g, time.Time{})
+}
+
+// issue makes a token that does not outlive until, unless that is zero.
+func (i *Issuer) issue(_ context.Context, g Grant, until time.Time) (token string, expires time.Time, err error) {
 	now := i.now().Truncate(time.Second)
 	expires = now.Add(i.ttl)
+	if !until.IsZero() && until.Before(expires) {
+		expires = until.Truncate(time.Second)
+	}
+	if !expires.After(now) {
+		return "", time.Time{}, errors.New("token: the session ends within this second")
+	}
 	key, err := i.keys.signing(now)
 	if err != nil {
 		return "", time.Time{}, err
@@ -147,9 +158,11 @@ func (i *Issuer) Issue(ctx context.Context, g Grant) (token string, expires time
 	return input + "." + encode(signature), expires, nil
 }
 
-// ForSession issues a token for a session. It fits session.Options.Issue.
+// ForSession issues a token for a session, which ends no later than that: what
+// ends all sessions of a subject does not know those that are over. It fits
+// session.Options.Issue.
 func (i *Issuer) ForSession(ctx context.Context, s session.Session) (string, time.Time, error) {
-	return i.Issue(ctx, Grant{Subject: s.Subject, SessionID: s.ID, Scope: s.Scope, Roles: s.Roles, AuthTime: s.AuthTime})
+	return i.issue(ctx, Grant{Subject: s.Subject, SessionID: s.ID, Scope: s.Scope, Roles: s.Roles, AuthTime: s.AuthTime}, s.Expires)
 }
 
 // check returns what a verifier would refuse, or read otherwise.

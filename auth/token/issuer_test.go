@@ -80,6 +80,44 @@ func TestForSession(t *testing.T) {
 	require.True(t, p.HasScope("read") && p.HasRole("admin") && p.AuthTime().Equal(noon))
 }
 
+// TestForSessionEnds holds that no token outlives its session: RevokeAll does
+// not find a session that is over, and could not end the token.
+func TestForSessionEnds(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		left time.Duration // of the session; 0: it does not say
+		want time.Duration // of the token; 0: none
+	}{
+		{"long", time.Hour, 5 * time.Minute},
+		{"as long as a token", 5 * time.Minute, 5 * time.Minute},
+		{"shorter", 90 * time.Second, 90 * time.Second},
+		{"a part of a second", 90*time.Second + 999*time.Millisecond, 90 * time.Second},
+		{"less than a second", 999 * time.Millisecond, 0},
+		{"over", -time.Second, 0},
+		{"unknown", 0, 5 * time.Minute},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := session.Session{ID: "s1", Subject: "ada"}
+			if row.left != 0 {
+				s.Expires = noon.Add(row.left)
+			}
+			text, expires, err := issuer(t, nil).ForSession(t.Context(), s)
+			if row.want == 0 {
+				require.Error(t, err)
+				require.Empty(t, text)
+				return
+			}
+			require.NoError(t, err)
+			require.True(t, expires.Equal(noon.Add(row.want)), expires)
+			raw, err := base64.RawURLEncoding.DecodeString(strings.Split(text, ".")[1])
+			require.NoError(t, err)
+			var claims struct{ Exp int64 }
+			require.NoError(t, json.Unmarshal(raw, &claims))
+			require.Equal(t, expires.Unix(), claims.Exp)
+		})
+	}
+}
+
 type card struct {
 	CardNumber string `json:"card_number"`
 }
