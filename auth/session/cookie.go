@@ -53,6 +53,23 @@ func (m *Manager) withdrawCookie(w http.ResponseWriter) {
 	}
 }
 
+// offer hands out a successor before anything else can fail: in the cookie, or
+// to a native client in the header in which it sent its token. Only an answer
+// that fails keeps the header; one that succeeds has the token in the body.
+func (m *Manager) offer(w http.ResponseWriter, r *http.Request, token string, expires, now time.Time) {
+	if m.isNative(r) {
+		w.Header().Set(TokenHeader, token)
+		return
+	}
+	m.setCookie(w, token, expires, now)
+}
+
+// withdraw takes back what was offered.
+func (m *Manager) withdraw(w http.ResponseWriter) {
+	w.Header().Del(TokenHeader)
+	m.withdrawCookie(w)
+}
+
 // credential returns what the request's refresh token says. It touches no
 // store. Several cookies of the name are refused, even when they are equal:
 // which of them is ours would be a guess.

@@ -67,9 +67,10 @@
 //	POST /auth/login      Refresh-Token: new
 //	POST /auth/refresh    Refresh-Token: rt_...    Refresh-Attempt: ...
 //
-// The next token is in the body, as refresh_token (RFC 6749, section 5.1). They
-// have to number their attempts, since a 503 has no cookie for them. A request
-// with a header that browsers add is refused, so that a script on a page cannot
+// The next token is in the body, as refresh_token (RFC 6749, section 5.1). A 503
+// may have it too, in the header Refresh-Token: the one that was sent is used
+// up then. They have to number their attempts, for an answer that gets lost. A
+// request with a header that browsers add is refused, so that a script on a page cannot
 // have a token shown to it, however it got one.
 //
 // # A password changes

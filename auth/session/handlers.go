@@ -18,7 +18,7 @@ import (
 // when the store fails; both leave the cookie as it is, so that a request that
 // comes late cannot delete what a newer one was given. When Account or Issue
 // fails, or the store has rotated and cannot be sure that this lasts, the 503
-// has the successor's cookie.
+// has the successor: its cookie, or [TokenHeader] for a native client.
 func (m *Manager) Refresh() http.Handler {
 	return m.handler(func(w http.ResponseWriter, r *http.Request) error {
 		started := wallNow()
@@ -28,7 +28,7 @@ func (m *Manager) Refresh() http.Handler {
 		}
 		tokens, err := m.refreshed(r.Context(), s, started)
 		if errors.Is(err, auth.ErrRevoked) {
-			m.withdrawCookie(w)
+			m.withdraw(w)
 			err = errors.Join(err, m.end(r.Context(), c.ownerID(), c.sessionID()))
 			m.tell(r.Context(), Event{Reason: AccountRevoked, Session: s})
 		}
@@ -36,6 +36,7 @@ func (m *Manager) Refresh() http.Handler {
 			return err
 		}
 		if m.isNative(r) {
+			w.Header().Del(TokenHeader)
 			tokens.RefreshToken = token
 		}
 		body, err := json.Marshal(tokens)
@@ -94,9 +95,7 @@ func (m *Manager) rotate(w http.ResponseWriter, r *http.Request) (credential, Se
 	if err != nil {
 		return c, s, "", unavailable(err)
 	}
-	if !m.isNative(r) {
-		m.setCookie(w, token, rotated.Record.Expires, now)
-	}
+	m.offer(w, r, token, rotated.Record.Expires, now)
 	if rotated.Outcome == RolledBack {
 		m.tell(r.Context(), Event{Reason: StoreRolledBack, Session: s})
 	}
@@ -163,8 +162,9 @@ func (m *Manager) LogoutAll() http.Handler {
 			return err
 		}
 		if err := m.RevokeAll(r.Context(), s.Subject); err != nil {
-			return err // the cookie of the successor is set, for another try
+			return err // with the successor, for another try
 		}
+		m.withdraw(w)
 		if !m.isNative(r) {
 			m.clearCookie(w)
 		}

@@ -167,3 +167,30 @@ func TestEpochsAreBounded(t *testing.T) {
 		require.Equal(t, 1, m.Epochs())
 	})
 }
+
+// TestNativeClientsInAnOutage holds that one that lasts longer than an attempt
+// costs them the session as little as it costs a browser.
+func TestNativeClientsInAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, native)
+		token := bodyToken(t, d.post(errors.HandlerFunc(d.loginBody), "", session.TokenHeader, "new"))
+		d.failing = errors.New("down")
+		for range 3 {
+			w := d.post(d.Refresh(), "", session.TokenHeader, token, session.AttemptHeader, once)
+			require.Equal(t, 503, w.Code)
+			require.Empty(t, cookieOf(t, w))
+			token = w.Header().Get(session.TokenHeader)
+			require.NotEmpty(t, token)
+			pass(5 * time.Minute)
+		}
+		d.failing = nil
+		w := d.post(d.Refresh(), "", session.TokenHeader, token, session.AttemptHeader, once)
+		require.Equal(t, 200, w.Code)
+		require.Empty(t, w.Header()[session.TokenHeader], "it is in the body")
+		token = bodyToken(t, w)
+		d.account = func(session.Session) (session.Session, error) { return session.Session{}, auth.ErrRevoked }
+		w = d.post(d.Refresh(), "", session.TokenHeader, token, session.AttemptHeader, other)
+		require.Equal(t, 401, w.Code)
+		require.Empty(t, w.Header()[session.TokenHeader], "nothing is left of the session")
+	})
+}

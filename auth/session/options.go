@@ -80,7 +80,8 @@ type Options struct {
 
 	// NativeClients lets a client that is no browser keep the refresh token
 	// itself: one that sends [TokenHeader]. It gets the next one in the body,
-	// as refresh_token, and no cookie. A request with a header that browsers
+	// as refresh_token, and no cookie; an answer of 503 may have it in the
+	// header TokenHeader, since the one before is used up. A request with a header that browsers
 	// add, and scripts cannot keep away, is refused, so that a script never
 	// gets hold of a token.
 	NativeClients bool
