@@ -35,8 +35,9 @@ type Session struct {
 	// Client is what a list of sessions shows to their owner.
 	Client Client
 	// Data is the application's own. It reaches Issue and Account, never the
-	// client. With all else it takes at most 16 KiB.
-	Data []byte
+	// client, no log, and not the JSON of a Session. With all else it takes at
+	// most 16 KiB.
+	Data []byte `json:"-"`
 }
 
 // A Client describes where a session is used, for people to recognise it
