@@ -42,6 +42,7 @@ var sessionRows = []struct {
 	{"an ID is created twice", (*sessions).createTwice},
 	{"too many", (*sessions).evict},
 	{"too many, the dead aside", (*sessions).evictDead},
+	{"too many, a dead one used later", (*sessions).evictDeadFirst},
 	{"the end of a session", (*sessions).expire},
 	{"owners are kept apart", (*sessions).owners},
 	{"the deleted stay deleted", (*sessions).remove},
@@ -177,6 +178,19 @@ func (s *sessions) evictDead() {
 	alive := s.login()
 	created := s.created(func(c *session.Creation) { c.Max = 2 })
 	require.Empty(s.t, created.Evicted, "a dead one is no session")
+	require.ElementsMatch(s.t, []string{alive, created.Record.ID}, s.list())
+}
+
+// A record that ended by its absolute age may have been used after a live one.
+func (s *sessions) evictDeadFirst() {
+	alive := s.login()
+	s.Pass(time.Second)
+	dead := s.login(func(c *session.Creation) { c.Absolute = 10 * time.Second })
+	s.Pass(5 * time.Second)
+	require.Equal(s.t, session.Advanced, s.rotate(dead, 0, "", 0).Outcome)
+	s.Pass(6 * time.Second)
+	created := s.created(func(c *session.Creation) { c.Max = 2 })
+	require.Empty(s.t, created.Evicted, "a dead one does not count")
 	require.ElementsMatch(s.t, []string{alive, created.Record.ID}, s.list())
 }
 

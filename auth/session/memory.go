@@ -76,8 +76,17 @@ func (m *memory) Create(_ context.Context, c Creation) (Created, error) {
 	return Created{Record: e.Record, Evicted: m.evict(c, now)}, nil
 }
 
-// evict deletes the records of an owner that are too many.
+// evict deletes the records of an owner that are too many. The dead go first,
+// whenever they were used: one that ended by its absolute age may have been used
+// after a live one.
 func (m *memory) evict(c Creation, now time.Time) []Record {
+	if sessions := m.owners[c.Owner]; len(sessions) > c.Max {
+		for _, element := range sessions {
+			if !now.Before(element.Value.(*entry).Expires) {
+				m.remove(element)
+			}
+		}
+	}
 	var evicted []Record
 	for sessions := m.owners[c.Owner]; len(sessions) > c.Max; {
 		var oldest *list.Element
@@ -86,9 +95,7 @@ func (m *memory) evict(c Creation, now time.Time) []Record {
 				oldest = element
 			}
 		}
-		if e := oldest.Value.(*entry); now.Before(e.Expires) {
-			evicted = append(evicted, e.Record)
-		}
+		evicted = append(evicted, oldest.Value.(*entry).Record)
 		m.remove(oldest)
 	}
 	return evicted
