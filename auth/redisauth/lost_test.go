@@ -1,6 +1,7 @@
 package redisauth_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"testing"
 	"time"
@@ -173,4 +174,35 @@ func TestLateArrivals(t *testing.T) {
 	keys, err := r.List(ctx)
 	require.NoError(t, err)
 	require.Empty(t, keys)
+}
+
+// forgetful loses the first answer to a DeleteAll, with every try of it.
+type forgetful struct {
+	session.Store
+	lost bool
+}
+
+func (f *forgetful) DeleteAll(ctx context.Context, owner string, except ...string) ([]string, error) {
+	ids, err := f.Store.DeleteAll(ctx, owner, except...)
+	if !f.lost {
+		f.lost = true
+		return nil, errDown
+	}
+	return ids, err
+}
+
+// TestLostRevokeAll: the next one tells of what the one before has ended, and
+// nobody knew of.
+func TestLostRevokeAll(t *testing.T) {
+	store := sessions(t, single(t), redisauth.Options{})
+	d := newDesk(t, store, store.Advance)
+	other := d.again(func(o *session.Options) { o.Store = &forgetful{Store: store} })
+	d.login()
+	require.ErrorIs(t, other.RevokeAll(t.Context(), d.subject), auth.ErrUnavailable)
+	require.False(t, d.over(), "nobody was told of the access tokens")
+	kept := d.login()
+	require.NoError(t, other.RevokeAll(t.Context(), d.subject, d.issued[len(d.issued)-1]))
+	require.NoError(t, d.revoked.Check(t.Context(), "", d.issued[len(d.issued)-1], "", time.Now()))
+	require.True(t, d.over())
+	d.mustRefresh(kept)
 }

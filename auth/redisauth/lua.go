@@ -180,6 +180,10 @@ return 1
 `
 
 // ARGV: skew, window of the epoch, the call, IDs to spare.
+//
+// When every reply to a call was lost, nobody has revoked the access tokens of
+// what it ended. So the next call tells of that too, for as long as the window,
+// and of at most 500.
 const deleteAllLua = sessionLua + `
 local told = words(redis.call('HGET', key, 'd'))
 if told[1] == ARGV[3] then
@@ -193,6 +197,10 @@ for _, id in ipairs(ids()) do
     if now < find(id).expires then deleted[#deleted + 1] = id end
     drop(id)
   end
+end
+local epoch = tonumber(redis.call('HGET', key, 'e') or 0)
+if math.abs(now - epoch) < tonumber(ARGV[2]) then
+  for i = 2, math.min(#told, 501) do deleted[#deleted + 1] = told[i] end
 end
 redis.call('HSET', key, 'e', int(now), 'd', ARGV[3] .. ' ' .. table.concat(deleted, ' '))
 keep(tonumber(ARGV[2]))

@@ -32,8 +32,9 @@ type Store interface {
 	// comes back, whatever calls overlap.
 	Delete(ctx context.Context, owner string, ids ...string) error
 	// DeleteAll deletes the records of an owner, but for those with these IDs,
-	// and returns the IDs of the live ones among them. It is remembered for at
-	// least [EpochWindow], for Create.
+	// and returns the IDs of the live ones among them. It may add those that an
+	// earlier call has ended, whose answer was perhaps lost. It is remembered
+	// for at least [EpochWindow], for Create.
 	DeleteAll(ctx context.Context, owner string, except ...string) (deleted []string, err error)
 }
 
