@@ -209,6 +209,9 @@ func TestCreateRefuses(t *testing.T) {
 		{"host bits", `Networks[0] "10.0.0.5/24": has bits beyond its length; did you mean "10.0.0.0/24"?`, func(k *apikey.Key) { k.Networks = nets("10.0.0.5/24") }},
 		{"everywhere", `Networks[0] "0.0.0.0/0": is everywhere; did you mean InsecureAnyNetwork?`, func(k *apikey.Key) { k.Networks = nets("0.0.0.0/0") }},
 		{"everywhere, mapped", `is everywhere; did you mean InsecureAnyNetwork?`, func(k *apikey.Key) { k.Networks = nets("::ffff:0.0.0.0/96") }},
+		{"everywhere, mapped and more", `Networks[0] "::ffff:0.0.0.0/90": has bits beyond its length`, func(k *apikey.Key) { k.Networks = nets("::ffff:0.0.0.0/90") }},
+		{"everywhere, in halves", `Networks: together are all of 0.0.0.0/0; did you mean InsecureAnyNetwork?`, func(k *apikey.Key) { k.Networks = nets("128.0.0.0/1", "10.0.0.0/8", "0.0.0.0/1") }},
+		{"everywhere, in parts", `Networks: together are all of ::/0`, func(k *apikey.Key) { k.Networks = nets("8000::/1", "::/2", "4000::/3", "6000::/3") }},
 		{"no network", `is not a network`, func(k *apikey.Key) { k.Networks = []netip.Prefix{{}} }},
 		{"nameless", "Name: has not 1 to 100 bytes of UTF-8", func(k *apikey.Key) { k.Name = "" }},
 		{"nobody", "Subject: has not 1 to 256 bytes of UTF-8", func(k *apikey.Key) { k.Subject = "" }},
@@ -232,6 +235,64 @@ func TestCreateRefuses(t *testing.T) {
 	_, err := apikey.New(apikey.Options{Prefix: "Acme"})
 	require.EqualError(t, err, "apikey: Prefix: is not 1 to 16 lower-case letters and digits; did you mean the name of your service?\napikey: Store: none; NewMemory loses the keys at a restart\n"+
 		"apikey: ClientIP: none; did you mean headers.PeerIP?\napikey: Routes: none; did you mean \"/partner/\"?")
+}
+
+// TestAlmostEverywhere holds that a network that is missing makes the rest fit.
+func TestAlmostEverywhere(t *testing.T) {
+	var networks []netip.Prefix
+	for bits := 1; bits <= 32; bits++ { // all but 255.255.255.255
+		prefix, err := netip.AddrFrom4([4]byte{255, 255, 255, 254}).Prefix(bits)
+		require.NoError(t, err)
+		flipped := prefix.Addr().As4()
+		flipped[(bits-1)/8] ^= 0x80 >> ((bits - 1) % 8)
+		if bits == 32 {
+			flipped = [4]byte{255, 255, 255, 254}
+		}
+		networks = append(networks, netip.PrefixFrom(netip.AddrFrom4(flipped), bits))
+	}
+	setUp(t, func(k *apikey.Key) { k.Networks = networks })
+	b := setUp(t, nil)
+	_, _, err := b.Create(t.Context(), apikey.Key{Name: "a", Subject: "a", Networks: append(networks, nets("255.255.255.255/32")...)})
+	require.ErrorContains(t, err, "together are all of 0.0.0.0/0")
+}
+
+// damaged is a store with a record that nobody can use, and one that it cannot
+// read.
+type damaged struct{ apikey.Store }
+
+func (d damaged) Get(ctx context.Context, id string) (apikey.Record, bool, error) {
+	if id == "bare" {
+		return apikey.Record{Key: apikey.Key{ID: id}, Version: 1}, true, nil
+	}
+	return d.Store.Get(ctx, id)
+}
+
+func (d damaged) List(ctx context.Context) ([]apikey.Record, error) {
+	list, err := d.Store.List(ctx)
+	return append([]apikey.Record{{Key: apikey.Key{ID: "bare"}, Version: 1}}, list...), errors.Join(err, errors.New("one is unreadable"))
+}
+
+// TestDamagedRecords holds that they keep no other key from its rotation.
+func TestDamagedRecords(t *testing.T) {
+	b := setUp(t, nil)
+	m, err := apikey.New(apikey.Options{Prefix: "acme", Store: damaged{b.store}, ClientIP: peer, Routes: []string{"/partner/"}, Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	b.now = b.now.Add(91 * 24 * time.Hour)
+	m.SetClock(func() time.Time { return b.now })
+	keys, err := m.List(t.Context())
+	require.ErrorIs(t, err, auth.ErrUnavailable)
+	require.Len(t, keys, 2)
+	var rotated []string
+	err = m.RotateDue(t.Context(), func(_ context.Context, k apikey.Key, _ string) error {
+		rotated = append(rotated, k.ID)
+		return nil
+	})
+	require.ErrorIs(t, err, auth.ErrUnavailable)
+	require.ErrorContains(t, err, "one is unreadable")
+	require.ErrorContains(t, err, "bare")
+	require.Equal(t, []string{b.key.ID}, rotated)
+	_, err = m.Rotate(t.Context(), "bare")
+	require.ErrorIs(t, err, auth.ErrUnavailable)
 }
 
 func TestRotation(t *testing.T) {

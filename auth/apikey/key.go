@@ -75,6 +75,11 @@ func (k *Key) check(now time.Time) error {
 		}
 		k.Networks[i] = plain
 	}
+	for _, all := range []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)} {
+		if !slices.Contains(k.Networks, all) && filled(all, k.Networks) {
+			refuse("Networks: together are all of " + all.String() + "; did you mean InsecureAnyNetwork?")
+		}
+	}
 	if !k.Expires.IsZero() && !k.Expires.After(now) {
 		refuse("Expires: is over already")
 	}
@@ -146,6 +151,28 @@ func normalize(p netip.Prefix) (netip.Prefix, string) {
 		return p, "is everywhere; did you mean InsecureAnyNetwork?"
 	}
 	return p, ""
+}
+
+// filled reports whether networks together have every address of p. It looks at
+// the halves of p where no network has the whole, and some has a part.
+func filled(p netip.Prefix, networks []netip.Prefix) bool {
+	part := false
+	for _, n := range networks {
+		if n.Overlaps(p) {
+			if n.Bits() <= p.Bits() {
+				return true
+			}
+			part = true
+		}
+	}
+	if !part {
+		return false
+	}
+	low := netip.PrefixFrom(p.Addr(), p.Bits()+1)
+	bytes := p.Addr().AsSlice()
+	bytes[p.Bits()/8] |= 0x80 >> (p.Bits() % 8)
+	high, _ := netip.AddrFromSlice(bytes)
+	return filled(low, networks) && filled(netip.PrefixFrom(high, p.Bits()+1), networks)
 }
 
 // covers reports whether the key is accepted from an address.

@@ -60,6 +60,8 @@ func (m *Manager) rotate(ctx context.Context, id string, due func(*Record, time.
 			return "", Key{}, unavailable(err)
 		case !found:
 			return "", Key{}, ErrNotFound
+		case len(r.Secrets) == 0:
+			return "", Key{}, auth.ErrUnavailable.With("reason", "the record has no secret", "key_id", id).Wrap(errors.New("apikey: the record of " + id + " has no secret"))
 		}
 		now := m.now()
 		if !due(&r, now) {
@@ -97,13 +99,11 @@ const redeliver = 5 * time.Minute
 // hands the new text to deliver, which puts it where its owner finds it. Run
 // it once an hour, on any number of replicas: one of them rotates a key. What
 // could not be delivered is rotated anew by a later call, and the old secret
-// works on. The error joins those of all keys.
+// works on. The error joins those of all keys: one that cannot be read keeps no
+// other from its rotation.
 func (m *Manager) RotateDue(ctx context.Context, deliver func(ctx context.Context, k Key, text string) error) error {
 	keys, err := m.List(ctx)
-	if err != nil {
-		return err
-	}
-	var problems []error
+	problems := []error{err}
 	for _, k := range keys {
 		if err := ctx.Err(); err != nil {
 			return errors.Join(append(problems, err)...)
@@ -157,7 +157,7 @@ func (m *Manager) delivered(ctx context.Context, id, text string) error {
 		if err != nil {
 			return unavailable(err)
 		}
-		if !found || r.Secrets[0].Digest != sum || r.Secrets[0].Delivered {
+		if !found || len(r.Secrets) == 0 || r.Secrets[0].Digest != sum || r.Secrets[0].Delivered {
 			return nil // revoked, rotated or used meanwhile
 		}
 		r.Secrets[0].Delivered = true
@@ -190,17 +190,18 @@ func (m *Manager) Revoke(ctx context.Context, id string) error {
 	return nil
 }
 
-// List returns all keys, the oldest first.
+// List returns all keys, the oldest first. Keys beside an error, which is of
+// kind [auth.ErrUnavailable], are those that could be read.
 func (m *Manager) List(ctx context.Context) ([]Key, error) {
 	limited, cancel := detach(ctx)
 	defer cancel()
 	records, err := m.store.List(limited)
 	if err != nil {
-		return nil, unavailable(err)
+		err = unavailable(err)
 	}
 	keys := make([]Key, len(records))
 	for i, r := range records {
 		keys[i] = r.Key
 	}
-	return keys, nil
+	return keys, err
 }

@@ -20,7 +20,8 @@ type Store interface {
 	Put(ctx context.Context, r Record) (bool, error)
 	// Delete removes a record. One that is not there is no error.
 	Delete(ctx context.Context, id string) error
-	// List returns all records.
+	// List returns all records. Those beside an error are the ones that could
+	// be read.
 	List(ctx context.Context) ([]Record, error)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ringwall/ringwall/auth/apikey"
+	"github.com/ringwall/ringwall/errors"
 )
 
 // A KeyStore keeps API keys in Redis: digests, no secrets. It is an
@@ -43,7 +45,7 @@ func (s *KeyStore) Get(ctx context.Context, id string) (apikey.Record, bool, err
 	if err != nil || reply == nil {
 		return apikey.Record{}, false, err
 	}
-	r, err := readKey(reply)
+	r, err := readKey(id, reply)
 	return r, err == nil, err
 }
 
@@ -65,8 +67,9 @@ func (s *KeyStore) Delete(ctx context.Context, id string) error {
 
 // List implements [apikey.Store]. It reads in steps, so that Redis serves others
 // between them: a key that changes meanwhile is listed as it was or as it is.
+// Those beside an error are all that could be read.
 func (s *KeyStore) List(ctx context.Context) ([]apikey.Record, error) {
-	found, cursor := make(map[string]apikey.Record), "0"
+	found, broken, cursor := make(map[string]apikey.Record), make(map[string]error), "0"
 	for {
 		reply, err := s.run(ctx, false, s.scan, s.key(), cursor)
 		if err != nil {
@@ -80,14 +83,16 @@ func (s *KeyStore) List(ctx context.Context) ([]apikey.Record, error) {
 			return nil, unavailable(r.err)
 		}
 		for i := 1; i < len(pairs); i += 2 {
-			if strings.HasPrefix(r.text(pairs, i-1), "-") {
+			id := r.text(pairs, i-1)
+			if strings.HasPrefix(id, "-") {
 				continue
 			}
-			k, err := readKey(pairs[i])
+			k, err := readKey(id, pairs[i])
 			if err != nil {
-				return nil, err
+				broken[id] = err
+				continue
 			}
-			found[k.Key.ID] = k
+			found[id] = k
 		}
 		if cursor == "0" {
 			break
@@ -103,16 +108,20 @@ func (s *KeyStore) List(ctx context.Context) ([]apikey.Record, error) {
 		}
 		return strings.Compare(a.Key.ID, b.Key.ID)
 	})
-	return list, nil
+	return list, errors.Join(slices.Collect(maps.Values(broken))...)
 }
 
-// readKey reads a version and a record.
-func readKey(v any) (apikey.Record, error) {
+// readKey reads a version and a record. One of another key, or without a
+// secret, was not written by us.
+func readKey(id string, v any) (apikey.Record, error) {
 	text, _ := v.(string)
 	_, value, _ := strings.Cut(text, " ")
 	var k apikey.Record
 	if err := json.Unmarshal([]byte(value), &k); err != nil {
-		return apikey.Record{}, unavailable(fmt.Errorf("read a key: %w", err))
+		return apikey.Record{}, unavailable(fmt.Errorf("read the key %q: %w", id, err))
+	}
+	if k.Key.ID != id || len(k.Secrets) == 0 {
+		return apikey.Record{}, unavailable(fmt.Errorf("read the key %q: it is another's, or has no secret", id))
 	}
 	return k, nil
 }

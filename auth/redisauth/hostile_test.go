@@ -3,6 +3,7 @@ package redisauth_test
 import (
 	"context"
 	"net"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -96,6 +97,13 @@ func TestCorruptRecords(t *testing.T) {
 	_, found, err := apiKeys(t, client, redisauth.Options{}).Get(t.Context(), "id")
 	require.ErrorIs(t, err, auth.ErrUnavailable)
 	require.False(t, found)
+	require.NoError(t, client.HSet(t.Context(), "ringwall:apikeys", "good", `1 {"Key":{"ID":"good"},"Version":1,"Secrets":[{}]}`, "bare", `1 {"Key":{"ID":"bare"},"Version":1}`, "other", `1 {"Key":{"ID":"good"},"Version":1,"Secrets":[{}]}`).Err())
+	list, err := apiKeys(t, client, redisauth.Options{}).List(t.Context())
+	require.ErrorIs(t, err, auth.ErrUnavailable)
+	for _, broken := range []string{"id", "bare", "other"} {
+		require.ErrorContains(t, err, strconv.Quote(broken))
+	}
+	require.Len(t, list, 1, "what can be read is listed")
 	require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: "ringwall:revocations", Values: []string{"k", "s"}}).Err())
 	_, _, err = revocations(t, client, redisauth.Options{}).Load(t.Context())
 	require.ErrorIs(t, err, auth.ErrUnavailable, "going on without it would let somebody through")
