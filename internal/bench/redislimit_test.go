@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,13 +43,25 @@ func threeLimits(i int) [3]ratelimit.Charge {
 	}
 }
 
+// leastScript decides nothing: it asks for the time, reads a value of the size
+// that three limits have, writes it, and answers with as many numbers. An exact
+// decision that is kept cannot do less.
+const leastScript = `
+redis.call('TIME')
+local value = redis.call('GET', KEYS[1])
+redis.call('SET', KEYS[1], value or ARGV[1], 'PX', 3600000)
+return {1, 0, 2, 3, 4, 0, 5, 6, 7, 0, 8, 9}
+`
+
 // decisions are what one round trip decides, and the least that one costs.
 func decisions(tb testing.TB, client *redis.Client) []struct {
 	who    string
 	decide func(ctx context.Context, i int) error
 } {
 	store := errors.Must(redislimit.New(client, redislimit.Options{Secret: []byte("a secret of 32 bytes for tests..")}))
-	nothing := redis.NewScript("return 1")
+	nothing, least := redis.NewScript("return 1"), redis.NewScript(leastScript)
+	require.NoError(tb, least.Load(tb.Context(), client).Err())
+	value := strings.Repeat("v", 150)
 	rate := redisrate.NewLimiter(client)
 	verdicts := make([]ratelimit.Verdict, 3)
 	return []struct {
@@ -61,6 +74,9 @@ func decisions(tb testing.TB, client *redis.Client) []struct {
 		}},
 		{"evalsha", func(ctx context.Context, i int) error {
 			return nothing.EvalSha(ctx, client, []string{"rl:{" + strconv.Itoa(i) + "}:login"}).Err()
+		}},
+		{"floor", func(ctx context.Context, i int) error {
+			return least.EvalSha(ctx, client, []string{"rl:{" + strconv.Itoa(i) + "}:login"}, value).Err()
 		}},
 		{"redis_rate-one-limit", func(ctx context.Context, i int) error {
 			_, err := rate.Allow(ctx, strconv.Itoa(i), redisrate.PerMinute(5))
