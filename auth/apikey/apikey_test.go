@@ -198,6 +198,28 @@ func TestNetworks(t *testing.T) {
 	require.NoError(t, anywhere.call(anywhere.text, "@"))
 }
 
+// TestToldOfStrangers holds that who has a stolen key cannot fill the log.
+func TestToldOfStrangers(t *testing.T) {
+	b := setUp(t, nil)
+	denied := func(requests int, remote func(i int) string) int {
+		b.events = nil
+		for i := range requests {
+			require.ErrorIs(t, b.call(b.text, remote(i)), apikey.ErrNetworkDenied)
+		}
+		return len(b.events)
+	}
+	same := func(int) string { return "11.0.0.1:1" }
+	require.Equal(t, 1, denied(100, same))
+	require.Equal(t, 1, denied(100, func(int) string { return "11.0.0.2:1" }), "from another address")
+	require.Zero(t, denied(1, same))
+	b.now = b.now.Add(time.Minute)
+	require.Equal(t, 1, denied(100, same), "a minute later")
+	many := func(i int) string { return netip.AddrFrom4([4]byte{12, 0, byte(i >> 8), byte(i)}).String() + ":1" }
+	require.Equal(t, 1023, denied(2000, many), "at most 1024 a minute")
+	b.now = b.now.Add(time.Minute)
+	require.Equal(t, 1, denied(1, same))
+}
+
 func TestCreateRefuses(t *testing.T) {
 	b := setUp(t, nil)
 	for _, row := range []struct {
@@ -223,7 +245,7 @@ func TestCreateRefuses(t *testing.T) {
 		{"a long role", "Roles[0]: has not 1 to 128 bytes of UTF-8", func(k *apikey.Key) { k.Roles = []string{strings.Repeat("a", 129)} }},
 		{"half a character", "Tier: has not 0 to 128 bytes of UTF-8", func(k *apikey.Key) { k.Tier = "\xc3" }},
 		{"many networks", "Networks: are 257, above 256", func(k *apikey.Key) { k.Networks = slices.Repeat(k.Networks, 257) }},
-		{"overlap", "an Overlap above 30 days", func(k *apikey.Key) { k.Overlap = 31 * 24 * time.Hour }},
+		{"overlap", "Overlap 744h0m0s: is negative, above RotateEvery, or above 30 days", func(k *apikey.Key) { k.Overlap = 31 * 24 * time.Hour }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			k := apikey.Key{Name: "a", Subject: "a", Networks: nets("10.0.0.0/8")}

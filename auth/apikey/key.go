@@ -93,7 +93,7 @@ func (k *Key) check(now time.Time) error {
 		refuse("RotateEvery " + k.RotateEvery.String() + ": is below a day")
 	}
 	if k.Overlap < 0 || k.Overlap > min(longestOverlap, k.RotateEvery) {
-		refuse("Overlap " + k.Overlap.String() + ": is negative, above RotateEvery, or an Overlap above 30 days")
+		refuse("Overlap " + k.Overlap.String() + ": is negative, above RotateEvery, or above 30 days")
 	}
 	return errors.Join(problems...)
 }

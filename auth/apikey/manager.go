@@ -64,6 +64,7 @@ type Manager struct {
 	onEvent   func(context.Context, Event)
 	logger    *slog.Logger
 	now       func() time.Time
+	strangers strangers
 	touching  sync.Map      // the IDs of keys whose use is being written
 	writers   chan struct{} // bounds their number
 	writing   sync.WaitGroup
@@ -156,7 +157,9 @@ func (m *Manager) Verify(ctx context.Context, text string, addr netip.Addr, cert
 	case record.expired(now):
 		return nil, auth.ErrExpired.With("key_id", id)
 	case !record.Key.covers(addr, certain):
-		m.tell(ctx, Event{Reason: NetworkDenied, Key: record.Key, Addr: addr})
+		if m.strangers.first(id, addr, now) {
+			m.tell(ctx, Event{Reason: NetworkDenied, Key: record.Key, Addr: addr})
+		}
 		return nil, ErrNetworkDenied.With("key_id", id, "address", addr.String())
 	}
 	m.touch(ctx, &record, used, now)

@@ -81,9 +81,9 @@ type Options struct {
 	// NativeClients lets a client that is no browser keep the refresh token
 	// itself: one that sends [TokenHeader]. It gets the next one in the body,
 	// as refresh_token, and no cookie; an answer of 503 may have it in the
-	// header TokenHeader, since the one before is used up. A request with a header that browsers
-	// add, and scripts cannot keep away, is refused, so that a script never
-	// gets hold of a token.
+	// header TokenHeader, since the one before is used up. A request with a
+	// header that browsers add, and scripts cannot keep away, is refused, so
+	// that a script never gets hold of a token.
 	NativeClients bool
 
 	// OnEvent is told of theft, and of sessions that end without a logout,
