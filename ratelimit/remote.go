@@ -174,6 +174,9 @@ func (r *remote) wait(ctx context.Context, timeout time.Duration, o op, charges 
 	}
 	err := c.err
 	copy(verdicts, c.verdicts[:c.n])
+	for i := range verdicts {
+		verdicts[i].bound(charges[i].Requests)
+	}
 	r.calls.Put(c)
 	return err
 }

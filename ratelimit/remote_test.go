@@ -3,6 +3,7 @@ package ratelimit_test
 import (
 	"context"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -328,4 +329,44 @@ func TestStoreFailureOverTheWire(t *testing.T) {
 	require.Equal(t, "no-store", res.Header.Get("Cache-Control"))
 	require.Empty(t, res.Header.Get("RateLimit"))
 	require.NotContains(t, string(body), "10.0.0.1")
+}
+
+// faulty is a store that allows or denies with figures that cannot be.
+type faulty struct {
+	ratelimit.Store
+	verdict ratelimit.Verdict
+}
+
+func (f faulty) Take(_ context.Context, _ []ratelimit.Charge, verdicts []ratelimit.Verdict) error {
+	for i := range verdicts {
+		verdicts[i] = f.verdict
+	}
+	return nil
+}
+
+// TestFaultyFigures holds that no client sees them.
+func TestFaultyFigures(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		verdict ratelimit.Verdict
+		status  int
+		fields  string
+		retry   string
+	}{
+		{"negative", ratelimit.Verdict{Remaining: -5, Reset: -time.Hour}, 200, `"all";r=0`, ""},
+		{"more than there is", ratelimit.Verdict{Remaining: math.MaxInt, Reset: math.MaxInt64}, 200, `"all";r=10;t=5356800`, ""},
+		{"a denial for ever", ratelimit.Verdict{Wait: math.MaxInt64}, 429, `"all";r=0;t=5356800`, "5356800"},
+		{"a denial that no time ends", ratelimit.Verdict{Wait: math.MinInt64}, 413, `"all";r=0`, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			l := errors.Must(ratelimit.New(ratelimit.Options{
+				Store: faulty{verdict: row.verdict}, Tiers: []ratelimit.Tier{{Name: "all", Limits: []ratelimit.Limit{{Requests: 10, Window: time.Minute}}}},
+			}))
+			w := httptest.NewRecorder()
+			l.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+			require.Equal(t, row.status, w.Code)
+			require.Equal(t, row.fields, w.Header().Get("RateLimit"))
+			require.Equal(t, row.retry, w.Header().Get("Retry-After"))
+		})
+	}
 }

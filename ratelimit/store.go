@@ -103,3 +103,11 @@ type Verdict struct {
 	// together with others.
 	Pressure bool
 }
+
+// bound keeps what a faulty store says from becoming fields that no client
+// understands, or times that overflow.
+func (v *Verdict) bound(requests int) {
+	v.Remaining = min(max(v.Remaining, 0), requests)
+	v.Wait = min(max(v.Wait, -1), 2*longest)
+	v.Reset = min(max(v.Reset, 0), 2*longest)
+}
