@@ -108,7 +108,7 @@ return {'created', reply(id, r, value), evicted}
 `
 
 // ARGV: skew, ID, generation, attempt, idle, grace, window of the attempt, the
-// longest history, window of the epoch, the call, how late this try is.
+// longest history, how long ended ones are known, the call, how late this try is.
 //
 // A try says "lost" where an earlier one of its call left the generation and
 // others went on from there, and a late one also where that was another call of
@@ -169,7 +169,7 @@ end
 return list
 `
 
-// ARGV: skew, window of the epoch, IDs.
+// ARGV: skew, how long ended ones are known, IDs.
 const deleteLua = sessionLua + `
 for i = 3, #ARGV do
   drop(ARGV[i])
@@ -179,11 +179,11 @@ shrink(tonumber(ARGV[2]))
 return 1
 `
 
-// ARGV: skew, window of the epoch, the call, IDs to spare.
+// ARGV: skew, how long ended ones are known, the call, IDs to spare.
 //
 // When every reply to a call was lost, nobody has revoked the access tokens of
-// what it ended. So the next call tells of that too, for as long as the window,
-// and of at most 500.
+// what it ended. So the next call tells of that too, for as long as such a token
+// lives, and of at most 500.
 const deleteAllLua = sessionLua + `
 local told = words(redis.call('HGET', key, 'd'))
 if told[1] == ARGV[3] then

@@ -35,6 +35,10 @@ func Sessions(client redis.UniversalClient, o Options) (*SessionStore, error) {
 	}, nil
 }
 
+// endedFor is how long the sessions of an owner are known to have ended: as long
+// as access tokens live, and longer than [session.EpochWindow].
+const endedFor = 62 * time.Minute
+
 // key names the sessions of an owner, which are in one slot of a Cluster.
 func (s *SessionStore) key(owner string) string { return s.prefix + "sessions:{" + owner + "}" }
 
@@ -65,7 +69,7 @@ func (s *SessionStore) Rotate(ctx context.Context, t session.Rotation) (session.
 // rotateAs gives all tries of a call one name.
 func (s *SessionStore) rotateAs(ctx context.Context, call string, t session.Rotation) (session.Rotated, error) {
 	reply, err := s.run(ctx, s.rotations, s.rotate, s.key(t.Owner), micros(s.skew), t.ID, t.Generation, hex.EncodeToString(t.Attempt[:]),
-		micros(t.Idle), micros(t.Grace), micros(session.AttemptWindow), session.MaxHistory, micros(session.EpochWindow), call)
+		micros(t.Idle), micros(t.Grace), micros(session.AttemptWindow), session.MaxHistory, micros(endedFor), call)
 	if reply == nil {
 		return session.Rotated{}, err
 	}
@@ -115,7 +119,7 @@ func (s *SessionStore) List(ctx context.Context, owner string) ([]session.Record
 
 // Delete implements [session.Store].
 func (s *SessionStore) Delete(ctx context.Context, owner string, ids ...string) error {
-	args := []any{micros(s.skew), micros(session.EpochWindow)}
+	args := []any{micros(s.skew), micros(endedFor)}
 	for _, id := range ids {
 		args = append(args, id)
 	}
@@ -125,7 +129,7 @@ func (s *SessionStore) Delete(ctx context.Context, owner string, ids ...string) 
 
 // DeleteAll implements [session.Store].
 func (s *SessionStore) DeleteAll(ctx context.Context, owner string, except ...string) ([]string, error) {
-	args := []any{micros(s.skew), micros(session.EpochWindow), rand.Text()}
+	args := []any{micros(s.skew), micros(endedFor), rand.Text()}
 	for _, id := range except {
 		args = append(args, id)
 	}
