@@ -123,13 +123,15 @@ func (r *Revocations) read(ctx context.Context, position string, loaded bool) (n
 	if err != nil {
 		return "", err
 	}
+	// What is read counts as not told: it may be what Add could not make sure,
+	// and the caller does again.
 	for _, v := range list {
 		key, ok := v.key()
 		if !ok {
 			// Going on without it would let somebody through.
 			return "", errors.New("auth: the feed has a revocation that does not name one ID of 1 to 256 bytes")
 		}
-		_ = r.put(key, mark{v.Until.Round(0), v.IssuedBefore, true}) // what does not fit is remembered as such
+		_ = r.put(key, mark{v.Until.Round(0), v.IssuedBefore, false}) // what does not fit is remembered as such
 	}
 	return next, nil
 }

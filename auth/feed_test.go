@@ -28,7 +28,8 @@ type ledger struct {
 	added   chan struct{} // closed by Add
 	fails   error
 	hangs   bool
-	reads   int // of Load and of Next
+	unsure  error // of an Add that is done
+	reads   int   // of Load and of Next
 	loads   int
 }
 
@@ -105,7 +106,7 @@ func (l *ledger) Add(ctx context.Context, r auth.Revocation) error {
 	l.entries = append(l.entries, r)
 	close(l.added)
 	l.added = make(chan struct{})
-	return nil
+	return l.unsure
 }
 
 // process is one of those that share a feed, inside a synctest bubble.
@@ -371,25 +372,32 @@ func TestToldOnce(t *testing.T) {
 		}
 		told(1, "what it has")
 		require.NoError(t, b.RevokeSession(t.Context(), "s1", until))
-		told(1, "what another process told")
+		told(2, "what only another process is sure of")
 		require.NoError(t, a.RevokeSession(t.Context(), "s1", until.Add(time.Second)))
-		told(2, "for longer")
+		told(3, "for longer")
 		now := time.Now()
 		require.NoError(t, a.RevokeSubject(t.Context(), "u1", now, until))
 		require.NoError(t, a.RevokeSubject(t.Context(), "u1", now.Add(time.Minute), until.Add(-time.Minute)))
-		told(4, "of other tokens")
+		told(5, "of other tokens")
 		require.NoError(t, a.RevokeSubject(t.Context(), "u1", now.Add(time.Minute), until))
-		told(5, "what no entry says by itself")
+		told(6, "what no entry says by itself")
 		l.set(func(l *ledger) { l.fails = errors.New("down") })
 		require.ErrorIs(t, a.RevokeSession(t.Context(), "s2", until), auth.ErrUnavailable)
 		require.ErrorIs(t, a.RevokeSession(t.Context(), "s2", until), auth.ErrUnavailable, "it was not told")
 		l.set(func(l *ledger) { l.fails = nil })
 		pass(time.Second)
 		require.NoError(t, a.RevokeSession(t.Context(), "s2", until))
-		told(6, "after a failure")
+		told(7, "after a failure")
+		l.set(func(l *ledger) { l.unsure = errors.New("no replica has it") })
+		for range 3 {
+			require.ErrorIs(t, a.RevokeSession(t.Context(), "s3", until), auth.ErrUnavailable)
+			pass(time.Second) // it reads what it has added
+		}
+		l.set(func(l *ledger) { l.unsure = nil })
+		told(10, "each time, until it is sure")
 		l.set(func(l *ledger) { l.trimmed, l.entries = l.trimmed+len(l.entries)+1, nil }) // the feed lost them, and one more
 		pass(3 * time.Second)
 		require.NoError(t, a.RevokeSession(t.Context(), "s2", until))
-		told(8, "after a loss")
+		told(12, "after a loss")
 	})
 }
