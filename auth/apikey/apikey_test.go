@@ -231,7 +231,9 @@ func TestCreateRefuses(t *testing.T) {
 		{"host bits", `Networks[0] "10.0.0.5/24": has bits beyond its length; did you mean "10.0.0.0/24"?`, func(k *apikey.Key) { k.Networks = nets("10.0.0.5/24") }},
 		{"everywhere", `Networks[0] "0.0.0.0/0": is everywhere; did you mean InsecureAnyNetwork?`, func(k *apikey.Key) { k.Networks = nets("0.0.0.0/0") }},
 		{"everywhere, mapped", `is everywhere; did you mean InsecureAnyNetwork?`, func(k *apikey.Key) { k.Networks = nets("::ffff:0.0.0.0/96") }},
-		{"everywhere, mapped and more", `Networks[0] "::ffff:0.0.0.0/90": has bits beyond its length`, func(k *apikey.Key) { k.Networks = nets("::ffff:0.0.0.0/90") }},
+		{"everywhere, mapped and more", `Networks[0] "::ffff:0.0.0.0/90": is IPv4 mapped into IPv6, with fewer than 96 bits; did you mean IPv4 as such?`, func(k *apikey.Key) { k.Networks = nets("::ffff:0.0.0.0/90") }},
+		{"mapped, a bit short", `is IPv4 mapped into IPv6, with fewer than 96 bits`, func(k *apikey.Key) { k.Networks = nets("::ffff:10.0.0.0/95") }},
+		{"halves, one of them mapped", `Networks: together are all of 0.0.0.0/0`, func(k *apikey.Key) { k.Networks = nets("::ffff:0.0.0.0/97", "128.0.0.0/1") }},
 		{"everywhere, in halves", `Networks: together are all of 0.0.0.0/0; did you mean InsecureAnyNetwork?`, func(k *apikey.Key) { k.Networks = nets("128.0.0.0/1", "10.0.0.0/8", "0.0.0.0/1") }},
 		{"everywhere, in parts", `Networks: together are all of ::/0`, func(k *apikey.Key) { k.Networks = nets("8000::/1", "::/2", "4000::/3", "6000::/3") }},
 		{"no network", `is not a network`, func(k *apikey.Key) { k.Networks = []netip.Prefix{{}} }},
@@ -276,6 +278,18 @@ func TestAlmostEverywhere(t *testing.T) {
 	b := setUp(t, nil)
 	_, _, err := b.Create(t.Context(), apikey.Key{Name: "a", Subject: "a", Networks: append(networks, nets("255.255.255.255/32")...)})
 	require.ErrorContains(t, err, "together are all of 0.0.0.0/0")
+}
+
+// TestFarTooManyNetworks holds that they are refused at once: what they have
+// together takes long to tell.
+func TestFarTooManyNetworks(t *testing.T) {
+	var networks []netip.Prefix
+	for i := range 1 << 17 {
+		networks = append(networks, netip.PrefixFrom(netip.AddrFrom16([16]byte{13: byte(i >> 16), 14: byte(i >> 8), 15: byte(i)}), 128))
+	}
+	b := setUp(t, nil)
+	_, _, err := b.Create(t.Context(), apikey.Key{Name: "a", Subject: "a", Networks: networks})
+	require.EqualError(t, err, "apikey: Networks: are 131072, above 256")
 }
 
 // damaged is a store with a record that nobody can use, and one that it cannot

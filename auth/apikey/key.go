@@ -62,24 +62,7 @@ func (k *Key) check(now time.Time) error {
 	var problems []error
 	refuse := func(text string) { problems = append(problems, errors.New("apikey: "+text)) }
 	k.checkNames(refuse)
-	if k.InsecureAnyNetwork == (len(k.Networks) > 0) {
-		refuse("Networks: none, or some with InsecureAnyNetwork")
-	}
-	if len(k.Networks) > 256 {
-		refuse("Networks: are " + strconv.Itoa(len(k.Networks)) + ", above 256")
-	}
-	for i, network := range k.Networks {
-		plain, problem := normalize(network)
-		if problem != "" {
-			refuse("Networks[" + strconv.Itoa(i) + "] " + strconv.Quote(network.String()) + ": " + problem)
-		}
-		k.Networks[i] = plain
-	}
-	for _, all := range []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)} {
-		if !slices.Contains(k.Networks, all) && filled(all, k.Networks) {
-			refuse("Networks: together are all of " + all.String() + "; did you mean InsecureAnyNetwork?")
-		}
-	}
+	k.checkNetworks(refuse)
 	if !k.Expires.IsZero() && !k.Expires.After(now) {
 		refuse("Expires: is over already")
 	}
@@ -96,6 +79,31 @@ func (k *Key) check(now time.Time) error {
 		refuse("Overlap " + k.Overlap.String() + ": is negative, above RotateEvery, or above 30 days")
 	}
 	return errors.Join(problems...)
+}
+
+// checkNetworks normalizes them, and refuses those that are everywhere, alone or
+// together. More than are allowed are not looked at: what many have together
+// takes long to tell.
+func (k *Key) checkNetworks(refuse func(string)) {
+	if k.InsecureAnyNetwork == (len(k.Networks) > 0) {
+		refuse("Networks: none, or some with InsecureAnyNetwork")
+	}
+	if len(k.Networks) > 256 {
+		refuse("Networks: are " + strconv.Itoa(len(k.Networks)) + ", above 256")
+		return
+	}
+	for i, network := range k.Networks {
+		plain, problem := normalize(network)
+		if problem != "" {
+			refuse("Networks[" + strconv.Itoa(i) + "] " + strconv.Quote(network.String()) + ": " + problem)
+		}
+		k.Networks[i] = plain
+	}
+	for _, all := range []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)} {
+		if !slices.Contains(k.Networks, all) && filled(all, k.Networks) {
+			refuse("Networks: together are all of " + all.String() + "; did you mean InsecureAnyNetwork?")
+		}
+	}
 }
 
 // checkNames bounds what is stored of a key.
@@ -141,7 +149,9 @@ func normalize(p netip.Prefix) (netip.Prefix, string) {
 	switch {
 	case !p.IsValid():
 		return p, "is not a network"
-	case p.Addr().Is4In6() && p.Bits() >= 96:
+	case p.Addr().Is4In6() && p.Bits() < 96:
+		return p, "is IPv4 mapped into IPv6, with fewer than 96 bits; did you mean IPv4 as such?"
+	case p.Addr().Is4In6():
 		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
 	}
 	switch {
