@@ -215,9 +215,29 @@ func TestToldOfStrangers(t *testing.T) {
 	b.now = b.now.Add(time.Minute)
 	require.Equal(t, 1, denied(100, same), "a minute later")
 	many := func(i int) string { return netip.AddrFrom4([4]byte{12, 0, byte(i >> 8), byte(i)}).String() + ":1" }
-	require.Equal(t, 1023, denied(2000, many), "at most 1024 a minute")
-	b.now = b.now.Add(time.Minute)
+	require.Equal(t, 15, denied(2000, many), "at most 16 addresses a minute")
+	b.now = b.now.Add(time.Minute - time.Second)
+	require.Zero(t, denied(1, same), "not yet a minute")
+	b.now = b.now.Add(time.Second)
 	require.Equal(t, 1, denied(1, same))
+	require.Zero(t, denied(1, func(int) string { return "[::ffff:11.0.0.1]:1" }), "the same, mapped")
+}
+
+// TestToldOfEachKey holds that a flood with one stolen key hides no other, and
+// that what is remembered is bounded.
+func TestToldOfEachKey(t *testing.T) {
+	b := setUp(t, nil)
+	for i := range 5000 {
+		require.ErrorIs(t, b.call(b.text, netip.AddrFrom4([4]byte{12, 0, byte(i >> 8), byte(i)}).String()+":1"), apikey.ErrNetworkDenied)
+	}
+	for range 1500 {
+		_, text, err := b.Create(t.Context(), apikey.Key{Name: "n", Subject: "s", Networks: nets("10.0.0.0/8")})
+		require.NoError(t, err)
+		b.events = nil
+		require.ErrorIs(t, b.call(text, "12.0.0.1:1"), apikey.ErrNetworkDenied)
+		require.Equal(t, []apikey.Reason{apikey.NetworkDenied}, b.events)
+	}
+	require.LessOrEqual(t, b.Strangers(), 1024)
 }
 
 func TestCreateRefuses(t *testing.T) {

@@ -3,6 +3,7 @@ package apikey
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,7 +18,7 @@ const (
 	KeyCreated      Reason = "key_created"
 	KeyRotated      Reason = "key_rotated"
 	KeyRevoked      Reason = "key_revoked"
-	NetworkDenied   Reason = "network_denied"   // a genuine key, from elsewhere: it may be stolen; once a minute for a key and an address
+	NetworkDenied   Reason = "network_denied"   // a genuine key, from elsewhere: it may be stolen; once a minute for each of 16 addresses
 	RotationOverdue Reason = "rotation_overdue" // at most once a day for a key that is in use
 )
 
@@ -37,33 +38,51 @@ func (m *Manager) tell(ctx context.Context, e Event) {
 	hook.Call(ctx, m.logger, "apikey: OnEvent", func() { m.onEvent(ctx, e) })
 }
 
-// strangers are the keys and addresses that NetworkDenied was told of in a
-// minute: who has a stolen key must not fill the log with it.
+// strangers remember for a minute what NetworkDenied was told of, so that who
+// has a stolen key cannot fill the log with it. Each key has room of its own:
+// a flood with one must not hide another.
 type strangers struct {
-	mu     sync.Mutex
-	minute int64
-	told   map[stranger]struct{}
+	mu   sync.Mutex
+	told map[string][]sighting
 }
 
-type stranger struct {
-	id   string
+// sighting is an address that a key came from.
+type sighting struct {
 	addr netip.Addr
+	at   time.Time
 }
 
-// maxStrangers bounds the memory. What comes on top in a minute is not told.
-const maxStrangers = 1024
+const (
+	// maxSightings bounds the addresses of a key. More in a minute say nothing
+	// new.
+	maxSightings = 16
+	// maxStrangers bounds the keys. Beyond it, an event is told again rather
+	// than not at all.
+	maxStrangers = 1024
+)
 
 // first reports whether this is to be told.
 func (s *strangers) first(id string, addr netip.Addr, now time.Time) bool {
+	addr = addr.Unmap()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if minute := now.Unix() / 60; minute != s.minute || s.told == nil {
-		s.minute, s.told = minute, make(map[stranger]struct{})
+	told := slices.DeleteFunc(s.told[id], func(v sighting) bool {
+		age := now.Sub(v.at)
+		return age < 0 || age >= time.Minute
+	})
+	fresh := len(told) < maxSightings && !slices.ContainsFunc(told, func(v sighting) bool { return v.addr == addr })
+	if fresh {
+		told = append(told, sighting{addr, now})
 	}
-	who := stranger{id, addr}
-	if _, known := s.told[who]; known || len(s.told) >= maxStrangers {
-		return false
+	if s.told == nil {
+		s.told = make(map[string][]sighting)
 	}
-	s.told[who] = struct{}{}
-	return true
+	if _, known := s.told[id]; !known && len(s.told) >= maxStrangers {
+		for other := range s.told {
+			delete(s.told, other)
+			break
+		}
+	}
+	s.told[id] = told
+	return fresh
 }

@@ -5,6 +5,9 @@ import "time"
 // Cached returns the number of keys in the cache.
 func (m *Manager) Cached() int { return len(m.cache.entries) }
 
+// Strangers returns the number of keys that NetworkDenied was told of.
+func (m *Manager) Strangers() int { return len(m.strangers.told) }
+
 // Settle waits until every use is written.
 func (m *Manager) Settle() { m.writing.Wait() }
 
