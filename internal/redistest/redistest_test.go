@@ -245,7 +245,8 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		<-t.Context().Done()
 	}
 	child := exec.Command(os.Args[0], "-test.run=^TestNothingIsLeftBehind$")
-	child.Env = append(os.Environ(), "REDISTEST_CHILD=1")
+	// Who is killed removes no folder, so it makes them in ours.
+	child.Env = append(os.Environ(), "REDISTEST_CHILD=1", "TMPDIR="+t.TempDir())
 	out, err := child.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, child.Start())
