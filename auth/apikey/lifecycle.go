@@ -61,7 +61,7 @@ func (m *Manager) rotate(ctx context.Context, id string, due func(*Record, time.
 		case !found:
 			return "", Key{}, ErrNotFound
 		case len(r.Secrets) == 0:
-			return "", Key{}, auth.ErrUnavailable.With("reason", "the record has no secret", "key_id", id).Wrap(errors.New("apikey: the record of " + id + " has no secret"))
+			return "", Key{}, unavailable(errors.New("apikey: the record of " + id + " has no secret"))
 		}
 		now := m.now()
 		if !due(&r, now) {

@@ -164,8 +164,9 @@ func (m *Manager) LogoutAll() http.Handler {
 		if err := m.RevokeAll(r.Context(), s.Subject); err != nil {
 			return err // with the successor, for another try
 		}
-		m.withdraw(w)
-		if !m.isNative(r) {
+		if m.isNative(r) {
+			w.Header().Del(TokenHeader)
+		} else {
 			m.clearCookie(w)
 		}
 		w.WriteHeader(http.StatusNoContent)

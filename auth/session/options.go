@@ -21,8 +21,7 @@ type Options struct {
 	// most an hour from now, and no later than the session's Expires, as
 	// ForSession of a token.Issuer sees to. Only live sessions can be ended: a
 	// token that outlives its session works until it expires, whatever is
-	// called. An error is a 503, and so is a panic, which is
-	// logged.
+	// called. An error is a 503, and so is a panic, which is logged.
 	Issue func(context.Context, Session) (token string, expires time.Time, err error)
 
 	// Account runs on every refresh. It returns the session with the scope,
