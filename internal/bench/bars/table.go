@@ -67,8 +67,9 @@ var bars = map[string]bar{
 	"RedisLimit/denied":              {0.35, nil, -1},
 }
 
-// floor is the reference that only writes the lines that are needed, from
-// slices that all responses share: less than that nobody can do.
+// floor is the reference that decides nothing and only does what every decision
+// has to: it writes the lines of the answer, or reads and writes one value in
+// Redis. Less than that nobody can do.
 const floor = "floor"
 
 // table prints one row for each case and kind of map, and a verdict for each
