@@ -27,6 +27,8 @@ func cases() []scenario {
 		{"Peek charges nothing", peekChargesNothing},
 		{"Refund, exact", func(w *world) { refunds(w, 4) }},
 		{"Refund, ring", func(w *world) { refunds(w, 400) }},
+		{"Refund of several, and twice, exact", func(w *world) { refundsOfSeveral(w, 4) }},
+		{"Refund of several, and twice, ring", func(w *world) { refundsOfSeveral(w, 400) }},
 		{"Reset", resets},
 		{"Penalty, exact", func(w *world) { penalties(w, 3) }},
 		{"Penalty, ring", func(w *world) { penalties(w, 300) }},
@@ -128,42 +130,6 @@ func peekChargesNothing(w *world) {
 	require.Zero(w.t, w.peek(c)[0].Wait)
 }
 
-// refunds gives back in the order of time and against it, a part, too late, and
-// what was never charged.
-func refunds(w *world, requests int) {
-	c := w.charge("k", requests, requests/4)
-	var marks []int64
-	for range 4 {
-		marks = append(marks, w.take(c)[0].Mark)
-		w.advance(w.window / 16)
-	}
-	w.take(c)
-	back := func(i, cost int) {
-		r := c
-		r.Mark, r.Cost = marks[i], cost
-		w.refund(r)
-	}
-	back(2, c.Cost)
-	marks[2] = w.take(c)[0].Mark
-	w.take(c)
-	back(0, c.Cost)
-	back(1, c.Cost/2)
-	w.peek(c)
-	w.take(c)
-	w.refund(c) // without a Mark
-	unknown := w.charge("nobody", requests, 1)
-	unknown.Mark = marks[2]
-	w.refund(unknown)
-	w.peek(unknown)
-	w.advance(w.window * 10 / 8)
-	back(2, c.Cost)
-	back(3, c.Cost)
-	require.Equal(w.t, requests, w.peek(c)[0].Remaining)
-	for range 5 {
-		w.take(c)
-	}
-}
-
 func resets(w *world) {
 	for _, c := range []ratelimit.Charge{w.charge("log", 1, 1), w.charge("ring", 200, 200)} {
 		c.Penalty = time.Hour
@@ -175,6 +141,9 @@ func resets(w *world) {
 		w.reset(c.Key, w.charge("nobody", 1, 1).Key)
 		require.Zero(w.t, w.take(c)[0].Wait)
 		w.take(other)
+		w.reset(w.charge("nobody", 1, 1).Key, c.Key, other.Key)
+		require.Zero(w.t, w.take(c)[0].Wait)
+		require.Zero(w.t, w.take(other)[0].Wait)
 	}
 }
 
@@ -263,7 +232,7 @@ func quotas(w *world) {
 func keysApart(w *world) {
 	texts := []string{
 		"a", "A", "b", "a:b", "b:c", ":", "{a}", "}", "{", "a\x00", "\x00a", "a\r\n", "a ", " a", "é", "e\u0301", "\xff", "\xff\xfe",
-		"192.0.2.0/24", "192.0.2.1/32", "2001:db8::/64", "*", "[a-z]", "p-2", "sha256:00", strings.Repeat("x", 4096), strings.Repeat("x", 4097),
+		"192.0.2.0/24", "192.0.2.1/32", "2001:db8::/64", "*", "[a-z]", "p-2", "2-a", "-2", "2:a", "2a", "2\x00a", "-2-a", "sha256:00", strings.Repeat("x", 4096), strings.Repeat("x", 4097),
 	}
 	var all []ratelimit.Charge
 	for _, policy := range []string{"p", "p-2", "p-2-2"} {

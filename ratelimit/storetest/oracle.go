@@ -96,8 +96,12 @@ func (n *count) judge(t *testing.T, c ratelimit.Charge, v ratelimit.Verdict, at 
 	n.judgeTimes(t, c, v, at, take, banned)
 	begins := take && v.Wait > 0 && c.Penalty > 0
 	n.judgeRemaining(t, c, v, banned, perhaps || begins, charged, least, most)
+	require.False(t, v.Pressure, "the store is not full")
 	if charged {
 		n.admissions = append(n.admissions, admission{at, c.Cost, v.Mark})
+	}
+	if !perhaps && !begins {
+		n.judgeReset(t, c, v, at, near, far)
 	}
 	if begins && !banned {
 		end := span{at.from + c.Penalty, at.to + c.Penalty}
@@ -152,6 +156,27 @@ func (n *count) judgeTimes(t *testing.T, c ratelimit.Charge, v ratelimit.Verdict
 	if c.Penalty > 0 && (take || banned) {
 		require.Equal(t, v.Wait, v.Reset, "in a penalty, nothing more is there before its end")
 	}
+}
+
+// judgeReset checks when more remains than now, without a penalty. To the
+// millisecond it is known where the limit is exact and the clock is ours.
+func (n *count) judgeReset(t *testing.T, c ratelimit.Charge, v ratelimit.Verdict, at span, near, far time.Duration) {
+	t.Helper()
+	least, most := n.used(at, near, far)
+	switch {
+	case most == 0:
+		require.Zero(t, v.Reset, "nothing is used")
+	case least > 0:
+		require.Positive(t, v.Reset, "%d are used", least)
+	}
+	require.GreaterOrEqual(t, v.Reset, time.Duration(0))
+	require.LessOrEqual(t, v.Reset, c.Window*9/8+time.Millisecond-1, "by then a window is over")
+	if n.blurred || at.from != at.to || most == 0 {
+		return
+	}
+	want := n.room(at.to, c.Window, to, min(most, c.Requests)-1)
+	require.GreaterOrEqual(t, v.Reset, want, "nothing more is there yet")
+	require.LessOrEqual(t, v.Reset, want+time.Millisecond-1, "more is there before")
 }
 
 // refund takes back what a charge of this mark was, or a part of it. Charges of
