@@ -6,14 +6,21 @@ cd "$(dirname "$0")"
 
 fuzztime=${FUZZTIME:-5s}
 failed=()
+log=$(mktemp)
+trap 'rm -f "$log" "$log.failed"' EXIT
+# What a line begins with that says what failed.
+faults='^ *(--- FAIL|FAIL|panic:|fatal error:|WARNING: DATA RACE|-- fuzz )'
 
-step() { # step NAME COMMAND...
+# step NAME COMMAND...: what a failed one said is repeated before the verdict,
+# since servers of continuous integration show the end of a log.
+step() {
 	local name=$1
 	shift
 	echo "== $name"
-	if ! "$@"; then
+	if ! "$@" 2>&1 | tee "$log"; then
 		failed+=("$name")
 		echo "-- $name failed"
+		{ echo "-- $name:"; grep -E -A 15 "$faults" "$log" || tail -n 30 "$log"; } | head -n 80 >>"$log.failed"
 	fi
 }
 
@@ -76,10 +83,11 @@ fuzz() {
 		for target in $(go test -list '^Fuzz' "$package" | grep '^Fuzz'); do
 			if ! out=$(go test -run '^$' -fuzz "^$target\$" -fuzztime "$fuzztime" "$package" 2>&1); then
 				if grep -q 'Failing input written' <<<"$out" || ! grep -q '^ *context deadline exceeded$' <<<"$out"; then
+					echo "-- fuzz $target of $package failed"
 					status=1
 				fi
 			fi
-			echo "$out" | tail -n 20
+			tail -n 30 <<<"$out"
 		done
 	done
 	return $status
@@ -112,6 +120,7 @@ step "govulncheck" in_modules vulnerable
 
 echo
 if [ ${#failed[@]} -gt 0 ]; then
+	cat "$log.failed"
 	echo "FAIL: ${failed[*]}"
 	exit 1
 fi
