@@ -139,7 +139,7 @@ func (m *Middleware) authenticate(r *http.Request) (*Principal, int, error) {
 			continue
 		}
 		if used >= 0 {
-			return nil, -1, ErrMalformed.With("credentials", "more than one")
+			return nil, -1, ErrMalformed.With("reason", "two authenticators find a credential of theirs")
 		}
 		used, principal, refused = i, p, err
 	}

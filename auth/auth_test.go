@@ -183,6 +183,17 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
+// The log says what the answer does not: that our own set-up reads one
+// credential twice looks like a client that sends two.
+func TestTwoCredentialsAreLogged(t *testing.T) {
+	m := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{bearer, bearer}}))
+	r := httptest.NewRequest("GET", "/orders", nil)
+	r.Header.Set("Authorization", "Bearer ada")
+	_, err := m.Authenticate(r)
+	require.ErrorIs(t, err, auth.ErrMalformed)
+	require.Contains(t, logged(err), `reason="two authenticators find a credential of theirs"`)
+}
+
 func TestEventsAndPanickingHooks(t *testing.T) {
 	var events []auth.Event
 	o := auth.Options{OnEvent: func(_ context.Context, e auth.Event) {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
@@ -260,14 +262,30 @@ func TestRevocationsInDoubt(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p, heal := row.run(t, newLedger())
-				require.Equal(t, auth.ErrUnavailable, p.session(t, "s2"))
-				require.Equal(t, auth.ErrUnavailable, p.Ready(t.Context()))
+				require.ErrorIs(t, p.session(t, "s2"), auth.ErrUnavailable)
+				require.ErrorIs(t, p.Ready(t.Context()), auth.ErrUnavailable)
+				require.Contains(t, logged(p.Ready(t.Context())), reasons[strings.Split(row.name, ":")[0]])
 				require.Equal(t, auth.ErrRevoked, p.session(t, "s1"), "what is known is refused for good")
 				heal()
 				require.NoError(t, p.session(t, "s2"))
 			})
 		})
 	}
+}
+
+// reasons are what the log has of them.
+var reasons = map[string]string{
+	"booting": "does Run run?", "stale": "could not be read for 30 s", "full": "was full",
+	"the clock was ahead, dropped what was dead by it, and was set back": "its clock was set back",
+}
+
+// logged returns the record of a request that failed with an error.
+func logged(err error) string {
+	var log bytes.Buffer
+	respond := errors.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return err })
+	errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})).Handler(respond).
+		ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	return log.String()
 }
 
 // A clock that is set back must not make old news look fresh, nor one that is
@@ -282,7 +300,7 @@ func TestRevocationsWithAClockThatJumps(t *testing.T) {
 			pass(time.Second)
 			require.NoError(t, p.session(t, "s1"))
 			p.skew.Store(int64(jump))
-			require.Equal(t, auth.ErrUnavailable, p.session(t, "s1"), name)
+			require.ErrorIs(t, p.session(t, "s1"), auth.ErrUnavailable, name)
 			p.skew.Store(0)
 			l.set(func(l *ledger) { l.fails = nil })
 			pass(time.Second)

@@ -29,6 +29,7 @@ var (
 	ErrStepUp = errors.Define(401, "login_too_old", "This needs a more recent login.")
 	// ErrUnavailable answers while nobody can tell whether a credential is
 	// good: 503 auth_unavailable with Retry-After. It is never a 401, which
-	// would make clients throw good credentials away.
-	ErrUnavailable = errors.Define(503, "auth_unavailable", "Credentials cannot be checked at the moment. Try again later.")
+	// would make clients throw good credentials away. Of an outage, one record
+	// in ten seconds is logged for each reason.
+	ErrUnavailable = errors.Define(503, "auth_unavailable", "Credentials cannot be checked at the moment. Try again later.").Sampled("reason")
 )

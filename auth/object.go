@@ -31,6 +31,8 @@ func Object[O any](notFound *errors.Kind, load func(*http.Request) (O, error), c
 	return func(r *http.Request, p *Principal) error {
 		object, err := load(r)
 		switch {
+		case err == error(notFound):
+			return &hiddenError{err, true}
 		case errors.Is(err, notFound):
 			return &hiddenError{notFound.Wrap(errors.Opaque(err)), true}
 		case err != nil:

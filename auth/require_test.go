@@ -95,6 +95,17 @@ func TestRequire(t *testing.T) {
 	}
 }
 
+// What is not there reads in the log as load said it.
+func TestObjectThatIsNotThere(t *testing.T) {
+	for err, want := range map[error]string{
+		errNoOrder:                             "order_not_found: No such order.",
+		errNoOrder.Wrap(errors.New("no rows")): "order_not_found: order_not_found: no rows",
+	} {
+		own := auth.Object(errNoOrder, func(*http.Request) (order, error) { return order{}, err }, mine)
+		require.EqualError(t, own(httptest.NewRequest("GET", "/", nil), nil), want)
+	}
+}
+
 // Kinds of an application that has policies of its own.
 var (
 	errNoPIN  = errors.Define(401, "pin_required", "This needs your PIN.")

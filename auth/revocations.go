@@ -212,11 +212,23 @@ func (r *Revocations) Check(ctx context.Context, tokenID, sessionID, subject str
 			return ErrRevoked
 		}
 	}
-	if now.Before(r.gone) || r.stale(now) {
-		return ErrUnavailable
+	switch {
+	case now.Before(r.gone):
+		return errFull
+	case !r.stale(now):
+		return nil
+	case r.syncedAt.IsZero():
+		return errNeverRead
 	}
-	return nil
+	return errStale
 }
+
+// What the log has of them: the answer is the same.
+var (
+	errFull      = ErrUnavailable.With("reason", "Revocations was full, or its clock was set back")
+	errNeverRead = ErrUnavailable.With("reason", "the feed of revocations was not read yet; does Run run?")
+	errStale     = ErrUnavailable.With("reason", "the feed of revocations could not be read for 30 s")
+)
 
 // Ready returns [ErrUnavailable] while Check would answer it, for a service's
 // readiness.

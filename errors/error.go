@@ -76,18 +76,20 @@ func (e *Error) Header(key, value string) *Error {
 	return &c
 }
 
-// Opaque hides what kind of error err is, and keeps its text for the log.
-// What a dependency answered must not become our answer: the 404 of a service
-// that we call does not mean that our own caller asked for nothing. Opaque of
-// nil is nil.
+// Opaque hides what kind of error err is: to [Is], [As] and the client it is
+// [ErrInternal], and its text is err's, for the log. What a dependency answered
+// must not become our answer: the 404 of a service that we call does not mean
+// that our own caller asked for nothing. Opaque of nil is nil.
 func Opaque(err error) error {
 	if err == nil {
 		return nil
 	}
-	return ErrInternal.Wrap(opaque{err})
+	return opaque{err}
 }
 
-// opaque has no Unwrap: [Is] and [As] stop here.
 type opaque struct{ err error }
 
 func (o opaque) Error() string { return o.err.Error() }
+
+// Unwrap returns a kind, and nothing that is behind it.
+func (o opaque) Unwrap() error { return ErrInternal }

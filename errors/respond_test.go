@@ -210,6 +210,8 @@ func TestInspection(t *testing.T) {
 	require.True(t, errors.As(err, &found))
 	require.False(t, errors.Is(errors.Opaque(err), errNoOrder))
 	require.NoError(t, errors.Opaque(nil))
+	require.ErrorIs(t, errors.Opaque(err), errors.ErrInternal)
+	require.Equal(t, err.Error(), errors.Opaque(err).Error())
 	require.Equal(t, "outer: order_not_found: http: request body too large", err.Error())
 }
 
