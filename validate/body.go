@@ -23,7 +23,7 @@ func (c *config) checkMedia(r *http.Request, types []string) error {
 	}
 	for name, value := range params {
 		if name != "charset" || !strings.EqualFold(value, "utf-8") {
-			return ErrMediaType
+			return mediaType(r, types)
 		}
 	}
 	return nil
@@ -40,7 +40,7 @@ func (c *config) media(r *http.Request, types []string) (map[string]string, erro
 	}
 	lines := r.Header["Content-Type"]
 	if len(lines) != 1 {
-		return nil, ErrMediaType.With("content_types", len(lines))
+		return nil, mediaType(r, types)
 	}
 	if slices.Contains(types, lines[0]) {
 		return nil, nil // as most clients write it: nothing to parse
@@ -48,9 +48,19 @@ func (c *config) media(r *http.Request, types []string) (map[string]string, erro
 	media, params, err := mime.ParseMediaType(lines[0])
 	// A parameter that is there twice, alike, is read as one.
 	if err != nil || !slices.Contains(types, media) || len(params) != strings.Count(lines[0], ";") {
-		return nil, ErrMediaType
+		return nil, mediaType(r, types)
 	}
 	return params, nil
+}
+
+// mediaType refuses a media type, and says which are taken (RFC 9110, section
+// 15.5.16). The log has what came.
+func mediaType(r *http.Request, types []string) error {
+	var came []string
+	for _, line := range r.Header["Content-Type"] {
+		came = append(came, line[:min(len(line), 128)])
+	}
+	return ErrMediaType.Header("Accept", strings.Join(types, ", ")).With("content_type", came[:min(len(came), 2)])
 }
 
 // zipped reports whether a body is compressed, and taken so.

@@ -1,10 +1,13 @@
 package validate_test
 
 import (
+	"bytes"
 	stdjson "encoding/json"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ringwall/ringwall/errors"
 	"github.com/ringwall/ringwall/validate"
 )
 
@@ -228,6 +232,47 @@ func TestMediaTypeCases(t *testing.T) {
 		require.NoError(t, res.Body.Close())
 		require.Equal(t, "identity", res.Header.Get("Accept-Encoding"))
 	})
+	t.Run("RFC 9110, 15.5.16: says which types are taken", func(t *testing.T) {
+		for _, h := range []http.Header{{}, {"Content-Type": {"text/plain"}}, {"Content-Type": {"application/json; charset=latin1"}}, {"Content-Type": {"application/json", "application/json"}}} {
+			r, err := http.NewRequest("POST", url, strings.NewReader("{}"))
+			require.NoError(t, err)
+			r.Header = h
+			res, err := http.DefaultClient.Do(r)
+			require.NoError(t, err)
+			require.NoError(t, res.Body.Close())
+			require.Equal(t, 415, res.StatusCode)
+			require.Equal(t, "application/json", res.Header.Get("Accept"))
+		}
+	})
+}
+
+// The log says what the answer does not, and quotes nothing of a body.
+func TestTheLogOfWhatCannotBeRead(t *testing.T) {
+	type note struct {
+		Note string `json:"note" validate:"max=20"`
+	}
+	long := "text/plain; " + strings.Repeat("a b ", 100)
+	for _, row := range []struct{ name, media, body, want string }{
+		{"no media type", "", "{}", "content_type=[]"},
+		{"another media type", long, "{}", `content_type="[\"` + long[:128] + `\"]"`},
+		{"cut off", "application/json", `{"note":"secret`, `reason="it ends too early" offset=`},
+		{"a member twice", "application/json", `{"note":"secret","note":"b"}`, `reason="a member is there twice" offset=`},
+		{"a character too many", "application/json", `{"note":"secret"}}`, "reason=syntax offset=17"},
+		{"too deep", "application/json", strings.Repeat("[", 40) + strings.Repeat("]", 40), `error="the body must be nested`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var log bytes.Buffer
+			responder := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}))
+			h := responder.Handler(errors.Must(validate.Handle(func(http.ResponseWriter, *http.Request, *note) error { return nil })))
+			r := httptest.NewRequest("POST", "/", strings.NewReader(row.body))
+			if row.media != "" {
+				r.Header.Set("Content-Type", row.media)
+			}
+			h.ServeHTTP(httptest.NewRecorder(), r)
+			require.Contains(t, log.String(), row.want)
+			require.NotContains(t, log.String(), "secret")
+		})
+	}
 }
 
 // raw sends bytes, and returns all that comes back until the server closes.

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"bytes"
+	"io"
 	"reflect"
 	"strconv"
 	"strings"
@@ -17,7 +18,7 @@ func (c *config) decodeBody(data []byte, count *counter, v reflect.Value) error 
 	if err := json.Unmarshal(data, v.Interface(), c.decoding); err != nil {
 		// The decoder stops at the first fault, and what follows may be no JSON.
 		if !jsontext.Value(data).IsValid() {
-			return errMalformedJSON
+			return malformedJSON(err)
 		}
 		return decodeError(err, v.Type().Elem())
 	}
@@ -43,6 +44,23 @@ func suspicious(data []byte) bool {
 }
 
 var errMalformedJSON = ErrMalformed.Wrap(errors.New("the body is not strict JSON"))
+
+// malformedJSON tells the log what is wrong, and where, but nothing of what
+// the decoder quotes.
+func malformedJSON(err error) error {
+	fault, ok := errors.AsType[*jsontext.SyntacticError](err)
+	if !ok {
+		return errMalformedJSON // something else is wrong before it
+	}
+	reason := "syntax"
+	switch {
+	case errors.Is(fault, io.ErrUnexpectedEOF):
+		reason = "it ends too early"
+	case errors.Is(fault, jsontext.ErrDuplicateName):
+		reason = "a member is there twice"
+	}
+	return errMalformedJSON.With("reason", reason, "offset", fault.ByteOffset)
+}
 
 // decodeError turns an error of the decoder into a refusal that repeats
 // nothing of the input.

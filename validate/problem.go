@@ -50,6 +50,8 @@ type problem struct {
 	text    string // "must be at most 10"
 }
 
+func (p problem) String() string { return strings.TrimSpace(p.place + " " + p.text) }
+
 // refusal is an error with a message that was made at run time, of trusted
 // parts: names of the schema, limits and constant text.
 type refusal struct {
@@ -61,7 +63,7 @@ type refusal struct {
 func (r *refusal) Error() string {
 	list := make([]string, len(r.problems))
 	for i, p := range r.problems {
-		list[i] = p.place + " " + p.text
+		list[i] = p.String()
 	}
 	return strings.Join(list, "; ")
 }
@@ -71,7 +73,7 @@ func (r *refusal) Unwrap() error { return r.kind }
 // Public implements [public.Describer].
 func (r *refusal) Public() (public.Message, []public.Problem) {
 	first := r.problems[0]
-	text := strings.TrimSpace(first.place + " " + first.text)
+	text := first.String()
 	switch n := len(r.problems) - 1; {
 	case r.more:
 		text += " (and at least " + strconv.Itoa(n) + " more problems)"
