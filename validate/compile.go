@@ -145,6 +145,9 @@ func cutLevels(tag string) (levels []tags, ok bool) {
 	return levels, ok && !inKeys
 }
 
+// elements follows the place of a list or map whose elements are meant.
+const elements = "[]"
+
 // value compiles one level of a field, and what is below it.
 func (l *linter) value(t reflect.Type, where string, levels []tags) *check {
 	var here, next tags
@@ -168,7 +171,7 @@ func (l *linter) value(t reflect.Type, where string, levels []tags) *check {
 		next.key = ""
 		fallthrough
 	case list:
-		c.elem = l.value(c.t.Elem(), where, below)
+		c.elem = l.value(c.t.Elem(), where+elements, below)
 		below = nil
 	case opaque:
 		if unreadable(c.t) {

@@ -222,7 +222,11 @@ func (l *linter) bounds(t reflect.Type, where, tag string, spared bool) {
 	switch shapeOf(t) {
 	case text, list, mapping:
 		if !limited && t.Kind() != reflect.Array && !reflect.PointerTo(t).Implements(textUnmarshaler) {
-			l.unbounded(where, "has no bound; add max")
+			hint := "has no bound; add max"
+			if strings.HasSuffix(where, elements) {
+				hint += " behind a dive"
+			}
+			l.unbounded(where, hint)
 		}
 	case signed, unsigned, float:
 		l.zero(where, tag, spared)

@@ -161,16 +161,16 @@ func TestStartCases(t *testing.T) {
 		wants []string
 	}{
 		{"R1", asJSON[inList](), []string{"the rule nonsense does not exist"}},
-		{"R1", asJSON[unknown](), []string{"unknown.A: the rule nonsense", "unknown.B: the rule nonsense", "unknown.C: the rule nonsense", "unknown.D: the rule nonsense", "unknown.E: the rule nonsense"}},
+		{"R1", asJSON[unknown](), []string{"unknown.A: the rule nonsense", "unknown.B[]: the rule nonsense", "unknown.C: the rule nonsense", "unknown.D: the rule nonsense", "unknown.E: the rule nonsense"}},
 		{"R2", asJSON[misfit](), []string{
 			"misfit.A: the rule min=1", "misfit.B: the rule min=abc", "misfit.C: the rule alphanum", "misfit.D: the rule max=1.5", "misfit.E: the rule min=3", "misfit.F: the rule pattern=none",
 			"misfit.G: has dive, and nothing to dive into", "misfit.H: the rule unique", "misfit.I: the rule max=x", "misfit.J: the rule email", "misfit.K: the rule unique", "misfit.L: has rules of keys",
 			"misfit.M: has rules of keys, and is no map", "misfit.N: has rules of keys that do not follow", "misfit.O: the rule alpha does not", "misfit.P: the rule uuid does not", "misfit.Q: the rule startswith=a does not",
 		}},
-		{"R3", asJSON[interfaces](), []string{"interfaces.A: an interface {} takes no rule but required", "interfaces.B: an interface {} takes", "interfaces.C: an interface {} takes", "interfaces.E: has dive"}},
+		{"R3", asJSON[interfaces](), []string{"interfaces.A: an interface {} takes no rule but required", "interfaces.B[]: an interface {} takes", "interfaces.C[]: an interface {} takes", "interfaces.E: has dive"}},
 		{"R4", asJSON[machine](), []string{
 			"machine.A: the rule file asks this machine's files", "machine.B: the rule dir", "machine.C: the rule filepath", "machine.D: the rule dirpath", "machine.E: the rule image", "machine.F: the rule unix_addr",
-			"machine.G: the rule tcp_addr", "machine.H: the rule ip6_addr", "machine.I: the rule uds_exists", "machine.J: the rule file", "machine.K: the rule udp_addr",
+			"machine.G: the rule tcp_addr", "machine.H: the rule ip6_addr", "machine.I: the rule uds_exists", "machine.J: the rule file", "machine.K[]: the rule udp_addr",
 		}},
 		{"others", asJSON[others](), []string{
 			"others.A: the rule eqfield looks at other fields", "others.B: the rule required_with", "others.C: the rule excluded_if", "others.D: the rule gtecsfield", "others.E: the rule fieldcontains", "others.F: a struct takes no rule",
@@ -183,7 +183,7 @@ func TestStartCases(t *testing.T) {
 		}},
 		{"R8", asJSON[loose](), []string{
 			"loose.A: a chan int cannot be read from JSON", "loose.B: a io.Reader cannot", "loose.C: the option case:ignore", "loose.D: the option unknown", "loose.F: a func() cannot", "loose.G: a complex128 cannot",
-			"loose.H: a chan int cannot", "loose.I: a interface { M() int } cannot", "loose.point: the decoder cannot set",
+			"loose.H[]: a chan int cannot", "loose.I[]: a interface { M() int } cannot", "loose.point: the decoder cannot set",
 		}},
 		{"R8", asJSON[forest](), []string{"forest.A: a validate_test.tree contains itself", "forest.B: a map[string]validate_test.tree contains itself"}},
 		{"R8", asJSON[slow](), []string{"slow.A: a time.Duration cannot be read from JSON", "slow.B: a time.Duration cannot", "slow.C: a time.Duration cannot"}},
@@ -232,7 +232,7 @@ func TestWarnings(t *testing.T) {
 		warned, strict bool
 	}{
 		{"R6 a string", "loose.A: has no bound; add max", true, true}, {"R6 a list", "loose.C: has no bound; add max", true, true}, {"R6 a map", "loose.D: has no bound; add max", true, true},
-		{"R6 an element", "loose.E: has no bound; add max", true, true}, {"R6 a format with a size", "loose.H", false, false},
+		{"R6 an element", "loose.E[]: has no bound; add max behind a dive", true, true}, {"R6 and not its list", "loose.E: ", false, false}, {"R6 a format with a size", "loose.H", false, false},
 		{"R7 a number", "loose.B: required makes false and 0 impossible to send; use a pointer", true, false}, {"R7 a bool", "loose.F: required makes false", true, false},
 		{"R7 a pointer", "loose.G", false, false}, {"R7 an Opt", "loose.I", false, false},
 	} {
