@@ -148,10 +148,14 @@ func (m *Middleware) authenticate(r *http.Request) (*Principal, int, error) {
 		return nil, used, refused
 	case principal != nil:
 		return principal, used, nil
-	case open && len(r.Header["Authorization"]) == 0:
+	case len(r.Header["Authorization"]) > 0:
+		// On an optional route too: whoever sends credentials does not mean to be
+		// anonymous.
+		return nil, -1, errUnknownScheme
+	case open:
 		return nil, -1, nil
 	}
-	// Also for an optional route and an Authorization of a scheme that nobody
-	// here knows: whoever sends credentials does not mean to be anonymous.
 	return nil, -1, ErrMissing
 }
+
+var errUnknownScheme = ErrMissing.With("reason", "no authenticator knows the scheme of Authorization")

@@ -50,8 +50,14 @@ func (p *Policy) check(r *http.Request, secure bool, host string) error {
 	if secure || p.allowHTTP {
 		return ErrMisdirected.With("host", host[:min(len(host), 255)])
 	}
+	if p.scheme == nil {
+		return errNoTLS
+	}
 	return ErrHTTPSRequired
 }
+
+// errNoTLS tells the log, for whoever tries this for the first time.
+var errNoTLS = ErrHTTPSRequired.With("reason", "no TLS; set Scheme behind a proxy, InsecureAllowHTTP on this machine alone")
 
 // redirect returns where a refused request may go instead, or "". The host is
 // one that was configured, never a reflected one.

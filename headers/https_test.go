@@ -1,6 +1,7 @@
 package headers_test
 
 import (
+	"bytes"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -244,4 +245,17 @@ func TestCanonicalHost(t *testing.T) {
 	require.Equal(t, 308, w.Code)
 	require.Equal(t, api("Location", "https://api.example.com:8443/a"), w.Header())
 	require.NoError(t, p.Check(over("https", "GET", "https://any.example/", nil)), "CanonicalHost alone refuses no host")
+}
+
+// A service that has no TLS yet is told what to set.
+func TestNoTLSIsExplained(t *testing.T) {
+	for name, options := range map[string]headers.Options{
+		"reason=": {}, "error=": {Scheme: func(*http.Request) string { return "http" }},
+	} {
+		var log bytes.Buffer
+		responder := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}))
+		responder.Handler(errors.Must(headers.New(options)).Handler(http.NotFoundHandler())).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+		require.Contains(t, log.String(), name)
+		require.Equal(t, options.Scheme == nil, strings.Contains(log.String(), "InsecureAllowHTTP"))
+	}
 }
