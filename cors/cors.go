@@ -26,7 +26,8 @@ type Options struct {
 	OriginFunc func(Origin) bool
 	// Credentials lets pages send cookies and other credentials. Origins then
 	// have https, or are loopback, and no wildcard stands before a public
-	// suffix.
+	// suffix. Browsers send a cookie that is SameSite=Strict, as that of
+	// sessions is, for pages of the same site alone.
 	Credentials bool
 	// Methods lists methods beside GET, HEAD and POST, which need no
 	// permission. They are case-sensitive: PATCH, not patch. nil: none.

@@ -29,6 +29,7 @@
 //		if err != nil {
 //			return err // 500 internal_error
 //		}
+//		w.Header().Set("Content-Type", "application/json")
 //		return json.NewEncoder(w).Encode(o)
 //	}
 //

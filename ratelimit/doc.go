@@ -57,11 +57,11 @@
 // Up to 128 requests per window every request has a time stamp: never more in
 // any interval of the window's length, and never a denial of what the limit
 // allows. Above, requests are counted in eighths of the window: never more than
-// the limit in 7/8 of a window, never a denial of who keeps it in 9/8 of one.
-// In between is what a burst in one eighth can gain: up to twice the limit in a
-// whole window, for who knows where the eighths of his key begin, which nothing
-// tells. TestAccuracy prints it, beside what fixed windows, two buckets and GCRA
-// admit.
+// the limit in 7/8 of a window, never a denial of who keeps it in 9/8 of one. Of
+// 800 a minute, never more than 800 are admitted in 52.5 s. In a whole minute it
+// can be up to 1600: a burst at its begin and one at its end, by a client that
+// knows where the eighths of its key begin, which nothing tells. TestAccuracy
+// prints what happens, beside fixed windows, two buckets and GCRA.
 //
 // # Accounts and shared addresses
 //

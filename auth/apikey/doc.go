@@ -46,7 +46,7 @@
 //     address behind headers that nobody vouches for is covered by no network.
 //   - Guessing: 256 bits; a checksum refuses noise before the store is asked.
 //   - A leaked store: digests of random secrets, which cannot be turned back.
-//   - A secret in a log: a deliver that panics is not asked with what.
+//   - A secret in a log: what a deliver panics with is not logged.
 //   - A rotation that locks a client out: the old secret works until a while
 //     after the new one was first used.
 package apikey

@@ -27,8 +27,7 @@
 // again unnoticed. With Replicas set, each of them waits until so many replicas
 // have it, and is an error, although it was made, where they do not: do it
 // again. WAIT is no consensus: a replica that has not confirmed may still be
-// the one that is promoted. With as many as there are, none is left that has
-// not.
+// the one that is promoted. To be sure, set Replicas to the number of replicas.
 //
 // A Redis that forgets all, since it wrote nothing to disk, ends all sessions,
 // and lets access tokens live that had been revoked, in processes that start

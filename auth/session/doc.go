@@ -34,20 +34,26 @@
 // header. A page that gets a 503 waits for Retry-After, and tries again with the
 // same value.
 //
+// The cookie is SameSite=Strict: pages of the same site alone can refresh, such
+// as app.example.com at api.example.com. Where they have another origin, cors has
+// to allow it with Credentials and with [AttemptHeader] among its Headers.
+//
 // # A program
 //
 //	sessions := errors.Must(session.New(session.Options{
 //		Issue: issuer.ForSession, Account: users.current, Revocations: revoked,
 //	}))
 //	login := func(w http.ResponseWriter, r *http.Request) error {
+//		begun := time.Now() // before anybody looks at the password
 //		user, err := users.check(r)
 //		if err != nil {
 //			return err
 //		}
-//		tokens, err := sessions.Login(w, r, session.Session{Subject: user, Scope: []string{"orders:read"}})
+//		tokens, err := sessions.Login(w, r, session.Session{Subject: user, Scope: []string{"orders:read"}, AuthTime: begun})
 //		if err != nil {
 //			return err
 //		}
+//		w.Header().Set("Content-Type", "application/json")
 //		return json.NewEncoder(w).Encode(tokens)
 //	}
 //	mux := http.NewServeMux()

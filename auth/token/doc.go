@@ -26,13 +26,18 @@
 //
 // # Keys
 //
-// Keys that outlive the process come from [NewKey], and change over by their
-// [Schedule]: published first, signing ten minutes later at the earliest,
-// retired when the next one signs, removed when their last token is dead. What
-// a key does depends on the clock alone, so replicas that have the same keys
-// change over together without talking, and clocks may differ by minutes. A
-// job that brings new keys calls [Keys.Replace], hours before the first of
-// them signs.
+// Keys that outlive the process come from [NewKey]:
+//
+//	signer := ed25519.NewKeyFromSeed(seed) // 32 secret bytes, the same in all processes
+//	kid := errors.Must(token.Thumbprint(signer.Public()))
+//	key := errors.Must(token.NewKey(kid, token.EdDSA, signer, token.Schedule{}))
+//
+// They change over by their [Schedule]: published first, signing ten minutes
+// later at the earliest, retired when the next one signs, removed when their
+// last token is dead. What a key does depends on the clock alone, so replicas
+// that have the same keys change over together without talking, and clocks may
+// differ by minutes. A job that brings new keys calls [Keys.Replace], hours
+// before the first of them signs.
 //
 // A service that has no keys of its own takes those that an issuer publishes:
 //
