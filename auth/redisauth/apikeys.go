@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -39,6 +40,9 @@ func APIKeys(client redis.UniversalClient, o Options) (*KeyStore, error) {
 // key names the hash, which is in one slot of a Cluster.
 func (s *KeyStore) key() string { return s.prefix + "apikeys" }
 
+// skewSeconds is what the scripts add to Redis's clock.
+func (s *KeyStore) skewSeconds() int64 { return int64(s.skew / time.Second) }
+
 // Get implements [apikey.Store].
 func (s *KeyStore) Get(ctx context.Context, id string) (apikey.Record, bool, error) {
 	reply, err := s.run(ctx, false, s.get, s.key(), id)
@@ -55,13 +59,13 @@ func (s *KeyStore) Put(ctx context.Context, k apikey.Record) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	reply, err := s.run(ctx, true, s.put, s.key(), k.Key.ID, strconv.Itoa(k.Version-1), strconv.Itoa(k.Version)+" "+string(value))
+	reply, err := s.run(ctx, true, s.put, s.key(), s.skewSeconds(), k.Key.ID, strconv.Itoa(k.Version-1), strconv.Itoa(k.Version)+" "+string(value))
 	return reply == int64(1), err
 }
 
 // Delete implements [apikey.Store].
 func (s *KeyStore) Delete(ctx context.Context, id string) error {
-	_, err := s.run(ctx, true, s.drop, s.key(), id)
+	_, err := s.run(ctx, true, s.drop, s.key(), s.skewSeconds(), id)
 	return err
 }
 

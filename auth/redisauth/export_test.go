@@ -25,3 +25,8 @@ func (s *SessionStore) Key(owner string) string { return s.key(owner) }
 func (f *Feed) Stream(ctx context.Context) (int64, error) {
 	return f.client.XLen(ctx, f.key()).Result()
 }
+
+// Fields returns how many fields the hash of API keys has.
+func (s *KeyStore) Fields(ctx context.Context) (int64, error) {
+	return s.client.HLen(ctx, s.key()).Result()
+}

@@ -1,0 +1,72 @@
+package redisauth_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth/apikey"
+	"github.com/ringwall/ringwall/auth/redisauth"
+	"github.com/ringwall/ringwall/errors"
+)
+
+// record returns a key as it is first stored. Its name is long enough that
+// Redis does not keep the hash in its short form, which a scan returns whole.
+func record(id string) apikey.Record {
+	return apikey.Record{Key: apikey.Key{ID: id, Name: fmt.Sprintf("%0100d", 1)}, Version: 1, Secrets: []apikey.Secret{{}}}
+}
+
+// TestTombstones holds that a key that was deleted stays deleted for as long as
+// a write of it may be under way, and is forgotten then, a few at a time.
+func TestTombstones(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(kind.name, func(t *testing.T) {
+			ctx, s := context.Background(), apiKeys(t, kind.start(t), redisauth.Options{})
+			put := func(id string) bool { return errors.Must(s.Put(ctx, record(id))) }
+			fields := func() int { return int(errors.Must(s.Fields(ctx))) }
+			dead := func(i int) string { return fmt.Sprint("dead", i) }
+			const many, live = 400, 50
+			for i := range live {
+				require.True(t, put(fmt.Sprint("live", i)))
+			}
+			for i := range many {
+				require.True(t, put(dead(i)))
+				require.NoError(t, s.Delete(ctx, dead(i)))
+			}
+			s.Advance(time.Hour - time.Minute)
+			for i := range many {
+				require.False(t, put(dead(i)), "what arrives late does nothing")
+			}
+			before := fields()
+			require.GreaterOrEqual(t, before, live+many)
+
+			s.Advance(2 * time.Minute)
+			require.True(t, put("live"))
+			require.NoError(t, s.Delete(ctx, "live"))
+			require.GreaterOrEqual(t, fields(), before-100, "a call looks at a few")
+			for i := range 200 {
+				require.True(t, put(fmt.Sprint("more", i)))
+				require.NoError(t, s.Delete(ctx, fmt.Sprint("more", i)))
+			}
+			require.LessOrEqual(t, fields(), live+201+1, "those who died in this hour, and the place of the sweep")
+			require.Len(t, errors.Must(s.List(ctx)), live, "and nobody else")
+			require.True(t, put(dead(0)), "it is forgotten")
+		})
+	}
+}
+
+// TestSweepOfADamagedPlace holds that a place where no scan goes on keeps no key
+// from being revoked.
+func TestSweepOfADamagedPlace(t *testing.T) {
+	client := single(t)
+	s := apiKeys(t, client, redisauth.Options{})
+	require.NoError(t, client.HSet(t.Context(), "ringwall:apikeys", "-", "nowhere", "-old", "").Err())
+	require.True(t, errors.Must(s.Put(t.Context(), record("a"))))
+	require.NoError(t, s.Delete(t.Context(), "a"))
+	left, err := client.HKeys(t.Context(), "ringwall:apikeys").Result()
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{"-", "-a"}, left)
+}
