@@ -379,6 +379,18 @@ func TestRotation(t *testing.T) {
 	require.ErrorIs(t, err, apikey.ErrNotFound)
 }
 
+// TestIDsThatAreNone holds that no store is asked for what it keeps beside the
+// keys.
+func TestIDsThatAreNone(t *testing.T) {
+	b := setUp(t, nil)
+	b.store.fails = true
+	for _, id := range []string{"", "-", "-" + b.key.ID} {
+		_, err := b.Rotate(t.Context(), id)
+		require.ErrorIs(t, err, apikey.ErrNotFound, id)
+		require.ErrorIs(t, b.Revoke(t.Context(), id), apikey.ErrNotFound, id)
+	}
+}
+
 func TestExpiry(t *testing.T) {
 	b := setUp(t, func(k *apikey.Key) { k.Expires = time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC) })
 	b.now = b.key.Expires.Add(-1)

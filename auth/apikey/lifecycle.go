@@ -51,6 +51,9 @@ func (m *Manager) Rotate(ctx context.Context, id string) (text string, err error
 // delivered, another rotation replaces it alone: one whose answer was lost must
 // not cost the owner the secret in use.
 func (m *Manager) rotate(ctx context.Context, id string, due func(*Record, time.Time) bool) (string, Key, error) {
+	if !isID(id) {
+		return "", Key{}, ErrNotFound
+	}
 	limited, cancel := detach(ctx)
 	defer cancel()
 	for range 5 {
@@ -175,6 +178,9 @@ func (m *Manager) delivered(ctx context.Context, id, text string) error {
 // their CacheTTL. It fails with [ErrNotFound], so that a mistyped ID is noticed,
 // and with [auth.ErrUnavailable] when it is not sure that the key has ended.
 func (m *Manager) Revoke(ctx context.Context, id string) error {
+	if !isID(id) {
+		return ErrNotFound
+	}
 	limited, cancel := detach(ctx)
 	defer cancel()
 	r, found, err := m.store.Get(limited, id)

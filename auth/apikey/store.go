@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -11,7 +12,8 @@ import (
 )
 
 // A Store keeps keys. It is safe for concurrent use. An error means that
-// nobody knows, never that there is no key.
+// nobody knows, never that there is no key. No key has an empty ID, nor one that
+// begins with - , under which a store may keep what it likes: Put refuses them.
 type Store interface {
 	// Get returns the record of an ID, and false when there is none.
 	Get(ctx context.Context, id string) (Record, bool, error)
@@ -50,6 +52,9 @@ func (r Record) clone() Record {
 	return r
 }
 
+// isID reports whether a key can have this ID.
+func isID(id string) bool { return id != "" && id[0] != '-' }
+
 // maxKeys bounds a memory store.
 const maxKeys = 1 << 16
 
@@ -71,6 +76,9 @@ func (m *memory) Get(_ context.Context, id string) (Record, bool, error) {
 }
 
 func (m *memory) Put(_ context.Context, r Record) (bool, error) {
+	if !isID(r.Key.ID) {
+		return false, errors.New("apikey: " + strconv.Quote(r.Key.ID) + " is no ID of a key")
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	stored, ok := m.records[r.Key.ID]

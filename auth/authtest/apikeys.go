@@ -34,6 +34,7 @@ var keyRows = []struct {
 	{"what is handed out is a copy", copiedKey},
 	{"of many writers one is first", keyWriters},
 	{"a write races a deletion", keyRace},
+	{"IDs that are none", noID},
 }
 
 // keyRecord returns a record in which every field says something.
@@ -73,6 +74,19 @@ func noKey(t *testing.T, s apikey.Store) {
 	require.False(t, found)
 	require.Empty(t, r.Secrets)
 	require.NoError(t, s.Delete(t.Context(), random(t)[:16]))
+}
+
+func noID(t *testing.T, s apikey.Store) {
+	for _, id := range []string{"", "-", "-" + random(t)[:15]} {
+		r := keyRecord(t)
+		r.Key.ID = id
+		ok, err := s.Put(t.Context(), r)
+		require.Error(t, err, "%q", id)
+		require.False(t, ok)
+		_, found := get(t, s, id)
+		require.False(t, found, "%q", id)
+		require.NoError(t, s.Delete(t.Context(), id))
+	}
 }
 
 func wholeKey(t *testing.T, s apikey.Store) {

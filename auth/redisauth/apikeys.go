@@ -43,8 +43,14 @@ func (s *KeyStore) key() string { return s.prefix + "apikeys" }
 // skewSeconds is what the scripts add to Redis's clock.
 func (s *KeyStore) skewSeconds() int64 { return int64(s.skew / time.Second) }
 
+// isID reports whether a field of the hash is a key: keyLua has the others.
+func isID(id string) bool { return id != "" && id[0] != '-' }
+
 // Get implements [apikey.Store].
 func (s *KeyStore) Get(ctx context.Context, id string) (apikey.Record, bool, error) {
+	if !isID(id) {
+		return apikey.Record{}, false, nil
+	}
 	reply, err := s.run(ctx, false, s.get, s.key(), id)
 	if err != nil || reply == nil {
 		return apikey.Record{}, false, err
@@ -55,6 +61,9 @@ func (s *KeyStore) Get(ctx context.Context, id string) (apikey.Record, bool, err
 
 // Put implements [apikey.Store].
 func (s *KeyStore) Put(ctx context.Context, k apikey.Record) (bool, error) {
+	if !isID(k.Key.ID) {
+		return false, fmt.Errorf("redisauth: %q is no ID of a key", k.Key.ID)
+	}
 	value, err := json.Marshal(k)
 	if err != nil {
 		return false, err
@@ -65,6 +74,9 @@ func (s *KeyStore) Put(ctx context.Context, k apikey.Record) (bool, error) {
 
 // Delete implements [apikey.Store].
 func (s *KeyStore) Delete(ctx context.Context, id string) error {
+	if !isID(id) {
+		return nil
+	}
 	_, err := s.run(ctx, true, s.drop, s.key(), s.skewSeconds(), id)
 	return err
 }
@@ -88,7 +100,7 @@ func (s *KeyStore) List(ctx context.Context) ([]apikey.Record, error) {
 		}
 		for i := 1; i < len(pairs); i += 2 {
 			id := r.text(pairs, i-1)
-			if strings.HasPrefix(id, "-") {
+			if !isID(id) {
 				continue
 			}
 			k, err := readKey(id, pairs[i])

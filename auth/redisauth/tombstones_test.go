@@ -58,6 +58,31 @@ func TestTombstones(t *testing.T) {
 	}
 }
 
+// TestTombstonesAreNoKeys holds that nobody ends or reads one by its name.
+func TestTombstonesAreNoKeys(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(kind.name, func(t *testing.T) {
+			ctx, s := t.Context(), apiKeys(t, kind.start(t), redisauth.Options{})
+			r := newRing(t, s)
+			r.create()
+			late, _, err := s.Get(ctx, r.key.ID)
+			require.NoError(t, err)
+			require.NoError(t, r.Revoke(ctx, r.key.ID))
+			for _, id := range []string{"-" + r.key.ID, "-", ""} {
+				require.ErrorIs(t, r.Revoke(ctx, id), apikey.ErrNotFound)
+				require.NoError(t, s.Delete(ctx, id))
+				_, found, err := s.Get(ctx, id)
+				require.NoError(t, err)
+				require.False(t, found)
+				_, err = s.Put(ctx, record(id))
+				require.ErrorContains(t, err, "is no ID")
+			}
+			late.Version = 1
+			require.False(t, errors.Must(s.Put(ctx, late)), "the tombstone is there")
+		})
+	}
+}
+
 // TestSweepOfADamagedPlace holds that a place where no scan goes on keeps no key
 // from being revoked.
 func TestSweepOfADamagedPlace(t *testing.T) {
