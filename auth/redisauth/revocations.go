@@ -55,7 +55,7 @@ func (f *Feed) Add(ctx context.Context, v auth.Revocation) error {
 		kind, id = "u", v.Subject
 	}
 	until := v.Until.Add(time.Millisecond - 1).UnixMilli() // not earlier
-	_, err := f.run(ctx, true, f.add, f.key(), kind, id, until, v.IssuedBefore.UnixMilli())
+	_, err := f.run(ctx, true, f.add, f.key(), f.skew.Milliseconds(), kind, id, until, v.IssuedBefore.UnixMilli())
 	return err
 }
 

@@ -84,23 +84,87 @@ func TestFeedPages(t *testing.T) {
 	}
 }
 
-// TestFeedIsTrimmed holds that what is dead goes, and what is not stays,
-// whatever stands before it.
+// TestFeedIsTrimmed holds that what is dead goes, a few at a time, and what is
+// not stays, wherever it stands.
 func TestFeedIsTrimmed(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(kind.name, func(t *testing.T) {
+			ctx, f := t.Context(), revocations(t, kind.start(t), redisauth.Options{})
+			add := func(name string, life time.Duration) {
+				t.Helper()
+				require.NoError(t, f.Add(ctx, auth.Revocation{Token: name, Until: time.Now().Add(life)}))
+			}
+			entries := func() int { return int(errors.Must(f.Stream(ctx))) }
+			for i := range 100 {
+				add(fmt.Sprint("dead", i), -time.Second)
+			}
+			require.LessOrEqual(t, entries(), 2, "and the one that was just added")
+			const alive = 40
+			var want []string
+			for i := range 400 {
+				if i%10 == 0 {
+					want = append(want, fmt.Sprint("alive", i))
+					add(want[len(want)-1], 24*time.Hour)
+				}
+				add(fmt.Sprint("brief", i), time.Minute)
+			}
+			before := entries()
+			require.GreaterOrEqual(t, before, 400+alive)
+			f.Advance(2 * time.Minute)
+			add("dead", time.Minute)
+			require.GreaterOrEqual(t, entries(), before+1-8, "a call looks at a few")
+			for i := range 1000 {
+				add(fmt.Sprint("dead", i), time.Minute)
+				if i > 100 {
+					require.LessOrEqual(t, entries(), alive*4/3+2)
+				}
+			}
+			all, _, err := f.Load(ctx)
+			require.NoError(t, err)
+			var kept []string
+			for _, v := range all {
+				if time.Until(v.Until) > time.Hour {
+					kept = append(kept, v.Token)
+				}
+			}
+			require.Equal(t, want, kept)
+		})
+	}
+}
+
+// TestReadersOfATrimmedFeed holds that a reader that follows is never told to
+// begin again, and one that is behind misses nothing that lives.
+func TestReadersOfATrimmedFeed(t *testing.T) {
 	ctx, f := t.Context(), revocations(t, single(t), redisauth.Options{})
-	for i := range 100 {
-		require.NoError(t, f.Add(ctx, auth.Revocation{Token: fmt.Sprint("dead", i), Until: time.Now().Add(-time.Second)}))
-	}
-	require.NoError(t, f.Add(ctx, auth.Revocation{Token: "alive", Until: inAnHour()}))
-	for i := range 100 {
-		require.NoError(t, f.Add(ctx, auth.Revocation{Token: fmt.Sprint("late", i), Until: time.Now().Add(-time.Second)}))
-	}
-	n, err := f.Stream(ctx)
+	_, start, err := f.Load(ctx)
 	require.NoError(t, err)
-	require.LessOrEqual(t, n, int64(101), "those before the one that lives have gone")
-	all, _, err := f.Load(ctx)
-	require.NoError(t, err)
-	require.Equal(t, "alive", all[0].Token)
+	close, far, known, alive := start, start, map[string]bool{}, map[string]bool{}
+	for i := range 500 {
+		v := auth.Revocation{Token: fmt.Sprint(i), Until: inAnHour()}
+		if i%7 != 0 {
+			v.Until = time.Now().Add(-time.Second)
+		} else {
+			alive[v.Token] = true
+		}
+		require.NoError(t, f.Add(ctx, v))
+		_, close, err = f.Next(ctx, close)
+		require.NoError(t, err)
+		if i%23 != 0 {
+			continue
+		}
+		added, next, err := f.Next(ctx, far)
+		if errors.Is(err, auth.ErrPositionLost) {
+			added, next, err = f.Load(ctx)
+		}
+		require.NoError(t, err)
+		for _, v := range added {
+			known[v.Token] = true
+		}
+		far = next
+		for token := range alive {
+			require.True(t, known[token], token)
+		}
+	}
 }
 
 // TestPositionLost holds that a reader never goes on beside something that it
