@@ -41,6 +41,15 @@ type counting struct {
 	puts   atomic.Int64
 	failAt int64         // the write that fails; 0: none
 	held   chan struct{} // writes wait until it is closed
+
+	deleteErr error // of deletions, which do nothing then
+}
+
+func (c *counting) Delete(ctx context.Context, id string) error {
+	if c.deleteErr != nil {
+		return c.deleteErr
+	}
+	return c.Store.Delete(ctx, id)
 }
 
 func (c *counting) Get(ctx context.Context, id string) (apikey.Record, bool, error) {
@@ -377,6 +386,40 @@ func TestRotation(t *testing.T) {
 	require.ErrorIs(t, b.call(fourth, home), auth.ErrInvalid)
 	_, err = b.Rotate(t.Context(), b.key.ID)
 	require.ErrorIs(t, err, apikey.ErrNotFound)
+}
+
+// TestRevokeFails holds that Revoke is a success only when the key has ended,
+// and that one which is made again makes sure of what the first one did.
+func TestRevokeFails(t *testing.T) {
+	down := errors.New("connection refused")
+	for _, row := range []struct {
+		name            string
+		fails           bool  // reading
+		delete          error // of the first call
+		first, second   error
+		events, events2 int
+	}{
+		{"nothing", false, nil, nil, apikey.ErrNotFound, 1, 1},
+		{"reading", true, nil, nil, nil, 1, 2},
+		{"deleting", false, down, auth.ErrUnavailable, nil, 0, 1},
+		{"both", true, down, auth.ErrUnavailable, nil, 0, 1},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			b := setUp(t, nil)
+			b.events, b.store.fails, b.store.deleteErr = nil, row.fails, row.delete
+			require.ErrorIs(t, b.Revoke(t.Context(), b.key.ID), row.first)
+			require.Len(t, b.events, row.events)
+			b.store.deleteErr = nil
+			require.ErrorIs(t, b.Revoke(t.Context(), b.key.ID), row.second)
+			require.Len(t, b.events, row.events2)
+			b.store.fails = false
+			require.ErrorIs(t, b.call(b.text, home), auth.ErrInvalid)
+		})
+	}
+	b := setUp(t, nil)
+	require.NoError(t, b.Revoke(t.Context(), b.key.ID))
+	b.store.deleteErr = down // replicas do not confirm what the first one did
+	require.ErrorIs(t, b.Revoke(t.Context(), b.key.ID), auth.ErrUnavailable)
 }
 
 // TestIDsThatAreNone holds that no store is asked for what it keeps beside the

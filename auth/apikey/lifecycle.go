@@ -175,7 +175,8 @@ func (m *Manager) delivered(ctx context.Context, id, text string) error {
 }
 
 // Revoke ends a key and all its secrets: here at once, on other replicas within
-// their CacheTTL. It fails with [ErrNotFound], so that a mistyped ID is noticed,
+// their CacheTTL. It ends a key that cannot be read too, of which the event has
+// the ID alone. It fails with [ErrNotFound], so that a mistyped ID is noticed,
 // and with [auth.ErrUnavailable] when it is not sure that the key has ended.
 func (m *Manager) Revoke(ctx context.Context, id string) error {
 	if !isID(id) {
@@ -183,14 +184,18 @@ func (m *Manager) Revoke(ctx context.Context, id string) error {
 	}
 	limited, cancel := detach(ctx)
 	defer cancel()
-	r, found, err := m.store.Get(limited, id)
-	if err == nil && !found {
-		return ErrNotFound
-	}
-	err = errors.Join(err, m.store.Delete(limited, id))
+	r, found, unread := m.store.Get(limited, id)
+	// Also one that is not there: an earlier call may have deleted it, without
+	// being sure.
+	err := m.store.Delete(limited, id)
 	m.cache.drop(id)
-	if err != nil {
-		return unavailable(err)
+	switch {
+	case err != nil:
+		return unavailable(errors.Join(unread, err))
+	case unread != nil:
+		r = Record{Key: Key{ID: id}}
+	case !found:
+		return ErrNotFound
 	}
 	m.tell(ctx, Event{Reason: KeyRevoked, Key: r.Key})
 	return nil

@@ -20,7 +20,8 @@ type Store interface {
 	// Put writes a record if the stored one has the version before it, and
 	// none is stored for version 1. It reports false when another was faster.
 	Put(ctx context.Context, r Record) (bool, error)
-	// Delete removes a record. One that is not there is no error.
+	// Delete removes a record, also one that Get cannot read. One that is not
+	// there is no error, unless it is not sure that it stays so.
 	Delete(ctx context.Context, id string) error
 	// List returns all records. Those beside an error are the ones that could
 	// be read.

@@ -104,6 +104,12 @@ func TestCorruptRecords(t *testing.T) {
 		require.ErrorContains(t, err, strconv.Quote(broken))
 	}
 	require.Len(t, list, 1, "what can be read is listed")
+	for _, broken := range []string{"id", "bare", "other"} {
+		require.NoError(t, newRing(t, apiKeys(t, client, redisauth.Options{})).Revoke(t.Context(), broken))
+	}
+	list, err = apiKeys(t, client, redisauth.Options{}).List(t.Context())
+	require.NoError(t, err)
+	require.Len(t, list, 1, "those that were damaged are gone")
 	require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: "ringwall:revocations", Values: []string{"k", "s"}}).Err())
 	_, _, err = revocations(t, client, redisauth.Options{}).Load(t.Context())
 	require.ErrorIs(t, err, auth.ErrUnavailable, "going on without it would let somebody through")
