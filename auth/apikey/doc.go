@@ -29,7 +29,8 @@
 // # Its place
 //
 // A [Manager] is an authenticator of auth's Middleware. Its errors do not tell
-// an unknown key from a wrong secret.
+// an unknown key from a wrong secret. How long a store takes to find a key may:
+// an ID is no secret.
 //
 // # Several processes
 //

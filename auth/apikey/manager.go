@@ -2,6 +2,7 @@ package apikey
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/subtle"
 	"log/slog"
 	"net/http"
@@ -174,14 +175,12 @@ func (m *Manager) Verify(ctx context.Context, text string, addr netip.Addr, cert
 }
 
 // find returns the record of a key, and which of its secrets this is, or -1. A
-// secret that the cache does not know may be a new one, so it is looked up:
-// also that a wrong secret takes as long as an unknown ID.
+// secret that the cache does not know may be a new one, so it is looked up.
 func (m *Manager) find(ctx context.Context, id, secret string, now time.Time) (Record, int, error) {
+	sum := digest(secret)
 	record, drops, known := m.cache.get(id, now)
-	if known {
-		if used := record.match(secret, now); used >= 0 {
-			return record, used, nil
-		}
+	if used := record.match(sum, now); known && used >= 0 {
+		return record, used, nil
 	}
 	limited, cancel := detach(ctx)
 	defer cancel()
@@ -189,17 +188,18 @@ func (m *Manager) find(ctx context.Context, id, secret string, now time.Time) (R
 	if err != nil {
 		return Record{}, -1, unavailable(err)
 	}
-	used := record.match(secret, now)
+	used := record.match(sum, now)
 	if used >= 0 {
 		m.cache.put(record, now, drops)
 	}
 	return record, used, nil
 }
 
-// match returns the index of the live secret that this is, or -1. It compares
-// twice whatever there is, so that time tells nothing about the store.
-func (r *Record) match(secret string, now time.Time) int {
-	sum, found := digest(secret), -1
+// match returns the index of the live secret with this digest, or -1. It
+// compares twice whatever there is, also with an empty record, so that its time
+// tells nothing about the store.
+func (r *Record) match(sum [sha256.Size]byte, now time.Time) int {
+	found := -1
 	for i := range 2 {
 		var stored Secret
 		if i < len(r.Secrets) {
