@@ -1,7 +1,6 @@
 package apikey
 
 import (
-	"log/slog"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -46,11 +45,6 @@ const (
 	day            = 24 * time.Hour
 	longestOverlap = 30 * day
 )
-
-// LogValue returns the names of the key.
-func (k Key) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("key_id", k.ID), slog.String("subject", k.Subject))
-}
 
 func (k Key) clone() Key {
 	k.Scope, k.Roles, k.Networks = slices.Clone(k.Scope), slices.Clone(k.Roles), slices.Clone(k.Networks)
