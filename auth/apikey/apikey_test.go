@@ -35,12 +35,14 @@ type bench struct {
 // counting is a store that counts its reads, and fails when told to.
 type counting struct {
 	apikey.Store
-	gets   atomic.Int64
-	fails  bool
-	before func() // runs after a read, before its answer
-	puts   atomic.Int64
-	failAt int64         // the write that fails; 0: none
-	held   chan struct{} // writes wait until it is closed
+	gets       atomic.Int64
+	fails      bool
+	before     func() // runs after a read, before its answer
+	puts       atomic.Int64
+	failAt     int64         // the write that fails; 0: none
+	failFor    int64         // how many after it fail too
+	madeAnyway bool          // by a write that fails
+	held       chan struct{} // writes wait until it is closed
 
 	deleteErr error // of deletions, which do nothing then
 }
@@ -68,10 +70,16 @@ func (c *counting) Put(ctx context.Context, r apikey.Record) (bool, error) {
 	if c.held != nil {
 		<-c.held
 	}
-	if n := c.puts.Add(1); n == c.failAt {
+	n := c.puts.Add(1)
+	fails := c.failAt > 0 && n >= c.failAt && n <= c.failAt+c.failFor
+	if fails && !c.madeAnyway {
 		return false, errors.New("connection refused")
 	}
-	return c.Store.Put(ctx, r)
+	ok, err := c.Store.Put(ctx, r)
+	if fails {
+		err = errors.New("no replica has confirmed it")
+	}
+	return ok, err
 }
 
 func peer(r *http.Request) (netip.Addr, bool) {

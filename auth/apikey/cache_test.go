@@ -108,13 +108,53 @@ func TestCacheIsBounded(t *testing.T) {
 func TestRotateAgain(t *testing.T) {
 	b := setUp(t, nil)
 	for range 3 {
-		b.store.failAt = b.store.puts.Load() + 2 // that it was delivered
+		b.store.failAt = b.store.puts.Load() + 2 // that it was delivered, as often as it is tried
+		b.store.failFor = 1000
 		_, err := b.Rotate(t.Context(), b.key.ID)
 		require.ErrorIs(t, err, auth.ErrUnavailable)
+		b.store.failAt = 0
 	}
 	second := errors.Must(b.Rotate(t.Context(), b.key.ID))
 	require.NoError(t, b.call(b.text, home))
 	require.NoError(t, b.call(second, home))
+}
+
+// Nor does one whose text is written as delivered, without being sure.
+func TestRotateUnsure(t *testing.T) {
+	b := setUp(t, nil)
+	b.store.failAt, b.store.madeAnyway = b.store.puts.Load()+2, true
+	second := errors.Must(b.Rotate(t.Context(), b.key.ID))
+	require.NoError(t, b.call(b.text, home))
+	require.NoError(t, b.call(second, home))
+}
+
+// A text that another rotation has replaced already is not handed out.
+func TestRotationsAtOnce(t *testing.T) {
+	b := setUp(t, nil)
+	other := b.replica(t)
+	var second string
+	b.store.before = func() { // before the first one is written as delivered
+		if b.store.puts.Load() == 2 {
+			b.store.before = nil
+			second = errors.Must(other.Rotate(t.Context(), b.key.ID))
+		}
+	}
+	_, err := b.Rotate(t.Context(), b.key.ID)
+	require.ErrorIs(t, err, auth.ErrUnavailable)
+	require.NoError(t, b.call(second, home))
+	require.NoError(t, b.call(b.text, home), "the one in use")
+
+	b.now = b.now.Add(91 * 24 * time.Hour)
+	_, third := errors.Must(b.Rotate(t.Context(), b.key.ID)), ""
+	b.now = b.now.Add(91 * 24 * time.Hour)
+	err = b.RotateDue(t.Context(), func(ctx context.Context, k apikey.Key, text string) error {
+		deadline, ok := ctx.Deadline()
+		require.True(t, ok && time.Until(deadline) <= 5*time.Minute, "it ends before another replica rotates anew")
+		third = errors.Must(other.Rotate(ctx, k.ID))
+		return nil
+	})
+	require.ErrorContains(t, err, "was replaced before it was delivered")
+	require.NoError(t, b.call(third, home))
 }
 
 // A deliver that panics has not delivered, and stops neither the process nor

@@ -2,7 +2,6 @@ package apikey
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/ringwall/ringwall/auth"
@@ -30,148 +29,6 @@ func (m *Manager) Create(ctx context.Context, k Key) (created Key, text string, 
 	}
 	m.tell(ctx, Event{Reason: KeyCreated, Key: k})
 	return k, format(m.prefix, k.ID, secret), nil
-}
-
-// Rotate gives a key a new secret text, which is shown this once. The old one
-// works on until Overlap after the new one's first use. A third, older one
-// ends at once. It fails with [ErrNotFound].
-func (m *Manager) Rotate(ctx context.Context, id string) (text string, err error) {
-	text, _, err = m.rotate(ctx, id, func(*Record, time.Time) bool { return true })
-	if err == nil {
-		err = m.delivered(ctx, id, text)
-	}
-	if err != nil {
-		return "", err
-	}
-	return text, nil
-}
-
-// rotate replaces the secret of a key that is due. Of several replicas one
-// wins; the others see that it is not due any longer. Until the new secret is
-// delivered, another rotation replaces it alone: one whose answer was lost must
-// not cost the owner the secret in use.
-func (m *Manager) rotate(ctx context.Context, id string, due func(*Record, time.Time) bool) (string, Key, error) {
-	if !isID(id) {
-		return "", Key{}, ErrNotFound
-	}
-	limited, cancel := detach(ctx)
-	defer cancel()
-	for range 5 {
-		r, found, err := m.store.Get(limited, id)
-		switch {
-		case err != nil:
-			return "", Key{}, unavailable(err)
-		case !found:
-			return "", Key{}, ErrNotFound
-		case len(r.Secrets) == 0:
-			return "", Key{}, unavailable(errors.New("apikey: the record of " + id + " has no secret"))
-		}
-		now := m.now()
-		if !due(&r, now) {
-			return "", Key{}, nil
-		}
-		// The one to keep is the newest that its owner has.
-		keep := slices.IndexFunc(r.Secrets, func(s Secret) bool { return s.Delivered })
-		secret := random(secretLength)
-		secrets := []Secret{{Digest: digest(secret), Created: now}}
-		if keep >= 0 {
-			old := r.Secrets[keep]
-			if old.Ends.IsZero() { // a rotation that is tried again does not prolong it
-				old.Ends = now.Add(longestOverlap)
-			}
-			secrets = append(secrets, old)
-		}
-		r.Secrets, r.Key.Rotated = secrets, now
-		r.Version++
-		if ok, err := m.store.Put(limited, r); err != nil {
-			return "", Key{}, unavailable(err)
-		} else if ok {
-			m.cache.drop(id)
-			m.tell(ctx, Event{Reason: KeyRotated, Key: r.Key})
-			return format(m.prefix, id, secret), r.Key, nil
-		}
-	}
-	return "", Key{}, auth.ErrUnavailable.With("reason", "the key keeps changing")
-}
-
-// redeliver is how long a replica has to deliver what it rotated, before
-// another rotates anew.
-const redeliver = 5 * time.Minute
-
-// RotateDue rotates every key whose secret is older than its RotateEvery, and
-// hands the new text to deliver, which puts it where its owner finds it. Run
-// it once an hour, on any number of replicas: one of them rotates a key. What
-// could not be delivered is rotated anew by a later call, and the old secret
-// works on. The error joins those of all keys: one that cannot be read keeps no
-// other from its rotation.
-func (m *Manager) RotateDue(ctx context.Context, deliver func(ctx context.Context, k Key, text string) error) error {
-	keys, err := m.List(ctx)
-	problems := []error{err}
-	for _, k := range keys {
-		if err := ctx.Err(); err != nil {
-			return errors.Join(append(problems, err)...)
-		}
-		text, rotated, err := m.rotate(ctx, k.ID, func(r *Record, now time.Time) bool {
-			newest, age := r.Secrets[0], now.Sub(r.Secrets[0].Created)
-			switch {
-			case r.expired(now):
-				return false
-			case !newest.Delivered:
-				return age >= redeliver
-			case newest.FirstUsed.IsZero() && len(r.Secrets) > 1 && now.Before(r.overlapEnds()):
-				return false // its owner works with the old one, which a third would end
-			}
-			return age >= r.Key.RotateEvery
-		})
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			problems = append(problems, err)
-		}
-		if text == "" {
-			continue
-		}
-		if err := hand(ctx, deliver, rotated, text); err != nil {
-			problems = append(problems, err)
-			continue
-		}
-		problems = append(problems, m.delivered(ctx, k.ID, text))
-	}
-	return errors.Join(problems...)
-}
-
-// hand calls deliver. One that panics has not delivered. What it panicked with
-// may hold the secret, so it is told to nobody.
-func hand(ctx context.Context, deliver func(context.Context, Key, string) error, k Key, text string) (err error) {
-	defer func() {
-		if recover() != nil {
-			err = errors.New("apikey: deliver panicked for the key " + k.ID)
-		}
-	}()
-	return deliver(ctx, k.clone(), text)
-}
-
-// delivered writes that the owner has the secret.
-func (m *Manager) delivered(ctx context.Context, id, text string) error {
-	_, secret, _ := parse(m.prefix, text)
-	sum := digest(secret)
-	limited, cancel := detach(ctx)
-	defer cancel()
-	for range 5 {
-		r, found, err := m.store.Get(limited, id)
-		if err != nil {
-			return unavailable(err)
-		}
-		if !found || len(r.Secrets) == 0 || r.Secrets[0].Digest != sum || r.Secrets[0].Delivered {
-			return nil // revoked, rotated or used meanwhile
-		}
-		r.Secrets[0].Delivered = true
-		r.Version++
-		if ok, err := m.store.Put(limited, r); err != nil {
-			return unavailable(err)
-		} else if ok {
-			return nil
-		}
-	}
-	return auth.ErrUnavailable.With("reason", "the key keeps changing")
 }
 
 // Revoke ends a key and all its secrets: here at once, on other replicas within
@@ -215,4 +72,35 @@ func (m *Manager) List(ctx context.Context) ([]Key, error) {
 		keys[i] = r.Key
 	}
 	return keys, err
+}
+
+// update changes the record of a key, and begins again when another was faster.
+// Where change reports false, nothing is written, and neither is it an error.
+func (m *Manager) update(ctx context.Context, id string, change func(r *Record, now time.Time) bool) (Record, bool, error) {
+	if !isID(id) {
+		return Record{}, false, ErrNotFound
+	}
+	for range 5 {
+		r, found, err := m.store.Get(ctx, id)
+		switch {
+		case err != nil:
+			return Record{}, false, unavailable(err)
+		case !found:
+			return Record{}, false, ErrNotFound
+		case len(r.Secrets) == 0:
+			return Record{}, false, unavailable(errors.New("apikey: the record of " + id + " has no secret"))
+		}
+		if !change(&r, m.now()) {
+			return r, false, nil
+		}
+		r.Version++
+		written, err := m.store.Put(ctx, r)
+		if err != nil {
+			return Record{}, false, unavailable(err)
+		}
+		if written {
+			return r, true, nil
+		}
+	}
+	return Record{}, false, auth.ErrUnavailable.With("reason", "the key keeps changing")
 }

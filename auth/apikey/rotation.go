@@ -1,0 +1,159 @@
+package apikey
+
+import (
+	"context"
+	"crypto/sha256"
+	"slices"
+	"time"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/errors"
+)
+
+const (
+	// redeliver is how old a secret becomes that was not delivered, before
+	// another replica rotates anew.
+	redeliver = 5 * time.Minute
+	// deliverTimeout is less, since the clocks of replicas differ.
+	deliverTimeout = 4 * time.Minute
+)
+
+// Rotate gives a key a new secret text, which is shown this once. The old one
+// works on until Overlap after the new one's first use. A third, older one
+// ends at once. It fails with [ErrNotFound], and with [auth.ErrUnavailable] when
+// another rotation is under way.
+func (m *Manager) Rotate(ctx context.Context, id string) (text string, err error) {
+	text, _, err = m.rotate(ctx, id, func(*Record, time.Time) bool { return true })
+	if err == nil {
+		err = m.delivered(ctx, id, text)
+	}
+	if err != nil {
+		return "", err
+	}
+	return text, nil
+}
+
+// RotateDue rotates every key whose secret is older than its RotateEvery, and
+// hands the new text to deliver, which puts it where its owner finds it, within
+// four minutes. Run it once an hour, on any number of replicas: one of them
+// rotates a key. What could not be delivered is rotated anew by a later call,
+// and the old secret works on. The error joins those of all keys: one that
+// cannot be read keeps no other from its rotation.
+func (m *Manager) RotateDue(ctx context.Context, deliver func(ctx context.Context, k Key, text string) error) error {
+	keys, err := m.List(ctx)
+	problems := []error{err}
+	for _, k := range keys {
+		if err := ctx.Err(); err != nil {
+			return errors.Join(append(problems, err)...)
+		}
+		// A key that was revoked meanwhile is no problem.
+		if err := m.rotateOne(ctx, k.ID, deliver); !errors.Is(err, ErrNotFound) {
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// rotateOne rotates a key, where it is due, and delivers its text.
+func (m *Manager) rotateOne(ctx context.Context, id string, deliver func(context.Context, Key, string) error) error {
+	text, rotated, err := m.rotate(ctx, id, (*Record).due)
+	if err != nil || text == "" {
+		return err
+	}
+	if err := hand(ctx, deliver, rotated, text); err != nil {
+		return err
+	}
+	return m.delivered(ctx, id, text)
+}
+
+// due reports whether RotateDue is to rotate a key.
+func (r *Record) due(now time.Time) bool {
+	newest := r.Secrets[0]
+	age := now.Sub(newest.Created)
+	switch {
+	case r.expired(now):
+		return false
+	case !newest.Delivered:
+		return age >= redeliver
+	case newest.FirstUsed.IsZero() && len(r.Secrets) > 1 && now.Before(r.overlapEnds()):
+		return false // its owner works with the old one, which a third would end
+	}
+	return age >= r.Key.RotateEvery
+}
+
+// rotate replaces the secret of a key that is due, and returns its text; "" for
+// one that is not. Of several replicas one wins; the others see that it is not
+// due any longer.
+func (m *Manager) rotate(ctx context.Context, id string, due func(*Record, time.Time) bool) (text string, k Key, err error) {
+	limited, cancel := detach(ctx)
+	defer cancel()
+	secret := random(secretLength)
+	r, rotated, err := m.update(limited, id, func(r *Record, now time.Time) bool {
+		if !due(r, now) {
+			return false
+		}
+		r.renew(digest(secret), now)
+		return true
+	})
+	if err != nil || !rotated {
+		return "", Key{}, err
+	}
+	m.cache.drop(id)
+	m.tell(ctx, Event{Reason: KeyRotated, Key: r.Key})
+	return format(m.prefix, id, secret), r.Key, nil
+}
+
+// renew puts a new secret before the newest that its owner has. One that was
+// not delivered is replaced alone: a rotation whose answer was lost must not
+// cost the owner the secret in use.
+func (r *Record) renew(sum [sha256.Size]byte, now time.Time) {
+	secrets := []Secret{{Digest: sum, Created: now}}
+	if i := slices.IndexFunc(r.Secrets, func(s Secret) bool { return s.Delivered }); i >= 0 {
+		old := r.Secrets[i]
+		if old.Ends.IsZero() { // a rotation that is tried again does not prolong it
+			old.Ends = now.Add(longestOverlap)
+		}
+		secrets = append(secrets, old)
+	}
+	r.Secrets, r.Key.Rotated = secrets, now
+}
+
+// hand calls deliver. One that panics has not delivered. What it panicked with
+// may hold the secret, so it is told to nobody.
+func hand(ctx context.Context, deliver func(context.Context, Key, string) error, k Key, text string) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("apikey: deliver panicked for the key " + k.ID)
+		}
+	}()
+	limited, cancel := context.WithTimeout(ctx, deliverTimeout)
+	defer cancel()
+	return deliver(limited, k.clone(), text)
+}
+
+// delivered writes that the owner has a secret. It fails when another has
+// replaced it meanwhile: then the text opens nothing.
+func (m *Manager) delivered(ctx context.Context, id, text string) error {
+	_, secret, _ := parse(m.prefix, text)
+	sum := digest(secret)
+	limited, cancel := detach(ctx)
+	defer cancel()
+	there := false
+	mark := func(r *Record, _ time.Time) bool {
+		i := slices.IndexFunc(r.Secrets, func(s Secret) bool { return s.Digest == sum })
+		there = i >= 0
+		if !there || r.Secrets[i].Delivered {
+			return false
+		}
+		r.Secrets[i].Delivered = true
+		return true
+	}
+	_, _, err := m.update(limited, id, mark)
+	if errors.Is(err, auth.ErrUnavailable) {
+		_, _, err = m.update(limited, id, mark) // the first may have written it, without being sure
+	}
+	if err == nil && !there {
+		return unavailable(errors.New("apikey: the secret of " + id + " was replaced before it was delivered"))
+	}
+	return err
+}
