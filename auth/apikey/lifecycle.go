@@ -58,10 +58,13 @@ func (m *Manager) Revoke(ctx context.Context, id string) error {
 	return nil
 }
 
+// listTimeout bounds the reading of all keys. 60 000 take some seconds.
+const listTimeout = time.Minute
+
 // List returns all keys, the oldest first. Keys beside an error, which is of
 // kind [auth.ErrUnavailable], are those that could be read.
 func (m *Manager) List(ctx context.Context) ([]Key, error) {
-	limited, cancel := detach(ctx)
+	limited, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
 	records, err := m.store.List(limited)
 	if err != nil {

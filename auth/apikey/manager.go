@@ -241,7 +241,7 @@ func detach(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 }
 
-// storeTimeout bounds each call of the store.
+// storeTimeout bounds each call of the store but List.
 const storeTimeout = 2 * time.Second
 
 // unavailable is the answer when the store failed. Its own kind must not

@@ -1,6 +1,7 @@
 package redisauth
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -85,25 +86,19 @@ func (s *KeyStore) Delete(ctx context.Context, id string) error {
 // between them: a key that changes meanwhile is listed as it was or as it is.
 // Those beside an error are all that could be read.
 func (s *KeyStore) List(ctx context.Context) ([]apikey.Record, error) {
-	found, broken, cursor := make(map[string]apikey.Record), make(map[string]error), "0"
-	for {
-		reply, err := s.run(ctx, false, s.scan, s.key(), cursor)
-		if err != nil {
-			return nil, err
+	found, broken := make(map[string]apikey.Record), make(map[string]error) // a scan may return a key twice
+	var failed error
+	for cursor := "0"; ; {
+		var fields []any
+		if cursor, fields, failed = s.page(ctx, cursor); failed != nil {
+			break
 		}
-		r := reader{}
-		parts := r.list(reply)
-		cursor = r.text(parts, 0)
-		pairs := r.list(r.at(parts, 1))
-		if r.err != nil {
-			return nil, unavailable(r.err)
-		}
-		for i := 1; i < len(pairs); i += 2 {
-			id := r.text(pairs, i-1)
+		for i := 1; i < len(fields); i += 2 {
+			id, _ := fields[i-1].(string)
 			if !isID(id) {
 				continue
 			}
-			k, err := readKey(id, pairs[i])
+			k, err := readKey(id, fields[i])
 			if err != nil {
 				broken[id] = err
 				continue
@@ -114,17 +109,23 @@ func (s *KeyStore) List(ctx context.Context) ([]apikey.Record, error) {
 			break
 		}
 	}
-	list := make([]apikey.Record, 0, len(found))
-	for _, k := range found {
-		list = append(list, k)
-	}
-	slices.SortFunc(list, func(a, b apikey.Record) int {
-		if c := a.Key.Created.Compare(b.Key.Created); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Key.ID, b.Key.ID)
+	list := slices.SortedFunc(maps.Values(found), func(a, b apikey.Record) int {
+		return cmp.Or(a.Key.Created.Compare(b.Key.Created), strings.Compare(a.Key.ID, b.Key.ID))
 	})
-	return list, errors.Join(slices.Collect(maps.Values(broken))...)
+	return list, errors.Join(append(slices.Collect(maps.Values(broken)), failed)...)
+}
+
+// page returns some fields and values of the hash, and where the next ones
+// begin: "0" after the last.
+func (s *KeyStore) page(ctx context.Context, cursor string) (next string, fields []any, err error) {
+	reply, err := s.run(ctx, false, s.scan, s.key(), cursor)
+	if err != nil {
+		return "", nil, err
+	}
+	r := reader{}
+	parts := r.list(reply)
+	next, fields = r.text(parts, 0), r.list(r.at(parts, 1))
+	return next, fields, r.or(nil)
 }
 
 // readKey reads a version and a record. One of another key, or without a
