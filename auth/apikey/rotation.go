@@ -3,6 +3,7 @@ package apikey
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"slices"
 	"time"
 
@@ -14,9 +15,15 @@ const (
 	// redeliver is how old a secret becomes that was not delivered, before
 	// another replica rotates anew.
 	redeliver = 5 * time.Minute
-	// deliverTimeout is less, since the clocks of replicas differ.
-	deliverTimeout = 4 * time.Minute
+	// deliverTimeout and markTries, with markPause and storeTimeout for each,
+	// are less, since the clocks of replicas differ.
+	deliverTimeout = 3 * time.Minute
+	markTries      = 30
+	markPause      = time.Second
 )
+
+// errReplaced means that a text opens nothing.
+var errReplaced = errors.New("apikey: the secret was replaced before it was delivered")
 
 // Rotate gives a key a new secret text, which is shown this once. The old one
 // works on until Overlap after the new one's first use. A third, older one
@@ -25,9 +32,12 @@ const (
 func (m *Manager) Rotate(ctx context.Context, id string) (text string, err error) {
 	text, _, err = m.rotate(ctx, id, func(*Record, time.Time) bool { return true })
 	if err == nil {
-		err = m.delivered(ctx, id, text)
+		err = m.mark(ctx, id, text)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errReplaced):
+		return "", unavailable(err)
+	case err != nil:
 		return "", err
 	}
 	return text, nil
@@ -35,7 +45,7 @@ func (m *Manager) Rotate(ctx context.Context, id string) (text string, err error
 
 // RotateDue rotates every key whose secret is older than its RotateEvery, and
 // hands the new text to deliver, which puts it where its owner finds it, within
-// four minutes. Run it once an hour, on any number of replicas: one of them
+// three minutes. Run it once an hour, on any number of replicas: one of them
 // rotates a key. What could not be delivered is rotated anew by a later call,
 // and the old secret works on. The error joins those of all keys: one that
 // cannot be read keeps no other from its rotation.
@@ -64,6 +74,26 @@ func (m *Manager) rotateOne(ctx context.Context, id string, deliver func(context
 		return err
 	}
 	return m.delivered(ctx, id, text)
+}
+
+// delivered writes that a secret was delivered, with patience: where that is not
+// known, the secret is replaced, and what its owner finds opens nothing until
+// the next one is delivered.
+func (m *Manager) delivered(ctx context.Context, id, text string) (err error) {
+	for range markTries {
+		if err = m.mark(ctx, id, text); !errors.Is(err, auth.ErrUnavailable) {
+			break
+		}
+		select {
+		case <-time.After(markPause):
+		case <-ctx.Done():
+			return err
+		}
+	}
+	if errors.Is(err, errReplaced) {
+		return fmt.Errorf("deliver the key %s: %w", id, err)
+	}
+	return err
 }
 
 // due reports whether RotateDue is to rotate a key.
@@ -131,15 +161,14 @@ func hand(ctx context.Context, deliver func(context.Context, Key, string) error,
 	return deliver(limited, k.clone(), text)
 }
 
-// delivered writes that the owner has a secret. It fails when another has
-// replaced it meanwhile: then the text opens nothing.
-func (m *Manager) delivered(ctx context.Context, id, text string) error {
+// mark writes that the owner has a secret.
+func (m *Manager) mark(ctx context.Context, id, text string) error {
 	_, secret, _ := parse(m.prefix, text)
 	sum := digest(secret)
 	limited, cancel := detach(ctx)
 	defer cancel()
 	there := false
-	mark := func(r *Record, _ time.Time) bool {
+	change := func(r *Record, _ time.Time) bool {
 		i := slices.IndexFunc(r.Secrets, func(s Secret) bool { return s.Digest == sum })
 		there = i >= 0
 		if !there || r.Secrets[i].Delivered {
@@ -148,12 +177,12 @@ func (m *Manager) delivered(ctx context.Context, id, text string) error {
 		r.Secrets[i].Delivered = true
 		return true
 	}
-	_, _, err := m.update(limited, id, mark)
+	_, _, err := m.update(limited, id, change)
 	if errors.Is(err, auth.ErrUnavailable) {
-		_, _, err = m.update(limited, id, mark) // the first may have written it, without being sure
+		_, _, err = m.update(limited, id, change) // the first may have written it, without being sure
 	}
 	if err == nil && !there {
-		return unavailable(errors.New("apikey: the secret of " + id + " was replaced before it was delivered"))
+		return errReplaced
 	}
 	return err
 }
