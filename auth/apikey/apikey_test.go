@@ -277,6 +277,7 @@ func TestCreateRefuses(t *testing.T) {
 		{"nameless", "Name: has not 1 to 100 bytes of UTF-8", func(k *apikey.Key) { k.Name = "" }},
 		{"nobody", "Subject: has not 1 to 256 bytes of UTF-8", func(k *apikey.Key) { k.Subject = "" }},
 		{"over", "Expires: is over already", func(k *apikey.Key) { k.Expires = b.now }},
+		{"in the year 10000", "Expires: is after the year 9999", func(k *apikey.Key) { k.Expires = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) }},
 		{"often", "RotateEvery 1h0m0s: is below a day", func(k *apikey.Key) { k.RotateEvery = time.Hour }},
 		{"many scopes", "Scope: are 65, above 64", func(k *apikey.Key) { k.Scope = strings.Split(strings.Repeat("a ", 64)+"a", " ") }},
 		{"a scope with a space", "Scope[1]: has not 1 to 128 bytes of visible ASCII", func(k *apikey.Key) { k.Scope = []string{"a", "a b"} }},

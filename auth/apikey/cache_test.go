@@ -99,7 +99,7 @@ func TestCacheIsBounded(t *testing.T) {
 		}
 		require.NoError(t, b.call(text, home))
 	}
-	require.LessOrEqual(t, b.Cached(), 4096)
+	require.Less(t, b.Cached(), 4000, "room is made for many at once, since it takes long")
 	require.Greater(t, b.Cached(), 3000)
 }
 

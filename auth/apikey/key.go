@@ -57,8 +57,12 @@ func (k *Key) check(now time.Time) error {
 	refuse := func(text string) { problems = append(problems, errors.New("apikey: "+text)) }
 	k.checkNames(refuse)
 	k.checkNetworks(refuse)
+	k.Expires = k.Expires.UTC().Round(0) // as it comes back from a store
 	if !k.Expires.IsZero() && !k.Expires.After(now) {
 		refuse("Expires: is over already")
+	}
+	if k.Expires.Year() > 9999 {
+		refuse("Expires: is after the year 9999") // which RFC 3339 cannot write
 	}
 	if k.RotateEvery == 0 {
 		k.RotateEvery = 90 * day
