@@ -42,10 +42,13 @@
 // # Threats
 //
 //   - A stolen key (CWE-798): its networks, a short life by rotation, an event
-//     for each genuine key from elsewhere.
+//     for each genuine key from elsewhere. Revoke ends it at once; Rotate lets
+//     the old secret work on.
 //   - Spoofed addresses: ClientIP decides, and only when it is certain; an
 //     address behind headers that nobody vouches for is covered by no network.
 //   - Guessing: 256 bits; a checksum refuses noise before the store is asked.
+//   - A flood of keys that are made up: each that is well formed costs a look-up,
+//     since a no is not remembered. Put a limit by address before it.
 //   - A leaked store: digests of random secrets, which cannot be turned back.
 //   - A secret in a log: what a deliver panics with is not logged.
 //   - A rotation that locks a client out: the old secret works until a while

@@ -28,7 +28,8 @@ type Options struct {
 	// Prefix begins every key, so that a search for leaked ones finds it:
 	// lower-case letters and digits, at most 16.
 	Prefix string
-	// Store keeps the keys. [NewMemory] loses them at a restart.
+	// Store keeps the keys. [NewMemory] loses them at a restart. Managers with one
+	// store share its keys: Prefix keeps none apart.
 	Store Store
 	// ClientIP tells the client's address, and whether it is certain:
 	// headers.PeerIP, or the ClientIP of a headers.Forwarded. Where it is not,
