@@ -5,7 +5,6 @@ import (
 	"net"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 
 	"github.com/ringwall/ringwall/auth"
 	"github.com/ringwall/ringwall/auth/redisauth"
-	"github.com/ringwall/ringwall/errors"
 	"github.com/ringwall/ringwall/internal/redistest"
 )
 
@@ -115,43 +113,6 @@ func TestCorruptRecords(t *testing.T) {
 	require.NoError(t, client.XAdd(t.Context(), &redis.XAddArgs{Stream: "ringwall:revocations", Values: []string{"k", "s"}}).Err())
 	_, _, err = revocations(t, client, redisauth.Options{}).Load(t.Context())
 	require.ErrorIs(t, err, auth.ErrUnavailable, "going on without it would let somebody through")
-}
-
-// failing is a hook of a client that ends when a number of calls are made.
-type failing struct{ left *atomic.Int64 }
-
-func (failing) DialHook(next redis.DialHook) redis.DialHook { return next }
-func (f failing) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		if f.left.Add(-1) < 0 {
-			cmd.SetErr(errors.New("cut"))
-			return cmd.Err()
-		}
-		return next(ctx, cmd)
-	}
-}
-func (failing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
-}
-
-// TestListBreaksOff holds that keys are listed that were read before Redis
-// failed, beside the error.
-func TestListBreaksOff(t *testing.T) {
-	client := connect(t, redis.NewClient(redistest.Start(t).Options()))
-	store := apiKeys(t, client, redisauth.Options{})
-	for i := range 1000 {
-		require.True(t, errors.Must(store.Put(t.Context(), record(strconv.Itoa(i)))))
-	}
-	require.Len(t, errors.Must(store.List(t.Context())), 1000)
-	var left atomic.Int64
-	client.AddHook(failing{&left})
-	for _, calls := range []int64{0, 2} {
-		left.Store(calls)
-		list, err := store.List(t.Context())
-		require.ErrorIs(t, err, auth.ErrUnavailable)
-		require.Equal(t, calls > 0, len(list) > 200)
-		require.Less(t, len(list), 1000)
-	}
 }
 
 // TestOddServer holds that what is no Redis is a 503.

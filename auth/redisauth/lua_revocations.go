@@ -1,0 +1,35 @@
+package redisauth
+
+// The revocations are one stream. Each entry has, under p, the ID of the entry
+// before it, so that a reader notices when one is missing; and under c, where
+// the next sweep goes on.
+const streamLua = `
+local key = KEYS[1]
+local stream = {['last-generated-id'] = '0-0'}
+if redis.call('EXISTS', key) == 1 then
+  local facts = redis.call('XINFO', 'STREAM', key)
+  for i = 1, #facts, 2 do stream[facts[i]] = facts[i + 1] end
+end
+`
+
+// ARGV: skew, kind, ID, until and issued-before, in milliseconds. An entry goes
+// when what it revokes is dead by every clock: a reader that has not seen it has
+// lost nothing. Each addition looks at eight entries, from where the last one
+// stopped. So one round takes an eighth as many additions as there are entries,
+// and they are at most a third more than were alive at once. Redis frees them in
+// nodes (stream-node-max-bytes, 4 KiB): so much may one take that outlives those
+// beside it.
+const addLua = streamLua + `
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000) + ARGV[1]
+local newest = stream['last-entry']
+local some = redis.call('XRANGE', key, newest and newest[2][12] or '-', '+', 'COUNT', 8)
+for _, entry in ipairs(some) do
+  if tonumber(entry[2][6]) <= now then redis.call('XDEL', key, entry[1]) end
+end
+local on = some[8] and '(' .. some[8][1] or '-'
+return redis.call('XADD', key, '*', 'k', ARGV[2], 'id', ARGV[3], 'u', ARGV[4], 'b', ARGV[5], 'p', stream['last-generated-id'], 'c', on)
+`
+
+// ARGV: the ID to begin after, the most entries.
+const readLua = streamLua + `return {stream['last-generated-id'], redis.call('XRANGE', key, '(' .. ARGV[1], '+', 'COUNT', ARGV[2])}`
