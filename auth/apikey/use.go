@@ -13,7 +13,7 @@ import (
 // minute. No request waits for it, nor fails with it; a later one writes what
 // it could not. Of one key, one write runs at a time.
 func (m *Manager) touch(ctx context.Context, r *Record, used int, now time.Time) {
-	if !r.untouched(used, now) {
+	if !r.unwritten(used, now) {
 		return
 	}
 	if _, busy := m.touching.LoadOrStore(r.Key.ID, nil); busy {
@@ -32,8 +32,8 @@ func (m *Manager) touch(ctx context.Context, r *Record, used int, now time.Time)
 	})
 }
 
-// untouched reports whether the use of a secret is to be written.
-func (r *Record) untouched(used int, now time.Time) bool {
+// unwritten reports whether the use of a secret is to be written.
+func (r *Record) unwritten(used int, now time.Time) bool {
 	return r.Secrets[used].FirstUsed.IsZero() || now.Sub(r.Key.LastUsed) >= time.Minute
 }
 
@@ -43,34 +43,37 @@ func (m *Manager) writeUse(ctx context.Context, id string, digest [sha256.Size]b
 	limited, cancel := detach(ctx)
 	defer cancel()
 	_, drops, _ := m.cache.get(id, now)
-	r, found, err := m.store.Get(limited, id)
-	if err != nil || !found {
-		return
-	}
-	used := slices.IndexFunc(r.Secrets, func(s Secret) bool { return s.Digest == digest })
-	if used < 0 {
-		return
-	}
-	if !r.untouched(used, now) {
-		m.cache.put(r, now, drops)
-		return
-	}
-	if r.Secrets[used].FirstUsed.IsZero() {
-		r.Secrets[used].FirstUsed, r.Secrets[used].Delivered = now, true
-	}
-	if now.After(r.Key.LastUsed) {
-		r.Key.LastUsed = now
-	}
-	overdue := now.Sub(r.Secrets[0].Created) > r.Key.RotateEvery && now.Sub(r.Warned) >= day
-	if overdue {
-		r.Warned = now
-	}
-	r.Version++
-	if ok, err := m.store.Put(limited, r); !ok || err != nil {
+	overdue := false
+	r, _, err := m.update(limited, id, func(r *Record, _ time.Time) bool {
+		overdue = false
+		used := slices.IndexFunc(r.Secrets, func(s Secret) bool { return s.Digest == digest })
+		if used < 0 || !r.unwritten(used, now) {
+			return false
+		}
+		overdue = r.use(used, now)
+		return true
+	})
+	if err != nil {
 		return
 	}
 	m.cache.put(r, now, drops)
 	if overdue {
 		m.tell(context.WithoutCancel(ctx), Event{Reason: RotationOverdue, Key: r.Key})
 	}
+}
+
+// use notes the use of a secret. It reports whether the rotation is overdue, and
+// that was not said for a day.
+func (r *Record) use(used int, now time.Time) (overdue bool) {
+	if s := &r.Secrets[used]; s.FirstUsed.IsZero() {
+		s.FirstUsed, s.Delivered = now, true
+	}
+	if now.After(r.Key.LastUsed) {
+		r.Key.LastUsed = now
+	}
+	overdue = now.Sub(r.Secrets[0].Created) > r.Key.RotateEvery && now.Sub(r.Warned) >= day
+	if overdue {
+		r.Warned = now
+	}
+	return overdue
 }

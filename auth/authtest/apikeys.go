@@ -3,6 +3,7 @@ package authtest
 import (
 	"context"
 	"crypto/sha256"
+	"net/http"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -13,7 +14,6 @@ import (
 
 	"github.com/ringwall/ringwall/auth/apikey"
 	"github.com/ringwall/ringwall/errors"
-	"github.com/ringwall/ringwall/headers"
 )
 
 // KeyStore tests that a store keeps what [apikey.Store] promises. It opens one
@@ -104,8 +104,9 @@ func unreadableKey(t *testing.T, s apikey.Store) {
 	require.True(t, put(t, s, r))
 	var told []apikey.Event
 	m, err := apikey.New(apikey.Options{
-		Prefix: "acme", Store: unreadable{s}, ClientIP: headers.PeerIP, Routes: []string{"/partner/"},
-		OnEvent: func(_ context.Context, e apikey.Event) { told = append(told, e) },
+		Prefix: "acme", Store: unreadable{s}, Routes: []string{"/partner/"},
+		ClientIP: func(*http.Request) (netip.Addr, bool) { return netip.Addr{}, false },
+		OnEvent:  func(_ context.Context, e apikey.Event) { told = append(told, e) },
 	})
 	require.NoError(t, err)
 	require.NoError(t, m.Revoke(t.Context(), r.Key.ID))

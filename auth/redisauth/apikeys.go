@@ -73,7 +73,8 @@ func (s *KeyStore) Put(ctx context.Context, k apikey.Record) (bool, error) {
 	return reply == int64(1), err
 }
 
-// Delete implements [apikey.Store].
+// Delete implements [apikey.Store]. For an hour, no Put that arrives late brings
+// the key back.
 func (s *KeyStore) Delete(ctx context.Context, id string) error {
 	if !isID(id) {
 		return nil

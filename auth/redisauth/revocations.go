@@ -45,7 +45,8 @@ const (
 // key names the stream, which is in one slot of a Cluster.
 func (f *Feed) key() string { return f.prefix + "revocations" }
 
-// Add implements [auth.RevocationFeed].
+// Add implements [auth.RevocationFeed]. It takes some of what is dead out of the
+// stream.
 func (f *Feed) Add(ctx context.Context, v auth.Revocation) error {
 	kind, id := "t", v.Token
 	switch {
