@@ -88,6 +88,35 @@ func TestCacheIsNotFilledAcrossARevocation(t *testing.T) {
 	require.ErrorIs(t, a.call(a.text, home), auth.ErrInvalid)
 }
 
+// A flood of keys that are made up costs look-ups, and neither memory nor what is
+// known of genuine ones. A no is not remembered.
+func TestFloodOfMadeUpKeys(t *testing.T) {
+	b := setUp(t, nil)
+	require.NoError(t, b.call(b.text, home))
+	b.events = nil
+	b.store.gets.Store(0)
+	madeUp := func(i int) string {
+		return apikey.Format("acme", fmt.Sprintf("%016d", i), strings.Repeat("x", 43))
+	}
+	for i := range 5000 {
+		require.ErrorIs(t, b.call(madeUp(i), "11.0.0.1:1"), auth.ErrInvalid)
+	}
+	require.EqualValues(t, 5000, b.store.gets.Load())
+	require.Equal(t, []int{1, 0}, []int{b.Cached(), b.Strangers()})
+	require.Empty(t, b.events)
+	b.store.fails = true // the flood has taken the store with it
+	require.ErrorIs(t, b.call(madeUp(0), home), auth.ErrUnavailable)
+	require.NoError(t, b.call(b.text, home))
+	b.store.fails = false
+
+	r, _, err := b.store.Get(t.Context(), b.key.ID)
+	require.NoError(t, err)
+	r.Key.ID, r.Version = fmt.Sprintf("%016d", 1), 1
+	require.True(t, errors.Must(b.store.Put(t.Context(), r)))
+	text := apikey.Format("acme", r.Key.ID, b.text[len("acme_")+17:len(b.text)-6])
+	require.NoError(t, b.call(text, home), "as soon as it is there")
+}
+
 // More keys than the cache holds are all accepted.
 func TestCacheIsBounded(t *testing.T) {
 	b := setUp(t, nil)
@@ -101,85 +130,6 @@ func TestCacheIsBounded(t *testing.T) {
 	}
 	require.Less(t, b.Cached(), 4000, "room is made for many at once, since it takes long")
 	require.Greater(t, b.Cached(), 3000)
-}
-
-// A rotation whose answer was lost, and that is tried again, costs nobody the
-// secret in use.
-func TestRotateAgain(t *testing.T) {
-	b := setUp(t, nil)
-	for range 3 {
-		b.store.failAt = b.store.puts.Load() + 2 // that it was delivered, as often as it is tried
-		b.store.failFor = 1000
-		_, err := b.Rotate(t.Context(), b.key.ID)
-		require.ErrorIs(t, err, auth.ErrUnavailable)
-		b.store.failAt = 0
-	}
-	second := errors.Must(b.Rotate(t.Context(), b.key.ID))
-	require.NoError(t, b.call(b.text, home))
-	require.NoError(t, b.call(second, home))
-}
-
-// Nor does one whose text is written as delivered, without being sure.
-func TestRotateUnsure(t *testing.T) {
-	b := setUp(t, nil)
-	b.store.failAt, b.store.madeAnyway = b.store.puts.Load()+2, true
-	second := errors.Must(b.Rotate(t.Context(), b.key.ID))
-	require.NoError(t, b.call(b.text, home))
-	require.NoError(t, b.call(second, home))
-}
-
-// A text that another rotation has replaced already is not handed out.
-func TestRotationsAtOnce(t *testing.T) {
-	b := setUp(t, nil)
-	other := b.replica(t)
-	var second string
-	b.store.before = func() { // before the first one is written as delivered
-		if b.store.puts.Load() == 2 {
-			b.store.before = nil
-			second = errors.Must(other.Rotate(t.Context(), b.key.ID))
-		}
-	}
-	_, err := b.Rotate(t.Context(), b.key.ID)
-	require.ErrorIs(t, err, auth.ErrUnavailable)
-	require.NoError(t, b.call(second, home))
-	require.NoError(t, b.call(b.text, home), "the one in use")
-
-	b.now = b.now.Add(91 * 24 * time.Hour)
-	_, third := errors.Must(b.Rotate(t.Context(), b.key.ID)), ""
-	b.now = b.now.Add(91 * 24 * time.Hour)
-	err = b.RotateDue(t.Context(), func(ctx context.Context, k apikey.Key, text string) error {
-		deadline, ok := ctx.Deadline()
-		require.True(t, ok && time.Until(deadline) <= 5*time.Minute, "it ends before another replica rotates anew")
-		third = errors.Must(other.Rotate(ctx, k.ID))
-		return nil
-	})
-	require.ErrorContains(t, err, "was replaced before it was delivered")
-	require.NoError(t, b.call(third, home))
-}
-
-// A deliver that panics has not delivered, and stops neither the process nor
-// the other keys.
-func TestDeliverPanics(t *testing.T) {
-	b := setUp(t, nil)
-	_, other, err := b.Create(t.Context(), apikey.Key{Name: "n", Subject: "s", Networks: nets("10.0.0.0/8")})
-	require.NoError(t, err)
-	b.now = b.now.Add(91 * 24 * time.Hour)
-	delivered := map[string]string{}
-	err = b.RotateDue(t.Context(), func(_ context.Context, k apikey.Key, text string) error {
-		k.Networks[0] = netip.Prefix{} // it is a copy
-		if k.ID == b.key.ID {
-			panic("the vault is gone: " + text)
-		}
-		delivered[k.ID] = text
-		return nil
-	})
-	require.EqualError(t, err, "apikey: deliver panicked for the key "+b.key.ID)
-	require.Len(t, delivered, 1)
-	require.NoError(t, b.call(b.text, home))
-	require.NoError(t, b.call(other, home))
-	for _, text := range delivered {
-		require.NoError(t, b.call(text, home))
-	}
 }
 
 // The clock that counts goes on while a machine sleeps: it has no monotonic
