@@ -24,68 +24,71 @@ func record(id string) apikey.Record {
 	return apikey.Record{Key: apikey.Key{ID: id, Name: fmt.Sprintf("%0100d", 1)}, Version: 1, Secrets: []apikey.Secret{{}}}
 }
 
-// TestTombstones holds that a key that was deleted stays deleted for as long as
-// a write of it may be under way, and is forgotten then, a few at a time.
+// TestTombstones holds what is kept of keys that were deleted.
 func TestTombstones(t *testing.T) {
 	for _, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) {
-			ctx, s := context.Background(), apiKeys(t, kind.start(t), redisauth.Options{})
-			put := func(id string) bool { return errors.Must(s.Put(ctx, record(id))) }
-			fields := func() int { return int(errors.Must(s.Fields(ctx))) }
-			dead := func(i int) string { return fmt.Sprint("dead", i) }
-			const many, live = 400, 50
-			for i := range live {
-				require.True(t, put(fmt.Sprint("live", i)))
-			}
-			for i := range many {
-				require.True(t, put(dead(i)))
-				require.NoError(t, s.Delete(ctx, dead(i)))
-			}
-			s.Advance(time.Hour - time.Minute)
-			for i := range many {
-				require.False(t, put(dead(i)), "what arrives late does nothing")
-			}
-			before := fields()
-			require.GreaterOrEqual(t, before, live+many)
-
-			s.Advance(2 * time.Minute)
-			require.True(t, put("live"))
-			require.NoError(t, s.Delete(ctx, "live"))
-			require.GreaterOrEqual(t, fields(), before-100, "a call looks at a few")
-			for i := range 200 {
-				require.True(t, put(fmt.Sprint("more", i)))
-				require.NoError(t, s.Delete(ctx, fmt.Sprint("more", i)))
-			}
-			require.LessOrEqual(t, fields(), live+201+1, "those who died in this hour, and the place of the sweep")
-			require.Len(t, errors.Must(s.List(ctx)), live, "and nobody else")
-			require.True(t, put(dead(0)), "it is forgotten")
+			client := kind.start(t)
+			t.Run("are forgotten", func(t *testing.T) { forgotten(t, apiKeys(t, client, redisauth.Options{Prefix: "a:"})) })
+			t.Run("are no keys", func(t *testing.T) { noKeys(t, apiKeys(t, client, redisauth.Options{Prefix: "b:"})) })
 		})
 	}
 }
 
-// TestTombstonesAreNoKeys holds that nobody ends or reads one by its name.
-func TestTombstonesAreNoKeys(t *testing.T) {
-	for _, kind := range kinds {
-		t.Run(kind.name, func(t *testing.T) {
-			ctx, s := t.Context(), apiKeys(t, kind.start(t), redisauth.Options{})
-			r := newRing(t, s)
-			r.create()
-			late, _, err := s.Get(ctx, r.key.ID)
-			require.NoError(t, err)
-			require.NoError(t, r.Revoke(ctx, r.key.ID))
-			for _, id := range []string{"-" + r.key.ID, "-", ""} {
-				require.ErrorIs(t, r.Revoke(ctx, id), apikey.ErrNotFound)
-				require.NoError(t, s.Delete(ctx, id))
-				_, found, err := s.Get(ctx, id)
-				require.NoError(t, err)
-				require.False(t, found)
-				_, err = s.Put(ctx, record(id))
-				require.ErrorContains(t, err, "is no ID")
-			}
-			late.Version = 1
-			require.False(t, errors.Must(s.Put(ctx, late)), "the tombstone is there")
-		})
+// forgotten holds that a key that was deleted stays deleted for as long as a
+// write of it may be under way, and is forgotten then, a few at a time.
+func forgotten(t *testing.T, s *redisauth.KeyStore) {
+	ctx := context.Background()
+	put := func(id string) bool { return errors.Must(s.Put(ctx, record(id))) }
+	fields := func() int { return int(errors.Must(s.Fields(ctx))) }
+	dead := func(i int) string { return fmt.Sprint("dead", i) }
+	const many, live = 400, 50
+	for i := range live {
+		require.True(t, put(fmt.Sprint("live", i)))
 	}
+	for i := range many {
+		require.True(t, put(dead(i)))
+		require.NoError(t, s.Delete(ctx, dead(i)))
+	}
+	s.Advance(time.Hour - time.Minute)
+	for i := range many {
+		require.False(t, put(dead(i)), "what arrives late does nothing")
+	}
+	before := fields()
+	require.GreaterOrEqual(t, before, live+many)
+
+	s.Advance(2 * time.Minute)
+	require.True(t, put("live"))
+	require.NoError(t, s.Delete(ctx, "live"))
+	require.GreaterOrEqual(t, fields(), before-100, "a call looks at a few")
+	for i := range 200 {
+		require.True(t, put(fmt.Sprint("more", i)))
+		require.NoError(t, s.Delete(ctx, fmt.Sprint("more", i)))
+	}
+	require.LessOrEqual(t, fields(), live+201+1, "those who died in this hour, and the place of the sweep")
+	require.Len(t, errors.Must(s.List(ctx)), live, "and nobody else")
+	require.True(t, put(dead(0)))
+}
+
+// noKeys holds that nobody ends or reads a tombstone by its name.
+func noKeys(t *testing.T, s *redisauth.KeyStore) {
+	ctx := t.Context()
+	r := newRing(t, s)
+	r.create()
+	late, _, err := s.Get(ctx, r.key.ID)
+	require.NoError(t, err)
+	require.NoError(t, r.Revoke(ctx, r.key.ID))
+	for _, id := range []string{"-" + r.key.ID, "-", ""} {
+		require.ErrorIs(t, r.Revoke(ctx, id), apikey.ErrNotFound)
+		require.NoError(t, s.Delete(ctx, id))
+		_, found, err := s.Get(ctx, id)
+		require.NoError(t, err)
+		require.False(t, found)
+		_, err = s.Put(ctx, record(id))
+		require.ErrorContains(t, err, "is no ID")
+	}
+	late.Version = 1
+	require.False(t, errors.Must(s.Put(ctx, late)), "the tombstone is there")
 }
 
 // TestSweepOfADamagedPlace holds that a place where no scan goes on keeps no key
