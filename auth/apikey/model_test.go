@@ -38,7 +38,7 @@ func (u *unreliable) Put(ctx context.Context, r apikey.Record) (bool, error) {
 func TestOwnersAreNotLockedOut(t *testing.T) { synctest.Test(t, playOwners) }
 
 func playOwners(t *testing.T) {
-	for seed := range uint64(50) {
+	for seed := range uint64(30) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 		store := &unreliable{apikey.NewMemory(), rnd, true}
