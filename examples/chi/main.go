@@ -105,7 +105,7 @@ func pathValue(r *http.Request, name string) string {
 func server() *http.Server {
 	return &http.Server{
 		Addr: "127.0.0.1:8082", Handler: service(newUsers(), &orders{}),
-		ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
 	}
 }
 

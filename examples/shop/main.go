@@ -123,7 +123,8 @@ func serve(ctx context.Context, c config, listener net.Listener, stdout io.Write
 	srv := &http.Server{
 		Handler:           s.handler,
 		ReadHeaderTimeout: 5 * time.Second,
-		WriteTimeout:      30 * time.Second,
+		ReadTimeout:       30 * time.Second, // net/http reads a body before it answers, also where no handler does
+		WriteTimeout:      time.Minute,      // begins with the headers of the request, so it is the longer one
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(c.logger.Handler(), slog.LevelWarn),

@@ -24,9 +24,10 @@ import (
 // Run serves srv on a free port of the loopback address, and plays the table.
 func Run(t *testing.T, srv *http.Server) {
 	t.Helper()
-	for name, bound := range map[string]time.Duration{"ReadHeaderTimeout": srv.ReadHeaderTimeout, "WriteTimeout": srv.WriteTimeout, "IdleTimeout": srv.IdleTimeout} {
+	for name, bound := range map[string]time.Duration{"ReadHeaderTimeout": srv.ReadHeaderTimeout, "ReadTimeout": srv.ReadTimeout, "IdleTimeout": srv.IdleTimeout} {
 		require.NotZero(t, bound, name)
 	}
+	require.Greater(t, srv.WriteTimeout, srv.ReadTimeout, "it begins with the request's headers")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ended := make(chan error, 1)
