@@ -71,9 +71,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if len(c.origins) == 0 {
-		c.origins = []string{"http://localhost:3000"}
-	}
 	certificate, err := certificateFor(*selfSigned, *certFile, *keyFile)
 	if err != nil {
 		return err
@@ -95,6 +92,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := checkPlain(c.listens, c.self); err != nil {
 		return err
 	}
+	if len(c.origins) == 0 {
+		c.origins = []string{"http://localhost:3000"}
+	}
 	c.insecure = strings.HasPrefix(c.self, "http://")
 	return serve(ctx, c, listener, stdout)
 }
@@ -103,7 +103,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 func checkPlain(addresses ...string) error {
 	for _, address := range addresses {
 		u, err := url.Parse(address)
-		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || address != u.Scheme+"://"+u.Host || u.Hostname() == "" {
 			return fmt.Errorf("%q is not an address such as https://shop.example.com", address)
 		}
 		peer, err := netip.ParseAddr(u.Hostname())

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -359,15 +360,6 @@ func TestLogout(t *testing.T) {
 	s.expect(401, "auth_revoked", "GET", "/me", "", "Authorization", in.bearer())
 }
 
-func TestPlainHTTPIsForThisMachine(t *testing.T) {
-	err := run(context.Background(), []string{"-addr", "0.0.0.0:0"}, io.Discard, io.Discard)
-	require.EqualError(t, err, "plain HTTP is for a loopback address; add -tls, or -cert and -key")
-	err = run(context.Background(), []string{"-addr", "127.0.0.1:0", "-self", "http://shop.example.com"}, io.Discard, io.Discard)
-	require.EqualError(t, err, "plain HTTP is for a loopback address; add -tls, or -cert and -key")
-	err = run(context.Background(), []string{"-addr", "127.0.0.1:0", "-self", "shop.example.com"}, io.Discard, io.Discard)
-	require.EqualError(t, err, `"shop.example.com" is not an address such as https://shop.example.com`)
-}
-
 // Each of the five commands works as it is printed.
 func TestPrintedCommands(t *testing.T) {
 	s := start(t)
@@ -382,5 +374,29 @@ func TestPrintedCommands(t *testing.T) {
 		out, err := command.Output()
 		require.NoError(t, err, line)
 		require.True(t, strings.HasPrefix(string(out), want[i]), "%s\n%s", line, out)
+	}
+}
+
+// What is wrong on the command line is told in a line, and by no panic.
+func TestWrongCommandLines(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	stop() // a shop that starts all the same ends at once
+	for _, row := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"open to the network in clear", []string{"-addr", "0.0.0.0:0"}, "plain HTTP is for a loopback address; add -tls, or -cert and -key"},
+		{"seen in clear", []string{"-self", "http://shop.example.com"}, "plain HTTP is for a loopback address; add -tls, or -cert and -key"},
+		{"seen at no address", []string{"-self", "shop.example.com"}, `"shop.example.com" is not an address such as https://shop.example.com`},
+		{"seen at a path", []string{"-self", "https://shop.example.com/"}, `"https://shop.example.com/" is not an address such as https://shop.example.com`},
+		{"an origin without a scheme", []string{"-origin", "app.example.com"}, `cors: Origins[0] "app.example.com": did you mean "https://app.example.com"?`},
+		{"everybody trusted", []string{"-trust", "0.0.0.0/0"}, `headers: Trusted[0] "0.0.0.0/0": trusts everybody; did you mean the networks of your proxies?`},
+		{"a Redis without keys", []string{"-redis", "redis://127.0.0.1:1"}, "-redis needs -keys: shops that share their state share their keys too"},
+		{"a Redis at no address", []string{"-redis", "redis://:hunter2@127.0.0.1:port", "-keys", filepath.Join(t.TempDir(), "keys")}, "-redis is not a URL such as redis://127.0.0.1:6379"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			require.EqualError(t, run(ctx, append([]string{"-addr", "127.0.0.1:0"}, row.args...), io.Discard, io.Discard), row.want)
+		})
 	}
 }

@@ -51,7 +51,8 @@ type service struct {
 }
 
 // newService builds the rings around the routes. Wrong options are found here,
-// before anybody is served.
+// before anybody is served: those of the command line are returned, and those
+// of this program panic.
 func newService(c config) (*service, error) {
 	s := &service{users: newUsers(c.rounds), logger: c.logger, shared: c.redis != ""}
 	var err error
@@ -65,20 +66,26 @@ func newService(c config) (*service, error) {
 	s.orders, s.pictures, s.ready = orders{state.shelf}, pictures{state.shelf}, state.ready
 	clientIP, scheme := headers.PeerIP, (func(*http.Request) string)(nil)
 	if len(c.trusted) > 0 {
-		proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: c.trusted, Proto: "X-Forwarded-Proto"}))
+		proxy, err := headers.NewForwarded(headers.ForwardedOptions{Trusted: c.trusted, Proto: "X-Forwarded-Proto"})
+		if err != nil {
+			return nil, err
+		}
 		clientIP, scheme = proxy.ClientIP, proxy.Scheme
 	}
 
 	// The rings, from the outside in.
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: c.logger}))
 	secure := errors.Must(headers.New(headers.Options{Scheme: scheme, InsecureAllowHTTP: c.insecure, Logger: c.logger}))
-	origins := errors.Must(cors.New(cors.Options{
+	origins, err := cors.New(cors.Options{
 		Origins:     c.origins,
 		Credentials: true,
 		Methods:     []string{"PATCH", "PUT", "DELETE"},
 		Headers:     []string{"Authorization", "Content-Type", session.AttemptHeader},
 		Scheme:      scheme,
-	}))
+	})
+	if err != nil {
+		return nil, err
+	}
 	limits := errors.Must(ratelimit.New(ratelimit.Options{Store: state.limits, ClientIP: clientIP, Tiers: []ratelimit.Tier{
 		{Name: "login", Routes: []string{"POST /auth/login"}, Limits: ratelimit.Login()},
 		{Name: "refresh", Routes: []string{"/auth/refresh"}, Limits: ratelimit.Writes()},

@@ -140,11 +140,6 @@ func TestRedisGoesAway(t *testing.T) {
 	require.Eventually(t, func() bool { return s.do("POST", "/auth/refresh", "", "Cookie", in.cookie(t)).StatusCode == 200 }, 20*time.Second, 100*time.Millisecond)
 }
 
-func TestRedisNeedsKeys(t *testing.T) {
-	err := run(t.Context(), []string{"-addr", "127.0.0.1:0", "-redis", "redis://127.0.0.1:1"}, nil, nil)
-	require.EqualError(t, err, "-redis needs -keys: shops that share their state share their keys too")
-}
-
 // A Redis that is absent at the start is no reason not to start.
 func TestRedisAbsentAtStart(t *testing.T) {
 	s := start(t, "-redis", "redis://127.0.0.1:1", "-keys", filepath.Join(t.TempDir(), "keys"))

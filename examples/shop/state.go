@@ -43,8 +43,8 @@ func openState(c config, secrets *secrets) (state, error) {
 		return s, errors.New("-redis needs -keys: shops that share their state share their keys too")
 	}
 	options, err := redis.ParseURL(c.redis)
-	if err != nil {
-		return s, err
+	if err != nil { // which has the URL, and the password in it
+		return s, errors.New("-redis is not a URL such as redis://127.0.0.1:6379")
 	}
 	// The stores try again by themselves, where that is safe, and keep to their
 	// own deadlines.
