@@ -93,7 +93,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if len(c.origins) == 0 {
-		c.origins = []string{"http://localhost:3000"}
+		c.origins = []string{c.self} // a list must not be empty; our own page needs none
 	}
 	c.insecure = strings.HasPrefix(c.self, "http://")
 	return serve(ctx, c, listener, stdout)

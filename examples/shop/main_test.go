@@ -377,6 +377,16 @@ func TestPrintedCommands(t *testing.T) {
 	}
 }
 
+// Without -origin no page but the shop's own may call.
+func TestNoOtherOriginByDefault(t *testing.T) {
+	s := start(t)
+	for _, origin := range []string{"http://localhost:3000", "https://app.example.com", "null"} {
+		require.Empty(t, s.do("GET", "/products", "", "Origin", origin).Header.Get("Access-Control-Allow-Origin"), origin)
+		s.expect(403, "origin_denied", "POST", "/auth/login", credentials(0), "Origin", origin)
+	}
+	s.expect(200, "", "POST", "/auth/login", credentials(0), "Origin", s.url)
+}
+
 // What is wrong on the command line is told in a line, and by no panic.
 func TestWrongCommandLines(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
