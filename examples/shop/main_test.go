@@ -93,6 +93,7 @@ func (s *shop) do(method, path, body string, header ...string) answer {
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
+	r.Host = r.Header.Get("Host") // "": that of the URL
 	res, err := s.client.Do(r)
 	require.NoError(s.t, err)
 	raw, err := io.ReadAll(res.Body)
@@ -385,6 +386,30 @@ func TestNoOtherOriginByDefault(t *testing.T) {
 		s.expect(403, "origin_denied", "POST", "/auth/login", credentials(0), "Origin", origin)
 	}
 	s.expect(200, "", "POST", "/auth/login", credentials(0), "Origin", s.url)
+}
+
+// A page of another name that was led to the loopback address is not taken for
+// the shop's own: its Origin and its Host are the same (DNS rebinding).
+func TestOtherHosts(t *testing.T) {
+	s := start(t, "-self", "https://shop.example.com", "-trust", "127.0.0.1/32")
+	for _, row := range []struct {
+		host   string
+		status int
+		code   string
+	}{
+		{"evil.example", 421, "misdirected_request"},
+		{"evil.example:8080", 421, "misdirected_request"},
+		{"shop.example.com.evil.example", 421, "misdirected_request"},
+		{"localhost.evil.example", 421, "misdirected_request"},
+		{"shop.example.com", 200, ""},
+		{"127.0.0.1", 200, ""},
+		{"localhost:8080", 200, ""},
+	} {
+		t.Run(row.host, func(t *testing.T) {
+			s.t = t
+			s.expect(row.status, row.code, "GET", "/products", "", "Host", row.host, "Origin", "https://"+row.host, "X-Forwarded-Proto", "https")
+		})
+	}
 }
 
 // What is wrong on the command line is told in a line, and by no panic.

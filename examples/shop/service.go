@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"time"
 
 	"github.com/ringwall/ringwall/auth"
@@ -75,7 +76,7 @@ func newService(c config) (*service, error) {
 
 	// The rings, from the outside in.
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: c.logger}))
-	secure := errors.Must(headers.New(headers.Options{Scheme: scheme, InsecureAllowHTTP: c.insecure, Logger: c.logger}))
+	secure := errors.Must(headers.New(headers.Options{Scheme: scheme, InsecureAllowHTTP: c.insecure, AllowedHosts: hosts(c), Logger: c.logger}))
 	origins, err := cors.New(cors.Options{
 		Origins:     c.origins,
 		Credentials: true,
@@ -115,6 +116,18 @@ func newService(c config) (*service, error) {
 		s.handler = ring(s.handler)
 	}
 	return s, nil
+}
+
+// hosts lists what a shop in clear answers for: a page of any other name can be
+// led to a loopback address, and is then of our own origin (DNS rebinding). A
+// shop with TLS has a certificate, which no such name is in.
+func hosts(c config) []string {
+	listens, err := url.Parse(c.listens)
+	if err != nil || listens.Scheme != "http" {
+		return nil
+	}
+	self := errors.Must(url.Parse(c.self)) // checkPlain took it
+	return []string{"localhost", listens.Host, self.Host}
 }
 
 var audience = []string{"shop"}
