@@ -258,6 +258,7 @@ func TestStory(t *testing.T) {
 		s.expect(403, "access_denied", "POST", "/admin/refund/"+id, "", "Authorization", ada.bearer())
 		s.expect(200, "", "POST", "/admin/refund/"+id, "", "Authorization", root.bearer())
 		require.Equal(t, true, s.expect(200, "", "GET", "/orders/"+id, "", "Authorization", ada.bearer()).body["refunded"])
+		s.expect(409, "order_refunded", "POST", "/admin/refund/"+id, "", "Authorization", root.bearer())
 	})
 	step("PUT and GET /products/{sku}/picture", func(t *testing.T) {
 		form, kind := pictureForm(t, "image/png", drawing(t, 8))

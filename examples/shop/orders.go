@@ -10,7 +10,10 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-var errNoOrder = errors.Define(404, "order_not_found", "No such order.")
+var (
+	errNoOrder  = errors.Define(404, "order_not_found", "No such order.")
+	errRefunded = errors.Define(409, "order_refunded", "The order has been refunded already.")
+)
 
 // product is what the shop sells.
 type product struct {
@@ -111,19 +114,21 @@ func (o orders) of(ctx context.Context, owner string, limit int) ([]order, error
 	return own, nil
 }
 
-// change changes an order that allowed takes.
-func (o orders) change(ctx context.Context, id string, allowed func(order) bool, f func(*order)) (order, error) {
+// change changes an order, unless f refuses it, in one step: what f has checked
+// still holds when the order is written.
+func (o orders) change(ctx context.Context, id string, f func(*order) error) (order, error) {
 	var changed order
 	err := o.shelf.update(ctx, "order:"+id, func(content []byte) (_ []byte, err error) {
 		if changed, err = unpack(content); err != nil {
 			return nil, err
 		}
-		if !allowed(changed) {
-			changed = order{}
-			return nil, errNoOrder
+		if err := f(&changed); err != nil {
+			return nil, err
 		}
-		f(&changed)
 		return json.Marshal(onShelf{changed.Owner, changed})
 	})
-	return changed, err
+	if err != nil {
+		return order{}, err
+	}
+	return changed, nil
 }

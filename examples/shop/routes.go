@@ -200,10 +200,14 @@ func showOrder(w http.ResponseWriter, r *http.Request) error {
 func (s *service) changeOrder(w http.ResponseWriter, r *http.Request) error {
 	p, _ := auth.From(r.Context())
 	in := validate.From[changeOrder](r)
-	changed, err := s.orders.change(r.Context(), in.ID, func(o order) bool { return ownsOrder(r.Context(), p, o) }, func(o *order) {
+	changed, err := s.orders.change(r.Context(), in.ID, func(o *order) error {
+		if !ownsOrder(r.Context(), p, *o) {
+			return errNoOrder
+		}
 		if in.Body.Note.Set {
 			o.Note = in.Body.Note.Value
 		}
+		return nil
 	})
 	if err != nil {
 		return err
@@ -213,7 +217,13 @@ func (s *service) changeOrder(w http.ResponseWriter, r *http.Request) error {
 
 func (s *service) refund(w http.ResponseWriter, r *http.Request) error {
 	o, _ := auth.ObjectFrom[order](r.Context())
-	refunded, err := s.orders.change(r.Context(), o.ID, func(order) bool { return true }, func(o *order) { o.Refunded = true })
+	refunded, err := s.orders.change(r.Context(), o.ID, func(o *order) error {
+		if o.Refunded {
+			return errRefunded
+		}
+		o.Refunded = true
+		return nil
+	})
 	if err != nil {
 		return err
 	}

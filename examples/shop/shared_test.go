@@ -160,16 +160,15 @@ func TestShelf(t *testing.T) {
 			require.ErrorIs(t, err, errNoOrder)
 			placed, err := o.add(ctx, "ada", newOrder{})
 			require.NoError(t, err)
-			yes, no := func(order) bool { return true }, func(order) bool { return false }
-			_, err = o.change(ctx, placed.ID, no, func(o *order) { o.Note = "not mine" })
-			require.ErrorIs(t, err, errNoOrder)
-			_, err = o.change(ctx, "nothing", yes, func(*order) {})
+			_, err = o.change(ctx, placed.ID, func(o *order) error { o.Note = "refused"; return errRefunded })
+			require.ErrorIs(t, err, errRefunded)
+			_, err = o.change(ctx, "nothing", func(*order) error { return nil })
 			require.ErrorIs(t, err, errNoOrder)
 
 			var all sync.WaitGroup
 			for range 4 {
 				all.Go(func() { // none is lost
-					_, err := o.change(ctx, placed.ID, yes, func(o *order) { o.Note += "x" })
+					_, err := o.change(ctx, placed.ID, func(o *order) error { o.Note += "x"; return nil })
 					assert.NoError(t, err)
 				})
 			}
