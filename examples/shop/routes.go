@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -169,6 +170,10 @@ func (s *service) listOrders(w http.ResponseWriter, r *http.Request, in *page) e
 
 func (s *service) placeOrder(w http.ResponseWriter, r *http.Request, in *newOrder) error {
 	p, _ := auth.From(r.Context())
+	// A tag knows what a SKU looks like, not whether there is one.
+	if slices.ContainsFunc(in.Items, func(item orderItem) bool { return !known(item.SKU) }) {
+		return errNotSold
+	}
 	placed, err := s.orders.add(r.Context(), p.Subject(), *in)
 	if err != nil {
 		return err
