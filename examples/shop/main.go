@@ -30,13 +30,18 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	logger := slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	logger := newLogger(os.Stderr)
 	slog.SetDefault(logger)
 	redis.SetLogger(driverLog{logger})
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "shop:", err)
 		os.Exit(1)
 	}
+}
+
+// newLogger masks secrets, and gives each record of a request its ID.
+func newLogger(w io.Writer) *slog.Logger {
+	return slog.New(errors.LogHandler(slog.NewJSONHandler(w, nil)))
 }
 
 // driverLog puts what the driver of Redis says into the log.
@@ -55,7 +60,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	certFile := flags.String("cert", "", "serve HTTPS with the certificate in this `file`")
 	keyFile := flags.String("key", "", "the certificate's private key, in this `file`")
 	self := flags.String("self", "", "the `address` that clients see, where a load balancer stands in front")
-	c := config{rounds: hashRounds, logger: slog.New(slog.NewJSONHandler(stderr, nil))}
+	c := config{rounds: hashRounds, logger: newLogger(stderr)}
 	flags.StringVar(&c.redis, "redis", "", "share limits, sessions, API keys and revocations in the Redis at this `URL`; needs -keys")
 	flags.StringVar(&c.keys, "keys", "", "keep keys in this `folder`, so that a restart logs nobody out")
 	flags.BoolVar(&c.demo, "demo", false, "serve /boom and /leak, whose mistakes clients never see")
