@@ -189,6 +189,27 @@ func TestShelf(t *testing.T) {
 			gone, err := kept.get(ctx, "thing:1")
 			require.NoError(t, err)
 			require.Nil(t, gone, "what falls off is thrown away")
+
+			for i := range 200 { // at once, too
+				all.Go(func() {
+					key := fmt.Sprintf("crowd:%d", i)
+					assert.NoError(t, kept.update(ctx, key, func([]byte) ([]byte, error) { return []byte("x"), nil }))
+					assert.NoError(t, kept.list(ctx, "crowd", key, 3))
+				})
+			}
+			all.Wait()
+			keys, err = kept.head(ctx, "crowd", 10)
+			require.NoError(t, err)
+			require.Len(t, keys, 3)
+			left := 0
+			for i := range 200 {
+				thing, err := kept.get(ctx, fmt.Sprintf("crowd:%d", i))
+				require.NoError(t, err)
+				if thing != nil {
+					left++
+				}
+			}
+			require.Equal(t, 3, left, "nothing is left behind")
 		})
 	}
 }
