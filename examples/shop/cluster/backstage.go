@@ -115,13 +115,18 @@ func (b *backstage) startShop(i int, binary string, args ...string) error {
 		}
 		if key := strings.TrimSpace(lines.Text()); strings.HasPrefix(key, "shop_") {
 			b.apiKey = key
+		}
+		if lines.Text() == "Try:" { // what comes next is for people
 			break
 		}
 	}
 	go func() { _, _ = io.Copy(io.Discard, out) }()
+	text, _ := os.ReadFile(log.Name())
 	if len(b.shops) != i+1 {
-		text, _ := os.ReadFile(log.Name())
 		return fmt.Errorf("shop %d did not start: %s", i+1, text)
+	}
+	if b.apiKey == "" { // so its Redis is not there
+		return fmt.Errorf("shop %d has no API key: %s", i+1, text)
 	}
 	return nil
 }

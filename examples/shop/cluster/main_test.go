@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -101,4 +102,15 @@ func TestTurns(t *testing.T) {
 	require.Equal(t, 502, w.Code)
 	require.Contains(t, w.Body.String(), `"code":"no_shop"`)
 	require.NotContains(t, w.Body.String(), "refused")
+}
+
+// A shop that has no API key to try, since its Redis is not there, is told of
+// and ended: the line with the key never comes.
+func TestShopWithoutKey(t *testing.T) {
+	shop := filepath.Join(t.TempDir(), "shop")
+	script := "#!/bin/sh\necho broken >&2\nprintf '%s\\n' 'The shop listens on http://127.0.0.1:1' 'API key, from 127.0.0.1 and ::1 alone:' '  none: see the log' '' 'Try:'\nexec sleep 600\n"
+	require.NoError(t, os.WriteFile(shop, []byte(script), 0o700))
+	b := &backstage{dir: t.TempDir()}
+	t.Cleanup(b.stop)
+	require.EqualError(t, b.startShop(0, shop), "shop 1 has no API key: broken\n")
 }
