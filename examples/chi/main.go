@@ -8,7 +8,6 @@ import (
 	"log"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -64,7 +63,7 @@ func service(users *users, orders *orders) http.Handler {
 	login := errors.Must(validate.Handle(users.login(sessions, failed)))
 	place := errors.Must(validate.Handle(orders.place))
 	reads, writes := auth.Require(auth.Scopes("orders:read")), auth.Require(auth.Scopes("orders:write"))
-	ref := errors.Must(validate.Input[orderRef](validate.Options{PathValue: pathValue}))
+	ref := errors.Must(validate.Input[orderRef]())
 	own := auth.Require(auth.Object(errNoOrder, orders.load, isOwner))
 
 	// Use comes first, and on the outermost router: there the rings also stand
@@ -84,23 +83,9 @@ func service(users *users, orders *orders) http.Handler {
 	return r
 }
 
-// lastBound is for handlers that read a body without validate.
+// lastBound is for handlers that read a body without validate. It is above all
+// that validate takes, the largest Limits.File included.
 func lastBound(next http.Handler) http.Handler { return http.MaxBytesHandler(next, 2<<20) }
-
-// pathValue returns a parameter unescaped. chi cuts it from the path as it was
-// sent where that has escapes which were not necessary, else from the path as
-// net/http has unescaped it.
-func pathValue(r *http.Request, name string) string {
-	value := chi.URLParam(r, name)
-	if r.URL.RawPath == "" {
-		return value
-	}
-	value, err := url.PathUnescape(value)
-	if err != nil {
-		return "" // as if it were not there
-	}
-	return value
-}
 
 func server() *http.Server {
 	return &http.Server{

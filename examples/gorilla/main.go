@@ -80,7 +80,8 @@ func service(users *users, orders *orders) http.Handler {
 
 	// router.Use would run on matches alone: not on a 404, a 405, a redirect or
 	// a preflight. The last bound is for handlers that read a body without
-	// validate.
+	// validate. It is above all that validate takes, the largest Limits.File
+	// included.
 	bounded := http.MaxBytesHandler(router, 2<<20)
 	return failures.Handler(secure.Handler(origins.Handler(limits.Handler(callers.Handler(bounded)))))
 }

@@ -8,6 +8,7 @@ import (
 	"crypto/subtle"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/ringwall/ringwall/auth"
 	"github.com/ringwall/ringwall/auth/session"
@@ -90,6 +91,7 @@ func (u *users) login(sessions *session.Manager, failed *ratelimit.Limiter) func
 		if err != nil || !try.Allowed {
 			return errors.Join(err, try.Err())
 		}
+		begun := time.Now() // a password that changes from now on ends this login too
 		a, err := u.check(email, in.Password)
 		if err == nil || errors.Is(err, errBusy) {
 			_ = try.Refund(r.Context()) // only wrong passwords count; one count that stays harms nobody
@@ -97,7 +99,7 @@ func (u *users) login(sessions *session.Manager, failed *ratelimit.Limiter) func
 		if err != nil {
 			return err
 		}
-		t, err := sessions.Login(w, r, session.Session{Subject: a.subject, Scope: a.scope})
+		t, err := sessions.Login(w, r, session.Session{Subject: a.subject, Scope: a.scope, AuthTime: begun})
 		if err != nil {
 			return err
 		}

@@ -103,6 +103,7 @@ func (s *service) login(w http.ResponseWriter, r *http.Request, in *login) error
 	if err != nil || !try.Allowed {
 		return errors.Join(err, try.Err())
 	}
+	begun := time.Now() // a password that changes from now on ends this login too
 	account, err := s.users.check(email, in.Password)
 	if err == nil || errors.Is(err, errBusy) {
 		_ = try.Refund(r.Context()) // only wrong passwords count; one count that stays harms nobody
@@ -110,7 +111,7 @@ func (s *service) login(w http.ResponseWriter, r *http.Request, in *login) error
 	if err != nil {
 		return err
 	}
-	tokens, err := s.sessions.Login(w, r, session.Session{Subject: account.id, Scope: account.scope, Roles: account.roles})
+	tokens, err := s.sessions.Login(w, r, session.Session{Subject: account.id, Scope: account.scope, Roles: account.roles, AuthTime: begun})
 	if err != nil {
 		return err
 	}

@@ -110,7 +110,8 @@ func newService(c config) (*service, error) {
 	if c.demo {
 		demoRoutes(mux)
 	}
-	// The last bound is for routes that read no body.
+	// The last bound is for a handler that reads a body without validate. It is
+	// above all that validate takes, the largest Limits.File included.
 	s.handler = http.MaxBytesHandler(mux, 2<<20)
 	for _, ring := range []func(http.Handler) http.Handler{callers.Handler, limits.Handler, origins.Handler, secure.Handler, failures.Handler} {
 		s.handler = ring(s.handler)

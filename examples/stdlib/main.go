@@ -72,7 +72,8 @@ func service(users *users, orders *orders) http.Handler {
 	mux.Handle("POST /orders", writes(place))
 	mux.Handle("GET /orders/{id}", reads(ref(own(errors.HandlerFunc(show)))))
 
-	// The last bound is for handlers that read a body without validate.
+	// The last bound is for handlers that read a body without validate. It is
+	// above all that validate takes, the largest Limits.File included.
 	bounded := http.MaxBytesHandler(mux, 2<<20)
 	return failures.Handler(secure.Handler(origins.Handler(limits.Handler(callers.Handler(bounded)))))
 }
