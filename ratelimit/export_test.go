@@ -19,3 +19,9 @@ func (m *Memory) Digest(k Key) [2]uint64 {
 	d := m.digest(k)
 	return [2]uint64{d.a, d.b}
 }
+
+// Peer and PeerIPv4 read a RemoteAddr.
+var (
+	Peer     = peer
+	PeerIPv4 = peerIPv4
+)

@@ -88,35 +88,6 @@ func (l *Limiter) charge(t *tier, b *batch, r *http.Request) {
 	}
 }
 
-// client returns whom a request counts for: never nobody, since everybody
-// without an address would escape the limits.
-func (l *Limiter) client(r *http.Request) netip.Addr {
-	if l.clientIP == nil {
-		l.warn(r)
-	} else if addr, _ := l.clientIP(r); addr.IsValid() {
-		return addr
-	}
-	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		return peer.Addr()
-	}
-	return netip.IPv6Unspecified() // a Unix socket: all its clients are one
-}
-
-// network returns what counts as one client: an IPv4 address, or the network
-// that an IPv6 subscriber chooses addresses from. A mapped address is IPv4.
-func network(addr netip.Addr, v6Prefix int) netip.Prefix {
-	addr = addr.Unmap().WithZone("")
-	length := v6Prefix
-	if addr.Is4() {
-		length = 32
-	}
-	p, err := addr.Prefix(length)
-	if err != nil {
-		return netip.PrefixFrom(addr, addr.BitLen()) // New has checked the length
-	}
-	return p
-}
-
 // giveBack refunds the limits that count failures alone, when the answer is
 // none. It has what is left of the time that the decision had: the two
 // together make no request wait for longer than Timeout.
