@@ -41,17 +41,31 @@ func (s *shard) find(k digest, policy string, now int64, limit int) (_ *entry, p
 
 // add makes an entry, in the place of another when the shard is full. Where
 // nothing can go, it returns the overflow.
-func (s *shard) add(k digest, policy string, now int64, limit int) (_ *entry, pressure bool) {
+func (s *shard) add(k digest, c *Charge, now int64, limit int) (_ *entry, pressure bool) {
 	if len(s.entries) >= limit {
 		victim, ok := s.victim(now)
 		if !ok {
-			return s.shared(policy), true
+			return s.shared(c.Key.Policy), true
 		}
 		delete(s.entries, victim)
 	}
-	e := &entry{salt: k.b}
+	e := newEntry(c, now, k.b)
 	s.entries[k] = e
 	return e, false
+}
+
+// newEntry returns the entry for a first charge. A ring lies beside it: with
+// many keys, each pointer that is followed waits for memory.
+func newEntry(c *Charge, now int64, salt uint64) *entry {
+	if c.Requests <= exactLimit {
+		return &entry{salt: salt}
+	}
+	both := &struct {
+		entry
+		ring ring
+	}{entry{salt: salt}, newRing(now, int64(c.Window), salt)}
+	both.entry.ring = &both.ring
+	return &both.entry
 }
 
 // shared returns the overflow of a policy.

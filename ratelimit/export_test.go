@@ -16,7 +16,7 @@ func (m *Memory) Len() int {
 
 // Digest returns what stands for a key.
 func (m *Memory) Digest(k Key) [2]uint64 {
-	d := m.digest(k)
+	d := m.digest(&k)
 	return [2]uint64{d.a, d.b}
 }
 

@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"context"
+	"encoding/binary"
 	"hash/maphash"
 	"slices"
 	"time"
@@ -38,8 +39,23 @@ var _ Store = (*Memory)(nil)
 // takes less room, and keeps nobody's e-mail address in memory.
 type digest struct{ a, b uint64 }
 
-func (m *Memory) digest(k Key) digest {
-	return digest{maphash.Comparable(m.seeds[0], k), maphash.Comparable(m.seeds[1], k)}
+func (m *Memory) digest(k *Key) digest {
+	var room [256]byte // more than any key of a Limiter takes
+	b := k.appendTo(room[:0])
+	return digest{maphash.Bytes(m.seeds[0], b), maphash.Bytes(m.seeds[1], b)}
+}
+
+// appendTo appends what makes the key differ from all others.
+func (k *Key) appendTo(b []byte) []byte {
+	b = binary.LittleEndian.AppendUint64(b, uint64(len(k.Policy)))
+	b = append(b, k.Policy...)
+	if k.Text != "" {
+		return append(append(b, 't'), k.Text...)
+	}
+	addr := k.Net.Addr()
+	ip := addr.As16() // a mapped address and its IPv4 address differ in the length
+	b = append(append(b, 'n', byte(addr.BitLen()), byte(k.Net.Bits())), ip[:]...)
+	return append(b, addr.Zone()...)
 }
 
 // now is the time since the beginning, by a clock that never goes back.
@@ -89,29 +105,31 @@ const maxCharges = 8
 
 func errTooMany() error { return errors.New("ratelimit: Memory: more than 8 charges in one call") }
 
-// places are where the charges of a call are counted.
-type places struct {
-	keys    [maxCharges]digest
-	shards  [maxCharges]int
-	entries [maxCharges]*entry
+// place is where a charge is counted.
+type place struct {
+	key   digest
+	shard *shard
+	entry *entry
 }
 
 func (m *Memory) decide(charges []Charge, verdicts []Verdict, take bool) {
-	var p places
-	for i := range charges {
-		p.keys[i] = m.digest(charges[i].Key)
-		p.shards[i] = m.shardOf(p.keys[i])
-	}
 	if len(charges) == 1 {
-		s := &m.shards[p.shards[0]]
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		m.decideLocked(&p, charges, verdicts, take)
+		key := m.digest(&charges[0].Key)
+		p := [1]place{{key: key, shard: &m.shards[m.shardOf(key)]}}
+		p[0].shard.mu.Lock()
+		defer p[0].shard.mu.Unlock()
+		m.decideLocked(p[:], charges, verdicts, take)
 		return
+	}
+	var p [maxCharges]place
+	var order [maxCharges]int
+	for i := range charges {
+		p[i].key = m.digest(&charges[i].Key)
+		order[i] = m.shardOf(p[i].key)
+		p[i].shard = &m.shards[order[i]]
 	}
 	// Shards are locked in one order, each once, so that two calls never wait
 	// for each other.
-	order := p.shards
 	locked := order[:len(charges)]
 	slices.Sort(locked)
 	locked = slices.Compact(locked)
@@ -123,17 +141,17 @@ func (m *Memory) decide(charges []Charge, verdicts []Verdict, take bool) {
 			m.shards[i].mu.Unlock()
 		}
 	}()
-	m.decideLocked(&p, charges, verdicts, take)
+	m.decideLocked(p[:], charges, verdicts, take)
 }
 
-func (m *Memory) decideLocked(p *places, charges []Charge, verdicts []Verdict, take bool) {
+func (m *Memory) decideLocked(p []place, charges []Charge, verdicts []Verdict, take bool) {
 	now := m.now()
 	allowed := true
 	for i := range charges {
 		c, v := &charges[i], &verdicts[i]
 		*v = Verdict{}
-		p.entries[i], v.Pressure = m.shards[p.shards[i]].find(p.keys[i], c.Key.Policy, now, m.perMax)
-		if e := p.entries[i]; e != nil {
+		p[i].entry, v.Pressure = p[i].shard.find(p[i].key, c.Key.Policy, now, m.perMax)
+		if e := p[i].entry; e != nil {
 			// Not to be evicted for the next charge of this call.
 			e.denied = max(e.denied, now+1)
 			e.judge(c, now, v)
@@ -146,7 +164,7 @@ func (m *Memory) decideLocked(p *places, charges []Charge, verdicts []Verdict, t
 		allowed = allowed && (v.Wait == 0 || c.Shadow)
 	}
 	for i := range charges {
-		c, v, e := &charges[i], &verdicts[i], p.entries[i]
+		c, v, e := &charges[i], &verdicts[i], p[i].entry
 		if !take || !allowed || c.Cost <= 0 || v.Wait != 0 {
 			// Nothing is written: a denied client makes no keys.
 			if e != nil && v.Reset == 0 {
@@ -155,7 +173,7 @@ func (m *Memory) decideLocked(p *places, charges []Charge, verdicts []Verdict, t
 			continue
 		}
 		if e == nil {
-			e, v.Pressure = m.shards[p.shards[i]].add(p.keys[i], c.Key.Policy, now, m.perMax)
+			e, v.Pressure = p[i].shard.add(p[i].key, c, now, m.perMax)
 			e.ask(c, now, v)
 		}
 		v.Wait, v.Mark = 0, now+1 // 0 is for what was not charged
@@ -170,7 +188,7 @@ func (m *Memory) shardOf(k digest) int { return int(k.a & uint64(len(m.shards)-1
 
 // remember begins a penalty that another store has decided.
 func (m *Memory) remember(c *Charge, wait int64) {
-	key := m.digest(c.Key)
+	key := m.digest(&c.Key)
 	s := &m.shards[m.shardOf(key)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -178,7 +196,7 @@ func (m *Memory) remember(c *Charge, wait int64) {
 	e := s.entries[key]
 	if e == nil {
 		var pressure bool
-		if e, pressure = s.add(key, c.Key.Policy, now, m.perMax); pressure {
+		if e, pressure = s.add(key, c, now, m.perMax); pressure {
 			return
 		}
 	}
@@ -190,7 +208,7 @@ func (m *Memory) remember(c *Charge, wait int64) {
 func (m *Memory) Refund(_ context.Context, charges []Charge) error {
 	for i := range charges {
 		c := &charges[i]
-		key := m.digest(c.Key)
+		key := m.digest(&c.Key)
 		s := &m.shards[m.shardOf(key)]
 		s.mu.Lock()
 		e, at := s.entries[key], c.Mark
@@ -207,8 +225,8 @@ func (m *Memory) Refund(_ context.Context, charges []Charge) error {
 
 // Reset implements [Store]. It never fails.
 func (m *Memory) Reset(_ context.Context, keys []Key) error {
-	for _, k := range keys {
-		key := m.digest(k)
+	for i := range keys {
+		key := m.digest(&keys[i])
 		s := &m.shards[m.shardOf(key)]
 		s.mu.Lock()
 		delete(s.entries, key)

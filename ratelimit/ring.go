@@ -20,10 +20,10 @@ type ring struct {
 }
 
 // newRing returns an empty ring. The salt is the key's.
-func newRing(now, window int64, salt uint64) *ring {
+func newRing(now, window int64, salt uint64) ring {
 	part, _ := bits.Mul64(salt, uint64(width(window))) // of a slot
 	phase := int64(part)
-	return &ring{slot: (now + phase) / width(window), phase: phase}
+	return ring{slot: (now + phase) / width(window), phase: phase}
 }
 
 // ringOf returns the ring of what a log counted.
@@ -34,7 +34,7 @@ func ringOf(l exactLog, now, window int64, salt uint64) *ring {
 			r.counts[age]++
 		}
 	}
-	return r
+	return &r
 }
 
 // width returns the length of a slot.
