@@ -15,20 +15,24 @@ type batch struct {
 	known    [maxLimits]bool // which verdicts mean something
 	how      Outcome         // Cached, Leased, or "": the store was asked
 	pressure bool
+	lines    lines
 }
 
-// charge returns the charge of limit i, with its own Requests.
-func (t *tier) charge(i int, k Key, cost int) Charge {
-	limit := &t.limits[i]
-	k.Policy = t.policies[i]
-	return Charge{Key: k, Requests: limit.Requests, Window: limit.Window, Penalty: limit.Penalty, Cost: cost, Shadow: limit.InsecureShadow}
+// setCharge writes the charge of limit i, with its own Requests.
+func (b *batch) setCharge(t *tier, i int, k *Key, cost int) {
+	limit, c := &t.limits[i], &b.charges[i]
+	c.Key = *k
+	c.Key.Policy = t.policies[i]
+	c.Requests, c.Window, c.Penalty = limit.Requests, limit.Window, limit.Penalty
+	c.Cost, c.Shadow, c.Mark = cost, limit.InsecureShadow, 0
 }
 
-// decide asks the store about the charges of a tier.
-func (l *Limiter) decide(ctx context.Context, t *tier, b *batch) (Decision, error) {
+// decide asks the store about the charges of a tier. The decision is zero
+// before; the error is the answer where nobody could decide.
+func (l *Limiter) decide(ctx context.Context, t *tier, b *batch, d *Decision) error {
 	n := len(t.limits)
 	charges, verdicts := b.charges[:n], b.verdicts[:n]
-	d := Decision{Tier: t.name, limiter: l, tier: t}
+	d.Tier, d.limiter, d.tier = t.name, l, t
 	b.how, b.pressure = "", false
 	for i := range charges {
 		b.known[i] = true
@@ -38,19 +42,19 @@ func (l *Limiter) decide(ctx context.Context, t *tier, b *batch) (Decision, erro
 		l.memory.decide(charges, verdicts, true)
 	} else if err = l.remote.take(ctx, t, b); err != nil {
 		d.Degraded = true
-		if refused := l.withoutStore(t, b, &d, err); refused != nil {
-			l.tell(ctx, Event{Outcome: Denied, Decision: d, Err: err})
-			return d, refused
+		if refused := l.withoutStore(t, b, d, err); refused != nil {
+			l.tell(ctx, Event{Outcome: Denied, Decision: *d, Err: err})
+			return refused
 		}
 	}
 	limit, shadow := d.sum(t, b)
 	if l.remote != nil && !d.Degraded {
-		l.warm(&d, b, charges, verdicts)
+		l.warm(d, b, charges, verdicts)
 	}
 	if l.onDecision != nil {
-		l.tell(ctx, Event{Outcome: outcome(d, b, shadow), Decision: d, Limit: limit, Err: err})
+		l.tell(ctx, Event{Outcome: outcome(d, b, shadow), Decision: *d, Limit: limit, Err: err})
 	}
-	return d, nil
+	return nil
 }
 
 // withoutStore decides as the tier says for a store that failed. It returns the

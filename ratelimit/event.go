@@ -49,7 +49,7 @@ func (l *Limiter) tell(ctx context.Context, e Event) {
 }
 
 // outcome names a decision.
-func outcome(d Decision, b *batch, shadow bool) Outcome {
+func outcome(d *Decision, b *batch, shadow bool) Outcome {
 	switch {
 	case b.pressure:
 		return Pressure

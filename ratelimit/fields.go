@@ -87,8 +87,7 @@ func (t *tier) tightest(b *batch) int {
 	return tightest
 }
 
-// setFields adds what is known about the limits to the header. All values are
-// parts of one string, and of one array: two allocations for each kind.
+// setFields adds what is known about the limits to the header.
 func (l *Limiter) setFields(h http.Header, t *tier, b *batch) {
 	i := t.tightest(b)
 	if i < 0 {
@@ -99,39 +98,25 @@ func (l *Limiter) setFields(h http.Header, t *tier, b *batch) {
 		until = seconds(d)
 	}
 	if l.fields != LegacyFields {
-		var buf [320]byte
-		text := append(appendName(buf[:0], t.policies[i]), ";r="...)
+		text := append(appendName(b.lines.buf[:0], t.policies[i]), ";r="...)
 		text = strconv.AppendInt(text, int64(v.Remaining), 10)
 		if until > 0 {
 			text = append(text, ";t="...)
 			text = strconv.AppendInt(text, until, 10)
 		}
-		n := len(text)
+		addMember(h, "Ratelimit", b.lines.value(b.lines.text(text)))
+		policy := t.field
 		if t.scaled {
-			text = t.appendPolicy(text, b.charges[:])
+			text = t.appendPolicy(text[:0], b.charges[:])
+			policy = b.lines.text(text)
 		}
-		all, values := string(text), new([2]string)
-		values[0], values[1] = all[:n], t.field
-		if t.scaled {
-			values[1] = all[n:]
-		}
-		addMember(h, "Ratelimit", values[0:1:1])
-		addMember(h, "Ratelimit-Policy", values[1:2:2])
+		addMember(h, "Ratelimit-Policy", b.lines.value(policy))
 	}
 	if l.fields != RateLimitFields && tighter(h, v.Remaining) {
-		setLegacy(h, int64(b.charges[i].Requests), int64(v.Remaining), until)
+		h["X-Ratelimit-Limit"] = b.lines.number(int64(b.charges[i].Requests))
+		h["X-Ratelimit-Remaining"] = b.lines.number(int64(v.Remaining))
+		h["X-Ratelimit-Reset"] = b.lines.number(until)
 	}
-}
-
-func setLegacy(h http.Header, limit, remaining, reset int64) {
-	var buf [64]byte
-	text := strconv.AppendInt(buf[:0], limit, 10)
-	i := len(text)
-	text = strconv.AppendInt(text, remaining, 10)
-	j := len(text)
-	all, values := string(strconv.AppendInt(text, reset, 10)), new([3]string)
-	values[0], values[1], values[2] = all[:i], all[i:j], all[j:]
-	h["X-Ratelimit-Limit"], h["X-Ratelimit-Remaining"], h["X-Ratelimit-Reset"] = values[0:1:1], values[1:2:2], values[2:3:3]
 }
 
 // addMember adds a member to a list, which an outer limiter began. Lines of one

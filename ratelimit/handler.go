@@ -17,16 +17,12 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		b := l.batches.Get().(*batch)
-		defer l.batches.Put(b)
-		l.charge(t, b, r)
-		deadline := l.deadline()
-		d, err := l.decide(r.Context(), t, b)
-		if err == nil && t.told && l.fields != NoFields {
-			l.setFields(w.Header(), t, b)
-		}
-		if err == nil {
-			err = d.Err()
+		deadline, b := l.deadline(), l.batches.Get().(*batch)
+		var d Decision
+		err := l.admit(w.Header(), r, t, b, &d)
+		mayGiveBack := t.failures && err == nil && !d.open
+		if !mayGiveBack {
+			l.batches.Put(b) // next may take its time
 		}
 		if err != nil {
 			l.respond(w, r, err)
@@ -34,10 +30,27 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 		}
 		served := l.deadline()
 		next.ServeHTTP(w, r)
-		if t.failures && !d.open {
+		if mayGiveBack {
 			l.giveBack(w, r, t, b, &d, deadline, served)
+			l.batches.Put(b)
 		}
 	})
+}
+
+// admit decides about a request, and tells of it in the header. The error is
+// that of a refusal.
+func (l *Limiter) admit(h http.Header, r *http.Request, t *tier, b *batch, d *Decision) error {
+	l.charge(t, b, r)
+	if err := l.decide(r.Context(), t, b, d); err != nil {
+		return err
+	}
+	if t.told && l.fields != NoFields {
+		l.setFields(h, t, b)
+	}
+	if d.Allowed {
+		return nil
+	}
+	return d.Err()
 }
 
 // Check makes the decision that Handler makes about a request, and charges it.
@@ -51,7 +64,9 @@ func (l *Limiter) Check(r *http.Request) (Decision, error) {
 	b := l.batches.Get().(*batch)
 	defer l.batches.Put(b)
 	l.charge(t, b, r)
-	return l.decide(r.Context(), t, b)
+	var d Decision
+	err := l.decide(r.Context(), t, b, &d)
+	return d, err
 }
 
 func (l *Limiter) tierOf(r *http.Request) *tier {
@@ -79,7 +94,7 @@ func (l *Limiter) charge(t *tier, b *batch, r *http.Request) {
 			}
 			key.Net = network(client, limit.V6Prefix)
 		}
-		b.charges[i] = t.charge(i, key, cost)
+		b.setCharge(t, i, &key, cost)
 		if limit.Scale != nil {
 			if n := int64(limit.Scale(r)); n > 0 {
 				b.charges[i].Requests = int(min(n, most(limit.Window)))

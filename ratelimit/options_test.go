@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -225,7 +227,7 @@ func TestFieldsOfEachKind(t *testing.T) {
 		}
 	})
 	t.Run("values are the response's own", func(t *testing.T) {
-		l := limiter(t, ratelimit.Options{Fields: ratelimit.BothFields, Tiers: []ratelimit.Tier{one("a", 1000)}})
+		l := limiter(t, ratelimit.Options{Fields: ratelimit.BothFields, Tiers: []ratelimit.Tier{one("a", 1_000_000)}})
 		h := l.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			for key, values := range w.Header() {
 				for i := range values {
@@ -234,13 +236,21 @@ func TestFieldsOfEachKind(t *testing.T) {
 				w.Header()[key] = append(values, "more")
 			}
 		}))
-		for range 3 {
-			w := httptest.NewRecorder()
-			h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
-			for key, values := range w.Header() {
-				require.Equal(t, []string{"spoiled", "more"}, values, key)
-			}
+		var all sync.WaitGroup
+		for range 128 {
+			all.Go(func() {
+				for range 20 {
+					w := httptest.NewRecorder()
+					h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+					for key, values := range w.Header() {
+						if !slices.Equal(values, []string{"spoiled", "more"}) {
+							t.Error(key, values)
+						}
+					}
+				}
+			})
 		}
+		all.Wait()
 		w := httptest.NewRecorder()
 		l.Handler(http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 		require.False(t, strings.Contains(w.Header().Get("RateLimit-Policy"), "spoiled"))
@@ -361,9 +371,13 @@ func TestTakeOfSeveralLimitsAllocatesNothing(t *testing.T) {
 	}
 	require.Zero(t, testing.AllocsPerRun(1000, func() { _, _ = l.Take(ctx, "login", "k", 1) }))
 	require.Zero(t, testing.AllocsPerRun(1000, func() { _, _ = l.Take(ctx, "many", "k", 1) }))
-	for _, fields := range []ratelimit.Fields{ratelimit.RateLimitFields, ratelimit.LegacyFields, ratelimit.NoFields} {
+	most := 0.0
+	if raced {
+		most = 1 // sync.Pool forgets on purpose
+	}
+	for _, fields := range []ratelimit.Fields{ratelimit.RateLimitFields, ratelimit.LegacyFields, ratelimit.BothFields, ratelimit.NoFields} {
 		h := limiter(t, ratelimit.Options{Fields: fields, Tiers: []ratelimit.Tier{one("reads", 1<<30)}}).Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		r, w := httptest.NewRequest("GET", "/", nil), httptest.NewRecorder()
-		require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { clear(w.Header()); h.ServeHTTP(w, r) }), 2.0)
+		require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { clear(w.Header()); h.ServeHTTP(w, r) }), most)
 	}
 }

@@ -62,7 +62,7 @@ func (d *Decision) Refund(ctx context.Context) error {
 	d.limiter = nil
 	var b batch
 	for i := range once.tier.limits {
-		b.charges[i] = once.tier.charge(i, Key{Text: once.key}, once.cost)
+		b.setCharge(once.tier, i, &Key{Text: once.key}, once.cost)
 	}
 	return l.refund(ctx, once.tier, &b, &once, false, l.deadline())
 }
@@ -86,10 +86,10 @@ func (l *Limiter) Take(ctx context.Context, tier, key string, cost int) (Decisio
 	defer l.batches.Put(b)
 	key = bounded(key)
 	for i := range t.limits {
-		b.charges[i] = t.charge(i, Key{Text: key}, cost)
+		b.setCharge(t, i, &Key{Text: key}, cost)
 	}
-	d, err := l.decide(ctx, t, b)
-	d.key, d.cost = key, cost
+	d := Decision{key: key, cost: cost}
+	err := l.decide(ctx, t, b, &d)
 	return d, err
 }
 
