@@ -24,17 +24,15 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-// limiters make the same limit by address, through each one's own middleware.
-// They are made one by one: a million keys of each do not fit beside each other.
-func limiters(requests int, window time.Duration) []struct {
+type limiter struct {
 	name string
 	make func(tb testing.TB) http.Handler
-} {
-	type maker = struct {
-		name string
-		make func(tb testing.TB) http.Handler
-	}
-	return []maker{
+}
+
+// limiters make the same limit by address, through each one's own middleware.
+// They are made one by one: a million keys of each do not fit beside each other.
+func limiters(requests int, window time.Duration) []limiter {
+	return []limiter{
 		{"ringwall", func(testing.TB) http.Handler {
 			return errors.Must(ratelimit.New(ratelimit.Options{
 				Store: ratelimit.NewMemory(ratelimit.MemoryOptions{MaxKeys: 1 << 21}),
@@ -86,22 +84,66 @@ func rotating(h http.Handler, n int) http.Handler {
 	})
 }
 
-func limitCases() []struct {
+type limitCase struct {
 	name     string
 	requests int
+	window   time.Duration
 	keys     int
 	status   int
-} {
-	type row = struct {
-		name     string
-		requests int
-		keys     int
-		status   int
+}
+
+// limitCases are allowed by a ring, with one key and with many; allowed by an
+// exact log, whose keys have some tens of requests in their windows and never
+// reach the limit; and denied.
+func limitCases() []limitCase {
+	return []limitCase{
+		{"allowed", 1 << 30, time.Hour, 1, 200},
+		{"allowed-million-keys", 1 << 30, time.Hour, 1 << 20, 200},
+		{"allowed-exact", 128, 100 * time.Millisecond, 1 << 13, 200},
+		{"denied", 5, time.Hour, 1, 429},
 	}
-	return []row{
-		{"allowed", 1 << 30, 1, 200},
-		{"allowed-million-keys", 1 << 30, 1 << 20, 200},
-		{"denied", 5, 1, 429},
+}
+
+// limitFloor writes what the answer to one case needs, from slices that all
+// responses share, and counts nothing. It has the answer from ours.
+func limitFloor(tb testing.TB, row limitCase) http.Handler {
+	h := limiters(row.requests, row.window)[0].make(tb)
+	var w *httptest.ResponseRecorder
+	for range row.requests%100 + 1 {
+		w = httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	}
+	require.Equal(tb, row.status, w.Code)
+	type line struct {
+		key    string
+		values []string
+	}
+	var answer []line
+	for key, values := range w.Header() {
+		answer = append(answer, line{key, values})
+	}
+	body := w.Body.Bytes()
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		h := w.Header()
+		for _, l := range answer {
+			h[l.key] = l.values
+		}
+		if row.status != 200 {
+			w.WriteHeader(row.status)
+			_, _ = w.Write(body)
+		}
+	})
+}
+
+// all returns ours, the peers, and the floor.
+func (row limitCase) all() []limiter {
+	return append(limiters(row.requests, row.window), limiter{"floor", func(tb testing.TB) http.Handler { return limitFloor(tb, row) }})
+}
+
+// prepare makes all keys, or spends the limit.
+func (row limitCase) prepare(h http.Handler, r *http.Request) {
+	for range max(row.keys, row.requests%100+1) {
+		h.ServeHTTP(httptest.NewRecorder(), r)
 	}
 }
 
@@ -109,13 +151,9 @@ func BenchmarkRateLimit(b *testing.B) {
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	for _, row := range limitCases() {
 		b.Run(row.name, func(b *testing.B) {
-			for _, p := range limiters(row.requests, time.Hour) {
-				h := rotating(p.make(b), row.keys)
-				r, w := httptest.NewRequest("GET", "/", nil), httptest.NewRecorder()
-				for range max(row.keys, row.requests%100+1) { // all keys are there, or the limit is spent
-					clear(w.Header())
-					h.ServeHTTP(w, r)
-				}
+			for _, p := range row.all() {
+				h, r := rotating(p.make(b), row.keys), httptest.NewRequest("GET", "/", nil)
+				row.prepare(h, r)
 				bench.Measure(b, p.name, h, r)
 			}
 		})
@@ -124,6 +162,19 @@ func BenchmarkRateLimit(b *testing.B) {
 
 // What is compared has to do the same.
 func TestRateLimitAnswersAlike(t *testing.T) {
+	for _, row := range limitCases() {
+		row.keys = min(row.keys, 1000)
+		for _, p := range row.all() {
+			t.Run(row.name+"/"+p.name, func(t *testing.T) {
+				h, r := rotating(p.make(t), row.keys), httptest.NewRequest("GET", "/", nil)
+				row.prepare(h, r)
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, r)
+				require.Equal(t, row.status, w.Code)
+				require.NotEmpty(t, w.Header(), "it tells what is left")
+			})
+		}
+	}
 	for _, p := range limiters(5, time.Hour) {
 		t.Run(p.name, func(t *testing.T) {
 			h := p.make(t)

@@ -58,6 +58,7 @@ var bars = map[string]bar{
 
 	"RateLimit/allowed":              {0.35, nil, 3},
 	"RateLimit/allowed-million-keys": {0.35, nil, 3},
+	"RateLimit/allowed-exact":        {0.35, nil, 3},
 	"Validate/80B":                   {1.15, []string{"L2"}, -1}, // allocations: a test of validate compares them with L2
 	"Validate/1KiB":                  {1.15, []string{"L2"}, -1},
 	"Validate/8KiB":                  {1.15, []string{"L2"}, -1},
