@@ -8,8 +8,8 @@ import (
 // The bytes of text, and the values, that one allocation has room for. A
 // response that lives long keeps all of it in memory.
 const (
-	textRoom  = 512
-	valueRoom = 32
+	textRoom  = 2 << 10
+	valueRoom = 128
 )
 
 // lines hands out the values of response headers without an allocation for
