@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/ringwall/ringwall/errors"
 )
@@ -16,6 +17,18 @@ type batch struct {
 	how      Outcome         // Cached, Leased, or "": the store was asked
 	pressure bool
 	lines    lines
+	flags    []atomic.Bool // each is used once, and never comes back
+}
+
+// flag returns a flag that nobody else has, without an allocation for each.
+func (b *batch) flag() *atomic.Bool {
+	const room = 256
+	if len(b.flags) == 0 {
+		b.flags = make([]atomic.Bool, room)
+	}
+	flag := &b.flags[0]
+	b.flags = b.flags[1:]
+	return flag
 }
 
 // setCharge writes the charge of limit i, with its own Requests.

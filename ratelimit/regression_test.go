@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -116,6 +117,28 @@ func TestSecondRefundTakesNobodyElses(t *testing.T) {
 	d, err := l.Take(t.Context(), "a", "k", 101)
 	require.NoError(t, err)
 	require.False(t, d.Allowed, "100 are still charged")
+}
+
+// A copy of a decision is the same charge.
+func TestCopiesAreRefundedOnce(t *testing.T) {
+	for _, limit := range []int{100, 200} { // the log, the ring
+		l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("a", limit)}})
+		first, err := l.Take(t.Context(), "a", "k", limit/2)
+		require.NoError(t, err)
+		_, err = l.Take(t.Context(), "a", "k", limit/2)
+		require.NoError(t, err)
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				copied := first
+				_ = copied.Refund(context.Background())
+			})
+		}
+		all.Wait()
+		d, err := l.Take(t.Context(), "a", "k", limit/2+1)
+		require.NoError(t, err)
+		require.False(t, d.Allowed, "%d are still charged", limit/2)
+	}
 }
 
 // flaky is a Memory that can fail.

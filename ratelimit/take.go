@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"net/netip"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/ringwall/ringwall/errors"
@@ -27,13 +28,14 @@ type Decision struct {
 	// negative when no time helps.
 	RetryAfter time.Duration
 
-	limiter *Limiter
-	tier    *tier
-	open    bool   // allowed by InsecureAllow: nothing was charged
-	key     string // of Take; "": nothing to refund
-	cost    int
-	marks   [maxLimits]int64 // the store's; of this process where Degraded
-	warm    [maxLimits]int64 // the warm count's
+	limiter  *Limiter
+	tier     *tier
+	open     bool   // allowed by InsecureAllow: nothing was charged
+	key      string // of Take
+	cost     int
+	refunded *atomic.Bool     // of all copies; nil: nothing to refund
+	marks    [maxLimits]int64 // the store's; of this process where Degraded
+	warm     [maxLimits]int64 // the warm count's
 }
 
 // Err returns nil when the decision allows, or [ErrLimited] with Retry-After,
@@ -53,18 +55,17 @@ func (d Decision) Err() error {
 }
 
 // Refund gives back what [Limiter.Take] charged: for a login that succeeded.
-// It does nothing for a decision that did not allow, nor for the second time.
+// It does nothing for a decision that did not allow, nor for the second time,
+// nor for a copy of what was refunded.
 func (d *Decision) Refund(ctx context.Context) error {
-	if !d.Allowed || d.limiter == nil || d.key == "" || d.open {
+	if !d.Allowed || d.refunded == nil || d.open || d.refunded.Swap(true) {
 		return nil
 	}
-	l, once := d.limiter, *d
-	d.limiter = nil
 	var b batch
-	for i := range once.tier.limits {
-		b.setCharge(once.tier, i, &Key{Text: once.key}, once.cost)
+	for i := range d.tier.limits {
+		b.setCharge(d.tier, i, &Key{Text: d.key}, d.cost)
 	}
-	return l.refund(ctx, once.tier, &b, &once, false, l.deadline())
+	return d.limiter.refund(ctx, d.tier, &b, d, false, d.limiter.deadline())
 }
 
 // Take charges a key for work that no route stands for, in a handler or a
@@ -88,7 +89,7 @@ func (l *Limiter) Take(ctx context.Context, tier, key string, cost int) (Decisio
 	for i := range t.limits {
 		b.setCharge(t, i, &Key{Text: key}, cost)
 	}
-	d := Decision{key: key, cost: cost}
+	d := Decision{key: key, cost: cost, refunded: b.flag()}
 	err := l.decide(ctx, t, b, &d)
 	return d, err
 }
