@@ -2,6 +2,8 @@ package ratelimit_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -138,6 +140,17 @@ func TestCopiesAreRefundedOnce(t *testing.T) {
 		d, err := l.Take(t.Context(), "a", "k", limit/2+1)
 		require.NoError(t, err)
 		require.False(t, d.Allowed, "%d are still charged", limit/2)
+	}
+}
+
+// The digest that stands for a long key is nobody's key.
+func TestKeysThatLookLikeDigests(t *testing.T) {
+	l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}})
+	long := strings.Repeat("k", 129)
+	sum := sha256.Sum256([]byte(long))
+	for _, key := range []string{long, "sha256:" + hex.EncodeToString(sum[:]), "sha256:", "sha256:" + strings.Repeat("0", 64)} {
+		require.True(t, takes(t, l, "a", key, 1).Allowed, key)
+		require.False(t, takes(t, l, "a", key, 1).Allowed, key)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -139,12 +140,17 @@ func (l *Limiter) reset(ctx context.Context, t *tier, deadline int64, keyOf func
 // longestKey bounds what a key takes in memory, in bytes.
 const longestKey = 128
 
+// hashed is how the keys begin that stand for others.
+const hashed = "sha256:"
+
+// bounded returns the key, or what stands for one that is too long. One that
+// looks like that has a digest as well, or it would be somebody else's.
 func bounded(key string) string {
-	if len(key) <= longestKey {
+	if len(key) <= longestKey && !strings.HasPrefix(key, hashed) {
 		return key
 	}
 	sum := sha256.Sum256([]byte(key))
-	return "sha256:" + hex.EncodeToString(sum[:])
+	return hashed + hex.EncodeToString(sum[:])
 }
 
 // deadline returns until when the store may take. It is 0 where there is no
