@@ -57,9 +57,13 @@ func peerIPv4(s string) (_ netip.Addr, ok bool) {
 }
 
 // network returns what counts as one client: an IPv4 address, or the network
-// that an IPv6 subscriber chooses addresses from. A mapped address is IPv4.
+// that an IPv6 subscriber chooses addresses from. A mapped address is IPv4, and
+// so is one that a NAT64 made: all of IPv4 is in one of its networks.
 func network(addr netip.Addr, v6Prefix int) netip.Prefix {
 	addr = addr.Unmap()
+	if addr.Is6() {
+		addr = unNAT64(addr)
+	}
 	if addr.Is4() {
 		return netip.PrefixFrom(addr, 32)
 	}
@@ -68,4 +72,14 @@ func network(addr netip.Addr, v6Prefix int) netip.Prefix {
 		return netip.PrefixFrom(addr, addr.BitLen()) // New has checked the length
 	}
 	return p
+}
+
+// unNAT64 returns the IPv4 address that an address of the well-known prefix
+// 64:ff9b::/96 has in its end: RFC 6052, section 2.1.
+func unNAT64(addr netip.Addr) netip.Addr {
+	ip := addr.As16()
+	if [12]byte(ip[:12]) != [12]byte{0, 0x64, 0xff, 0x9b} {
+		return addr
+	}
+	return netip.AddrFrom4([4]byte(ip[12:]))
 }

@@ -140,7 +140,8 @@
 //   - Bursts at the end of a window, which pass twice in fixed windows.
 //   - Other spellings of a path, to fall into a looser tier: the strictest
 //     reading wins.
-//   - Clients that choose their key: addresses of IPv6, forwarding headers,
+//   - Clients that choose their key: addresses of IPv6 (those of a NAT64, RFC
+//     6052, are the IPv4 addresses that they stand for), forwarding headers,
 //     paths, mapped addresses (GHSA-46wh-pxpv-q5gq).
 //   - Guesses that run at the same time: FailuresOnly charges first and gives
 //     back later.

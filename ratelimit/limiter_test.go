@@ -77,6 +77,9 @@ func TestClients(t *testing.T) {
 		{"two mapped", "[::ffff:192.0.2.1]:1", "[::ffff:192.0.2.2]:1", false},
 		{"one /64", "[2001:db8::1]:1", "[2001:db8::2]:1", true},
 		{"two /64", "[2001:db8::1]:1", "[2001:db8:0:1::1]:1", false},
+		{"two behind NAT64", "[64:ff9b::192.0.2.1]:1", "[64:ff9b::192.0.2.2]:1", false},
+		{"one behind NAT64 and beside it", "[64:ff9b::192.0.2.1]:1", "192.0.2.1:2", true},
+		{"beside NAT64's prefix", "[64:ff9b:0:0:0:1:c000:201]:1", "[64:ff9b:0:0:0:1:c000:202]:1", true},
 		{"zones", "[fe80::1%a]:1", "[fe80::1%b]:1", true},
 		{"Unix sockets", "@", "", true},
 	} {
@@ -257,6 +260,7 @@ func TestResetOfAnAddress(t *testing.T) {
 	for _, row := range []struct{ name, peer, key string }{
 		{"IPv4", "192.0.2.1:1234", "192.0.2.1"},
 		{"IPv4, mapped", "192.0.2.1:1234", "::ffff:192.0.2.1"},
+		{"IPv4, through NAT64", "[64:ff9b::192.0.2.1]:1234", "192.0.2.1"},
 		{"IPv6, by another address of the network", "[2001:db8::1]:1234", "2001:db8::2"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
