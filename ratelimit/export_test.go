@@ -1,6 +1,10 @@
 package ratelimit
 
-import "time"
+import (
+	"math"
+	"strconv"
+	"time"
+)
 
 // SetClock replaces the clock.
 func (m *Memory) SetClock(now func() time.Time) { m.start, m.clock = now(), now }
@@ -25,3 +29,20 @@ var (
 	Peer     = peer
 	PeerIPv4 = peerIPv4
 )
+
+// LoseLease waits for the lease of a key, and while somebody else does, evicts
+// it and fills the table with others that live.
+func (l *Limiter) LoseLease(policy, key string, waits func()) {
+	leases, k := l.remote.leases, Key{Policy: policy, Text: key}
+	e := leases.of(k)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	waits()
+	leases.mu.Lock()
+	defer leases.mu.Unlock()
+	e.gone = true
+	delete(leases.byKey, k)
+	for i := range maxLeases {
+		leases.byKey[Key{Policy: policy, Text: strconv.Itoa(i)}] = &lease{ends: math.MaxInt64}
+	}
+}

@@ -76,12 +76,17 @@ func (r *remote) takeLeased(ctx context.Context, t *tier, b *batch, deadline int
 			rest.add(i, c, t.limits[i].Lease, t.leases[i])
 			continue
 		}
-		call, err := r.leases.take(ctx, deadline, e, c, t.leases[i], &b.verdicts[i])
+		held, call, err := r.leases.take(ctx, deadline, e, c, t.leases[i], &b.verdicts[i])
 		if err != nil {
 			r.leases.putBack(t, b)
 			return err
 		}
-		asked, denied = asked || call, b.verdicts[i].Wait != 0
+		asked = asked || call
+		if !held {
+			rest.add(i, c, true, t.leases[i])
+			continue
+		}
+		denied = b.verdicts[i].Wait != 0
 		if b.known[i] = true; denied {
 			break
 		}
@@ -154,8 +159,9 @@ func both(a, b *Verdict) Verdict {
 	return v
 }
 
-// take spends a charge. It reports whether the store was asked for it.
-func (l *leases) take(ctx context.Context, deadline int64, e *lease, c *Charge, second string, v *Verdict) (asked bool, _ error) {
+// take spends a charge. It reports whether there was a lease for it, which
+// another key may have taken meanwhile, and whether the store was asked.
+func (l *leases) take(ctx context.Context, deadline int64, e *lease, c *Charge, second string, v *Verdict) (held, asked bool, _ error) {
 	for {
 		e.mu.Lock()
 		now := l.remote.now()
@@ -163,18 +169,18 @@ func (l *leases) take(ctx context.Context, deadline int64, e *lease, c *Charge, 
 		case e.gone:
 			e.mu.Unlock()
 			if e = l.of(c.Key); e == nil {
-				return asked, errBusy
+				return false, asked, nil
 			}
 			continue
 		case e.spend(c, now, v), e.denies(c, now, v):
 			e.mu.Unlock()
-			return asked, nil
+			return true, asked, nil
 		case e.refill != nil:
 			f := e.refill
 			e.wanted += c.Cost
 			e.mu.Unlock()
 			if err := l.wait(f, deadline); err != nil {
-				return asked, err
+				return true, asked, err
 			}
 			continue
 		}
@@ -186,7 +192,7 @@ func (l *leases) take(ctx context.Context, deadline int64, e *lease, c *Charge, 
 		f.err = l.fill(ctx, deadline, e, c, second, k)
 		close(f.done)
 		if f.err != nil {
-			return true, f.err
+			return true, true, f.err
 		}
 	}
 }

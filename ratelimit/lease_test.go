@@ -3,7 +3,9 @@ package ratelimit_test
 import (
 	"context"
 	"math/rand/v2"
+	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -248,4 +250,32 @@ func TestLeaseAllocatesNothing(t *testing.T) {
 		_, _ = l.Take(ctx, "a", "k", 1)
 	}
 	require.Less(t, testing.AllocsPerRun(10_000, func() { _, _ = l.Take(ctx, "a", "k", 1) }), 1.0)
+}
+
+// Whoever loses a lease to another key, when no new one can be had, is charged
+// alone: the store has not failed.
+func TestNoRoomForALease(t *testing.T) {
+	s := newCounted()
+	l := limiter(t, ratelimit.Options{Store: s, Timeout: time.Minute, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: 1000, Window: time.Hour, Lease: true}}}}})
+	decided := make(chan ratelimit.Decision, 1)
+	l.LoseLease("a", "k", func() {
+		go func() {
+			d, _ := l.Take(context.Background(), "a", "k", 1)
+			decided <- d
+		}()
+		require.Eventually(t, func() bool {
+			stacks := make([]byte, 1<<20)
+			for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+				if strings.Contains(stack, "[sync.Mutex.Lock") && strings.Contains(stack, "ratelimit.(*leases).take(") {
+					return true
+				}
+			}
+			return false
+		}, 20*time.Second, time.Millisecond)
+	})
+	d := <-decided
+	require.True(t, d.Allowed)
+	require.False(t, d.Degraded, "a full table is no failure of the store")
+	require.Equal(t, 999, d.Remaining)
+	require.EqualValues(t, 1, s.takes.Load())
 }

@@ -14,7 +14,6 @@ import (
 var (
 	errTimeout = errors.New("ratelimit: the store did not answer in time")
 	errOpen    = errors.New("ratelimit: the store failed a moment ago, and is not asked")
-	errBusy    = errors.New("ratelimit: too many leases")
 	errHangs   = errors.New("ratelimit: the store hangs: too many calls were given up")
 )
 
