@@ -1,8 +1,10 @@
 package ratelimit
 
 import (
+	"log/slog"
 	"net/http"
 	"net/netip"
+	"time"
 )
 
 // client returns whom a request counts for: never nobody, since everybody
@@ -19,8 +21,22 @@ func (l *Limiter) client(r *http.Request) netip.Addr {
 	return netip.IPv6Unspecified() // a Unix socket: all its clients are one
 }
 
-// peer returns the address of a RemoteAddr. Most are as net/http writes IPv4,
-// which takes a fifth of the time that netip needs for all that there is.
+// warn tells the owner of a service behind a proxy why all clients are one.
+func (l *Limiter) warn(r *http.Request) {
+	if len(r.Header["X-Forwarded-For"]) == 0 && len(r.Header["Forwarded"]) == 0 && len(r.Header["X-Real-Ip"]) == 0 {
+		return
+	}
+	minute := time.Now().Unix()/60 + 1
+	if last := l.warned.Load(); last == minute || !l.warned.CompareAndSwap(last, minute) {
+		return
+	}
+	slog.Default().LogAttrs(r.Context(), slog.LevelWarn,
+		"a forwarding header arrived, and ratelimit's Options.ClientIP is not set: everybody behind a proxy counts as one client",
+		slog.String("peer", r.RemoteAddr))
+}
+
+// peer returns the address of a RemoteAddr. netip reads all that there is, and
+// needs five times as long for what most are: IPv4, as net/http writes it.
 func peer(remote string) (netip.Addr, bool) {
 	if addr, ok := peerIPv4(remote); ok {
 		return addr, true

@@ -97,8 +97,9 @@ func (d *denials) hit(now int64, c *Charge, v *Verdict) (hit, stale bool) {
 	return false, false
 }
 
-// keep remembers the denials among the verdicts. They count from when the question was sent: the store denied at that
-// moment or later, so that they never last too long.
+// keep remembers the denials among the verdicts. They count from when the
+// question was sent: the store denied at that moment or later, so that they
+// never last too long.
 func (d *denials) keep(sent int64, charges []Charge, verdicts []Verdict) {
 	for i := range charges {
 		c, v := &charges[i], &verdicts[i]

@@ -27,39 +27,6 @@ var (
 	ErrUnavailable = errors.Define(503, "limits_unavailable", "The service is busy. Try again later.").Sampled("tier")
 )
 
-// Options configures a [Limiter]. Tiers is required.
-type Options struct {
-	// Tiers are the limits, by route.
-	Tiers []Tier
-	// Store keeps the counts. nil: a [Memory] of its own.
-	Store Store
-	// ClientIP tells the client's address, and whether it is certain. Where it
-	// is not, the address counts nevertheless, and the TCP peer where there is
-	// none. nil: the TCP peer; a warning once a minute says so when forwarding
-	// headers arrive.
-	ClientIP func(*http.Request) (netip.Addr, bool)
-	// OnStoreFailure says what happens while the store fails. Zero: Local. A
-	// store that says that it is misconfigured, see [ErrMisconfigured], is Deny
-	// always.
-	OnStoreFailure Failure
-	// Timeout bounds what a request waits for a store other than Memory, the
-	// refund of FailuresOnly included, and one call of Take, Refund or Reset.
-	// It holds where the store ignores its context. 0: 100 ms.
-	Timeout time.Duration
-	// Fields are the headers that tell clients what is left. Zero: RateLimit and
-	// RateLimit-Policy.
-	Fields Fields
-	// OnDecision is told of each decision, and once of each change of the
-	// store's health. It must not block.
-	OnDecision func(context.Context, Event)
-	// Route returns the pattern that the application's own router picks, for
-	// routers that strip prefixes. Routes are then compared with it. nil: the
-	// path decides.
-	Route func(*http.Request) string
-	// ErrorHandler answers refused requests. nil: errors.Respond.
-	ErrorHandler func(http.ResponseWriter, *http.Request, error)
-}
-
 // A Limiter holds clients to limits. It is immutable but for its counts, and
 // safe for concurrent use.
 type Limiter struct {
@@ -213,18 +180,4 @@ func compile(t Tier, o Options) *tier {
 		c.field = string(c.appendPolicy(nil, nil))
 	}
 	return c
-}
-
-// warn tells the owner of a service behind a proxy why all clients are one.
-func (l *Limiter) warn(r *http.Request) {
-	if len(r.Header["X-Forwarded-For"]) == 0 && len(r.Header["Forwarded"]) == 0 && len(r.Header["X-Real-Ip"]) == 0 {
-		return
-	}
-	minute := time.Now().Unix()/60 + 1
-	if last := l.warned.Load(); last == minute || !l.warned.CompareAndSwap(last, minute) {
-		return
-	}
-	slog.Default().LogAttrs(r.Context(), slog.LevelWarn,
-		"a forwarding header arrived, and ratelimit's Options.ClientIP is not set: everybody behind a proxy counts as one client",
-		slog.String("peer", r.RemoteAddr))
 }

@@ -64,8 +64,9 @@ type Limit struct {
 	// Lease lets each process charge some requests at once, and spend them
 	// without asking the store: for limits of 1000 and more. At most
 	// min(processes * Requests/64, Requests/10) above what the limit admits are
-	// admitted then, in any window; each Limiter counts as a process. It excludes FailuresOnly, Penalty, Scale
-	// and InsecureShadow, and does nothing with a [Memory].
+	// admitted then, in any window; each Limiter counts as a process. It
+	// excludes FailuresOnly, Penalty, Scale and InsecureShadow, and does nothing
+	// with a [Memory].
 	Lease bool
 }
 

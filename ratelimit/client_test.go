@@ -34,3 +34,17 @@ func TestPeerIPv4(t *testing.T) {
 		require.Equal(t, netip.MustParseAddrPort(s).Addr(), addr)
 	}
 }
+
+func BenchmarkPeer(b *testing.B) {
+	const remote = "192.0.2.123:54321"
+	b.Run("who=ringwall", func(b *testing.B) {
+		for b.Loop() {
+			ratelimit.Peer(remote)
+		}
+	})
+	b.Run("who=netip", func(b *testing.B) {
+		for b.Loop() {
+			_, _ = netip.ParseAddrPort(remote)
+		}
+	})
+}

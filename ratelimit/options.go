@@ -1,27 +1,48 @@
 package ratelimit
 
 import (
+	"context"
 	"math"
+	"net/http"
+	"net/netip"
 	"strconv"
 	"time"
 
 	"github.com/ringwall/ringwall/errors"
 )
 
-func fieldName(list string, i int, field string) string {
-	return "ratelimit: " + list + "[" + strconv.Itoa(i) + "]." + field
+// Options configures a [Limiter]. Tiers is required.
+type Options struct {
+	// Tiers are the limits, by route.
+	Tiers []Tier
+	// Store keeps the counts. nil: a [Memory] of its own.
+	Store Store
+	// ClientIP tells the client's address, and whether it is certain. Where it
+	// is not, the address counts nevertheless, and the TCP peer where there is
+	// none. nil: the TCP peer; a warning once a minute says so when forwarding
+	// headers arrive.
+	ClientIP func(*http.Request) (netip.Addr, bool)
+	// OnStoreFailure says what happens while the store fails. Zero: Local. A
+	// store that says that it is misconfigured, see [ErrMisconfigured], is Deny
+	// always.
+	OnStoreFailure Failure
+	// Timeout bounds what a request waits for a store other than Memory, the
+	// refund of FailuresOnly included, and one call of Take, Refund or Reset.
+	// It holds where the store ignores its context. 0: 100 ms.
+	Timeout time.Duration
+	// Fields are the headers that tell clients what is left. Zero: RateLimit and
+	// RateLimit-Policy.
+	Fields Fields
+	// OnDecision is told of each decision, and once of each change of the
+	// store's health. It must not block.
+	OnDecision func(context.Context, Event)
+	// Route returns the pattern that the application's own router picks, for
+	// routers that strip prefixes. Routes are then compared with it. nil: the
+	// path decides.
+	Route func(*http.Request) string
+	// ErrorHandler answers refused requests. nil: errors.Respond.
+	ErrorHandler func(http.ResponseWriter, *http.Request, error)
 }
-
-// policyName names the limits of a tier: login, login-2, login-3.
-func policyName(tier string, i int) string {
-	if i == 0 {
-		return tier
-	}
-	return tier + "-" + strconv.Itoa(i+1)
-}
-
-// maxLimits bounds the limits of a tier.
-const maxLimits = 4
 
 // check returns what is wrong with the options, but for patterns.
 func (o Options) check() []error {
@@ -69,6 +90,21 @@ func (o Options) check() []error {
 	}
 	return problems
 }
+
+func fieldName(list string, i int, field string) string {
+	return "ratelimit: " + list + "[" + strconv.Itoa(i) + "]." + field
+}
+
+// policyName names the limits of a tier: login, login-2, login-3.
+func policyName(tier string, i int) string {
+	if i == 0 {
+		return tier
+	}
+	return tier + "-" + strconv.Itoa(i+1)
+}
+
+// maxLimits bounds the limits of a tier.
+const maxLimits = 4
 
 func validName(s string) bool {
 	for _, c := range []byte(s) {

@@ -1,0 +1,114 @@
+package ratelimit
+
+import (
+	"context"
+	"time"
+)
+
+// takeLeased takes what it can from leases, and charges the rest to the store.
+// What another limit denies is put back into its lease, which costs nothing.
+func (r *remote) takeLeased(ctx context.Context, t *tier, b *batch, deadline int64) error {
+	var rest pending
+	asked, denied := false, false
+	for i := range t.limits {
+		c := &b.charges[i]
+		b.known[i] = false
+		e := (*lease)(nil)
+		if t.limits[i].Lease && c.Cost <= c.Requests/leaseShare {
+			e = r.leases.of(c.Key)
+		}
+		if e == nil {
+			rest.add(i, c, t.limits[i].Lease, t.leases[i])
+			continue
+		}
+		held, call, err := r.leases.take(ctx, deadline, e, c, t.leases[i], &b.verdicts[i])
+		if err != nil {
+			r.leases.putBack(t, b)
+			return err
+		}
+		asked = asked || call
+		if !held {
+			rest.add(i, c, true, t.leases[i])
+			continue
+		}
+		denied = b.verdicts[i].Wait != 0
+		if b.known[i] = true; denied {
+			break
+		}
+	}
+	switch {
+	case denied && !asked:
+		b.how = Cached
+	case !denied && rest.n > 0:
+		if err := r.ask(ctx, deadline, rest.charges[:rest.n], rest.verdicts[:rest.n]); err != nil {
+			r.leases.putBack(t, b)
+			return err
+		}
+		rest.answer(b)
+		for i := range t.limits {
+			denied = denied || b.verdicts[i].Wait != 0 && !b.charges[i].Shadow
+		}
+	case !denied && !asked:
+		b.how = Leased
+	}
+	if denied {
+		r.leases.putBack(t, b)
+	}
+	return nil
+}
+
+// pending are the charges that no lease holds. One of a limit with a lease is
+// charged to both of its limits.
+type pending struct {
+	n        int
+	charges  [2 * maxLimits]Charge
+	verdicts [2 * maxLimits]Verdict
+	at       [2 * maxLimits]int // the limit
+}
+
+func (p *pending) add(i int, c *Charge, leased bool, second string) {
+	p.charges[p.n], p.at[p.n] = *c, i
+	p.n++
+	if leased {
+		p.charges[p.n], p.at[p.n] = ofTwo(c, second), i
+		p.n++
+	}
+}
+
+// answer writes the verdicts, and one of those that are for one limit.
+func (p *pending) answer(b *batch) {
+	for j := range p.n {
+		i, v := p.at[j], &p.verdicts[j]
+		if b.known[i] {
+			v = new(both(&b.verdicts[i], v))
+		}
+		b.verdicts[i], b.known[i] = *v, true
+	}
+}
+
+// ofTwo returns the second charge of a limit with a lease.
+func ofTwo(c *Charge, policy string) Charge {
+	second := *c
+	second.Key.Policy = policy
+	second.Requests += c.Requests / 10
+	second.Window += (c.Window/10 + time.Millisecond - 1).Truncate(time.Millisecond)
+	return second
+}
+
+// both is the verdict of two limits. The Mark is the first one's.
+func both(a, b *Verdict) Verdict {
+	v := Verdict{Remaining: min(a.Remaining, b.Remaining), Wait: max(a.Wait, b.Wait), Reset: max(a.Reset, b.Reset), Mark: a.Mark, Pressure: a.Pressure || b.Pressure}
+	if a.Wait < 0 {
+		v.Wait = a.Wait
+	}
+	return v
+}
+
+// putBack puts back what a batch took from leases.
+func (l *leases) putBack(t *tier, b *batch) {
+	for i := range t.limits {
+		if v := &b.verdicts[i]; t.limits[i].Lease && b.known[i] && v.Wait == 0 && v.Mark == 0 {
+			l.giveBack(&b.charges[i])
+		}
+	}
+}
