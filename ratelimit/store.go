@@ -36,9 +36,10 @@ type Store interface {
 	// everything else does, its verdict tells what it would have done, and its
 	// penalty is kept as though it were none.
 	Take(ctx context.Context, charges []Charge, verdicts []Verdict) error
-	// Peek writes the verdicts that Take would, and writes nothing else. It
-	// knows a penalty that runs, but not the one that Take would begin: Wait is
-	// how long the limit itself denies.
+	// Peek writes the verdicts that Take would, without the charge, and changes
+	// nothing: Remaining is what is left before it, and Mark is 0. It knows a
+	// penalty that runs, but not the one that Take would begin: Wait is how long
+	// the limit itself denies.
 	Peek(ctx context.Context, charges []Charge, verdicts []Verdict) error
 	// Refund gives back what Take charged. Each charge is the one of Take, with
 	// the Mark of its verdict; its Cost may be less, to give back a part. What

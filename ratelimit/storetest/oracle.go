@@ -31,6 +31,11 @@ type count struct {
 	blurred    bool // counted in eighths of a window, now or before
 }
 
+// forget drops what no longer counts by any rule.
+func (n *count) forget(at span, window time.Duration) {
+	n.admissions = slices.DeleteFunc(n.admissions, func(a admission) bool { return at.from-a.when.to >= 2*window })
+}
+
 // used returns the least and the most that can count at a moment: what was
 // surely charged less than near ago, and what was perhaps charged less than far
 // ago.
@@ -78,6 +83,7 @@ func (n *count) judge(t *testing.T, c ratelimit.Charge, v ratelimit.Verdict, at 
 	if n.blurred = n.blurred || c.Requests > exactLimit; n.blurred {
 		near, far = c.Window*7/8, c.Window*9/8
 	}
+	n.forget(at, c.Window)
 	least, most := n.used(at, near, far)
 	banned, perhaps := c.Penalty > 0 && at.to < n.penalty.from, c.Penalty > 0 && at.from < n.penalty.to
 	certain = c.Cost == 0 || c.Cost > c.Requests || banned || least+c.Cost > c.Requests || !perhaps && most+c.Cost <= c.Requests

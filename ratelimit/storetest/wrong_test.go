@@ -52,7 +52,7 @@ func TestKitRefuses(t *testing.T) {
 	for _, fault := range append([]string{""}, faults...) {
 		t.Run("a store that "+fault, func(t *testing.T) {
 			t.Parallel()
-			child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKitRefuses$", "-test.timeout=60s")
+			child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKitRefuses$", "-test.timeout=60s", "-test.failfast")
 			child.Env = append(os.Environ(), "STORETEST_FAULT="+fault)
 			out, err := child.CombinedOutput()
 			if fault == "" {
