@@ -3,6 +3,8 @@ package ratelimit_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -316,4 +318,31 @@ func TestShadowCharge(t *testing.T) {
 	require.NoError(t, m.Reset(t.Context(), []ratelimit.Key{shadow.Key}))
 	require.NoError(t, m.Take(t.Context(), both, v[:]))
 	require.Equal(t, 1, v[0].Remaining, "what others deny is not charged to a shadow")
+}
+
+// What makes two keys differ makes their digests differ; a Net beside a Text
+// does not count.
+func TestDigestsOfKeysDiffer(t *testing.T) {
+	m := ratelimit.NewMemory(ratelimit.MemoryOptions{})
+	v4 := netip.AddrFrom4([4]byte{192, 0, 2, 1})
+	mapped := netip.AddrFrom16(v4.As16())
+	ip := v4.As16()
+	keys := []ratelimit.Key{
+		{}, {Policy: "p"}, {Policy: "pt"}, {Policy: "pn"}, {Text: "p"}, {Policy: "p", Text: "t"}, {Policy: "pt", Text: "t"}, {Policy: "p", Text: "tt"},
+		{Policy: "p", Text: "n\x20\x20" + string(ip[:])}, {Policy: "p", Text: "\x20\x20" + string(ip[:])},
+		{Policy: "p", Net: netip.PrefixFrom(v4, 32)}, {Policy: "p", Net: netip.PrefixFrom(v4, 24)}, {Policy: "p-2", Net: netip.PrefixFrom(v4, 32)},
+		{Policy: "p", Net: netip.PrefixFrom(mapped, 32)}, {Policy: "p", Net: netip.PrefixFrom(mapped, 128)}, {Policy: "p", Net: netip.PrefixFrom(v4, -1)},
+		{Policy: "p", Net: netip.MustParsePrefix("::/0")}, {Policy: "p", Net: netip.MustParsePrefix("::/128")}, {Policy: "p", Net: netip.MustParsePrefix("0.0.0.0/0")},
+		{Policy: "p", Text: strings.Repeat("x", 300)}, {Policy: "p", Text: strings.Repeat("x", 301)}, {Policy: strings.Repeat("p", 300)},
+	}
+	seen := make(map[[2]uint64]ratelimit.Key)
+	for _, k := range keys {
+		d := m.Digest(k)
+		other, ok := seen[d]
+		require.False(t, ok, "%q and %q", k, other)
+		seen[d] = k
+		require.Equal(t, d, m.Digest(k))
+	}
+	beside := ratelimit.Key{Policy: "p", Text: "t", Net: netip.PrefixFrom(v4, 32)}
+	require.Equal(t, m.Digest(ratelimit.Key{Policy: "p", Text: "t"}), m.Digest(beside))
 }
