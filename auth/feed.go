@@ -131,7 +131,7 @@ func (r *Revocations) read(ctx context.Context, position string, loaded bool) (n
 			// Going on without it would let somebody through.
 			return "", errors.New("auth: the feed has a revocation that does not name one ID of 1 to 256 bytes")
 		}
-		_ = r.put(key, mark{v.Until.Round(0), v.IssuedBefore, false}) // what does not fit is remembered as such
+		_ = r.put(key, mark{until: v.Until.Round(0), issuedBefore: v.IssuedBefore}) // what does not fit is remembered as such
 	}
 	return next, nil
 }
@@ -149,14 +149,12 @@ func (r *Revocations) report(ctx context.Context, err error) {
 	logger.LogAttrs(ctx, slog.LevelWarn, "revocations cannot be read", slog.Any("error", err))
 }
 
-// untell takes nothing for told that may be what the feed has lost.
+// untell takes nothing for told that may be what the feed has lost: what was
+// told before now, or is being told.
 func (r *Revocations) untell() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for key, m := range r.entries {
-		m.told = false
-		r.entries[key] = m
-	}
+	r.epoch++
 }
 
 // synced notes that everything added before a time is known.
@@ -181,9 +179,6 @@ func (r *Revocations) stale(now time.Time) bool {
 // tell adds a revocation to the feed. The request that asks for it may end
 // before that is done.
 func (r *Revocations) tell(ctx context.Context, v Revocation) error {
-	if r.feed == nil {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), addTimeout)
 	defer cancel()
 	if err := r.feed.Add(ctx, v); err != nil {

@@ -419,3 +419,83 @@ func TestToldOnce(t *testing.T) {
 		told(12, "after a loss")
 	})
 }
+
+// TestToldOnceWhenFull holds that the feed is told once of what does not fit,
+// however often it is revoked, and that no place is lost by it.
+func TestToldOnceWhenFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger()
+		p := start(t, auth.RevocationsOptions{Feed: l, MaxEntries: 3})
+		pass(time.Millisecond)
+		until := time.Now().Add(time.Hour)
+		for i := range 3 {
+			require.NoError(t, p.RevokeSession(t.Context(), fmt.Sprint("s", i), until))
+		}
+		l.set(func(l *ledger) { l.fails = errors.New("down") })
+		for range 2 {
+			require.ErrorIs(t, p.RevokeSession(t.Context(), "more", until), auth.ErrUnavailable, "it was not told")
+		}
+		l.set(func(l *ledger) { l.fails = nil })
+		pass(time.Second)
+		require.ErrorIs(t, p.RevokeSession(t.Context(), "more", until), auth.ErrUnavailable, "it did not fit")
+		for range 1000 {
+			require.NoError(t, p.RevokeSession(t.Context(), "more", until), "the feed has it, and so has this process")
+		}
+		pass(time.Second)
+		l.set(func(l *ledger) { require.Len(t, l.entries, 4) })
+		require.Equal(t, 3, p.Len())
+		require.Equal(t, auth.ErrRevoked, p.session(t, "more"))
+		refused := 0
+		for i := range 3 {
+			err := p.session(t, fmt.Sprint("s", i))
+			require.Error(t, err, "nothing is forgotten")
+			if errors.Is(err, auth.ErrRevoked) {
+				refused++
+			}
+		}
+		require.Equal(t, 2, refused)
+		require.ErrorIs(t, p.session(t, "another"), auth.ErrUnavailable)
+		pass(time.Hour + 65*time.Second)
+		require.NoError(t, p.session(t, "another"))
+	})
+}
+
+// overtaken is a feed that loses what is added to it before Add returns.
+type overtaken struct {
+	*ledger
+	lose func()
+}
+
+func (f overtaken) Add(ctx context.Context, r auth.Revocation) error {
+	err := f.ledger.Add(ctx, r)
+	f.lose()
+	return err
+}
+
+// TestLostWhileTold holds that a revocation is told again that the feed lost,
+// and was known to have lost, before the one who told it was answered.
+func TestLostWhileTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger()
+		lost := false
+		f := overtaken{l, func() {
+			if lost {
+				return
+			}
+			lost = true
+			pass(time.Second) // another read
+			l.set(func(l *ledger) { l.trimmed, l.entries = l.trimmed+len(l.entries)+1, nil })
+			pass(3 * time.Second)
+		}}
+		p := start(t, auth.RevocationsOptions{Feed: f})
+		pass(time.Second)
+		until := time.Now().Add(time.Hour)
+		for range 3 {
+			require.NoError(t, p.RevokeSession(t.Context(), "s1", until))
+		}
+		l.set(func(l *ledger) {
+			require.Equal(t, 2, l.loads)
+			require.Len(t, l.entries, 1, "told again, and then not more")
+		})
+	})
+}

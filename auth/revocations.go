@@ -40,8 +40,9 @@ type RevocationsOptions struct {
 //
 // When it is full, revocations that do not fit fail, and until the last of
 // them would have ended every Check answers [ErrUnavailable]: nothing is
-// forgotten. The same holds when the clock is set back to before something
-// was dropped. It is safe for concurrent use.
+// forgotten. The feed is told of each of them once. The same holds when the
+// clock is set back to before something was dropped. It is safe for concurrent
+// use.
 type Revocations struct {
 	maxEntries int
 	feed       RevocationFeed
@@ -50,6 +51,7 @@ type Revocations struct {
 
 	mu       sync.RWMutex
 	entries  map[revocation]mark
+	epoch    uint64    // of the feed, from 1 on: one more whenever it may have lost something
 	gone     time.Time // a revocation that did not fit, or was dropped, lives until then
 	syncedAt time.Time // everything that the feed had then is known
 	sweepAt  int       // the number of entries at which dead ones are looked for
@@ -65,7 +67,7 @@ type revocation struct {
 // mark says how long, and for a subject, which tokens.
 type mark struct {
 	until, issuedBefore time.Time
-	told                bool // the feed has it
+	told                uint64 // the epoch in which the feed took it; 0: nobody is sure that it did
 }
 
 // covers reports whether m revokes everything that other does.
@@ -75,10 +77,14 @@ func (m mark) covers(other mark) bool {
 
 // and returns what two marks of one name come to.
 func (m mark) and(other mark) mark {
-	return mark{
-		later(m.until, other.until), later(m.issuedBefore, other.issuedBefore),
-		m.told && m.covers(other) || other.told && other.covers(m),
+	both := mark{until: later(m.until, other.until), issuedBefore: later(m.issuedBefore, other.issuedBefore)}
+	if m.covers(other) {
+		both.told = m.told
 	}
+	if other.covers(m) {
+		both.told = max(both.told, other.told)
+	}
+	return both
 }
 
 // NewRevocations returns an empty Revocations. It refuses a negative
@@ -92,7 +98,7 @@ func NewRevocations(o RevocationsOptions) (*Revocations, error) {
 	}
 	return &Revocations{
 		maxEntries: o.MaxEntries, feed: o.Feed, logger: o.Logger, now: time.Now,
-		entries: make(map[revocation]mark), sweepAt: 1024,
+		entries: make(map[revocation]mark), epoch: 1, sweepAt: 1024,
 	}, nil
 }
 
@@ -133,21 +139,29 @@ func (r *Revocations) add(ctx context.Context, v Revocation) error {
 		return errors.New("auth: revoke: a time is zero; did you mean when the last token expires, and now?")
 	}
 	v.Until = v.Until.Add(revocationSlack).Round(0)
-	m := mark{v.Until, v.IssuedBefore, false}
-	if r.told(key, m) {
+	m := mark{until: v.Until, issuedBefore: v.IssuedBefore}
+	if r.feed == nil {
+		return r.put(key, m)
+	}
+	// The epoch is that from before: if the feed loses what it takes now, it is
+	// over, even when that shows before Add returns.
+	epoch, told := r.told(key, m)
+	if told {
 		return nil
 	}
 	err := r.tell(ctx, v)
-	m.told = err == nil
+	if err == nil {
+		m.told = epoch
+	}
 	return errors.Join(err, r.put(key, m))
 }
 
-// told reports whether the feed, where there is one, has all that m revokes.
-func (r *Revocations) told(key revocation, m mark) bool {
+// told returns the feed's epoch, and whether it has all that m revokes.
+func (r *Revocations) told(key revocation, m mark) (epoch uint64, told bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	known, ok := r.entries[key]
-	return ok && known.told && known.covers(m)
+	return r.epoch, ok && known.told == r.epoch && known.covers(m)
 }
 
 // put remembers a revocation, or that it did not fit.
@@ -165,6 +179,9 @@ func (r *Revocations) put(key revocation, m mark) error {
 		return nil
 	case !known && len(r.entries) >= r.maxEntries:
 		r.gone = later(r.gone, m.until)
+		if m.told != 0 {
+			r.takePlace(key, m)
+		}
 		return ErrUnavailable.With("revocations", len(r.entries))
 	}
 	if known {
@@ -172,6 +189,19 @@ func (r *Revocations) put(key revocation, m mark) error {
 	}
 	r.entries[key] = m
 	return nil
+}
+
+// takePlace puts a revocation where another was. Without its mark every repeat
+// would be told, so that one token could fill the feed. The other is dropped and
+// not forgotten: what it revoked is unavailable, as all else is when this is
+// full. Which one it is hardly matters, so long as nobody can choose it.
+func (r *Revocations) takePlace(key revocation, m mark) {
+	for other, dropped := range r.entries { // in an order that nobody knows
+		r.gone = later(r.gone, dropped.until)
+		delete(r.entries, other)
+		break
+	}
+	r.entries[key] = m
 }
 
 // sweep drops dead entries. It runs when their number has doubled, so that
