@@ -460,6 +460,23 @@ func TestToldOnceWhenFull(t *testing.T) {
 	})
 }
 
+// TestFullForNoLonger holds that what takes a place makes nobody wait for
+// longer: the one that goes is not one that lasts.
+func TestFullForNoLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := start(t, auth.RevocationsOptions{Feed: newLedger(), MaxEntries: 3})
+		pass(time.Millisecond)
+		require.NoError(t, p.RevokeToken(t.Context(), "lasts", time.Now().Add(24*time.Hour)))
+		for i := range 30 {
+			_ = p.RevokeSession(t.Context(), fmt.Sprint("s", i), time.Now().Add(time.Hour))
+		}
+		require.ErrorIs(t, p.Ready(t.Context()), auth.ErrUnavailable)
+		pass(time.Hour + 65*time.Second)
+		require.NoError(t, p.Ready(t.Context()))
+		require.Equal(t, auth.ErrRevoked, p.Check(t.Context(), "lasts", "", "", time.Now()))
+	})
+}
+
 // overtaken is a feed that loses what is added to it before Add returns.
 type overtaken struct {
 	*ledger

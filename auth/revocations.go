@@ -194,13 +194,21 @@ func (r *Revocations) put(key revocation, m mark) error {
 // takePlace puts a revocation where another was. Without its mark every repeat
 // would be told, so that one token could fill the feed. The other is dropped and
 // not forgotten: what it revoked is unavailable, as all else is when this is
-// full. Which one it is hardly matters, so long as nobody can choose it.
+// full. It is the first to end of a few that nobody can choose, since that is how
+// long all have to wait.
 func (r *Revocations) takePlace(key revocation, m mark) {
-	for other, dropped := range r.entries { // in an order that nobody knows
-		r.gone = later(r.gone, dropped.until)
-		delete(r.entries, other)
-		break
+	var first revocation
+	seen := 0
+	for other, known := range r.entries {
+		if seen++; seen == 1 || known.until.Before(r.entries[first].until) {
+			first = other
+		}
+		if seen == 64 {
+			break
+		}
 	}
+	r.gone = later(r.gone, r.entries[first].until)
+	delete(r.entries, first)
 	r.entries[key] = m
 }
 
