@@ -246,14 +246,20 @@ func (s *sessions) removeAll() {
 	a, b, c, d := s.login(), s.login(), s.login(), s.login()
 	deleted, err := s.Store.DeleteAll(s.t.Context(), s.owner, b, d, random(s.t))
 	require.NoError(s.t, err)
-	require.ElementsMatch(s.t, []string{a, c}, deleted)
+	require.ElementsMatch(s.t, []session.Ended{{ID: a}, {ID: c}}, deleted)
 	require.ElementsMatch(s.t, []string{b, d}, s.list())
 	require.Equal(s.t, session.Gone, s.rotate(a, 0, "", 0).Outcome)
 	require.Equal(s.t, session.Advanced, s.rotate(b, 0, "", 0).Outcome)
+	s.Pass(time.Minute)
 	for range 2 {
-		_, err = s.Store.DeleteAll(s.t.Context(), s.owner)
+		deleted, err = s.Store.DeleteAll(s.t.Context(), s.owner)
 		require.NoError(s.t, err)
 		require.Empty(s.t, s.list())
+		for _, e := range deleted {
+			if e.ID == a || e.ID == c {
+				require.InDelta(s.t, time.Minute, e.Ago, float64(30*time.Second), "one that an earlier call has ended")
+			}
+		}
 	}
 }
 

@@ -156,9 +156,11 @@ func (down) Create(context.Context, session.Creation) (session.Created, error) {
 func (down) Rotate(context.Context, session.Rotation) (session.Rotated, error) {
 	return session.Rotated{}, errDown
 }
-func (down) List(context.Context, string) ([]session.Record, error)         { return nil, errDown }
-func (down) Delete(context.Context, string, ...string) error                { return errDown }
-func (down) DeleteAll(context.Context, string, ...string) ([]string, error) { return nil, errDown }
+func (down) List(context.Context, string) ([]session.Record, error) { return nil, errDown }
+func (down) Delete(context.Context, string, ...string) error        { return errDown }
+func (down) DeleteAll(context.Context, string, ...string) ([]session.Ended, error) {
+	return nil, errDown
+}
 
 // spy keeps what a store is told.
 type spy struct {

@@ -3,6 +3,7 @@ package redisauth_test
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"testing"
 	"time"
 
@@ -182,13 +183,13 @@ type forgetful struct {
 	lost bool
 }
 
-func (f *forgetful) DeleteAll(ctx context.Context, owner string, except ...string) ([]string, error) {
-	ids, err := f.Store.DeleteAll(ctx, owner, except...)
+func (f *forgetful) DeleteAll(ctx context.Context, owner string, except ...string) ([]session.Ended, error) {
+	ended, err := f.Store.DeleteAll(ctx, owner, except...)
 	if !f.lost {
 		f.lost = true
 		return nil, errDown
 	}
-	return ids, err
+	return ended, err
 }
 
 // TestLostRevokeAll: the next one tells of what the one before has ended, and
@@ -206,4 +207,47 @@ func TestLostRevokeAll(t *testing.T) {
 	require.NoError(t, d.revoked.Check(t.Context(), "", d.issued[len(d.issued)-1], "", time.Now()))
 	require.True(t, d.over())
 	d.mustRefresh(kept)
+}
+
+// TestLostRevokeAllAges: what a call has ended is told of for as long as its
+// access tokens live, however often all is ended meanwhile.
+func TestLostRevokeAllAges(t *testing.T) {
+	store := sessions(t, single(t), redisauth.Options{})
+	ctx, owner := t.Context(), "00000000000000000000000000000001"
+	logins := 0
+	create := func(n int) (ids []string) {
+		for range n {
+			logins++
+			ids = append(ids, fmt.Sprintf("%032x", logins))
+			_, err := store.Create(ctx, session.Creation{Owner: owner, ID: ids[len(ids)-1], Value: []byte("v"), Idle: 24 * time.Hour, Absolute: 24 * time.Hour, Max: 1000})
+			require.NoError(t, err)
+		}
+		return ids
+	}
+	deleteAll := func() (ids []string, longest time.Duration) {
+		ended, err := store.DeleteAll(ctx, owner)
+		require.NoError(t, err)
+		for _, e := range ended {
+			ids, longest = append(ids, e.ID), max(longest, e.Ago)
+		}
+		return ids, longest
+	}
+	first := create(600)
+	ids, ago := deleteAll()
+	require.ElementsMatch(t, first, ids)
+	require.Zero(t, ago)
+	for range 2 {
+		store.Advance(30 * time.Minute)
+		ids, ago = deleteAll()
+		require.ElementsMatch(t, first, ids, "each of them")
+	}
+	require.InDelta(t, time.Hour, ago, float64(time.Minute))
+	second := create(450)
+	ids, _ = deleteAll()
+	require.Len(t, ids, 1000)
+	require.ElementsMatch(t, second, ids[:450], "the newest, when there are more")
+	store.Advance(3 * time.Minute)
+	ids, ago = deleteAll()
+	require.ElementsMatch(t, second, ids, "the others are dead by now")
+	require.InDelta(t, 3*time.Minute, ago, float64(time.Minute))
 }

@@ -13,7 +13,7 @@ package redisauth
 //	<id>g  when it was deleted
 //	e      when they were all deleted last
 //	x      the ID of the last session that evicted others, and theirs
-//	d      the call that deleted all last, and what it deleted
+//	d      the call that deleted all last, and what was deleted so, id:when
 //	r, rv  the attempt and the record of the last reuse
 //
 // x, d and r answer a call that is made again because its reply was lost. So
@@ -183,27 +183,28 @@ return 1
 //
 // When every reply to a call was lost, nobody has revoked the access tokens of
 // what it ended. So the next call tells of that too, for as long as such a token
-// lives, and of at most 500.
+// lives, and of at most 1000, the newest: one call ends no more.
 const deleteAllLua = sessionLua + `
-local told = words(redis.call('HGET', key, 'd'))
-if told[1] == ARGV[3] then
-  table.remove(told, 1)
-  return told
+local ended, list, spare = {}, {}, {}
+local function add(id, at)
+  ended[#ended + 1], list[#list + 1] = {id, math.max(0, now - at)}, id .. ':' .. int(at)
 end
-local spare, deleted = {}, {}
+local told = words(redis.call('HGET', key, 'd'))
+local again = told[1] == ARGV[3]
 for i = 4, #ARGV do spare[ARGV[i]] = true end
-for _, id in ipairs(ids()) do
+for _, id in ipairs(again and {} or ids()) do
   if not spare[id] then
-    if now < find(id).expires then deleted[#deleted + 1] = id end
+    if now < find(id).expires then add(id, now) end
     drop(id)
   end
 end
-local epoch = tonumber(redis.call('HGET', key, 'e') or 0)
-if math.abs(now - epoch) < tonumber(ARGV[2]) then
-  for i = 2, math.min(#told, 501) do deleted[#deleted + 1] = told[i] end
+for i = 2, #told do
+  local id, at = string.match(told[i], '^(%x+):(%d+)$')
+  if id and #ended < 1000 and math.abs(now - at) < tonumber(ARGV[2]) then add(id, tonumber(at)) end
 end
-redis.call('HSET', key, 'e', int(now), 'd', ARGV[3] .. ' ' .. table.concat(deleted, ' '))
+if again then return ended end
+redis.call('HSET', key, 'e', int(now), 'd', ARGV[3] .. ' ' .. table.concat(list, ' '))
 keep(tonumber(ARGV[2]))
 shrink(tonumber(ARGV[2]))
-return deleted
+return ended
 `

@@ -128,7 +128,7 @@ func (s *SessionStore) Delete(ctx context.Context, owner string, ids ...string) 
 }
 
 // DeleteAll implements [session.Store].
-func (s *SessionStore) DeleteAll(ctx context.Context, owner string, except ...string) ([]string, error) {
+func (s *SessionStore) DeleteAll(ctx context.Context, owner string, except ...string) ([]session.Ended, error) {
 	args := []any{micros(s.skew), micros(endedFor), rand.Text()}
 	for _, id := range except {
 		args = append(args, id)
@@ -138,11 +138,12 @@ func (s *SessionStore) DeleteAll(ctx context.Context, owner string, except ...st
 		return nil, err
 	}
 	r := reader{}
-	var ids []string
-	for i, list := 0, r.list(reply); i < len(list); i++ {
-		ids = append(ids, r.text(list, i))
+	var ended []session.Ended
+	for _, v := range r.list(reply) {
+		e := r.list(v)
+		ended = append(ended, session.Ended{ID: r.text(e, 0), Ago: time.Duration(r.number(e, 1)) * time.Microsecond})
 	}
-	return ids, r.or(err)
+	return ended, r.or(err)
 }
 
 func micros(d time.Duration) int64 { return d.Microseconds() }

@@ -81,7 +81,7 @@ func (m *Manager) rotate(w http.ResponseWriter, r *http.Request) (credential, Se
 	case Advanced, Repeated, RolledBack:
 	case Reused:
 		err := auth.ErrRevoked.With("reason", "reuse", "session_id", s.ID)
-		if failed = errors.Join(failed, m.revoke(r.Context(), s.ID)); failed != nil {
+		if failed = errors.Join(failed, m.revoke(r.Context(), Ended{ID: s.ID})); failed != nil {
 			err = err.Wrap(errors.Opaque(failed))
 		}
 		m.tell(r.Context(), Event{Reason: TokenReused, Session: s})

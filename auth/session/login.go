@@ -92,7 +92,7 @@ func (m *Manager) create(ctx context.Context, c credential, value []byte, began 
 		err = errors.Join(err, auth.ErrStepUp.With("reason", "the subject's sessions were all ended meanwhile"))
 	}
 	for _, evicted := range created.Evicted {
-		err = errors.Join(err, m.revoke(ctx, evicted.ID))
+		err = errors.Join(err, m.revoke(ctx, Ended{ID: evicted.ID}))
 		s, _ := decode(evicted) // the ID is there in any case
 		m.tell(ctx, Event{Reason: SessionEvicted, Session: s})
 	}

@@ -150,9 +150,11 @@ func (broken) Create(context.Context, session.Creation) (session.Created, error)
 func (broken) Rotate(context.Context, session.Rotation) (session.Rotated, error) {
 	return session.Rotated{}, errDown
 }
-func (broken) List(context.Context, string) ([]session.Record, error)         { return nil, errDown }
-func (broken) Delete(_ context.Context, _ string, _ ...string) error          { return errDown }
-func (broken) DeleteAll(context.Context, string, ...string) ([]string, error) { return nil, errDown }
+func (broken) List(context.Context, string) ([]session.Record, error) { return nil, errDown }
+func (broken) Delete(_ context.Context, _ string, _ ...string) error  { return errDown }
+func (broken) DeleteAll(context.Context, string, ...string) ([]session.Ended, error) {
+	return nil, errDown
+}
 
 // TestStoreFails holds R24: a store that is down logs nobody out, even when
 // its error claims to be a kind of ours.
@@ -184,9 +186,9 @@ func (u unsure) Rotate(ctx context.Context, r session.Rotation) (session.Rotated
 	return rotated, errors.New("no replica confirmed")
 }
 
-func (u unsure) DeleteAll(ctx context.Context, owner string, except ...string) ([]string, error) {
-	ids, _ := u.Memory.DeleteAll(ctx, owner, except...)
-	return ids, errors.New("no replica confirmed")
+func (u unsure) DeleteAll(ctx context.Context, owner string, except ...string) ([]session.Ended, error) {
+	ended, _ := u.Memory.DeleteAll(ctx, owner, except...)
+	return ended, errors.New("no replica confirmed")
 }
 
 // TestUnsureStore holds that a change that may not last is told, and treated

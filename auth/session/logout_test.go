@@ -191,17 +191,20 @@ func TestFloodOfLogouts(t *testing.T) {
 }
 
 // slow is a feed that takes its time.
-type slow struct{ counting }
+type slow struct {
+	counting
+	takes time.Duration
+}
 
 func (f *slow) Add(ctx context.Context, r auth.Revocation) error {
-	pass(250 * time.Millisecond)
+	pass(f.takes)
 	return f.counting.Add(ctx, r)
 }
 
 // TestRevokeAllAtOnce holds that many sessions do not wait for one another.
 func TestRevokeAllAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		feed := new(slow)
+		feed := &slow{takes: 250 * time.Millisecond}
 		d := newDesk(t, func(o *session.Options) {
 			o.Revocations = errors.Must(auth.NewRevocations(auth.RevocationsOptions{Feed: feed}))
 		})
@@ -213,5 +216,67 @@ func TestRevokeAllAtOnce(t *testing.T) {
 		require.NoError(t, d.RevokeAll(t.Context(), "ann"))
 		require.EqualValues(t, 51, feed.told.Load(), "and the tokens without a session")
 		require.LessOrEqual(t, time.Since(start), 2*time.Second)
+	})
+}
+
+// TestRevokeAllEnds holds that nobody waits for a thousand sessions whose
+// revocations hang, and is told that not all was done.
+func TestRevokeAllEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed := &slow{takes: 3 * time.Second}
+		d := newDesk(t, func(o *session.Options) {
+			o.Revocations = errors.Must(auth.NewRevocations(auth.RevocationsOptions{Feed: feed}))
+			o.MaxSessions = 1000
+		})
+		for range 1000 {
+			d.login()
+		}
+		pass(time.Second)
+		start := time.Now()
+		err := d.RevokeAll(t.Context(), "ann")
+		require.ErrorIs(t, err, auth.ErrUnavailable)
+		require.LessOrEqual(t, time.Since(start), 13*time.Second)
+		list, err := d.List(t.Context(), "ann")
+		require.NoError(t, err)
+		require.Empty(t, list, "the sessions themselves have ended")
+	})
+}
+
+// carrying is a store that tells again of what earlier calls have ended.
+type carrying struct {
+	*session.Memory
+	at map[string]time.Time
+}
+
+func (c carrying) DeleteAll(ctx context.Context, owner string, except ...string) ([]session.Ended, error) {
+	ended, err := c.Memory.DeleteAll(ctx, owner, except...)
+	for id, at := range c.at {
+		ended = append(ended, session.Ended{ID: id, Ago: time.Since(at)})
+	}
+	for _, e := range ended {
+		if e.Ago == 0 {
+			c.at[e.ID] = time.Now()
+		}
+	}
+	return ended, err
+}
+
+// TestRevokeAllAgain holds that what ended before is revoked once, for as long
+// as its access tokens live, whoever ends all again and again.
+func TestRevokeAllAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed := new(counting)
+		d := newDesk(t, func(o *session.Options) {
+			o.Store = carrying{session.OpenMemory(), map[string]time.Time{}}
+			o.Revocations = errors.Must(auth.NewRevocations(auth.RevocationsOptions{Feed: feed}))
+		})
+		for range 20 {
+			d.login()
+		}
+		for range 30 {
+			pass(time.Minute)
+			require.NoError(t, d.RevokeAll(t.Context(), "ann"))
+		}
+		require.EqualValues(t, 20+30, feed.told.Load(), "and each time the tokens without a session")
 	})
 }

@@ -178,7 +178,7 @@ func (m *memory) Delete(_ context.Context, owner string, ids ...string) error {
 	return nil
 }
 
-func (m *memory) DeleteAll(_ context.Context, owner string, except ...string) ([]string, error) {
+func (m *memory) DeleteAll(_ context.Context, owner string, except ...string) ([]Ended, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
@@ -187,17 +187,17 @@ func (m *memory) DeleteAll(_ context.Context, owner string, except ...string) ([
 		m.ended.Remove(last)
 	}
 	m.epochs[owner] = m.ended.PushBack(epoch{owner, now})
-	var deleted []string
+	var ended []Ended
 	for id, element := range m.owners[owner] {
 		if slices.Contains(except, id) {
 			continue
 		}
 		if now.Before(element.Value.(*entry).Expires) {
-			deleted = append(deleted, id)
+			ended = append(ended, Ended{ID: id})
 		}
 		m.remove(element)
 	}
-	return deleted, nil
+	return ended, nil
 }
 
 // remove takes nil for a record that is not there.

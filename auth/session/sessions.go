@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -58,50 +59,59 @@ func (m *Manager) Revoke(ctx context.Context, subject, id string) error {
 // and the access tokens that belong to no session. When it returns, no token
 // works that was made for a session it ended, and no login that began before
 // makes another: see [Session].AuthTime. After a new password, change that
-// first. An error is that of [Manager.Revoke].
+// first. It takes 10 s and one call of the store or the feed at most; what did
+// not fit into them is an error as well, of the kind that [Manager.Revoke] has.
 func (m *Manager) RevokeAll(ctx context.Context, subject string, except ...string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), manyTimeout)
+	defer cancel()
 	var failed error
 	if m.revocations != nil {
-		limited, cancel := detach(ctx)
-		defer cancel()
 		now := time.Now()
-		if err := m.revocations.RevokeSubject(limited, subject, now, now.Add(maxAccess+maxIssue)); err != nil {
+		if err := m.revocations.RevokeSubject(ctx, subject, now, now.Add(maxAccess+maxIssue)); err != nil {
 			failed = unavailable(err)
 		}
 	}
-	limited, cancel := detach(ctx)
-	defer cancel()
-	ids, err := m.store.DeleteAll(limited, ownerID(subject), except...)
+	limited, stop := detach(ctx)
+	defer stop()
+	ended, err := m.store.DeleteAll(limited, ownerID(subject), except...)
 	if err != nil {
 		failed = errors.Join(failed, unavailable(err))
 	}
-	return errors.Join(failed, m.revokeEach(ctx, ids))
+	return errors.Join(failed, m.revokeEach(ctx, ended))
 }
 
-// end deletes sessions, and revokes their access tokens: also those that a
-// request of this moment is still to make, since it carries the same session.
+// end deletes a session, and revokes its access tokens: also those that a
+// request of this moment is still to make, since they carry the same session.
 // One failure does not keep the rest from being done.
-func (m *Manager) end(ctx context.Context, owner string, ids ...string) error {
+func (m *Manager) end(ctx context.Context, owner, id string) error {
 	limited, cancel := detach(ctx)
 	defer cancel()
 	var failed error
-	if err := m.store.Delete(limited, owner, ids...); err != nil {
+	if err := m.store.Delete(limited, owner, id); err != nil {
 		failed = unavailable(err)
 	}
-	return errors.Join(failed, m.revokeEach(ctx, ids))
+	return errors.Join(failed, m.revoke(ctx, Ended{ID: id}))
 }
 
-// atOnce is how many sessions are revoked side by side: a Redis that confirms
-// late, or never, makes each of them wait.
-const atOnce = 8
+const (
+	// manyTimeout is when the access tokens of no more sessions are revoked: a
+	// Redis that confirms late, or never, makes each of them wait.
+	manyTimeout = 10 * time.Second
+	// atOnce is how many are revoked side by side, for the same reason.
+	atOnce = 8
+)
 
-// revokeEach revokes all, also when some fail.
-func (m *Manager) revokeEach(ctx context.Context, ids []string) error {
-	failed := make([]error, len(ids))
-	for first := 0; first < len(ids); first += atOnce {
+// revokeEach revokes all, also when some fail, until ctx ends.
+func (m *Manager) revokeEach(ctx context.Context, ended []Ended) error {
+	failed := make([]error, len(ended)+1)
+	for first := 0; first < len(ended); first += atOnce {
+		if err := ctx.Err(); err != nil {
+			failed[len(ended)] = unavailable(fmt.Errorf("revoke the access tokens of %d more sessions: %w", len(ended)-first, err))
+			break
+		}
 		var group sync.WaitGroup
-		for i := first; i < min(first+atOnce, len(ids)); i++ {
-			group.Go(func() { failed[i] = m.revoke(ctx, ids[i]) })
+		for i := first; i < min(first+atOnce, len(ended)); i++ {
+			group.Go(func() { failed[i] = m.revoke(ctx, ended[i]) })
 		}
 		group.Wait()
 	}
@@ -111,14 +121,14 @@ func (m *Manager) revokeEach(ctx context.Context, ids []string) error {
 // revoke tells the verifiers of a session that has ended: once a minute, since
 // [auth.Revocations] tells nobody what they know already. Who keeps the token
 // of a dead session could fill their feed with logouts.
-func (m *Manager) revoke(ctx context.Context, id string) error {
+func (m *Manager) revoke(ctx context.Context, s Ended) error {
 	if m.revocations == nil {
 		return nil
 	}
 	limited, cancel := detach(ctx)
 	defer cancel()
-	until := time.Now().Add(maxAccess + maxIssue + time.Minute).Truncate(time.Minute)
-	if err := m.revocations.RevokeSession(limited, id, until); err != nil {
+	until := time.Now().Add(maxAccess + maxIssue + time.Minute - s.Ago).Truncate(time.Minute)
+	if err := m.revocations.RevokeSession(limited, s.ID, until); err != nil {
 		return unavailable(err)
 	}
 	return nil

@@ -32,10 +32,10 @@ type Store interface {
 	// comes back, whatever calls overlap.
 	Delete(ctx context.Context, owner string, ids ...string) error
 	// DeleteAll deletes the records of an owner, but for those with these IDs,
-	// and returns the IDs of the live ones among them. It may add those that an
-	// earlier call has ended, whose answer was perhaps lost. It is remembered
-	// for at least [EpochWindow], for Create.
-	DeleteAll(ctx context.Context, owner string, except ...string) (deleted []string, err error)
+	// and returns the live ones among them. It may add those that an earlier
+	// call has ended, whose answer was perhaps lost. It is remembered for at
+	// least [EpochWindow], for Create.
+	DeleteAll(ctx context.Context, owner string, except ...string) ([]Ended, error)
 }
 
 // A Record is one session as a [Store] keeps it. It is live until Expires.
@@ -65,6 +65,12 @@ type Created struct {
 	Record     Record
 	Evicted    []Record
 	Superseded bool
+}
+
+// An Ended is a session that a [Store].DeleteAll has ended.
+type Ended struct {
+	ID  string
+	Ago time.Duration // 0: by this call. A span, since clocks differ
 }
 
 // A Rotation is the argument of [Store].Rotate.
