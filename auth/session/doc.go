@@ -104,7 +104,8 @@
 //     section 4.1.3.2; ASVS 5.0 3.3.3), and one cookie alone is taken.
 //   - Session fixation (CWE-384): a login always makes a new session, and ends
 //     the one whose cookie it came with.
-//   - Sessions without an end: Absolute is never extended (ASVS 5.0 7.3.2).
+//   - Sessions without an end: Absolute is never extended (ASVS 5.0 7.3.2), nor
+//     by an access token that Issue lets live longer.
 //   - Rights that were taken away: Account is asked on each refresh.
 //   - A login that races a RevokeAll: [Session].AuthTime.
 //   - A store that loses writes in a failover: the newest token goes on, with

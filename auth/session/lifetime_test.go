@@ -1,9 +1,11 @@
 package session_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"testing/synctest"
@@ -172,4 +174,44 @@ func TestLongAccessTokens(t *testing.T) {
 		records, owners := d.store.Len()
 		require.Zero(t, records+owners, "no session is left behind")
 	}
+}
+
+// TestTokensOutliveNoSession holds that an Issue that gives one a longer life
+// than its session is a failure of ours, which is told: nobody could end it.
+func TestTokensOutliveNoSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ends := func(s session.Session) time.Time { return time.Now().Add(5 * time.Minute) }
+		var log bytes.Buffer
+		d := newDesk(t, func(o *session.Options) {
+			o.Idle, o.Absolute = time.Hour, 2*time.Hour
+			o.Issue = func(_ context.Context, s session.Session) (string, time.Time, error) { return "access", ends(s), nil }
+			o.ErrorHandler = func(w http.ResponseWriter, r *http.Request, err error) {
+				log.WriteString(err.Error())
+				errors.Respond(w, r, err)
+			}
+		})
+		token := d.login()
+		for range 3 {
+			pass(38 * time.Minute)
+			w := d.post(d.Refresh(), token)
+			require.Equal(t, 200, w.Code)
+			token = cookieOf(t, w)
+		}
+		pass(time.Minute) // five are left
+		w := d.post(d.Refresh(), token)
+		require.Equal(t, 200, w.Code)
+		pass(time.Second)
+		w = d.post(d.Refresh(), cookieOf(t, w))
+		require.Equal(t, auth.ErrUnavailable.Code(), codeOf(t, w))
+		require.Contains(t, log.String(), "session: Issue: the token expires 1s after its session; did you mean the earlier of the two ends?")
+		ends = func(s session.Session) time.Time { return s.Expires }
+		w = d.post(d.Refresh(), cookieOf(t, w))
+		require.Equal(t, 200, w.Code, "the session was not lost by it")
+		require.Contains(t, w.Body.String(), `"expires_in":299`)
+
+		short := newDesk(t, func(o *session.Options) { o.Idle = time.Minute })
+		w = short.post(errors.HandlerFunc(short.Login), "")
+		require.Equal(t, 503, w.Code, "a login shows it at once, where Idle is shorter than the tokens' life")
+		require.Empty(t, cookieOf(t, w))
+	})
 }

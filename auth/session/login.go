@@ -124,7 +124,9 @@ func (m *Manager) grant(w http.ResponseWriter, r *http.Request, c credential, re
 
 // access makes an access token. A session that ends from now on is in the
 // revocations for maxAccess+maxIssue, so a token that could outlive that is
-// refused.
+// refused. So is one that outlives its session: a session that is over cannot be
+// revoked, and Absolute would be extended by whatever Issue likes. It cannot be
+// made shorter here, since only Issue knows what it is.
 func (m *Manager) access(ctx context.Context, s Session, started time.Time) (Tokens, error) {
 	var token string
 	var expires time.Time
@@ -138,6 +140,9 @@ func (m *Manager) access(ctx context.Context, s Session, started time.Time) (Tok
 	now := wallNow()
 	if token == "" || !expires.After(now) || expires.Sub(started) > maxAccess+maxIssue {
 		return Tokens{}, unavailable(errors.New("session: Issue: no token, or one that does not expire within an hour"))
+	}
+	if late := expires.Sub(s.Expires); late > 0 {
+		return Tokens{}, unavailable(errors.New("session: Issue: the token expires " + late.String() + " after its session; did you mean the earlier of the two ends?"))
 	}
 	return Tokens{AccessToken: token, TokenType: "Bearer", ExpiresIn: int(expires.Sub(now) / time.Second), Scope: strings.Join(s.Scope, " ")}, nil
 }

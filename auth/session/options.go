@@ -19,9 +19,10 @@ const day = 24 * time.Hour
 type Options struct {
 	// Issue makes an access token for a session, and says when it expires: at
 	// most an hour from now, and no later than the session's Expires, as
-	// ForSession of a token.Issuer sees to. Only live sessions can be ended: a
-	// token that outlives its session works until it expires, whatever is
-	// called. An error is a 503, and so is a panic, which is logged.
+	// ForSession of a token.Issuer sees to. A later one is refused, with a 503
+	// whose cause says so, since only live sessions can be ended: the token
+	// would work until it expires, whatever is called. An error is a 503, and
+	// so is a panic, which is logged.
 	Issue func(context.Context, Session) (token string, expires time.Time, err error)
 
 	// Account runs on every refresh. It returns the session with the scope,
