@@ -43,6 +43,7 @@ var sessionRows = []struct {
 	{"too many", (*sessions).evict},
 	{"too many, the dead aside", (*sessions).evictDead},
 	{"too many, a dead one used later", (*sessions).evictDeadFirst},
+	{"one takes another's place", (*sessions).replace},
 	{"the end of a session", (*sessions).expire},
 	{"owners are kept apart", (*sessions).owners},
 	{"the deleted stay deleted", (*sessions).remove},
@@ -111,87 +112,6 @@ func (s *sessions) list() []string {
 		ids = append(ids, r.ID)
 	}
 	return ids
-}
-
-func (s *sessions) create() {
-	value := []byte("\x00\xff{\"a\": 1}\r\n\xc3")
-	first := s.created(func(c *session.Creation) { c.Value = value }).Record
-	require.Zero(s.t, first.Generation)
-	require.Equal(s.t, value, first.Value)
-	require.Equal(s.t, first.Created, first.LastUsed)
-	require.Equal(s.t, first.Created.Add(hour), first.Expires)
-	require.Len(s.t, first.ID, 32)
-	s.Pass(time.Minute)
-	rotated := s.rotate(first.ID, 0, "", 0)
-	require.Equal(s.t, session.Advanced, rotated.Outcome)
-	r := rotated.Record
-	require.Equal(s.t, [2]string{first.ID, string(value)}, [2]string{r.ID, string(r.Value)})
-	require.EqualValues(s.t, 1, r.Generation)
-	require.True(s.t, r.Created.Equal(first.Created), "it never changes")
-	require.False(s.t, r.LastUsed.Before(first.LastUsed.Add(time.Minute)))
-	require.Equal(s.t, r.LastUsed.Add(hour), r.Expires)
-	list, err := s.Store.List(s.t.Context(), s.owner)
-	require.NoError(s.t, err)
-	require.Equal(s.t, []session.Record{r}, list)
-}
-
-// A store's own repeat of a call must make no second record, and evict nobody
-// else; it may tell again whom the first one has evicted.
-func (s *sessions) createTwice() {
-	for range 2 {
-		s.login(func(c *session.Creation) { c.Max = 2 })
-		s.Pass(time.Second)
-	}
-	id := random(s.t)
-	for range 2 {
-		s.login(func(c *session.Creation) { c.Max, c.ID = 2, id })
-	}
-	require.Len(s.t, s.list(), 2)
-	require.Contains(s.t, s.list(), id)
-}
-
-func (s *sessions) evict() {
-	three := func(c *session.Creation) { c.Max, c.Value = 3, []byte("of "+c.ID) }
-	first, second := s.login(three), ""
-	s.Pass(time.Second)
-	second = s.login(three)
-	s.Pass(time.Second)
-	third := s.login(three)
-	s.Pass(time.Second)
-	require.Equal(s.t, session.Advanced, s.rotate(first, 0, "", 0).Outcome)
-	s.Pass(time.Second)
-	created := s.created(three)
-	require.Len(s.t, created.Evicted, 1, "the one that was idle for the longest")
-	require.Equal(s.t, [2]string{second, "of " + second}, [2]string{created.Evicted[0].ID, string(created.Evicted[0].Value)})
-	require.Equal(s.t, session.Gone, s.rotate(second, 0, "", 0).Outcome)
-	require.ElementsMatch(s.t, []string{first, third, created.Record.ID}, s.list())
-	s.Pass(time.Second)
-	created = s.created(func(c *session.Creation) { c.Max = 1 })
-	require.Len(s.t, created.Evicted, 3)
-	require.Equal(s.t, third, created.Evicted[0].ID)
-	require.Equal(s.t, []string{created.Record.ID}, s.list())
-}
-
-func (s *sessions) evictDead() {
-	s.login()
-	s.Pass(hour)
-	alive := s.login()
-	created := s.created(func(c *session.Creation) { c.Max = 2 })
-	require.Empty(s.t, created.Evicted, "a dead one is no session")
-	require.ElementsMatch(s.t, []string{alive, created.Record.ID}, s.list())
-}
-
-// A record that ended by its absolute age may have been used after a live one.
-func (s *sessions) evictDeadFirst() {
-	alive := s.login()
-	s.Pass(time.Second)
-	dead := s.login(func(c *session.Creation) { c.Absolute = 10 * time.Second })
-	s.Pass(5 * time.Second)
-	require.Equal(s.t, session.Advanced, s.rotate(dead, 0, "", 0).Outcome)
-	s.Pass(6 * time.Second)
-	created := s.created(func(c *session.Creation) { c.Max = 2 })
-	require.Empty(s.t, created.Evicted, "a dead one does not count")
-	require.ElementsMatch(s.t, []string{alive, created.Record.ID}, s.list())
 }
 
 func (s *sessions) expire() {

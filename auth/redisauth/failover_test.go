@@ -12,6 +12,7 @@ import (
 	"github.com/ringwall/ringwall/auth"
 	"github.com/ringwall/ringwall/auth/redisauth"
 	"github.com/ringwall/ringwall/auth/session"
+	"github.com/ringwall/ringwall/errors"
 	"github.com/ringwall/ringwall/internal/redistest"
 )
 
@@ -121,6 +122,9 @@ func TestRevocationsSurviveAFailover(t *testing.T) {
 		require.Equal(t, 503, w.Code)
 		require.Empty(t, w.Header().Get("Set-Cookie"), "for another try")
 	}
+	w := unsure.post(errors.HandlerFunc(unsure.Login), lost)
+	require.Equal(t, 503, w.Code, "a login in the place of another")
+	require.Empty(t, w.Header().Get("Set-Cookie"))
 	require.ErrorIs(t, doubtful.Revoke(t.Context(), doubtful.key.ID), auth.ErrUnavailable)
 	require.ErrorIs(t, feed.Add(t.Context(), auth.Revocation{Session: "unsure", Until: time.Now().Add(time.Hour)}), auth.ErrUnavailable)
 	require.ErrorIs(t, doubtful.Revoke(t.Context(), doubtful.key.ID), auth.ErrUnavailable, "nor is another try")

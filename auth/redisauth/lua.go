@@ -69,10 +69,10 @@ end
 local function reply(id, r, value) return {id, r.gen, r.created, r.last, r.expires, value} end
 `
 
-// ARGV: skew, ID, value, idle, absolute, the most, age, window of the epoch,
-// how late this try is.
+// ARGV: skew, ID, value, idle, absolute, the most, age, window of the epoch, the
+// ID of the one whose place it takes, how late this try is.
 const createLua = sessionLua + `
-local id, value, idle, absolute, most, age, window = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7] + ARGV[9], tonumber(ARGV[8])
+local id, value, idle, absolute, most, age, window = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7] + ARGV[10], tonumber(ARGV[8])
 local epoch = tonumber(redis.call('HGET', key, 'e') or 0)
 if now >= epoch and now - epoch < window and now - age <= epoch then return {'superseded'} end
 if redis.call('HEXISTS', key, id .. 'g') == 1 then return {'superseded'} end
@@ -84,6 +84,7 @@ if r then
   end
   return {'created', reply(id, r, value), evicted}
 end
+if ARGV[9] ~= '' then drop(ARGV[9]) end
 local others = {}
 for _, field in ipairs(redis.call('HKEYS', key)) do
   if #field == 33 and string.sub(field, 33) == 'g' and math.abs(now - redis.call('HGET', key, field)) > 60000000 then redis.call('HDEL', key, field) end

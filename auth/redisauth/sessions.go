@@ -44,7 +44,8 @@ func (s *SessionStore) key(owner string) string { return s.prefix + "sessions:{"
 
 // Create implements [session.Store].
 func (s *SessionStore) Create(ctx context.Context, c session.Creation) (session.Created, error) {
-	reply, err := s.run(ctx, s.rotations, s.create, s.key(c.Owner), micros(s.skew), c.ID, c.Value, micros(c.Idle), micros(c.Absolute), c.Max, micros(c.Age), micros(session.EpochWindow))
+	confirm := s.rotations || c.Replaces != "" // an ended session has to last
+	reply, err := s.run(ctx, confirm, s.create, s.key(c.Owner), micros(s.skew), c.ID, c.Value, micros(c.Idle), micros(c.Absolute), c.Max, micros(c.Age), micros(session.EpochWindow), c.Replaces)
 	if reply == nil {
 		return session.Created{}, err
 	}

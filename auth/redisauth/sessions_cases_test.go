@@ -244,6 +244,21 @@ var sessionCases = []sessionCase{
 		d.mustRefresh(forged)
 		require.Empty(d.t, d.events)
 	}},
+	{"R21", "a login with one's own cookie takes that session's place", func(o *session.Options) { o.MaxSessions = 2 }, func(d *desk) {
+		ended, idle := d.login(), ""
+		d.pass(second)
+		idle = d.login()
+		d.pass(second)
+		ended = d.mustRefresh(ended)
+		d.pass(second)
+		mine := d.login("Cookie", "__Host-refresh="+ended)
+		require.Empty(d.t, d.events, "nobody is evicted")
+		d.refused(ended)
+		require.True(d.t, d.over())
+		d.mustRefresh(idle)
+		d.mustRefresh(mine)
+		require.Empty(d.t, d.events)
+	}},
 	{"R22", "logout with whatever cookie", grace(10 * second), func(d *desk) {
 		for _, token := range []string{"", "garbage", "rt_" + strings.Repeat("A", 75)} {
 			require.Equal(d.t, 204, d.post(d.Logout(), token).Code)

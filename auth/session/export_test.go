@@ -50,3 +50,6 @@ func NewParsed(subject string, generation uint64) Parsed {
 
 // Secret returns the part that no store may see.
 func (c credential) Secret() []byte { return c.secret[:] }
+
+// OwnerID is what stores call a subject.
+func OwnerID(subject string) string { return ownerID(subject) }

@@ -14,7 +14,8 @@ import (
 // sets the refresh cookie, and returns what the client should get as JSON. Of
 // s it takes Subject, Scope, Roles, AuthTime, Client and Data. The session's ID
 // is always new; a session whose cookie the request has ends, so that nobody
-// goes on in one that was planted (ASVS 5.0 7.2.4).
+// goes on in one that was planted (ASVS 5.0 7.2.4). It goes on when the new one
+// cannot be stored.
 //
 // It refuses, for the caller to return as it is: a request that is not a POST
 // (405), comes from another origin ([auth.ErrDenied]), or has several refresh
@@ -42,18 +43,27 @@ func (m *Manager) Login(w http.ResponseWriter, r *http.Request, s Session) (Toke
 	if unfit != nil {
 		return Tokens{}, unfit
 	}
-	if err == nil {
-		if err := m.end(r.Context(), old.ownerID(), old.sessionID()); err != nil {
-			return Tokens{}, err
-		}
+	c := newCredential(s.Subject)
+	creation := Creation{
+		Owner: c.ownerID(), ID: c.sessionID(), Value: value, Idle: m.idle, Absolute: m.absolute, Max: m.maxSessions,
+		Age: max(0, time.Since(began)), // a time.Now of this process counts on while the wall clock is set
 	}
-	return m.start(w, r, newCredential(s.Subject), value, began, started)
+	if err != nil {
+		old = credential{}
+	} else if old.owner == c.owner {
+		creation.Replaces, old = old.sessionID(), credential{}
+	}
+	return m.start(w, r, c, creation, old, started)
 }
 
 // start stores a session, and hands out its first tokens or, on any failure,
-// none and no cookie.
-func (m *Manager) start(w http.ResponseWriter, r *http.Request, c credential, value []byte, began, started time.Time) (Tokens, error) {
-	record, err := m.create(r.Context(), c, value, began)
+// none and no cookie. The old session is another subject's, or zero: it cannot
+// be replaced, so it ends when the new one is there.
+func (m *Manager) start(w http.ResponseWriter, r *http.Request, c credential, creation Creation, old credential, started time.Time) (Tokens, error) {
+	record, err := m.create(r.Context(), creation)
+	if err == nil && old != (credential{}) {
+		err = m.end(r.Context(), old.ownerID(), old.sessionID())
+	}
 	if err == nil {
 		var tokens Tokens
 		if tokens, err = m.grant(w, r, c, record, started); err == nil {
@@ -77,22 +87,29 @@ func clip(s string) string {
 	return strings.ToValidUTF8(s, "")
 }
 
-// create stores a session, and ends those that became too many.
-func (m *Manager) create(ctx context.Context, c credential, value []byte, began time.Time) (Record, error) {
+// create stores a session, and revokes the access tokens of the one that it
+// replaces, and of those that became too many.
+func (m *Manager) create(ctx context.Context, c Creation) (Record, error) {
 	store, cancel := detach(ctx)
 	defer cancel()
-	created, err := m.store.Create(store, Creation{
-		Owner: c.ownerID(), ID: c.sessionID(), Value: value, Idle: m.idle, Absolute: m.absolute, Max: m.maxSessions,
-		Age: max(0, time.Since(began)), // a time.Now of this process counts on while the wall clock is set
-	})
+	created, err := m.store.Create(store, c)
 	if err != nil {
 		err = unavailable(err)
 	}
 	if created.Superseded {
 		err = errors.Join(err, auth.ErrStepUp.With("reason", "the subject's sessions were all ended meanwhile"))
 	}
+	var ended []Ended
+	if c.Replaces != "" && created.Record.ID != "" {
+		ended = append(ended, Ended{ID: c.Replaces})
+	}
 	for _, evicted := range created.Evicted {
-		err = errors.Join(err, m.revoke(ctx, Ended{ID: evicted.ID}))
+		ended = append(ended, Ended{ID: evicted.ID})
+	}
+	many, stop := context.WithTimeout(context.WithoutCancel(ctx), manyTimeout)
+	defer stop()
+	err = errors.Join(err, m.revokeEach(many, ended))
+	for _, evicted := range created.Evicted {
 		s, _ := decode(evicted) // the ID is there in any case
 		m.tell(ctx, Event{Reason: SessionEvicted, Session: s})
 	}

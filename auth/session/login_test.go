@@ -45,6 +45,78 @@ func TestLoginEndsTheOldSession(t *testing.T) {
 	}
 }
 
+// closing is a store that takes no new sessions, or lets none end, while it is
+// told to.
+type closing struct {
+	*session.Memory
+	full, stuck bool
+}
+
+func (c *closing) Create(ctx context.Context, creation session.Creation) (session.Created, error) {
+	if c.full {
+		return session.Created{}, errDown
+	}
+	return c.Memory.Create(ctx, creation)
+}
+
+func (c *closing) Delete(ctx context.Context, owner string, ids ...string) error {
+	if c.stuck && owner == session.OwnerID("bob") {
+		return errDown
+	}
+	return c.Memory.Delete(ctx, owner, ids...)
+}
+
+// TestLoginThatFails holds that the session whose cookie it came with goes on
+// then, be it one's own or another's, and no other is left behind.
+func TestLoginThatFails(t *testing.T) {
+	for _, tt := range []struct {
+		name, subject string
+		change        func(*closing)
+		revoked       bool
+	}{
+		{"one's own, and no new one fits", "ann", func(c *closing) { c.full = true }, false},
+		{"another's, and no new one fits", "bob", func(c *closing) { c.full = true }, false},
+		{"another's, which perhaps has ended", "bob", func(c *closing) { c.stuck = true }, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			store := &closing{Memory: session.OpenMemory()}
+			d := newDesk(t, func(o *session.Options) { o.Store = store })
+			old := cookieOf(t, d.post(errors.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+				_, err := d.Manager.Login(w, r, session.Session{Subject: tt.subject})
+				return err
+			}), ""))
+			tt.change(store)
+			w := d.post(errors.HandlerFunc(d.Login), old)
+			require.Equal(t, auth.ErrUnavailable.Code(), codeOf(t, w))
+			require.Empty(t, cookieOf(t, w))
+			require.Equal(t, tt.revoked, isRevoked(d.revoked.Check(t.Context(), "", d.issued[0].ID, "", time.Now())))
+			require.Equal(t, 200, d.post(d.Refresh(), old).Code)
+			records, _ := store.Len()
+			require.Equal(t, 1, records)
+			require.Empty(t, d.events)
+		})
+	}
+}
+
+// TestLoginTakesThePlace holds that one's own old session makes room for the
+// new one, so that no other has to end.
+func TestLoginTakesThePlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, func(o *session.Options) { o.MaxSessions = 2 })
+		first := d.login()
+		pass(time.Second)
+		second := d.login()
+		pass(time.Second)
+		third := d.login("Cookie", "__Host-refresh="+second)
+		require.Empty(t, d.events)
+		require.Equal(t, 200, d.post(d.Refresh(), first).Code)
+		require.Equal(t, 200, d.post(d.Refresh(), third).Code)
+		require.Equal(t, 401, d.post(d.Refresh(), second).Code)
+		require.True(t, isRevoked(d.revoked.Check(t.Context(), "", d.issued[1].ID, "", time.Now())))
+		require.Empty(t, d.events, "it is no theft")
+	})
+}
+
 // TestLoginTakesNoIDs holds that the caller cannot choose what is ours.
 func TestLoginTakesNoIDs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

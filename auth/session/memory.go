@@ -67,6 +67,7 @@ func (m *memory) Create(_ context.Context, c Creation) (Created, error) {
 	e.Record = Record{ID: c.ID, Created: now, Value: c.Value}
 	e.use(now, c.Idle)
 	m.remove(m.owners[c.Owner][c.ID])
+	m.remove(m.owners[c.Owner][c.Replaces])
 	sessions := m.owners[c.Owner]
 	if sessions == nil {
 		sessions = make(map[string]*list.Element)

@@ -14,8 +14,8 @@ import (
 // result means that it has happened, and that a failover may undo it. A record
 // that is not there is never an error.
 type Store interface {
-	// Create adds a record of generation 0. When its owner then has more than
-	// c.Max live records, those with the earliest LastUsed are deleted, never
+	// Create adds a record of generation 0, and deletes the one whose place it
+	// takes. When its owner then has more than c.Max live records, those with the earliest LastUsed are deleted, never
 	// the new one, until c.Max are left; they are returned in
 	// [Created].Evicted. An ID is created twice only by a repeat of the same
 	// call, which leaves one record. A login that began before the owner's last
@@ -52,6 +52,7 @@ type Record struct {
 type Creation struct {
 	Owner          string        // of the subject: 32 hexadecimal digits, the same for all its sessions
 	ID             string        // of the session: 32 hexadecimal digits
+	Replaces       string        // the ID of another one; "": none. One that is not there, or is another owner's, changes nothing
 	Value          []byte        // the store must not change it, and may keep it
 	Idle, Absolute time.Duration // see Record.Expires
 	Max            int           // the largest number of live records of this owner, at least 1
