@@ -1,7 +1,9 @@
 package session_test
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -193,4 +195,65 @@ func TestNativeClientsInAnOutage(t *testing.T) {
 		require.Equal(t, 401, w.Code)
 		require.Empty(t, w.Header()[session.TokenHeader], "nothing is left of the session")
 	})
+}
+
+// TestNativeClientsLogOutEverywhere holds that one whose LogoutAll fails after
+// its token was used up gets the successor with the 503, for another try.
+func TestNativeClientsLogOutEverywhere(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		store func(failing *error) session.Store
+	}{
+		{"the store ends nothing", func(failing *error) session.Store { return &lasting{session.OpenMemory(), failing} }},
+		{"no replica confirms the rotation", func(failing *error) session.Store { return &doubtful{session.OpenMemory(), failing} }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var failing error
+			d := newDesk(t, native, func(o *session.Options) { o.Store = tt.store(&failing) })
+			token := bodyToken(t, d.post(errors.HandlerFunc(d.loginBody), "", session.TokenHeader, "new"))
+			failing = errDown
+			for i := range 3 {
+				w := d.post(d.LogoutAll(), "", session.TokenHeader, token, session.AttemptHeader, fmt.Sprintf("%016d", i))
+				require.Equal(t, auth.ErrUnavailable.Code(), codeOf(t, w))
+				require.Empty(t, cookieOf(t, w))
+				require.Len(t, w.Header()[session.TokenHeader], 1)
+				require.NotEqual(t, token, w.Header().Get(session.TokenHeader))
+				require.NotContains(t, w.Body.String(), "rt_")
+				token = w.Header().Get(session.TokenHeader)
+			}
+			failing = nil
+			w := d.post(d.LogoutAll(), "", session.TokenHeader, token, session.AttemptHeader, once)
+			require.Equal(t, 204, w.Code)
+			require.Empty(t, w.Header()[session.TokenHeader], "it is of no use any longer")
+			require.Empty(t, cookieOf(t, w))
+			list, err := d.List(t.Context(), "ann")
+			require.NoError(t, err)
+			require.Empty(t, list)
+			require.Empty(t, d.events)
+		})
+	}
+}
+
+// lasting is a store that ends nothing while it fails.
+type lasting struct {
+	*session.Memory
+	failing *error
+}
+
+func (s *lasting) DeleteAll(ctx context.Context, owner string, except ...string) ([]session.Ended, error) {
+	if *s.failing != nil {
+		return nil, *s.failing
+	}
+	return s.Memory.DeleteAll(ctx, owner, except...)
+}
+
+// doubtful is a store whose rotations may not last while it fails.
+type doubtful struct {
+	*session.Memory
+	failing *error
+}
+
+func (s *doubtful) Rotate(ctx context.Context, r session.Rotation) (session.Rotated, error) {
+	rotated, _ := s.Memory.Rotate(ctx, r)
+	return rotated, *s.failing
 }
