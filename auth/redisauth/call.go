@@ -57,11 +57,11 @@ func (s *store) run(ctx context.Context, confirm bool, sc script, key string, ar
 		limited, stop := context.WithTimeout(ctx, s.timeout/2)
 		sent := args
 		if sc.timed {
-			late := int64(0)
+			after := int64(0)
 			if try > 1 {
-				late = max(1, micros(time.Since(start)))
+				after = max(1, micros(time.Since(start)))
 			}
-			sent = append(args[:len(args):len(args)], late)
+			sent = append(args[:len(args):len(args)], after)
 		}
 		a, err := s.within(limited, func(ctx context.Context) (answer, error) { return s.call(ctx, confirm, sc, key, sent) })
 		stop()

@@ -2,7 +2,9 @@ package redisauth_test
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -13,6 +15,8 @@ import (
 
 	"github.com/ringwall/ringwall/auth"
 	"github.com/ringwall/ringwall/auth/redisauth"
+	"github.com/ringwall/ringwall/auth/session"
+	"github.com/ringwall/ringwall/errors"
 	"github.com/ringwall/ringwall/internal/redistest"
 )
 
@@ -137,4 +141,45 @@ func TestOddServer(t *testing.T) {
 	require.ErrorIs(t, err, auth.ErrUnavailable)
 	require.ErrorIs(t, d.RevokeAll(t.Context(), "ann"), auth.ErrUnavailable)
 	require.ErrorIs(t, store.Ready(t.Context()), auth.ErrUnavailable)
+}
+
+// TestFloodOfReuse holds that a spent token is good for one entry of the feed,
+// and two events and changes of Redis at most, however often it is presented,
+// and by whichever attempts.
+func TestFloodOfReuse(t *testing.T) {
+	server := redistest.Start(t)
+	client := connect(t, redis.NewClient(server.Options()))
+	store, feed := sessions(t, client, redisauth.Options{}), revocations(t, client, redisauth.Options{})
+	for _, tt := range []struct {
+		name    string
+		attempt func(i int) []string
+		events  int
+	}{
+		{"each time the same attempt", func(int) []string { return []string{session.AttemptHeader, once} }, 2},
+		{"each time another", func(i int) []string { return []string{session.AttemptHeader, fmt.Sprintf("%016d", i)} }, 1},
+		{"none", func(int) []string { return nil }, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := newDesk(t, store, store.Advance, func(o *session.Options) {
+				o.Revocations = errors.Must(auth.NewRevocations(auth.RevocationsOptions{Feed: feed}))
+			})
+			spent := d.login()
+			newest := d.mustRefresh(spent)
+			before, err := feed.Stream(t.Context())
+			require.NoError(t, err)
+			for i := range 2 {
+				d.refused(spent, tt.attempt(i)...)
+			}
+			changes := server.Info(t, "rdb_changes_since_last_save")
+			for i := range 1000 {
+				d.refused(spent, tt.attempt(i+2)...)
+			}
+			d.refused(newest)
+			require.Equal(t, slices.Repeat([]session.Reason{session.TokenReused}, tt.events), d.events)
+			after, err := feed.Stream(t.Context())
+			require.NoError(t, err)
+			require.EqualValues(t, 1, after-before)
+			require.Equal(t, changes, server.Info(t, "rdb_changes_since_last_save"), "nothing is written for it")
+		})
+	}
 }

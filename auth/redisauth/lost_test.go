@@ -251,3 +251,34 @@ func TestLostRevokeAllAges(t *testing.T) {
 	require.ElementsMatch(t, second, ids, "the others are dead by now")
 	require.InDelta(t, 3*time.Minute, ago, float64(time.Minute))
 }
+
+// unheard loses the answer to a reuse, with every try of it, a few times.
+type unheard struct {
+	session.Store
+	times int
+}
+
+func (u *unheard) Rotate(ctx context.Context, r session.Rotation) (session.Rotated, error) {
+	rotated, err := u.Store.Rotate(ctx, r)
+	if rotated.Outcome == session.Reused && u.times > 0 {
+		u.times--
+		return session.Rotated{}, errDown
+	}
+	return rotated, err
+}
+
+// TestLostReuse: a client that tries again after a 503 has the theft told, with
+// the access tokens.
+func TestLostReuse(t *testing.T) {
+	store := sessions(t, single(t), redisauth.Options{})
+	d := newDesk(t, store, store.Advance)
+	other := d.again(func(o *session.Options) { o.Store = &unheard{store, 1} })
+	spent := d.login()
+	d.mustRefresh(spent)
+	status, _ := other.refresh(spent, session.AttemptHeader, once)
+	require.Equal(t, 503, status)
+	require.False(t, d.over())
+	other.refused(spent, session.AttemptHeader, once)
+	require.Equal(t, []session.Reason{session.TokenReused}, d.events)
+	require.True(t, d.over())
+}

@@ -8,18 +8,22 @@ package redisauth
 // The sessions of one subject are one hash, so that each script is one step,
 // also on a Cluster:
 //
-//	<id>   generation created last-used expires absolute attempt left:by...
-//	<id>v  the value
-//	<id>g  when it was deleted
-//	e      when they were all deleted last
-//	x      the ID of the last session that evicted others, and theirs
-//	d      the call that deleted all last, and what was deleted so, id:when
-//	r, rv  the attempt and the record of the last reuse
+//	<id>    generation created last-used expires absolute attempt left:leaver...
+//	<id>v   the value
+//	<id>g   when it was deleted
+//	e       when they were all deleted last
+//	x       the ID of the last session that evicted others, and theirs
+//	d       the call that deleted all last, and what was deleted so, id:when
+//	r, rv   the call and the record of the last reuse, and its value
+//	ra      its attempt, while no other call of that has been answered
 //
-// x, d and r answer a call that is made again because its reply was lost. So
-// does what left each generation: 16 digits of the attempt, and the call. A
-// call may also arrive when nobody waits for it any longer, and its second try
-// has come and gone: then it must do nothing, which is what <id>g is for.
+// The words: a call is one of the store's methods, with a name that no other
+// has. It is sent in up to three tries, for a reply may be lost: the later ones
+// find what an earlier one did in x, d, r, and the leavers. An attempt is the
+// client's, and may be made in several calls. The leaver of a generation is what
+// led on from it: 16 digits of the attempt, its tag, and the call. A try may
+// also arrive when nobody waits for it any longer, and a later one has come and
+// gone: then it must do nothing, which is what <id>g is for.
 const sessionLua = `
 local key = KEYS[1]
 local clock = redis.call('TIME')
@@ -28,10 +32,10 @@ local function int(n) return string.format('%.0f', n) end
 local function parse(text)
   local f = {}
   for word in string.gmatch(text, '%S+') do f[#f + 1] = word end
-  local r = {gen = tonumber(f[1]), created = tonumber(f[2]), last = tonumber(f[3]), expires = tonumber(f[4]), absolute = tonumber(f[5]), attempt = f[6], left = {}, by = {}}
+  local r = {gen = tonumber(f[1]), created = tonumber(f[2]), last = tonumber(f[3]), expires = tonumber(f[4]), absolute = tonumber(f[5]), attempt = f[6], left = {}, leaver = {}}
   for i = 7, #f do
-    local at, by = string.match(f[i], '^(%d+):(.+)$')
-    r.left[i - 6], r.by[i - 6] = tonumber(at), by
+    local at, leaver = string.match(f[i], '^(%d+):(.+)$')
+    r.left[i - 6], r.leaver[i - 6] = tonumber(at), leaver
   end
   return r
 end
@@ -41,12 +45,8 @@ local function find(id)
 end
 local function format(r)
   local f = {int(r.gen), int(r.created), int(r.last), int(r.expires), int(r.absolute), r.attempt}
-  for i, at in ipairs(r.left) do f[6 + i] = int(at) .. ':' .. r.by[i] end
+  for i, at in ipairs(r.left) do f[6 + i] = int(at) .. ':' .. r.leaver[i] end
   return table.concat(f, ' ')
-end
-local function keep(span)
-  local ms = math.ceil(span / 1000)
-  if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, int(ms)) end
 end
 local function ids()
   local list = {}
@@ -60,103 +60,117 @@ local function words(text)
   for word in string.gmatch(text or '', '%S+') do list[#list + 1] = word end
   return list
 end
-local function drop(id)
+local function delete(id)
   if redis.call('HDEL', key, id, id .. 'v') > 0 then redis.call('HSET', key, id .. 'g', int(now)) end
 end
-local function shrink(window)
-  if #ids() == 0 then redis.call('PEXPIRE', key, int(math.ceil(window / 1000))) end
+-- The hash lives for at least a span; and no longer than one, without sessions.
+local function atLeast(span)
+  local ms = math.ceil(span / 1000)
+  if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, int(ms)) end
+end
+local function ifEmptyAtMost(span)
+  if #ids() == 0 then redis.call('PEXPIRE', key, int(math.ceil(span / 1000))) end
 end
 local function reply(id, r, value) return {id, r.gen, r.created, r.last, r.expires, value} end
 `
 
 // ARGV: skew, ID, value, idle, absolute, the most, age, window of the epoch, the
-// ID of the one whose place it takes, how late this try is.
+// ID of the one whose place it takes, how long after the first try this one is.
 const createLua = sessionLua + `
-local id, value, idle, absolute, most, age, window = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7] + ARGV[10], tonumber(ARGV[8])
+local id, value, idle, absolute, most = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local age, epochWindow, replaces = ARGV[7] + ARGV[10], tonumber(ARGV[8]), ARGV[9]
 local epoch = tonumber(redis.call('HGET', key, 'e') or 0)
-if now >= epoch and now - epoch < window and now - age <= epoch then return {'superseded'} end
+if now >= epoch and now - epoch < epochWindow and now - age <= epoch then return {'superseded'} end
 if redis.call('HEXISTS', key, id .. 'g') == 1 then return {'superseded'} end
 local r, evicted = find(id), {}
 if r then
-  local told = words(redis.call('HGET', key, 'x'))
-  if told[1] == id then
-    for i = 2, #told do evicted[i - 1] = {told[i], 0, 0, 0, 0, ''} end
+  local evictor = words(redis.call('HGET', key, 'x'))
+  if evictor[1] == id then
+    for i = 2, #evictor do evicted[i - 1] = {evictor[i], 0, 0, 0, 0, ''} end
   end
   return {'created', reply(id, r, value), evicted}
 end
-if ARGV[9] ~= '' then drop(ARGV[9]) end
+if replaces ~= '' then delete(replaces) end
 local others = {}
 for _, field in ipairs(redis.call('HKEYS', key)) do
   if #field == 33 and string.sub(field, 33) == 'g' and math.abs(now - redis.call('HGET', key, field)) > 60000000 then redis.call('HDEL', key, field) end
 end
 for _, other in ipairs(ids()) do
   local o = find(other)
-  if not (now < o.expires) then drop(other) else others[#others + 1] = {other, o} end
+  if not (now < o.expires) then delete(other) else others[#others + 1] = {other, o} end
 end
 table.sort(others, function(a, b) return a[2].last < b[2].last end)
-local gone = {id}
+local evictor = {id}
 for i = 1, #others + 1 - most do
   local other, o = others[i][1], others[i][2]
   evicted[i] = reply(other, o, redis.call('HGET', key, other .. 'v'))
-  gone[i + 1] = other
-  drop(other)
+  evictor[i + 1] = other
+  delete(other)
 end
-if #evicted > 0 then redis.call('HSET', key, 'x', table.concat(gone, ' ')) end
-r = {gen = 0, created = now, last = now, expires = math.min(now + idle, now + absolute), absolute = now + absolute, attempt = '-', left = {}, by = {}}
+if #evicted > 0 then redis.call('HSET', key, 'x', table.concat(evictor, ' ')) end
+r = {gen = 0, created = now, last = now, expires = math.min(now + idle, now + absolute), absolute = now + absolute, attempt = '-', left = {}, leaver = {}}
 redis.call('HSET', key, id, format(r), id .. 'v', value)
-keep(r.expires - now)
+atLeast(r.expires - now)
 return {'created', reply(id, r, value), evicted}
 `
 
 // ARGV: skew, ID, generation, attempt, idle, grace, window of the attempt, the
-// longest history, how long ended ones are known, the call, how late this try is.
+// longest history, how long ended ones are known, the call, how long after the
+// first try this one is.
 //
-// A try says "lost" where an earlier one of its call left the generation and
-// others went on from there, and a late one also where that was another call of
-// the same attempt, or where the session has ended since.
+// What a try cannot know is "unknown": an earlier one of its call left the
+// generation, and others went on from there. To a later try it is so also where
+// another call of the same attempt did, and where the session has ended since.
+//
+// A reuse is told once, and once more to another call of its attempt, since all
+// replies to the first may be lost. More would be a flood of thefts, at will.
 const rotateLua = sessionLua + `
-local id, gen, attempt, idle, grace, again, history, window = ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local late, mark = ARGV[11] ~= '0', string.sub(attempt, 1, 16)
-local by = mark .. ARGV[10]
-local gone = {late and 'lost' or 'gone'}
+local id, gen, attempt, idle, grace = ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
+local attemptWindow, history, endedFor, call, later = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10], ARGV[11] ~= '0'
+local tag = string.sub(attempt, 1, 16)
+local leaver = tag .. call
 local r = find(id)
 if not r then
-  local text = redis.call('HGET', key, 'r')
-  if text and string.sub(text, 1, 97) == attempt .. ' ' .. id then
-    return {'reused', reply(id, parse(string.sub(text, 99)), redis.call('HGET', key, 'rv'))}
+  local text, mine = redis.call('HGET', key, 'r') or '', call .. ' ' .. id .. ' '
+  if redis.call('HGET', key, 'ra') == attempt .. ' ' .. id and string.sub(text, 1, #mine) ~= mine then
+    text = mine .. string.sub(text, #mine + 1)
+    redis.call('HSET', key, 'r', text)
+    redis.call('HDEL', key, 'ra')
   end
-  return gone
+  if string.sub(text, 1, #mine) == mine then
+    return {'reused', reply(id, parse(string.sub(text, #mine + 1)), redis.call('HGET', key, 'rv'))}
+  end
 end
-if not (now < r.expires) then
-  drop(id)
-  return gone
+if not r or not (now < r.expires) then
+  delete(id)
+  return {later and 'unknown' or 'gone'}
 end
 local value = redis.call('HGET', key, id .. 'v')
 if gen < r.gen then
   local back = r.gen - gen
   local since = r.left[back] and math.abs(now - r.left[back])
-  if since and (since < grace or (back == 1 and attempt == r.attempt and since < again)) then
+  if since and (since < grace or (back == 1 and attempt == r.attempt and since < attemptWindow)) then
     return {'repeated', reply(id, r, value)}
   end
-  if r.by[back] == by or (late and string.sub(r.by[back] or '', 1, 16) == mark) then return {'lost'} end
-  redis.call('HSET', key, 'r', attempt .. ' ' .. id .. ' ' .. format(r), 'rv', value)
-  drop(id)
-  shrink(window)
+  if r.leaver[back] == leaver or (later and string.sub(r.leaver[back] or '', 1, 16) == tag) then return {'unknown'} end
+  redis.call('HSET', key, 'r', call .. ' ' .. id .. ' ' .. format(r), 'rv', value, 'ra', attempt .. ' ' .. id)
+  delete(id)
+  ifEmptyAtMost(endedFor)
   return {'reused', reply(id, r, value)}
 end
 local outcome, skipped = 'advanced', gen - r.gen
 if skipped > 0 then outcome = 'rolled back' end
 for i = math.min(skipped, history - 1), 0, -1 do
   table.insert(r.left, 1, now)
-  table.insert(r.by, 1, i == 0 and by or '-')
+  table.insert(r.leaver, 1, i == 0 and leaver or '-')
 end
 while #r.left > history do
   table.remove(r.left)
-  table.remove(r.by)
+  table.remove(r.leaver)
 end
 r.gen, r.attempt, r.last, r.expires = gen + 1, attempt, now, math.min(now + idle, r.absolute)
 redis.call('HSET', key, id, format(r))
-keep(r.expires - now)
+atLeast(r.expires - now)
 return {outcome, reply(id, r, value)}
 `
 
@@ -173,10 +187,10 @@ return list
 // ARGV: skew, how long ended ones are known, IDs.
 const deleteLua = sessionLua + `
 for i = 3, #ARGV do
-  drop(ARGV[i])
+  delete(ARGV[i])
   redis.call('HSET', key, ARGV[i] .. 'g', int(now)) -- also for one that is still to arrive
 end
-shrink(tonumber(ARGV[2]))
+ifEmptyAtMost(tonumber(ARGV[2]))
 return 1
 `
 
@@ -186,26 +200,27 @@ return 1
 // what it ended. So the next call tells of that too, for as long as such a token
 // lives, and of at most 1000, the newest: one call ends no more.
 const deleteAllLua = sessionLua + `
-local ended, list, spare = {}, {}, {}
+local endedFor, call, spare = tonumber(ARGV[2]), ARGV[3], {}
+for i = 4, #ARGV do spare[ARGV[i]] = true end
+local ended, list = {}, {}
 local function add(id, at)
   ended[#ended + 1], list[#list + 1] = {id, math.max(0, now - at)}, id .. ':' .. int(at)
 end
-local told = words(redis.call('HGET', key, 'd'))
-local again = told[1] == ARGV[3]
-for i = 4, #ARGV do spare[ARGV[i]] = true end
-for _, id in ipairs(again and {} or ids()) do
+local before = words(redis.call('HGET', key, 'd'))
+local done = before[1] == call
+for _, id in ipairs(done and {} or ids()) do
   if not spare[id] then
     if now < find(id).expires then add(id, now) end
-    drop(id)
+    delete(id)
   end
 end
-for i = 2, #told do
-  local id, at = string.match(told[i], '^(%x+):(%d+)$')
-  if id and #ended < 1000 and math.abs(now - at) < tonumber(ARGV[2]) then add(id, tonumber(at)) end
+for i = 2, #before do
+  local id, at = string.match(before[i], '^(%x+):(%d+)$')
+  if id and #ended < 1000 and math.abs(now - at) < endedFor then add(id, tonumber(at)) end
 end
-if again then return ended end
-redis.call('HSET', key, 'e', int(now), 'd', ARGV[3] .. ' ' .. table.concat(list, ' '))
-keep(tonumber(ARGV[2]))
-shrink(tonumber(ARGV[2]))
+if done then return ended end
+redis.call('HSET', key, 'e', int(now), 'd', call .. ' ' .. table.concat(list, ' '))
+atLeast(endedFor)
+ifEmptyAtMost(endedFor)
 return ended
 `

@@ -17,7 +17,7 @@ import (
 // concurrent use, and the same for every process that uses the Redis.
 type SessionStore struct {
 	*store
-	create, rotate, list, remove, removeAll script
+	create, rotate, list, delete, deleteAll script
 }
 
 var _ session.Store = (*SessionStore)(nil)
@@ -31,7 +31,7 @@ func Sessions(client redis.UniversalClient, o Options) (*SessionStore, error) {
 	}
 	return &SessionStore{
 		store: s, create: newTimed(createLua), rotate: newTimed(rotateLua), list: newScript(listLua),
-		remove: newScript(deleteLua), removeAll: newScript(deleteAllLua),
+		delete: newScript(deleteLua), deleteAll: newScript(deleteAllLua),
 	}, nil
 }
 
@@ -67,7 +67,7 @@ func (s *SessionStore) Rotate(ctx context.Context, t session.Rotation) (session.
 	return s.rotateAs(ctx, rand.Text()[:8], t)
 }
 
-// rotateAs gives all tries of a call one name.
+// rotateAs gives all tries of a call one name, of 8 characters.
 func (s *SessionStore) rotateAs(ctx context.Context, call string, t session.Rotation) (session.Rotated, error) {
 	reply, err := s.run(ctx, s.rotations, s.rotate, s.key(t.Owner), micros(s.skew), t.ID, t.Generation, hex.EncodeToString(t.Attempt[:]),
 		micros(t.Idle), micros(t.Grace), micros(session.AttemptWindow), session.MaxHistory, micros(endedFor), call)
@@ -80,7 +80,7 @@ func (s *SessionStore) rotateAs(ctx context.Context, call string, t session.Rota
 	switch outcome := r.text(parts, 0); outcome {
 	case "gone":
 		return session.Rotated{}, r.or(err)
-	case "lost":
+	case "unknown":
 		return session.Rotated{}, unavailable(errors.New("redisauth: the reply to a rotation was lost, and what happened since hides what it was"))
 	case "advanced":
 		rotated.Outcome = session.Advanced
@@ -124,7 +124,7 @@ func (s *SessionStore) Delete(ctx context.Context, owner string, ids ...string) 
 	for _, id := range ids {
 		args = append(args, id)
 	}
-	_, err := s.run(ctx, true, s.remove, s.key(owner), args...)
+	_, err := s.run(ctx, true, s.delete, s.key(owner), args...)
 	return err
 }
 
@@ -134,7 +134,7 @@ func (s *SessionStore) DeleteAll(ctx context.Context, owner string, except ...st
 	for _, id := range except {
 		args = append(args, id)
 	}
-	reply, err := s.run(ctx, true, s.removeAll, s.key(owner), args...)
+	reply, err := s.run(ctx, true, s.deleteAll, s.key(owner), args...)
 	if reply == nil {
 		return nil, err
 	}

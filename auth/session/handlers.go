@@ -21,12 +21,12 @@ import (
 // has the successor: its cookie, or [TokenHeader] for a native client.
 func (m *Manager) Refresh() http.Handler {
 	return m.handler(func(w http.ResponseWriter, r *http.Request) error {
-		started := wallNow()
+		arrived := wallNow()
 		c, s, token, err := m.rotate(w, r)
 		if err != nil {
 			return err
 		}
-		tokens, err := m.refreshed(r.Context(), s, started)
+		tokens, err := m.refreshed(r.Context(), s, arrived)
 		if errors.Is(err, auth.ErrRevoked) {
 			m.withdraw(w)
 			err = errors.Join(err, m.end(r.Context(), c.ownerID(), c.sessionID()))
@@ -51,7 +51,7 @@ func (m *Manager) Refresh() http.Handler {
 
 // refreshed makes the access token of today's account. An error of kind
 // auth.ErrRevoked comes from Account alone.
-func (m *Manager) refreshed(ctx context.Context, s Session, started time.Time) (Tokens, error) {
+func (m *Manager) refreshed(ctx context.Context, s Session, arrived time.Time) (Tokens, error) {
 	if m.account != nil {
 		var today Session
 		err := m.ask(ctx, "session: Account", func() (err error) {
@@ -66,7 +66,7 @@ func (m *Manager) refreshed(ctx context.Context, s Session, started time.Time) (
 		}
 		s.Scope, s.Roles, s.Data = today.Scope, today.Roles, today.Data
 	}
-	return m.access(ctx, s, started)
+	return m.access(ctx, s, arrived)
 }
 
 // rotate uses up the request's token, and hands out its successor before

@@ -31,9 +31,9 @@ func (m *Manager) Login(w http.ResponseWriter, r *http.Request, s Session) (Toke
 	if errors.Is(err, auth.ErrMalformed) || errors.Is(err, auth.ErrDenied) {
 		return Tokens{}, err
 	}
-	started, began := wallNow(), s.AuthTime
-	if began.IsZero() {
-		began, s.AuthTime = time.Now(), started
+	arrived, proved := wallNow(), s.AuthTime
+	if proved.IsZero() {
+		proved, s.AuthTime = time.Now(), arrived
 	}
 	if s.Client.UserAgent == "" {
 		s.Client.UserAgent = r.UserAgent()
@@ -46,27 +46,27 @@ func (m *Manager) Login(w http.ResponseWriter, r *http.Request, s Session) (Toke
 	c := newCredential(s.Subject)
 	creation := Creation{
 		Owner: c.ownerID(), ID: c.sessionID(), Value: value, Idle: m.idle, Absolute: m.absolute, Max: m.maxSessions,
-		Age: max(0, time.Since(began)), // a time.Now of this process counts on while the wall clock is set
+		Age: max(0, time.Since(proved)), // a time.Now of this process counts on while the wall clock is set
 	}
 	if err != nil {
 		old = credential{}
 	} else if old.owner == c.owner {
 		creation.Replaces, old = old.sessionID(), credential{}
 	}
-	return m.start(w, r, c, creation, old, started)
+	return m.start(w, r, c, creation, old, arrived)
 }
 
 // start stores a session, and hands out its first tokens or, on any failure,
 // none and no cookie. The old session is another subject's, or zero: it cannot
 // be replaced, so it ends when the new one is there.
-func (m *Manager) start(w http.ResponseWriter, r *http.Request, c credential, creation Creation, old credential, started time.Time) (Tokens, error) {
+func (m *Manager) start(w http.ResponseWriter, r *http.Request, c credential, creation Creation, old credential, arrived time.Time) (Tokens, error) {
 	record, err := m.create(r.Context(), creation)
 	if err == nil && old != (credential{}) {
 		err = m.end(r.Context(), old.ownerID(), old.sessionID())
 	}
 	if err == nil {
 		var tokens Tokens
-		if tokens, err = m.grant(w, r, c, record, started); err == nil {
+		if tokens, err = m.grant(w, r, c, record, arrived); err == nil {
 			return tokens, nil
 		}
 	}
@@ -117,12 +117,12 @@ func (m *Manager) create(ctx context.Context, c Creation) (Record, error) {
 }
 
 // grant sets no cookie unless there is an access token too.
-func (m *Manager) grant(w http.ResponseWriter, r *http.Request, c credential, record Record, started time.Time) (Tokens, error) {
+func (m *Manager) grant(w http.ResponseWriter, r *http.Request, c credential, record Record, arrived time.Time) (Tokens, error) {
 	s, err := decode(record)
 	if err != nil {
 		return Tokens{}, unavailable(err)
 	}
-	tokens, err := m.access(r.Context(), s, started)
+	tokens, err := m.access(r.Context(), s, arrived)
 	if err != nil {
 		return Tokens{}, err
 	}
@@ -144,7 +144,7 @@ func (m *Manager) grant(w http.ResponseWriter, r *http.Request, c credential, re
 // refused. So is one that outlives its session: a session that is over cannot be
 // revoked, and Absolute would be extended by whatever Issue likes. It cannot be
 // made shorter here, since only Issue knows what it is.
-func (m *Manager) access(ctx context.Context, s Session, started time.Time) (Tokens, error) {
+func (m *Manager) access(ctx context.Context, s Session, arrived time.Time) (Tokens, error) {
 	var token string
 	var expires time.Time
 	err := m.ask(ctx, "session: Issue", func() (err error) {
@@ -155,7 +155,7 @@ func (m *Manager) access(ctx context.Context, s Session, started time.Time) (Tok
 		return Tokens{}, unavailable(err)
 	}
 	now := wallNow()
-	if token == "" || !expires.After(now) || expires.Sub(started) > maxAccess+maxIssue {
+	if token == "" || !expires.After(now) || expires.Sub(arrived) > maxAccess+maxIssue {
 		return Tokens{}, unavailable(errors.New("session: Issue: no token, or one that does not expire within an hour"))
 	}
 	if late := expires.Sub(s.Expires); late > 0 {

@@ -66,8 +66,8 @@ func (m *memory) Create(_ context.Context, c Creation) (Created, error) {
 	e := &entry{owner: c.Owner, absolute: now.Add(c.Absolute)}
 	e.Record = Record{ID: c.ID, Created: now, Value: c.Value}
 	e.use(now, c.Idle)
-	m.remove(m.owners[c.Owner][c.ID])
-	m.remove(m.owners[c.Owner][c.Replaces])
+	m.delete(m.owners[c.Owner][c.ID])
+	m.delete(m.owners[c.Owner][c.Replaces])
 	sessions := m.owners[c.Owner]
 	if sessions == nil {
 		sessions = make(map[string]*list.Element)
@@ -84,7 +84,7 @@ func (m *memory) evict(c Creation, now time.Time) []Record {
 	if sessions := m.owners[c.Owner]; len(sessions) > c.Max {
 		for _, element := range sessions {
 			if !now.Before(element.Value.(*entry).Expires) {
-				m.remove(element)
+				m.delete(element)
 			}
 		}
 	}
@@ -97,7 +97,7 @@ func (m *memory) evict(c Creation, now time.Time) []Record {
 			}
 		}
 		evicted = append(evicted, oldest.Value.(*entry).Record)
-		m.remove(oldest)
+		m.delete(oldest)
 	}
 	return evicted
 }
@@ -115,13 +115,13 @@ func (m *memory) Rotate(_ context.Context, r Rotation) (Rotated, error) {
 	}
 	e := element.Value.(*entry)
 	if !now.Before(e.Expires) {
-		m.remove(element)
+		m.delete(element)
 		return Rotated{}, nil
 	}
 	outcome := e.outcome(r, now)
 	switch outcome {
 	case Reused:
-		m.remove(element)
+		m.delete(element)
 	case RolledBack, Advanced:
 		left := slices.Repeat([]time.Time{now}, int(min(r.Generation-e.Generation+1, MaxHistory)))
 		e.left = append(left, e.left[:min(len(e.left), MaxHistory-len(left))]...)
@@ -174,7 +174,7 @@ func (m *memory) Delete(_ context.Context, owner string, ids ...string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, id := range ids {
-		m.remove(m.owners[owner][id])
+		m.delete(m.owners[owner][id])
 	}
 	return nil
 }
@@ -196,13 +196,13 @@ func (m *memory) DeleteAll(_ context.Context, owner string, except ...string) ([
 		if now.Before(element.Value.(*entry).Expires) {
 			ended = append(ended, Ended{ID: id})
 		}
-		m.remove(element)
+		m.delete(element)
 	}
 	return ended, nil
 }
 
-// remove takes nil for a record that is not there.
-func (m *memory) remove(element *list.Element) {
+// delete takes nil for a record that is not there.
+func (m *memory) delete(element *list.Element) {
 	if element == nil {
 		return
 	}
@@ -230,6 +230,6 @@ func (m *memory) sweep(now time.Time) {
 		if front == nil || now.Before(front.Value.(*entry).Expires) {
 			return
 		}
-		m.remove(front)
+		m.delete(front)
 	}
 }

@@ -10,6 +10,10 @@ import (
 // method is atomic, also among processes that share the store, and measures
 // time by one clock. It is safe for concurrent use.
 //
+// Records are created and deleted. A session ends when its record is deleted, or
+// is no longer live; then its access tokens are revoked, of which a store knows
+// nothing.
+//
 // An error means that the call may or may not have happened. An error beside a
 // result means that it has happened, and that a failover may undo it. A record
 // that is not there is never an error.
