@@ -54,6 +54,9 @@ const (
 	// wait, and retryPause that after one that failed.
 	readPause  = 50 * time.Millisecond
 	retryPause = 500 * time.Millisecond
+	// tellPause is the least time between two additions of one revocation that
+	// the feed was not sure of: what Retry-After says.
+	tellPause = time.Second
 )
 
 // key returns what the revocation names, or false when that is not exactly one

@@ -460,6 +460,33 @@ func TestToldOnceWhenFull(t *testing.T) {
 	})
 }
 
+// TestUnsureFeed holds that a flood with one ID does not fill a feed that takes
+// all, and can make none of it sure: it is told once a second, until it is.
+func TestUnsureFeed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger()
+		p := start(t, auth.RevocationsOptions{Feed: l})
+		pass(time.Millisecond)
+		until := time.Now().Add(time.Hour)
+		l.set(func(l *ledger) { l.unsure = errors.New("no replica has it") })
+		for range 3 {
+			for range 1000 {
+				require.ErrorIs(t, p.RevokeSession(t.Context(), "s1", until), auth.ErrUnavailable)
+			}
+			require.Equal(t, auth.ErrRevoked, p.session(t, "s1"), "here it works")
+			pass(time.Second)
+		}
+		l.set(func(l *ledger) { require.Len(t, l.entries, 3) })
+		require.ErrorIs(t, p.RevokeSession(t.Context(), "s1", until), auth.ErrUnavailable)
+		require.ErrorIs(t, p.RevokeSession(t.Context(), "s1", until.Add(time.Minute)), auth.ErrUnavailable, "it revokes more")
+		l.set(func(l *ledger) { require.Len(t, l.entries, 5); l.unsure = nil })
+		p.skew.Store(int64(-time.Hour))
+		require.NoError(t, p.RevokeSession(t.Context(), "s1", until.Add(time.Minute)), "a clock that is set back delays nothing")
+		require.NoError(t, p.RevokeSession(t.Context(), "s1", until.Add(time.Minute)))
+		l.set(func(l *ledger) { require.Len(t, l.entries, 6) })
+	})
+}
+
 // TestFullForNoLonger holds that what takes a place makes nobody wait for
 // longer: the one that goes is not one that lasts.
 func TestFullForNoLonger(t *testing.T) {

@@ -67,7 +67,8 @@ type revocation struct {
 // mark says how long, and for a subject, which tokens.
 type mark struct {
 	until, issuedBefore time.Time
-	told                uint64 // the epoch in which the feed took it; 0: nobody is sure that it did
+	told                uint64    // the epoch in which the feed took it; 0: nobody is sure that it did
+	tried               time.Time // when it was told last, and nobody was sure
 }
 
 // covers reports whether m revokes everything that other does.
@@ -77,7 +78,9 @@ func (m mark) covers(other mark) bool {
 
 // and returns what two marks of one name come to.
 func (m mark) and(other mark) mark {
-	both := mark{until: later(m.until, other.until), issuedBefore: later(m.issuedBefore, other.issuedBefore)}
+	both := mark{
+		until: later(m.until, other.until), issuedBefore: later(m.issuedBefore, other.issuedBefore), tried: later(m.tried, other.tried),
+	}
 	if m.covers(other) {
 		both.told = m.told
 	}
@@ -104,8 +107,8 @@ func NewRevocations(o RevocationsOptions) (*Revocations, error) {
 
 // RevokeToken revokes the token with this ID (jti), which expires at until. It
 // fails with [ErrUnavailable] when the revocation did not fit, or when other
-// processes may not hear of it; then it is to be tried again. It refuses an
-// empty ID, one of more than 256 bytes, and a zero time.
+// processes may not hear of it; then it is to be tried again, in a second. It
+// refuses an empty ID, one of more than 256 bytes, and a zero time.
 func (r *Revocations) RevokeToken(ctx context.Context, id string, until time.Time) error {
 	return r.add(ctx, Revocation{Token: id, Until: until})
 }
@@ -127,8 +130,9 @@ func (r *Revocations) RevokeSubject(ctx context.Context, subject string, issuedB
 }
 
 // add tells the other processes first: when that fails, the caller tries
-// again, and this process refuses the tokens already. What they know is not
-// told again.
+// again, and this process refuses the tokens already. What they know is not told
+// again, nor what may have reached them a moment ago: who revokes one ID all the
+// time, as with logouts, would fill the feed.
 func (r *Revocations) add(ctx context.Context, v Revocation) error {
 	key, ok := v.key()
 	if !ok {
@@ -145,23 +149,28 @@ func (r *Revocations) add(ctx context.Context, v Revocation) error {
 	}
 	// The epoch is that from before: if the feed loses what it takes now, it is
 	// over, even when that shows before Add returns.
-	epoch, told := r.told(key, m)
-	if told {
+	known, epoch := r.known(key)
+	if known.covers(m) && known.told == epoch {
 		return nil
+	}
+	now := r.now()
+	if since := now.Sub(known.tried); known.covers(m) && 0 <= since && since < tellPause {
+		return ErrUnavailable.With("reason", "the feed was told a moment ago, and was not sure")
 	}
 	err := r.tell(ctx, v)
 	if err == nil {
 		m.told = epoch
+	} else {
+		m.tried = now
 	}
 	return errors.Join(err, r.put(key, m))
 }
 
-// told returns the feed's epoch, and whether it has all that m revokes.
-func (r *Revocations) told(key revocation, m mark) (epoch uint64, told bool) {
+// known returns what is known of a name, and the feed's epoch.
+func (r *Revocations) known(key revocation) (m mark, epoch uint64) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	known, ok := r.entries[key]
-	return r.epoch, ok && known.told == r.epoch && known.covers(m)
+	return r.entries[key], r.epoch
 }
 
 // put remembers a revocation, or that it did not fit.
