@@ -157,12 +157,17 @@ func (m *Manager) Logout() http.Handler {
 // [Manager.Refresh] does: a token that was used already is theft, and a 401.
 func (m *Manager) LogoutAll() http.Handler {
 	return m.handler(func(w http.ResponseWriter, r *http.Request) error {
-		_, s, _, err := m.rotate(w, r)
+		c, s, _, err := m.rotate(w, r)
 		if err != nil {
 			return err
 		}
-		if err := m.RevokeAll(r.Context(), s.Subject); err != nil {
-			return err // with the successor, for another try
+		// Its own session is the last to end, so that the successor, which an
+		// error comes with, is good for another try.
+		if err := m.RevokeAll(r.Context(), s.Subject, s.ID); err != nil {
+			return err
+		}
+		if err := m.end(r.Context(), c.ownerID(), s.ID); err != nil {
+			return err
 		}
 		if m.isNative(r) {
 			w.Header().Del(TokenHeader)

@@ -280,3 +280,41 @@ func TestRevokeAllAgain(t *testing.T) {
 		require.EqualValues(t, 20+30, feed.told.Load(), "and each time the tokens without a session")
 	})
 }
+
+// failing is a feed that takes nothing while it fails.
+type failing struct {
+	counting
+	err error
+}
+
+func (f *failing) Add(ctx context.Context, r auth.Revocation) error {
+	if f.err != nil {
+		return f.err
+	}
+	return f.counting.Add(ctx, r)
+}
+
+// TestLogoutAllAgain holds that a LogoutAll that failed half way can be made
+// again, with the successor that came with the 503.
+func TestLogoutAllAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed := &failing{err: errDown}
+		revoked := errors.Must(auth.NewRevocations(auth.RevocationsOptions{Feed: feed}))
+		d := newDesk(t, func(o *session.Options) {
+			o.Store, o.Revocations = carrying{session.OpenMemory(), map[string]time.Time{}}, revoked
+		})
+		d.login()
+		token := d.login()
+		w := d.post(d.LogoutAll(), token)
+		require.Equal(t, 503, w.Code)
+		feed.err = nil
+		pass(time.Second)
+		w = d.post(d.LogoutAll(), cookieOf(t, w))
+		require.Equal(t, 204, w.Code)
+		require.EqualValues(t, 3, feed.told.Load(), "both, and the tokens without a session")
+		list, err := d.List(t.Context(), "ann")
+		require.NoError(t, err)
+		require.Empty(t, list)
+		require.Empty(t, d.events)
+	})
+}
