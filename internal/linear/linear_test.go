@@ -73,11 +73,13 @@ func (r *recorder) choose(random *rand.Rand, subject, attempt string) (input, pr
 	defer r.mu.Unlock()
 	tokens := r.tokens[subject]
 	dice := random.IntN(100)
-	if len(tokens) == 0 || dice < 15 {
+	if len(tokens) == 0 || dice < 8 {
 		return input{subject: subject, what: login}, presented{}
 	}
 	token := tokens[len(tokens)-1-random.IntN(min(len(tokens), 1+random.IntN(6)))]
 	switch {
+	case dice < 15:
+		return input{subject: subject, what: login, token: token.credential}, token
 	case dice < 20:
 		return input{subject: subject, what: logout, token: token.credential}, token
 	case dice < 25:
@@ -188,6 +190,9 @@ func TestModelRefuses(t *testing.T) {
 		return porcupine.Operation{Input: in, Call: at, Output: out, Return: at + 1}
 	}
 	begin := op(0, input{what: login}, output{200, first})
+	instead := func(status int) porcupine.Operation {
+		return op(2, input{what: login, token: first}, output{status, credential{session: map[int]string{200: "t"}[status]}})
+	}
 	use := func(at int64, token credential, attempt string, status int, next credential) porcupine.Operation {
 		return op(at, input{what: refresh, token: token, attempt: attempt}, output{status, next})
 	}
@@ -202,6 +207,11 @@ func TestModelRefuses(t *testing.T) {
 		{"a session goes on after reuse", []porcupine.Operation{begin, use(2, first, "a", 200, second), use(4, first, "b", 401, none), use(6, second, "c", 200, credential{"s", 2})}, porcupine.Illegal},
 		{"a token works after all was ended", []porcupine.Operation{begin, op(2, input{what: revokeAll}, output{status: 204}), use(4, first, "a", 200, second)}, porcupine.Illegal},
 		{"a token works after a logout", []porcupine.Operation{begin, op(2, input{what: logout, token: first}, output{status: 204}), use(4, first, "a", 200, second)}, porcupine.Illegal},
+		{"a token works after a login took its place", []porcupine.Operation{begin, instead(200), use(4, first, "a", 200, second)}, porcupine.Illegal},
+		{"a login takes the place of another's session", []porcupine.Operation{op(0, input{what: login}, output{200, credential{"u", 0}}), begin, instead(200), use(4, credential{"u", 0}, "a", 401, none)}, porcupine.Illegal},
+		{"a login that was refused took the place", []porcupine.Operation{begin, instead(401), use(4, first, "a", 401, none)}, porcupine.Illegal},
+		{"a login that failed took the place", []porcupine.Operation{begin, instead(503), use(4, first, "a", 401, none)}, porcupine.Ok},
+		{"a login took the place", []porcupine.Operation{begin, instead(200), use(4, first, "a", 401, none), use(6, credential{"t", 0}, "a", 200, credential{"t", 1})}, porcupine.Ok},
 		{"an honest client is logged out", []porcupine.Operation{begin, use(2, first, "a", 401, none)}, porcupine.Illegal},
 		{"a repeat gets another", []porcupine.Operation{begin, use(2, first, "a", 200, second), use(4, first, "a", 200, credential{"s", 2})}, porcupine.Illegal},
 		{"a repeat", []porcupine.Operation{begin, use(2, first, "a", 200, second), use(4, first, "a", 200, second)}, porcupine.Ok},

@@ -17,7 +17,8 @@ const (
 	revokeAll
 )
 
-// input is one request. token is of a refresh or a logout.
+// input is one request. token is of a refresh or a logout, or of the session
+// whose place a login takes.
 type input struct {
 	subject string
 	what    int
@@ -65,14 +66,16 @@ func step(before, in, out any) []any {
 	next, want := s, output{status: 200}
 	session, known := s[i.token.session]
 	switch {
+	case i.what == login && o.status == 503:
+		next = s.without(i.token.session) // a session whose token nobody has does nothing
 	case i.what == login && o.status != 200:
-		return []any{s} // a session whose token nobody has does nothing
+		return []any{s}
 	case i.what == login:
 		want.token = o.token
 		if _, twice := s[o.token.session]; twice || o.token.generation != 0 {
 			return nil
 		}
-		next = s.with(o.token.session, live{})
+		next = s.without(i.token.session).with(o.token.session, live{})
 	case i.what == logout:
 		want.status, next = 204, s.without(i.token.session)
 	case i.what == revokeAll:
