@@ -8,6 +8,10 @@
 // session, so a second successor, or a token that works although all sessions
 // were ended after it was issued, leaves none.
 //
+// RINGWALL_LINEAR_ROUNDS=20 makes that many histories, each with other choices.
+// Longer ones would not do: a request whose reply is lost may take effect at any
+// time after it, so the search grows with how many there are.
+//
 // It is a module of its own, so that the checker never becomes a dependency of
 // a service. It needs redis-server; where that is missing the tests skip, and
 // fail with RINGWALL_REQUIRE_SERVERS=1.

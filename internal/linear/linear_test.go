@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -22,10 +24,23 @@ const (
 	operations = 40
 )
 
+// rounds returns how many histories there are to be: what
+// RINGWALL_LINEAR_ROUNDS says, or 1.
+func rounds(t *testing.T) int {
+	text := os.Getenv("RINGWALL_LINEAR_ROUNDS")
+	if text == "" {
+		return 1
+	}
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err)
+	return n
+}
+
 // A recorder has a history, and the tokens that clients share, as browsers do
 // that were copied.
 type recorder struct {
 	t       *testing.T
+	round   int // which has choices of its own
 	addrs   []string
 	began   time.Time
 	mu      sync.Mutex
@@ -37,7 +52,7 @@ type recorder struct {
 
 // client does one thing after the other.
 func (r *recorder) client(subject string, id int) {
-	random := rand.New(rand.NewPCG(uint64(id), 7))
+	random := rand.New(rand.NewPCG(uint64(id), uint64(7+r.round)))
 	hc := &http.Client{Transport: &http.Transport{}, Timeout: 20 * time.Second}
 	defer hc.CloseIdleConnections()
 	for n := range operations {
@@ -102,39 +117,44 @@ func TestLinearizable(t *testing.T) {
 		{"replies are lost", 10 * time.Millisecond, func(p *redistest.Proxy) { p.ResetReply("evalsha") }},
 		{"connections break", 200 * time.Millisecond, func(p *redistest.Proxy) { p.Reset() }},
 	} {
-		t.Run(row.name, func(t *testing.T) {
-			proxy := redistest.StartProxy(t, redistest.Start(t).Addr)
-			r := &recorder{t: t, addrs: start(t, proxy.Addr, processes), began: time.Now(), tokens: map[string][]presented{}, texts: map[credential]string{}, counts: map[string]int{}}
-			var all sync.WaitGroup
-			for s := range subjects {
-				for c := range clients {
-					all.Go(func() { r.client(fmt.Sprint("subject", s), s*clients+c) })
-				}
-			}
-			stop, broken := make(chan struct{}), make(chan struct{})
-			go func() {
-				defer close(broken)
-				for {
-					select {
-					case <-stop:
-						return
-					case <-time.After(row.every):
-						row.break_(proxy)
-					}
-				}
-			}()
-			all.Wait()
-			close(stop)
-			<-broken
-			require.Len(t, r.history, subjects*clients*operations)
-			require.Greater(t, r.counts["refresh 200"], 30)
-			require.Greater(t, r.counts["revoke all 204"], 3)
-			nothingOlderWorks(t, r.history)
-			refusedWithReason(t, r.history)
-			require.Equal(t, porcupine.Ok, porcupine.CheckOperationsTimeout(model.ToModel(), r.history, time.Minute))
-			t.Logf("%d requests at %d processes: %v; there is an order", len(r.history), processes, r.counts)
-		})
+		for round := range rounds(t) {
+			t.Run(row.name, func(t *testing.T) { play(t, round, row.every, row.break_) })
+		}
 	}
+}
+
+// play makes a history, and holds that there is an order.
+func play(t *testing.T, round int, every time.Duration, break_ func(*redistest.Proxy)) {
+	proxy := redistest.StartProxy(t, redistest.Start(t).Addr)
+	r := &recorder{t: t, round: round, addrs: start(t, proxy.Addr, processes), began: time.Now(), tokens: map[string][]presented{}, texts: map[credential]string{}, counts: map[string]int{}}
+	var all sync.WaitGroup
+	for s := range subjects {
+		for c := range clients {
+			all.Go(func() { r.client(fmt.Sprint("subject", s), s*clients+c) })
+		}
+	}
+	stop, broken := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(broken)
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(every):
+				break_(proxy)
+			}
+		}
+	}()
+	all.Wait()
+	close(stop)
+	<-broken
+	require.Len(t, r.history, subjects*clients*operations)
+	require.Greater(t, r.counts["refresh 200"], 30)
+	require.Greater(t, r.counts["revoke all 204"], 3)
+	nothingOlderWorks(t, r.history)
+	refusedWithReason(t, r.history)
+	require.Equal(t, porcupine.Ok, porcupine.CheckOperationsTimeout(model.ToModel(), r.history, time.Minute))
+	t.Logf("%d requests at %d processes: %v; there is an order", len(r.history), processes, r.counts)
 }
 
 // nothingOlderWorks says one consequence again without the checker: a token
