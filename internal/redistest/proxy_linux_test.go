@@ -1,0 +1,72 @@
+package redistest_test
+
+import (
+	"fmt"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/internal/redistest"
+)
+
+// deaf returns the address of a server that takes no connection: its queue is
+// full.
+func deaf(t *testing.T) string {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = syscall.Close(fd) })
+	require.NoError(t, syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	require.NoError(t, syscall.Listen(fd, 0))
+	name, err := syscall.Getsockname(fd)
+	require.NoError(t, err)
+	addr := fmt.Sprint("127.0.0.1:", name.(*syscall.SockaddrInet4).Port)
+	for range 100 {
+		c, err := net.DialTimeout("tcp", addr, 100*time.Millisecond)
+		if err != nil {
+			return addr
+		}
+		t.Cleanup(func() { _ = c.Close() })
+	}
+	t.Fatal("the queue has no end")
+	return ""
+}
+
+// A server that takes no connection costs its clients seconds, and no other,
+// and does not keep the proxy from its end.
+func TestProxyOfTheDeaf(t *testing.T) {
+	t.Parallel()
+	var p *redistest.Proxy
+	begin := time.Now()
+	t.Run("while it dials", func(t *testing.T) {
+		p = redistest.StartProxy(t, deaf(t))
+		waits, err := net.Dial("tcp", p.Addr)
+		require.NoError(t, err)
+		defer func() { _ = waits.Close() }()
+		silent(t, waits)
+		p.Refuse(true)
+		for range 2 { // one that waits, and one that is new
+			require.NoError(t, waits.SetReadDeadline(time.Now().Add(20*time.Second)))
+			_, err = waits.Read(make([]byte, 1))
+			require.ErrorIs(t, err, syscall.ECONNRESET)
+			waits, err = net.Dial("tcp", p.Addr)
+			require.NoError(t, err)
+		}
+		p.Refuse(false)
+		waits, err = net.Dial("tcp", p.Addr) // when the proxy ends
+		require.NoError(t, err)
+		silent(t, waits)
+	})
+	require.Less(t, time.Since(begin), 40*time.Second, "the proxy has ended")
+
+	p = redistest.StartProxy(t, deaf(t))
+	waits, err := net.Dial("tcp", p.Addr)
+	require.NoError(t, err)
+	defer func() { _ = waits.Close() }()
+	require.NoError(t, waits.SetReadDeadline(time.Now().Add(20*time.Second)))
+	_, err = waits.Read(make([]byte, 1))
+	require.ErrorIs(t, err, syscall.ECONNRESET, "given up")
+}
