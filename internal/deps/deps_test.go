@@ -42,7 +42,7 @@ var allowed = map[string][]string{
 	"internal/hook":           nil,
 	"internal/public":         nil,
 	"internal/readme":         nil,
-	"internal/redistest":       {module + "errors", "github.com/redis/go-redis/v9"},
+	"internal/redistest":      {module + "errors", "github.com/redis/go-redis/v9"},
 	"internal/route":          {module + "errors"},
 	"internal/rows":           nil,
 	"ratelimit":               {module + "errors", module + "internal/route", module + "internal/hook"},

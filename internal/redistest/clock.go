@@ -25,7 +25,10 @@ type Clock struct {
 func StartClock(t testing.TB, config ...string) (*Server, *Clock) {
 	t.Helper()
 	path := find(t, "a C compiler", "gcc", "cc")
-	dir := t.TempDir()
+	dir, err := folder(t)
+	if err != nil {
+		t.Fatal(err)
+	}
 	c := &Clock{path: filepath.Join(dir, "clock")}
 	c.Jump(t, 0)
 	source, library := filepath.Join(dir, "clock.c"), filepath.Join(dir, "clock.so")

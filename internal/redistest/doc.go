@@ -3,8 +3,8 @@
 // proxy between them and a client that loses what networks lose.
 //
 // Each server listens on free ports of loopback, in a temporary folder, with
-// nothing on disk. It ends with its test, and with the process that started it
-// however that ends. It answers when Start returns.
+// nothing on disk. Both end with the test, and with the process that started
+// them however that ends. It answers when Start returns.
 //
 //	server := redistest.Start(t, "maxmemory 1mb", "maxmemory-policy noeviction")
 //	client := redis.NewClient(server.Options())

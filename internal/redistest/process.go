@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/ringwall/ringwall/errors"
 )
 
 // Limits of what this package waits for. A busy machine needs long ones.
@@ -78,6 +80,38 @@ func start(dir string, env []string, command ...string) (*process, error) {
 		}
 	}()
 	return p, <-started
+}
+
+// sweep waits until it can read no more, then removes a folder. A server that is
+// being killed may still add to it.
+const sweep = `trap "" HUP INT TERM
+while read -r line; do :; done
+for try in 1 2 3 4 5; do rm -rf "$1" && exit; sleep 1; done
+exit 1`
+
+// folder makes a folder that is removed at the end of the test, or of its
+// process, however that ends: a shell waits for it at the other end of a pipe.
+func folder(t testing.TB) (string, error) {
+	dir, err := os.MkdirTemp("", "redistest-")
+	if err != nil {
+		return "", err
+	}
+	broom := exec.Command("sh", "-c", sweep, "sh", dir)
+	broom.SysProcAttr = apart()
+	end, err := broom.StdinPipe()
+	if err == nil {
+		err = broom.Start()
+	}
+	if err != nil {
+		return "", errors.Join(err, os.Remove(dir))
+	}
+	t.Cleanup(func() {
+		_ = end.Close() // never fails
+		if err := broom.Wait(); err != nil {
+			t.Errorf("remove %s: %v", dir, err)
+		}
+	})
+	return dir, nil
 }
 
 // kill ends a process at once, and waits until it has ended.

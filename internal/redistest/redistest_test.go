@@ -236,7 +236,8 @@ func TestProxyConnections(t *testing.T) {
 	require.Eventually(t, func() bool { return client.Ping(t.Context()).Err() == nil }, time.Minute, 5*time.Millisecond)
 }
 
-// A server ends with a process that is killed before it can stop anything.
+// A server and its folder end with a process that is killed before it can stop
+// or remove anything.
 func TestNothingIsLeftBehind(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("REDISTEST_CHILD") == "1" {
@@ -245,8 +246,8 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		<-t.Context().Done()
 	}
 	child := exec.Command(os.Args[0], "-test.run=^TestNothingIsLeftBehind$")
-	// Who is killed removes no folder, so it makes them in ours.
-	child.Env = append(os.Environ(), "REDISTEST_CHILD=1", "TMPDIR="+t.TempDir())
+	folders := t.TempDir()
+	child.Env = append(os.Environ(), "REDISTEST_CHILD=1", "TMPDIR="+folders)
 	out, err := child.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, child.Start())
@@ -257,9 +258,16 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	require.True(t, found, "%s", buffer[:n])
 	client := quick(t, &redis.Options{Addr: addr})
 	require.NoError(t, client.Ping(t.Context()).Err())
+	left := func() int {
+		entries, err := os.ReadDir(folders)
+		require.NoError(t, err)
+		return len(entries)
+	}
+	require.NotZero(t, left())
 	require.NoError(t, child.Process.Kill())
 	require.Error(t, child.Wait())
-	require.Eventually(t, func() bool { return client.Ping(t.Context()).Err() != nil }, time.Minute, 5*time.Millisecond)
+	redistest.Await(t, time.Minute, "the server ends", func() bool { return client.Ping(t.Context()).Err() != nil })
+	redistest.Await(t, 20*time.Second, "its folder is gone", func() bool { return left() == 0 })
 }
 
 // Where there is no server, a test fails if servers are required, and is

@@ -74,7 +74,11 @@ const adminUser, adminPassword = "redistest", "for-tests-only"
 func launch(t testing.TB, binary string, set settings) (*Server, error) {
 	var last error
 	for range attempts {
-		s := &Server{binary: binary, dir: t.TempDir(), env: set.env}
+		dir, err := folder(t)
+		if err != nil {
+			return nil, err
+		}
+		s := &Server{binary: binary, dir: dir, env: set.env}
 		if err := s.configure(set); err != nil {
 			return nil, err
 		}
