@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha1"
 	"encoding/hex"
-	"fmt"
 	"strings"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 
 	"github.com/ringwall/ringwall/auth"
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/rediscall"
 )
 
 // A script is Lua, which Redis runs as one step.
@@ -30,13 +30,6 @@ func newTimed(source string) script {
 	sc.timed = true
 	return sc
 }
-
-// once is a command that the client must not repeat by itself: it would do so
-// beyond our deadline, and hide from us that it did.
-type once struct{ *redis.Cmd }
-
-// NoRetry is asked by the client.
-func (once) NoRetry() bool { return true }
 
 const (
 	// tries is how often a call is made. Each script may run again: what it did
@@ -63,7 +56,11 @@ func (s *store) run(ctx context.Context, confirm bool, sc script, key string, ar
 			}
 			sent = append(args[:len(args):len(args)], after)
 		}
-		a, err := s.within(limited, func(ctx context.Context) (answer, error) { return s.call(ctx, confirm, sc, key, sent) })
+		var a answer
+		err := s.calls.Do(limited, func(ctx context.Context) (err error) {
+			a, err = s.call(ctx, confirm, sc, key, sent)
+			return err
+		})
 		stop()
 		if err == nil {
 			return a.reply, a.unconfirmed
@@ -80,39 +77,6 @@ type answer struct {
 	unconfirmed error
 }
 
-// within runs f, and waits until ctx ends. A client of default options does not
-// heed deadlines (ContextTimeoutEnabled), so it may go on for a while when
-// nobody waits any longer.
-func (s *store) within(ctx context.Context, f func(context.Context) (answer, error)) (answer, error) {
-	select {
-	case s.running <- struct{}{}:
-	default:
-		return answer{}, errors.New("redisauth: too many calls are running")
-	}
-	type result struct {
-		answer
-		err error
-	}
-	done := make(chan result, 1)
-	go func() {
-		var r result
-		defer func() {
-			if v := recover(); v != nil { // in a hook of the client
-				r.err = fmt.Errorf("call redis: panic: %v", v)
-			}
-			<-s.running
-			done <- r
-		}()
-		r.answer, r.err = f(ctx)
-	}()
-	select {
-	case r := <-done:
-		return r.answer, r.err
-	case <-ctx.Done():
-		return answer{}, ctx.Err()
-	}
-}
-
 // call sends a script by its name, and whole where Redis does not know it.
 func (s *store) call(ctx context.Context, confirm bool, sc script, key string, args []any) (answer, error) {
 	a, err := s.send(ctx, confirm, append([]any{"evalsha", sc.sha, 1, key}, args...), key)
@@ -123,9 +87,11 @@ func (s *store) call(ctx context.Context, confirm bool, sc script, key string, a
 }
 
 func (s *store) send(ctx context.Context, confirm bool, args []any, key string) (answer, error) {
-	cmd := once{redis.NewCmd(ctx, args...)}
+	// The client must not repeat it: it would do so beyond our deadline, and hide
+	// from us that it did.
+	cmd := redis.NewCmd(ctx, args...)
 	if !confirm || s.replicas == 0 {
-		err := s.client.Process(ctx, cmd)
+		err := s.client.Process(ctx, rediscall.Once{Cmder: cmd})
 		return answer{reply: cmd.Val()}, notNil(err)
 	}
 	node, err := s.node(ctx, key)
@@ -138,7 +104,7 @@ func (s *store) send(ctx context.Context, confirm bool, args []any, key string) 
 	patience := s.timeout / 4
 	wait := redis.NewCmd(ctx, "wait", s.replicas, patience.Milliseconds())
 	pipe := node.Pipeline()
-	_ = pipe.Process(ctx, cmd)
+	_ = pipe.Process(ctx, rediscall.Once{Cmder: cmd})
 	_ = pipe.Process(ctx, wait)
 	_, _ = pipe.Exec(ctx) // the commands have their errors
 	if err := notNil(cmd.Err()); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/rediscall"
 )
 
 // Options configures a store. The zero value is for a Redis whose loss may
@@ -38,14 +39,9 @@ type store struct {
 	replicas  int
 	rotations bool
 	timeout   time.Duration
-	// running bounds the calls that run, those included that nobody waits for
-	// any longer.
-	running chan struct{}
-	skew    time.Duration // of Redis's clock, in tests
+	calls     rediscall.Calls
+	skew      time.Duration // of Redis's clock, in tests
 }
-
-// maxRunning bounds the calls of one store.
-const maxRunning = 1024
 
 // newStore checks what the three have in common. The error joins all problems.
 func newStore(client redis.UniversalClient, o Options) (*store, error) {
@@ -81,7 +77,6 @@ func newStore(client redis.UniversalClient, o Options) (*store, error) {
 	}
 	return &store{
 		client: client, prefix: o.Prefix, replicas: o.Replicas, rotations: o.WaitRotations, timeout: o.Timeout,
-		running: make(chan struct{}, maxRunning),
 	}, nil
 }
 
@@ -93,11 +88,11 @@ func newStore(client redis.UniversalClient, o Options) (*store, error) {
 func (s *store) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	_, err := s.within(ctx, func(ctx context.Context) (answer, error) {
+	err := s.calls.Do(ctx, func(ctx context.Context) error {
 		if cluster, ok := s.client.(*redis.ClusterClient); ok {
-			return answer{}, cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return s.readyNode(ctx, node) })
+			return cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return s.readyNode(ctx, node) })
 		}
-		return answer{}, s.readyNode(ctx, s.client)
+		return s.readyNode(ctx, s.client)
 	})
 	if err != nil {
 		return unavailable(err)

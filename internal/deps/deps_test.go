@@ -22,7 +22,7 @@ var allowed = map[string][]string{
 		module + "auth", module + "auth/apikey", module + "auth/session", module + "auth/token", module + "errors", "github.com/stretchr/testify/require",
 	},
 	"auth/redisauth": {
-		module + "auth", module + "auth/apikey", module + "auth/session", module + "errors", "github.com/redis/go-redis/v9",
+		module + "auth", module + "auth/apikey", module + "auth/session", module + "errors", module + "internal/rediscall", "github.com/redis/go-redis/v9",
 	},
 	"auth/session": {module + "auth", module + "errors", module + "internal/hook"},
 	"auth/token": {
@@ -42,11 +42,12 @@ var allowed = map[string][]string{
 	"internal/hook":           nil,
 	"internal/public":         nil,
 	"internal/readme":         nil,
+	"internal/rediscall":      {module + "errors", "github.com/redis/go-redis/v9"},
 	"internal/redistest":      {module + "errors", "github.com/redis/go-redis/v9"},
 	"internal/route":          {module + "errors"},
 	"internal/rows":           nil,
 	"ratelimit":               {module + "errors", module + "internal/route", module + "internal/hook"},
-	"ratelimit/redislimit":    {module + "errors", module + "internal/hook", module + "ratelimit", "github.com/redis/go-redis/v9"},
+	"ratelimit/redislimit":    {module + "errors", module + "internal/hook", module + "internal/rediscall", module + "ratelimit", "github.com/redis/go-redis/v9"},
 	"ratelimit/storetest": {
 		module + "ratelimit", "github.com/stretchr/testify/require",
 	},

@@ -10,10 +10,7 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-var (
-	errReply = errors.New("redislimit: the reply has not one verdict for each limit")
-	errHangs = errors.New("redislimit: Redis hangs: too many calls were given up")
-)
+var errReply = errors.New("redislimit: the reply has not one verdict for each limit")
 
 // explain wraps an error. One that will not pass by itself is a
 // [ratelimit.ErrMisconfigured].

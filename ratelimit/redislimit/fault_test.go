@@ -93,9 +93,9 @@ func TestFaultHangsStore(t *testing.T) {
 			during := runtime.NumGoroutine() - before
 			server.Resume(t)
 			redistest.Await(t, patient, "what was given up has returned", func() bool { return runtime.NumGoroutine() <= before+20 })
-			t.Logf("360 calls: longest wait %v, %d refused at once, %d goroutines held meanwhile", longest.Round(time.Millisecond), refused, during)
+			t.Logf("2400 calls: longest wait %v, %d refused at once, %d goroutines held meanwhile", longest.Round(time.Millisecond), refused, during)
 			require.Less(t, longest, timeout+slack)
-			require.LessOrEqual(t, during, 128+60+40)
+			require.LessOrEqual(t, during, 1024+40)
 			if row.name != "Cluster" { // which is none
 				require.Eventually(t, func() bool {
 					ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -108,13 +108,13 @@ func TestFaultHangsStore(t *testing.T) {
 	}
 }
 
-// crowd makes 360 calls, 60 at a time, and returns how long the longest took, and
+// crowd makes 2400 calls, 400 at a time, and returns how long the longest took, and
 // how many were refused at once.
 func crowd(t *testing.T, s *redislimit.Store) (longest time.Duration, refused int) {
 	var mu sync.Mutex
 	var group sync.WaitGroup
 	for range 6 {
-		for range 60 {
+		for range 400 {
 			group.Go(func() {
 				ctx, cancel := context.WithTimeout(t.Context(), timeout)
 				defer cancel()
@@ -134,6 +134,32 @@ func crowd(t *testing.T, s *redislimit.Store) (longest time.Duration, refused in
 		group.Wait()
 	}
 	return longest, refused
+}
+
+// A hook of the client panics, as one that instruments it may: that is a failed
+// call, and does not end the process.
+func TestFaultPanic(t *testing.T) {
+	t.Parallel()
+	client := redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"one": redistest.Start(t).Addr}})
+	t.Cleanup(func() { _ = client.Close() })
+	client.AddHook(panics{})
+	w := serve(t, client, 10)
+	require.Equal(t, 200, w.get("/local", "a"))
+	require.Equal(t, 503, w.get("/strict", "a", 503))
+	w.report(0, 0, 0)
+}
+
+// panics is a hook that panics in place of each command.
+type panics struct{}
+
+func (panics) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (panics) ProcessHook(redis.ProcessHook) redis.ProcessHook {
+	return func(context.Context, redis.Cmder) error { panic("a mistake") }
+}
+
+func (panics) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(context.Context, []redis.Cmder) error { panic("a mistake") }
 }
 
 // Replies are late: by what the timeout allows, by all of it, and by more.

@@ -1,0 +1,125 @@
+package rediscall_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/rediscall"
+	"github.com/ringwall/ringwall/internal/redistest"
+)
+
+// A reply is lost. The client's default is to try four times.
+func TestOnce(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	proxy := redistest.StartProxy(t, server.Addr)
+	client := redis.NewClient(&redis.Options{Addr: proxy.Addr})
+	t.Cleanup(func() { _ = client.Close() })
+	var cmd *redis.Cmd
+	for _, row := range []struct {
+		name string
+		send func() error
+		want string
+	}{
+		{"as it is", func() error { return client.Process(t.Context(), cmd) }, "2"},
+		{"once", func() error { return client.Process(t.Context(), rediscall.Once{Cmder: cmd}) }, "1"},
+		{"once, in a pipeline", func() error {
+			pipe := client.Pipeline()
+			require.NoError(t, pipe.Process(t.Context(), rediscall.Once{Cmder: cmd}))
+			_, err := pipe.Exec(t.Context())
+			return err
+		}, "1"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			server.Do(t, "DEL", "n")
+			cmd = redis.NewCmd(t.Context(), "incr", "n")
+			fired := proxy.ResetReply("incr")
+			require.Equal(t, row.want == "1", row.send() != nil)
+			<-fired
+			require.Equal(t, row.want, server.Do(t, "GET", "n"))
+			cmd = redis.NewCmd(t.Context(), "get", "n")
+			require.NoError(t, row.send())
+			require.Equal(t, row.want, cmd.Val())
+		})
+	}
+}
+
+func TestDo(t *testing.T) {
+	t.Parallel()
+	fault := errors.New("a fault")
+	for _, row := range []struct {
+		name string
+		call func(context.Context) error
+		want string
+	}{
+		{"a panic", func(context.Context) error { panic("a mistake") }, "call redis: panic: a mistake"},
+		{"an error", func(context.Context) error { return fault }, "a fault"},
+		{"a call that heeds its context", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, "context deadline exceeded"},
+		{"nothing", func(context.Context) error { return nil }, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var calls rediscall.Calls
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				err := calls.Do(ctx, row.call)
+				if row.want == "" {
+					require.NoError(t, err)
+				} else {
+					require.EqualError(t, err, row.want)
+				}
+				synctest.Wait()
+				require.Zero(t, calls.Running())
+			})
+		})
+	}
+}
+
+// Calls that hang hold nobody, and no more of them run than the bound.
+func TestDoIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const most = 1024
+		var calls rediscall.Calls
+		var made, late, refused atomic.Int32
+		release := make(chan struct{})
+		hangs := func(context.Context) error { made.Add(1); <-release; return nil }
+		begin := time.Now()
+		for range 2 * most {
+			go func() {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				switch err := calls.Do(ctx, hangs); {
+				case errors.Is(err, context.DeadlineExceeded):
+					late.Add(1)
+				case err != nil && err.Error() == "call redis: it hangs: too many calls run":
+					refused.Add(1)
+				}
+			}()
+		}
+		synctest.Wait()
+		require.EqualValues(t, most, refused.Load(), "at once")
+		require.Zero(t, time.Since(begin))
+		<-time.After(time.Second)
+		synctest.Wait()
+		require.EqualValues(t, most, late.Load())
+		require.EqualValues(t, most, made.Load())
+		require.Equal(t, most, calls.Running())
+
+		close(release)
+		synctest.Wait()
+		require.Zero(t, calls.Running())
+		require.NoError(t, calls.Do(t.Context(), hangs))
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.ErrorIs(t, calls.Do(ended, hangs), context.Canceled)
+		require.EqualValues(t, most+1, made.Load(), "not begun")
+	})
+}
