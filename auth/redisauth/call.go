@@ -94,19 +94,12 @@ func (s *store) send(ctx context.Context, confirm bool, args []any, key string) 
 		err := s.client.Process(ctx, rediscall.Once{Cmder: cmd})
 		return answer{reply: cmd.Val()}, notNil(err)
 	}
-	node, err := s.node(ctx, key)
-	if err != nil {
-		return answer{}, err
-	}
 	// WAIT is about what was written before the connection's last command, by
 	// whomever: so a second try confirms what the first one wrote. It ends
 	// before our deadline does.
 	patience := s.timeout / 4
 	wait := redis.NewCmd(ctx, "wait", s.replicas, patience.Milliseconds())
-	pipe := node.Pipeline()
-	_ = pipe.Process(ctx, rediscall.Once{Cmder: cmd})
-	_ = pipe.Process(ctx, wait)
-	_, _ = pipe.Exec(ctx) // the commands have their errors
+	rediscall.Together(ctx, s.client, key, rediscall.Once{Cmder: cmd}, wait)
 	if err := notNil(cmd.Err()); err != nil {
 		if cluster, ok := s.client.(*redis.ClusterClient); ok && transient(err) {
 			cluster.ReloadState(ctx) // the slot may have another master by now
@@ -117,14 +110,6 @@ func (s *store) send(ctx context.Context, confirm bool, args []any, key string) 
 		return answer{cmd.Val(), unavailable(errors.Join(errors.New("redisauth: the change is made, but too few replicas have confirmed it"), err))}, nil
 	}
 	return answer{reply: cmd.Val()}, nil
-}
-
-// node returns the client of the node that has a key.
-func (s *store) node(ctx context.Context, key string) (*redis.Client, error) {
-	if cluster, ok := s.client.(*redis.ClusterClient); ok {
-		return cluster.MasterForKey(ctx, key)
-	}
-	return s.client.(*redis.Client), nil // newStore refuses others
 }
 
 // notNil takes away the error that stands for a null reply.

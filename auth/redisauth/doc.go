@@ -62,7 +62,7 @@
 //	user auth on >secret ~ringwall:* resetchannels -@all +eval +evalsha +wait +info +time
 //	    +hget +hset +hdel +hexists +hkeys +hscan +pttl +pexpire +exists +xadd +xdel +xrange +xinfo|stream
 //
-// and on a Cluster +cluster|slots +cluster|shards +cluster|nodes +command.
+// and on a Cluster +cluster|slots +cluster|shards +cluster|nodes +command +asking.
 //
 // # Threats
 //

@@ -3,6 +3,10 @@ package redisauth_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,12 +25,17 @@ func recommended(o *redis.ClusterOptions) *redis.ClusterOptions {
 	return o
 }
 
+// slotOf returns the slot of the sessions of a desk.
+func slotOf(t *testing.T, c *redistest.Cluster, d *desk, s *redisauth.SessionStore) int {
+	t.Helper()
+	sum := sha256.Sum256([]byte("owner\x00" + d.subject))
+	return c.Slot(t, s.Key(hex.EncodeToString(sum[:16])))
+}
+
 // place returns the number of the master that has the sessions of a desk.
 func place(t *testing.T, c *redistest.Cluster, d *desk, s *redisauth.SessionStore) int {
 	t.Helper()
-	sum := sha256.Sum256([]byte("owner\x00" + d.subject))
-	key := s.Key(hex.EncodeToString(sum[:16]))
-	return c.Owner(c.Slot(t, key))
+	return c.Owner(slotOf(t, c, d, s))
 }
 
 // TestClusterConfirms holds that WAIT asks the replicas of the master that has
@@ -43,6 +52,98 @@ func TestClusterConfirms(t *testing.T) {
 	replica.Resume(t)
 	require.Eventually(t, func() bool { return d.RevokeAll(t.Context(), d.subject) == nil }, 20*time.Second, 50*time.Millisecond)
 	d.refused(token)
+}
+
+// leastRights gives the nodes of a Cluster the user of doc.go, and a client its
+// name.
+func leastRights(t *testing.T, o *redis.ClusterOptions, nodes ...*redistest.Server) *redis.ClusterOptions {
+	t.Helper()
+	doc, err := os.ReadFile("doc.go")
+	require.NoError(t, err)
+	found := regexp.MustCompile(`(?s)user (auth on >secret .*?)\n//\n// and on a Cluster (.*?)\.\n`).FindStringSubmatch(string(doc))
+	require.NotNil(t, found)
+	rights := []any{"ACL", "SETUSER"}
+	for _, right := range strings.Fields(strings.ReplaceAll(found[1]+" "+found[2], "//", " ")) {
+		rights = append(rights, right)
+	}
+	for _, node := range nodes {
+		node.Do(t, rights...)
+	}
+	o.Username, o.Password = "auth", "secret"
+	return o
+}
+
+// TestClusterMovesASlot: rotations go on while the slot of their sessions moves,
+// to a master that the client knows, and to one that it has never heard of; and
+// the replicas that confirm are those of the node that took the write.
+func TestClusterMovesASlot(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		to   func(t *testing.T, c *redistest.Cluster, from int) (master, replica *redistest.Server)
+	}{
+		{"to a master that has others", func(_ *testing.T, c *redistest.Cluster, from int) (master, replica *redistest.Server) {
+			return c.Masters[(from+1)%3], c.Replicas[(from+1)%3]
+		}},
+		{"to a new master", func(t *testing.T, c *redistest.Cluster, _ int) (master, replica *redistest.Server) { return c.Grow(t) }},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			c := redistest.StartCluster(t)
+			f := &fault{redis: sessions(t, connect(t, redis.NewClusterClient(leastRights(t, recommended(c.Options()), append(c.Masters, c.Replicas...)...))),
+				redisauth.Options{Replicas: 1, WaitRotations: true, Timeout: timeout})}
+			f.desk = newDesk(t, f.redis, f.redis.Advance)
+			slot, number := slotOf(t, c, f.desk, f.redis), place(t, c, f.desk, f.redis)
+			from, fromReplica := c.Masters[number], c.Replicas[number]
+			to, toReplica := row.to(t, c, number)
+			leastRights(t, &redis.ClusterOptions{}, to, toReplica)
+			tabs := f.tabs(4)
+			rotations := 0
+			rotate := func(what string) {
+				t.Helper()
+				for _, tab := range tabs {
+					require.Equal(t, 200, f.try(tab), what)
+					rotations++
+				}
+			}
+			// confirms holds that one replica is asked, and another is not.
+			confirms := func(asked, other *redistest.Server, what string) {
+				t.Helper()
+				other.Pause(t)
+				tab := tabs[0]
+				require.Equal(t, 200, f.try(tab), what)
+				rotations++
+				other.Resume(t)
+				asked.Pause(t)
+				attempt := fmt.Sprintf("%s-%08d", tab.token[60:], tab.attempts)
+				status, next := f.refresh(tab.token, session.AttemptHeader, attempt)
+				require.Equal(t, 503, status, what)
+				require.NotEmpty(t, next, "made, and not confirmed: %s", what)
+				asked.Resume(t)
+				require.Eventually(t, func() bool { return f.try(tab) == 200 }, 20*time.Second, 50*time.Millisecond)
+				require.Equal(t, next, tab.token, "the same attempt")
+				rotations++
+			}
+			rotate("before")
+			c.Migrate(t, slot, from, to)
+			rotate("the key is here")
+			confirms(fromReplica, toReplica, "the key is here")
+			f.underLoad(tabs, func() { c.MoveKeys(t, slot, from, to); <-time.After(100 * time.Millisecond) })
+			rotate("the key is there")
+			confirms(toReplica, fromReplica, "the key is there")
+			login := f.login() // one more session of the key that is there
+			from.Do(t, "SCRIPT", "FLUSH")
+			to.Do(t, "SCRIPT", "FLUSH")
+			rotate("no script is known")
+			f.underLoad(tabs, func() { c.Assign(t, slot, to); <-time.After(100 * time.Millisecond) })
+			rotate("the slot is there")
+			confirms(toReplica, fromReplica, "the slot is there")
+			f.mustRefresh(login)
+
+			f.pass(10 * time.Second)
+			f.replay(tabs)
+			t.Logf("%d rotations one after the other, %d requests with those under load", rotations, f.requests)
+			f.report()
+		})
+	}
 }
 
 // TestClusterLosesAMaster: with the client of doc.go sessions go on when the

@@ -2,6 +2,9 @@ package rediscall_test
 
 import (
 	"context"
+	"fmt"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -49,6 +52,64 @@ func TestOnce(t *testing.T) {
 			require.Equal(t, row.want, cmd.Val())
 		})
 	}
+}
+
+// What is sent together goes over one connection, however many are in use, and
+// to the node that has the key. TestClusterMovesASlot of redisauth moves it.
+func TestTogether(t *testing.T) {
+	t.Parallel()
+	cluster := redistest.StartCluster(t)
+	for _, row := range []struct {
+		name   string
+		client redis.UniversalClient
+		ports  int
+	}{
+		{"single", redis.NewClient(redistest.Start(t).Options()), 1},
+		{"Cluster", redis.NewClusterClient(cluster.Options()), 3},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Cleanup(func() { _ = row.client.Close() })
+			var group sync.WaitGroup
+			var mu sync.Mutex
+			ports, connections := map[string]bool{}, map[string]bool{}
+			for i := range 16 {
+				group.Go(func() {
+					for j := range 20 {
+						key := fmt.Sprint(i, "-", j)
+						write := redis.NewCmd(t.Context(), "set", key, "1")
+						first, second := redis.NewStringCmd(t.Context(), "client", "info"), redis.NewStringCmd(t.Context(), "client", "info")
+						rediscall.Together(t.Context(), row.client, key, write, first, second)
+						one, another := fields(first.Val()), fields(second.Val())
+						mu.Lock()
+						ports[one["laddr"]], connections[one["laddr"]+one["id"]] = true, true
+						mu.Unlock()
+						if write.Err() != nil || one["id"] == "" || one["id"] != another["id"] || one["laddr"] != another["laddr"] {
+							t.Error(write, first, second)
+						}
+					}
+				})
+			}
+			group.Wait()
+			require.Len(t, ports, row.ports)
+			require.Greater(t, len(connections), row.ports)
+		})
+	}
+
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{"127.0.0.1:1"}, MaxRetries: -1})
+	t.Cleanup(func() { _ = client.Close() })
+	cmd, wait := redis.NewCmd(t.Context(), "get", "x"), redis.NewCmd(t.Context(), "wait", 1, 1)
+	rediscall.Together(t.Context(), client, "x", cmd, wait)
+	require.ErrorContains(t, cmd.Err(), "refused")
+}
+
+// fields takes a line of CLIENT INFO apart.
+func fields(info string) map[string]string {
+	all := make(map[string]string)
+	for _, field := range strings.Fields(info) {
+		name, value, _ := strings.Cut(field, "=")
+		all[name] = value
+	}
+	return all
 }
 
 func TestDo(t *testing.T) {

@@ -41,8 +41,7 @@ func StartCluster(t testing.TB, config ...string) *Cluster {
 	all := "cluster_known_nodes:" + strconv.Itoa(len(nodes))
 	Await(t, startWithin, "all nodes know each other", func() bool { return c.each(nodes, all) })
 	for i, r := range c.Replicas {
-		id := c.Masters[i].Do(t, "CLUSTER", "MYID")
-		Await(t, startWithin, "a replica knows its master", func() bool { _, err := r.Try("CLUSTER", "REPLICATE", id); return err == nil })
+		r.replicate(t, c.Masters[i])
 	}
 	Await(t, startWithin, "the replicas follow", func() bool {
 		for _, r := range c.Replicas {
@@ -56,6 +55,13 @@ func StartCluster(t testing.TB, config ...string) *Cluster {
 		return c.each(nodes, "cluster_state:ok") && c.each(nodes, "cluster_slots_ok:"+strconv.Itoa(slotCount)) && c.complete(nodes)
 	})
 	return c
+}
+
+// replicate makes a node the replica of a master, once it knows it.
+func (s *Server) replicate(t testing.TB, master *Server) {
+	t.Helper()
+	id := master.Do(t, "CLUSTER", "MYID")
+	Await(t, startWithin, "a replica knows its master", func() bool { _, err := s.Try("CLUSTER", "REPLICATE", id); return err == nil })
 }
 
 // each reports whether CLUSTER INFO says so on every node.
@@ -87,6 +93,24 @@ func (c *Cluster) complete(nodes []*Server) bool {
 	return true
 }
 
+// Grow adds a master without slots, and a replica of it. They are in none of the
+// lists of c, and clients learn of them when the master has a slot.
+func (c *Cluster) Grow(t testing.TB, config ...string) (master, replica *Server) {
+	t.Helper()
+	nodes := startAll(t, 2, func(int) settings { return settings{config: config, cluster: true} })
+	master, replica = nodes[0], nodes[1]
+	host, port, _ := net.SplitHostPort(c.Masters[0].Addr)
+	for _, n := range nodes {
+		n.Do(t, "CLUSTER", "MEET", host, port, c.Masters[0].bus)
+	}
+	known := append(append(nodes, c.Masters...), c.Replicas...)
+	all := "cluster_known_nodes:" + strconv.Itoa(len(known))
+	Await(t, startWithin, "all nodes know each other", func() bool { return c.each(known, all) && c.each(known, "cluster_state:ok") })
+	replica.replicate(t, master)
+	Await(t, startWithin, "the replica follows", replica.follows)
+	return master, replica
+}
+
 // Options returns the options of a client, with go-redis's defaults.
 func (c *Cluster) Options() *redis.ClusterOptions {
 	o := &redis.ClusterOptions{}
@@ -115,7 +139,7 @@ func (c *Cluster) Owner(slot int) int {
 
 // Migrate begins to move a slot from one master to another: from answers ASK
 // for keys that it does not have, and TRYAGAIN for several of which it has
-// some. Keys that are there already stay until a test moves them with MIGRATE.
+// some. Keys that are there already stay until a test moves them.
 func (c *Cluster) Migrate(t testing.TB, slot int, from, to *Server) {
 	t.Helper()
 	to.Do(t, "CLUSTER", "SETSLOT", slot, "IMPORTING", from.Do(t, "CLUSTER", "MYID"))
@@ -125,11 +149,17 @@ func (c *Cluster) Migrate(t testing.TB, slot int, from, to *Server) {
 // MoveKeys moves the keys of a slot, as a migration does.
 func (c *Cluster) MoveKeys(t testing.TB, slot int, from, to *Server) {
 	t.Helper()
-	host, port, _ := net.SplitHostPort(to.Addr)
 	keys, _ := from.Do(t, "CLUSTER", "GETKEYSINSLOT", slot, 1000).([]any)
 	for _, key := range keys {
-		from.Do(t, "MIGRATE", host, port, key, 0, 5000)
+		c.MoveKey(t, fmt.Sprint(key), from, to)
 	}
+}
+
+// MoveKey moves one of them.
+func (c *Cluster) MoveKey(t testing.TB, key string, from, to *Server) {
+	t.Helper()
+	host, port, _ := net.SplitHostPort(to.Addr)
+	from.Do(t, "MIGRATE", host, port, key, 0, 5000)
 }
 
 // Assign ends a migration: the slot belongs to a master, and the others answer

@@ -137,6 +137,14 @@ func TestCluster(t *testing.T) {
 	_, err = to.Try("MGET", "a", "b")
 	require.ErrorContains(t, err, "CROSSSLOT")
 
+	master, second := c.Grow(t)
+	c.Migrate(t, slot, to, master)
+	c.MoveKeys(t, slot, to, master)
+	c.Assign(t, slot, master)
+	require.Equal(t, "1", client.Get(t.Context(), "k1").Val())
+	require.Equal(t, "1", master.Do(t, "GET", "k1"))
+	require.Equal(t, "slave", second.Info(t, "role"))
+
 	begin = time.Now()
 	c.Masters[0].Kill()
 	redistest.Await(t, 20*time.Second, "the replica takes over", func() bool { return c.Replicas[0].Info(t, "role") == "master" })

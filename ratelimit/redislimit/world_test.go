@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -247,6 +246,3 @@ func remaining(t *testing.T, client redis.UniversalClient, path, key string, req
 func charge(path, key string, requests int) ratelimit.Charge {
 	return ratelimit.Charge{Key: ratelimit.Key{Policy: path[1:], Text: key}, Requests: requests, Window: time.Hour, Cost: 1}
 }
-
-func host(s *redistest.Server) string { h, _, _ := net.SplitHostPort(s.Addr); return h }
-func port(s *redistest.Server) string { _, p, _ := net.SplitHostPort(s.Addr); return p }
