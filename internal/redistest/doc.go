@@ -10,6 +10,7 @@
 //	client := redis.NewClient(server.Options())
 //	server.Pause(t) // SIGSTOP
 //
-// It needs redis-server 7.0 or newer, or valkey-server. Where there is none,
-// the test is skipped, and fails when RINGWALL_REQUIRE_SERVERS is 1.
+// It needs redis-server 7.0 or newer, or valkey-server: the one whose path is in
+// RINGWALL_REDIS_SERVER, else one that is installed. Where there is none, the
+// test is skipped, and fails when RINGWALL_REQUIRE_SERVERS is 1.
 package redistest

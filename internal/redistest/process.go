@@ -26,6 +26,12 @@ const (
 // binary returns the path of the server, or ends the test.
 func binary(t testing.TB) string {
 	t.Helper()
+	if named := os.Getenv("RINGWALL_REDIS_SERVER"); named != "" {
+		if _, err := exec.LookPath(named); err != nil {
+			t.Fatalf("RINGWALL_REDIS_SERVER: %v", err)
+		}
+		return named
+	}
 	return find(t, "redis-server", "redis-server", "valkey-server")
 }
 

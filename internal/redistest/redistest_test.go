@@ -278,23 +278,24 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	redistest.Await(t, 20*time.Second, "its folder is gone", func() bool { return left() == 0 })
 }
 
-// Where there is no server, a test fails if servers are required, and is
-// skipped otherwise.
+// Where there is no server, a test fails if servers are required, or if one is
+// named, and is skipped otherwise.
 func TestMissing(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("REDISTEST_CHILD") == "2" {
 		redistest.Start(t)
 	}
-	for _, row := range []struct{ name, require, want string }{
-		{"required", "1", "--- FAIL"},
-		{"not required", "", "--- SKIP"},
+	for _, row := range []struct{ name, require, named, want, says string }{
+		{"required", "1", "", "--- FAIL", "needs redis-server"},
+		{"not required", "", "", "--- SKIP", "needs redis-server"},
+		{"another one is named", "", "/nowhere/redis-server", "--- FAIL", "RINGWALL_REDIS_SERVER: "},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			child := exec.Command(os.Args[0], "-test.run=^TestMissing$", "-test.v")
-			child.Env = []string{"REDISTEST_CHILD=2", "PATH=/nowhere", "RINGWALL_REQUIRE_SERVERS=" + row.require}
+			child.Env = []string{"REDISTEST_CHILD=2", "PATH=/nowhere", "RINGWALL_REQUIRE_SERVERS=" + row.require, "RINGWALL_REDIS_SERVER=" + row.named}
 			out, _ := child.CombinedOutput()
 			require.Contains(t, string(out), row.want)
-			require.Contains(t, string(out), "needs redis-server")
+			require.Contains(t, string(out), row.says)
 		})
 	}
 }
