@@ -1,11 +1,14 @@
 package redislimit_test
 
 import (
+	"context"
+	"math"
 	"os"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -122,12 +125,59 @@ func TestManual(t *testing.T) {
 	}
 }
 
+// Hooks of the client, such as those for traces, see every call with the
+// manual's options, and some without.
+func TestManualHooks(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	recommended := server.Options()
+	recommend(t, recommended)
+	for _, row := range []struct {
+		name    string
+		options *redis.Options
+		seen    bool
+	}{{"the manual's options", recommended, true}, {"default options", server.Options(), false}} {
+		t.Run(row.name, func(t *testing.T) {
+			client := connect(t, row.options)
+			var calls counts
+			client.AddHook(&calls)
+			s := open(t, client, redislimit.Options{})
+			ctx, cancel := context.WithTimeout(t.Context(), patient)
+			defer cancel()
+			require.NoError(t, s.Take(ctx, []ratelimit.Charge{charge("/p", row.name, 5)}, make([]ratelimit.Verdict, 1)))
+			require.Equal(t, row.seen, calls.n.Load() > 0, "if go-redis calls hooks now, the manual need not warn")
+		})
+	}
+}
+
+// counts is a hook that counts scripts.
+type counts struct{ n atomic.Int32 }
+
+func (*counts) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (c *counts) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if strings.HasPrefix(cmd.Name(), "eval") {
+			c.n.Add(1)
+		}
+		return next(ctx, cmd)
+	}
+}
+
+func (*counts) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	_, err := redislimit.New(nil, redislimit.Options{Prefix: "a{b"})
 	require.ErrorContains(t, err, "redislimit: the client is nil")
 	require.ErrorContains(t, err, "redislimit: Secret: has 0 bytes, not 16 or more")
 	require.ErrorContains(t, err, `redislimit: Prefix "a{b"`)
+	for _, client := range []redis.UniversalClient{(*redis.Client)(nil), (*redis.ClusterClient)(nil), (*redis.Ring)(nil)} {
+		_, err = redislimit.New(client, redislimit.Options{Secret: secret})
+		require.EqualError(t, err, "redislimit: the client is nil")
+	}
 	client := connect(t, &redis.Options{Addr: "127.0.0.1:1"})
 	_, err = redislimit.New(client, redislimit.Options{Secret: secret, Prefix: strings.Repeat("x", 65)})
 	require.ErrorContains(t, err, "longer than 64 bytes")
@@ -141,6 +191,8 @@ func TestNewRefuses(t *testing.T) {
 		{"no window", ratelimit.Charge{Requests: 1}},
 		{"a negative cost", ratelimit.Charge{Requests: 1, Window: time.Minute, Cost: -1}},
 		{"a negative penalty", ratelimit.Charge{Requests: 1, Window: time.Minute, Penalty: -1}},
+		{"a window of 292 years", ratelimit.Charge{Requests: 1, Window: math.MaxInt64}},
+		{"a penalty of 292 years", ratelimit.Charge{Requests: 1, Window: time.Minute, Penalty: math.MaxInt64}},
 		{"more than doubles hold", ratelimit.Charge{Requests: 1 << 30, Window: 31 * 24 * time.Hour}},
 	} {
 		t.Run(row.name, func(t *testing.T) {

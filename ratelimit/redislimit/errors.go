@@ -34,9 +34,15 @@ func (s *Store) misconfigured(err error) bool {
 			return true
 		}
 	}
-	// Of a command within the script, for which the user has no right.
-	if said, ok := errors.AsType[redis.Error](err); ok && strings.Contains(said.Error(), "can't run this command") {
-		return true
+	if said, ok := errors.AsType[redis.Error](err); ok {
+		for _, words := range [...]string{
+			"can't run this command", "ACL failure in script", // within the script, of Redis 7.0 and of newer ones
+			"not of redislimit", "data string too short", // another's data
+		} {
+			if strings.Contains(said.Error(), words) {
+				return true
+			}
+		}
 	}
 	if s.client.single == nil {
 		return false

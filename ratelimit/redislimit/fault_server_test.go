@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -246,7 +247,7 @@ func TestFaultMisconfigured(t *testing.T) {
 		{"no right to run scripts", "right", "NOPERM ",
 			func(t *testing.T, s *redistest.Server) { s.Do(t, "ACL", "SETUSER", "limits", "-evalsha", "-eval") },
 			func(t *testing.T, s *redistest.Server) { s.Do(t, "ACL", "SETUSER", "limits", "+evalsha", "+eval") }},
-		{"no right to write", "right", "can't run this command",
+		{"no right to write", "right", "script",
 			func(t *testing.T, s *redistest.Server) { s.Do(t, "ACL", "SETUSER", "limits", "-set") },
 			func(t *testing.T, s *redistest.Server) { s.Do(t, "ACL", "SETUSER", "limits", "+set") }},
 		{"no right to the keys", "right", "NOPERM ",
@@ -287,18 +288,28 @@ func TestFaultForeignKey(t *testing.T) {
 	s := open(t, connect(t, server.Options()), redislimit.Options{})
 	c := []ratelimit.Charge{charge("/p", "a", 10)}
 	require.NoError(t, s.Take(t.Context(), c, make([]ratelimit.Verdict, 1)))
-	for _, key := range keysOf(t, server) {
-		server.Do(t, "DEL", key)
-		server.Do(t, "LPUSH", key, "x")
+	for _, row := range []struct {
+		name  string
+		write []any
+	}{
+		{"a list", []any{"LPUSH", "x"}},
+		{"a short text", []any{"SET", "not ours"}},
+		{"a number", []any{"SET", "1"}},
+		{"JSON", []any{"SET", `{"user":"ada@example.org","since":1764061200}`}},
+		{"zeros", []any{"SET", strings.Repeat("\x00", 40)}},
+		{"ones", []any{"SET", strings.Repeat("\xff", 40)}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			for _, key := range keysOf(t, server) {
+				server.Do(t, "DEL", key)
+				server.Do(t, row.write[0], key, row.write[1])
+			}
+			begin := time.Now()
+			require.ErrorIs(t, s.Take(t.Context(), c, make([]ratelimit.Verdict, 1)), ratelimit.ErrMisconfigured)
+			require.ErrorIs(t, s.Reset(t.Context(), []ratelimit.Key{c[0].Key}), ratelimit.ErrMisconfigured)
+			require.Less(t, time.Since(begin), slack)
+		})
 	}
-	require.ErrorIs(t, s.Take(t.Context(), c, make([]ratelimit.Verdict, 1)), ratelimit.ErrMisconfigured)
-	for _, key := range keysOf(t, server) {
-		server.Do(t, "DEL", key)
-		server.Do(t, "SET", key, "not ours")
-	}
-	begin := time.Now()
-	require.Error(t, s.Take(t.Context(), c, make([]ratelimit.Verdict, 1)))
-	require.Less(t, time.Since(begin), slack)
 }
 
 func keysOf(t *testing.T, s *redistest.Server) []string {

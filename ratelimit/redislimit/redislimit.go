@@ -54,7 +54,7 @@ const maxCharges = 8
 func New(client redis.UniversalClient, o Options) (*Store, error) {
 	var problems []error
 	refuse := func(text string) { problems = append(problems, errors.New(text)) }
-	if client == nil {
+	if isNil(client) {
 		refuse("redislimit: the client is nil")
 	}
 	if len(o.Secret) < 16 {
@@ -74,6 +74,21 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 		client: link{client: client, single: single}, keys: newKeyer(append([]byte(nil), o.Secret...), o.Prefix),
 		scattered: !isSingle, onMismatch: o.OnMismatch, start: time.Now(),
 	}, nil
+}
+
+// isNil reports whether there is no client, of whatever kind.
+func isNil(client redis.UniversalClient) bool {
+	switch c := client.(type) {
+	case nil:
+		return true
+	case *redis.Client:
+		return c == nil
+	case *redis.ClusterClient:
+		return c == nil
+	case *redis.Ring:
+		return c == nil
+	}
+	return false
 }
 
 // Take implements [ratelimit.Store].
@@ -133,7 +148,7 @@ func check(charges []ratelimit.Charge) error {
 		case c.Requests <= 0 || window <= 0 || c.Cost < 0 || c.Penalty < 0:
 			return errors.New("redislimit: a charge without requests or window, or with a negative cost or penalty")
 		case c.Requests > math.MaxInt32 || window > math.MaxUint32 || int64(c.Requests) > (1<<53)/window || milliseconds(c.Penalty) > 1<<40:
-			return errors.New("redislimit: a charge whose requests times its window's milliseconds are above 2^53, or whose window is above 49 days")
+			return errors.New("redislimit: a charge whose requests times its window's milliseconds are above 2^53, whose window is above 49 days, or whose penalty is above 34 years")
 		}
 	}
 	return nil
@@ -141,5 +156,9 @@ func check(charges []ratelimit.Charge) error {
 
 // milliseconds rounds up.
 func milliseconds(d time.Duration) int64 {
-	return int64((d + time.Millisecond - 1) / time.Millisecond)
+	ms := int64(d / time.Millisecond)
+	if d%time.Millisecond > 0 {
+		ms++
+	}
+	return ms
 }
