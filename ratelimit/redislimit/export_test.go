@@ -19,6 +19,9 @@ func clockOf(now time.Duration) string {
 	return strconv.FormatInt(now.Microseconds(), 10)
 }
 
+// Running returns how many calls run that have a goroutine of their own.
+func (s *Store) Running() int { return s.client.calls.Running() }
+
 // Op is one call of a Store at a time.
 type Op struct {
 	Name     string // take, peek or refund

@@ -80,7 +80,7 @@ func TestFaultServer(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			server := redistest.Start(t, "enable-protected-configs local")
 			client := connect(t, server.Options())
-			w := serve(t, client, limit)
+			w := serveWithin(t, client, limit, slack/2) // it answers at once, however busy the machine is
 			for range limit / 2 {
 				require.Equal(t, 200, w.get("/local", "a"))
 			}
