@@ -144,6 +144,8 @@ func TestFaultClusterDown(t *testing.T) {
 	for range limit / 2 {
 		require.Equal(t, 200, w.get("/three", "a"))
 	}
+	s := open(t, client, redislimit.Options{}) // with no timeout, however busy the machine is
+	require.NoError(t, s.Take(t.Context(), []ratelimit.Charge{charge("/probe", "a", limit)}, make([]ratelimit.Verdict, 1)))
 	_, slot, from, _ := place(t, cluster)
 	other := slot + 1
 	if cluster.Owner(other%16384) != cluster.Owner(slot) {
