@@ -50,7 +50,9 @@
 // right: a command of ours is never sent twice, whatever MaxRetries says, since
 // a lost reply would be charged twice; and no call waits for longer than
 // ratelimit's Timeout, whatever the timeouts say. With the defaults, calls that
-// were given up hold their connections for up to five seconds.
+// were given up hold their connections for up to five seconds, and hooks, such as
+// those for traces, are not called for one server: go-redis's WithTimeout, which
+// bounds what hangs there, drops them.
 //
 // The user needs no more than this; for Cluster, the second:
 //
@@ -95,6 +97,6 @@
 //   - Guessed keys, to free or to block somebody: without the Secret nobody can
 //     name a key.
 //   - A Redis that hangs, to hold the service: the deadline is kept here, and the
-//     calls that were given up are bounded.
+//     calls that run are bounded.
 //   - Retries that count twice, of drivers that mean well: none are made.
 package redislimit

@@ -119,14 +119,14 @@ func TestManual(t *testing.T) {
 	t.Parallel()
 	text := strings.Join(strings.Fields(strings.ReplaceAll(manual(t), "\n//", " ")), " ")
 	for _, words := range []string{
-		"at most what was admitted in the lost interval is admitted again", "No more is promised", "may evict", "whose Redis must not",
+		"at most what was admitted in the lost interval is admitted again", "No more is promised", "may evict", "whose Redis must not", "hooks, such as those for traces, are not called",
 	} {
 		require.Contains(t, text, words)
 	}
 }
 
-// Hooks of the client, such as those for traces, see every call with the
-// manual's options, and some without.
+// Hooks of the client see every call with the manual's options, and none with the
+// defaults.
 func TestManualHooks(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
