@@ -49,6 +49,7 @@ func openState(c config, secrets *secrets) (state, error) {
 	// The stores try again by themselves, where that is safe, and keep to their
 	// own deadlines.
 	options.MaxRetries, options.ContextTimeoutEnabled = -1, true
+	options.DialerRetries, options.DialTimeout = 1, time.Second
 	client := redis.NewClient(options)
 	s.shelf = redisShelf{client}
 	sessions, err := redisauth.Sessions(client, redisauth.Options{})
@@ -67,6 +68,7 @@ func openState(c config, secrets *secrets) (state, error) {
 	if err != nil {
 		return s, err
 	}
-	s.limits, err = redislimit.New(client, redislimit.Options{Secret: secret})
+	// A client of its own: logins that wait for connections do not hold it up.
+	s.limits, err = redislimit.New(redis.NewClient(options), redislimit.Options{Secret: secret})
 	return s, err
 }
