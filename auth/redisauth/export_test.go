@@ -11,7 +11,7 @@ import (
 func (s *store) Advance(d time.Duration) { s.skew += d }
 
 // Running returns how many calls run.
-func (s *store) Running() int { return s.calls.Running() }
+func (s *store) Abandoned() int { return s.calls.Abandoned() }
 
 // RotateAs is one try of a call.
 func (s *SessionStore) RotateAs(ctx context.Context, call string, t session.Rotation) (session.Rotated, error) {

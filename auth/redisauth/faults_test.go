@@ -207,7 +207,7 @@ func TestHang(t *testing.T) {
 	for _, c := range tabs {
 		f.must(c) // what was abandoned may have run since: it is the same attempt
 	}
-	require.Eventually(t, func() bool { return f.redis.Running() == 0 }, 20*time.Second, 20*time.Millisecond, "no call stays behind")
+	require.Eventually(t, func() bool { return f.redis.Abandoned() == 0 }, 20*time.Second, 20*time.Millisecond, "no call stays behind")
 	f.replay(tabs)
 	f.report()
 }

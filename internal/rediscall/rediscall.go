@@ -27,19 +27,20 @@ type Once struct{ redis.Cmder }
 // NoRetry is asked by the client.
 func (Once) NoRetry() bool { return true }
 
-// most is how many calls of Calls may run, those included that nobody waits for
-// any longer. Each holds a goroutine, and a connection or a place in the queue
-// for one.
-const most = 1024
+// most is how many calls of Calls may go on that nobody waits for any longer,
+// before further ones are refused. Each holds a goroutine, and a connection or a
+// place in the queue for one. Calls that somebody waits for are as many as there
+// are requests: a burst of them is no fault.
+const most = 128
 
-var errHangs = errors.New("call redis: it hangs: too many calls run")
+var errHangs = errors.New("call redis: it hangs: too many calls were given up")
 
-// Calls makes calls, and bounds them. It is safe for concurrent use; its zero
-// value is ready.
-type Calls struct{ running atomic.Int64 }
+// Calls makes calls, and bounds those that are given up. It is safe for
+// concurrent use; its zero value is ready.
+type Calls struct{ abandoned atomic.Int64 }
 
-// Running returns how many calls run.
-func (c *Calls) Running() int { return int(c.running.Load()) }
+// Abandoned returns how many calls run that were given up.
+func (c *Calls) Abandoned() int { return int(c.abandoned.Load()) }
 
 // Do makes a call, until it returns or the context ends, and returns its error.
 // Where there is one, the call may still run, and what it writes is not the
@@ -48,20 +49,25 @@ func (c *Calls) Do(ctx context.Context, call func(context.Context) error) error 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if c.running.Add(1) > most {
-		c.running.Add(-1)
+	if c.abandoned.Load() >= most {
 		return errHangs
 	}
 	done := make(chan error, 1)
+	var left atomic.Bool // by the first of the two: the call, or who waits for it
 	go func() {
-		err := recovered(ctx, call)
-		c.running.Add(-1)
-		done <- err
+		done <- recovered(ctx, call)
+		if left.Swap(true) {
+			c.abandoned.Add(-1)
+		}
 	}()
 	select {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
+	}
+	c.abandoned.Add(1)
+	if left.Swap(true) {
+		c.abandoned.Add(-1)
 	}
 	select {
 	case err := <-done: // it came at the last moment

@@ -137,50 +137,92 @@ func TestDo(t *testing.T) {
 					require.EqualError(t, err, row.want)
 				}
 				synctest.Wait()
-				require.Zero(t, calls.Running())
+				require.Zero(t, calls.Abandoned())
 			})
 		})
 	}
 }
 
-// Calls that hang hold nobody, and no more of them run than the bound.
+// Calls that hang hold nobody, however many there are at once, and once they do,
+// no more are made until they return.
 func TestDoIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const most = 1024
+		const crowd = 2000
 		var calls rediscall.Calls
 		var made, late, refused atomic.Int32
 		release := make(chan struct{})
 		hangs := func(context.Context) error { made.Add(1); <-release; return nil }
-		begin := time.Now()
-		for range 2 * most {
-			go func() {
-				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-				defer cancel()
-				switch err := calls.Do(ctx, hangs); {
-				case errors.Is(err, context.DeadlineExceeded):
-					late.Add(1)
-				case err != nil && err.Error() == "call redis: it hangs: too many calls run":
-					refused.Add(1)
-				}
-			}()
+		come := func() {
+			for range crowd {
+				go func() {
+					ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+					defer cancel()
+					switch err := calls.Do(ctx, hangs); {
+					case errors.Is(err, context.DeadlineExceeded):
+						late.Add(1)
+					case err != nil && err.Error() == "call redis: it hangs: too many calls were given up":
+						refused.Add(1)
+					}
+				}()
+			}
+			synctest.Wait()
 		}
-		synctest.Wait()
-		require.EqualValues(t, most, refused.Load(), "at once")
-		require.Zero(t, time.Since(begin))
+		come()
+		require.EqualValues(t, crowd, made.Load())
+		require.Zero(t, calls.Abandoned())
 		<-time.After(time.Second)
 		synctest.Wait()
-		require.EqualValues(t, most, late.Load())
-		require.EqualValues(t, most, made.Load())
-		require.Equal(t, most, calls.Running())
+		require.EqualValues(t, crowd, late.Load())
+		require.Equal(t, crowd, calls.Abandoned())
+
+		begin := time.Now()
+		come()
+		require.EqualValues(t, crowd, refused.Load())
+		require.Zero(t, time.Since(begin), "at once")
+		require.EqualValues(t, crowd, made.Load(), "not begun")
 
 		close(release)
 		synctest.Wait()
-		require.Zero(t, calls.Running())
+		require.Zero(t, calls.Abandoned())
 		require.NoError(t, calls.Do(t.Context(), hangs))
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
 		require.ErrorIs(t, calls.Do(ended, hangs), context.Canceled)
-		require.EqualValues(t, most+1, made.Load(), "not begun")
+		require.EqualValues(t, crowd+1, made.Load(), "not begun")
 	})
+}
+
+// A burst while all is well is not refused.
+func TestDoTakesABurst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var calls rediscall.Calls
+		var failed atomic.Int32
+		for range 10_000 {
+			go func() {
+				if calls.Do(t.Context(), func(context.Context) error { <-time.After(time.Millisecond); return nil }) != nil {
+					failed.Add(1)
+				}
+			}()
+		}
+		<-time.After(time.Second)
+		require.Zero(t, failed.Load())
+	})
+}
+
+// A call that returns just when its time is over is counted once.
+func TestDoAtTheLastMoment(t *testing.T) {
+	t.Parallel()
+	var calls rediscall.Calls
+	var group sync.WaitGroup
+	for i := range 2000 {
+		group.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i%100)*10*time.Microsecond)
+			defer cancel()
+			_ = calls.Do(ctx, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+		})
+	}
+	group.Wait()
+	require.Eventually(t, func() bool { return calls.Abandoned() == 0 }, 10*time.Second, time.Millisecond)
 }

@@ -20,7 +20,7 @@ func clockOf(now time.Duration) string {
 }
 
 // Running returns how many calls run that have a goroutine of their own.
-func (s *Store) Running() int { return s.client.calls.Running() }
+func (s *Store) Abandoned() int { return s.client.calls.Abandoned() }
 
 // Op is one call of a Store at a time.
 type Op struct {
