@@ -14,6 +14,7 @@ type batch struct {
 	charges  [maxLimits]Charge
 	verdicts [maxLimits]Verdict
 	known    [maxLimits]bool // which verdicts mean something
+	leased   [maxLimits]bool // which charges were taken from a lease
 	how      Outcome         // Cached, Leased, or "": the store was asked
 	pressure bool
 	lines    lines

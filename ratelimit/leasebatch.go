@@ -10,9 +10,10 @@ import (
 func (r *remote) takeLeased(ctx context.Context, t *tier, b *batch, deadline int64) error {
 	var rest pending
 	asked, denied := false, false
+	clear(b.known[:])
+	clear(b.leased[:])
 	for i := range t.limits {
 		c := &b.charges[i]
-		b.known[i] = false
 		e := (*lease)(nil)
 		if t.limits[i].Lease && c.Cost <= c.Requests/leaseShare {
 			e = r.leases.of(c.Key)
@@ -23,7 +24,7 @@ func (r *remote) takeLeased(ctx context.Context, t *tier, b *batch, deadline int
 		}
 		held, call, err := r.leases.take(ctx, deadline, e, c, t.leases[i], &b.verdicts[i])
 		if err != nil {
-			r.leases.putBack(t, b)
+			r.leases.putBack(b)
 			return err
 		}
 		asked = asked || call
@@ -31,17 +32,18 @@ func (r *remote) takeLeased(ctx context.Context, t *tier, b *batch, deadline int
 			rest.add(i, c, true, t.leases[i])
 			continue
 		}
-		denied = b.verdicts[i].Wait != 0
-		if b.known[i] = true; denied {
-			break
+		b.known[i] = true
+		if denied = b.verdicts[i].Wait != 0; denied {
+			break // the limits behind it are not asked
 		}
+		b.leased[i] = true
 	}
 	switch {
 	case denied && !asked:
 		b.how = Cached
 	case !denied && rest.n > 0:
 		if err := r.ask(ctx, deadline, rest.charges[:rest.n], rest.verdicts[:rest.n]); err != nil {
-			r.leases.putBack(t, b)
+			r.leases.putBack(b)
 			return err
 		}
 		rest.answer(b)
@@ -52,7 +54,7 @@ func (r *remote) takeLeased(ctx context.Context, t *tier, b *batch, deadline int
 		b.how = Leased
 	}
 	if denied {
-		r.leases.putBack(t, b)
+		r.leases.putBack(b)
 	}
 	return nil
 }
@@ -105,9 +107,9 @@ func both(a, b *Verdict) Verdict {
 }
 
 // putBack puts back what a batch took from leases.
-func (l *leases) putBack(t *tier, b *batch) {
-	for i := range t.limits {
-		if v := &b.verdicts[i]; t.limits[i].Lease && b.known[i] && v.Wait == 0 && v.Mark == 0 {
+func (l *leases) putBack(b *batch) {
+	for i, leased := range b.leased {
+		if leased {
 			l.giveBack(&b.charges[i])
 		}
 	}
