@@ -48,6 +48,7 @@ func (l *Limiter) decide(ctx context.Context, t *tier, b *batch, d *Decision) er
 	charges, verdicts := b.charges[:n], b.verdicts[:n]
 	d.Tier, d.limiter, d.tier = t.name, l, t
 	b.how, b.pressure = "", false
+	clear(b.leased[:])
 	for i := range charges {
 		b.known[i] = true
 	}
@@ -61,6 +62,7 @@ func (l *Limiter) decide(ctx context.Context, t *tier, b *batch, d *Decision) er
 			return refused
 		}
 	}
+	d.leased = b.leased
 	limit, shadow := d.sum(t, b)
 	if l.remote != nil && !d.Degraded {
 		l.warm(d, b, charges, verdicts)

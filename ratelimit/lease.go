@@ -39,14 +39,15 @@ type refill struct {
 	err  error
 }
 
-// spend takes a charge from a lease that has it.
+// spend takes a charge from a lease that has it. Its Mark is the end of the
+// lease.
 func (e *lease) spend(c *Charge, now int64, v *Verdict) bool {
 	if now >= e.ends || e.left < c.Cost {
 		return false
 	}
 	e.left -= c.Cost
 	e.used += c.Cost
-	*v = Verdict{Remaining: e.remaining + e.left, Reset: time.Duration(max(0, e.reset-now))}
+	*v = Verdict{Remaining: e.remaining + e.left, Reset: time.Duration(max(0, e.reset-now)), Mark: e.ends}
 	return true
 }
 

@@ -368,3 +368,28 @@ func TestLeaseThatDeniesSpeaksAlone(t *testing.T) {
 		require.LessOrEqual(t, d.RetryAfter, time.Hour)
 	}
 }
+
+// What is given back after its lease has ended counts no longer, and leaves
+// what others spend of the next one alone.
+func TestLateRefundFillsNoLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const limit = 1000
+		l := limiter(t, ratelimit.Options{Store: newCounted(), Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: limit, Window: time.Minute, Lease: true}}}}})
+		var old []ratelimit.Decision
+		for range limit {
+			old = append(old, takes(t, l, "a", "k", 1))
+		}
+		time.Sleep(10 * time.Minute)
+		admitted := 0
+		for i := range old {
+			for range 2 {
+				if takes(t, l, "a", "k", 1).Allowed {
+					admitted++
+				}
+			}
+			require.NoError(t, old[i].Refund(t.Context()))
+		}
+		require.LessOrEqual(t, admitted, limit)
+		require.GreaterOrEqual(t, admitted, limit*9/10)
+	})
+}

@@ -11,7 +11,6 @@ func (r *remote) takeLeased(ctx context.Context, t *tier, b *batch, deadline int
 	var rest pending
 	asked, denied := false, false
 	clear(b.known[:])
-	clear(b.leased[:])
 	for i := range t.limits {
 		c := &b.charges[i]
 		e := (*lease)(nil)
@@ -110,7 +109,7 @@ func both(a, b *Verdict) Verdict {
 func (l *leases) putBack(b *batch) {
 	for i, leased := range b.leased {
 		if leased {
-			l.giveBack(&b.charges[i])
+			l.giveBack(&b.charges[i], b.verdicts[i].Mark)
 		}
 	}
 }

@@ -152,8 +152,10 @@ func (l *leases) evict() bool {
 	return false
 }
 
-// giveBack puts a charge back into the lease that it came from, if that lives.
-func (l *leases) giveBack(c *Charge) {
+// giveBack puts a charge back into the lease of its key, while the one that it
+// came from would live: what was charged before that counts no longer. The lease
+// then ends when that one does.
+func (l *leases) giveBack(c *Charge, ends int64) {
 	l.mu.RLock()
 	e := l.byKey[c.Key]
 	l.mu.RUnlock()
@@ -162,9 +164,10 @@ func (l *leases) giveBack(c *Charge) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if back := min(c.Cost, e.used); l.remote.now() < e.ends {
+	if back := min(c.Cost, e.used); l.remote.now() < min(ends, e.ends) {
 		e.left += back
 		e.used -= back
+		e.ends = min(ends, e.ends)
 	}
 }
 

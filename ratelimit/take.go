@@ -31,8 +31,9 @@ type Decision struct {
 
 	limiter  *Limiter
 	tier     *tier
-	open     bool   // allowed by InsecureAllow: nothing was charged
-	key      string // of Take
+	open     bool            // allowed by InsecureAllow: nothing was charged
+	leased   [maxLimits]bool // which marks are those of leases
+	key      string          // of Take
 	cost     int
 	refunded *atomic.Bool     // of all copies; nil: nothing to refund
 	marks    [maxLimits]int64 // the store's; of this process where Degraded
@@ -176,8 +177,9 @@ func (l *Limiter) refund(ctx context.Context, t *tier, b *batch, d *Decision, fa
 		store[n].Mark, own[n].Mark = d.marks[i], d.warm[i]
 		if l.remote == nil || d.Degraded {
 			own[n].Mark = d.marks[i]
-		} else if t.leased && t.limits[i].Lease && d.marks[i] == 0 {
-			l.remote.leases.giveBack(&b.charges[i])
+		} else if d.leased[i] {
+			l.remote.leases.giveBack(&b.charges[i], d.marks[i])
+			store[n].Mark = 0
 		}
 		n++
 	}
