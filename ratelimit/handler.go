@@ -1,6 +1,7 @@
 package ratelimit
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -17,9 +18,11 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		deadline, b := l.deadline(), l.batches.Get().(*batch)
+		b := l.batches.Get().(*batch)
+		l.charge(t, b, r)
+		deadline := l.deadline() // after Key, Cost and Scale, which may take their time
 		var d Decision
-		err := l.admit(w.Header(), r, t, b, &d)
+		err := l.admit(r.Context(), w.Header(), t, b, &d)
 		mayGiveBack := t.failures && err == nil && !d.open
 		if !mayGiveBack {
 			l.batches.Put(b) // next may take its time
@@ -39,9 +42,8 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 
 // admit decides about a request, and tells of it in the header. The error is
 // that of a refusal.
-func (l *Limiter) admit(h http.Header, r *http.Request, t *tier, b *batch, d *Decision) error {
-	l.charge(t, b, r)
-	if err := l.decide(r.Context(), t, b, d); err != nil {
+func (l *Limiter) admit(ctx context.Context, h http.Header, t *tier, b *batch, d *Decision) error {
+	if err := l.decide(ctx, t, b, d); err != nil {
 		return err
 	}
 	if t.told && l.fields != NoFields {

@@ -263,6 +263,20 @@ func TestGivingBackDoesNotDelayTheAnswerForLong(t *testing.T) {
 	})
 }
 
+// The time of the application's own functions is none of the store's.
+func TestSlowKeyIsGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := func(*http.Request) string {
+			time.Sleep(time.Second)
+			return "k"
+		}
+		l := limiter(t, ratelimit.Options{Store: newCounted(), Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: 2, Window: time.Hour, FailuresOnly: true, Key: slow}}}}})
+		for range 5 {
+			require.Equal(t, 200, call(l, "GET", "/", peer, 200).Code)
+		}
+	})
+}
+
 // A mistake in the configuration is not a reason to run without limits.
 func TestMisconfiguredStore(t *testing.T) {
 	for name, failure := range map[string]ratelimit.Failure{"Local": ratelimit.Local, "Deny": ratelimit.Deny, "InsecureAllow": ratelimit.InsecureAllow} {
