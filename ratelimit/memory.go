@@ -181,6 +181,9 @@ func (m *Memory) decideLocked(p []place, charges []Charge, verdicts []Verdict, t
 			v.Mark = -v.Mark // the overflow's
 		}
 		e.charge(c, now, v)
+		if i+1 < len(charges) {
+			e.denied = max(e.denied, now+1) // for the next one, once more
+		}
 	}
 }
 

@@ -262,3 +262,17 @@ func TestDecisionsThatAreNotOfTake(t *testing.T) {
 	require.ErrorIs(t, made.Err(), ratelimit.ErrTooExpensive)
 	require.NoError(t, (&ratelimit.Decision{Allowed: true}).Refund(t.Context()))
 }
+
+// The keys of one call push each other out neither before nor after they are
+// charged.
+func TestChargesOfOneCallEvictNoneOfThem(t *testing.T) {
+	m, c := memory(ratelimit.MemoryOptions{MaxKeys: 1})
+	short, long := charge("k", 2, time.Minute, 1), charge("k", 100, time.Hour, 1)
+	long.Key.Policy = "p-2"
+	var v [2]ratelimit.Verdict
+	for i := range 3 {
+		require.NoError(t, m.Take(t.Context(), []ratelimit.Charge{short, long}, v[:]))
+		require.Equal(t, i > 1, v[0].Wait > 0, "call %d", i)
+		c.advance(time.Microsecond)
+	}
+}
