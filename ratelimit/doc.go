@@ -127,6 +127,8 @@
 //     allowed, 413, begins none, and a Cost of 0 is allowed in it.
 //   - Windows and penalties are whole milliseconds, so that all stores agree.
 //   - A cost above Requests is denied without asking the store.
+//   - A charge that came from a lease is given back while that would live, a
+//     twelfth of the window, and stays charged afterwards.
 //   - A lease is charged to a second limit as well, of 11/10 of Requests in 11/10
 //     of the window, which bounds what many processes can hold; hence it
 //     excludes everything that needs to see single requests.

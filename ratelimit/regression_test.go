@@ -143,6 +143,19 @@ func TestCopiesAreRefundedOnce(t *testing.T) {
 	}
 }
 
+// A refund that failed may have reached the store: it is not made again.
+func TestFailedRefundIsNotRepeated(t *testing.T) {
+	s := newCounted()
+	l := limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{one("a", 5)}})
+	d := takes(t, l, "a", "k", 1)
+	s.set(func() { s.fail = errDown })
+	require.ErrorIs(t, d.Refund(t.Context()), ratelimit.ErrUnavailable)
+	s.set(func() { s.fail = nil })
+	require.NoError(t, d.Refund(t.Context()))
+	require.EqualValues(t, 2, s.calls.Load())
+	require.NoError(t, takes(t, l, "a", "k", 1).Refund(t.Context()), "a decision needs no variable")
+}
+
 // The digest that stands for a long key is nobody's key.
 func TestKeysThatLookLikeDigests(t *testing.T) {
 	l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}})

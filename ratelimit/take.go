@@ -58,8 +58,9 @@ func (d Decision) Err() error {
 
 // Refund gives back what [Limiter.Take] charged: for a login that succeeded.
 // It does nothing for a decision that did not allow, nor for the second time,
-// nor for a copy of what was refunded.
-func (d *Decision) Refund(ctx context.Context) error {
+// nor for a copy of what was refunded: also where that failed, since the store
+// may have done it nevertheless.
+func (d Decision) Refund(ctx context.Context) error {
 	if !d.Allowed || d.refunded == nil || d.open || d.refunded.Swap(true) {
 		return nil
 	}
@@ -67,7 +68,7 @@ func (d *Decision) Refund(ctx context.Context) error {
 	for i := range d.tier.limits {
 		b.setCharge(d.tier, i, &Key{Text: d.key}, d.cost)
 	}
-	return d.limiter.refund(ctx, d.tier, &b, d, false, d.limiter.deadline())
+	return d.limiter.refund(ctx, d.tier, &b, &d, false, d.limiter.deadline())
 }
 
 // Take charges a key for work that no route stands for, in a handler or a
