@@ -60,8 +60,9 @@
 // the limit in 7/8 of a window, never a denial of who keeps it in 9/8 of one. Of
 // 800 a minute, never more than 800 are admitted in 52.5 s. In a whole minute it
 // can be up to 1600: a burst at its begin and one at its end, by a client that
-// knows where the eighths of its key begin, which nothing tells. TestAccuracy
-// prints what happens, beside fixed windows, two buckets and GCRA.
+// works out where the eighths of its key begin, from the t and the Retry-After
+// that it is told. TestAccuracy prints what happens, beside fixed windows, two
+// buckets and GCRA.
 //
 // # Accounts and shared addresses
 //
