@@ -1,0 +1,126 @@
+package ratelimit_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/ratelimit"
+)
+
+// asked returns a request by an account from an address, of some cost.
+func asked(account, address string, cost int) *http.Request {
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Account", account)
+	r.Header.Set("Address", address)
+	r.Header.Set("Cost", strconv.Itoa(cost))
+	return r
+}
+
+func header(key string) func(*http.Request) string {
+	return func(r *http.Request) string { return r.Header.Get(key) }
+}
+
+func costHeader(r *http.Request) int {
+	n, _ := strconv.Atoi(r.Header.Get("Cost"))
+	return n
+}
+
+// What one limit denies is put back into the leases that it was taken from, and
+// into no others: whoever is denied by one account would fill the lease of an
+// address again and again.
+func TestDenialFillsNoLease(t *testing.T) {
+	const limit = 6400 // the share is 100
+	address := ratelimit.Limit{Requests: limit, Window: time.Hour, Lease: true, Key: header("Address"), Cost: costHeader}
+	for _, row := range []struct {
+		name   string
+		limits []ratelimit.Limit
+		denied func(i int) *http.Request
+	}{
+		{
+			"of a limit that was not asked", []ratelimit.Limit{{Requests: 1000, Window: time.Hour, Lease: true, Key: header("Account")}, address},
+			func(int) *http.Request { return asked("spent", "x", 1) },
+		},
+		{
+			"of a limit whose lease is too small", []ratelimit.Limit{address, {Requests: 1000, Window: time.Hour, Key: header("Account"), Cost: costHeader}},
+			func(i int) *http.Request { return asked("spent", "x", 101+i%800) }, // the last denial is of another cost
+		},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			l := limiter(t, ratelimit.Options{Store: newCounted(), Timeout: time.Minute, Tiers: []ratelimit.Tier{{Name: "a", Limits: row.limits}}})
+			admitted := 0
+			check := func(r *http.Request) bool {
+				d, err := l.Check(r)
+				require.NoError(t, err)
+				require.False(t, d.Degraded)
+				return d.Allowed
+			}
+			for check(asked("spent", "another", 1)) {
+			}
+			for i := range 4 * limit {
+				if check(asked(strconv.Itoa(i/900), "x", 1)) {
+					admitted++
+				}
+				if i%10 == 0 {
+					require.False(t, check(row.denied(i/10)))
+				}
+			}
+			require.LessOrEqual(t, admitted, limit)
+			require.GreaterOrEqual(t, admitted, limit*9/10)
+		})
+	}
+}
+
+// A limit that was not asked, since a lease before it denied, says nothing: not
+// what it said to the client before.
+func TestLeaseThatDeniesSpeaksAlone(t *testing.T) {
+	l := limiter(t, ratelimit.Options{Store: newCounted(), Timeout: time.Minute, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{
+		{Requests: 1000, Window: time.Hour, Lease: true, Key: header("Account")},
+		{Requests: 1, Window: 24 * time.Hour, Key: header("Address")},
+	}}}})
+	for i := 0; ; i++ {
+		d, err := l.Check(asked("spent", strconv.Itoa(i), 1))
+		require.NoError(t, err)
+		if !d.Allowed {
+			break
+		}
+	}
+	for range 20 {
+		_, err := l.Check(asked("other", "0", 1))
+		require.NoError(t, err)
+		d, err := l.Check(asked("spent", "free", 1))
+		require.NoError(t, err)
+		require.False(t, d.Allowed)
+		require.LessOrEqual(t, d.RetryAfter, time.Hour)
+	}
+}
+
+// What is given back after its lease has ended counts no longer, and leaves
+// what others spend of the next one alone.
+func TestLateRefundFillsNoLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const limit = 1000
+		l := limiter(t, ratelimit.Options{Store: newCounted(), Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: limit, Window: time.Minute, Lease: true}}}}})
+		var old []ratelimit.Decision
+		for range limit {
+			old = append(old, takes(t, l, "a", "k", 1))
+		}
+		time.Sleep(10 * time.Minute)
+		admitted := 0
+		for i := range old {
+			for range 2 {
+				if takes(t, l, "a", "k", 1).Allowed {
+					admitted++
+				}
+			}
+			require.NoError(t, old[i].Refund(t.Context()))
+		}
+		require.LessOrEqual(t, admitted, limit)
+		require.GreaterOrEqual(t, admitted, limit*9/10)
+	})
+}
