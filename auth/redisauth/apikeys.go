@@ -89,24 +89,23 @@ func (s *KeyStore) Delete(ctx context.Context, id string) error {
 func (s *KeyStore) List(ctx context.Context) ([]apikey.Record, error) {
 	found, broken := make(map[string]apikey.Record), make(map[string]error) // a scan may return a key twice
 	var failed error
-	for cursor := "0"; ; {
-		var fields []any
-		if cursor, fields, failed = s.page(ctx, cursor); failed != nil {
+	for p := (keyPage{next: "0"}); ; {
+		if p, failed = s.page(ctx, p); failed != nil {
 			break
 		}
-		for i := 1; i < len(fields); i += 2 {
-			id, _ := fields[i-1].(string)
+		for i := 1; i < len(p.fields); i += 2 {
+			id, _ := p.fields[i-1].(string)
 			if !isID(id) {
 				continue
 			}
-			k, err := readKey(id, fields[i])
+			k, err := readKey(id, p.fields[i])
 			if err != nil {
 				broken[id] = err
 				continue
 			}
 			found[id] = k
 		}
-		if cursor == "0" {
+		if p.next == "0" {
 			break
 		}
 	}
@@ -116,17 +115,26 @@ func (s *KeyStore) List(ctx context.Context) ([]apikey.Record, error) {
 	return list, errors.Join(append(slices.Collect(maps.Values(broken)), failed)...)
 }
 
-// page returns some fields and values of the hash, and where the next ones
-// begin: "0" after the last.
-func (s *KeyStore) page(ctx context.Context, cursor string) (next string, fields []any, err error) {
-	reply, err := s.run(ctx, false, s.scan, s.key(), cursor)
+// keyPage is what one step of a scan found.
+type keyPage struct {
+	server, next string // where the next ones begin: "0" after the last
+	fields       []any  // and values
+}
+
+// page takes the step after another. One Redis cannot go on with a scan of
+// another: each has an order of its own.
+func (s *KeyStore) page(ctx context.Context, before keyPage) (keyPage, error) {
+	reply, err := s.run(ctx, false, s.scan, s.key(), before.next)
 	if err != nil {
-		return "", nil, err
+		return keyPage{}, err
 	}
 	r := reader{}
 	parts := r.list(reply)
-	next, fields = r.text(parts, 0), r.list(r.at(parts, 1))
-	return next, fields, r.or(nil)
+	p := keyPage{r.text(parts, 0), r.text(parts, 1), r.list(r.at(parts, 2))}
+	if before.server != "" && p.server != before.server {
+		return keyPage{}, unavailable(errOtherServer)
+	}
+	return p, r.or(nil)
 }
 
 // readKey reads a version and a record. One of another key, or without a

@@ -140,3 +140,41 @@ func TestListBreaksOff(t *testing.T) {
 		require.Less(t, len(list), 1000)
 	}
 }
+
+// between is a hook of a client that does something before one of its calls.
+type between struct {
+	call func()
+	left atomic.Int64 // calls until then; negative: done
+}
+
+func (*between) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (b *between) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if b.left.Add(-1) == 0 {
+			b.call()
+		}
+		return next(ctx, cmd)
+	}
+}
+func (*between) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+// TestListAcrossARestart holds that a scan that a Redis began is not taken for
+// whole when another goes on with it, which has its own order.
+func TestListAcrossARestart(t *testing.T) {
+	server := redistest.Start(t, "appendonly yes", "appendfsync always")
+	client := connect(t, redis.NewClient(server.Options()))
+	store := apiKeys(t, client, redisauth.Options{})
+	for i := range 1000 {
+		require.True(t, errors.Must(store.Put(t.Context(), record(strconv.Itoa(i)))))
+	}
+	b := &between{call: func() { server.Restart(t) }}
+	client.AddHook(b)
+	b.left.Store(3) // the first page takes two, since the script is new
+	list, err := store.List(t.Context())
+	require.ErrorIs(t, err, auth.ErrUnavailable)
+	require.ErrorContains(t, err, "another Redis answers")
+	require.NotEmpty(t, list, "what was read before")
+	require.Len(t, errors.Must(store.List(t.Context())), 1000)
+}

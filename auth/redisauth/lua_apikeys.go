@@ -51,4 +51,7 @@ return 1
 `
 
 // ARGV: the cursor.
-const scanLua = `return redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', 200)`
+const scanLua = serverLua + `
+local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', 200)
+return {server, page[1], page[2]}
+`
