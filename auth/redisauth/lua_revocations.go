@@ -32,4 +32,4 @@ return redis.call('XADD', key, '*', 'k', ARGV[2], 'id', ARGV[3], 'u', ARGV[4], '
 `
 
 // ARGV: the ID to begin after, the most entries.
-const readLua = streamLua + `return {stream['last-generated-id'], redis.call('XRANGE', key, '(' .. ARGV[1], '+', 'COUNT', ARGV[2])}`
+const readLua = serverLua + streamLua + `return {server, stream['last-generated-id'], redis.call('XRANGE', key, '(' .. ARGV[1], '+', 'COUNT', ARGV[2])}`

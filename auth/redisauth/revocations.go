@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -60,38 +61,54 @@ func (f *Feed) Add(ctx context.Context, v auth.Revocation) error {
 	return err
 }
 
+// A place is where a reader is: an ID, in the stream of one Redis. Another may
+// give the same ID to another entry, when its clock is behind.
+type place struct{ server, id string }
+
+// String is the position that readers know it by.
+func (p place) String() string { return p.server + " " + p.id }
+
+func parsePlace(position string) (p place) {
+	p.server, p.id, _ = strings.Cut(position, " ")
+	return p
+}
+
 // Load implements [auth.RevocationFeed].
 func (f *Feed) Load(ctx context.Context) (all []auth.Revocation, position string, err error) {
-	for position = "0-0"; ; {
-		entries, last, err := f.after(ctx, position)
-		if err != nil {
+	for server, id := "", "0-0"; ; {
+		entries, last, err := f.after(ctx, id)
+		switch {
+		case err != nil:
 			return nil, "", err
+		case server != "" && last.server != server:
+			return nil, "", unavailable(errOtherServer)
 		}
+		server = last.server
 		for _, e := range entries {
-			all, position = append(all, e.revocation), e.id
+			all, id = append(all, e.revocation), e.id
 		}
 		if len(entries) < page {
-			return all, last, nil
+			return all, last.String(), nil
 		}
 	}
 }
 
 // Next implements [auth.RevocationFeed].
 func (f *Feed) Next(ctx context.Context, after string) (added []auth.Revocation, position string, err error) {
+	from := parsePlace(after)
 	for start := time.Now(); ; {
-		entries, last, err := f.after(ctx, after)
+		entries, last, err := f.after(ctx, from.id)
 		switch {
 		case err != nil:
 			return nil, "", err
-		case len(entries) == 0 && last != after, len(entries) > 0 && entries[0].previous != after:
-			// Trimmed, or lost in a failover: then the new master may even have
-			// given the position to another entry, or earlier ones.
+		case last.server != from.server, len(entries) == 0 && last != from, len(entries) > 0 && entries[0].previous != from.id:
+			// Trimmed, or lost in a failover.
 			return nil, "", auth.ErrPositionLost
 		case len(entries) > 0:
 			for _, e := range entries {
-				added, position = append(added, e.revocation), e.id
+				added, from.id = append(added, e.revocation), e.id
 			}
-			return added, position, nil
+			return added, from.String(), nil
 		case time.Since(start) >= pollFor || !pause(ctx, pollPause):
 			return nil, after, ctx.Err()
 		}
@@ -104,17 +121,17 @@ type entry struct {
 	revocation   auth.Revocation
 }
 
-// after returns at most a page of the entries after an ID, and the ID of the
+// after returns at most a page of the entries after an ID, and the place of the
 // last entry that there ever was.
-func (f *Feed) after(ctx context.Context, id string) (entries []entry, last string, err error) {
+func (f *Feed) after(ctx context.Context, id string) (entries []entry, last place, err error) {
 	reply, err := f.run(ctx, false, f.read, f.key(), id, page)
 	if err != nil {
-		return nil, "", err
+		return nil, place{}, err
 	}
 	r := reader{}
 	parts := r.list(reply)
-	last = r.text(parts, 0)
-	for _, v := range r.list(r.at(parts, 1)) {
+	last = place{r.text(parts, 0), r.text(parts, 1)}
+	for _, v := range r.list(r.at(parts, 2)) {
 		e := r.list(v)
 		entries = append(entries, r.entry(r.text(e, 0), r.list(r.at(e, 1))))
 	}

@@ -210,6 +210,25 @@ func TestPositionLost(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, all, 3)
 	})
+	t.Run("a failover, and a new entry at the position", func(t *testing.T) {
+		p := newPair(t)
+		client := connect(t, redis.NewClient(p.master.Options()))
+		before := revocations(t, client, redisauth.Options{})
+		add(t, before, "kept")
+		// As after a clock was set back: IDs go on from the newest by one.
+		require.NoError(t, client.Do(t.Context(), "xsetid", "ringwall:revocations", "99999999999999-0").Err())
+		p.settle(t)
+		p.link.BlackHole(true)
+		add(t, before, "lost")
+		_, position, err := before.Load(t.Context())
+		require.NoError(t, err)
+		after := revocations(t, p.fail(t), redisauth.Options{})
+		for _, id := range []string{"x", "y"} {
+			add(t, after, id)
+			_, _, err = after.Next(t.Context(), position)
+			require.ErrorIs(t, err, auth.ErrPositionLost)
+		}
+	})
 	t.Run("trimmed beyond it", func(t *testing.T) {
 		f := revocations(t, single(t), redisauth.Options{})
 		_, position, err := f.Load(t.Context())
@@ -219,6 +238,31 @@ func TestPositionLost(t *testing.T) {
 		_, _, err = f.Next(t.Context(), position)
 		require.ErrorIs(t, err, auth.ErrPositionLost)
 	})
+}
+
+// TestLoadAcrossARestart holds that a feed that a Redis began is not taken for
+// whole when another goes on with it, which gave lower IDs.
+func TestLoadAcrossARestart(t *testing.T) {
+	server := redistest.Start(t)
+	client, other := connect(t, redis.NewClient(server.Options())), connect(t, redis.NewClient(server.Options()))
+	f := revocations(t, client, redisauth.Options{})
+	for i := range 501 {
+		require.NoError(t, f.Add(t.Context(), auth.Revocation{Token: fmt.Sprint(i), Until: inAnHour()}))
+		if i == 0 {
+			require.NoError(t, client.Do(t.Context(), "xsetid", "ringwall:revocations", "99999999999999-0").Err())
+		}
+	}
+	b := &between{call: func() {
+		server.Restart(t)
+		require.NoError(t, revocations(t, other, redisauth.Options{}).Add(t.Context(), auth.Revocation{Token: "new", Until: inAnHour()}))
+	}}
+	client.AddHook(b)
+	b.left.Store(3) // the first page takes two, since the script is new
+	_, _, err := f.Load(t.Context())
+	require.ErrorIs(t, err, auth.ErrUnavailable)
+	all, _, err := f.Load(t.Context())
+	require.NoError(t, err)
+	require.Len(t, all, 1)
 }
 
 // A process is what a service has in each of its replicas.
