@@ -18,14 +18,15 @@ end
 // stopped. So one round takes an eighth as many additions as there are entries,
 // and they are at most a third more than were alive at once. Redis frees them in
 // nodes (stream-node-max-bytes, 4 KiB): so much may one take that outlives those
-// beside it.
+// beside it. An entry that is none of ours stays, and ends no sweep: no reader
+// goes on beside it, but what is revoked meanwhile must not be lost.
 const addLua = streamLua + `
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000) + ARGV[1]
 local newest = stream['last-entry']
-local some = redis.call('XRANGE', key, newest and newest[2][12] or '-', '+', 'COUNT', 8)
+local some = redis.pcall('XRANGE', key, newest and newest[2][12] or '-', '+', 'COUNT', 8)
 for _, entry in ipairs(some) do
-  if tonumber(entry[2][6]) <= now then redis.call('XDEL', key, entry[1]) end
+  if (tonumber(entry[2][6]) or math.huge) <= now then redis.call('XDEL', key, entry[1]) end
 end
 local on = some[8] and '(' .. some[8][1] or '-'
 return redis.call('XADD', key, '*', 'k', ARGV[2], 'id', ARGV[3], 'u', ARGV[4], 'b', ARGV[5], 'p', stream['last-generated-id'], 'c', on)

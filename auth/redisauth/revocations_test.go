@@ -240,6 +240,45 @@ func TestPositionLost(t *testing.T) {
 	})
 }
 
+// TestFeedWithAForeignEntry holds that an entry that is none of ours keeps
+// nothing from being revoked, although it keeps all from being read.
+func TestFeedWithAForeignEntry(t *testing.T) {
+	client := single(t)
+	ctx, f := t.Context(), revocations(t, client, redisauth.Options{})
+	foreign := func(until, sweep string) []string {
+		return []string{"k", "t", "id", "x", "u", until, "b", "0", "p", "0-0", "c", sweep}
+	}
+	for _, tt := range []struct {
+		name   string
+		fields []string
+	}{
+		{"no fields of ours", []string{"a", "b"}},
+		{"no end", foreign("", "-")},
+		{"an end that is no number", foreign("x", "-")},
+		{"an end that no number is after", foreign("nan", "-")},
+		{"no place of the sweep", foreign("x", "")},
+		{"a place that is none", foreign("x", "(x")},
+		{"an option of a command", foreign("x", "COUNT")},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			require.NoError(t, client.Del(ctx, "ringwall:revocations").Err())
+			id, err := client.XAdd(ctx, &redis.XAddArgs{Stream: "ringwall:revocations", Values: tt.fields}).Result()
+			require.NoError(t, err)
+			for i := range 20 {
+				require.NoError(t, f.Add(ctx, auth.Revocation{Token: fmt.Sprint("dead", i), Until: time.Now().Add(-time.Second)}))
+			}
+			require.NoError(t, f.Add(ctx, auth.Revocation{Token: "alive", Until: inAnHour()}))
+			require.LessOrEqual(t, errors.Must(f.Stream(ctx)), int64(3), "the sweep goes on")
+			_, _, err = f.Load(ctx)
+			require.ErrorIs(t, err, auth.ErrUnavailable)
+			require.NoError(t, client.XDel(ctx, "ringwall:revocations", id).Err())
+			all, _, err := f.Load(ctx)
+			require.NoError(t, err)
+			require.Equal(t, "alive", all[len(all)-1].Token)
+		})
+	}
+}
+
 // TestLoadAcrossARestart holds that a feed that a Redis began is not taken for
 // whole when another goes on with it, which gave lower IDs.
 func TestLoadAcrossARestart(t *testing.T) {
