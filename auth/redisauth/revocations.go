@@ -3,6 +3,7 @@ package redisauth
 import (
 	"context"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -56,9 +57,21 @@ func (f *Feed) Add(ctx context.Context, v auth.Revocation) error {
 	case v.Subject != "":
 		kind, id = "u", v.Subject
 	}
-	until := v.Until.Add(time.Millisecond - 1).UnixMilli() // not earlier
-	_, err := f.run(ctx, true, f.add, f.key(), f.skew.Milliseconds(), kind, id, until, v.IssuedBefore.UnixMilli())
+	until := v.Until.Add(time.Millisecond - 1) // not earlier
+	_, err := f.run(ctx, true, f.add, f.key(), f.skew.Milliseconds(), kind, id, millis(until), millis(v.IssuedBefore))
 	return err
+}
+
+// millis returns the milliseconds of a time, or the most and the least that
+// there are: beyond, UnixMilli turns for ever into long ago.
+func millis(t time.Time) int64 {
+	switch {
+	case t.After(time.UnixMilli(math.MaxInt64)):
+		return math.MaxInt64
+	case t.Before(time.UnixMilli(math.MinInt64)):
+		return math.MinInt64
+	}
+	return t.UnixMilli()
 }
 
 // A place is where a reader is: an ID, in the stream of one Redis. Another may

@@ -279,6 +279,22 @@ func TestFeedWithAForeignEntry(t *testing.T) {
 	}
 }
 
+// TestFeedForEver holds that times which no number of milliseconds reaches
+// revoke no less.
+func TestFeedForEver(t *testing.T) {
+	ctx, f := t.Context(), revocations(t, single(t), redisauth.Options{})
+	ever := time.Unix(1<<55, 0)
+	require.NoError(t, f.Add(ctx, auth.Revocation{Subject: "ann", IssuedBefore: ever, Until: ever}))
+	require.NoError(t, f.Add(ctx, auth.Revocation{Token: "dead", Until: time.Unix(-1<<55, 0)}))
+	require.NoError(t, f.Add(ctx, auth.Revocation{Token: "new", Until: inAnHour()}))
+	all, _, err := f.Load(ctx)
+	require.NoError(t, err)
+	require.Len(t, all, 2)
+	for _, at := range []time.Time{all[0].Until, all[0].IssuedBefore} {
+		require.Greater(t, at.Year(), 100_000_000)
+	}
+}
+
 // TestLoadAcrossARestart holds that a feed that a Redis began is not taken for
 // whole when another goes on with it, which gave lower IDs.
 func TestLoadAcrossARestart(t *testing.T) {
