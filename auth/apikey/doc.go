@@ -52,5 +52,6 @@
 //   - A leaked store: digests of random secrets, which cannot be turned back.
 //   - A secret in a log: what a deliver panics with is not logged.
 //   - A rotation that locks a client out: the old secret works until a while
-//     after the new one was first used.
+//     after the new one was first used, at most 30 days. RotationOverdue says that
+//     it is still in use, once a day, where nobody has fetched the new one.
 package apikey

@@ -16,7 +16,7 @@ const (
 	KeyRotated      Reason = "key_rotated"
 	KeyRevoked      Reason = "key_revoked"
 	NetworkDenied   Reason = "network_denied"   // a genuine key, from elsewhere: it may be stolen; once a minute for each of 16 addresses
-	RotationOverdue Reason = "rotation_overdue" // at most once a day for a key that is in use
+	RotationOverdue Reason = "rotation_overdue" // a secret is in use that is older than RotateEvery, or was replaced a day ago by one that nobody has used; at most once a day for each key
 )
 
 // An Event is what happened to a key. It has no secret.

@@ -229,3 +229,44 @@ func TestDeliverPanics(t *testing.T) {
 		require.NoError(t, b.call(text, home))
 	}
 }
+
+// An owner who works with the old secret is warned of before it ends, also while
+// the vault is sealed: each new secret is young.
+func TestOldSecretInUseIsOverdue(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		vault error
+	}{{"nobody fetches the new one", nil}, {"the vault is sealed", errors.New("sealed")}} {
+		t.Run(row.name, func(t *testing.T) {
+			b := setUp(t, nil)
+			b.now = b.now.Add(90 * 24 * time.Hour)
+			b.events = nil
+			for range 30 * 24 {
+				err := b.RotateDue(t.Context(), func(context.Context, apikey.Key, string) error { return row.vault })
+				require.ErrorIs(t, err, row.vault)
+				require.NoError(t, b.call(b.text, home))
+				b.now = b.now.Add(time.Hour)
+			}
+			require.ErrorIs(t, b.call(b.text, home), auth.ErrInvalid, "the cap")
+			warned := 0
+			for _, e := range b.events {
+				if e == apikey.RotationOverdue {
+					warned++
+				}
+			}
+			require.Equal(t, 29, warned, "once a day, but for the first")
+		})
+	}
+}
+
+// An owner who has the new secret is not warned of when some programs are slow.
+func TestOverlapIsNotOverdue(t *testing.T) {
+	b := setUp(t, func(k *apikey.Key) { k.Overlap = 10 * 24 * time.Hour })
+	second := errors.Must(b.Rotate(t.Context(), b.key.ID))
+	require.NoError(t, b.call(second, home))
+	for range 9 {
+		b.now = b.now.Add(24 * time.Hour)
+		require.NoError(t, b.call(b.text, home))
+	}
+	require.NotContains(t, b.events, apikey.RotationOverdue)
+}

@@ -71,9 +71,20 @@ func (r *Record) use(used int, now time.Time) (overdue bool) {
 	if now.After(r.Key.LastUsed) {
 		r.Key.LastUsed = now
 	}
-	overdue = now.Sub(r.Secrets[0].Created) > r.Key.RotateEvery && now.Sub(r.Warned) >= day
+	overdue = r.overdue(used, now) && now.Sub(r.Warned) >= day
 	if overdue {
 		r.Warned = now
 	}
 	return overdue
+}
+
+// overdue reports whether a secret should no longer be in use. Where the new one
+// was never used, how old that is says nothing: it may be replaced again and
+// again, and the old one ends all the same.
+func (r *Record) overdue(used int, now time.Time) bool {
+	if used == 1 && r.Secrets[0].FirstUsed.IsZero() {
+		replaced := r.Secrets[1].Ends.Add(-longestOverlap)
+		return now.Sub(replaced) >= day
+	}
+	return now.Sub(r.Secrets[0].Created) > r.Key.RotateEvery
 }
