@@ -1,6 +1,7 @@
 package apikey_test
 
 import (
+	"context"
 	"net/netip"
 	"slices"
 	"strings"
@@ -88,6 +89,23 @@ func TestRevokeFails(t *testing.T) {
 	require.NoError(t, b.Revoke(t.Context(), b.key.ID))
 	b.store.deleteErr = down // replicas do not confirm what the first one did
 	require.ErrorIs(t, b.Revoke(t.Context(), b.key.ID), auth.ErrUnavailable)
+}
+
+// TestRevokeUnreadable holds that a key which cannot be read ends, and that the
+// event has what is known of it.
+func TestRevokeUnreadable(t *testing.T) {
+	b := setUp(t, nil)
+	b.store.fails = true
+	var told []apikey.Event
+	m := errors.Must(apikey.New(apikey.Options{
+		Prefix: "acme", Store: b.store, ClientIP: peer, Routes: []string{"/partner/"},
+		OnEvent: func(_ context.Context, e apikey.Event) { told = append(told, e) },
+	}))
+	require.NoError(t, m.Revoke(t.Context(), b.key.ID))
+	require.Equal(t, []apikey.Event{{Reason: apikey.KeyRevoked, Key: apikey.Key{ID: b.key.ID}}}, told)
+	_, found, err := b.store.Store.Get(t.Context(), b.key.ID)
+	require.NoError(t, err)
+	require.False(t, found)
 }
 
 // TestIDsThatAreNone holds that no store is asked for what it keeps beside the

@@ -3,7 +3,6 @@ package authtest
 import (
 	"context"
 	"crypto/sha256"
-	"net/http"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -13,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ringwall/ringwall/auth/apikey"
-	"github.com/ringwall/ringwall/errors"
 )
 
 // KeyStore tests that a store keeps what [apikey.Store] promises. It opens one
@@ -37,7 +35,6 @@ var keyRows = []struct {
 	{"of many writers one is first", keyWriters},
 	{"a write races a deletion", keyRace},
 	{"IDs that are none", noID},
-	{"a key that cannot be read is revoked", unreadableKey},
 }
 
 // keyRecord returns a record in which every field says something.
@@ -90,29 +87,6 @@ func noID(t *testing.T, s apikey.Store) {
 		require.False(t, found, "%q", id)
 		require.NoError(t, s.Delete(t.Context(), id))
 	}
-}
-
-// unreadable is a store that cannot read its keys.
-type unreadable struct{ apikey.Store }
-
-func (unreadable) Get(context.Context, string) (apikey.Record, bool, error) {
-	return apikey.Record{}, false, errors.New("damaged")
-}
-
-func unreadableKey(t *testing.T, s apikey.Store) {
-	r := keyRecord(t)
-	require.True(t, put(t, s, r))
-	var told []apikey.Event
-	m, err := apikey.New(apikey.Options{
-		Prefix: "acme", Store: unreadable{s}, Routes: []string{"/partner/"},
-		ClientIP: func(*http.Request) (netip.Addr, bool) { return netip.Addr{}, false },
-		OnEvent:  func(_ context.Context, e apikey.Event) { told = append(told, e) },
-	})
-	require.NoError(t, err)
-	require.NoError(t, m.Revoke(t.Context(), r.Key.ID))
-	require.Equal(t, []apikey.Event{{Reason: apikey.KeyRevoked, Key: apikey.Key{ID: r.Key.ID}}}, told)
-	_, found := get(t, s, r.Key.ID)
-	require.False(t, found)
 }
 
 func wholeKey(t *testing.T, s apikey.Store) {
