@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/apikey"
 	"github.com/ringwall/ringwall/auth/redisauth"
 	"github.com/ringwall/ringwall/auth/session"
 	"github.com/ringwall/ringwall/errors"
@@ -187,4 +188,35 @@ func TestFloodOfReuse(t *testing.T) {
 			require.Equal(t, changes, server.Info(t, "rdb_changes_since_last_save"), "nothing is written for it")
 		})
 	}
+}
+
+// TestFullRedis holds that a Redis without room refuses what it cannot keep, and
+// still ends keys: what a revocation takes away comes first.
+func TestFullRedis(t *testing.T) {
+	client := single(t)
+	ctx, store, feed := t.Context(), apiKeys(t, client, redisauth.Options{}), revocations(t, client, redisauth.Options{})
+	r := newRing(t, store)
+	r.create()
+	r.age(91 * day)
+	late, _, err := store.Get(ctx, r.key.ID)
+	require.NoError(t, err)
+	require.NoError(t, client.ConfigSet(ctx, "maxmemory", "1").Err())
+
+	require.NoError(t, r.call(r.text, home), "its use is not written")
+	require.ErrorIs(t, feed.Add(ctx, auth.Revocation{Token: "x", Until: inAnHour()}), auth.ErrUnavailable)
+	_, _, err = r.Create(ctx, apikey.Key{Name: "n", Subject: "s", Networks: nets("10.0.0.0/8")})
+	require.ErrorIs(t, err, auth.ErrUnavailable)
+	err = r.RotateDue(ctx, func(context.Context, apikey.Key, string) error {
+		t.Error("a secret that nobody keeps was delivered")
+		return nil
+	})
+	require.ErrorIs(t, err, auth.ErrUnavailable)
+	require.NoError(t, r.Revoke(ctx, r.key.ID))
+	require.ErrorIs(t, r.call(r.text, home), auth.ErrInvalid)
+
+	require.NoError(t, client.ConfigSet(ctx, "maxmemory", "0").Err())
+	late.Version = 1
+	written, err := store.Put(ctx, late)
+	require.NoError(t, err)
+	require.False(t, written, "the tombstone is there")
 }
