@@ -27,8 +27,10 @@ var errReplaced = errors.New("apikey: the secret was replaced before it was deli
 
 // Rotate gives a key a new secret text, which is shown this once. The old one
 // works on until Overlap after the new one's first use. A third, older one
-// ends at once. It fails with [ErrNotFound], and with [auth.ErrUnavailable] when
-// another rotation is under way.
+// ends at once: also where the second is that of a call which failed, since it
+// may have been written as handed out before the store was lost. It fails with
+// [ErrNotFound], and with [auth.ErrUnavailable] also when another rotation is
+// under way.
 func (m *Manager) Rotate(ctx context.Context, id string) (text string, err error) {
 	text, _, err = m.rotate(ctx, id, func(*Record, time.Time) bool { return true })
 	if err == nil {
