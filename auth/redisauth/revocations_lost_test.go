@@ -1,0 +1,168 @@
+package redisauth_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/redisauth"
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/redistest"
+)
+
+// TestPositionLost holds that a reader never goes on beside something that it
+// has not seen.
+func TestPositionLost(t *testing.T) {
+	add := func(t *testing.T, f *redisauth.Feed, ids ...string) {
+		for _, id := range ids {
+			require.NoError(t, f.Add(t.Context(), auth.Revocation{Token: id, Until: inAnHour()}))
+		}
+	}
+	t.Run("all is gone", func(t *testing.T) {
+		client := single(t)
+		f := revocations(t, client, redisauth.Options{})
+		add(t, f, "a")
+		_, position, err := f.Load(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, client.FlushAll(t.Context()).Err())
+		_, _, err = f.Next(t.Context(), position)
+		require.ErrorIs(t, err, auth.ErrPositionLost)
+		add(t, f, "b")
+		_, _, err = f.Next(t.Context(), position)
+		require.ErrorIs(t, err, auth.ErrPositionLost)
+		all, _, err := f.Load(t.Context())
+		require.NoError(t, err)
+		require.Len(t, all, 1)
+	})
+	t.Run("a failover, and new entries before the next look", func(t *testing.T) {
+		p := newPair(t)
+		before := revocations(t, connect(t, redis.NewClient(p.master.Options())), redisauth.Options{})
+		add(t, before, "kept")
+		p.settle(t)
+		p.link.BlackHole(true)
+		add(t, before, "lost")
+		_, position, err := before.Load(t.Context())
+		require.NoError(t, err)
+		after := revocations(t, p.fail(t), redisauth.Options{})
+		_, _, err = after.Next(t.Context(), position)
+		require.ErrorIs(t, err, auth.ErrPositionLost, "nothing is new")
+		add(t, after, "x", "y")
+		_, _, err = after.Next(t.Context(), position)
+		require.ErrorIs(t, err, auth.ErrPositionLost, "by its time, x could stand before the position")
+		all, _, err := after.Load(t.Context())
+		require.NoError(t, err)
+		require.Len(t, all, 3)
+	})
+	t.Run("a failover, and a new entry at the position", func(t *testing.T) {
+		p := newPair(t)
+		client := connect(t, redis.NewClient(p.master.Options()))
+		before := revocations(t, client, redisauth.Options{})
+		add(t, before, "kept")
+		// As after a clock was set back: IDs go on from the newest by one.
+		require.NoError(t, client.Do(t.Context(), "xsetid", "ringwall:revocations", "99999999999999-0").Err())
+		p.settle(t)
+		p.link.BlackHole(true)
+		add(t, before, "lost")
+		_, position, err := before.Load(t.Context())
+		require.NoError(t, err)
+		after := revocations(t, p.fail(t), redisauth.Options{})
+		for _, id := range []string{"x", "y"} {
+			add(t, after, id)
+			_, _, err = after.Next(t.Context(), position)
+			require.ErrorIs(t, err, auth.ErrPositionLost)
+		}
+	})
+	t.Run("trimmed beyond it", func(t *testing.T) {
+		f := revocations(t, single(t), redisauth.Options{})
+		_, position, err := f.Load(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, f.Add(t.Context(), auth.Revocation{Token: "dead", Until: time.Now()}))
+		add(t, f, "a", "b")
+		_, _, err = f.Next(t.Context(), position)
+		require.ErrorIs(t, err, auth.ErrPositionLost)
+	})
+}
+
+// TestFeedWithAForeignEntry holds that an entry that is none of ours keeps
+// nothing from being revoked, although it keeps all from being read.
+func TestFeedWithAForeignEntry(t *testing.T) {
+	client := single(t)
+	ctx, f := t.Context(), revocations(t, client, redisauth.Options{})
+	foreign := func(until, sweep string) []string {
+		return []string{"k", "t", "id", "x", "u", until, "b", "0", "p", "0-0", "c", sweep}
+	}
+	for _, tt := range []struct {
+		name   string
+		fields []string
+	}{
+		{"no fields of ours", []string{"a", "b"}},
+		{"no end", foreign("", "-")},
+		{"an end that is no number", foreign("x", "-")},
+		{"an end that no number is after", foreign("nan", "-")},
+		{"no place of the sweep", foreign("x", "")},
+		{"a place that is none", foreign("x", "(x")},
+		{"an option of a command", foreign("x", "COUNT")},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			require.NoError(t, client.Del(ctx, "ringwall:revocations").Err())
+			id, err := client.XAdd(ctx, &redis.XAddArgs{Stream: "ringwall:revocations", Values: tt.fields}).Result()
+			require.NoError(t, err)
+			for i := range 20 {
+				require.NoError(t, f.Add(ctx, auth.Revocation{Token: fmt.Sprint("dead", i), Until: time.Now().Add(-time.Second)}))
+			}
+			require.NoError(t, f.Add(ctx, auth.Revocation{Token: "alive", Until: inAnHour()}))
+			require.LessOrEqual(t, errors.Must(f.Stream(ctx)), int64(3), "the sweep goes on")
+			_, _, err = f.Load(ctx)
+			require.ErrorIs(t, err, auth.ErrUnavailable)
+			require.NoError(t, client.XDel(ctx, "ringwall:revocations", id).Err())
+			all, _, err := f.Load(ctx)
+			require.NoError(t, err)
+			require.Equal(t, "alive", all[len(all)-1].Token)
+		})
+	}
+}
+
+// TestFeedForEver holds that times which no number of milliseconds reaches
+// revoke no less.
+func TestFeedForEver(t *testing.T) {
+	ctx, f := t.Context(), revocations(t, single(t), redisauth.Options{})
+	ever := time.Unix(1<<55, 0)
+	require.NoError(t, f.Add(ctx, auth.Revocation{Subject: "ann", IssuedBefore: ever, Until: ever}))
+	require.NoError(t, f.Add(ctx, auth.Revocation{Token: "dead", Until: time.Unix(-1<<55, 0)}))
+	require.NoError(t, f.Add(ctx, auth.Revocation{Token: "new", Until: inAnHour()}))
+	all, _, err := f.Load(ctx)
+	require.NoError(t, err)
+	require.Len(t, all, 2)
+	for _, at := range []time.Time{all[0].Until, all[0].IssuedBefore} {
+		require.Greater(t, at.Year(), 100_000_000)
+	}
+}
+
+// TestLoadAcrossARestart holds that a feed that a Redis began is not taken for
+// whole when another goes on with it, which gave lower IDs.
+func TestLoadAcrossARestart(t *testing.T) {
+	server := redistest.Start(t)
+	client, other := connect(t, redis.NewClient(server.Options())), connect(t, redis.NewClient(server.Options()))
+	f := revocations(t, client, redisauth.Options{})
+	for i := range 501 {
+		require.NoError(t, f.Add(t.Context(), auth.Revocation{Token: fmt.Sprint(i), Until: inAnHour()}))
+		if i == 0 {
+			require.NoError(t, client.Do(t.Context(), "xsetid", "ringwall:revocations", "99999999999999-0").Err())
+		}
+	}
+	b := &between{call: func() {
+		server.Restart(t)
+		require.NoError(t, revocations(t, other, redisauth.Options{}).Add(t.Context(), auth.Revocation{Token: "new", Until: inAnHour()}))
+	}}
+	client.AddHook(b)
+	b.left.Store(3) // the first page takes two, since the script is new
+	_, _, err := f.Load(t.Context())
+	require.ErrorIs(t, err, auth.ErrUnavailable)
+	all, _, err := f.Load(t.Context())
+	require.NoError(t, err)
+	require.Len(t, all, 1)
+}
