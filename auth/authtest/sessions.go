@@ -140,7 +140,7 @@ func (s *sessions) owners() {
 	s.owner = random(s.t)
 	require.Equal(s.t, session.Rotated{}, s.rotate(id, 0, "", 0))
 	require.Empty(s.t, s.list())
-	require.NoError(s.t, s.Store.Delete(s.t.Context(), s.owner, id))
+	require.Empty(s.t, s.delete(id))
 	deleted, err := s.Store.DeleteAll(s.t.Context(), s.owner)
 	require.NoError(s.t, err)
 	require.Empty(s.t, deleted)
@@ -148,16 +148,32 @@ func (s *sessions) owners() {
 	require.Equal(s.t, session.Advanced, s.rotate(id, 0, "", 0).Outcome)
 }
 
+// delete returns what the store says has ended.
+func (s *sessions) delete(ids ...string) []session.Ended {
+	s.t.Helper()
+	ended, err := s.Store.Delete(s.t.Context(), s.owner, ids...)
+	require.NoError(s.t, err)
+	return ended
+}
+
 func (s *sessions) remove() {
+	dead, never := s.login(func(c *session.Creation) { c.Absolute = time.Minute }), random(s.t)
 	a, b, c := s.login(), s.login(), s.login()
+	s.Pass(time.Minute)
 	s.rotate(a, 0, "", 0)
-	require.NoError(s.t, s.Store.Delete(s.t.Context(), s.owner))
-	require.NoError(s.t, s.Store.Delete(s.t.Context(), s.owner, a, b, random(s.t)))
-	require.NoError(s.t, s.Store.Delete(s.t.Context(), s.owner, a))
+	require.Empty(s.t, s.delete())
+	require.ElementsMatch(s.t, []session.Ended{{ID: a}, {ID: b}}, s.delete(a, b, never, dead))
+	s.Pass(time.Minute)
+	for _, e := range s.delete(a, never, dead) {
+		require.Equal(s.t, a, e.ID, "one that an earlier call has ended")
+		require.InDelta(s.t, time.Minute, e.Ago, float64(30*time.Second))
+	}
 	for generation := range uint64(3) {
 		require.Equal(s.t, session.Rotated{}, s.rotate(a, generation, "", time.Minute))
 	}
 	require.Equal(s.t, []string{c}, s.list())
+	s.Pass(2 * hour)
+	require.Empty(s.t, s.delete(a, b, never, dead), "no access token of them lives any longer")
 }
 
 func (s *sessions) removeAll() {
@@ -262,7 +278,7 @@ func (s *sessions) race() {
 				}
 			})
 		}
-		require.NoError(s.t, s.Store.Delete(s.t.Context(), s.owner, id))
+		s.delete(id)
 		require.Empty(s.t, s.list())
 		all.Wait()
 		require.Empty(s.t, s.list())

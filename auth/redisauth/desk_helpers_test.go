@@ -157,7 +157,9 @@ func (down) Rotate(context.Context, session.Rotation) (session.Rotated, error) {
 	return session.Rotated{}, errDown
 }
 func (down) List(context.Context, string) ([]session.Record, error) { return nil, errDown }
-func (down) Delete(context.Context, string, ...string) error        { return errDown }
+func (down) Delete(context.Context, string, ...string) ([]session.Ended, error) {
+	return nil, errDown
+}
 func (down) DeleteAll(context.Context, string, ...string) ([]session.Ended, error) {
 	return nil, errDown
 }

@@ -151,10 +151,14 @@ func TestLateArrivals(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, session.Advanced, rotated.Outcome, "the session lives")
 
-	require.NoError(t, store.Delete(ctx, owner, creation.ID))
+	remove := func(message string) {
+		_, err := store.Delete(ctx, owner, creation.ID)
+		require.NoError(t, err, message)
+	}
+	remove("a logout")
 	require.True(t, create().Superseded, "a login that was logged out does not come back")
 	creation.ID = "0000000000000000000000000000000b"
-	require.NoError(t, store.Delete(ctx, owner, creation.ID), "a login that failed")
+	remove("a login that failed")
 	require.True(t, create().Superseded, "nor does one that nobody waited for")
 	store.Advance(2 * time.Minute)
 	creation.ID = "0000000000000000000000000000000c"

@@ -10,7 +10,7 @@ package redisauth
 //
 //	<id>    generation created last-used expires absolute attempt left:leaver...
 //	<id>v   the value
-//	<id>g   when it was deleted
+//	<id>g   when it was deleted; and "live", if it was
 //	e       when they were all deleted last
 //	x       the ID of the last session that evicted others, and theirs
 //	d       the call that deleted all last, and what was deleted so, id:when
@@ -61,7 +61,10 @@ local function words(text)
   return list
 end
 local function delete(id)
-  if redis.call('HDEL', key, id, id .. 'v') > 0 then redis.call('HSET', key, id .. 'g', int(now)) end
+  local r = find(id)
+  if not r then return end
+  redis.call('HDEL', key, id, id .. 'v')
+  redis.call('HSET', key, id .. 'g', int(now) .. (r.expires and now >= r.expires and '' or ' live'))
 end
 -- The hash lives for at least a span; and no longer than one, without sessions.
 local function atLeast(span)
@@ -93,7 +96,7 @@ end
 if replaces ~= '' then delete(replaces) end
 local others = {}
 for _, field in ipairs(redis.call('HKEYS', key)) do
-  if #field == 33 and string.sub(field, 33) == 'g' and math.abs(now - redis.call('HGET', key, field)) > 60000000 then redis.call('HDEL', key, field) end
+  if #field == 33 and string.sub(field, 33) == 'g' and math.abs(now - words(redis.call('HGET', key, field))[1]) > 60000000 then redis.call('HDEL', key, field) end
 end
 for _, other in ipairs(ids()) do
   local o = find(other)
@@ -185,13 +188,22 @@ return list
 `
 
 // ARGV: skew, how long ended ones are known, IDs.
+//
+// A call that was perhaps never answered is made again: what lived is told again.
 const deleteLua = sessionLua + `
+local endedFor, ended = tonumber(ARGV[2]), {}
 for i = 3, #ARGV do
-  delete(ARGV[i])
-  redis.call('HSET', key, ARGV[i] .. 'g', int(now)) -- also for one that is still to arrive
+  local id = ARGV[i]
+  delete(id)
+  local gone = words(redis.call('HGET', key, id .. 'g'))
+  if gone[2] ~= 'live' then
+    redis.call('HSET', key, id .. 'g', int(now)) -- also for one that is still to arrive
+  elseif math.abs(now - gone[1]) < endedFor then
+    ended[#ended + 1] = {id, math.max(0, now - gone[1])}
+  end
 end
-ifEmptyAtMost(tonumber(ARGV[2]))
-return 1
+ifEmptyAtMost(endedFor)
+return ended
 `
 
 // ARGV: skew, how long ended ones are known, the call, IDs to spare.

@@ -99,7 +99,7 @@ func (s *SessionStore) rotateAs(ctx context.Context, call string, t session.Rota
 	}
 	if rotated.Outcome == session.Reused && s.replicas > 0 && !s.rotations {
 		// Only now it is known that the session ended, which has to last.
-		err = s.Delete(ctx, t.Owner, t.ID)
+		_, err = s.Delete(ctx, t.Owner, t.ID)
 	}
 	return rotated, err
 }
@@ -119,13 +119,12 @@ func (s *SessionStore) List(ctx context.Context, owner string) ([]session.Record
 }
 
 // Delete implements [session.Store].
-func (s *SessionStore) Delete(ctx context.Context, owner string, ids ...string) error {
+func (s *SessionStore) Delete(ctx context.Context, owner string, ids ...string) ([]session.Ended, error) {
 	args := []any{micros(s.skew), micros(endedFor)}
 	for _, id := range ids {
 		args = append(args, id)
 	}
-	_, err := s.run(ctx, true, s.delete, s.key(owner), args...)
-	return err
+	return ended(s.run(ctx, true, s.delete, s.key(owner), args...))
 }
 
 // DeleteAll implements [session.Store].
@@ -134,17 +133,21 @@ func (s *SessionStore) DeleteAll(ctx context.Context, owner string, except ...st
 	for _, id := range except {
 		args = append(args, id)
 	}
-	reply, err := s.run(ctx, true, s.deleteAll, s.key(owner), args...)
+	return ended(s.run(ctx, true, s.deleteAll, s.key(owner), args...))
+}
+
+// ended reads the answer to a deletion.
+func ended(reply any, err error) ([]session.Ended, error) {
 	if reply == nil {
 		return nil, err
 	}
 	r := reader{}
-	var ended []session.Ended
+	var list []session.Ended
 	for _, v := range r.list(reply) {
 		e := r.list(v)
-		ended = append(ended, session.Ended{ID: r.text(e, 0), Ago: time.Duration(r.number(e, 1)) * time.Microsecond})
+		list = append(list, session.Ended{ID: r.text(e, 0), Ago: time.Duration(r.number(e, 1)) * time.Microsecond})
 	}
-	return ended, r.or(err)
+	return list, r.or(err)
 }
 
 func micros(d time.Duration) int64 { return d.Microseconds() }

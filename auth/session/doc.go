@@ -112,6 +112,8 @@
 //     the event [StoreRolledBack], and the ones before it are spent again.
 //   - A clock that is set back: spent tokens stay spent.
 //   - Many logins to fill the memory: MaxSessions for each subject.
+//   - Tokens of dead sessions, collected for months and sent to the logout all at
+//     once: what ended long ago takes no place in the revocations.
 //   - A quick thief: within Grace a used token still gets its successor, which
 //     is why Grace is 0 unless it is set.
 package session

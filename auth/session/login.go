@@ -62,7 +62,7 @@ func (m *Manager) Login(w http.ResponseWriter, r *http.Request, s Session) (Toke
 func (m *Manager) start(w http.ResponseWriter, r *http.Request, c credential, creation Creation, old credential, arrived time.Time) (Tokens, error) {
 	record, err := m.create(r.Context(), creation)
 	if err == nil && old != (credential{}) {
-		err = m.end(r.Context(), old.ownerID(), old.sessionID())
+		err = m.endIfLive(r.Context(), old.ownerID(), old.sessionID())
 	}
 	if err == nil {
 		var tokens Tokens
@@ -74,9 +74,8 @@ func (m *Manager) start(w http.ResponseWriter, r *http.Request, c credential, cr
 		w.Header().Set("WWW-Authenticate", m.challenge) // a 401 has one (RFC 9110, section 15.5.2)
 	}
 	// Nobody has a token of this session, so there is nothing to revoke.
-	store, cancel := detach(r.Context())
-	defer cancel()
-	return Tokens{}, errors.Join(err, errors.Opaque(m.store.Delete(store, c.ownerID(), c.sessionID())))
+	_, undone := m.delete(r.Context(), c.ownerID(), c.sessionID())
+	return Tokens{}, errors.Join(err, errors.Opaque(undone))
 }
 
 // clip returns the first 256 bytes of s, without half a character.

@@ -15,17 +15,17 @@ type memory struct {
 	// used holds every record, the longest idle in front, so that the dead
 	// are found without a search.
 	used *list.List
-	// epochs says when an owner's sessions were all deleted; ended holds the
-	// same, the earliest in front.
+	// epochs says when an owner's sessions were all deleted, and under owner
+	// and ID, when one was; ended holds the same, the earliest in front.
 	epochs map[string]*list.Element
 	ended  *list.List
 	now    func() time.Time
 }
 
-// epoch is when the sessions of an owner were all deleted.
+// epoch is when the sessions of an owner were all deleted, or one was.
 type epoch struct {
-	owner string
-	at    time.Time
+	key string // in memory.epochs
+	at  time.Time
 }
 
 // covers reports whether a login that began so long ago came before. When the
@@ -170,13 +170,33 @@ func (m *memory) List(_ context.Context, owner string) ([]Record, error) {
 	return records, nil
 }
 
-func (m *memory) Delete(_ context.Context, owner string, ids ...string) error {
+func (m *memory) Delete(_ context.Context, owner string, ids ...string) ([]Ended, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	now := m.now()
+	m.sweep(now)
+	var ended []Ended
 	for _, id := range ids {
-		m.delete(m.owners[owner][id])
+		element := m.owners[owner][id]
+		if element != nil && now.Before(element.Value.(*entry).Expires) {
+			m.remember(owner+id, now)
+		}
+		m.delete(element)
+		if last := m.epochs[owner+id]; last != nil {
+			if ago := max(0, now.Sub(last.Value.(epoch).at)); ago < EpochWindow {
+				ended = append(ended, Ended{ID: id, Ago: ago})
+			}
+		}
 	}
-	return nil
+	return ended, nil
+}
+
+// remember notes an epoch that is now.
+func (m *memory) remember(key string, now time.Time) {
+	if last := m.epochs[key]; last != nil {
+		m.ended.Remove(last)
+	}
+	m.epochs[key] = m.ended.PushBack(epoch{key, now})
 }
 
 func (m *memory) DeleteAll(_ context.Context, owner string, except ...string) ([]Ended, error) {
@@ -184,10 +204,7 @@ func (m *memory) DeleteAll(_ context.Context, owner string, except ...string) ([
 	defer m.mu.Unlock()
 	now := m.now()
 	m.sweep(now)
-	if last := m.epochs[owner]; last != nil {
-		m.ended.Remove(last)
-	}
-	m.epochs[owner] = m.ended.PushBack(epoch{owner, now})
+	m.remember(owner, now)
 	var ended []Ended
 	for id, element := range m.owners[owner] {
 		if slices.Contains(except, id) {
@@ -223,7 +240,7 @@ func (m *memory) sweep(now time.Time) {
 		if front == nil || now.Sub(front.Value.(epoch).at) < EpochWindow {
 			break
 		}
-		delete(m.epochs, m.ended.Remove(front).(epoch).owner)
+		delete(m.epochs, m.ended.Remove(front).(epoch).key)
 	}
 	for range 8 {
 		front := m.used.Front()

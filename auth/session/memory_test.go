@@ -107,9 +107,11 @@ func TestDeadSessionsStayDead(t *testing.T) {
 	_, err := m.Create(ctx, session.Creation{Owner: "a", ID: "1", Idle: time.Hour, Absolute: time.Hour, Max: 1})
 	require.NoError(t, err)
 	require.Equal(t, session.Rotated{}, errors.Must(m.Rotate(ctx, session.Rotation{Owner: "b", ID: "1", Idle: time.Hour})))
-	require.NoError(t, m.Delete(ctx, "b", "1"))
+	_, err = m.Delete(ctx, "b", "1")
+	require.NoError(t, err)
 	require.Equal(t, session.Advanced, errors.Must(m.Rotate(ctx, session.Rotation{Owner: "a", ID: "1", Idle: time.Hour})).Outcome)
-	require.NoError(t, m.Delete(ctx, "a", "1", "2"))
+	_, err = m.Delete(ctx, "a", "1", "2")
+	require.NoError(t, err)
 	for generation := range uint64(3) {
 		require.Equal(t, session.Rotated{}, errors.Must(m.Rotate(ctx, session.Rotation{Owner: "a", ID: "1", Generation: generation, Idle: time.Hour})))
 	}

@@ -80,17 +80,30 @@ func (m *Manager) RevokeAll(ctx context.Context, subject string, except ...strin
 	return errors.Join(failed, m.revokeEach(ctx, ended))
 }
 
-// end deletes a session, and revokes its access tokens: also those that a
-// request of this moment is still to make, since they carry the same session.
-// One failure does not keep the rest from being done.
+// end deletes a session that is live, and revokes its access tokens: also those
+// that a request of this moment is still to make, since they carry the same
+// session. One failure does not keep the rest from being done.
 func (m *Manager) end(ctx context.Context, owner, id string) error {
-	limited, cancel := detach(ctx)
+	_, err := m.delete(ctx, owner, id)
+	return errors.Join(err, m.revoke(ctx, Ended{ID: id}))
+}
+
+// endIfLive is for a session that may be long dead. Then nothing is revoked:
+// tokens of dead sessions can be collected, and those of a month, all sent at
+// once, would fill the revocations.
+func (m *Manager) endIfLive(ctx context.Context, owner, id string) error {
+	ended, err := m.delete(ctx, owner, id)
+	return errors.Join(err, m.revokeEach(ctx, ended))
+}
+
+func (m *Manager) delete(ctx context.Context, owner, id string) ([]Ended, error) {
+	ctx, cancel := detach(ctx)
 	defer cancel()
-	var failed error
-	if err := m.store.Delete(limited, owner, id); err != nil {
-		failed = unavailable(err)
+	ended, err := m.store.Delete(ctx, owner, id)
+	if err != nil {
+		err = unavailable(err)
 	}
-	return errors.Join(failed, m.revoke(ctx, Ended{ID: id}))
+	return ended, err
 }
 
 const (
@@ -119,8 +132,8 @@ func (m *Manager) revokeEach(ctx context.Context, ended []Ended) error {
 }
 
 // revoke tells the verifiers of a session that has ended: once a minute, since
-// [auth.Revocations] tells nobody what they know already. Who keeps the token
-// of a dead session could fill their feed with logouts.
+// [auth.Revocations] tells nobody what they know already, so that no repeat
+// fills their feed.
 func (m *Manager) revoke(ctx context.Context, s Ended) error {
 	if m.revocations == nil {
 		return nil

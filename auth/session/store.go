@@ -31,10 +31,12 @@ type Store interface {
 	Rotate(ctx context.Context, r Rotation) (Rotated, error)
 	// List returns the live records of an owner in any order.
 	List(ctx context.Context, owner string) ([]Record, error)
-	// Delete deletes the records of an owner with these IDs. An ID that is not
-	// there, or is another owner's, changes nothing. A deleted record never
-	// comes back, whatever calls overlap.
-	Delete(ctx context.Context, owner string, ids ...string) error
+	// Delete deletes the records of an owner with these IDs, and returns the
+	// live ones among them. It may add those that an earlier call has ended,
+	// whose answer was perhaps lost, but none that were not there: anybody may
+	// keep tokens of those. An ID that is not there, or is another owner's,
+	// changes nothing. A deleted record never comes back, whatever calls overlap.
+	Delete(ctx context.Context, owner string, ids ...string) ([]Ended, error)
 	// DeleteAll deletes the records of an owner, but for those with these IDs,
 	// and returns the live ones among them. It may add those that an earlier
 	// call has ended, whose answer was perhaps lost. It is remembered for at
@@ -72,7 +74,7 @@ type Created struct {
 	Superseded bool
 }
 
-// An Ended is a session that a [Store].DeleteAll has ended.
+// An Ended is a session that a [Store].Delete or DeleteAll has ended.
 type Ended struct {
 	ID  string
 	Ago time.Duration // 0: by this call. A span, since clocks differ
