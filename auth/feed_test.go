@@ -431,12 +431,6 @@ func TestToldOnceWhenFull(t *testing.T) {
 		for i := range 3 {
 			require.NoError(t, p.RevokeSession(t.Context(), fmt.Sprint("s", i), until))
 		}
-		l.set(func(l *ledger) { l.fails = errors.New("down") })
-		for range 2 {
-			require.ErrorIs(t, p.RevokeSession(t.Context(), "more", until), auth.ErrUnavailable, "it was not told")
-		}
-		l.set(func(l *ledger) { l.fails = nil })
-		pass(time.Second)
 		require.ErrorIs(t, p.RevokeSession(t.Context(), "more", until), auth.ErrUnavailable, "it did not fit")
 		for range 1000 {
 			require.NoError(t, p.RevokeSession(t.Context(), "more", until), "the feed has it, and so has this process")
@@ -484,6 +478,35 @@ func TestUnsureFeed(t *testing.T) {
 		require.NoError(t, p.RevokeSession(t.Context(), "s1", until.Add(time.Minute)), "a clock that is set back delays nothing")
 		require.NoError(t, p.RevokeSession(t.Context(), "s1", until.Add(time.Minute)))
 		l.set(func(l *ledger) { require.Len(t, l.entries, 6) })
+	})
+}
+
+// TestUnsureFeedWhenFull holds the same where nothing fits any longer.
+func TestUnsureFeedWhenFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger()
+		p := start(t, auth.RevocationsOptions{Feed: l, MaxEntries: 3})
+		pass(time.Millisecond)
+		until := time.Now().Add(time.Hour)
+		for i := range 3 {
+			require.NoError(t, p.RevokeSession(t.Context(), fmt.Sprint("s", i), until))
+		}
+		l.set(func(l *ledger) { l.fails = errors.New("down") })
+		require.ErrorIs(t, p.RevokeSession(t.Context(), "more", until), auth.ErrUnavailable, "it was not told")
+		pass(time.Second)
+		l.set(func(l *ledger) { l.fails, l.unsure = nil, errors.New("no replica has it") })
+		for range 3 {
+			for range 1000 {
+				require.ErrorIs(t, p.RevokeSession(t.Context(), "more", until), auth.ErrUnavailable)
+			}
+			pass(time.Second)
+		}
+		l.set(func(l *ledger) { require.Len(t, l.entries, 3+3); l.unsure = nil })
+		for i := range 3 {
+			require.Error(t, p.session(t, fmt.Sprint("s", i)), "nothing is forgotten")
+		}
+		require.NoError(t, p.RevokeSession(t.Context(), "more", until))
+		l.set(func(l *ledger) { require.Len(t, l.entries, 3+4) })
 	})
 }
 

@@ -188,7 +188,7 @@ func (r *Revocations) put(key revocation, m mark) error {
 		return nil
 	case !known && len(r.entries) >= r.maxEntries:
 		r.gone = later(r.gone, m.until)
-		if m.told != 0 {
+		if m.told != 0 || !m.tried.IsZero() {
 			r.takePlace(key, m)
 		}
 		return ErrUnavailable.With("revocations", len(r.entries))
@@ -200,8 +200,9 @@ func (r *Revocations) put(key revocation, m mark) error {
 	return nil
 }
 
-// takePlace puts a revocation where another was. Without its mark every repeat
-// would be told, so that one token could fill the feed. The other is dropped and
+// takePlace puts a revocation that the feed took, perhaps, where another was.
+// Without its mark every repeat would be told, so that one token could fill the
+// feed. The other is dropped and
 // not forgotten: what it revoked is unavailable, as all else is when this is
 // full. It is the first to end of a few that nobody can choose, since that is how
 // long all have to wait.
