@@ -161,9 +161,12 @@ func (m *Manager) LogoutAll() http.Handler {
 		if err != nil {
 			return err
 		}
-		// Its own session is the last to end, so that the successor, which an
-		// error comes with, is good for another try.
+		// Its own session is the last to end, and its access tokens before it, so
+		// that the successor, which an error comes with, is good for another try.
 		if err := m.RevokeAll(r.Context(), s.Subject, s.ID); err != nil {
+			return err
+		}
+		if err := m.revoke(r.Context(), Ended{ID: s.ID}); err != nil {
 			return err
 		}
 		if err := m.end(r.Context(), c.ownerID(), s.ID); err != nil {
