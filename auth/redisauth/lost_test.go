@@ -181,10 +181,19 @@ func TestLateArrivals(t *testing.T) {
 	require.Empty(t, keys)
 }
 
-// forgetful loses the first answer to a DeleteAll, with every try of it.
+// forgetful loses the first answer to a deletion, with every try of it.
 type forgetful struct {
 	session.Store
 	lost bool
+}
+
+func (f *forgetful) Delete(ctx context.Context, owner string, ids ...string) ([]session.Ended, error) {
+	ended, err := f.Store.Delete(ctx, owner, ids...)
+	if !f.lost {
+		f.lost = true
+		return nil, errDown
+	}
+	return ended, err
 }
 
 func (f *forgetful) DeleteAll(ctx context.Context, owner string, except ...string) ([]session.Ended, error) {
@@ -211,6 +220,22 @@ func TestLostRevokeAll(t *testing.T) {
 	require.NoError(t, d.revoked.Check(t.Context(), "", d.issued[len(d.issued)-1], "", time.Now()))
 	require.True(t, d.over())
 	d.mustRefresh(kept)
+}
+
+// TestLostLogout: the next one tells of what the one before has ended, and that
+// lives for as long as it did.
+func TestLostLogout(t *testing.T) {
+	store := sessions(t, single(t), redisauth.Options{})
+	d := newDesk(t, store, store.Advance)
+	other := d.again(func(o *session.Options) { o.Store = &forgetful{Store: store} })
+	token := d.login()
+	require.Equal(t, 503, other.post(other.Logout(), token).Code)
+	require.False(t, d.over(), "nobody was told of the access tokens")
+	d.refused(token)
+	d.pass(time.Minute - time.Second)
+	d.login() // which forgets what is of no use any longer
+	require.Equal(t, 204, other.post(other.Logout(), token).Code)
+	require.True(t, d.over())
 }
 
 // TestLostRevokeAllAges: what a call has ended is told of for as long as its

@@ -1,0 +1,114 @@
+package redisauth_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/session"
+	"github.com/ringwall/ringwall/errors"
+)
+
+// purse is what a crowd has collected: tokens of every age, of both subjects.
+type purse struct {
+	mu     sync.Mutex
+	tokens []string
+}
+
+func (p *purse) put(token string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if token != "" {
+		p.tokens = append(p.tokens, token)
+	}
+}
+
+// pick prefers the newest, which may be live.
+func (p *purse) pick(r *rand.Rand) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r.IntN(3) > 0 {
+		return p.tokens[len(p.tokens)-1-r.IntN(min(6, len(p.tokens)))]
+	}
+	return p.tokens[r.IntN(len(p.tokens))]
+}
+
+// TestCrowd lets a crowd do with all tokens that there ever were what it likes,
+// in two processes and as two subjects, with logins that take each other's place.
+// Whatever happens, a session is either there, and its access tokens work, or it
+// has ended, and they do not.
+func TestCrowd(t *testing.T) {
+	onEach(t, func(t *testing.T, store session.Store, pass func(time.Duration)) {
+		for seed := range uint64(3) {
+			t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+				play(t, store, pass, func(t *testing.T, store session.Store, pass func(time.Duration)) {
+					crowd(t, store, pass, seed)
+				})
+			})
+		}
+	})
+}
+
+func crowd(t *testing.T, store session.Store, pass func(time.Duration), seed uint64) {
+	limits := func(o *session.Options) { o.MaxSessions, o.Grace = 3, time.Duration(seed)*second }
+	ann := newDesk(t, store, pass, limits)
+	bob := newDesk(t, store, pass, limits, func(o *session.Options) { o.Revocations = ann.revoked })
+	desks := []*desk{ann, bob, ann.again(limits), bob.again(limits)}
+	var all purse
+	all.put(ann.login())
+	all.put(bob.login())
+	var running sync.WaitGroup
+	for worker := range uint64(6) {
+		random := rand.New(rand.NewPCG(seed, worker))
+		running.Go(func() {
+			for range 60 {
+				d, token := desks[random.IntN(len(desks))], all.pick(random)
+				want := []int{200, 401}
+				var status int
+				switch n := random.IntN(20); {
+				case n < 5:
+					w := d.post(errors.HandlerFunc(d.Login), "", "Cookie", "__Host-refresh="+token)
+					status = w.Code
+					all.put(cookieOf(w))
+				case n < 15:
+					w := d.post(d.Refresh(), token)
+					status = w.Code
+					all.put(cookieOf(w))
+				case n < 18:
+					status, want = d.post(d.Logout(), token).Code, []int{204}
+				case n < 19:
+					status, want = d.post(d.LogoutAll(), token).Code, []int{204, 401}
+				default:
+					status = 200
+					if err := d.RevokeAll(t.Context(), d.subject); err != nil {
+						t.Error(err)
+					}
+				}
+				if !slices.Contains(want, status) {
+					t.Error(status)
+				}
+			}
+		})
+	}
+	running.Wait()
+	live := map[string]bool{}
+	for _, d := range []*desk{ann, bob} {
+		list, err := d.List(t.Context(), d.subject)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(list), 3)
+		for _, s := range list {
+			require.Equal(t, d.subject, s.Subject)
+			live[s.ID] = true
+		}
+	}
+	for _, id := range slices.Concat(ann.issued, bob.issued) {
+		revoked := errors.Is(ann.revoked.Check(t.Context(), "", id, "", time.Now()), auth.ErrRevoked)
+		require.NotEqual(t, live[id], revoked, "%s: live %v", id, live[id])
+	}
+}
