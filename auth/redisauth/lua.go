@@ -11,6 +11,7 @@ package redisauth
 //	<id>    generation created last-used expires absolute attempt left:leaver...
 //	<id>v   the value
 //	<id>g   when it was deleted; and "live", if it was
+//	n       the last 16 IDs that were deleted without being there
 //	e       when they were all deleted last
 //	x       the ID of the last session that evicted others, and theirs
 //	d       the call that deleted all last, and what was deleted so, id:when
@@ -23,7 +24,7 @@ package redisauth
 // client's, and may be made in several calls. The leaver of a generation is what
 // led on from it: 16 digits of the attempt, its tag, and the call. A try may
 // also arrive when nobody waits for it any longer, and a later one has come and
-// gone: then it must do nothing, which is what <id>g is for.
+// gone: then it must do nothing, which is what <id>g and n are for.
 const sessionLua = `
 local key = KEYS[1]
 local clock = redis.call('TIME')
@@ -66,6 +67,11 @@ local function delete(id)
   redis.call('HDEL', key, id, id .. 'v')
   redis.call('HSET', key, id .. 'g', int(now) .. (r.expires and now >= r.expires and '' or ' live'))
 end
+local function contains(list, word)
+  for _, other in ipairs(list) do
+    if other == word then return true end
+  end
+end
 -- The hash lives for at least a span; and no longer than one, without sessions.
 local function atLeast(span)
   local ms = math.ceil(span / 1000)
@@ -84,7 +90,7 @@ local id, value, idle, absolute, most = ARGV[2], ARGV[3], tonumber(ARGV[4]), ton
 local age, epochWindow, replaces = ARGV[7] + ARGV[10], tonumber(ARGV[8]), ARGV[9]
 local epoch = tonumber(redis.call('HGET', key, 'e') or 0)
 if now >= epoch and now - epoch < epochWindow and now - age <= epoch then return {'superseded'} end
-if redis.call('HEXISTS', key, id .. 'g') == 1 then return {'superseded'} end
+if redis.call('HEXISTS', key, id .. 'g') == 1 or contains(words(redis.call('HGET', key, 'n')), id) then return {'superseded'} end
 local r, evicted = find(id), {}
 if r then
   local evictor = words(redis.call('HGET', key, 'x'))
@@ -190,15 +196,19 @@ return list
 // ARGV: skew, how long ended ones are known, IDs.
 //
 // A call that was perhaps never answered is made again: what lived is told again.
+//
+// One that is not there may be a login that failed, and is still to arrive; or
+// long dead, and there are any number of these.
 const deleteLua = sessionLua + `
-local endedFor, ended = tonumber(ARGV[2]), {}
+local endedFor, ended, never = tonumber(ARGV[2]), {}, words(redis.call('HGET', key, 'n'))
 for i = 3, #ARGV do
   local id = ARGV[i]
   delete(id)
   local gone = words(redis.call('HGET', key, id .. 'g'))
-  if gone[2] ~= 'live' then
-    redis.call('HSET', key, id .. 'g', int(now)) -- also for one that is still to arrive
-  elseif math.abs(now - gone[1]) < endedFor then
+  if #gone == 0 and not contains(never, id) then
+    table.insert(never, 1, id)
+    redis.call('HSET', key, 'n', table.concat(never, ' ', 1, math.min(#never, 16)))
+  elseif gone[2] == 'live' and math.abs(now - gone[1]) < endedFor then
     ended[#ended + 1] = {id, math.max(0, now - gone[1])}
   end
 end

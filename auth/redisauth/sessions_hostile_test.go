@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/redisauth"
 	"github.com/ringwall/ringwall/auth/session"
 	"github.com/ringwall/ringwall/errors"
 )
@@ -111,4 +112,29 @@ func crowd(t *testing.T, store session.Store, pass func(time.Duration), seed uin
 		revoked := errors.Is(ann.revoked.Check(t.Context(), "", id, "", time.Now()), auth.ErrRevoked)
 		require.NotEqual(t, live[id], revoked, "%s: live %v", id, live[id])
 	}
+}
+
+// TestHoardOfLogouts holds that whoever collects tokens of dead sessions cannot
+// fill Redis with logouts, nor make each take longer than the one before.
+func TestHoardOfLogouts(t *testing.T) {
+	client := single(t)
+	store := sessions(t, client, redisauth.Options{})
+	d := newDesk(t, store, store.Advance)
+	var hoard []string
+	for range 300 {
+		hoard = append(hoard, d.login())
+		require.NoError(t, d.RevokeAll(t.Context(), d.subject))
+		store.Advance(time.Minute)
+	}
+	store.Advance(2 * time.Hour)
+	require.NoError(t, client.FlushAll(t.Context()).Err()) // all that was kept of them has expired
+	for _, token := range hoard {
+		require.Equal(t, 204, d.post(d.Logout(), token).Code)
+	}
+	keys, err := client.Keys(t.Context(), "*").Result()
+	require.NoError(t, err)
+	require.Len(t, keys, 1)
+	fields, err := client.HLen(t.Context(), keys[0]).Result()
+	require.NoError(t, err)
+	require.Less(t, fields, int64(10))
 }
