@@ -29,7 +29,8 @@ func (m *Manager) Refresh() http.Handler {
 		tokens, err := m.refreshed(r.Context(), s, arrived)
 		if errors.Is(err, auth.ErrRevoked) {
 			m.withdraw(w)
-			err = errors.Join(err, m.end(r.Context(), c.ownerID(), c.sessionID()))
+			// It was live a moment ago, whatever the store says of it now.
+			err = errors.Join(err, m.revoke(r.Context(), Ended{ID: s.ID}), m.end(r.Context(), c.ownerID(), s.ID))
 			m.tell(r.Context(), Event{Reason: AccountRevoked, Session: s})
 		}
 		if err != nil {
@@ -140,7 +141,7 @@ func (m *Manager) Logout() http.Handler {
 			return err
 		}
 		if err == nil {
-			if err := m.endIfLive(r.Context(), c.ownerID(), c.sessionID()); err != nil {
+			if err := m.end(r.Context(), c.ownerID(), c.sessionID()); err != nil {
 				return err
 			}
 		}

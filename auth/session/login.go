@@ -62,7 +62,7 @@ func (m *Manager) Login(w http.ResponseWriter, r *http.Request, s Session) (Toke
 func (m *Manager) start(w http.ResponseWriter, r *http.Request, c credential, creation Creation, old credential, arrived time.Time) (Tokens, error) {
 	record, err := m.create(r.Context(), creation)
 	if err == nil && old != (credential{}) {
-		err = m.endIfLive(r.Context(), old.ownerID(), old.sessionID())
+		err = m.end(r.Context(), old.ownerID(), old.sessionID())
 	}
 	if err == nil {
 		var tokens Tokens

@@ -247,7 +247,7 @@ func TestStoreFails(t *testing.T) {
 	}
 	_, err := d.List(t.Context(), "ann")
 	require.ErrorIs(t, err, auth.ErrUnavailable)
-	require.ErrorIs(t, d.Revoke(t.Context(), "ann", "x"), auth.ErrUnavailable)
+	require.ErrorIs(t, d.Revoke(t.Context(), "ann", strings.Repeat("a", 32)), auth.ErrUnavailable)
 	require.ErrorIs(t, d.RevokeAll(t.Context(), "ann"), auth.ErrUnavailable)
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -101,6 +102,29 @@ func TestRevoke(t *testing.T) {
 		list, err = d.List(t.Context(), "nobody")
 		require.NoError(t, err)
 		require.Empty(t, list)
+	})
+}
+
+// TestRevokeAgain holds that the one after a failure does what was left, and that
+// no ID of anybody's choice reaches the store but as an ID.
+func TestRevokeAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed := &failing{err: errDown}
+		d := newDesk(t, func(o *session.Options) {
+			o.Revocations = errors.Must(auth.NewRevocations(auth.RevocationsOptions{Feed: feed}))
+		})
+		d.login()
+		require.ErrorIs(t, d.Revoke(t.Context(), "ann", d.issued[0].ID), auth.ErrUnavailable)
+		feed.err = nil
+		pass(time.Second)
+		require.NoError(t, d.Revoke(t.Context(), "ann", d.issued[0].ID))
+		require.EqualValues(t, 1, feed.told.Load())
+
+		asked := newDesk(t, func(o *session.Options) { o.Store = broken{} })
+		for _, id := range []string{"", "e", strings.Repeat("e", 31), strings.Repeat("e", 33), strings.Repeat("g", 32), strings.Repeat("E", 32), strings.Repeat("e", 31) + " "} {
+			require.NoError(t, asked.Revoke(t.Context(), "ann", id), "no session has it")
+		}
+		require.ErrorIs(t, asked.Revoke(t.Context(), "ann", strings.Repeat("e", 32)), auth.ErrUnavailable)
 	})
 }
 

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"sync"
@@ -13,9 +14,11 @@ import (
 // List returns the live sessions of a subject, the last used first. An error
 // is of kind [auth.ErrUnavailable].
 func (m *Manager) List(ctx context.Context, subject string) ([]Session, error) {
-	records, err := m.records(ctx, ownerID(subject))
+	limited, cancel := detach(ctx)
+	defer cancel()
+	records, err := m.store.List(limited, ownerID(subject))
 	if err != nil {
-		return nil, err
+		return nil, unavailable(err)
 	}
 	sessions := make([]Session, 0, len(records))
 	for _, record := range records {
@@ -29,30 +32,14 @@ func (m *Manager) List(ctx context.Context, subject string) ([]Session, error) {
 	return sessions, nil
 }
 
-func (m *Manager) records(ctx context.Context, owner string) ([]Record, error) {
-	ctx, cancel := detach(ctx)
-	defer cancel()
-	records, err := m.store.List(ctx, owner)
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	return records, nil
-}
-
 // Revoke ends one session of a subject. Nothing happens when the subject has
 // no session of this ID: another's is not touched. An error is of kind
-// [auth.ErrUnavailable]; what was not done is done by calling it again, except
-// that access tokens may live until they expire.
+// [auth.ErrUnavailable]; what was not done is done by calling it again soon.
 func (m *Manager) Revoke(ctx context.Context, subject, id string) error {
-	owner := ownerID(subject)
-	records, err := m.records(ctx, owner)
-	if err != nil {
-		return err
+	if raw, err := hex.DecodeString(id); err != nil || hex.EncodeToString(raw) != id || len(raw) != idSize {
+		return nil // a store is asked for IDs alone
 	}
-	if !slices.ContainsFunc(records, func(r Record) bool { return r.ID == id }) {
-		return nil
-	}
-	return m.end(ctx, owner, id)
+	return m.end(ctx, ownerID(subject), id)
 }
 
 // RevokeAll ends the sessions of a subject, but for those whose IDs are given,
@@ -80,18 +67,11 @@ func (m *Manager) RevokeAll(ctx context.Context, subject string, except ...strin
 	return errors.Join(failed, m.revokeEach(ctx, ended))
 }
 
-// end deletes a session that is live, and revokes its access tokens: also those
-// that a request of this moment is still to make, since they carry the same
-// session. One failure does not keep the rest from being done.
+// end deletes a session, and revokes its access tokens: also those that a
+// request of this moment is still to make, since they carry the same session. Of
+// one that is long dead nothing is revoked: tokens of dead sessions can be
+// collected, and those of a month, all sent at once, would fill the revocations.
 func (m *Manager) end(ctx context.Context, owner, id string) error {
-	_, err := m.delete(ctx, owner, id)
-	return errors.Join(err, m.revoke(ctx, Ended{ID: id}))
-}
-
-// endIfLive is for a session that may be long dead. Then nothing is revoked:
-// tokens of dead sessions can be collected, and those of a month, all sent at
-// once, would fill the revocations.
-func (m *Manager) endIfLive(ctx context.Context, owner, id string) error {
 	ended, err := m.delete(ctx, owner, id)
 	return errors.Join(err, m.revokeEach(ctx, ended))
 }

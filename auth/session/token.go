@@ -41,6 +41,7 @@ const (
 	bodySize   = 1 + 1 + 16 + 16 + 6
 	macSize    = 16
 	maxGen     = 1<<48 - 1
+	idSize     = 16 // of a session
 )
 
 // A credential is what a refresh token says. The token is these bytes in
@@ -80,7 +81,7 @@ func (c credential) ownerID() string { return hex.EncodeToString(c.owner[:]) }
 // the secret.
 func (c credential) sessionID() string {
 	sum := sha256.Sum256(append([]byte("sid\x00"), c.secret[:]...))
-	return hex.EncodeToString(sum[:16])
+	return hex.EncodeToString(sum[:idSize])
 }
 
 // keyring is a set of keys, checked.
