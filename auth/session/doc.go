@@ -76,8 +76,8 @@
 // The next token is in the body, as refresh_token (RFC 6749, section 5.1). A 503
 // may have it too, in the header Refresh-Token: the one that was sent is used
 // up then. They have to number their attempts, for an answer that gets lost. A
-// request with a header that browsers add is refused, so that a script on a page cannot
-// have a token shown to it, however it got one.
+// request with a header that browsers add is refused, so that a script on a page
+// cannot have a token shown to it, however it got one.
 //
 // # A password changes
 //

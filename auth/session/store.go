@@ -19,11 +19,11 @@ import (
 // that is not there is never an error.
 type Store interface {
 	// Create adds a record of generation 0, and deletes the one whose place it
-	// takes. When its owner then has more than c.Max live records, those with the earliest LastUsed are deleted, never
-	// the new one, until c.Max are left; they are returned in
-	// [Created].Evicted. An ID is created twice only by a repeat of the same
-	// call, which leaves one record. A login that began before the owner's last
-	// DeleteAll creates nothing: see [Created].Superseded.
+	// takes. When its owner then has more than c.Max live records, those with
+	// the earliest LastUsed are deleted, never the new one, until c.Max are left;
+	// they are returned in [Created].Evicted. An ID is created twice only by a
+	// repeat of the same call, which leaves one record. A login that began before
+	// the owner's last DeleteAll creates nothing: see [Created].Superseded.
 	Create(ctx context.Context, c Creation) (Created, error)
 	// Rotate presents the token of one generation of a session. What happens
 	// is said at the constants of [Outcome]. It is one atomic step: of any
