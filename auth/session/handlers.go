@@ -132,8 +132,8 @@ func (m *Manager) present(r *http.Request) (credential, Rotated, error) {
 // Logout returns the handler that ends the session of the refresh cookie,
 // clears the cookie and answers 204. A cookie that is missing, expired or not
 // ours is cleared just so, as is that of a session that is over, and a token that
-// was used already ends its session too. It is the only handler beside [Manager.LogoutAll] that clears the
-// cookie.
+// was used already ends its session too. It is the only handler beside
+// [Manager.LogoutAll] that clears the cookie.
 func (m *Manager) Logout() http.Handler {
 	return m.handler(func(w http.ResponseWriter, r *http.Request) error {
 		c, err := m.credential(r)

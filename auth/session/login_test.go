@@ -312,5 +312,12 @@ func TestHangingUp(t *testing.T) {
 	w := httptest.NewRecorder()
 	d.Refresh().ServeHTTP(w, r)
 	require.Equal(t, 200, w.Code)
-	require.Equal(t, 200, d.post(d.Refresh(), cookieOf(t, w)).Code)
+	token = cookieOf(t, w)
+	require.Equal(t, 200, d.post(d.Refresh(), token).Code)
+
+	r.Header.Set("Cookie", "__Host-refresh="+token)
+	w = httptest.NewRecorder()
+	d.Logout().ServeHTTP(w, r)
+	require.Equal(t, 204, w.Code)
+	require.True(t, isRevoked(d.revoked.Check(t.Context(), "", d.issued[0].ID, "", time.Now())))
 }

@@ -73,7 +73,7 @@ func (m *Manager) RevokeAll(ctx context.Context, subject string, except ...strin
 // collected, and those of a month, all sent at once, would fill the revocations.
 func (m *Manager) end(ctx context.Context, owner, id string) error {
 	ended, err := m.delete(ctx, owner, id)
-	return errors.Join(err, m.revokeEach(ctx, ended))
+	return errors.Join(err, m.revokeEach(context.WithoutCancel(ctx), ended))
 }
 
 func (m *Manager) delete(ctx context.Context, owner, id string) ([]Ended, error) {
