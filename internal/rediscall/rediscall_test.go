@@ -226,3 +226,12 @@ func TestDoAtTheLastMoment(t *testing.T) {
 	group.Wait()
 	require.Eventually(t, func() bool { return calls.Abandoned() == 0 }, 10*time.Second, time.Millisecond)
 }
+
+func TestBracketed(t *testing.T) {
+	t.Parallel()
+	for addr, want := range map[string]string{
+		"::1:6381": "[::1]:6381", "[::1]:6381": "[::1]:6381", "127.0.0.1:1": "127.0.0.1:1", "redis.example:6379": "redis.example:6379", "": "",
+	} {
+		require.Equal(t, want, rediscall.Bracketed(addr), addr)
+	}
+}

@@ -1,0 +1,4 @@
+package rediscall
+
+// Bracketed is bracketed.
+var Bracketed = bracketed
