@@ -158,4 +158,4 @@ func (m *Middleware) authenticate(r *http.Request) (*Principal, int, error) {
 	return nil, -1, ErrMissing
 }
 
-var errUnknownScheme = ErrMissing.With("reason", "no authenticator knows the scheme of Authorization")
+var errUnknownScheme = ErrMissing.With("reason", "no authenticator takes this Authorization, on this route")

@@ -185,7 +185,7 @@ func (r *Revocations) tell(ctx context.Context, v Revocation) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), addTimeout)
 	defer cancel()
 	if err := r.feed.Add(ctx, v); err != nil {
-		return ErrUnavailable.Wrap(fmt.Errorf("add a revocation: %w", err))
+		return ErrUnavailable.Wrap(fmt.Errorf("add a revocation: %w", err)).With("reason", "feed of revocations")
 	}
 	return nil
 }

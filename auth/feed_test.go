@@ -275,7 +275,7 @@ func TestRevocationsInDoubt(t *testing.T) {
 
 // reasons are what the log has of them.
 var reasons = map[string]string{
-	"booting": "does Run run?", "stale": "could not be read for 30 s", "full": "was full",
+	"booting": "does Run run?", "stale": "was not read for 30 s", "full": "was full",
 	"the clock was ahead, dropped what was dead by it, and was set back": "its clock was set back",
 }
 

@@ -191,7 +191,7 @@ func (r *Revocations) put(key revocation, m mark) error {
 		if m.told != 0 || !m.tried.IsZero() {
 			r.takePlace(key, m)
 		}
-		return ErrUnavailable.With("revocations", len(r.entries))
+		return ErrUnavailable.With("reason", "Revocations is full", "revocations", len(r.entries))
 	}
 	if known {
 		m = m.and(old)
@@ -275,7 +275,7 @@ func (r *Revocations) Check(ctx context.Context, tokenID, sessionID, subject str
 var (
 	errFull      = ErrUnavailable.With("reason", "Revocations was full, or its clock was set back")
 	errNeverRead = ErrUnavailable.With("reason", "the feed of revocations was not read yet; does Run run?")
-	errStale     = ErrUnavailable.With("reason", "the feed of revocations could not be read for 30 s")
+	errStale     = ErrUnavailable.With("reason", "the feed of revocations was not read for 30 s, or the clock was set")
 )
 
 // Ready returns [ErrUnavailable] while Check would answer it, for a service's

@@ -248,5 +248,5 @@ const storeTimeout = 2 * time.Second
 // unavailable is the answer when the store failed. Its own kind must not
 // decide.
 func unavailable(err error) error {
-	return auth.ErrUnavailable.Wrap(errors.Opaque(err)).Header("Retry-After", "1")
+	return auth.ErrUnavailable.Wrap(errors.Opaque(err)).Header("Retry-After", "1").With("reason", "API key")
 }

@@ -150,5 +150,5 @@ func pause(ctx context.Context, d time.Duration) bool {
 // unavailable is what every failure of Redis is to those who ask. Its text goes
 // to the log alone.
 func unavailable(err error) error {
-	return auth.ErrUnavailable.Wrap(errors.Opaque(err)).Header("Retry-After", "1")
+	return auth.ErrUnavailable.Wrap(errors.Opaque(err)).Header("Retry-After", "1").With("reason", "redis")
 }

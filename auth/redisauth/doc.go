@@ -36,7 +36,7 @@
 //
 // # A program
 //
-//	client := redis.NewClient(&redis.Options{Addr: "redis:6379"})
+//	client := redis.NewClient(&redis.Options{Addr: "redis:6379", ContextTimeoutEnabled: true, MaxRetries: -1})
 //	sessionStore := errors.Must(redisauth.Sessions(client, redisauth.Options{Replicas: 1}))
 //	keyStore := errors.Must(redisauth.APIKeys(client, redisauth.Options{Replicas: 1}))
 //	feed := errors.Must(redisauth.Revocations(client, redisauth.Options{Replicas: 1}))

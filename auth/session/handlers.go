@@ -232,7 +232,7 @@ func (m *Manager) ask(ctx context.Context, name string, f func() error) (err err
 // unavailable is the answer when something behind us failed. Its own kind
 // must not decide.
 func unavailable(err error) error {
-	return auth.ErrUnavailable.Wrap(errors.Opaque(err)).Header("Retry-After", "1")
+	return auth.ErrUnavailable.Wrap(errors.Opaque(err)).Header("Retry-After", "1").With("reason", "session")
 }
 
 // detach keeps a client that hangs up from leaving a change half done.

@@ -272,7 +272,7 @@ func (r *Remote) await(ctx context.Context, f *flight) error {
 	case <-f.done:
 		return nil
 	case <-ctx.Done():
-		return auth.ErrUnavailable.Wrap(ctx.Err())
+		return auth.ErrUnavailable.Wrap(ctx.Err()).With("reason", "the request ended before the keys came")
 	}
 }
 
@@ -283,5 +283,5 @@ func (r *Remote) unavailable() error {
 	_, err := r.latest.over()
 	left := r.floor - age(r.now(), r.latest.began)
 	seconds := max(1, int((left+time.Second-1)/time.Second))
-	return auth.ErrUnavailable.Header("Retry-After", strconv.Itoa(seconds)).With("url", r.url).Wrap(err)
+	return auth.ErrUnavailable.Header("Retry-After", strconv.Itoa(seconds)).With("reason", "keys of the issuer", "url", r.url).Wrap(err)
 }

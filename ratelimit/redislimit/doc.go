@@ -97,6 +97,6 @@
 //   - Guessed keys, to free or to block somebody: without the Secret nobody can
 //     name a key.
 //   - A Redis that hangs, to hold the service: the deadline is kept here, and the
-//     calls that run are bounded.
+//     calls that were given up are bounded.
 //   - Retries that count twice, of drivers that mean well: none are made.
 package redislimit
