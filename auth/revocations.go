@@ -202,10 +202,9 @@ func (r *Revocations) put(key revocation, m mark) error {
 
 // takePlace puts a revocation that the feed took, perhaps, where another was.
 // Without its mark every repeat would be told, so that one token could fill the
-// feed. The other is dropped and
-// not forgotten: what it revoked is unavailable, as all else is when this is
-// full. It is the first to end of a few that nobody can choose, since that is how
-// long all have to wait.
+// feed. The other is dropped and not forgotten: what it revoked is unavailable,
+// as all else is when this is full. It is the first to end of a few that nobody
+// can choose, since that is how long all have to wait.
 func (r *Revocations) takePlace(key revocation, m mark) {
 	var first revocation
 	seen := 0
