@@ -82,12 +82,12 @@ func (p *Policy) redirect(r *http.Request, host string) string {
 	return "https://" + to + ascii(target)
 }
 
-// ascii escapes the bytes that a URL does not have, which net/http lets through
-// in a query.
+// ascii escapes the bytes that a path and a query do not have, and that net/http
+// lets through in a query: after # all would be a fragment.
 func ascii(s string) string {
 	var b strings.Builder
 	for _, c := range []byte(s) {
-		if c <= ' ' || c >= 0x7f || strings.IndexByte("\\\"<>^`{|}", c) >= 0 {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte("\\\"#<>^`{|}", c) >= 0 {
 			fmt.Fprintf(&b, "%%%02X", c)
 			continue
 		}
