@@ -107,7 +107,7 @@ func (m *Middleware) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, used, err := m.authenticate(r)
 		if err != nil {
-			m.refuse(w, r, used, err, Event{Reason: CredentialRefused, Err: err})
+			m.writeRefusal(w, r, used, err, Event{Reason: CredentialRefused, Err: err})
 			return
 		}
 		ctx := context.WithValue(r.Context(), contextKey{}, &state{principal: p, from: m, used: used})

@@ -10,10 +10,10 @@ import (
 // retryAfter is what an answer says that cannot tell better, in seconds.
 const retryAfter = "5"
 
-// refuse answers with the challenges that belong to the error. It works with a
+// writeRefusal answers with the challenges that belong to the error. It works with a
 // nil Middleware too: a principal that came from [NewContext] has none.
-func (m *Middleware) refuse(w http.ResponseWriter, r *http.Request, used int, err error, e Event) {
-	m.tell(r.Context(), e)
+func (m *Middleware) writeRefusal(w http.ResponseWriter, r *http.Request, used int, err error, e Event) {
+	m.notifyHook(r.Context(), e)
 	respond := errors.Respond
 	kind, _ := errors.AsType[*errors.Kind](err)
 	if m != nil {

@@ -24,8 +24,8 @@ type Event struct {
 	Err       error      // of a kind of this package, mostly; it names no secret
 }
 
-// tell calls the hook. The refusal stands already.
-func (m *Middleware) tell(ctx context.Context, e Event) {
+// notifyHook calls the hook. The refusal stands already.
+func (m *Middleware) notifyHook(ctx context.Context, e Event) {
 	if m == nil || m.onEvent == nil {
 		return
 	}

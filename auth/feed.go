@@ -59,9 +59,9 @@ const (
 	tellPause = time.Second
 )
 
-// key returns what the revocation names, or false when that is not exactly one
+// entryKey returns what the revocation names, or false when that is not exactly one
 // ID of a bounded length.
-func (v Revocation) key() (key revocation, ok bool) {
+func (v Revocation) entryKey() (key revocation, ok bool) {
 	for _, named := range [...]revocation{{'t', v.Token}, {'s', v.Session}, {'u', v.Subject}} {
 		if named.id == "" {
 			continue
@@ -85,7 +85,7 @@ func (r *Revocations) Run(ctx context.Context) error {
 	position, loaded, failing := "", false, false
 	for {
 		start, began := r.now(), time.Now()
-		next, err := r.read(ctx, position, loaded)
+		next, err := r.readFeed(ctx, position, loaded)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -94,16 +94,16 @@ func (r *Revocations) Run(ctx context.Context) error {
 		switch {
 		case err == nil:
 			position, loaded = next, true
-			r.synced(start)
+			r.markSynced(start)
 		case lost:
 			loaded = false
-			r.untell()
+			r.startEpoch()
 		default:
 			pause = retryPause
 		}
 		if failed := err != nil && !lost; failed != failing {
 			failing = failed
-			r.report(ctx, err)
+			r.logFeedState(ctx, err)
 		}
 		select {
 		case <-ctx.Done():
@@ -113,8 +113,8 @@ func (r *Revocations) Run(ctx context.Context) error {
 	}
 }
 
-// read takes one step: the whole feed, or what came after a position.
-func (r *Revocations) read(ctx context.Context, position string, loaded bool) (next string, err error) {
+// readFeed takes one step: the whole feed, or what came after a position.
+func (r *Revocations) readFeed(ctx context.Context, position string, loaded bool) (next string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var list []Revocation
@@ -129,18 +129,18 @@ func (r *Revocations) read(ctx context.Context, position string, loaded bool) (n
 	// What is read counts as not told: it may be what Add could not make sure,
 	// and the caller does again.
 	for _, v := range list {
-		key, ok := v.key()
+		key, ok := v.entryKey()
 		if !ok {
 			// Going on without it would let somebody through.
 			return "", errors.New("auth: the feed has a revocation that does not name one ID of 1 to 256 bytes")
 		}
-		_ = r.put(key, mark{until: v.Until.Round(0), issuedBefore: v.IssuedBefore}) // what does not fit is remembered as such
+		_ = r.storeEntry(key, mark{until: v.Until.Round(0), issuedBefore: v.IssuedBefore}) // what does not fit is remembered as such
 	}
 	return next, nil
 }
 
-// report logs that the feed fails, and that it no longer does.
-func (r *Revocations) report(ctx context.Context, err error) {
+// logFeedState logs that the feed fails, and that it no longer does.
+func (r *Revocations) logFeedState(ctx context.Context, err error) {
 	logger := r.logger
 	if logger == nil {
 		logger = slog.Default()
@@ -152,26 +152,26 @@ func (r *Revocations) report(ctx context.Context, err error) {
 	logger.LogAttrs(ctx, slog.LevelWarn, "revocations cannot be read", slog.Any("error", err))
 }
 
-// untell takes nothing for told that may be what the feed has lost: what was
+// startEpoch takes nothing for told that may be what the feed has lost: what was
 // told before now, or is being told.
-func (r *Revocations) untell() {
+func (r *Revocations) startEpoch() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.epoch++
 }
 
-// synced notes that everything added before a time is known.
-func (r *Revocations) synced(at time.Time) {
+// markSynced notes that everything added before a time is known.
+func (r *Revocations) markSynced(at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.syncedAt = at
 }
 
-// stale reports whether something may have been added that is not known here,
+// isStale reports whether something may have been added that is not known here,
 // which is so before the first time.
 // Of the two clocks, the wall's stands still when it is set back, and the
 // monotonic one while the machine is suspended.
-func (r *Revocations) stale(now time.Time) bool {
+func (r *Revocations) isStale(now time.Time) bool {
 	if r.feed == nil {
 		return false
 	}
@@ -179,9 +179,9 @@ func (r *Revocations) stale(now time.Time) bool {
 	return wall < 0 || wall > staleAfter || now.Sub(r.syncedAt) > staleAfter
 }
 
-// tell adds a revocation to the feed. The request that asks for it may end
+// addToFeed adds a revocation to the feed. The request that asks for it may end
 // before that is done.
-func (r *Revocations) tell(ctx context.Context, v Revocation) error {
+func (r *Revocations) addToFeed(ctx context.Context, v Revocation) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), addTimeout)
 	defer cancel()
 	if err := r.feed.Add(ctx, v); err != nil {

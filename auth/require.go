@@ -27,7 +27,7 @@ func Require(policies ...Policy) func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s := stateOf(r.Context())
 			if s.principal == nil {
-				s.from.refuse(w, r, -1, ErrMissing, Event{Reason: AccessDenied, Err: ErrMissing})
+				s.from.writeRefusal(w, r, -1, ErrMissing, Event{Reason: AccessDenied, Err: ErrMissing})
 				return
 			}
 			// What Object loads belongs to this request alone, also when the
@@ -35,7 +35,7 @@ func Require(policies ...Policy) func(http.Handler) http.Handler {
 			s.objects = slices.Clip(s.objects)
 			r = r.WithContext(context.WithValue(r.Context(), contextKey{}, &s))
 			if err := AllOf(policies...)(r, s.principal); err != nil {
-				s.from.refuse(w, r, s.used, err, Event{Reason: AccessDenied, Principal: s.principal, Err: err})
+				s.from.writeRefusal(w, r, s.used, err, Event{Reason: AccessDenied, Principal: s.principal, Err: err})
 				return
 			}
 			next.ServeHTTP(w, r)

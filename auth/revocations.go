@@ -49,13 +49,13 @@ type Revocations struct {
 	logger     *slog.Logger
 	now        func() time.Time
 
-	mu       sync.RWMutex
-	entries  map[revocation]mark
-	epoch    uint64    // of the feed, from 1 on: one more whenever it may have lost something
-	gone     time.Time // a revocation that did not fit, or was dropped, lives until then
-	syncedAt time.Time // everything that the feed had then is known
-	sweepAt  int       // the number of entries at which dead ones are looked for
-	swept    time.Time
+	mu              sync.RWMutex
+	entries         map[revocation]mark
+	epoch           uint64    // of the feed, from 1 on: one more whenever it may have lost something
+	incompleteUntil time.Time // a revocation that did not fit, or was dropped, lives until then
+	syncedAt        time.Time // everything that the feed had then is known
+	sweepAt         int       // the number of entries at which dead ones are looked for
+	swept           time.Time
 }
 
 // revocation names what is revoked.
@@ -67,25 +67,25 @@ type revocation struct {
 // mark says how long, and for a subject, which tokens.
 type mark struct {
 	until, issuedBefore time.Time
-	told                uint64    // the epoch in which the feed took it; 0: nobody is sure that it did
-	tried               time.Time // when it was told last, and nobody was sure
+	addedEpoch          uint64    // the epoch in which the feed took it; 0: nobody is sure that it did
+	lastUnsure          time.Time // when it was told last, and nobody was sure
 }
 
-// covers reports whether m revokes everything that other does.
-func (m mark) covers(other mark) bool {
+// revokesAllOf reports whether m revokes everything that other does.
+func (m mark) revokesAllOf(other mark) bool {
 	return !m.until.Before(other.until) && !m.issuedBefore.Before(other.issuedBefore)
 }
 
-// and returns what two marks of one name come to.
-func (m mark) and(other mark) mark {
+// merge returns what two marks of one name come to.
+func (m mark) merge(other mark) mark {
 	both := mark{
-		until: later(m.until, other.until), issuedBefore: later(m.issuedBefore, other.issuedBefore), tried: later(m.tried, other.tried),
+		until: later(m.until, other.until), issuedBefore: later(m.issuedBefore, other.issuedBefore), lastUnsure: later(m.lastUnsure, other.lastUnsure),
 	}
-	if m.covers(other) {
-		both.told = m.told
+	if m.revokesAllOf(other) {
+		both.addedEpoch = m.addedEpoch
 	}
-	if other.covers(m) {
-		both.told = max(both.told, other.told)
+	if other.revokesAllOf(m) {
+		both.addedEpoch = max(both.addedEpoch, other.addedEpoch)
 	}
 	return both
 }
@@ -110,13 +110,13 @@ func NewRevocations(o RevocationsOptions) (*Revocations, error) {
 // processes may not hear of it; then it is to be tried again, in a second. It
 // refuses an empty ID, one of more than 256 bytes, and a zero time.
 func (r *Revocations) RevokeToken(ctx context.Context, id string, until time.Time) error {
-	return r.add(ctx, Revocation{Token: id, Until: until})
+	return r.addRevocation(ctx, Revocation{Token: id, Until: until})
 }
 
 // RevokeSession revokes every token of a session (sid), of which the last
 // expires at until. It fails as RevokeToken does.
 func (r *Revocations) RevokeSession(ctx context.Context, id string, until time.Time) error {
-	return r.add(ctx, Revocation{Session: id, Until: until})
+	return r.addRevocation(ctx, Revocation{Session: id, Until: until})
 }
 
 // RevokeSubject revokes every token without a session that was issued to a
@@ -126,15 +126,15 @@ func (r *Revocations) RevokeSession(ctx context.Context, id string, until time.T
 // in time could end a login that was made just after it. It fails as
 // RevokeToken does.
 func (r *Revocations) RevokeSubject(ctx context.Context, subject string, issuedBefore, until time.Time) error {
-	return r.add(ctx, Revocation{Subject: subject, IssuedBefore: issuedBefore, Until: until})
+	return r.addRevocation(ctx, Revocation{Subject: subject, IssuedBefore: issuedBefore, Until: until})
 }
 
-// add tells the other processes first: when that fails, the caller tries
+// addRevocation tells the other processes first: when that fails, the caller tries
 // again, and this process refuses the tokens already. What they know is not told
 // again, nor what may have reached them a moment ago: who revokes one ID all the
 // time, as with logouts, would fill the feed.
-func (r *Revocations) add(ctx context.Context, v Revocation) error {
-	key, ok := v.key()
+func (r *Revocations) addRevocation(ctx context.Context, v Revocation) error {
+	key, ok := v.entryKey()
 	if !ok {
 		return errors.New("auth: revoke: an ID has 1 to 256 bytes")
 	}
@@ -145,36 +145,36 @@ func (r *Revocations) add(ctx context.Context, v Revocation) error {
 	v.Until = v.Until.Add(revocationSlack).Round(0)
 	m := mark{until: v.Until, issuedBefore: v.IssuedBefore}
 	if r.feed == nil {
-		return r.put(key, m)
+		return r.storeEntry(key, m)
 	}
 	// The epoch is that from before: if the feed loses what it takes now, it is
 	// over, even when that shows before Add returns.
-	known, epoch := r.known(key)
-	if known.covers(m) && known.told == epoch {
+	known, epoch := r.lookUpEntry(key)
+	if known.revokesAllOf(m) && known.addedEpoch == epoch {
 		return nil
 	}
 	now := r.now()
-	if since := now.Sub(known.tried); known.covers(m) && 0 <= since && since < tellPause {
+	if since := now.Sub(known.lastUnsure); known.revokesAllOf(m) && 0 <= since && since < tellPause {
 		return ErrUnavailable.With("reason", "the feed was told a moment ago, and was not sure")
 	}
-	err := r.tell(ctx, v)
+	err := r.addToFeed(ctx, v)
 	if err == nil {
-		m.told = epoch
+		m.addedEpoch = epoch
 	} else {
-		m.tried = now
+		m.lastUnsure = now
 	}
-	return errors.Join(err, r.put(key, m))
+	return errors.Join(err, r.storeEntry(key, m))
 }
 
-// known returns what is known of a name, and the feed's epoch.
-func (r *Revocations) known(key revocation) (m mark, epoch uint64) {
+// lookUpEntry returns what is known of a name, and the feed's epoch.
+func (r *Revocations) lookUpEntry(key revocation) (m mark, epoch uint64) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.entries[key], r.epoch
 }
 
-// put remembers a revocation, or that it did not fit.
-func (r *Revocations) put(key revocation, m mark) error {
+// storeEntry remembers a revocation, or that it did not fit.
+func (r *Revocations) storeEntry(key revocation, m mark) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.now()
@@ -184,28 +184,28 @@ func (r *Revocations) put(key revocation, m mark) error {
 	}
 	switch {
 	case !known && !now.Before(m.until):
-		r.gone = later(r.gone, m.until)
+		r.incompleteUntil = later(r.incompleteUntil, m.until)
 		return nil
 	case !known && len(r.entries) >= r.maxEntries:
-		r.gone = later(r.gone, m.until)
-		if m.told != 0 || !m.tried.IsZero() {
-			r.takePlace(key, m)
+		r.incompleteUntil = later(r.incompleteUntil, m.until)
+		if m.addedEpoch != 0 || !m.lastUnsure.IsZero() {
+			r.replaceSoonest(key, m)
 		}
 		return ErrUnavailable.With("reason", "Revocations is full", "revocations", len(r.entries))
 	}
 	if known {
-		m = m.and(old)
+		m = m.merge(old)
 	}
 	r.entries[key] = m
 	return nil
 }
 
-// takePlace puts a revocation that the feed took, perhaps, where another was.
+// replaceSoonest puts a revocation that the feed took, perhaps, where another was.
 // Without its mark every repeat would be told, so that one token could fill the
 // feed. The other is dropped and not forgotten: what it revoked is unavailable,
 // as all else is when this is full. It is the first to end of a few that nobody
 // can choose, since that is how long all have to wait.
-func (r *Revocations) takePlace(key revocation, m mark) {
+func (r *Revocations) replaceSoonest(key revocation, m mark) {
 	var first revocation
 	seen := 0
 	for other, known := range r.entries {
@@ -216,7 +216,7 @@ func (r *Revocations) takePlace(key revocation, m mark) {
 			break
 		}
 	}
-	r.gone = later(r.gone, r.entries[first].until)
+	r.incompleteUntil = later(r.incompleteUntil, r.entries[first].until)
 	delete(r.entries, first)
 	r.entries[key] = m
 }
@@ -227,7 +227,7 @@ func (r *Revocations) sweep(now time.Time) {
 	r.swept = now
 	for key, m := range r.entries {
 		if !now.Before(m.until) {
-			r.gone = later(r.gone, m.until)
+			r.incompleteUntil = later(r.incompleteUntil, m.until)
 			delete(r.entries, key)
 		}
 	}
@@ -260,9 +260,9 @@ func (r *Revocations) Check(ctx context.Context, tokenID, sessionID, subject str
 		}
 	}
 	switch {
-	case now.Before(r.gone):
+	case now.Before(r.incompleteUntil):
 		return errFull
-	case !r.stale(now):
+	case !r.isStale(now):
 		return nil
 	case r.syncedAt.IsZero():
 		return errNeverRead

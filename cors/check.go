@@ -14,8 +14,8 @@ func problemOf(field string, i int, value, problem string) error {
 	return errors.New("cors: " + field + "[" + strconv.Itoa(i) + "] " + strconv.Quote(value) + ": " + problem)
 }
 
-// check returns the problems of all options but Origins, OriginFunc and Exempt.
-func (o Options) check() []error {
+// checkFields returns the problems of all options but Origins, OriginFunc and Exempt.
+func (o Options) checkFields() []error {
 	var problems []error
 	each := func(field string, values []string, problem func(string) string) {
 		for i, value := range values {
@@ -28,7 +28,7 @@ func (o Options) check() []error {
 	each("Headers", o.Headers, headerProblem)
 	each("Expose", o.Expose, exposeProblem)
 	if o.MaxAge != NoCache && (o.MaxAge < 0 || o.MaxAge > 24*time.Hour || o.MaxAge%time.Second != 0) {
-		problems = append(problems, errors.New("cors: MaxAge "+o.MaxAge.String()+": is not whole seconds up to 24h, 0 or NoCache"+meant(o.MaxAge)))
+		problems = append(problems, errors.New("cors: MaxAge "+o.MaxAge.String()+": is not whole seconds up to 24h, 0 or NoCache"+suggestMaxAge(o.MaxAge)))
 	}
 	if o.PreflightStatus != 0 && o.PreflightStatus != http.StatusOK && o.PreflightStatus != http.StatusNoContent {
 		problems = append(problems, errors.New("cors: PreflightStatus "+strconv.Itoa(o.PreflightStatus)+": is neither 200 nor 204"))
@@ -42,9 +42,9 @@ func (o Options) check() []error {
 	return problems
 }
 
-// meant is what was probably meant by a MaxAge: a plain number, which counts
+// suggestMaxAge is what was probably meant by a MaxAge: a plain number, which counts
 // nanoseconds, is one of seconds to most other packages.
-func meant(age time.Duration) string {
+func suggestMaxAge(age time.Duration) string {
 	switch {
 	case age > 24*time.Hour:
 		return "; did you mean 24h0m0s?"
@@ -61,7 +61,7 @@ func methodProblem(method string) string {
 	switch {
 	case method == "*":
 		return "lets a page use any method; name them"
-	case !token(method):
+	case !isToken(method):
 		return "is not a method"
 	case upper == "CONNECT" || upper == "TRACE" || upper == "TRACK":
 		return "is a method that browsers forbid (Fetch, forbidden method)"
@@ -84,7 +84,7 @@ func headerProblem(name string) string {
 	switch {
 	case name == "*":
 		return "lets a page set any header; name them"
-	case !token(name) || len(name) > longestName:
+	case !isToken(name) || len(name) > longestName:
 		return "is not a header name of at most 128 bytes"
 	case slices.Contains(forbidden[:], lower) || strings.HasPrefix(lower, "proxy-") || strings.HasPrefix(lower, "sec-"):
 		return "is a header that no page can set (Fetch, forbidden request-header)"
@@ -96,7 +96,7 @@ func exposeProblem(name string) string {
 	switch {
 	case name == "*":
 		return "shows every header; name them"
-	case !token(name):
+	case !isToken(name):
 		return "is not a header name"
 	case strings.EqualFold(name, "Set-Cookie") || strings.EqualFold(name, "Set-Cookie2"):
 		return "is a header that no page can read (Fetch, forbidden response-header name)"
@@ -104,8 +104,8 @@ func exposeProblem(name string) string {
 	return ""
 }
 
-// token takes a token of RFC 9110, section 5.6.2.
-func token(s string) bool {
+// isToken takes a token of RFC 9110, section 5.6.2.
+func isToken(s string) bool {
 	for _, c := range []byte(s) {
 		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 		if !letter && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {

@@ -101,7 +101,7 @@ func New(o Options) (*Middleware, error) {
 // that it began with. It refuses what [New] refuses, and then keeps the options
 // as they were.
 func (m *Middleware) Reconfigure(o Options) error {
-	p, err := compile(o)
+	p, err := compilePolicy(o)
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (m *Middleware) Reconfigure(o Options) error {
 // Handler answers preflights itself, sets the CORS headers of all other
 // responses before next runs, and refuses what [Middleware.Check] refuses.
 func (m *Middleware) Handler(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.policy.Load().serve(w, r, next) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.policy.Load().serveRequest(w, r, next) })
 }
 
 // Check returns [ErrOriginDenied] for a request that Handler would refuse
@@ -120,8 +120,8 @@ func (m *Middleware) Handler(next http.Handler) http.Handler {
 // which pages cannot set, and in Origin. A request with neither does not come
 // from a browser of this decade, and passes: it has no cookies of a victim.
 func (m *Middleware) Check(r *http.Request) error {
-	if reason, refused := m.policy.Load().enforced(r); refused {
-		return denied(r, reason)
+	if reason, refused := m.policy.Load().checkEnforced(r); refused {
+		return deniedError(r, reason)
 	}
 	return nil
 }
@@ -132,5 +132,5 @@ func (m *Middleware) Check(r *http.Request) error {
 func (m *Middleware) AllowsOrigin(r *http.Request) bool {
 	p := m.policy.Load()
 	from := r.Header["Origin"]
-	return len(from) == 1 && !p.origins.all && p.origins.has(from[0])
+	return len(from) == 1 && !p.origins.all && p.origins.allowsOrigin(from[0])
 }

@@ -58,21 +58,21 @@ func (r Reason) String() string {
 	return names[r]
 }
 
-// decided tells OnDecision, and the log.
-func (p *policy) decided(r *http.Request, d Decision) {
+// notifyHook tells OnDecision, and the log.
+func (p *policy) notifyHook(r *http.Request, d Decision) {
 	if p.onDecision != nil {
 		hook.Call(r.Context(), p.logger, "cors: OnDecision", func() { p.onDecision(r, d) })
 	}
 	if p.debug && d.Preflight && d.Refused {
-		p.warn(r, "a preflight failed",
+		p.logWarning(r, "a preflight failed",
 			slog.String("reason", d.Reason.String()),
-			slog.String("origin", clipped(r.Header["Origin"])),
-			slog.String("method", clipped(r.Header["Access-Control-Request-Method"])),
-			slog.String("headers", clipped(r.Header["Access-Control-Request-Headers"])))
+			slog.String("origin", clipLines(r.Header["Origin"])),
+			slog.String("method", clipLines(r.Header["Access-Control-Request-Method"])),
+			slog.String("headers", clipLines(r.Header["Access-Control-Request-Headers"])))
 	}
 }
 
-func (p *policy) warn(r *http.Request, message string, attrs ...slog.Attr) {
+func (p *policy) logWarning(r *http.Request, message string, attrs ...slog.Attr) {
 	logger := p.logger
 	if logger == nil {
 		logger = slog.Default()
@@ -84,12 +84,12 @@ func (p *policy) warn(r *http.Request, message string, attrs ...slog.Attr) {
 // Access-Control-Allow-Origin make browsers refuse the response.
 func (p *policy) lookOutside(r *http.Request, h http.Header) {
 	if len(h["Access-Control-Allow-Origin"]) > 0 {
-		p.warn(r, "stacked CORS: a middleware further out sets Access-Control-Allow-Origin too")
+		p.logWarning(r, "stacked CORS: a middleware further out sets Access-Control-Allow-Origin too")
 	}
 }
 
-// watched looks at the headers after next ran.
-func (p *policy) watched(next http.Handler) http.Handler {
+// watchHeaders looks at the headers after next ran.
+func (p *policy) watchHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(w, r)
 		p.lookInside(r, w.Header())
@@ -99,9 +99,9 @@ func (p *policy) watched(next http.Handler) http.Handler {
 // lookInside finds what was changed behind us.
 func (p *policy) lookInside(r *http.Request, h http.Header) {
 	if lines, from := h["Access-Control-Allow-Origin"], r.Header["Origin"]; len(lines) > 1 || len(lines) == 1 && lines[0] != "*" && (len(from) != 1 || lines[0] != from[0]) {
-		p.warn(r, "stacked CORS: the handler sets Access-Control-Allow-Origin too")
+		p.logWarning(r, "stacked CORS: the handler sets Access-Control-Allow-Origin too")
 	}
 	if !p.origins.all && !listed(h["Vary"], "Origin") {
-		p.warn(r, "the handler took Origin from Vary: it calls Set where it should call Add")
+		p.logWarning(r, "the handler took Origin from Vary: it calls Set where it should call Add")
 	}
 }

@@ -26,8 +26,8 @@ const (
 // origin_denied.
 var ErrOriginDenied = errors.Define(403, "origin_denied", "This origin may not do this.")
 
-// enforced reports whether Enforce refuses a request, and why.
-func (p *policy) enforced(r *http.Request) (reason Reason, refused bool) {
+// checkEnforced reports whether Enforce refuses a request, and why.
+func (p *policy) checkEnforced(r *http.Request) (reason Reason, refused bool) {
 	if p.enforce == InsecureEnforceOff || p.enforce == EnforceUnsafe && safe(r.Method) || r.Method == http.MethodOptions {
 		return Listed, false
 	}
@@ -35,7 +35,7 @@ func (p *policy) enforced(r *http.Request) (reason Reason, refused bool) {
 	if len(sites) == 0 && len(from) == 0 {
 		return NoOrigin, false
 	}
-	if reason = p.friendly(r, sites, from); reason == Listed {
+	if reason = p.checkSite(r, sites, from); reason == Listed {
 		return Listed, false
 	}
 	if _, ok := p.exempt.Find(r); ok {
@@ -44,10 +44,10 @@ func (p *policy) enforced(r *http.Request) (reason Reason, refused bool) {
 	return reason, true
 }
 
-// friendly returns Listed for a request from our own origin or a listed one,
+// checkSite returns Listed for a request from our own origin or a listed one,
 // else what speaks against it. Sec-Fetch-Site is read first: a form on our own
 // page that sends no referrer has "Origin: null".
-func (p *policy) friendly(r *http.Request, sites, from []string) Reason {
+func (p *policy) checkSite(r *http.Request, sites, from []string) Reason {
 	switch {
 	case len(from) > 1:
 		return SeveralOrigins
@@ -59,24 +59,24 @@ func (p *policy) friendly(r *http.Request, sites, from []string) Reason {
 		return ForeignSite
 	case len(from) == 0:
 		return ForeignSite
-	case p.origins.has(from[0]) || len(sites) == 0 && p.own(r, from[0]):
+	case p.origins.allowsOrigin(from[0]) || len(sites) == 0 && p.isOwnOrigin(r, from[0]):
 		return Listed
 	}
 	return Unlisted
 }
 
-// denied is the error for a refused request.
-func denied(r *http.Request, reason Reason) error {
-	return ErrOriginDenied.With("reason", reason.String(), "origin", clipped(r.Header["Origin"]), "sec_fetch_site", clipped(r.Header["Sec-Fetch-Site"]))
+// deniedError is the error for a refused request.
+func deniedError(r *http.Request, reason Reason) error {
+	return ErrOriginDenied.With("reason", reason.String(), "origin", clipLines(r.Header["Origin"]), "sec_fetch_site", clipLines(r.Header["Sec-Fetch-Site"]))
 }
 
 func safe(method string) bool {
 	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
 }
 
-// own reports whether an origin is the one that the request was sent to. Both
+// isOwnOrigin reports whether an origin is the one that the request was sent to. Both
 // sides are parsed: "https://evil@host" is not host.
-func (p *policy) own(r *http.Request, from string) bool {
+func (p *policy) isOwnOrigin(r *http.Request, from string) bool {
 	o, ok := parseOrigin(from)
 	if !ok || o.Scheme != p.scheme(r) {
 		return false
@@ -98,8 +98,8 @@ func schemeOf(r *http.Request) string {
 
 func hostOf(r *http.Request) string { return r.Host }
 
-// clipped is what the log gets of a header that anybody can fill.
-func clipped(lines []string) string {
+// clipLines is what the log gets of a header that anybody can fill.
+func clipLines(lines []string) string {
 	s := strings.Join(lines[:min(len(lines), 2)], " | ")
 	return s[:min(len(s), 100)]
 }

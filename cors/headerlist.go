@@ -40,7 +40,7 @@ func (l *headerList) allows(lines []string) bool {
 		for more := true; more; {
 			var name string
 			name, line, more = strings.Cut(line, ",")
-			if name = strings.Trim(name, " \t"); name != "" && !l.has(name) {
+			if name = strings.Trim(name, " \t"); name != "" && !l.containsName(name) {
 				return false
 			}
 		}
@@ -48,7 +48,7 @@ func (l *headerList) allows(lines []string) bool {
 	return true
 }
 
-func (l *headerList) has(name string) bool {
+func (l *headerList) containsName(name string) bool {
 	if len(name) > l.longest {
 		return false
 	}

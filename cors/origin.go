@@ -101,7 +101,7 @@ func parseHost(scheme, host string) (address, ok bool) {
 		return false, false
 	}
 	last := host[strings.LastIndexByte(host, '.')+1:]
-	if scheme != "https" && scheme != "http" || !number(last) {
+	if scheme != "https" && scheme != "http" || !isNumber(last) {
 		return false, last != ""
 	}
 	// The host ends in a number, so the whole is an IPv4 address or nothing
@@ -110,9 +110,9 @@ func parseHost(scheme, host string) (address, ok bool) {
 	return true, err == nil && addr.Is4()
 }
 
-// number reports whether a label is a number to URL parsers: decimal, or
+// isNumber reports whether a label is a number to URL parsers: decimal, or
 // hexadecimal after 0x.
-func number(label string) bool {
+func isNumber(label string) bool {
 	if rest, ok := strings.CutPrefix(label, "0x"); ok {
 		return strings.Trim(rest, "0123456789abcdef") == ""
 	}

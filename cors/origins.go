@@ -25,8 +25,8 @@ type origins struct {
 	insecure  bool                  // allow sees origins without TLS too
 }
 
-// compile compiles Origins and OriginFunc, and returns the problems.
-func (l *origins) compile(o *Options) []error {
+// compileOptions compiles Origins and OriginFunc, and returns the problems.
+func (l *origins) compileOptions(o *Options) []error {
 	l.exact, l.wildcards = make(map[string]struct{}), make(map[string][]wildcard)
 	l.allow, l.insecure = o.OriginFunc, o.InsecureOrigins || !o.Credentials
 	if len(o.Origins) == 0 && o.OriginFunc == nil {
@@ -47,7 +47,7 @@ func (l *origins) compile(o *Options) []error {
 		return problems
 	}
 	for i, pattern := range o.Origins {
-		problem := l.add(pattern, o.Credentials && !o.InsecurePublicSuffixes)
+		problem := l.addPattern(pattern, o.Credentials && !o.InsecurePublicSuffixes)
 		if problem == "" && slices.Contains(o.Origins[:i], pattern) {
 			problem = "is listed twice"
 		}
@@ -58,8 +58,8 @@ func (l *origins) compile(o *Options) []error {
 	return problems
 }
 
-// has reports whether the list has the origin; "*" has every one.
-func (l *origins) has(s string) bool {
+// allowsOrigin reports whether the list has the origin; "*" has every one.
+func (l *origins) allowsOrigin(s string) bool {
 	if l.all {
 		return true
 	}
@@ -143,8 +143,8 @@ func (l *origins) hasSuffix(scheme, suffix, port string) bool {
 	return false
 }
 
-// add compiles one pattern, or says what is wrong with it.
-func (l *origins) add(pattern string, guard bool) string {
+// addPattern compiles one pattern, or says what is wrong with it.
+func (l *origins) addPattern(pattern string, guard bool) string {
 	if problem := nearMiss(pattern); problem != "" {
 		return problem
 	}

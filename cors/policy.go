@@ -86,16 +86,16 @@ func joined(names []string) []string {
 
 var preflightVary = [...]string{"Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers"}
 
-func compile(o Options) (*policy, error) {
+func compilePolicy(o Options) (*policy, error) {
 	p := &policy{
 		credentials: o.Credentials, methods: slices.Clone(o.Methods), headers: newHeaderList(o.Headers), status: o.PreflightStatus,
 		enforce: o.Enforce, scheme: o.Scheme, host: o.Host, respond: o.ErrorHandler, onDecision: o.OnDecision, debug: o.Debug, logger: o.Logger,
 		observed: o.OnDecision != nil || o.Debug,
 	}
-	problems := p.origins.compile(&o)
+	problems := p.origins.compileOptions(&o)
 	exempt, err := route.Opening(o.Route, route.Field{Name: "cors: Exempt", Patterns: o.Exempt})
 	p.exempt = exempt
-	if err := errors.Join(append(append(problems, err), o.check()...)...); err != nil {
+	if err := errors.Join(append(append(problems, err), o.checkFields()...)...); err != nil {
 		return nil, err
 	}
 	if p.origins.all {
@@ -117,11 +117,11 @@ func compile(o Options) (*policy, error) {
 	return p, nil
 }
 
-func (p *policy) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
+func (p *policy) serveRequest(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	if preflight(r) {
 		reason := p.answer(w.Header(), r)
 		if p.observed {
-			p.decided(r, Decision{Preflight: true, Refused: reason != Listed, Reason: reason})
+			p.notifyHook(r, Decision{Preflight: true, Refused: reason != Listed, Reason: reason})
 		}
 		if reason != Listed {
 			w.WriteHeader(http.StatusForbidden)
@@ -131,19 +131,19 @@ func (p *policy) serve(w http.ResponseWriter, r *http.Request, next http.Handler
 		return
 	}
 	if p.debug {
-		next = p.watched(next)
+		next = p.watchHeaders(next)
 		p.lookOutside(r, w.Header())
 	}
 	reason := p.setHeaders(w.Header(), r)
-	enforced, refused := p.enforced(r)
+	enforced, refused := p.checkEnforced(r)
 	if refused || enforced == Exempted {
 		reason = enforced
 	}
 	if p.observed {
-		p.decided(r, Decision{Refused: refused, Reason: reason})
+		p.notifyHook(r, Decision{Refused: refused, Reason: reason})
 	}
 	if refused {
-		p.respond(w, r, denied(r, reason))
+		p.respond(w, r, deniedError(r, reason))
 		return
 	}
 	next.ServeHTTP(w, r)
@@ -153,7 +153,7 @@ func (p *policy) serve(w http.ResponseWriter, r *http.Request, next http.Handler
 // are slices of this response alone: a handler may change what it finds.
 func (p *policy) setHeaders(h http.Header, r *http.Request) Reason {
 	from := r.Header["Origin"]
-	reason := p.judge(from)
+	reason := p.checkOrigin(from)
 	if reason != Listed {
 		addVary(h, p.silent.Take(), p.vary)
 		return reason
@@ -166,14 +166,14 @@ func (p *policy) setHeaders(h http.Header, r *http.Request) Reason {
 	return Listed
 }
 
-// judge says whether the origin of a request is listed.
-func (p *policy) judge(from []string) Reason {
+// checkOrigin says whether the origin of a request is listed.
+func (p *policy) checkOrigin(from []string) Reason {
 	switch {
 	case len(from) == 0:
 		return NoOrigin
 	case len(from) > 1:
 		return SeveralOrigins
-	case p.origins.has(from[0]):
+	case p.origins.allowsOrigin(from[0]):
 		return Listed
 	}
 	return Unlisted

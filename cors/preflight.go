@@ -38,7 +38,7 @@ func (p *policy) answer(h http.Header, r *http.Request) Reason {
 }
 
 func (p *policy) judgePreflight(from, method, names []string) Reason {
-	reason := p.judge(from)
+	reason := p.checkOrigin(from)
 	switch {
 	case reason != Listed:
 		return reason

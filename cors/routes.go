@@ -42,7 +42,7 @@ func Routes(policies map[string]*Middleware) (func(http.Handler) http.Handler, e
 		clean := strings.TrimSuffix(key, "/")
 		switch {
 		case !strings.HasPrefix(key, "/") || clean != "" && path.Clean(key) != clean || strings.ContainsAny(key, "{}*%?# "):
-			problems = append(problems, fmt.Errorf("cors: Routes %q: is not a plain path; did you mean %q?", key, plain(key)))
+			problems = append(problems, fmt.Errorf("cors: Routes %q: is not a plain path; did you mean %q?", key, suggestPath(key)))
 		case policies[key] == nil || policies[key].policy.Load() == nil:
 			problems = append(problems, fmt.Errorf("cors: Routes %q: has no policy", key))
 		case slices.ContainsFunc(table, func(p prefix) bool { return p.path == clean }):
@@ -83,8 +83,8 @@ type prefix struct {
 // request's path select: at least one.
 func claims(table []prefix, r *http.Request) (policies [4]*Middleware, n int) {
 	raw := r.URL.EscapedPath()
-	for _, form := range [...]string{r.URL.Path, raw, clean(r.URL.Path), clean(raw)} {
-		if policy := find(table, form); !slices.Contains(policies[:n], policy) {
+	for _, form := range [...]string{r.URL.Path, raw, cleanPath(r.URL.Path), cleanPath(raw)} {
+		if policy := policyFor(table, form); !slices.Contains(policies[:n], policy) {
 			policies[n] = policy
 			n++
 		}
@@ -92,22 +92,22 @@ func claims(table []prefix, r *http.Request) (policies [4]*Middleware, n int) {
 	return policies, n
 }
 
-// plain is what was probably meant by a key.
-func plain(key string) string {
+// suggestPath is what was probably meant by a key.
+func suggestPath(key string) string {
 	if i := strings.IndexAny(key, "{}*%?# "); i >= 0 {
 		key = key[:i]
 	}
 	return strings.TrimSuffix(path.Clean("/"+key), "/") + "/"
 }
 
-func clean(p string) string {
+func cleanPath(p string) string {
 	if p == "" || p[0] != '/' {
 		return p
 	}
 	return path.Clean(p)
 }
 
-func find(table []prefix, p string) *Middleware {
+func policyFor(table []prefix, p string) *Middleware {
 	for _, t := range table {
 		if rest, ok := strings.CutPrefix(p, t.path); ok && (rest == "" || rest[0] == '/') {
 			return t.policy
@@ -121,7 +121,7 @@ func ambiguous(w http.ResponseWriter, r *http.Request, policies []*Middleware, n
 	policies = slices.DeleteFunc(policies, func(m *Middleware) bool { return m == nil })
 	if preflight(r) {
 		for _, m := range policies {
-			m.policy.Load().decided(r, Decision{Preflight: true, Refused: true, Reason: AmbiguousPath})
+			m.policy.Load().notifyHook(r, Decision{Preflight: true, Refused: true, Reason: AmbiguousPath})
 		}
 		addVary(w.Header(), joined(preflightVary[:]), preflightVary[:])
 		w.WriteHeader(http.StatusForbidden)
@@ -131,13 +131,13 @@ func ambiguous(w http.ResponseWriter, r *http.Request, policies []*Middleware, n
 	addVary(w.Header(), joined(vary), vary)
 	for _, m := range policies {
 		p := m.policy.Load()
-		reason, refused := p.enforced(r)
+		reason, refused := p.checkEnforced(r)
 		if !refused {
 			reason = AmbiguousPath
 		}
-		p.decided(r, Decision{Refused: refused, Reason: reason})
+		p.notifyHook(r, Decision{Refused: refused, Reason: reason})
 		if refused {
-			p.respond(w, r, denied(r, reason))
+			p.respond(w, r, deniedError(r, reason))
 			return
 		}
 	}

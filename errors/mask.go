@@ -64,7 +64,7 @@ func mask(s string) string {
 	}
 	lower := strings.ToLower(s)
 	for i := range shapes {
-		if shapes[i].near(lower) {
+		if shapes[i].mayMatch(lower) {
 			s = shapes[i].expr.ReplaceAllString(s, shapes[i].with)
 		}
 	}
@@ -74,8 +74,8 @@ func mask(s string) string {
 // wholeWords cuts off the last word, which was cut already.
 func wholeWords(s string) string { return s[:max(0, strings.LastIndexAny(s, " \t\r\n"))] }
 
-// near reports whether a text may have the shape.
-func (p *shape) near(lower string) bool {
+// mayMatch reports whether a text may have the shape.
+func (p *shape) mayMatch(lower string) bool {
 	if p.words == nil {
 		return hasLongWord(lower)
 	}

@@ -47,7 +47,7 @@ func (s *scope) record(r *http.Request, k *Kind, err error) {
 	}
 	more, stacked := attrsOf(err), false
 	if k.sampled && s.responder.samples != nil {
-		suppressed, ok := s.responder.samples.admit(k, valueOf(more, k.sample), time.Now())
+		suppressed, ok := s.responder.samples.allowRecord(k, valueOf(more, k.sample), time.Now())
 		if !ok {
 			return
 		}
@@ -110,9 +110,9 @@ type flood struct {
 
 func newSampler() *sampler { return &sampler{floods: make(map[floodKey]*flood)} }
 
-// admit reports whether a record may be logged, and how many were not since
+// allowRecord reports whether a record may be logged, and how many were not since
 // the last one.
-func (s *sampler) admit(k *Kind, value string, now time.Time) (suppressed int, ok bool) {
+func (s *sampler) allowRecord(k *Kind, value string, now time.Time) (suppressed int, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := floodKey{k, value}

@@ -114,12 +114,12 @@ func (d redactor) any(v any) slog.Value {
 	case *slog.Source:
 		return slog.AnyValue(v)
 	}
-	return slog.StringValue(d.mask(d.text(v)))
+	return slog.StringValue(d.mask(d.formatValue(v)))
 }
 
-// text writes what has fields as JSON does: without what tags keep out of JSON,
+// formatValue writes what has fields as JSON does: without what tags keep out of JSON,
 // and without what stands under the name of a secret.
-func (d redactor) text(v any) (text string) {
+func (d redactor) formatValue(v any) (text string) {
 	defer func() {
 		if recover() != nil { // a MarshalJSON of the application; fmt recovers by itself
 			text = fmt.Sprintf("%T that panics", v)

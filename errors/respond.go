@@ -74,8 +74,8 @@ func (s *scope) respond(w http.ResponseWriter, r *http.Request, err error) {
 	delete(h, "Content-Length")
 	delete(h, "Etag")
 	delete(h, "Last-Modified")
-	own, ok := w.(interface{ own() *writer })
-	direct := ok && own.own() == s.out // else a middleware in between may still encode the body
+	own, ok := w.(interface{ baseWriter() *writer })
+	direct := ok && own.baseWriter() == s.out // else a middleware in between may still encode the body
 	if direct {
 		delete(h, "Content-Encoding")
 		delete(h, "Content-Range")
@@ -84,7 +84,7 @@ func (s *scope) respond(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	// Lines of this answer alone: a handler may have changed the ID's that it
 	// found, and under http.TimeoutHandler two answers are made at once.
-	lines := [...]string{s.responder.mediaType(), "no-store", "nosniff", s.id}
+	lines := [...]string{s.responder.contentType(), "no-store", "nosniff", s.id}
 	h["Content-Type"] = lines[0:1:1]
 	h["Cache-Control"] = lines[1:2:2]
 	h["X-Content-Type-Options"] = lines[2:3:3]

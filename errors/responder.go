@@ -108,7 +108,7 @@ var taken = [...]string{
 	"X-Content-Type-Options",
 }
 
-func (e *Responder) mediaType() string {
+func (e *Responder) contentType() string {
 	if e.problem {
 		return "application/problem+json"
 	}
@@ -161,7 +161,7 @@ func (e *Responder) Handler(next http.Handler) http.Handler {
 		s.out.ResponseWriter, s.out.scope = w, s
 		s.request = r.WithContext(context.WithValue(r.Context(), scopeKey{}, s))
 		w.Header()[e.header] = s.line[:1:1]
-		s.serve(next)
+		s.serveNext(next)
 	})
 }
 
@@ -171,16 +171,16 @@ func (e *Responder) newScope(r *http.Request) *scope {
 	return s
 }
 
-// adopt takes the client's ID for ours where the application trusts its peer.
-func (s *scope) adopt() {
+// adoptInboundID takes the client's ID for ours where the application trusts its peer.
+func (s *scope) adoptInboundID() {
 	if trust := s.responder.trust; trust != nil && s.client != "" && trust(s.request) {
 		s.id, s.client = s.client, ""
 		s.line[0] = s.id
 	}
 }
 
-// serve runs the handler and answers for whatever way it ends.
-func (s *scope) serve(next http.Handler) {
+// serveNext runs the handler and answers for whatever way it ends.
+func (s *scope) serveNext(next http.Handler) {
 	w := s.out.wrap()
 	returned := false
 	defer func() {
@@ -194,10 +194,10 @@ func (s *scope) serve(next http.Handler) {
 			s.goexit(w)
 		}
 	}()
-	s.adopt() // in here, since it may panic
+	s.adoptInboundID() // in here, since it may panic
 	next.ServeHTTP(w, s.request)
 	returned = true
-	s.replace()
+	s.replaceForeignBody()
 }
 
 // goexit answers for a handler that ended its goroutine. net/http will not
@@ -218,20 +218,20 @@ type lengthWriter struct {
 	length int
 }
 
-func (w lengthWriter) own() *writer { return ownWriter(w.ResponseWriter) }
+func (w lengthWriter) baseWriter() *writer { return ownWriter(w.ResponseWriter) }
 
 func (w lengthWriter) WriteHeader(status int) {
 	w.Header().Set("Content-Length", fmt.Sprint(w.length))
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// keep reports whether foreign bodies may reach the client.
-func (s *scope) keep() bool {
+// keepsForeignBody reports whether foreign bodies may reach the client.
+func (s *scope) keepsForeignBody() bool {
 	return s.responder.keep != nil && s.responder.keep(s.request)
 }
 
-// replace answers in our shape for a foreign body that was held back.
-func (s *scope) replace() {
+// replaceForeignBody answers in our shape for a foreign body that was held back.
+func (s *scope) replaceForeignBody() {
 	switch s.out.state.Load() {
 	case held, captured:
 		k := kindOf(s.out.status)

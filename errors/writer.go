@@ -58,7 +58,7 @@ type (
 // Unwrap serves http.ResponseController, deadlines above all.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-func (w *writer) own() *writer { return w }
+func (w *writer) baseWriter() *writer { return w }
 
 func (w *writer) WriteHeader(status int) {
 	switch w.state.Load() {
@@ -73,33 +73,33 @@ func (w *writer) WriteHeader(status int) {
 		w.ResponseWriter.WriteHeader(status) // net/http panics, and nothing is out
 	case status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols:
 		w.ResponseWriter.WriteHeader(status) // informational: the answer is to come
-	case status < 400 || w.ours(status) || w.scope.keep():
-		w.send(status)
-	case foreign(status, w.Header()):
+	case status < 400 || w.isOwnResponse(status) || w.scope.keepsForeignBody():
+		w.sendHeader(status)
+	case isForeign(status, w.Header()):
 		w.status = status
 		w.state.Store(captured)
 	case w.mayBeBare(status):
 		w.status = status
 		w.state.Store(held)
 	default:
-		w.send(status)
+		w.sendHeader(status)
 	}
 }
 
-// ours reports whether a response is that of Respond. The header is looked at
+// isOwnResponse reports whether a response is that of Respond. The header is looked at
 // too: a middleware that buffers may drop what Respond wrote into it, and write
 // an answer of its own with the same status (http.TimeoutHandler does).
-func (w *writer) ours(status int) bool {
-	return w.answer.Load() == int32(status) && strings.HasPrefix(first(w.Header(), "Content-Type"), w.scope.responder.mediaType())
+func (w *writer) isOwnResponse(status int) bool {
+	return w.answer.Load() == int32(status) && strings.HasPrefix(firstValue(w.Header(), "Content-Type"), w.scope.responder.contentType())
 }
 
-// foreign reports whether a response is one that may leak: a 5xx that was not
+// isForeign reports whether a response is one that may leak: a 5xx that was not
 // made by Respond, or any that has the signature of http.Error.
-func foreign(status int, h http.Header) bool {
-	return status >= 500 || first(h, "Content-Type") == "text/plain; charset=utf-8" && first(h, "X-Content-Type-Options") == "nosniff"
+func isForeign(status int, h http.Header) bool {
+	return status >= 500 || firstValue(h, "Content-Type") == "text/plain; charset=utf-8" && firstValue(h, "X-Content-Type-Options") == "nosniff"
 }
 
-func first(h http.Header, key string) string {
+func firstValue(h http.Header, key string) string {
 	if v := h[key]; len(v) > 0 {
 		return v[0]
 	}
@@ -113,22 +113,22 @@ func (w *writer) mayBeBare(status int) bool {
 	if status != http.StatusNotFound && status != http.StatusMethodNotAllowed {
 		return false
 	}
-	return w.scope.request.Method != http.MethodHead || first(w.Header(), "Content-Type") == ""
+	return w.scope.request.Method != http.MethodHead || firstValue(w.Header(), "Content-Type") == ""
 }
 
-func (w *writer) send(status int) {
+func (w *writer) sendHeader(status int) {
 	w.status = status
 	w.state.Store(sent)
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// body prepares for bytes of a body, and reports whether they go out.
-func (w *writer) body() bool {
+// startBody prepares for bytes of a body, and reports whether they go out.
+func (w *writer) startBody() bool {
 	switch w.state.Load() {
 	case fresh:
-		w.send(http.StatusOK)
+		w.sendHeader(http.StatusOK)
 	case held:
-		w.send(w.status)
+		w.sendHeader(w.status)
 	case captured, answered:
 		return false
 	}
@@ -141,7 +141,7 @@ func (w *writer) Write(p []byte) (int, error) {
 	if len(p) == 0 && w.state.Load() == held {
 		return 0, nil
 	}
-	if !w.body() {
+	if !w.startBody() {
 		w.kept = append(w.kept, p[:w.keepBytes(len(p))]...)
 		return len(p), nil
 	}
@@ -152,7 +152,7 @@ func (w *writer) WriteString(s string) (int, error) {
 	if s == "" && w.state.Load() == held {
 		return 0, nil
 	}
-	if !w.body() {
+	if !w.startBody() {
 		w.kept = append(w.kept, s[:w.keepBytes(len(s))]...)
 		return len(s), nil
 	}
@@ -164,16 +164,16 @@ func (w *writer) ReadFrom(src io.Reader) (int64, error) {
 	if s := w.state.Load(); s == held || s == captured || s == answered {
 		return io.Copy(struct{ io.Writer }{w}, src)
 	}
-	w.body()
+	w.startBody()
 	return io.Copy(w.ResponseWriter, src)
 }
 
 // FlushError serves http.ResponseController, which would unwrap past us.
 func (w *writer) FlushError() error {
 	if w.state.Load() == captured {
-		w.scope.replace()
+		w.scope.replaceForeignBody()
 	}
-	w.body()
+	w.startBody()
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
@@ -209,8 +209,8 @@ func Status(w http.ResponseWriter) (status int, ok bool) {
 func ownWriter(w http.ResponseWriter) *writer {
 	for {
 		switch v := w.(type) {
-		case interface{ own() *writer }:
-			return v.own()
+		case interface{ baseWriter() *writer }:
+			return v.baseWriter()
 		case interface{ Unwrap() http.ResponseWriter }:
 			w = v.Unwrap()
 		default:

@@ -64,13 +64,13 @@ type Forwarded struct {
 // NewForwarded returns a Forwarded. The error joins all problems.
 func NewForwarded(o ForwardedOptions) (*Forwarded, error) {
 	f := &Forwarded{
-		header: http.CanonicalHeaderKey(or(o.Header, forwardedFor)), proto: http.CanonicalHeaderKey(o.Proto),
+		header: http.CanonicalHeaderKey(orDefault(o.Header, forwardedFor)), proto: http.CanonicalHeaderKey(o.Proto),
 		host: http.CanonicalHeaderKey(o.Host), maxHops: o.MaxHops, unixSocket: o.TrustUnixSocket,
 	}
 	if o.MaxHops == 0 {
 		f.maxHops = defaultMaxHops
 	}
-	if err := errors.Join(f.SetTrusted(o.Trusted), f.check()); err != nil {
+	if err := errors.Join(f.SetTrusted(o.Trusted), f.checkHeaders()); err != nil {
 		return nil, err
 	}
 	return f, nil
@@ -81,15 +81,15 @@ const (
 	rfc7239      = "Forwarded"
 )
 
-// check returns the problems of all options but Trusted.
-func (f *Forwarded) check() error {
+// checkHeaders returns the problems of all options but Trusted.
+func (f *Forwarded) checkHeaders() error {
 	var problems []error
 	refuse := func(format string, args ...any) { problems = append(problems, fmt.Errorf("headers: "+format, args...)) }
 	if f.maxHops < 0 {
 		refuse("MaxHops %d: is negative; did you mean 0, for %d?", f.maxHops, defaultMaxHops)
 	}
 	switch {
-	case !token(f.header):
+	case !isToken(f.header):
 		refuse("Header %q: is not the name of one header; did you mean %q or %q?", f.header, forwardedFor, rfc7239)
 	case strings.HasPrefix(f.header, "X-Forwarded-") && f.header != forwardedFor,
 		slices.Contains([]string{"Host", "Via", "Origin", "Authorization", "Cookie"}, f.header):
@@ -98,7 +98,7 @@ func (f *Forwarded) check() error {
 	for _, field := range []line{{"Proto", f.proto}, {"Host", f.host}} {
 		switch {
 		case field.value == "":
-		case !token(field.value):
+		case !isToken(field.value):
 			refuse("%s %q: is not the name of one header; did you mean %q?", field.key, field.value, "X-Forwarded-"+field.key)
 		case field.value == rfc7239 && f.header != rfc7239:
 			refuse("%s %q: is read where Header is %q too, since its elements belong to its chain", field.key, field.value, rfc7239)

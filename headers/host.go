@@ -41,9 +41,9 @@ func validHost(host string) bool {
 	return true
 }
 
-// stable reports whether a host may be remembered as HTTPS only: not localhost,
+// mayHaveHSTS reports whether a host may be remembered as HTTPS only: not localhost,
 // which other programs share, and not an address (RFC 6797, section 8.1.1).
-func stable(host string) bool {
+func mayHaveHSTS(host string) bool {
 	if n := len(host); n > 0 && 'a' <= host[n-1] && host[n-1] <= 'z' && host[n-1] != 't' {
 		return true // neither a port nor an address nor localhost ends like that
 	}

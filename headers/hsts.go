@@ -23,7 +23,7 @@ type HSTS struct {
 
 const year = 365 * 24 * time.Hour
 
-func (h HSTS) value() string {
+func (h HSTS) headerValue() string {
 	if h.Clear {
 		return "max-age=0"
 	}
@@ -40,7 +40,7 @@ func (h HSTS) value() string {
 	return value
 }
 
-func (h HSTS) check() error {
+func (h HSTS) checkFields() error {
 	switch {
 	case h.MaxAge < 0:
 		return fmt.Errorf("headers: HSTS.MaxAge %v: is negative; did you mean Clear?", h.MaxAge)

@@ -39,7 +39,7 @@ func (p *Policy) secure(r *http.Request) bool {
 	return r.TLS != nil
 }
 
-func (p *Policy) check(r *http.Request, secure bool, host string) error {
+func (p *Policy) checkRequest(r *http.Request, secure bool, host string) error {
 	ours := len(p.allowed) == 0 || p.allowed[hostname(host)] != ""
 	if ours && (secure || p.allowHTTP) {
 		return nil
@@ -62,7 +62,7 @@ var errNoTLS = ErrHTTPSRequired.With("reason", "no TLS; set Scheme behind a prox
 // redirect returns where a refused request may go instead, or "". The host is
 // one that was configured, never a reflected one.
 func (p *Policy) redirect(r *http.Request, host string) string {
-	if p.https != RejectOrRedirect || r.Method != http.MethodGet && r.Method != http.MethodHead || p.credential(r) || !acceptsHTML(r) {
+	if p.https != RejectOrRedirect || r.Method != http.MethodGet && r.Method != http.MethodHead || p.hasCredential(r) || !acceptsHTML(r) {
 		return ""
 	}
 	to := p.canonical
@@ -99,22 +99,22 @@ func ascii(s string) string {
 // forwarding are the headers that tell that a proxy stands in front of us.
 var forwarding = [...]string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "X-Real-Ip", "Via"}
 
-// plaintext tells of a request that sent a credential in clear, or of a proxy
+// reportPlaintext tells of a request that sent a credential in clear, or of a proxy
 // that nobody configured: one that ends TLS gets every redirect back in clear,
 // and the browser goes round for ever.
-func (p *Policy) plaintext(r *http.Request) {
+func (p *Policy) reportPlaintext(r *http.Request) {
 	if p.scheme == nil && slices.ContainsFunc(forwarding[:], func(key string) bool { return len(r.Header[key]) > 0 }) {
-		p.warn(r)
+		p.warnMissingScheme(r)
 		return
 	}
-	if p.onPlaintext != nil && p.credential(r) {
+	if p.onPlaintext != nil && p.hasCredential(r) {
 		hook.Call(r.Context(), p.logger, "headers: OnPlaintext", func() { p.onPlaintext(r) })
 	}
 }
 
-// credential reports whether a request has one: in a header, before the host
+// hasCredential reports whether a request has one: in a header, before the host
 // of a target that is absolute, or in its query (RFC 6750, section 2.3).
-func (p *Policy) credential(r *http.Request) bool {
+func (p *Policy) hasCredential(r *http.Request) bool {
 	if r.URL.User != nil || slices.ContainsFunc(p.credentials, func(key string) bool { return len(r.Header[key]) > 0 }) {
 		return true
 	}
@@ -129,9 +129,9 @@ func (p *Policy) credential(r *http.Request) bool {
 
 var credentialParameters = [...]string{"access_token", "id_token", "refresh_token", "api_key", "apikey", "api-key", "client_secret", "password"}
 
-// weightless reports whether parameters have the weight 0, which says no (RFC
+// isRefused reports whether parameters have the weight 0, which says no (RFC
 // 9110, section 12.4.2).
-func weightless(parameters string) bool {
+func isRefused(parameters string) bool {
 	for parameter := range strings.SplitSeq(parameters, ";") {
 		if weight, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(parameter)), "q="); ok {
 			return strings.Trim(weight, "0.") == ""
@@ -146,7 +146,7 @@ func acceptsHTML(r *http.Request) bool {
 		for element := range strings.SplitSeq(line, ",") {
 			media, parameters, _ := strings.Cut(element, ";")
 			if strings.EqualFold(strings.TrimSpace(media), "text/html") {
-				return !weightless(parameters)
+				return !isRefused(parameters)
 			}
 		}
 	}

@@ -136,7 +136,7 @@ type name struct {
 // options that contradict each other. The error joins all problems.
 func New(o Options) (*Policy, error) {
 	exempt, err := route.Opening(nil, route.Field{Name: "headers: ExemptPaths", Patterns: o.ExemptPaths})
-	if err := errors.Join(append(o.check(), err)...); err != nil {
+	if err := errors.Join(append(o.checkFields(), err)...); err != nil {
 		return nil, err
 	}
 	p := &Policy{
@@ -168,7 +168,7 @@ func New(o Options) (*Policy, error) {
 		}
 		p.names = append(p.names, name{l.key, len(values)})
 	}
-	p.values = rows.New(append(values, o.HSTS.value())...)
+	p.values = rows.New(append(values, o.HSTS.headerValue())...)
 	return p, nil
 }
 
@@ -178,19 +178,19 @@ func New(o Options) (*Policy, error) {
 func (p *Policy) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		secure, host := p.secure(r), p.host(r)
-		p.setHeaders(w.Header(), secure && stable(host))
-		if err := p.check(r, secure, host); err != nil {
-			p.refuse(w, r, host, err)
+		p.setHeaders(w.Header(), secure && mayHaveHSTS(host))
+		if err := p.checkRequest(r, secure, host); err != nil {
+			p.writeRefusal(w, r, host, err)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// refuse answers a request that is not served.
-func (p *Policy) refuse(w http.ResponseWriter, r *http.Request, host string, err error) {
+// writeRefusal answers a request that is not served.
+func (p *Policy) writeRefusal(w http.ResponseWriter, r *http.Request, host string, err error) {
 	if errors.Is(err, ErrHTTPSRequired) {
-		p.plaintext(r)
+		p.reportPlaintext(r)
 		if to := p.redirect(r, host); to != "" {
 			w.Header().Set("Location", to)
 			w.Header().Set("Cache-Control", "no-store") // it depends on the credential that is not there
@@ -203,7 +203,7 @@ func (p *Policy) refuse(w http.ResponseWriter, r *http.Request, host string, err
 
 // Check returns [ErrHTTPSRequired] or [ErrMisdirected] for a request that
 // Handler would not serve.
-func (p *Policy) Check(r *http.Request) error { return p.check(r, p.secure(r), p.host(r)) }
+func (p *Policy) Check(r *http.Request) error { return p.checkRequest(r, p.secure(r), p.host(r)) }
 
 // setHeaders hands out lines that are this response's alone: a handler may
 // change what it finds without harm to the next (rs/cors issue 198).
@@ -219,8 +219,8 @@ func (p *Policy) setHeaders(h http.Header, hsts bool) {
 	}
 }
 
-// warn tells the owner of a service behind TLS termination what is missing.
-func (p *Policy) warn(r *http.Request) {
+// warnMissingScheme tells the owner of a service behind TLS termination what is missing.
+func (p *Policy) warnMissingScheme(r *http.Request) {
 	minute := time.Now().Unix()/60 + 1
 	if last := p.warned.Load(); last == minute || !p.warned.CompareAndSwap(last, minute) {
 		return

@@ -48,7 +48,7 @@ func parseElement(s string) (e element, ok bool) {
 			continue
 		}
 		name, rest, found := strings.Cut(s, "=")
-		if !found || !token(name) {
+		if !found || !isToken(name) {
 			return element{}, false
 		}
 		var value string
@@ -59,15 +59,15 @@ func parseElement(s string) (e element, ok bool) {
 		if rest != "" && rest[0] != ';' {
 			return element{}, false
 		}
-		if !e.set(name, value) {
+		if !e.setParameter(name, value) {
 			return element{}, false
 		}
 		s = rest
 	}
 }
 
-// set stores a parameter, and reports false when it is there already.
-func (e *element) set(name, value string) bool {
+// setParameter stores a parameter, and reports false when it is there already.
+func (e *element) setParameter(name, value string) bool {
 	var field *string
 	switch {
 	case strings.EqualFold(name, "for"):
@@ -128,7 +128,7 @@ func unescape(s string) string {
 // parseNode reads an address with an optional port (RFC 7239, section 6). An
 // IPv6 address has brackets. "unknown" and obfuscated names are no addresses.
 func parseNode(node string) (netip.Addr, bool) {
-	if host, port, ok := strings.Cut(node, ":_"); ok && token(port) { // an obfuscated port
+	if host, port, ok := strings.Cut(node, ":_"); ok && isToken(port) { // an obfuscated port
 		node = host
 	}
 	if !strings.HasPrefix(node, "[") && strings.Count(node, ":") > 1 {
@@ -137,8 +137,8 @@ func parseNode(node string) (netip.Addr, bool) {
 	return parseHop(node)
 }
 
-// token takes a token of RFC 9110, section 5.6.2.
-func token(s string) bool {
+// isToken takes a token of RFC 9110, section 5.6.2.
+func isToken(s string) bool {
 	for i := range len(s) {
 		if !tokenByte(s[i]) {
 			return false

@@ -20,11 +20,11 @@ func (o *Options) lines() []line {
 	}
 	lines := []line{
 		{"X-Content-Type-Options", "nosniff"},
-		{"Content-Security-Policy", or(o.CSP, csp)},
-		{"X-Frame-Options", or(o.FrameOptions, "DENY")},
-		{"Referrer-Policy", or(o.ReferrerPolicy, "no-referrer")},
-		{"Cross-Origin-Resource-Policy", or(o.ResourcePolicy, "same-origin")},
-		{"Cache-Control", or(o.CacheControl, "no-store")},
+		{"Content-Security-Policy", orDefault(o.CSP, csp)},
+		{"X-Frame-Options", orDefault(o.FrameOptions, "DENY")},
+		{"Referrer-Policy", orDefault(o.ReferrerPolicy, "no-referrer")},
+		{"Cross-Origin-Resource-Policy", orDefault(o.ResourcePolicy, "same-origin")},
+		{"Cache-Control", orDefault(o.CacheControl, "no-store")},
 	}
 	if o.Profile == Documents {
 		for _, l := range documentLines {
@@ -48,16 +48,16 @@ var documentLines = [...]line{
 	{"Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"},
 }
 
-func or(value, otherwise string) string {
+func orDefault(value, otherwise string) string {
 	if value == "" {
 		return otherwise
 	}
 	return value
 }
 
-// check returns the problems of the options.
-func (o *Options) check() []error {
-	problems := []error{o.HSTS.check()}
+// checkFields returns the problems of the options.
+func (o *Options) checkFields() []error {
+	problems := []error{o.HSTS.checkFields()}
 	refuse := func(format string, args ...any) { problems = append(problems, fmt.Errorf("headers: "+format, args...)) }
 	if o.Profile != API && o.Profile != Documents {
 		refuse("Profile %d: is unknown; did you mean API or Documents?", o.Profile)
@@ -82,13 +82,13 @@ func (o *Options) check() []error {
 		}
 	}
 	for i, key := range o.CredentialHeaders {
-		if !token(key) {
+		if !isToken(key) {
 			refuse("CredentialHeaders[%d] %q: is not the name of a header", i, key)
 		}
 	}
 	oneOf := func(name, value string, known ...string) {
 		if value != "" && value != InsecureOmit && !slices.Contains(known, value) {
-			refuse("%s %q: is unknown%s", name, value, or(didYouMean(strings.ToLower(value), known), fmt.Sprintf("; did you mean %q?", known[0])))
+			refuse("%s %q: is unknown%s", name, value, orDefault(didYouMean(strings.ToLower(value), known), fmt.Sprintf("; did you mean %q?", known[0])))
 		}
 	}
 	oneOf("ReferrerPolicy", o.ReferrerPolicy, "no-referrer", "same-origin", "strict-origin", "strict-origin-when-cross-origin", "origin", "origin-when-cross-origin", "no-referrer-when-downgrade", "unsafe-url")
@@ -115,7 +115,7 @@ func checkExtra(extra http.Header) error {
 		}
 		by, clashes := managed[http.CanonicalHeaderKey(key)]
 		switch {
-		case !token(key):
+		case !isToken(key):
 			refuse("is not the name of a header")
 		case key != http.CanonicalHeaderKey(key):
 			refuse("would not be found; did you mean %q?", http.CanonicalHeaderKey(key))

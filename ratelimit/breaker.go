@@ -30,46 +30,46 @@ type breaker struct {
 	refusal error // errOpen, with the cause
 }
 
-// refuses returns an error while the store is not to be asked.
-func (b *breaker) refuses(now int64) error {
+// checkOpen returns an error while the store is not to be asked.
+func (b *breaker) checkOpen(now int64) error {
 	if until := b.until.Load(); until == 0 || now >= until && !b.probing.Load() {
 		return nil
 	}
-	return b.why()
+	return b.openError()
 }
 
-// why returns the error of a call that was not made.
-func (b *breaker) why() error {
+// openError returns the error of a call that was not made.
+func (b *breaker) openError() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.refusal
 }
 
-// enter begins a call. It reports whether the call is the probe.
-func (b *breaker) enter(now int64) (probe bool, _ error) {
+// beginCall begins a call. It reports whether the call is the probe.
+func (b *breaker) beginCall(now int64) (probe bool, _ error) {
 	until := b.until.Load()
 	if until == 0 {
 		return false, nil
 	}
 	if now < until || !b.probing.CompareAndSwap(false, true) {
-		return false, b.why()
+		return false, b.openError()
 	}
 	if b.until.Load() == until {
 		return true, nil
 	}
 	b.probing.Store(false) // another probe ended in between
-	return false, b.why()
+	return false, b.openError()
 }
 
-// left returns how long the breaker stays open.
-func (b *breaker) left(now int64) time.Duration {
+// timeLeft returns how long the breaker stays open.
+func (b *breaker) timeLeft(now int64) time.Duration {
 	return time.Duration(max(0, b.until.Load()-now))
 }
 
-// leave ends a call. It reports whether the health of the store changed, and
+// endCall ends a call. It reports whether the health of the store changed, and
 // why: nil where it is well again. Calls that began before the breaker opened
 // say nothing.
-func (b *breaker) leave(now int64, probe bool, err error) (changed bool, cause error) {
+func (b *breaker) endCall(now int64, probe bool, err error) (changed bool, cause error) {
 	if err == nil && !probe && b.failures.Load() == 0 {
 		return false, nil
 	}

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// client returns whom a request counts for: never nobody, since everybody
+// clientAddr returns whom a request counts for: never nobody, since everybody
 // without an address would escape the limits.
-func (l *Limiter) client(r *http.Request) netip.Addr {
+func (l *Limiter) clientAddr(r *http.Request) netip.Addr {
 	if l.clientIP == nil {
-		l.warn(r)
+		l.warnMissingClientIP(r)
 	} else if addr, _ := l.clientIP(r); addr.IsValid() {
 		return addr
 	}
@@ -21,8 +21,8 @@ func (l *Limiter) client(r *http.Request) netip.Addr {
 	return netip.IPv6Unspecified() // a Unix socket: all its clients are one
 }
 
-// warn tells the owner of a service behind a proxy why all clients are one.
-func (l *Limiter) warn(r *http.Request) {
+// warnMissingClientIP tells the owner of a service behind a proxy why all clients are one.
+func (l *Limiter) warnMissingClientIP(r *http.Request) {
 	if len(r.Header["X-Forwarded-For"]) == 0 && len(r.Header["Forwarded"]) == 0 && len(r.Header["X-Real-Ip"]) == 0 {
 		return
 	}

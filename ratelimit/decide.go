@@ -55,20 +55,20 @@ func (l *Limiter) decide(ctx context.Context, t *tier, b *batch, d *Decision) er
 	var err error
 	if l.remote == nil {
 		l.memory.decide(charges, verdicts, true)
-	} else if err = l.remote.take(ctx, t, b); err != nil {
+	} else if err = l.remote.decideBatch(ctx, t, b); err != nil {
 		d.Degraded = true
 		if refused := l.withoutStore(t, b, d, err); refused != nil {
-			l.tell(ctx, Event{Outcome: Denied, Decision: *d, Err: err})
+			l.notifyHook(ctx, Event{Outcome: Denied, Decision: *d, Err: err})
 			return refused
 		}
 	}
 	d.leased = b.leased
-	limit, shadow := d.sum(t, b)
+	limit, shadow := d.combineVerdicts(t, b)
 	if l.remote != nil && !d.Degraded {
-		l.warm(d, b, charges, verdicts)
+		l.updateLocalCount(d, b, charges, verdicts)
 	}
 	if l.onDecision != nil {
-		l.tell(ctx, Event{Outcome: outcome(d, b, shadow), Decision: *d, Limit: limit, Err: err})
+		l.notifyHook(ctx, Event{Outcome: outcome(d, b, shadow), Decision: *d, Limit: limit, Err: err})
 	}
 	return nil
 }
@@ -77,7 +77,7 @@ func (l *Limiter) decide(ctx context.Context, t *tier, b *batch, d *Decision) er
 // error of a refusal.
 func (l *Limiter) withoutStore(t *tier, b *batch, d *Decision, err error) error {
 	n := len(t.limits)
-	switch retry := strconv.FormatInt(seconds(l.remote.breaker.left(l.remote.now())), 10); {
+	switch retry := strconv.FormatInt(seconds(l.remote.breaker.timeLeft(l.remote.sinceStart())), 10); {
 	case errors.Is(err, ErrMisconfigured):
 		// Nobody chose to run without limits by mistyping a password.
 		return ErrMisconfigured.With("tier", t.name).Wrap(err).Header("Retry-After", retry)
@@ -96,9 +96,9 @@ func (l *Limiter) withoutStore(t *tier, b *batch, d *Decision, err error) error 
 	return nil
 }
 
-// sum makes one answer of the verdicts. It returns the limit that denies, or
+// combineVerdicts makes one answer of the verdicts. It returns the limit that denies, or
 // that would if it were no shadow.
-func (d *Decision) sum(t *tier, b *batch) (limit string, shadow bool) {
+func (d *Decision) combineVerdicts(t *tier, b *batch) (limit string, shadow bool) {
 	d.Allowed, d.Remaining = true, math.MaxInt
 	for i := range t.limits {
 		v := &b.verdicts[i]
@@ -135,13 +135,13 @@ func (d *Decision) sum(t *tier, b *batch) (limit string, shadow bool) {
 	return limit, shadow
 }
 
-// warm counts in this process what the store decided, so that a failure of the
+// updateLocalCount counts in this process what the store decided, so that a failure of the
 // store begins nobody's count anew.
-func (l *Limiter) warm(d *Decision, b *batch, charges []Charge, verdicts []Verdict) {
+func (l *Limiter) updateLocalCount(d *Decision, b *batch, charges []Charge, verdicts []Verdict) {
 	if !d.Allowed {
 		for i := range charges {
 			if b.known[i] && charges[i].Penalty > 0 && verdicts[i].Wait > 0 {
-				l.memory.remember(&charges[i], int64(verdicts[i].Wait))
+				l.memory.startPenalty(&charges[i], int64(verdicts[i].Wait))
 			}
 		}
 		return

@@ -52,16 +52,16 @@ func (d *denials) hash(c *Charge) (key, hash uint64) {
 	return maphash.Comparable(d.key, c.Key), maphash.Comparable(d.params, params{c.Key, c.Window, c.Penalty, c.Requests, c.Cost})
 }
 
-func (d *denials) set(key uint64) (*denialShard, *[denialWays]denial) {
+func (d *denials) shardAndSet(key uint64) (*denialShard, *[denialWays]denial) {
 	s := &d.shards[key%denialShards]
 	return s, &s.sets[key/denialShards%denialSets]
 }
 
-// find reports whether one of the charges is known to be denied. It writes the
+// lookUpDenials reports whether one of the charges is known to be denied. It writes the
 // verdicts that are known. Where a denial has to be confirmed, one caller is
 // sent to the store, and the others are denied until it is back, or for half a
 // second.
-func (d *denials) find(now int64, charges []Charge, verdicts []Verdict, known *[maxLimits]bool) (found, confirms bool) {
+func (d *denials) lookUpDenials(now int64, charges []Charge, verdicts []Verdict, known *[maxLimits]bool) (found, confirms bool) {
 	var hits [maxLimits]bool
 	for i := range charges {
 		c := &charges[i]
@@ -79,7 +79,7 @@ func (d *denials) find(now int64, charges []Charge, verdicts []Verdict, known *[
 
 func (d *denials) hit(now int64, c *Charge, v *Verdict) (hit, stale bool) {
 	key, hash := d.hash(c)
-	s, set := d.set(key)
+	s, set := d.shardAndSet(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range set {
@@ -97,22 +97,22 @@ func (d *denials) hit(now int64, c *Charge, v *Verdict) (hit, stale bool) {
 	return false, false
 }
 
-// keep remembers the denials among the verdicts. They count from when the
+// rememberDenials remembers the denials among the verdicts. They count from when the
 // question was sent: the store denied at that moment or later, so that they
 // never last too long.
-func (d *denials) keep(sent int64, charges []Charge, verdicts []Verdict) {
+func (d *denials) rememberDenials(sent int64, charges []Charge, verdicts []Verdict) {
 	for i := range charges {
 		c, v := &charges[i], &verdicts[i]
 		if v.Wait <= 0 || c.Shadow || v.Pressure {
 			continue
 		}
-		d.put(c, denial{until: sent + min(int64(v.Wait), longestDenial), free: sent + int64(v.Wait), reset: sent + int64(v.Reset), remaining: v.Remaining})
+		d.storeDenial(c, denial{until: sent + min(int64(v.Wait), longestDenial), free: sent + int64(v.Wait), reset: sent + int64(v.Reset), remaining: v.Remaining})
 	}
 }
 
-func (d *denials) put(c *Charge, e denial) {
+func (d *denials) storeDenial(c *Charge, e denial) {
 	e.key, e.params = d.hash(c)
-	s, set := d.set(e.key)
+	s, set := d.shardAndSet(e.key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := 0
@@ -128,10 +128,10 @@ func (d *denials) put(c *Charge, e denial) {
 	set[at] = e
 }
 
-// drop forgets the denials of a key, which was given back or reset.
-func (d *denials) drop(k Key) {
+// forgetKey forgets the denials of a key, which was given back or reset.
+func (d *denials) forgetKey(k Key) {
 	key := maphash.Comparable(d.key, k)
-	s, set := d.set(key)
+	s, set := d.shardAndSet(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range set {

@@ -16,36 +16,36 @@ type shard struct {
 // entry is what is known about a key. Which of log and ring is used depends on
 // the limit.
 type entry struct {
-	log    exactLog
-	ring   *ring
-	ends   int64 // when nothing of it counts any longer
-	denied int64 // until when it is denied, or has nothing left
-	banned int64 // until when its penalty runs
-	salt   uint64
+	log            exactLog
+	ring           *ring
+	expires        int64 // when nothing of it counts any longer
+	protectedUntil int64 // until when it is denied, or has nothing left
+	penaltyUntil   int64 // until when its penalty runs
+	salt           uint64
 }
 
-// find returns the entry of a key, or nil for a key that is new, or the
+// findEntry returns the entry of a key, or nil for a key that is new, or the
 // overflow when there is no room for a new one.
-func (s *shard) find(k digest, policy string, now int64, limit int) (_ *entry, pressure bool) {
+func (s *shard) findEntry(k digest, policy string, now int64, limit int) (_ *entry, pressure bool) {
 	if e := s.entries[k]; e != nil {
 		return e, false
 	}
 	if len(s.entries) < limit {
 		return nil, false
 	}
-	if _, ok := s.victim(now); ok {
+	if _, ok := s.evictionCandidate(now); ok {
 		return nil, false
 	}
-	return s.shared(policy), true
+	return s.overflowEntry(policy), true
 }
 
-// add makes an entry, in the place of another when the shard is full. Where
+// addEntry makes an entry, in the place of another when the shard is full. Where
 // nothing can go, it returns the overflow.
-func (s *shard) add(k digest, c *Charge, now int64, limit int) (_ *entry, pressure bool) {
+func (s *shard) addEntry(k digest, c *Charge, now int64, limit int) (_ *entry, pressure bool) {
 	if len(s.entries) >= limit {
-		victim, ok := s.victim(now)
+		victim, ok := s.evictionCandidate(now)
 		if !ok {
-			return s.shared(c.Key.Policy), true
+			return s.overflowEntry(c.Key.Policy), true
 		}
 		delete(s.entries, victim)
 	}
@@ -68,8 +68,8 @@ func newEntry(c *Charge, now int64, salt uint64) *entry {
 	return &both.entry
 }
 
-// shared returns the overflow of a policy.
-func (s *shard) shared(policy string) *entry {
+// overflowEntry returns the overflow of a policy.
+func (s *shard) overflowEntry(policy string) *entry {
 	e := s.overflow[policy]
 	if e == nil {
 		e = &entry{}
@@ -78,16 +78,16 @@ func (s *shard) shared(policy string) *entry {
 	return e
 }
 
-// victim returns a key of a sample, which a map hands out at random: the one
+// evictionCandidate returns a key of a sample, which a map hands out at random: the one
 // that ends first of those that are not denied. It reports false when there is
 // none.
-func (s *shard) victim(now int64) (_ digest, ok bool) {
+func (s *shard) evictionCandidate(now int64) (_ digest, ok bool) {
 	const sample = 8
 	var victim digest
 	best, seen := int64(math.MaxInt64), 0
 	for k, e := range s.entries {
-		if e.denied <= now && e.ends < best {
-			victim, best = k, e.ends
+		if e.protectedUntil <= now && e.expires < best {
+			victim, best = k, e.expires
 		}
 		if seen++; seen == sample {
 			break
@@ -96,106 +96,106 @@ func (s *shard) victim(now int64) (_ digest, ok bool) {
 	return victim, best < math.MaxInt64
 }
 
-// unused writes the verdict on a charge of a key that has none yet.
-func unused(c *Charge, v *Verdict) {
+// unusedVerdict writes the verdict on a charge of a key that has none yet.
+func unusedVerdict(c *Charge, v *Verdict) {
 	v.Remaining = c.Requests
 	if c.Cost > c.Requests {
 		v.Wait = -1
 	}
 }
 
-// judge writes the verdict on a charge, with the penalty that may run.
-func (e *entry) judge(c *Charge, now int64, v *Verdict) {
-	e.ask(c, now, v)
-	if c.Penalty > 0 && e.banned > now {
-		e.ban(c, now, v)
+// evaluateCharge writes the verdict on a charge, with the penalty that may run.
+func (e *entry) evaluateCharge(c *Charge, now int64, v *Verdict) {
+	e.evaluateLimit(c, now, v)
+	if c.Penalty > 0 && e.penaltyUntil > now {
+		e.applyPenalty(c, now, v)
 	}
 }
 
-// punish begins a penalty after a denial. One that runs is not prolonged. The
+// startPenalty begins a penalty after a denial. One that runs is not prolonged. The
 // overflow gets none: nobody knows whose denial it was.
-func (e *entry) punish(c *Charge, now int64, v *Verdict) {
-	if c.Penalty <= 0 || v.Wait <= 0 || e.banned > now {
+func (e *entry) startPenalty(c *Charge, now int64, v *Verdict) {
+	if c.Penalty <= 0 || v.Wait <= 0 || e.penaltyUntil > now {
 		return
 	}
-	e.banned = now + int64(c.Penalty)
-	e.ends = max(e.ends, e.banned)
-	e.ban(c, now, v)
+	e.penaltyUntil = now + int64(c.Penalty)
+	e.expires = max(e.expires, e.penaltyUntil)
+	e.applyPenalty(c, now, v)
 }
 
-// ban writes the verdict of a penalty that runs.
-func (e *entry) ban(c *Charge, now int64, v *Verdict) {
-	v.Remaining, v.Reset = 0, max(v.Wait, time.Duration(e.banned-now))
+// applyPenalty writes the verdict of a penalty that runs.
+func (e *entry) applyPenalty(c *Charge, now int64, v *Verdict) {
+	v.Remaining, v.Reset = 0, max(v.Wait, time.Duration(e.penaltyUntil-now))
 	if c.Cost > 0 && v.Wait >= 0 {
 		v.Wait = v.Reset
 	}
-	e.denied = now + int64(v.Reset)
+	e.protectedUntil = now + int64(v.Reset)
 }
 
-// ask writes the verdict on a charge, as the limit alone would have it, but for
+// evaluateLimit writes the verdict on a charge, as the limit alone would have it, but for
 // Reset.
-func (e *entry) ask(c *Charge, now int64, v *Verdict) {
+func (e *entry) evaluateLimit(c *Charge, now int64, v *Verdict) {
 	limit, window, cost := int64(c.Requests), int64(c.Window), int64(c.Cost)
 	var remaining, wait int64
 	if limit <= exactLimit {
 		if e.ring != nil { // the limit sank
-			e.log, e.ring = logOf(e.ring, now, window), nil
+			e.log, e.ring = logFromRing(e.ring, now, window), nil
 		}
-		e.log.drop(now, window)
-		remaining, wait = e.log.ask(now, limit, window, cost)
+		e.log.dropExpired(now, window)
+		remaining, wait = e.log.remainingAndWait(now, limit, window, cost)
 	} else {
 		if e.ring == nil {
-			e.log, e.ring = nil, ringOf(e.log, now, window, e.salt)
+			e.log, e.ring = nil, ringFromLog(e.log, now, window, e.salt)
 		}
 		e.ring.advance(now, window)
-		remaining, wait = e.ring.ask(now, limit, window, cost)
+		remaining, wait = e.ring.remainingAndWait(now, limit, window, cost)
 	}
 	v.Remaining, v.Wait = int(remaining), time.Duration(wait)
 	if wait > 0 {
-		e.denied = now + wait
+		e.protectedUntil = now + wait
 	}
 }
 
-// reset returns in how long more remains than now. It follows ask.
-func (e *entry) reset(c *Charge, now int64, remaining int) time.Duration {
+// untilReset returns in how long more remains than now. It follows ask.
+func (e *entry) untilReset(c *Charge, now int64, remaining int) time.Duration {
 	if e.ring != nil {
-		return time.Duration(e.ring.reset(now, int64(c.Requests), int64(c.Window), int64(remaining)))
+		return time.Duration(e.ring.untilReset(now, int64(c.Requests), int64(c.Window), int64(remaining)))
 	}
-	return time.Duration(e.log.reset(now, int64(c.Requests), int64(c.Window)))
+	return time.Duration(e.log.untilReset(now, int64(c.Requests), int64(c.Window)))
 }
 
-// charge makes a charge, and writes what remains after it. It follows ask.
-func (e *entry) charge(c *Charge, now int64, v *Verdict) {
+// recordCharge makes a charge, and writes what remains after it. It follows ask.
+func (e *entry) recordCharge(c *Charge, now int64, v *Verdict) {
 	if e.ring != nil {
 		e.ring.counts[0] += int64(c.Cost)
 	} else {
-		e.log.add(now, int64(c.Cost))
+		e.log.addCharge(now, int64(c.Cost))
 	}
 	v.Remaining = max(0, v.Remaining-c.Cost)
-	v.Reset = e.reset(c, now, v.Remaining)
-	e.ends = max(e.banned, now+int64(c.Window)+width(int64(c.Window)))
-	e.protect(now, v)
+	v.Reset = e.untilReset(c, now, v.Remaining)
+	e.expires = max(e.penaltyUntil, now+int64(c.Window)+width(int64(c.Window)))
+	e.protectFromEviction(now, v)
 }
 
-// protect keeps a key that has nothing left from being evicted: whoever spends
+// protectFromEviction keeps a key that has nothing left from being evicted: whoever spends
 // a limit to its last request, and then floods, would begin anew.
-func (e *entry) protect(now int64, v *Verdict) {
-	e.denied = max(now, e.banned)
+func (e *entry) protectFromEviction(now int64, v *Verdict) {
+	e.protectedUntil = max(now, e.penaltyUntil)
 	if v.Remaining == 0 {
-		e.denied = max(e.denied, now+int64(v.Reset))
+		e.protectedUntil = max(e.protectedUntil, now+int64(v.Reset))
 	}
 }
 
-// refund takes back a charge that was made at a time.
-func (e *entry) refund(c *Charge, at, now int64) {
+// refundCharge takes back a charge that was made at a time.
+func (e *entry) refundCharge(c *Charge, at, now int64) {
 	if e.ring != nil {
-		e.ring.remove(at, int64(c.Cost), int64(c.Window))
+		e.ring.removeCharge(at, int64(c.Cost), int64(c.Window))
 	} else {
-		e.log.remove(at, int64(c.Cost))
+		e.log.removeCharge(at, int64(c.Cost))
 	}
 	after, v := *c, Verdict{}
 	after.Cost = 0
-	e.ask(&after, now, &v)
-	v.Reset = e.reset(c, now, v.Remaining)
-	e.protect(now, &v)
+	e.evaluateLimit(&after, now, &v)
+	v.Reset = e.untilReset(c, now, v.Remaining)
+	e.protectFromEviction(now, &v)
 }

@@ -41,8 +41,8 @@ type Event struct {
 	Err      error    // the store's, where the Decision is Degraded
 }
 
-// tell calls the hook. The decision stands already.
-func (l *Limiter) tell(ctx context.Context, e Event) {
+// notifyHook calls the hook. The decision stands already.
+func (l *Limiter) notifyHook(ctx context.Context, e Event) {
 	if l.onDecision != nil {
 		hook.Call(ctx, nil, "ratelimit: OnDecision", func() { l.onDecision(ctx, e) })
 	}

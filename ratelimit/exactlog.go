@@ -11,8 +11,8 @@ const exactLimit = 128
 // window's length, and never denies what the limit allows.
 type exactLog []int64
 
-// drop forgets what has left the window.
-func (l *exactLog) drop(now, window int64) {
+// dropExpired forgets what has left the window.
+func (l *exactLog) dropExpired(now, window int64) {
 	s := *l
 	n := 0
 	for n < len(s) && s[n] <= now-window {
@@ -21,9 +21,9 @@ func (l *exactLog) drop(now, window int64) {
 	*l = s[:copy(s, s[n:])]
 }
 
-// ask returns what remains before a charge, and in how long the charge is
+// remainingAndWait returns what remains before a charge, and in how long the charge is
 // allowed: 0 for now, -1 for never. All times are integers of one unit.
-func (l exactLog) ask(now, limit, window, cost int64) (remaining, wait int64) {
+func (l exactLog) remainingAndWait(now, limit, window, cost int64) (remaining, wait int64) {
 	remaining = max(0, limit-int64(len(l)))
 	switch excess := int64(len(l)) + cost - limit; {
 	case cost > limit:
@@ -34,23 +34,23 @@ func (l exactLog) ask(now, limit, window, cost int64) (remaining, wait int64) {
 	return remaining, 0
 }
 
-// reset returns in how long more remains than now. 0: all of it remains.
-func (l exactLog) reset(now, limit, window int64) int64 {
+// untilReset returns in how long more remains than now. 0: all of it remains.
+func (l exactLog) untilReset(now, limit, window int64) int64 {
 	if len(l) == 0 {
 		return 0
 	}
 	return l[max(0, int64(len(l))-limit)] + window - now // a limit that sank has more
 }
 
-// add makes a charge.
-func (l *exactLog) add(now, cost int64) {
+// addCharge makes a charge.
+func (l *exactLog) addCharge(now, cost int64) {
 	for range cost {
 		*l = append(*l, now)
 	}
 }
 
-// remove takes back a charge that was made at a time.
-func (l *exactLog) remove(at, cost int64) {
+// removeCharge takes back a charge that was made at a time.
+func (l *exactLog) removeCharge(at, cost int64) {
 	s := *l
 	kept := s[:0]
 	for _, t := range s {
@@ -63,19 +63,19 @@ func (l *exactLog) remove(at, cost int64) {
 	*l = kept
 }
 
-// logOf returns the log of what a ring counted. A request of a slot is at its
+// logFromRing returns the log of what a ring counted. A request of a slot is at its
 // end, which is later than it was and never earlier; more than the newest 128
 // deny whatever an exact limit could.
-func logOf(r *ring, now, window int64) exactLog {
+func logFromRing(r *ring, now, window int64) exactLog {
 	r.advance(now, window)
 	var l exactLog
 	room := int64(exactLimit)
 	for age, n := range r.counts {
 		n = min(n, room)
 		room -= n
-		l.add(min(now, (r.slot-int64(age)+1)*width(window)-1-r.phase), n)
+		l.addCharge(min(now, (r.slot-int64(age)+1)*width(window)-1-r.phase), n)
 	}
 	slices.Sort(l)
-	l.drop(now, window)
+	l.dropExpired(now, window)
 	return l
 }

@@ -34,15 +34,15 @@ var (
 // it and fills the table with others that live.
 func (l *Limiter) LoseLease(policy, key string, waits func()) {
 	leases, k := l.remote.leases, Key{Policy: policy, Text: key}
-	e := leases.of(k)
+	e := leases.leaseFor(k)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	waits()
 	leases.mu.Lock()
 	defer leases.mu.Unlock()
-	e.gone = true
+	e.evicted = true
 	delete(leases.byKey, k)
 	for i := range maxLeases {
-		leases.byKey[Key{Policy: policy, Text: strconv.Itoa(i)}] = &lease{ends: math.MaxInt64}
+		leases.byKey[Key{Policy: policy, Text: strconv.Itoa(i)}] = &lease{expires: math.MaxInt64}
 	}
 }

@@ -32,8 +32,8 @@ const (
 	NoFields
 )
 
-// told reports whether the fields tell of a limit.
-func (l *Limit) told() bool { return !l.Quiet && !l.InsecureShadow }
+// isPublished reports whether the fields tell of a limit.
+func (l *Limit) isPublished() bool { return !l.Quiet && !l.InsecureShadow }
 
 // appendPolicy appends the tier's RateLimit-Policy. The Requests are those of
 // the charges, where there are some.
@@ -41,7 +41,7 @@ func (t *tier) appendPolicy(b []byte, charges []Charge) []byte {
 	begin := len(b)
 	for i := range t.limits {
 		limit := &t.limits[i]
-		if !limit.told() {
+		if !limit.isPublished() {
 			continue
 		}
 		if len(b) > begin {
@@ -73,7 +73,7 @@ func (t *tier) tightest(b *batch) int {
 	tightest := -1
 	for i := range t.limits {
 		v := &b.verdicts[i]
-		if !b.known[i] || !t.limits[i].told() || v.Wait < 0 && b.how == Cached {
+		if !b.known[i] || !t.limits[i].isPublished() || v.Wait < 0 && b.how == Cached {
 			continue
 		}
 		if tightest >= 0 {
@@ -104,18 +104,18 @@ func (l *Limiter) setFields(h http.Header, t *tier, b *batch) {
 			text = append(text, ";t="...)
 			text = strconv.AppendInt(text, until, 10)
 		}
-		addMember(h, "Ratelimit", b.lines.value(b.lines.text(text)))
+		addMember(h, "Ratelimit", b.lines.newValue(b.lines.newText(text)))
 		policy := t.field
 		if t.scaled {
 			text = t.appendPolicy(text[:0], b.charges[:])
-			policy = b.lines.text(text)
+			policy = b.lines.newText(text)
 		}
-		addMember(h, "Ratelimit-Policy", b.lines.value(policy))
+		addMember(h, "Ratelimit-Policy", b.lines.newValue(policy))
 	}
 	if l.fields != RateLimitFields && tighter(h, v.Remaining) {
-		h["X-Ratelimit-Limit"] = b.lines.number(int64(b.charges[i].Requests))
-		h["X-Ratelimit-Remaining"] = b.lines.number(int64(v.Remaining))
-		h["X-Ratelimit-Reset"] = b.lines.number(until)
+		h["X-Ratelimit-Limit"] = b.lines.newNumber(int64(b.charges[i].Requests))
+		h["X-Ratelimit-Remaining"] = b.lines.newNumber(int64(v.Remaining))
+		h["X-Ratelimit-Reset"] = b.lines.newNumber(until)
 	}
 }
 

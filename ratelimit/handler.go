@@ -19,10 +19,10 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 			return
 		}
 		b := l.batches.Get().(*batch)
-		l.charge(t, b, r)
-		deadline := l.deadline() // after Key, Cost and Scale, which may take their time
+		l.buildCharges(t, b, r)
+		deadline := l.storeDeadline() // after Key, Cost and Scale, which may take their time
 		var d Decision
-		err := l.admit(r.Context(), w.Header(), t, b, &d)
+		err := l.decideRequest(r.Context(), w.Header(), t, b, &d)
 		mayGiveBack := t.failures && err == nil && !d.open
 		if !mayGiveBack {
 			l.batches.Put(b) // next may take its time
@@ -31,7 +31,7 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 			l.respond(w, r, err)
 			return
 		}
-		served := l.deadline()
+		served := l.storeDeadline()
 		next.ServeHTTP(w, r)
 		if mayGiveBack {
 			l.giveBack(w, r, t, b, &d, deadline, served)
@@ -40,9 +40,9 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 	})
 }
 
-// admit decides about a request, and tells of it in the header. The error is
+// decideRequest decides about a request, and tells of it in the header. The error is
 // that of a refusal.
-func (l *Limiter) admit(ctx context.Context, h http.Header, t *tier, b *batch, d *Decision) error {
+func (l *Limiter) decideRequest(ctx context.Context, h http.Header, t *tier, b *batch, d *Decision) error {
 	if err := l.decide(ctx, t, b, d); err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (l *Limiter) Check(r *http.Request) (Decision, error) {
 	}
 	b := l.batches.Get().(*batch)
 	defer l.batches.Put(b)
-	l.charge(t, b, r)
+	l.buildCharges(t, b, r)
 	var d Decision
 	err := l.decide(r.Context(), t, b, &d)
 	return d, err
@@ -78,8 +78,8 @@ func (l *Limiter) tierOf(r *http.Request) *tier {
 	return l.rest
 }
 
-// charge writes the charges of a request.
-func (l *Limiter) charge(t *tier, b *batch, r *http.Request) {
+// buildCharges writes the charges of a request.
+func (l *Limiter) buildCharges(t *tier, b *batch, r *http.Request) {
 	var client netip.Addr
 	for i := range t.limits {
 		limit := &t.limits[i]
@@ -88,18 +88,18 @@ func (l *Limiter) charge(t *tier, b *batch, r *http.Request) {
 			cost = max(0, limit.Cost(r))
 		}
 		if limit.Key != nil {
-			key.Text = bounded(limit.Key(r))
+			key.Text = boundKey(limit.Key(r))
 		}
 		if key.Text == "" {
 			if !client.IsValid() {
-				client = l.client(r)
+				client = l.clientAddr(r)
 			}
 			key.Net = network(client, limit.V6Prefix)
 		}
 		b.setCharge(t, i, &key, cost)
 		if limit.Scale != nil {
 			if n := int64(limit.Scale(r)); n > 0 {
-				b.charges[i].Requests = int(min(n, most(limit.Window)))
+				b.charges[i].Requests = int(min(n, maxRequests(limit.Window)))
 			}
 		}
 	}
@@ -113,8 +113,8 @@ func (l *Limiter) giveBack(w http.ResponseWriter, r *http.Request, t *tier, b *b
 	if !ok || status >= 400 || r.Context().Err() != nil {
 		return
 	}
-	inHandler := l.deadline() - served
-	if err := l.refund(r.Context(), t, b, d, true, deadline+inHandler); err != nil {
+	inHandler := l.storeDeadline() - served
+	if err := l.refundCharges(r.Context(), t, b, d, true, deadline+inHandler); err != nil {
 		// The client was served; it merely counts once too often.
 		slog.Default().LogAttrs(r.Context(), slog.LevelWarn, "ratelimit: a charge was not given back", slog.String("tier", t.name), slog.Any("error", err))
 	}

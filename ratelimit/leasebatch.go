@@ -15,20 +15,20 @@ func (r *remote) takeLeased(ctx context.Context, t *tier, b *batch, deadline int
 		c := &b.charges[i]
 		e := (*lease)(nil)
 		if t.limits[i].Lease && c.Cost <= c.Requests/leaseShare {
-			e = r.leases.of(c.Key)
+			e = r.leases.leaseFor(c.Key)
 		}
 		if e == nil {
-			rest.add(i, c, t.limits[i].Lease, t.leases[i])
+			rest.addCharge(i, c, t.limits[i].Lease, t.leases[i])
 			continue
 		}
-		held, call, err := r.leases.take(ctx, deadline, e, c, t.leases[i], &b.verdicts[i])
+		held, call, err := r.leases.spendCharge(ctx, deadline, e, c, t.leases[i], &b.verdicts[i])
 		if err != nil {
 			r.leases.putBack(b)
 			return err
 		}
 		asked = asked || call
 		if !held {
-			rest.add(i, c, true, t.leases[i])
+			rest.addCharge(i, c, true, t.leases[i])
 			continue
 		}
 		b.known[i] = true
@@ -41,11 +41,11 @@ func (r *remote) takeLeased(ctx context.Context, t *tier, b *batch, deadline int
 	case denied && !asked:
 		b.how = Cached
 	case !denied && rest.n > 0:
-		if err := r.ask(ctx, deadline, rest.charges[:rest.n], rest.verdicts[:rest.n]); err != nil {
+		if err := r.chargeStore(ctx, deadline, rest.charges[:rest.n], rest.verdicts[:rest.n]); err != nil {
 			r.leases.putBack(b)
 			return err
 		}
-		rest.answer(b)
+		rest.writeVerdicts(b)
 		for i := range t.limits {
 			denied = denied || b.verdicts[i].Wait != 0 && !b.charges[i].Shadow
 		}
@@ -67,28 +67,28 @@ type pending struct {
 	at       [2 * maxLimits]int // the limit
 }
 
-func (p *pending) add(i int, c *Charge, leased bool, second string) {
+func (p *pending) addCharge(i int, c *Charge, leased bool, second string) {
 	p.charges[p.n], p.at[p.n] = *c, i
 	p.n++
 	if leased {
-		p.charges[p.n], p.at[p.n] = ofTwo(c, second), i
+		p.charges[p.n], p.at[p.n] = secondCharge(c, second), i
 		p.n++
 	}
 }
 
-// answer writes the verdicts, and one of those that are for one limit.
-func (p *pending) answer(b *batch) {
+// writeVerdicts writes the verdicts, and one of those that are for one limit.
+func (p *pending) writeVerdicts(b *batch) {
 	for j := range p.n {
 		i, v := p.at[j], &p.verdicts[j]
 		if b.known[i] {
-			v = new(both(&b.verdicts[i], v))
+			v = new(mergeVerdicts(&b.verdicts[i], v))
 		}
 		b.verdicts[i], b.known[i] = *v, true
 	}
 }
 
-// ofTwo returns the second charge of a limit with a lease.
-func ofTwo(c *Charge, policy string) Charge {
+// secondCharge returns the second charge of a limit with a lease.
+func secondCharge(c *Charge, policy string) Charge {
 	second := *c
 	second.Key.Policy = policy
 	second.Requests += c.Requests / 10
@@ -96,8 +96,8 @@ func ofTwo(c *Charge, policy string) Charge {
 	return second
 }
 
-// both is the verdict of two limits. The Mark is the first one's.
-func both(a, b *Verdict) Verdict {
+// mergeVerdicts is the verdict of two limits. The Mark is the first one's.
+func mergeVerdicts(a, b *Verdict) Verdict {
 	v := Verdict{Remaining: min(a.Remaining, b.Remaining), Wait: max(a.Wait, b.Wait), Reset: max(a.Reset, b.Reset), Mark: a.Mark, Pressure: a.Pressure || b.Pressure}
 	if a.Wait < 0 {
 		v.Wait = a.Wait

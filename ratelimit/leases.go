@@ -26,16 +26,16 @@ type leases struct {
 
 func newLeases(r *remote) *leases { return &leases{remote: r, byKey: make(map[Key]*lease)} }
 
-// take spends a charge. It reports whether there was a lease for it, which
+// spendCharge spends a charge. It reports whether there was a lease for it, which
 // another key may have taken meanwhile, and whether the store was asked.
-func (l *leases) take(ctx context.Context, deadline int64, e *lease, c *Charge, second string, v *Verdict) (held, asked bool, _ error) {
+func (l *leases) spendCharge(ctx context.Context, deadline int64, e *lease, c *Charge, second string, v *Verdict) (held, asked bool, _ error) {
 	for {
 		e.mu.Lock()
-		now := l.remote.now()
+		now := l.remote.sinceStart()
 		switch {
-		case e.gone:
+		case e.evicted:
 			e.mu.Unlock()
-			if e = l.of(c.Key); e == nil {
+			if e = l.leaseFor(c.Key); e == nil {
 				return false, asked, nil
 			}
 			continue
@@ -46,17 +46,17 @@ func (l *leases) take(ctx context.Context, deadline int64, e *lease, c *Charge, 
 			f := e.refill
 			e.wanted += c.Cost
 			e.mu.Unlock()
-			if err := l.wait(f, deadline); err != nil {
+			if err := l.awaitRefill(f, deadline); err != nil {
 				return true, asked, err
 			}
 			continue
 		}
 		f := &refill{done: make(chan struct{})}
-		k := e.next(now, c)
+		k := e.nextSize(now, c)
 		e.refill, e.wanted = f, 0
 		e.mu.Unlock()
 		asked = true
-		f.err = l.fill(ctx, deadline, e, c, second, k)
+		f.err = l.refillLease(ctx, deadline, e, c, second, k)
 		close(f.done)
 		if f.err != nil {
 			return true, true, f.err
@@ -64,9 +64,9 @@ func (l *leases) take(ctx context.Context, deadline int64, e *lease, c *Charge, 
 	}
 }
 
-// wait waits for somebody else's refill.
-func (l *leases) wait(f *refill, deadline int64) error {
-	timer := time.NewTimer(time.Duration(deadline - l.remote.now()))
+// awaitRefill waits for somebody else's refill.
+func (l *leases) awaitRefill(f *refill, deadline int64) error {
+	timer := time.NewTimer(time.Duration(deadline - l.remote.sinceStart()))
 	defer timer.Stop()
 	select {
 	case <-f.done:
@@ -76,13 +76,13 @@ func (l *leases) wait(f *refill, deadline int64) error {
 	}
 }
 
-// fill leases k, or what remains of it.
-func (l *leases) fill(ctx context.Context, deadline int64, e *lease, c *Charge, second string, k int) error {
-	sent := l.remote.now()
-	v, err := l.charge(ctx, deadline, c, second, k)
+// refillLease leases k, or what remains of it.
+func (l *leases) refillLease(ctx context.Context, deadline int64, e *lease, c *Charge, second string, k int) error {
+	sent := l.remote.sinceStart()
+	v, err := l.chargeBoth(ctx, deadline, c, second, k)
 	if err == nil && v.Wait > 0 && v.Remaining >= c.Cost && v.Remaining < k {
-		k, sent = v.Remaining, l.remote.now()
-		v, err = l.charge(ctx, deadline, c, second, k)
+		k, sent = v.Remaining, l.remote.sinceStart()
+		v, err = l.chargeBoth(ctx, deadline, c, second, k)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -93,29 +93,29 @@ func (l *leases) fill(ctx context.Context, deadline int64, e *lease, c *Charge, 
 	e.remaining, e.free, e.reset = v.Remaining, sent+int64(v.Wait), sent+int64(v.Reset)
 	if v.Wait == 0 {
 		e.left, e.size, e.used = k, k, 0 // what was left is lost: it was less than one charge
-		e.ends = sent + int64(c.Window)/leaseLife
+		e.expires = sent + int64(c.Window)/leaseLife
 		return nil
 	}
 	// Not before more is there, and not for each request that comes.
-	e.blocked = sent + min(max(int64(v.Reset), int64(c.Window)/100), longestDenial)
-	e.size, e.denied = 0, k
+	e.blockedUntil = sent + min(max(int64(v.Reset), int64(c.Window)/100), longestDenial)
+	e.size, e.deniedSize = 0, k
 	return nil
 }
 
-// charge charges both limits of a lease.
-func (l *leases) charge(ctx context.Context, deadline int64, c *Charge, second string, k int) (Verdict, error) {
+// chargeBoth charges both limits of a lease.
+func (l *leases) chargeBoth(ctx context.Context, deadline int64, c *Charge, second string, k int) (Verdict, error) {
 	first := *c
 	first.Cost = k
-	charges := [2]Charge{first, ofTwo(&first, second)}
+	charges := [2]Charge{first, secondCharge(&first, second)}
 	var verdicts [2]Verdict
-	if err := l.remote.call(ctx, deadline, opTake, charges[:], verdicts[:]); err != nil {
+	if err := l.remote.callStore(ctx, deadline, opTake, charges[:], verdicts[:]); err != nil {
 		return Verdict{}, err
 	}
-	return both(&verdicts[0], &verdicts[1]), nil
+	return mergeVerdicts(&verdicts[0], &verdicts[1]), nil
 }
 
-// of returns the lease of a key, or nil where there are too many.
-func (l *leases) of(k Key) *lease {
+// leaseFor returns the lease of a key, or nil where there are too many.
+func (l *leases) leaseFor(k Key) *lease {
 	l.mu.RLock()
 	e := l.byKey[k]
 	l.mu.RUnlock()
@@ -124,7 +124,7 @@ func (l *leases) of(k Key) *lease {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if e = l.byKey[k]; e == nil && (len(l.byKey) < maxLeases || l.evict()) {
+	if e = l.byKey[k]; e == nil && (len(l.byKey) < maxLeases || l.evictIdle()) {
 		e = new(lease)
 		k.Text = strings.Clone(k.Text)
 		l.byKey[k] = e
@@ -132,13 +132,13 @@ func (l *leases) of(k Key) *lease {
 	return e
 }
 
-// evict drops a lease of a sample that nobody needs.
-func (l *leases) evict() bool {
-	now, seen := l.remote.now(), 0
+// evictIdle drops a lease of a sample that nobody needs.
+func (l *leases) evictIdle() bool {
+	now, seen := l.remote.sinceStart(), 0
 	for k, e := range l.byKey {
 		if e.mu.TryLock() {
-			e.gone = now >= e.ends && now >= e.blocked && e.refill == nil
-			gone := e.gone
+			e.evicted = now >= e.expires && now >= e.blockedUntil && e.refill == nil
+			gone := e.evicted
 			e.mu.Unlock()
 			if gone {
 				delete(l.byKey, k)
@@ -164,15 +164,15 @@ func (l *leases) giveBack(c *Charge, ends int64) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if back := min(c.Cost, e.used); l.remote.now() < min(ends, e.ends) {
+	if back := min(c.Cost, e.used); l.remote.sinceStart() < min(ends, e.expires) {
 		e.left += back
 		e.used -= back
-		e.ends = min(ends, e.ends)
+		e.expires = min(ends, e.expires)
 	}
 }
 
-// drop forgets what is known of a key, which was reset.
-func (l *leases) drop(k Key) {
+// forgetKey forgets what is known of a key, which was reset.
+func (l *leases) forgetKey(k Key) {
 	l.mu.RLock()
 	e := l.byKey[k]
 	l.mu.RUnlock()
@@ -181,5 +181,5 @@ func (l *leases) drop(k Key) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.left, e.ends, e.blocked = 0, 0, 0
+	e.left, e.expires, e.blockedUntil = 0, 0, 0
 }

@@ -69,7 +69,7 @@ func New(o Options) (*Limiter, error) {
 		fields[i] = route.Field{Name: fieldName("Tiers", i, "Routes"), Patterns: t.Routes}
 	}
 	routes, err := route.Restricting(o.Route, fields...)
-	if err := errors.Join(append(o.check(), err)...); err != nil {
+	if err := errors.Join(append(o.checkFields(), err)...); err != nil {
 		return nil, err
 	}
 	l := &Limiter{
@@ -78,7 +78,7 @@ func New(o Options) (*Limiter, error) {
 	}
 	l.setStore(o)
 	for i, t := range o.Tiers {
-		l.tiers[i] = compile(t, o)
+		l.tiers[i] = compileTier(t, o)
 		l.tiers[i].leased = l.tiers[i].leased && l.remote != nil
 		l.byName[t.Name] = l.tiers[i]
 		if len(t.Routes) == 0 {
@@ -122,14 +122,14 @@ func (l *Limiter) healthChanged(ctx context.Context, err error) {
 	switch {
 	case err == nil:
 		slog.Default().LogAttrs(ctx, slog.LevelInfo, "ratelimit: the store answers again")
-		l.tell(ctx, Event{Outcome: Restored})
+		l.notifyHook(ctx, Event{Outcome: Restored})
 		return
 	case errors.Is(err, ErrMisconfigured):
 		slog.Default().LogAttrs(ctx, slog.LevelError, "ratelimit: the store is misconfigured, and all that it limits is denied", slog.Any("error", err))
 	default:
 		slog.Default().LogAttrs(ctx, slog.LevelWarn, "ratelimit: the store fails, and is not asked for a while", slog.Any("error", err))
 	}
-	l.tell(ctx, Event{Outcome: Degraded, Err: err})
+	l.notifyHook(ctx, Event{Outcome: Degraded, Err: err})
 }
 
 // newTier returns a tier with the errors that it answers with, which floods
@@ -144,9 +144,9 @@ type refusal struct {
 	err   *errors.Error
 }
 
-// refuse returns ErrLimited with Retry-After. It keeps the last one: a flood
+// limitedError returns ErrLimited with Retry-After. It keeps the last one: a flood
 // from one client has the same for a second.
-func (t *tier) refuse(after int64) error {
+func (t *tier) limitedError(after int64) error {
 	if last := t.last.Load(); last != nil && last.after == after {
 		return last.err
 	}
@@ -155,7 +155,7 @@ func (t *tier) refuse(after int64) error {
 	return made.err
 }
 
-func compile(t Tier, o Options) *tier {
+func compileTier(t Tier, o Options) *tier {
 	c := newTier(t.Name)
 	c.limits, c.onFailure = append([]Limit(nil), t.Limits...), t.OnStoreFailure
 	if c.onFailure == 0 {
@@ -172,7 +172,7 @@ func compile(t Tier, o Options) *tier {
 		c.failures = c.failures || limit.FailuresOnly
 		c.leased = c.leased || limit.Lease
 		c.scaled = c.scaled || limit.Scale != nil
-		c.told = c.told || limit.told()
+		c.told = c.told || limit.isPublished()
 		c.policies = append(c.policies, policyName(t.Name, i))
 		c.leases = append(c.leases, policyName(t.Name, i)+".lease") // no tier has a point in its name
 	}

@@ -21,8 +21,8 @@ type lines struct {
 	buf  []byte
 }
 
-// text returns a copy of the bytes, which it keeps as a buffer for the next.
-func (l *lines) text(b []byte) string {
+// newText returns a copy of the bytes, which it keeps as a buffer for the next.
+func (l *lines) newText(b []byte) string {
 	l.buf = b
 	if l.room.Cap()-l.room.Len() < len(b) {
 		l.room.Reset()
@@ -33,8 +33,8 @@ func (l *lines) text(b []byte) string {
 	return l.room.String()[begin:]
 }
 
-// value returns one value of a header. Appending to it copies.
-func (l *lines) value(text string) []string {
+// newValue returns one value of a header. Appending to it copies.
+func (l *lines) newValue(text string) []string {
 	if len(l.rest) == 0 {
 		l.rest = make([]string, valueRoom)
 	}
@@ -44,6 +44,6 @@ func (l *lines) value(text string) []string {
 	return value
 }
 
-func (l *lines) number(n int64) []string {
-	return l.value(l.text(strconv.AppendInt(l.buf[:0], n, 10)))
+func (l *lines) newNumber(n int64) []string {
+	return l.newValue(l.newText(strconv.AppendInt(l.buf[:0], n, 10)))
 }

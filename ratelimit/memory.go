@@ -58,8 +58,8 @@ func (k *Key) appendTo(b []byte) []byte {
 	return append(b, addr.Zone()...)
 }
 
-// now is the time since the beginning, by a clock that never goes back.
-func (m *Memory) now() int64 {
+// sinceStart is the time since the beginning, by a clock that never goes back.
+func (m *Memory) sinceStart() int64 {
 	if m.clock != nil {
 		return int64(m.clock().Sub(m.start))
 	}
@@ -145,21 +145,21 @@ func (m *Memory) decide(charges []Charge, verdicts []Verdict, take bool) {
 }
 
 func (m *Memory) decideLocked(p []place, charges []Charge, verdicts []Verdict, take bool) {
-	now := m.now()
+	now := m.sinceStart()
 	allowed := true
 	for i := range charges {
 		c, v := &charges[i], &verdicts[i]
 		*v = Verdict{}
-		p[i].entry, v.Pressure = p[i].shard.find(p[i].key, c.Key.Policy, now, m.perMax)
+		p[i].entry, v.Pressure = p[i].shard.findEntry(p[i].key, c.Key.Policy, now, m.perMax)
 		if e := p[i].entry; e != nil {
 			// Not to be evicted for the next charge of this call.
-			e.denied = max(e.denied, now+1)
-			e.judge(c, now, v)
+			e.protectedUntil = max(e.protectedUntil, now+1)
+			e.evaluateCharge(c, now, v)
 			if take && !v.Pressure {
-				e.punish(c, now, v)
+				e.startPenalty(c, now, v)
 			}
 		} else {
-			unused(c, v)
+			unusedVerdict(c, v)
 		}
 		allowed = allowed && (v.Wait == 0 || c.Shadow)
 	}
@@ -168,43 +168,43 @@ func (m *Memory) decideLocked(p []place, charges []Charge, verdicts []Verdict, t
 		if !take || !allowed || c.Cost <= 0 || v.Wait != 0 {
 			// Nothing is written: a denied client makes no keys.
 			if e != nil && v.Reset == 0 {
-				v.Reset = e.reset(c, now, v.Remaining)
+				v.Reset = e.untilReset(c, now, v.Remaining)
 			}
 			continue
 		}
 		if e == nil {
-			e, v.Pressure = p[i].shard.add(p[i].key, c, now, m.perMax)
-			e.ask(c, now, v)
+			e, v.Pressure = p[i].shard.addEntry(p[i].key, c, now, m.perMax)
+			e.evaluateLimit(c, now, v)
 		}
 		v.Wait, v.Mark = 0, now+1 // 0 is for what was not charged
 		if v.Pressure {
 			v.Mark = -v.Mark // the overflow's
 		}
-		e.charge(c, now, v)
+		e.recordCharge(c, now, v)
 		if i+1 < len(charges) {
-			e.denied = max(e.denied, now+1) // for the next one, once more
+			e.protectedUntil = max(e.protectedUntil, now+1) // for the next one, once more
 		}
 	}
 }
 
 func (m *Memory) shardOf(k digest) int { return int(k.a & uint64(len(m.shards)-1)) }
 
-// remember begins a penalty that another store has decided.
-func (m *Memory) remember(c *Charge, wait int64) {
+// startPenalty begins a penalty that another store has decided.
+func (m *Memory) startPenalty(c *Charge, wait int64) {
 	key := m.digest(&c.Key)
 	s := &m.shards[m.shardOf(key)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := m.now()
+	now := m.sinceStart()
 	e := s.entries[key]
 	if e == nil {
 		var pressure bool
-		if e, pressure = s.add(key, c, now, m.perMax); pressure {
+		if e, pressure = s.addEntry(key, c, now, m.perMax); pressure {
 			return
 		}
 	}
-	e.banned = now + wait
-	e.ends, e.denied = max(e.ends, e.banned), max(e.denied, e.banned)
+	e.penaltyUntil = now + wait
+	e.expires, e.protectedUntil = max(e.expires, e.penaltyUntil), max(e.protectedUntil, e.penaltyUntil)
 }
 
 // Refund implements [Store]. It never fails.
@@ -219,7 +219,7 @@ func (m *Memory) Refund(_ context.Context, charges []Charge) error {
 			e, at = s.overflow[c.Key.Policy], -at
 		}
 		if e != nil && at != 0 {
-			e.refund(c, at-1, m.now())
+			e.refundCharge(c, at-1, m.sinceStart())
 		}
 		s.mu.Unlock()
 	}

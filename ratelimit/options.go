@@ -44,8 +44,8 @@ type Options struct {
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)
 }
 
-// check returns what is wrong with the options, but for patterns.
-func (o Options) check() []error {
+// checkFields returns what is wrong with the options, but for patterns.
+func (o Options) checkFields() []error {
 	var problems []error
 	refuse := func(text string) { problems = append(problems, errors.New(text)) }
 	if len(o.Tiers) == 0 {
@@ -71,7 +71,7 @@ func (o Options) check() []error {
 			} else {
 				names[name] = true
 			}
-			if problem := limit.check(); problem != "" {
+			if problem := limit.findProblem(); problem != "" {
 				refuse(fieldName("Tiers", i, "Limits["+strconv.Itoa(j)+"]") + problem)
 			}
 		}
@@ -118,14 +118,14 @@ func validName(s string) bool {
 // longest is the longest Window and Penalty.
 const longest = 31 * 24 * time.Hour
 
-// most returns the largest Requests of a window: the kernel's products stay
+// maxRequests returns the largest Requests of a window: the kernel's products stay
 // below 2^53, which is what Lua counts exactly.
-func most(window time.Duration) int64 {
+func maxRequests(window time.Duration) int64 {
 	return min(math.MaxInt32, (1<<53)/window.Milliseconds())
 }
 
-// check says what is wrong with a limit.
-func (l Limit) check() string {
+// findProblem says what is wrong with a limit.
+func (l Limit) findProblem() string {
 	switch {
 	case l.Requests <= 0:
 		return ".Requests " + strconv.Itoa(l.Requests) + ": is not above 0; to close a route, do not serve it"
@@ -133,7 +133,7 @@ func (l Limit) check() string {
 		return ".Window " + l.Window.String() + ": is not between 1ms and 744h"
 	case l.Window%time.Millisecond != 0:
 		return ".Window " + l.Window.String() + ": is not whole milliseconds; did you mean " + l.Window.Truncate(time.Millisecond).String() + "?"
-	case int64(l.Requests) > most(l.Window):
+	case int64(l.Requests) > maxRequests(l.Window):
 		return ".Requests " + strconv.Itoa(l.Requests) + ": times the Window's milliseconds is above 2^53"
 	case l.V6Prefix != 0 && (l.V6Prefix < 32 || l.V6Prefix > 128):
 		return ".V6Prefix " + strconv.Itoa(l.V6Prefix) + ": is not between 32 and 128"
@@ -153,7 +153,7 @@ func (l Limit) checkLease() string {
 		return ".Lease: needs Requests of 1000 or more, not " + strconv.Itoa(l.Requests) + "; did you mean to leave it out?"
 	case l.Window < 100*time.Millisecond:
 		return ".Lease: needs a Window of 100ms or more, not " + l.Window.String()
-	case int64(l.Requests+l.Requests/10) > most(l.Window+l.Window/10+time.Millisecond):
+	case int64(l.Requests+l.Requests/10) > maxRequests(l.Window+l.Window/10+time.Millisecond):
 		return ".Lease: needs a tenth more than Requests " + strconv.Itoa(l.Requests) + " in the Window: too many"
 	case l.FailuresOnly:
 		return ".Lease: excludes FailuresOnly, since what was leased is spent already"

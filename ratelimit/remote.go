@@ -42,49 +42,49 @@ func newRemote(s Store, timeout time.Duration, changed func(context.Context, err
 	return r
 }
 
-// now is the time of everything in here, in nanoseconds: monotonic, and never 0.
-func (r *remote) now() int64 { return int64(time.Since(r.start)) + 1 }
+// sinceStart is the time of everything in here, in nanoseconds: monotonic, and never 0.
+func (r *remote) sinceStart() int64 { return int64(time.Since(r.start)) + 1 }
 
-// take decides about the charges of a batch.
-func (r *remote) take(ctx context.Context, t *tier, b *batch) error {
+// decideBatch decides about the charges of a batch.
+func (r *remote) decideBatch(ctx context.Context, t *tier, b *batch) error {
 	charges, verdicts := b.charges[:len(t.limits)], b.verdicts[:len(t.limits)]
-	found, confirms := dear(charges, verdicts, &b.known), false
+	found, confirms := findOverCost(charges, verdicts, &b.known), false
 	if !found {
-		found, confirms = r.denials.find(r.now(), charges, verdicts, &b.known)
+		found, confirms = r.denials.lookUpDenials(r.sinceStart(), charges, verdicts, &b.known)
 	}
 	if found {
 		b.how = Cached
 		return nil
 	}
-	deadline := r.now() + int64(r.timeout)
+	deadline := r.sinceStart() + int64(r.timeout)
 	var err error
 	if t.leased {
 		err = r.takeLeased(ctx, t, b, deadline)
 	} else {
-		err = r.ask(ctx, deadline, charges, verdicts)
+		err = r.chargeStore(ctx, deadline, charges, verdicts)
 	}
 	if confirms && err == nil {
 		for i := range charges {
 			if b.known[i] && verdicts[i].Wait == 0 {
-				r.denials.drop(charges[i].Key) // somebody gave back, or reset
+				r.denials.forgetKey(charges[i].Key) // somebody gave back, or reset
 			}
 		}
 	}
 	return err
 }
 
-// ask charges the store, and remembers a denial.
-func (r *remote) ask(ctx context.Context, deadline int64, charges []Charge, verdicts []Verdict) error {
-	sent := r.now()
-	if err := r.call(ctx, deadline, opTake, charges, verdicts); err != nil {
+// chargeStore charges the store, and remembers a denial.
+func (r *remote) chargeStore(ctx context.Context, deadline int64, charges []Charge, verdicts []Verdict) error {
+	sent := r.sinceStart()
+	if err := r.callStore(ctx, deadline, opTake, charges, verdicts); err != nil {
 		return err
 	}
-	r.denials.keep(sent, charges, verdicts)
+	r.denials.rememberDenials(sent, charges, verdicts)
 	return nil
 }
 
-// dear finds charges that no time allows, which no store needs to be asked for.
-func dear(charges []Charge, verdicts []Verdict, known *[maxLimits]bool) bool {
+// findOverCost finds charges that no time allows, which no store needs to be asked for.
+func findOverCost(charges []Charge, verdicts []Verdict, known *[maxLimits]bool) bool {
 	found := false
 	for i := range charges {
 		found = found || charges[i].Cost > charges[i].Requests && !charges[i].Shadow
@@ -127,41 +127,41 @@ const (
 	abandoned
 )
 
-// call calls the store, unless the breaker is open, until the deadline. The
+// callStore calls the store, unless the breaker is open, until the deadline. The
 // store's own deadline is the same, but drivers exist that ignore it
 // (redis/go-redis issue 2243), so that the wait has a timer of its own. A
 // client that hangs up ends nothing: its charge is made, and its impatience is
 // no failure of the store.
-func (r *remote) call(ctx context.Context, deadline int64, o op, charges []Charge, verdicts []Verdict) error {
-	now := r.now()
+func (r *remote) callStore(ctx context.Context, deadline int64, o op, charges []Charge, verdicts []Verdict) error {
+	now := r.sinceStart()
 	if deadline <= now {
 		return errTimeout
 	}
-	if err := r.breaker.refuses(now); err != nil {
+	if err := r.breaker.checkOpen(now); err != nil {
 		return err
 	}
 	if r.abandoned.Load() >= maxAbandoned {
 		return errHangs // the breaker waits for those to return
 	}
-	probe, err := r.breaker.enter(now)
+	probe, err := r.breaker.beginCall(now)
 	if err != nil {
 		return err
 	}
-	err = r.wait(ctx, time.Duration(deadline-now), o, charges, verdicts)
-	if changed, cause := r.breaker.leave(r.now(), probe, err); changed {
+	err = r.callWithTimeout(ctx, time.Duration(deadline-now), o, charges, verdicts)
+	if changed, cause := r.breaker.endCall(r.sinceStart(), probe, err); changed {
 		r.changed(context.WithoutCancel(ctx), cause)
 	}
 	return err
 }
 
-func (r *remote) wait(ctx context.Context, timeout time.Duration, o op, charges []Charge, verdicts []Verdict) error {
+func (r *remote) callWithTimeout(ctx context.Context, timeout time.Duration, o op, charges []Charge, verdicts []Verdict) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
 	c := r.calls.Get().(*call)
 	c.op, c.err = o, nil
 	c.n = copy(c.charges[:], charges)
 	c.state.Store(0)
-	go r.run(ctx, c)
+	go r.runCall(ctx, c)
 	select {
 	case <-c.done:
 	case <-ctx.Done():
@@ -180,8 +180,8 @@ func (r *remote) wait(ctx context.Context, timeout time.Duration, o op, charges 
 	return err
 }
 
-// run makes the call. Where it came too late, nobody has the result.
-func (r *remote) run(ctx context.Context, c *call) {
+// runCall makes the call. Where it came too late, nobody has the result.
+func (r *remote) runCall(ctx context.Context, c *call) {
 	c.err = c.make(ctx, r.store)
 	if c.state.CompareAndSwap(0, finished) {
 		c.done <- struct{}{}
@@ -211,21 +211,21 @@ func (c *call) make(ctx context.Context, s Store) (err error) {
 	return s.Reset(ctx, keys)
 }
 
-// refund gives back what was charged.
-func (r *remote) refund(ctx context.Context, deadline int64, charges []Charge) error {
-	err := r.call(ctx, deadline, opRefund, charges, nil)
+// refundInStore gives back what was charged.
+func (r *remote) refundInStore(ctx context.Context, deadline int64, charges []Charge) error {
+	err := r.callStore(ctx, deadline, opRefund, charges, nil)
 	for i := range charges {
-		r.denials.drop(charges[i].Key)
+		r.denials.forgetKey(charges[i].Key)
 	}
 	return err
 }
 
-// reset makes the store forget keys.
-func (r *remote) reset(ctx context.Context, deadline int64, charges []Charge) error {
-	err := r.call(ctx, deadline, opReset, charges, nil)
+// resetInStore makes the store forget keys.
+func (r *remote) resetInStore(ctx context.Context, deadline int64, charges []Charge) error {
+	err := r.callStore(ctx, deadline, opReset, charges, nil)
 	for i := range charges {
-		r.denials.drop(charges[i].Key)
-		r.leases.drop(charges[i].Key)
+		r.denials.forgetKey(charges[i].Key)
+		r.leases.forgetKey(charges[i].Key)
 	}
 	return err
 }

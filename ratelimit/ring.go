@@ -26,8 +26,8 @@ func newRing(now, window int64, salt uint64) ring {
 	return ring{slot: (now + phase) / width(window), phase: phase}
 }
 
-// ringOf returns the ring of what a log counted.
-func ringOf(l exactLog, now, window int64, salt uint64) *ring {
+// ringFromLog returns the ring of what a log counted.
+func ringFromLog(l exactLog, now, window int64, salt uint64) *ring {
 	r := newRing(now, window, salt)
 	for _, at := range l {
 		if age := r.slot - (at+r.phase)/width(window); age <= slots {
@@ -57,9 +57,9 @@ func (r *ring) advance(now, window int64) {
 	}
 }
 
-// at returns the length of a slot, what has passed of the current one, and what
+// slotState returns the length of a slot, what has passed of the current one, and what
 // counts in full.
-func (r *ring) at(now, window int64) (w, elapsed, whole int64) {
+func (r *ring) slotState(now, window int64) (w, elapsed, whole int64) {
 	w = width(window)
 	for _, n := range r.counts[:slots] {
 		whole += n
@@ -67,10 +67,10 @@ func (r *ring) at(now, window int64) (w, elapsed, whole int64) {
 	return w, max(0, now+r.phase-r.slot*w), whole
 }
 
-// ask returns what remains before a charge, and in how long the charge is
+// remainingAndWait returns what remains before a charge, and in how long the charge is
 // allowed: 0 for now, -1 for never.
-func (r *ring) ask(now, limit, window, cost int64) (remaining, wait int64) {
-	w, elapsed, whole := r.at(now, window)
+func (r *ring) remainingAndWait(now, limit, window, cost int64) (remaining, wait int64) {
+	w, elapsed, whole := r.slotState(now, window)
 	remaining = limit - whole
 	if oldest := r.counts[slots]; oldest > 0 {
 		remaining -= scale(oldest, w-elapsed, w)
@@ -80,23 +80,23 @@ func (r *ring) ask(now, limit, window, cost int64) (remaining, wait int64) {
 	case cost > limit:
 		return remaining, -1
 	case cost > remaining:
-		return remaining, r.wait(whole, elapsed, limit-cost, w)
+		return remaining, r.waitForRoom(whole, elapsed, limit-cost, w)
 	}
 	return remaining, 0
 }
 
-// reset returns in how long more remains than now. 0: all of it remains.
-func (r *ring) reset(now, limit, window, remaining int64) int64 {
+// untilReset returns in how long more remains than now. 0: all of it remains.
+func (r *ring) untilReset(now, limit, window, remaining int64) int64 {
 	if remaining >= limit {
 		return 0
 	}
-	w, elapsed, whole := r.at(now, window)
-	return r.wait(whole, elapsed, limit-remaining-1, w)
+	w, elapsed, whole := r.slotState(now, window)
+	return r.waitForRoom(whole, elapsed, limit-remaining-1, w)
 }
 
-// wait returns when the count sinks to room or below, if nobody else asks: it
+// waitForRoom returns when the count sinks to room or below, if nobody else asks: it
 // lets slot after slot become the oldest one, and finds the moment in it.
-func (r *ring) wait(whole, elapsed, room, w int64) int64 {
+func (r *ring) waitForRoom(whole, elapsed, room, w int64) int64 {
 	for passed := range int64(slots + 1) {
 		oldest := r.counts[slots-passed]
 		if passed > 0 {
@@ -138,8 +138,8 @@ func lastBelow(a, b, d int64) int64 {
 	return int64(q)
 }
 
-// remove takes back a charge that was made at a time.
-func (r *ring) remove(at, cost, window int64) {
+// removeCharge takes back a charge that was made at a time.
+func (r *ring) removeCharge(at, cost, window int64) {
 	if age := r.slot - (at+r.phase)/width(window); age >= 0 && age <= slots {
 		r.counts[age] = max(0, r.counts[age]-cost)
 	}

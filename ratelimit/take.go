@@ -53,7 +53,7 @@ func (d Decision) Err() error {
 	if d.RetryAfter < 0 {
 		return t.expensive
 	}
-	return t.refuse(seconds(d.RetryAfter))
+	return t.limitedError(seconds(d.RetryAfter))
 }
 
 // Refund gives back what [Limiter.Take] charged: for a login that succeeded.
@@ -68,7 +68,7 @@ func (d Decision) Refund(ctx context.Context) error {
 	for i := range d.tier.limits {
 		b.setCharge(d.tier, i, &Key{Text: d.key}, d.cost)
 	}
-	return d.limiter.refund(ctx, d.tier, &b, &d, false, d.limiter.deadline())
+	return d.limiter.refundCharges(ctx, d.tier, &b, &d, false, d.limiter.storeDeadline())
 }
 
 // Take charges a key for work that no route stands for, in a handler or a
@@ -88,7 +88,7 @@ func (l *Limiter) Take(ctx context.Context, tier, key string, cost int) (Decisio
 	}
 	b := l.batches.Get().(*batch)
 	defer l.batches.Put(b)
-	key = bounded(key)
+	key = boundKey(key)
 	for i := range t.limits {
 		b.setCharge(t, i, &Key{Text: key}, cost)
 	}
@@ -105,10 +105,10 @@ func (l *Limiter) Reset(ctx context.Context, tier, key string) error {
 	if t == nil {
 		return errors.New("ratelimit: Reset: no tier is named " + strconv.Quote(tier))
 	}
-	deadline := l.deadline()
-	err := l.reset(ctx, t, deadline, func(*Limit) Key { return Key{Text: bounded(key)} })
+	deadline := l.storeDeadline()
+	err := l.resetKeys(ctx, t, deadline, func(*Limit) Key { return Key{Text: boundKey(key)} })
 	if addr, notOne := netip.ParseAddr(key); notOne == nil {
-		err = errors.Join(err, l.reset(ctx, t, deadline, func(limit *Limit) Key { return Key{Net: network(addr, limit.V6Prefix)} }))
+		err = errors.Join(err, l.resetKeys(ctx, t, deadline, func(limit *Limit) Key { return Key{Net: network(addr, limit.V6Prefix)} }))
 	}
 	if err != nil {
 		return ErrUnavailable.Wrap(err)
@@ -116,8 +116,8 @@ func (l *Limiter) Reset(ctx context.Context, tier, key string) error {
 	return nil
 }
 
-// reset forgets one key of each limit.
-func (l *Limiter) reset(ctx context.Context, t *tier, deadline int64, keyOf func(*Limit) Key) error {
+// resetKeys forgets one key of each limit.
+func (l *Limiter) resetKeys(ctx context.Context, t *tier, deadline int64, keyOf func(*Limit) Key) error {
 	var charges [2 * maxLimits]Charge
 	var keys [maxLimits]Key
 	n := 0
@@ -136,7 +136,7 @@ func (l *Limiter) reset(ctx context.Context, t *tier, deadline int64, keyOf func
 	if l.remote == nil {
 		return nil
 	}
-	return l.remote.reset(ctx, deadline, charges[:n])
+	return l.remote.resetInStore(ctx, deadline, charges[:n])
 }
 
 // longestKey bounds what a key takes in memory, in bytes.
@@ -145,9 +145,9 @@ const longestKey = 128
 // hashed is how the keys begin that stand for others.
 const hashed = "sha256:"
 
-// bounded returns the key, or what stands for one that is too long. One that
+// boundKey returns the key, or what stands for one that is too long. One that
 // looks like that has a digest as well, or it would be somebody else's.
-func bounded(key string) string {
+func boundKey(key string) string {
 	if len(key) <= longestKey && !strings.HasPrefix(key, hashed) {
 		return key
 	}
@@ -155,19 +155,19 @@ func bounded(key string) string {
 	return hashed + hex.EncodeToString(sum[:])
 }
 
-// deadline returns until when the store may take. It is 0 where there is no
+// storeDeadline returns until when the store may take. It is 0 where there is no
 // store to wait for.
-func (l *Limiter) deadline() int64 {
+func (l *Limiter) storeDeadline() int64 {
 	if l.remote == nil {
 		return 0
 	}
-	return l.remote.now() + int64(l.remote.timeout)
+	return l.remote.sinceStart() + int64(l.remote.timeout)
 }
 
-// refund gives back what the store charged, and the warm count beside it: an
+// refundCharges gives back what the store charged, and the warm count beside it: an
 // honest client would find it used up when the store fails. It leaves out the
 // limits that count more than failures, where only those are asked for.
-func (l *Limiter) refund(ctx context.Context, t *tier, b *batch, d *Decision, failuresOnly bool, deadline int64) error {
+func (l *Limiter) refundCharges(ctx context.Context, t *tier, b *batch, d *Decision, failuresOnly bool, deadline int64) error {
 	var store, own [maxLimits]Charge
 	n := 0
 	for i := range t.limits {
@@ -197,7 +197,7 @@ func (l *Limiter) refund(ctx context.Context, t *tier, b *batch, d *Decision, fa
 	if len(charged) == 0 {
 		return nil
 	}
-	if err := l.remote.refund(ctx, deadline, charged); err != nil {
+	if err := l.remote.refundInStore(ctx, deadline, charged); err != nil {
 		return ErrUnavailable.Wrap(err)
 	}
 	return nil

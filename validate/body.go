@@ -23,7 +23,7 @@ func (c *config) checkMedia(r *http.Request, types []string) error {
 	}
 	for name, value := range params {
 		if name != "charset" || !strings.EqualFold(value, "utf-8") {
-			return mediaType(r, types)
+			return mediaTypeError(r, types)
 		}
 	}
 	return nil
@@ -40,7 +40,7 @@ func (c *config) media(r *http.Request, types []string) (map[string]string, erro
 	}
 	lines := r.Header["Content-Type"]
 	if len(lines) != 1 {
-		return nil, mediaType(r, types)
+		return nil, mediaTypeError(r, types)
 	}
 	if slices.Contains(types, lines[0]) {
 		return nil, nil // as most clients write it: nothing to parse
@@ -48,14 +48,14 @@ func (c *config) media(r *http.Request, types []string) (map[string]string, erro
 	media, params, err := mime.ParseMediaType(lines[0])
 	// A parameter that is there twice, alike, is read as one.
 	if err != nil || !slices.Contains(types, media) || len(params) != strings.Count(lines[0], ";") {
-		return nil, mediaType(r, types)
+		return nil, mediaTypeError(r, types)
 	}
 	return params, nil
 }
 
-// mediaType refuses a media type, and says which are taken (RFC 9110, section
+// mediaTypeError refuses a media type, and says which are taken (RFC 9110, section
 // 15.5.16). The log has what came.
-func mediaType(r *http.Request, types []string) error {
+func mediaTypeError(r *http.Request, types []string) error {
 	var came []string
 	for _, line := range r.Header["Content-Type"] {
 		came = append(came, line[:min(len(line), 128)])
@@ -133,7 +133,7 @@ func (c *config) readBody(r *http.Request, s *scratch, watch watcher) ([]byte, e
 		case int64(len(data)) > c.limits.Body:
 			return nil, c.tooLarge()
 		case err == io.EOF:
-			s.patience.end()
+			s.patience.clearDeadline()
 			return data, nil
 		case err != nil:
 			return nil, readError(r, err)
@@ -206,17 +206,17 @@ func (p *patience) extend(received int64) {
 	}
 }
 
-// end takes the deadline away when the body is there. Of a body that is
+// clearDeadline takes the deadline away when the body is there. Of a body that is
 // refused, net/http still reads some 256 KiB after the handler: the deadline
 // stays, and bounds that too.
-func (p *patience) end() {
+func (p *patience) clearDeadline() {
 	if p.control != nil {
 		_ = p.control.SetReadDeadline(time.Time{})
 	}
 }
 
 func bodyRefusal(kind *errors.Kind, text string) error {
-	return refuse(kind, "", "", kind.Code(), text)
+	return newRefusal(kind, "", "", kind.Code(), text)
 }
 
 // readError tells a slow client from one that is gone, and both from one whose

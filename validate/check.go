@@ -87,13 +87,13 @@ func shapeOf(t reflect.Type) shape {
 // newCheck returns the check of a type with rules of its own, without what is
 // below.
 func newCheck(t reflect.Type, tag string) *check {
-	c := &check{tag: tag, required: has(tag, "required")}
+	c := &check{tag: tag, required: hasRule(tag, "required")}
 	for {
 		if t.Kind() == reflect.Pointer {
 			c.hops, t = append(c.hops, pointerHop), t.Elem()
 			continue
 		}
-		inner := held(t)
+		inner := optType(t)
 		if inner == t {
 			break
 		}
@@ -105,22 +105,22 @@ func newCheck(t reflect.Type, tag string) *check {
 	return c
 }
 
-// settle finds out what is idle, once everything is compiled. A type that
+// markIdle finds out what is idle, once everything is compiled. A type that
 // contains itself is not.
-func (c *check) settle(seen map[*fields]bool) bool {
+func (c *check) markIdle(seen map[*fields]bool) bool {
 	if c == nil {
 		return true
 	}
-	c.idle = c.elem.settle(seen)
-	c.idle = c.key.settle(seen) && c.idle
+	c.idle = c.elem.markIdle(seen)
+	c.idle = c.key.markIdle(seen) && c.idle
 	if c.fields != nil {
-		c.idle = c.fields.settle(seen)
+		c.idle = c.fields.markIdle(seen)
 	}
 	c.idle = c.idle && c.tag == "" && !c.needed
 	return c.idle
 }
 
-func (f *fields) settle(seen map[*fields]bool) bool {
+func (f *fields) markIdle(seen map[*fields]bool) bool {
 	if seen[f] {
 		return false
 	}
@@ -130,7 +130,7 @@ func (f *fields) settle(seen map[*fields]bool) bool {
 	seen[f] = true
 	defer delete(seen, f)
 	for _, m := range f.all {
-		if !m.check.settle(seen) {
+		if !m.check.markIdle(seen) {
 			f.asked = append(f.asked, m)
 		}
 	}
@@ -148,9 +148,9 @@ const (
 	omitted                // nothing more is asked, here or below
 )
 
-// judge asks the compiled rules. They only ever spare the validator what it
+// evaluateRules asks the compiled rules. They only ever spare the validator what it
 // would accept: a value that they do not accept is shown to it.
-func (c *check) judge(v reflect.Value, pointed bool) verdict {
+func (c *check) evaluateRules(v reflect.Value, pointed bool) verdict {
 	if c.rules == nil {
 		return unsure
 	}
@@ -168,7 +168,7 @@ func (c *check) judge(v reflect.Value, pointed bool) verdict {
 				return omitted
 			}
 		default:
-			if !r.holds(c.shape, &of) {
+			if !r.acceptsOperand(c.shape, &of) {
 				return unsure
 			}
 		}
@@ -238,7 +238,7 @@ func (o *operand) load(s shape, v reflect.Value) {
 	}
 }
 
-func (r *rule) holds(s shape, o *operand) bool {
+func (r *rule) acceptsOperand(s shape, o *operand) bool {
 	switch {
 	case r.op == opText:
 		return r.text(o.text)

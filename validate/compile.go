@@ -34,18 +34,18 @@ func (l *linter) structure(c *check, where string) {
 		if embedded && !sf.IsExported() && sf.Type.Kind() == reflect.Pointer {
 			l.problem(here, "the decoder cannot set an embedded pointer to a type that is not exported")
 		}
-		if option := loose(options); option != "" {
+		if option := looseOption(options); option != "" {
 			l.problem(here, "the option "+option+" of the tag json takes names that the schema does not have")
 		}
 		if name == "" && !embedded {
 			name = sf.Name
 		}
-		c.fields.all = append(c.fields.all, member{index: sf.Index[0], name: name, check: l.field(sf, here)})
+		c.fields.all = append(c.fields.all, member{index: sf.Index[0], name: name, check: l.compileField(sf, here)})
 	}
 }
 
-// loose returns an option of a json tag that takes more names than its own.
-func loose(options string) string {
+// looseOption returns an option of a json tag that takes more names than its own.
+func looseOption(options string) string {
 	for option := range strings.SplitSeq(options, ",") {
 		if strings.HasPrefix(option, "case:") || option == "inline" || option == "embed" || option == "unknown" || option == "strictcase" || option == "nocase" {
 			return option
@@ -64,7 +64,7 @@ func (l *linter) decodes(t reflect.Type, where string) {
 		l.problem(where, "cannot be decoded: "+err.Error())
 	}
 	for f := range t.Fields() {
-		if f.IsExported() && f.Tag.Get("json") != "-" && bottom(f.Type) == durationType && !decodesItself(f.Type) {
+		if f.IsExported() && f.Tag.Get("json") != "-" && elementType(f.Type) == durationType && !decodesItself(f.Type) {
 			l.problem(t.String()+"."+f.Name, "a time.Duration cannot be read from JSON; did you mean a number of seconds?")
 		}
 	}
@@ -74,19 +74,19 @@ func (l *linter) decodes(t reflect.Type, where string) {
 // Opt has one, and is looked into.
 func decodesItself(t reflect.Type) bool {
 	p := reflect.PointerTo(t)
-	return held(t) == t && (p.Implements(fromType) || p.Implements(unmarshalerType) || p.Implements(textUnmarshaler))
+	return optType(t) == t && (p.Implements(fromType) || p.Implements(unmarshalerType) || p.Implements(textUnmarshaler))
 }
 
-// bottom returns the type below all lists, maps, pointers and Opts. It is nil
+// elementType returns the type below all lists, maps, pointers and Opts. It is nil
 // where there is none: in a list of itself.
-func bottom(t reflect.Type) reflect.Type {
+func elementType(t reflect.Type) reflect.Type {
 	for seen := map[reflect.Type]bool{}; !seen[t]; {
 		seen[t] = true
 		switch k := t.Kind(); {
 		case k == reflect.Pointer, k == reflect.Slice, k == reflect.Array, k == reflect.Map:
 			t = t.Elem()
-		case held(t) != t:
-			t = held(t)
+		case optType(t) != t:
+			t = optType(t)
 		default:
 			return t
 		}
@@ -103,9 +103,9 @@ var (
 // it has in a map.
 type tags struct{ value, key string }
 
-// field compiles the rules of a field.
-func (l *linter) field(sf reflect.StructField, where string) *check {
-	if bottom(sf.Type) == nil { // the checks of a list stand in that of its elements
+// compileField compiles the rules of a field.
+func (l *linter) compileField(sf reflect.StructField, where string) *check {
+	if elementType(sf.Type) == nil { // the checks of a list stand in that of its elements
 		l.problem(where, "a "+sf.Type.String()+" contains itself; put a struct between")
 		return &check{t: sf.Type}
 	}
@@ -113,7 +113,7 @@ func (l *linter) field(sf reflect.StructField, where string) *check {
 	if !ok {
 		l.problem(where, "has rules of keys that do not follow a dive, or do not end")
 	}
-	return l.value(sf.Type, where, levels)
+	return l.compileValue(sf.Type, where, levels)
 }
 
 // cutLevels cuts a tag into the rules of the value itself and, after each
@@ -148,8 +148,8 @@ func cutLevels(tag string) (levels []tags, ok bool) {
 // elements follows the place of a list or map whose elements are meant.
 const elements = "[]"
 
-// value compiles one level of a field, and what is below it.
-func (l *linter) value(t reflect.Type, where string, levels []tags) *check {
+// compileValue compiles one level of a field, and what is below it.
+func (l *linter) compileValue(t reflect.Type, where string, levels []tags) *check {
 	var here, next tags
 	below := levels[:0]
 	if len(levels) > 0 {
@@ -161,7 +161,7 @@ func (l *linter) value(t reflect.Type, where string, levels []tags) *check {
 	c := newCheck(t, here.value)
 	c.needed = c.needed || len(c.hops) > 0 && c.tag == "" && len(below) > 0 // a dive in front refuses nil too
 	l.tag(c.t, where, c.tag, len(c.hops) > 0)
-	l.c.compile(c)
+	l.c.compileRules(c)
 	switch c.shape {
 	case structure:
 		l.structure(c, where)
@@ -171,7 +171,7 @@ func (l *linter) value(t reflect.Type, where string, levels []tags) *check {
 		next.key = ""
 		fallthrough
 	case list:
-		c.elem = l.value(c.t.Elem(), where+elements, below)
+		c.elem = l.compileValue(c.t.Elem(), where+elements, below)
 		below = nil
 	case opaque:
 		if unreadable(c.t) {
@@ -194,7 +194,7 @@ func (l *linter) keys(c *check, where string) {
 			l.rule(c.t, where, rule)
 		}
 	}
-	l.c.compile(c)
+	l.c.compileRules(c)
 }
 
 // unreadable are kinds that no JSON text can be read as.
@@ -213,10 +213,10 @@ func (l *linter) param(sf reflect.StructField, where, source, name string) param
 	t := sf.Type
 	if t == fileType {
 		p.types, p.check = l.fileParam(sf, where, source), newCheck(t, sf.Tag.Get("validate"))
-		l.c.compile(p.check)
+		l.c.compileRules(p.check)
 		return p
 	}
-	p.check = l.field(sf, where)
+	p.check = l.compileField(sf, where)
 	if multiple(t) {
 		if source != "query" && source != "form" {
 			l.problem(where, "only a query parameter or a form field may come several times")
@@ -232,7 +232,7 @@ func (l *linter) param(sf reflect.StructField, where, source, name string) param
 	}
 	if p.value, p.preset = sf.Tag.Lookup("default"); p.preset {
 		preset := reflect.New(sf.Type).Elem()
-		if err := l.c.set(preset, &p, []string{p.value}); err != nil {
+		if err := l.c.setField(preset, &p, []string{p.value}); err != nil {
 			l.problem(where, "the default does not fit the type")
 		} else if l.breaks(p.check, preset) {
 			l.problem(where, "the default breaks the rules")
@@ -248,7 +248,7 @@ func (l *linter) breaks(c *check, v reflect.Value) bool {
 		return false
 	}
 	s := l.c.newScratch()
-	s.walker.value(v, c)
+	s.walker.checkValue(v, c)
 	return len(s.walker.problems) > 0
 }
 

@@ -38,8 +38,8 @@ const (
 	inLiteral
 )
 
-// start makes a counter that was used before count a new text.
-func (c *counter) start(limits *Limits) {
+// beginText makes a counter that was used before count a new text.
+func (c *counter) beginText(limits *Limits) {
 	c.limits, c.depth, c.tokens, c.mode, c.nulls, c.longs, c.escapes = limits, 0, 0, between, false, false, false
 	c.levels[0] = level{}
 }
@@ -124,7 +124,7 @@ func (c *counter) between(b byte) string {
 			c.most = c.limits.Name
 			return ""
 		}
-		return c.value(top)
+		return c.countValue(top)
 	case ',':
 		top.name = top.object
 		return ""
@@ -140,7 +140,7 @@ func (c *counter) between(b byte) string {
 	case '\t', '\r':
 		return ""
 	}
-	if over := c.value(top); over != "" {
+	if over := c.countValue(top); over != "" {
 		return over
 	}
 	switch {
@@ -158,8 +158,8 @@ func (c *counter) between(b byte) string {
 	return ""
 }
 
-// value counts a value that begins.
-func (c *counter) value(top *level) string {
+// countValue counts a value that begins.
+func (c *counter) countValue(top *level) string {
 	if c.tokens++; c.tokens > c.limits.Tokens {
 		return "the body must have at most " + strconv.Itoa(c.limits.Tokens) + " values"
 	}

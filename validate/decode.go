@@ -73,11 +73,11 @@ func decodeError(err error, t reflect.Type) error {
 	if errors.Is(err, json.ErrUnknownName) {
 		name := semantic.JSONPointer.LastToken()
 		if at.frozen || !repeatable(name) {
-			return refuse(ErrInvalid, at.String(), at.pointer, "unknown_member", "has a member that is not known")
+			return newRefusal(ErrInvalid, at.String(), at.pointer, "unknown_member", "has a member that is not known")
 		}
-		return refuse(ErrInvalid, at.pointer+"/"+name, at.pointer+"/"+name, "unknown_member", "is not known")
+		return newRefusal(ErrInvalid, at.pointer+"/"+name, at.pointer+"/"+name, "unknown_member", "is not known")
 	}
-	return refuse(ErrInvalid, at.String(), at.pointer, "type", "has the wrong type or form")
+	return newRefusal(ErrInvalid, at.String(), at.pointer, "type", "has the wrong type or form")
 }
 
 // repeatable reports whether a name that the client sent is harmless in a
@@ -113,7 +113,7 @@ func (c *config) checkTokens(data []byte, t reflect.Type) error {
 			text := token.String()
 			if strings.ContainsFunc(text, control) {
 				at := resolve(t, d.StackPointer())
-				return refuse(ErrInvalid, at.String(), at.pointer, "control_character", "has control characters")
+				return newRefusal(ErrInvalid, at.String(), at.pointer, "control_character", "has control characters")
 			}
 			if kind == '{' && n%2 == 1 {
 				top.next = top.member(text, members)
@@ -121,12 +121,12 @@ func (c *config) checkTokens(data []byte, t reflect.Type) error {
 		case 'n':
 			if !c.allowNull && top.next != nil && !nullable(top.next) {
 				at := resolve(t, d.StackPointer())
-				return refuse(ErrInvalid, at.String(), at.pointer, "null", "must not be null")
+				return newRefusal(ErrInvalid, at.String(), at.pointer, "null", "must not be null")
 			}
 		case '0':
 			if top.next != nil && rounded(top.next, token.String()) {
 				at := resolve(t, d.StackPointer())
-				return refuse(ErrInvalid, at.String(), at.pointer, "precision", "has more digits than are kept")
+				return newRefusal(ErrInvalid, at.String(), at.pointer, "precision", "has more digits than are kept")
 			}
 		case '{', '[':
 			open = append(open, containerOf(top.next, token.Kind()))
@@ -138,7 +138,7 @@ func (c *config) checkTokens(data []byte, t reflect.Type) error {
 
 // rounded reports whether a number becomes another one in a value of a type.
 func rounded(t reflect.Type, number string) bool {
-	if k := bare(t).Kind(); k != reflect.Interface && k != reflect.Float64 && k != reflect.Float32 || strings.ContainsAny(number, ".eE") {
+	if k := underlyingType(t).Kind(); k != reflect.Interface && k != reflect.Float64 && k != reflect.Float32 || strings.ContainsAny(number, ".eE") {
 		return false
 	}
 	n, err := strconv.ParseInt(number, 10, 64)
@@ -159,7 +159,7 @@ func containerOf(t reflect.Type, kind jsontext.Kind) container {
 	if t == nil {
 		return container{}
 	}
-	t = bare(t)
+	t = underlyingType(t)
 	switch {
 	case t.Kind() == reflect.Interface:
 		return container{t: t, next: t}
@@ -193,7 +193,7 @@ func (o *container) member(name string, known map[memberName]reflect.Type) refle
 func control(r rune) bool { return r < ' ' && r != '\t' && r != '\n' && r != '\r' }
 
 func nullable(t reflect.Type) bool {
-	return t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface || held(t) != t
+	return t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface || optType(t) != t
 }
 
 // position is a place in a type. Its pointer ends at a map, whose names are
@@ -216,7 +216,7 @@ func (p position) String() string {
 func resolve(t reflect.Type, pointer jsontext.Pointer) position {
 	at := position{t: t}
 	for name := range pointer.Tokens() {
-		at.t = bare(at.t)
+		at.t = underlyingType(at.t)
 		known := true
 		switch at.t.Kind() {
 		case reflect.Slice, reflect.Array:

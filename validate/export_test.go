@@ -9,7 +9,7 @@ import (
 // too large.
 func Count(limits Limits, pieces ...string) string {
 	c := new(counter)
-	c.start(&limits)
+	c.beginText(&limits)
 	for _, piece := range pieces {
 		if over := c.write([]byte(piece)); over != "" {
 			return over
@@ -23,13 +23,13 @@ type Plan struct{ plan *plan }
 
 // Compile compiles a type as a JSON body.
 func Compile(t reflect.Type, o Options) (*Plan, error) {
-	p, err := compile(t, bodyOnly, []Options{o})
+	p, err := compileType(t, bodyOnly, []Options{o})
 	return &Plan{p}, err
 }
 
 // Read reads a request into v, a pointer.
 func (p *Plan) Read(w http.ResponseWriter, r *http.Request, v reflect.Value) error {
-	return p.plan.read(w, r, v)
+	return p.plan.readRequest(w, r, v)
 }
 
 // Refuses reports whether v, a pointer, breaks a rule.
@@ -50,7 +50,7 @@ func Pairs(raw string) (map[string][]string, error) {
 	pairs, err := c.parsePairs(raw, c.ignored, malformedQuery)
 	for _, values := range pairs {
 		for _, value := range values {
-			if !clean(value) {
+			if !isCleanText(value) {
 				return nil, malformedQuery("")
 			}
 		}

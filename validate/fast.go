@@ -80,8 +80,8 @@ var (
 	durationType = reflect.TypeFor[time.Duration]()
 )
 
-// compile compiles the rules of a tag, as far as they have a compiled form.
-func (c *config) compile(k *check) {
+// compileRules compiles the rules of a tag, as far as they have a compiled form.
+func (c *config) compileRules(k *check) {
 	if shapeOf(k.t) != structure && (c.foreign || strings.Contains(k.tag, "|") || strings.Contains(k.tag, "0x") || strings.Contains(k.tag, "'") || k.t == durationType) ||
 		k.t.Implements(valuerType) || reflect.PointerTo(k.t).Implements(valuerType) {
 		return
@@ -198,8 +198,8 @@ func canonical(param string) ([]int64, bool) {
 	return numbers, true
 }
 
-// every returns a rule for texts of at least one byte, which are all so.
-func every(ok func(byte) bool) func(string) bool {
+// allBytes returns a rule for texts of at least one byte, which are all so.
+func allBytes(ok func(byte) bool) func(string) bool {
 	return func(s string) bool {
 		for i := range len(s) {
 			if !ok(s[i]) {

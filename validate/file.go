@@ -51,7 +51,7 @@ func (f *File) Read(b []byte) (int, error) {
 	if f.stream == nil {
 		return 0, io.EOF
 	}
-	return f.stream.read(b)
+	return f.stream.readFile(b)
 }
 
 var fileType = reflect.TypeFor[File]()
@@ -97,7 +97,7 @@ var (
 
 // plainName reports whether a file's name is harmless, wherever it is shown.
 func plainName(name string) bool {
-	if len(name) > 255 || !clean(name) || strings.ContainsAny(name, `/\:*?"<>|`) || strings.HasPrefix(name, ".") || strings.TrimRight(name, ". ") != name ||
+	if len(name) > 255 || !isCleanText(name) || strings.ContainsAny(name, `/\:*?"<>|`) || strings.HasPrefix(name, ".") || strings.TrimRight(name, ". ") != name ||
 		strings.TrimLeft(name, " ") != name {
 		return false
 	}
@@ -134,7 +134,7 @@ func (l *linter) fileParam(sf reflect.StructField, where, source string) []strin
 func (s *stream) newFile(p *param, name string) (File, error) {
 	refuse := func(code, text string) (File, error) {
 		at := place{source: p.source, name: p.name}
-		return File{}, refuse(ErrInvalid, at.String(), at.pointer(), code, text)
+		return File{}, newRefusal(ErrInvalid, at.String(), at.pointer(), code, text)
 	}
 	if !plainName(name) {
 		return refuse("file_name", "has a file name that is not taken")
@@ -146,7 +146,7 @@ func (s *stream) newFile(p *param, name string) (File, error) {
 	head := make([]byte, 512)
 	n, err := io.ReadFull(s.source, head)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return File{}, s.fault(err)
+		return File{}, s.clientError(err)
 	}
 	if s.head = head[:n]; !looksLike(s.head, media) {
 		return refuse("file_type", "is not the file that it says it is")
@@ -154,9 +154,9 @@ func (s *stream) newFile(p *param, name string) (File, error) {
 	return File{Name: path.Base(name), Type: media, stream: s}, nil
 }
 
-// read hands out what newFile has read, then the rest of the part, and then
+// readFile hands out what newFile has read, then the rest of the part, and then
 // looks for the end of the form.
-func (s *stream) read(b []byte) (int, error) {
+func (s *stream) readFile(b []byte) (int, error) {
 	if s.err != nil || len(b) == 0 {
 		return 0, s.err
 	}
@@ -170,31 +170,31 @@ func (s *stream) read(b []byte) (int, error) {
 	}
 	switch {
 	case s.err == io.EOF:
-		if s.err = s.end(); s.err == nil {
-			s.meter.patience.end()
+		if s.err = s.finishForm(); s.err == nil {
+			s.meter.patience.clearDeadline()
 			s.err = io.EOF
 		}
 	case s.err != nil:
-		s.err = s.fault(s.err)
+		s.err = s.clientError(s.err)
 	}
 	return n, s.err
 }
 
-// end refuses parts behind the file: the handler has already run.
-func (s *stream) end() error {
+// finishForm refuses parts behind the file: the handler has already run.
+func (s *stream) finishForm() error {
 	switch more, err := s.next(); {
 	case err == io.EOF:
 		return nil
 	case err != nil:
 		return err
 	case more:
-		return refuse(ErrInvalid, "the form", "/form", "file_not_last", "must have its file last, and only one")
+		return newRefusal(ErrInvalid, "the form", "/form", "file_not_last", "must have its file last, and only one")
 	}
 	return nil
 }
 
-// fault is what an error of the multipart reader means for the client.
-func (s *stream) fault(err error) error {
+// clientError is what an error of the multipart reader means for the client.
+func (s *stream) clientError(err error) error {
 	switch {
 	case s.meter.over:
 		return ErrTooLarge.With("limit", s.c.limits.Body).Header("Connection", "close")

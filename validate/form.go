@@ -40,15 +40,15 @@ func (p *plan) setForm(form map[string][]string, v reflect.Value) error {
 		}
 		values := form[param.name]
 		delete(form, param.name)
-		if err := p.c.set(v.Field(param.index), param, values); err != nil {
+		if err := p.c.setField(v.Field(param.index), param, values); err != nil {
 			return err
 		}
 	}
-	return unknown(form, "form", "field")
+	return unknownName(form, "form", "field")
 }
 
 func malformedForm(text string) error {
-	return refuse(ErrMalformed, "the form", "/form", "malformed_form", text)
+	return newRefusal(ErrMalformed, "the form", "/form", "malformed_form", text)
 }
 
 // fieldCounter refuses a form of too many fields while it arrives.

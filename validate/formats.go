@@ -34,11 +34,11 @@ var plain = map[string]func(string) bool{
 	"uppercase":  func(s string) bool { return s != "" && s == strings.ToUpper(s) },
 	"uuid":       func(s string) bool { return uuid(s) },
 	"uuid4":      func(s string) bool { return uuid(s) && s[14] == '4' && strings.IndexByte("89ab", s[19]) >= 0 },
-	"alpha":      every(letter),
-	"alphanum":   every(func(b byte) bool { return letter(b) || digit(b) }),
-	"number":     every(digit),
-	"ascii":      func(s string) bool { return s == "" || every(func(b byte) bool { return b < 0x80 })(s) },
-	"printascii": func(s string) bool { return s == "" || every(func(b byte) bool { return ' ' <= b && b <= '~' })(s) },
+	"alpha":      allBytes(letter),
+	"alphanum":   allBytes(func(b byte) bool { return letter(b) || digit(b) }),
+	"number":     allBytes(digit),
+	"ascii":      func(s string) bool { return s == "" || allBytes(func(b byte) bool { return b < 0x80 })(s) },
+	"printascii": func(s string) bool { return s == "" || allBytes(func(b byte) bool { return ' ' <= b && b <= '~' })(s) },
 }
 
 // uuid takes 32 hexadecimal digits in groups, in lower case (RFC 9562, section

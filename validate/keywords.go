@@ -120,7 +120,7 @@ func (e *exporter) rule(c *check, rule string) keywords {
 		}
 		return sized(o, words, n)
 	}
-	return compared(o, number(c.shape, param))
+	return compared(o, jsonNumber(c.shape, param))
 }
 
 func equal(same bool, value any) keywords {
@@ -130,8 +130,8 @@ func equal(same bool, value any) keywords {
 	return keywords{"not": keywords{"const": value}}
 }
 
-// number is a rule's parameter as JSON has it.
-func number(s shape, param string) jsontext.Value {
+// jsonNumber is a rule's parameter as JSON has it.
+func jsonNumber(s shape, param string) jsontext.Value {
 	switch s {
 	case signed:
 		if n, err := strconv.ParseInt(param, 0, 64); err == nil {
@@ -153,7 +153,7 @@ func literals(s shape, list []string) []any {
 		switch {
 		case s == text:
 			values = append(values, word)
-		case string(number(s, word)) == word && slices.Contains([]shape{signed, unsigned}, s):
+		case string(jsonNumber(s, word)) == word && slices.Contains([]shape{signed, unsigned}, s):
 			values = append(values, jsontext.Value(word))
 		}
 	}

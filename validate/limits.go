@@ -61,7 +61,7 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-func (l Limits) check() []error {
+func (l Limits) checkBounds() []error {
 	var problems []error
 	least := min(l.Depth, l.Items, l.Keys, l.Tokens, l.String, l.Name, l.Number, l.Query, l.Params, l.Values, l.Cookies, l.Parts, l.Errors)
 	if least < 0 || min(l.Body, l.File, int64(l.BodyTimeout)) < 0 {

@@ -29,8 +29,8 @@ func (l *linter) problem(where, text string) {
 	l.problems = append(l.problems, errors.New("validate: "+where+": "+text))
 }
 
-// unbounded is a warning, or in strict mode a problem.
-func (l *linter) unbounded(where, text string) {
+// warnUnbounded is a warning, or in strict mode a problem.
+func (l *linter) warnUnbounded(where, text string) {
 	if l.strict {
 		l.problem(where, text)
 		return
@@ -97,12 +97,12 @@ func (l *linter) rule(t reflect.Type, where, rule string) {
 	}()
 	probe := reflect.New(t).Elem()
 	_ = l.c.rules.Var(probe.Interface(), rule)
-	fill(probe)
+	setNonZero(probe)
 	_ = l.c.rules.Var(probe.Interface(), rule)
 }
 
-// fill makes a value that is not zero, since some rules only look at those.
-func fill(v reflect.Value) {
+// setNonZero makes a value that is not zero, since some rules only look at those.
+func setNonZero(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:
 		v.SetString("1")
@@ -226,7 +226,7 @@ func (l *linter) bounds(t reflect.Type, where, tag string, spared bool) {
 			if strings.HasSuffix(where, elements) {
 				hint += " behind a dive"
 			}
-			l.unbounded(where, hint)
+			l.warnUnbounded(where, hint)
 		}
 	case signed, unsigned, float:
 		l.zero(where, tag, spared)
@@ -238,7 +238,7 @@ func (l *linter) bounds(t reflect.Type, where, tag string, spared bool) {
 }
 
 func (l *linter) zero(where, tag string, spared bool) {
-	if has(tag, "required") && !spared {
+	if hasRule(tag, "required") && !spared {
 		l.warnings = append(l.warnings, where+": required makes false and 0 impossible to send; use a pointer")
 	}
 }

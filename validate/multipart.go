@@ -79,7 +79,7 @@ func (p *plan) readMultipart(r *http.Request, v reflect.Value, patience patience
 	for {
 		more, err := s.next()
 		if err == io.EOF {
-			s.meter.patience.end()
+			s.meter.patience.clearDeadline()
 			return p.setForm(values, v)
 		}
 		if err != nil {
@@ -95,11 +95,11 @@ func (p *plan) readMultipart(r *http.Request, v reflect.Value, patience patience
 		param := p.formParam(name)
 		switch {
 		case param == nil:
-			return unknown(map[string][]string{name: nil}, "form", "field")
+			return unknownName(map[string][]string{name: nil}, "form", "field")
 		case isFile != (param.types != nil):
 			return misplaced(param)
 		case !isFile:
-			if err := s.field(values, name); err != nil {
+			if err := s.addField(values, name); err != nil {
 				return err
 			}
 		case file == "":
@@ -159,7 +159,7 @@ func (s *stream) next() (bool, error) {
 		return false, io.EOF
 	}
 	if err != nil {
-		return false, s.fault(err)
+		return false, s.clientError(err)
 	}
 	if s.parts++; s.parts > s.c.limits.Parts {
 		return false, bodyRefusal(ErrTooLarge, "the form must have at most "+strconv.Itoa(s.c.limits.Parts)+" parts")
@@ -183,7 +183,7 @@ func (s *stream) disposition() (name, file string, isFile bool, err error) {
 	}
 	media, params, err := mime.ParseMediaType(h.Get("Content-Disposition"))
 	name = params["name"]
-	if file, isFile = params["filename"]; err != nil || media != "form-data" || name == "" || !clean(name) || len(params) > 2 || len(params) == 2 && !isFile {
+	if file, isFile = params["filename"]; err != nil || media != "form-data" || name == "" || !isCleanText(name) || len(params) > 2 || len(params) == 2 && !isFile {
 		return "", "", false, malformedForm("has a part whose header cannot be read")
 	}
 	if media, _, err := mime.ParseMediaType(h.Get("Content-Type")); err == nil && strings.HasPrefix(media, "multipart/") {
@@ -200,8 +200,8 @@ func unencoded(h textproto.MIMEHeader) bool {
 	return false
 }
 
-// field reads the value of a part that is no file.
-func (s *stream) field(values map[string][]string, name string) error {
+// addField reads the value of a part that is no file.
+func (s *stream) addField(values map[string][]string, name string) error {
 	if header := s.part.Header.Get("Content-Type"); header != "" {
 		media, params, err := mime.ParseMediaType(header)
 		if err != nil || media != "text/plain" || len(params) > 0 && !strings.EqualFold(params["charset"], "utf-8") {
@@ -212,11 +212,11 @@ func (s *stream) field(values map[string][]string, name string) error {
 	data, err := s.readField()
 	switch {
 	case err != nil:
-		return s.fault(err)
+		return s.clientError(err)
 	case len(data) > limit:
 		return bodyRefusal(ErrTooLarge, "a field of the form must have at most "+strconv.Itoa(limit)+" bytes")
 	case len(values[name]) == s.c.limits.Values:
-		return refuse(ErrTooLarge, "the input", "", "too_many_values", "must have at most "+strconv.Itoa(s.c.limits.Values)+" values of a name")
+		return newRefusal(ErrTooLarge, "the input", "", "too_many_values", "must have at most "+strconv.Itoa(s.c.limits.Values)+" values of a name")
 	}
 	values[name] = append(values[name], string(data))
 	return nil
@@ -258,5 +258,5 @@ func misplaced(p *param) error {
 	if p.types != nil {
 		text = "must be a file"
 	}
-	return refuse(ErrInvalid, at.String(), at.pointer(), "file", text)
+	return newRefusal(ErrInvalid, at.String(), at.pointer(), "file", text)
 }

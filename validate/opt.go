@@ -44,18 +44,18 @@ type optional interface{ opt() }
 
 var optionalType = reflect.TypeFor[optional]()
 
-// held returns the type that an Opt is about, or t itself.
-func held(t reflect.Type) reflect.Type {
+// optType returns the type that an Opt is about, or t itself.
+func optType(t reflect.Type) reflect.Type {
 	if t.Kind() != reflect.Struct || t.NumField() != 3 || !t.Implements(optionalType) { // the second spares the third
 		return t
 	}
 	return t.Field(optValue).Type
 }
 
-// bare returns the type behind pointers and Opts.
-func bare(t reflect.Type) reflect.Type {
+// underlyingType returns the type behind pointers and Opts.
+func underlyingType(t reflect.Type) reflect.Type {
 	for {
-		switch inner := held(t); {
+		switch inner := optType(t); {
 		case inner != t:
 			t = inner
 		case t.Kind() == reflect.Pointer:

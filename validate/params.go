@@ -50,21 +50,21 @@ func (p *plan) readParams(r *http.Request, v reflect.Value) error {
 		if err != nil {
 			return err
 		}
-		if err := p.c.set(v.Field(param.index), param, values); err != nil {
+		if err := p.c.setField(v.Field(param.index), param, values); err != nil {
 			return err
 		}
 	}
-	return unknown(query, "query", "parameter")
+	return unknownName(query, "query", "parameter")
 }
 
-// unknown refuses what nobody took.
-func unknown(values map[string][]string, source, noun string) error {
+// unknownName refuses what nobody took.
+func unknownName(values map[string][]string, source, noun string) error {
 	for name := range values {
 		if !repeatable(name) {
-			return refuse(ErrInvalid, "the "+source, "/"+source, "unknown_"+noun, "has a "+noun+" that is not known")
+			return newRefusal(ErrInvalid, "the "+source, "/"+source, "unknown_"+noun, "has a "+noun+" that is not known")
 		}
 		place := &place{source: source, name: name}
-		return refuse(ErrInvalid, place.String(), place.pointer(), "unknown_"+noun, "is not known")
+		return newRefusal(ErrInvalid, place.String(), place.pointer(), "unknown_"+noun, "is not known")
 	}
 	return nil
 }
@@ -88,7 +88,7 @@ func (c *config) parsePairs(raw string, ignored func(string) bool, malformed fun
 		}
 		name, value, _ := strings.Cut(pair, "=")
 		name, err := url.QueryUnescape(name)
-		if err != nil || !clean(name) {
+		if err != nil || !isCleanText(name) {
 			return nil, malformed("has a name that cannot be read")
 		}
 		if ignored(name) {
@@ -98,7 +98,7 @@ func (c *config) parsePairs(raw string, ignored func(string) bool, malformed fun
 			return nil, malformed("has an escape that cannot be read")
 		}
 		if len(values[name]) == c.limits.Values {
-			return nil, refuse(ErrTooLarge, "the input", "", "too_many_values", "must have at most "+strconv.Itoa(c.limits.Values)+" values of a name")
+			return nil, newRefusal(ErrTooLarge, "the input", "", "too_many_values", "must have at most "+strconv.Itoa(c.limits.Values)+" values of a name")
 		}
 		values[name] = append(values[name], value)
 	}
@@ -106,29 +106,29 @@ func (c *config) parsePairs(raw string, ignored func(string) bool, malformed fun
 }
 
 func malformedQuery(text string) error {
-	return refuse(ErrMalformed, "the query", "/query", "malformed_query", text)
+	return newRefusal(ErrMalformed, "the query", "/query", "malformed_query", text)
 }
 
-// clean takes text without control characters of any kind, in UTF-8.
-func clean(s string) bool {
+// isCleanText takes text without control characters of any kind, in UTF-8.
+func isCleanText(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || 0x7f <= r && r < 0xa0 })
 }
 
 // multiline removes what a text of several lines has, and one of one has not.
 var multiline = strings.NewReplacer("\t", "", "\n", "", "\r", "")
 
-// clean takes what a value from this source may have in it. The fields of a
+// acceptsText takes what a value from this source may have in it. The fields of a
 // form are texts like the strings of JSON, and may have several lines; what
 // stands in one line of a request may not.
-func (p *param) clean(s string) bool {
+func (p *param) acceptsText(s string) bool {
 	if p.source == "form" {
 		s = multiline.Replace(s)
 	}
-	return clean(s)
+	return isCleanText(s)
 }
 
-// set puts the values of a parameter into its field.
-func (c *config) set(v reflect.Value, p *param, values []string) error {
+// setField puts the values of a parameter into its field.
+func (c *config) setField(v reflect.Value, p *param, values []string) error {
 	if len(values) == 0 {
 		if !p.preset {
 			return nil
@@ -136,25 +136,25 @@ func (c *config) set(v reflect.Value, p *param, values []string) error {
 		values = []string{p.value}
 	}
 	for _, value := range values {
-		if !p.clean(value) {
-			return p.refuse(ErrMalformed, "malformed", "has control characters or is no UTF-8")
+		if !p.acceptsText(value) {
+			return p.newRefusal(ErrMalformed, "malformed", "has control characters or is no UTF-8")
 		}
 	}
 	if multiple(v.Type()) {
 		list := reflect.MakeSlice(v.Type(), len(values), len(values))
 		for i, value := range values {
 			if want := setScalar(list.Index(i), value); want != "" {
-				return p.refuse(ErrMalformed, "type", want)
+				return p.newRefusal(ErrMalformed, "type", want)
 			}
 		}
 		v.Set(list)
 		return nil
 	}
 	if len(values) > 1 {
-		return p.refuse(ErrDuplicate, "duplicate", "is there more than once")
+		return p.newRefusal(ErrDuplicate, "duplicate", "is there more than once")
 	}
 	if want := setScalar(v, values[0]); want != "" {
-		return p.refuse(ErrMalformed, "type", want)
+		return p.newRefusal(ErrMalformed, "type", want)
 	}
 	return nil
 }

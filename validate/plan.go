@@ -52,9 +52,9 @@ func compilePlan(c *config, t reflect.Type, mode inputMode, o Options) (*plan, [
 		l.problem(t.String(), "a form has one media type; did you mean Options without Types?")
 	}
 	seen := make(map[*fields]bool)
-	p.root.settle(seen)
+	p.root.markIdle(seen)
 	for i := range p.params {
-		p.params[i].check.settle(seen)
+		p.params[i].check.markIdle(seen)
 	}
 	return p, l.finish()
 }
@@ -122,8 +122,8 @@ func sourceOf(f reflect.StructField) (source, name string, ok bool) {
 	return source, name, ok
 }
 
-// read reads a request into v, a pointer to a T.
-func (p *plan) read(w http.ResponseWriter, r *http.Request, v reflect.Value) error {
+// readRequest reads a request into v, a pointer to a T.
+func (p *plan) readRequest(w http.ResponseWriter, r *http.Request, v reflect.Value) error {
 	s := p.c.scratches.Get().(*scratch)
 	defer p.c.release(s)
 	if p.mode != queryOnly {
@@ -156,7 +156,7 @@ func (p *plan) readJSON(r *http.Request, v reflect.Value, s *scratch) error {
 			return err
 		}
 	}
-	s.counter.start(&p.c.limits)
+	s.counter.beginText(&p.c.limits)
 	data, err := p.c.readBody(r, s, &s.counter)
 	if err != nil {
 		return err
@@ -177,7 +177,7 @@ func (p *plan) checkRules(v reflect.Value, w *walker) error {
 		}
 		if !param.check.idle {
 			w.at.source, w.at.name = param.source, param.name
-			w.value(v.Field(param.index), param.check)
+			w.checkValue(v.Field(param.index), param.check)
 		}
 	}
 	w.at.source = ""
@@ -185,7 +185,7 @@ func (p *plan) checkRules(v reflect.Value, w *walker) error {
 		if p.body >= 0 {
 			v = v.Field(p.body)
 		}
-		w.value(v, p.root)
+		w.checkValue(v, p.root)
 	}
 	if len(w.problems) == 0 {
 		return nil

@@ -89,8 +89,8 @@ func (r *refusal) Public() (public.Message, []public.Problem) {
 	return public.Message(text), list
 }
 
-// refuse returns an error about one place.
-func refuse(kind *errors.Kind, place, pointer, code, text string) error {
+// newRefusal returns an error about one place.
+func newRefusal(kind *errors.Kind, place, pointer, code, text string) error {
 	return &refusal{kind: kind, problems: []problem{{place, pointer, code, text}}}
 }
 

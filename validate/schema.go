@@ -29,7 +29,7 @@ func Schema[T any](options ...Options) ([]byte, error) {
 	if len(options) == 0 {
 		options = []Options{{Logger: slog.New(slog.DiscardHandler)}}
 	}
-	p, err := compile(reflect.TypeFor[T](), whole, options)
+	p, err := compileType(reflect.TypeFor[T](), whole, options)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (p *plan) schema() ([]byte, error) {
 	e := &exporter{plan: p, names: make(map[*fields]string), defs: make(keywords)}
 	var root keywords
 	if p.root != nil && p.body < 0 {
-		root = e.value(p.root)
+		root = e.valueSchema(p.root)
 	} else {
 		root = e.sources()
 	}
@@ -79,7 +79,7 @@ func (e *exporter) sources() keywords {
 			}
 			objects[p.source], members[p.source] = o, o
 		}
-		value := e.value(p.check)
+		value := e.valueSchema(p.check)
 		switch {
 		case p.types != nil:
 			value = keywords{"type": "string", "description": "a file of " + strings.Join(p.types, ", ")}
@@ -98,7 +98,7 @@ func (e *exporter) sources() keywords {
 		}
 	}
 	if e.plan.root != nil {
-		members["body"] = e.value(e.plan.root)
+		members["body"] = e.valueSchema(e.plan.root)
 		required = append(required, "body")
 	}
 	return keywords{"type": "object", "properties": members, "required": required, "additionalProperties": false}
@@ -114,12 +114,12 @@ func (e *exporter) needed(c *check) bool {
 		t = reflect.PointerTo(t)
 	}
 	s := e.plan.c.newScratch()
-	s.walker.value(reflect.Zero(t), c)
+	s.walker.checkValue(reflect.Zero(t), c)
 	return len(s.walker.problems) > 0
 }
 
-// value is the schema of a value: its rules, and null where that is taken.
-func (e *exporter) value(c *check) keywords {
+// valueSchema is the schema of a value: its rules, and null where that is taken.
+func (e *exporter) valueSchema(c *check) keywords {
 	var rules []string
 	if c.tag != "" {
 		rules = strings.Split(c.tag, ",")
@@ -217,16 +217,16 @@ func (e *exporter) shaped(c *check) keywords {
 	case float:
 		return keywords{"type": "number"}
 	case mapping:
-		o := keywords{"type": "object", "additionalProperties": e.value(c.elem)}
+		o := keywords{"type": "object", "additionalProperties": e.valueSchema(c.elem)}
 		if c.key.tag != "" {
-			o["propertyNames"] = e.value(c.key)
+			o["propertyNames"] = e.valueSchema(c.key)
 		}
 		return o
 	case list:
 		if c.t.Elem().Kind() == reflect.Uint8 {
 			return keywords{"type": "string", "contentEncoding": "base64", "pattern": "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"}
 		}
-		a := keywords{"type": "array", "items": e.value(c.elem)}
+		a := keywords{"type": "array", "items": e.valueSchema(c.elem)}
 		if c.t.Kind() == reflect.Array {
 			a["minItems"], a["maxItems"] = c.t.Len(), c.t.Len()
 		}
@@ -277,7 +277,7 @@ func (e *exporter) members(o keywords, f *fields) {
 			e.members(o, m.check.fields)
 			continue
 		}
-		o["properties"].(keywords)[m.name] = e.value(m.check)
+		o["properties"].(keywords)[m.name] = e.valueSchema(m.check)
 		if e.needed(m.check) {
 			o["required"] = append(o["required"].([]string), m.name)
 		}

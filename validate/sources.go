@@ -9,10 +9,10 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// refuse returns an error about a parameter.
-func (p *param) refuse(kind *errors.Kind, code, text string) error {
+// newRefusal returns an error about a parameter.
+func (p *param) newRefusal(kind *errors.Kind, code, text string) error {
 	at := place{source: p.source, name: p.name}
-	return refuse(kind, at.String(), at.pointer(), code, text)
+	return newRefusal(kind, at.String(), at.pointer(), code, text)
 }
 
 // reachable refuses a parameter that no request can bring, so that its field
@@ -33,7 +33,7 @@ func (l *linter) reachable(where, source, name string) {
 var taken = []string{"Host", "Trailer", "Transfer-Encoding"}
 
 // token takes the names of headers and cookies (RFC 9110, section 5.6.2).
-var token = every(func(b byte) bool { return letter(b) || digit(b) || strings.IndexByte("!#$%&'*+-.^_`|~", b) >= 0 })
+var token = allBytes(func(b byte) bool { return letter(b) || digit(b) || strings.IndexByte("!#$%&'*+-.^_`|~", b) >= 0 })
 
 // headerLimit is how many bytes the lines of a declared header may have.
 const headerLimit = 8 << 10
@@ -56,7 +56,7 @@ func (p *param) headerValues(r *http.Request) ([]string, error) {
 		return nil, ErrHeaderTooLarge.With("header", p.name, "limit", headerLimit)
 	}
 	if len(values) == 1 && !slices.Contains(commas, p.name) && listed(values[0]) {
-		return nil, p.refuse(ErrDuplicate, "duplicate", "is there more than once")
+		return nil, p.newRefusal(ErrDuplicate, "duplicate", "is there more than once")
 	}
 	return values, nil
 }
@@ -103,7 +103,7 @@ func (p *param) cookieValues(r *http.Request) ([]string, error) {
 				continue
 			}
 			if strings.ContainsFunc(value, notInCookies) {
-				return nil, p.refuse(ErrMalformed, "malformed", "is not a plain value")
+				return nil, p.newRefusal(ErrMalformed, "malformed", "is not a plain value")
 			}
 			values = append(values, value)
 		}
@@ -123,7 +123,7 @@ func (c *config) pathValues(r *http.Request, p *param) ([]string, error) {
 	if strings.Contains(value, "%") && !strings.Contains(r.URL.Path, value) && strings.Contains(r.URL.EscapedPath(), value) {
 		unescaped, err := url.PathUnescape(value)
 		if err != nil {
-			return nil, p.refuse(ErrMalformed, "malformed", "has an escape that cannot be read")
+			return nil, p.newRefusal(ErrMalformed, "malformed", "has an escape that cannot be read")
 		}
 		value = unescaped
 	}
@@ -131,9 +131,9 @@ func (c *config) pathValues(r *http.Request, p *param) ([]string, error) {
 	case value == "" && p.preset:
 		return nil, nil
 	case value == "":
-		return nil, p.refuse(ErrMalformed, "missing", "is empty")
+		return nil, p.newRefusal(ErrMalformed, "missing", "is empty")
 	case dotted(value):
-		return nil, p.refuse(ErrMalformed, "malformed", "must not go up the path")
+		return nil, p.newRefusal(ErrMalformed, "malformed", "must not go up the path")
 	}
 	return []string{value}, nil
 }

@@ -144,14 +144,14 @@ const (
 )
 
 func build[T any](options []Options, mode inputMode) (func(http.Handler) http.Handler, error) {
-	p, err := compile(reflect.TypeFor[T](), mode, options)
+	p, err := compileType(reflect.TypeFor[T](), mode, options)
 	if err != nil {
 		return nil, err
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			v := new(T)
-			if err := p.read(w, r, reflect.ValueOf(v)); err != nil {
+			if err := p.readRequest(w, r, reflect.ValueOf(v)); err != nil {
 				p.c.respond(w, r, err)
 				return
 			}
@@ -160,7 +160,7 @@ func build[T any](options []Options, mode inputMode) (func(http.Handler) http.Ha
 	}, nil
 }
 
-func compile(t reflect.Type, mode inputMode, options []Options) (*plan, error) {
+func compileType(t reflect.Type, mode inputMode, options []Options) (*plan, error) {
 	if len(options) > 1 {
 		return nil, errors.New("validate: more than one Options")
 	}
@@ -183,7 +183,7 @@ func compileOptions(o Options) (*config, []error) {
 	if c.types == nil {
 		c.types = []string{"application/json"}
 	}
-	problems := c.limits.check()
+	problems := c.limits.checkBounds()
 	for i, media := range c.types {
 		if media != strings.ToLower(media) || strings.ContainsAny(media, "*; ") || strings.Count(media, "/") != 1 {
 			problems = append(problems, errors.New("validate: Types["+strconv.Itoa(i)+"] "+strconv.Quote(media)+`: is not a media type; did you mean "application/json"?`))

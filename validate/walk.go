@@ -25,8 +25,8 @@ func (w *walker) problem(code, text string) {
 	w.problems = append(w.problems, problem{w.at.String(), w.at.pointer(), code, text})
 }
 
-// value asks the rules of a value, and goes down.
-func (w *walker) value(v reflect.Value, c *check) {
+// checkValue asks the rules of a value, and goes down.
+func (w *walker) checkValue(v reflect.Value, c *check) {
 	whole, pointed := v, false
 	for _, hop := range c.hops {
 		switch hop {
@@ -50,7 +50,7 @@ func (w *walker) value(v reflect.Value, c *check) {
 		}
 		pointed = true
 	}
-	if c.tag != "" && !w.holds(whole, v, c, pointed) {
+	if c.tag != "" && !w.checkOwnRules(whole, v, c, pointed) {
 		return
 	}
 	w.below(v, c)
@@ -66,11 +66,11 @@ func (w *walker) below(v reflect.Value, c *check) {
 			}
 			m := &c.fields.asked[i]
 			if m.name == "" {
-				w.value(v.Field(m.index), m.check)
+				w.checkValue(v.Field(m.index), m.check)
 				continue
 			}
 			w.at.steps = append(w.at.steps, step{name: m.name})
-			w.value(v.Field(m.index), m.check)
+			w.checkValue(v.Field(m.index), m.check)
 			w.at.steps = w.at.steps[:len(w.at.steps)-1]
 		}
 	case list:
@@ -83,7 +83,7 @@ func (w *walker) below(v reflect.Value, c *check) {
 				break
 			}
 			w.at.steps[len(w.at.steps)-1].index = i
-			w.value(v.Index(i), c.elem)
+			w.checkValue(v.Index(i), c.elem)
 		}
 		w.at.steps = w.at.steps[:len(w.at.steps)-1]
 	case mapping:
@@ -94,19 +94,19 @@ func (w *walker) below(v reflect.Value, c *check) {
 		for entries := v.MapRange(); entries.Next() && !w.full(); {
 			before := len(w.problems)
 			if !c.key.idle {
-				w.value(entries.Key(), c.key)
+				w.checkValue(entries.Key(), c.key)
 			}
 			if !c.elem.idle && len(w.problems) == before {
-				w.value(entries.Value(), c.elem)
+				w.checkValue(entries.Value(), c.elem)
 			}
 		}
 	}
 }
 
-// holds asks the rules of a value itself, and reports whether what is below it
+// checkOwnRules asks the rules of a value itself, and reports whether what is below it
 // is to be asked too.
-func (w *walker) holds(whole, v reflect.Value, c *check, pointed bool) bool {
-	verdict := c.judge(v, pointed)
+func (w *walker) checkOwnRules(whole, v reflect.Value, c *check, pointed bool) bool {
+	verdict := c.evaluateRules(v, pointed)
 	switch {
 	case verdict == holds || verdict == omitted:
 		return verdict == holds
@@ -114,7 +114,7 @@ func (w *walker) holds(whole, v reflect.Value, c *check, pointed bool) bool {
 		w.problem("required", "is required") // the one rule that these may break
 		return false
 	case verdict == partly && v.CanAddr(): // a pointer is not boxed
-		return w.ask(v.Addr(), v, c.rest)
+		return w.runValidator(v.Addr(), v, c.rest)
 	case pointed && whole.Kind() != reflect.Pointer: // an Opt: what it holds is there, even if it is zero
 		if !v.CanAddr() {
 			copied := reflect.New(v.Type())
@@ -123,11 +123,11 @@ func (w *walker) holds(whole, v reflect.Value, c *check, pointed bool) bool {
 		}
 		whole = v.Addr()
 	}
-	return w.ask(whole, v, c.tag) && c.accepted(v, pointed) == holds
+	return w.runValidator(whole, v, c.tag) && c.accepted(v, pointed) == holds
 }
 
-// ask asks the validator, and reports whether the rules hold.
-func (w *walker) ask(whole, v reflect.Value, tag string) bool {
+// runValidator asks the validator, and reports whether the rules hold.
+func (w *walker) runValidator(whole, v reflect.Value, tag string) bool {
 	err := w.rules.Var(whole.Interface(), tag)
 	if err == nil {
 		return true
@@ -141,8 +141,8 @@ func (w *walker) ask(whole, v reflect.Value, tag string) bool {
 	return false
 }
 
-// has reports whether a list of rules has one by its name.
-func has(rules, name string) bool {
+// hasRule reports whether a list of rules has one by its name.
+func hasRule(rules, name string) bool {
 	for rule := range strings.SplitSeq(rules, ",") {
 		if rule == name {
 			return true

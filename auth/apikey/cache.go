@@ -23,9 +23,9 @@ type cached struct {
 	at     time.Time // before it was looked up
 }
 
-// get returns what is known of a key. A look-up that follows hands the drops on
+// lookUpRecord returns what is known of a key. A look-up that follows hands the drops on
 // to put.
-func (c *cache) get(id string, now time.Time) (r Record, drops uint64, known bool) {
+func (c *cache) lookUpRecord(id string, now time.Time) (r Record, drops uint64, known bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	e, ok := c.entries[id]
@@ -33,9 +33,9 @@ func (c *cache) get(id string, now time.Time) (r Record, drops uint64, known boo
 	return e.record, c.drops, ok && age >= 0 && age < c.ttl
 }
 
-// put keeps a key that was looked up, unless one was dropped meanwhile: it may
+// storeRecord keeps a key that was looked up, unless one was dropped meanwhile: it may
 // be that one.
-func (c *cache) put(r Record, at time.Time, drops uint64) {
+func (c *cache) storeRecord(r Record, at time.Time, drops uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if drops != c.drops {
@@ -63,8 +63,8 @@ func (c *cache) makeRoom(now time.Time) {
 	}
 }
 
-// drop forgets a key that changed.
-func (c *cache) drop(id string) {
+// invalidateKey forgets a key that changed.
+func (c *cache) invalidateKey(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.entries, id)

@@ -26,8 +26,8 @@ type Event struct {
 	Addr   netip.Addr // of NetworkDenied
 }
 
-// tell calls the hook, after the fact.
-func (m *Manager) tell(ctx context.Context, e Event) {
+// notifyHook calls the hook, after the fact.
+func (m *Manager) notifyHook(ctx context.Context, e Event) {
 	if m.onEvent == nil {
 		return
 	}

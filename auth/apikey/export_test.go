@@ -6,7 +6,7 @@ import "time"
 func (m *Manager) Cached() int { return len(m.cache.entries) }
 
 // Strangers returns the number of keys that NetworkDenied was told of.
-func (m *Manager) Strangers() int { return len(m.strangers.told) }
+func (m *Manager) Strangers() int { return len(m.strangers.reported) }
 
 // Settle waits until every use is written.
 func (m *Manager) Settle() { m.writing.Wait() }
@@ -15,4 +15,4 @@ func (m *Manager) Settle() { m.writing.Wait() }
 func (m *Manager) SetClock(now func() time.Time) { m.now = now }
 
 // Parse is parse, for fuzzing.
-var Parse, Format = parse, format
+var Parse, Format = parseKey, format

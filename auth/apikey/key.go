@@ -51,8 +51,8 @@ func (k Key) clone() Key {
 	return k
 }
 
-// check fills in defaults, and returns what is wrong.
-func (k *Key) check(now time.Time) error {
+// checkWithDefaults fills in defaults, and returns what is wrong.
+func (k *Key) checkWithDefaults(now time.Time) error {
 	var problems []error
 	refuse := func(text string) { problems = append(problems, errors.New("apikey: "+text)) }
 	k.checkNames(refuse)
@@ -98,7 +98,7 @@ func (k *Key) checkNetworks(refuse func(string)) {
 		k.Networks[i] = plain
 	}
 	for _, all := range []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)} {
-		if !slices.Contains(k.Networks, all) && filled(all, k.Networks) {
+		if !slices.Contains(k.Networks, all) && coversAll(all, k.Networks) {
 			refuse("Networks: together are all of " + all.String() + "; did you mean InsecureAnyNetwork?")
 		}
 	}
@@ -161,9 +161,9 @@ func normalize(p netip.Prefix) (netip.Prefix, string) {
 	return p, ""
 }
 
-// filled reports whether networks together have every address of p. It looks at
+// coversAll reports whether networks together have every address of p. It looks at
 // the halves of p where no network has the whole, and some has a part.
-func filled(p netip.Prefix, networks []netip.Prefix) bool {
+func coversAll(p netip.Prefix, networks []netip.Prefix) bool {
 	part := false
 	for _, n := range networks {
 		if n.Overlaps(p) {
@@ -180,11 +180,11 @@ func filled(p netip.Prefix, networks []netip.Prefix) bool {
 	bytes := p.Addr().AsSlice()
 	bytes[p.Bits()/8] |= 0x80 >> (p.Bits() % 8)
 	high, _ := netip.AddrFromSlice(bytes)
-	return filled(low, networks) && filled(netip.PrefixFrom(high, p.Bits()+1), networks)
+	return coversAll(low, networks) && coversAll(netip.PrefixFrom(high, p.Bits()+1), networks)
 }
 
-// covers reports whether the key is accepted from an address.
-func (k *Key) covers(addr netip.Addr, certain bool) bool {
+// acceptsAddress reports whether the key is accepted from an address.
+func (k *Key) acceptsAddress(addr netip.Addr, certain bool) bool {
 	if k.InsecureAnyNetwork {
 		return true
 	}

@@ -16,18 +16,18 @@ var ErrNotFound = errors.Define(404, "api_key_not_found", "No such API key.")
 func (m *Manager) Create(ctx context.Context, k Key) (created Key, text string, err error) {
 	k = k.clone()
 	now := m.now()
-	if err := k.check(now); err != nil {
+	if err := k.checkWithDefaults(now); err != nil {
 		return Key{}, "", err
 	}
 	secret := random(secretLength)
 	k.ID, k.Created, k.Rotated, k.LastUsed = random(idLength), now, now, time.Time{}
 	r := Record{Key: k, Version: 1, Secrets: []Secret{{Digest: digest(secret), Created: now, Delivered: true}}}
-	limited, cancel := detach(ctx)
+	limited, cancel := withStoreTimeout(ctx)
 	defer cancel()
 	if ok, err := m.store.Put(limited, r); err != nil || !ok {
-		return Key{}, "", unavailable(err) // a key whose text nobody has is no danger
+		return Key{}, "", unavailableError(err) // a key whose text nobody has is no danger
 	}
-	m.tell(ctx, Event{Reason: KeyCreated, Key: k})
+	m.notifyHook(ctx, Event{Reason: KeyCreated, Key: k})
 	return k, format(m.prefix, k.ID, secret), nil
 }
 
@@ -39,22 +39,22 @@ func (m *Manager) Revoke(ctx context.Context, id string) error {
 	if !isID(id) {
 		return ErrNotFound
 	}
-	limited, cancel := detach(ctx)
+	limited, cancel := withStoreTimeout(ctx)
 	defer cancel()
 	r, found, unread := m.store.Get(limited, id)
 	// Also one that is not there: an earlier call may have deleted it, without
 	// being sure.
 	err := m.store.Delete(limited, id)
-	m.cache.drop(id)
+	m.cache.invalidateKey(id)
 	switch {
 	case err != nil:
-		return unavailable(errors.Join(unread, err))
+		return unavailableError(errors.Join(unread, err))
 	case unread != nil:
 		r = Record{Key: Key{ID: id}}
 	case !found:
 		return ErrNotFound
 	}
-	m.tell(ctx, Event{Reason: KeyRevoked, Key: r.Key})
+	m.notifyHook(ctx, Event{Reason: KeyRevoked, Key: r.Key})
 	return nil
 }
 
@@ -68,7 +68,7 @@ func (m *Manager) List(ctx context.Context) ([]Key, error) {
 	defer cancel()
 	records, err := m.store.List(limited)
 	if err != nil {
-		err = unavailable(err)
+		err = unavailableError(err)
 	}
 	keys := make([]Key, len(records))
 	for i, r := range records {
@@ -87,11 +87,11 @@ func (m *Manager) update(ctx context.Context, id string, change func(r *Record, 
 		r, found, err := m.store.Get(ctx, id)
 		switch {
 		case err != nil:
-			return Record{}, false, unavailable(err)
+			return Record{}, false, unavailableError(err)
 		case !found:
 			return Record{}, false, ErrNotFound
 		case len(r.Secrets) == 0:
-			return Record{}, false, unavailable(errors.New("apikey: the record of " + id + " has no secret"))
+			return Record{}, false, unavailableError(errors.New("apikey: the record of " + id + " has no secret"))
 		}
 		if !change(&r, m.now()) {
 			return r, false, nil
@@ -99,7 +99,7 @@ func (m *Manager) update(ctx context.Context, id string, change func(r *Record, 
 		r.Version++
 		written, err := m.store.Put(ctx, r)
 		if err != nil {
-			return Record{}, false, unavailable(err)
+			return Record{}, false, unavailableError(err)
 		}
 		if written {
 			return r, true, nil

@@ -144,12 +144,12 @@ func (m *Manager) Authenticate(r *http.Request) (*auth.Principal, error) {
 // with [auth.ErrInvalid], [auth.ErrExpired], [ErrNetworkDenied], which only a
 // genuine key gets, or [auth.ErrUnavailable].
 func (m *Manager) Verify(ctx context.Context, text string, addr netip.Addr, certain bool) (*auth.Principal, error) {
-	id, secret, ok := parse(m.prefix, text)
+	id, secret, ok := parseKey(m.prefix, text)
 	if !ok {
 		return nil, auth.ErrInvalid.With("reason", "form")
 	}
 	now := m.now()
-	record, used, err := m.find(ctx, id, secret, now)
+	record, used, err := m.lookUpSecret(ctx, id, secret, now)
 	if err != nil {
 		return nil, err
 	}
@@ -158,16 +158,16 @@ func (m *Manager) Verify(ctx context.Context, text string, addr netip.Addr, cert
 		return nil, auth.ErrInvalid.With("reason", "secret", "key_id", id)
 	case record.expired(now):
 		return nil, auth.ErrExpired.With("key_id", id)
-	case !record.Key.covers(addr, certain):
-		if m.strangers.first(id, addr, now) {
-			m.tell(ctx, Event{Reason: NetworkDenied, Key: record.Key, Addr: addr})
+	case !record.Key.acceptsAddress(addr, certain):
+		if m.strangers.isNewSighting(id, addr, now) {
+			m.notifyHook(ctx, Event{Reason: NetworkDenied, Key: record.Key, Addr: addr})
 		}
 		return nil, ErrNetworkDenied.With("key_id", id, "address", addr.String())
 	}
 	m.touch(ctx, &record, used, now)
 	k := &record.Key
 	expires := k.Expires
-	if end := record.ends(used); !end.IsZero() && (expires.IsZero() || end.Before(expires)) {
+	if end := record.overlapEndOf(used); !end.IsZero() && (expires.IsZero() || end.Before(expires)) {
 		expires = end
 	}
 	return auth.NewPrincipal(auth.Identity{
@@ -175,23 +175,23 @@ func (m *Manager) Verify(ctx context.Context, text string, addr netip.Addr, cert
 	})
 }
 
-// find returns the record of a key, and which of its secrets this is, or -1. A
+// lookUpSecret returns the record of a key, and which of its secrets this is, or -1. A
 // secret that the cache does not know may be a new one, so it is looked up.
-func (m *Manager) find(ctx context.Context, id, secret string, now time.Time) (Record, int, error) {
+func (m *Manager) lookUpSecret(ctx context.Context, id, secret string, now time.Time) (Record, int, error) {
 	sum := digest(secret)
-	record, drops, known := m.cache.get(id, now)
+	record, drops, known := m.cache.lookUpRecord(id, now)
 	if used := record.match(sum, now); known && used >= 0 {
 		return record, used, nil
 	}
-	limited, cancel := detach(ctx)
+	limited, cancel := withStoreTimeout(ctx)
 	defer cancel()
 	record, _, err := m.store.Get(limited, id)
 	if err != nil {
-		return Record{}, -1, unavailable(err)
+		return Record{}, -1, unavailableError(err)
 	}
 	used := record.match(sum, now)
 	if used >= 0 {
-		m.cache.put(record, now, drops)
+		m.cache.storeRecord(record, now, drops)
 	}
 	return record, used, nil
 }
@@ -214,8 +214,8 @@ func (r *Record) match(sum [sha256.Size]byte, now time.Time) int {
 	return found
 }
 
-// ends is when a secret ends for another's sake, or the zero time.
-func (r *Record) ends(used int) time.Time {
+// overlapEndOf is when a secret ends for another's sake, or the zero time.
+func (r *Record) overlapEndOf(used int) time.Time {
 	if used == 0 {
 		return time.Time{}
 	}
@@ -236,17 +236,17 @@ func (r *Record) overlapEnds() time.Time {
 	return end
 }
 
-// detach gives a call of the store a time of its own: a client that hangs up
+// withStoreTimeout gives a call of the store a time of its own: a client that hangs up
 // does not stop it.
-func detach(ctx context.Context) (context.Context, context.CancelFunc) {
+func withStoreTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 }
 
 // storeTimeout bounds each call of the store but List.
 const storeTimeout = 2 * time.Second
 
-// unavailable is the answer when the store failed. Its own kind must not
+// unavailableError is the answer when the store failed. Its own kind must not
 // decide.
-func unavailable(err error) error {
+func unavailableError(err error) error {
 	return auth.ErrUnavailable.Wrap(errors.Opaque(err)).Header("Retry-After", "1").With("reason", "API key")
 }

@@ -32,13 +32,13 @@ var errReplaced = errors.New("apikey: the secret was replaced before it was deli
 // [ErrNotFound], and with [auth.ErrUnavailable] also when another rotation is
 // under way.
 func (m *Manager) Rotate(ctx context.Context, id string) (text string, err error) {
-	text, _, err = m.rotate(ctx, id, func(*Record, time.Time) bool { return true })
+	text, _, err = m.rotateIfDue(ctx, id, func(*Record, time.Time) bool { return true })
 	if err == nil {
-		err = m.mark(ctx, id, text)
+		err = m.markDelivered(ctx, id, text)
 	}
 	switch {
 	case errors.Is(err, errReplaced):
-		return "", unavailable(err)
+		return "", unavailableError(err)
 	case err != nil:
 		return "", err
 	}
@@ -68,22 +68,22 @@ func (m *Manager) RotateDue(ctx context.Context, deliver func(ctx context.Contex
 
 // rotateOne rotates a key, where it is due, and delivers its text.
 func (m *Manager) rotateOne(ctx context.Context, id string, deliver func(context.Context, Key, string) error) error {
-	text, rotated, err := m.rotate(ctx, id, (*Record).due)
+	text, rotated, err := m.rotateIfDue(ctx, id, (*Record).due)
 	if err != nil || text == "" {
 		return err
 	}
-	if err := hand(ctx, deliver, rotated, text); err != nil {
+	if err := callDeliver(ctx, deliver, rotated, text); err != nil {
 		return err
 	}
-	return m.delivered(ctx, id, text)
+	return m.retryMarkDelivered(ctx, id, text)
 }
 
-// delivered writes that a secret was delivered, with patience: where that is not
+// retryMarkDelivered writes that a secret was delivered, with patience: where that is not
 // known, the secret is replaced, and what its owner finds opens nothing until
 // the next one is delivered.
-func (m *Manager) delivered(ctx context.Context, id, text string) (err error) {
+func (m *Manager) retryMarkDelivered(ctx context.Context, id, text string) (err error) {
 	for range markTries {
-		if err = m.mark(ctx, id, text); !errors.Is(err, auth.ErrUnavailable) {
+		if err = m.markDelivered(ctx, id, text); !errors.Is(err, auth.ErrUnavailable) {
 			break
 		}
 		select {
@@ -113,11 +113,11 @@ func (r *Record) due(now time.Time) bool {
 	return age >= r.Key.RotateEvery
 }
 
-// rotate replaces the secret of a key that is due, and returns its text; "" for
+// rotateIfDue replaces the secret of a key that is due, and returns its text; "" for
 // one that is not. Of several replicas one wins; the others see that it is not
 // due any longer.
-func (m *Manager) rotate(ctx context.Context, id string, due func(*Record, time.Time) bool) (text string, k Key, err error) {
-	limited, cancel := detach(ctx)
+func (m *Manager) rotateIfDue(ctx context.Context, id string, due func(*Record, time.Time) bool) (text string, k Key, err error) {
+	limited, cancel := withStoreTimeout(ctx)
 	defer cancel()
 	secret := random(secretLength)
 	r, rotated, err := m.update(limited, id, func(r *Record, now time.Time) bool {
@@ -130,8 +130,8 @@ func (m *Manager) rotate(ctx context.Context, id string, due func(*Record, time.
 	if err != nil || !rotated {
 		return "", Key{}, err
 	}
-	m.cache.drop(id)
-	m.tell(ctx, Event{Reason: KeyRotated, Key: r.Key})
+	m.cache.invalidateKey(id)
+	m.notifyHook(ctx, Event{Reason: KeyRotated, Key: r.Key})
 	return format(m.prefix, id, secret), r.Key, nil
 }
 
@@ -150,9 +150,9 @@ func (r *Record) renew(sum [sha256.Size]byte, now time.Time) {
 	r.Secrets, r.Key.Rotated = secrets, now
 }
 
-// hand calls deliver. One that panics has not delivered. What it panicked with
+// callDeliver calls deliver. One that panics has not delivered. What it panicked with
 // may hold the secret, so it is told to nobody.
-func hand(ctx context.Context, deliver func(context.Context, Key, string) error, k Key, text string) (err error) {
+func callDeliver(ctx context.Context, deliver func(context.Context, Key, string) error, k Key, text string) (err error) {
 	defer func() {
 		if recover() != nil {
 			err = errors.New("apikey: deliver panicked for the key " + k.ID)
@@ -163,11 +163,11 @@ func hand(ctx context.Context, deliver func(context.Context, Key, string) error,
 	return deliver(limited, k.clone(), text)
 }
 
-// mark writes that the owner has a secret.
-func (m *Manager) mark(ctx context.Context, id, text string) error {
-	_, secret, _ := parse(m.prefix, text)
+// markDelivered writes that the owner has a secret.
+func (m *Manager) markDelivered(ctx context.Context, id, text string) error {
+	_, secret, _ := parseKey(m.prefix, text)
 	sum := digest(secret)
-	limited, cancel := detach(ctx)
+	limited, cancel := withStoreTimeout(ctx)
 	defer cancel()
 	there := false
 	change := func(r *Record, _ time.Time) bool {

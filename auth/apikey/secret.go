@@ -46,8 +46,8 @@ func format(prefix, id, secret string) string {
 	return text + checksum(text)
 }
 
-// parse takes a key apart. It is exact, so that a key has one spelling.
-func parse(prefix, text string) (id, secret string, ok bool) {
+// parseKey takes a key apart. It is exact, so that a key has one spelling.
+func parseKey(prefix, text string) (id, secret string, ok bool) {
 	const rest = 1 + idLength + 1 + secretLength + sumLength
 	if len(text) != len(prefix)+rest || !strings.HasPrefix(text, prefix+"_") {
 		return "", "", false

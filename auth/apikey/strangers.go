@@ -11,8 +11,8 @@ import (
 // has a stolen key cannot fill the log with it. Each key has room of its own:
 // a flood with one must not hide another.
 type strangers struct {
-	mu   sync.Mutex
-	told map[string][]sighting
+	mu       sync.Mutex
+	reported map[string][]sighting
 }
 
 // sighting is an address that a key came from.
@@ -30,12 +30,12 @@ const (
 	maxStrangers = 1024
 )
 
-// first reports whether this is to be told.
-func (s *strangers) first(id string, addr netip.Addr, now time.Time) bool {
+// isNewSighting reports whether this is to be told.
+func (s *strangers) isNewSighting(id string, addr netip.Addr, now time.Time) bool {
 	addr = addr.Unmap()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	told := slices.DeleteFunc(s.told[id], func(v sighting) bool {
+	told := slices.DeleteFunc(s.reported[id], func(v sighting) bool {
 		age := now.Sub(v.at)
 		return age < 0 || age >= time.Minute
 	})
@@ -43,15 +43,15 @@ func (s *strangers) first(id string, addr netip.Addr, now time.Time) bool {
 	if fresh {
 		told = append(told, sighting{addr, now})
 	}
-	if s.told == nil {
-		s.told = make(map[string][]sighting)
+	if s.reported == nil {
+		s.reported = make(map[string][]sighting)
 	}
-	if _, known := s.told[id]; !known && len(s.told) >= maxStrangers {
-		for other := range s.told {
-			delete(s.told, other)
+	if _, known := s.reported[id]; !known && len(s.reported) >= maxStrangers {
+		for other := range s.reported {
+			delete(s.reported, other)
 			break
 		}
 	}
-	s.told[id] = told
+	s.reported[id] = told
 	return fresh
 }

@@ -40,9 +40,9 @@ func (r *Record) unwritten(used int, now time.Time) bool {
 // writeUse looks again, since what led here may come from the cache, and other
 // replicas write too.
 func (m *Manager) writeUse(ctx context.Context, id string, digest [sha256.Size]byte, now time.Time) {
-	limited, cancel := detach(ctx)
+	limited, cancel := withStoreTimeout(ctx)
 	defer cancel()
-	_, drops, _ := m.cache.get(id, now)
+	_, drops, _ := m.cache.lookUpRecord(id, now)
 	overdue := false
 	r, _, err := m.update(limited, id, func(r *Record, _ time.Time) bool {
 		overdue = false
@@ -56,9 +56,9 @@ func (m *Manager) writeUse(ctx context.Context, id string, digest [sha256.Size]b
 	if err != nil {
 		return
 	}
-	m.cache.put(r, now, drops)
+	m.cache.storeRecord(r, now, drops)
 	if overdue {
-		m.tell(context.WithoutCancel(ctx), Event{Reason: RotationOverdue, Key: r.Key})
+		m.notifyHook(context.WithoutCancel(ctx), Event{Reason: RotationOverdue, Key: r.Key})
 	}
 }
 

@@ -55,14 +55,14 @@ func keyRecord(t *testing.T) apikey.Record {
 	}
 }
 
-func put(t *testing.T, s apikey.Store, r apikey.Record) bool {
+func putRecord(t *testing.T, s apikey.Store, r apikey.Record) bool {
 	t.Helper()
 	ok, err := s.Put(t.Context(), r)
 	require.NoError(t, err)
 	return ok
 }
 
-func get(t *testing.T, s apikey.Store, id string) (apikey.Record, bool) {
+func getRecord(t *testing.T, s apikey.Store, id string) (apikey.Record, bool) {
 	t.Helper()
 	r, found, err := s.Get(t.Context(), id)
 	require.NoError(t, err)
@@ -70,7 +70,7 @@ func get(t *testing.T, s apikey.Store, id string) (apikey.Record, bool) {
 }
 
 func noKey(t *testing.T, s apikey.Store) {
-	r, found := get(t, s, random(t)[:16])
+	r, found := getRecord(t, s, random(t)[:16])
 	require.False(t, found)
 	require.Empty(t, r.Secrets)
 	require.NoError(t, s.Delete(t.Context(), random(t)[:16]))
@@ -83,7 +83,7 @@ func noID(t *testing.T, s apikey.Store) {
 		ok, err := s.Put(t.Context(), r)
 		require.Error(t, err, "%q", id)
 		require.False(t, ok)
-		_, found := get(t, s, id)
+		_, found := getRecord(t, s, id)
 		require.False(t, found, "%q", id)
 		require.NoError(t, s.Delete(t.Context(), id))
 	}
@@ -91,19 +91,19 @@ func noID(t *testing.T, s apikey.Store) {
 
 func wholeKey(t *testing.T, s apikey.Store) {
 	want := keyRecord(t)
-	require.True(t, put(t, s, want))
-	got, found := get(t, s, want.Key.ID)
+	require.True(t, putRecord(t, s, want))
+	got, found := getRecord(t, s, want.Key.ID)
 	require.True(t, found)
 	require.Equal(t, want, got)
 	want.Version, want.Key.InsecureAnyNetwork, want.Key.Networks, want.Secrets = 2, true, nil, want.Secrets[:1]
-	require.True(t, put(t, s, want))
-	got, _ = get(t, s, want.Key.ID)
+	require.True(t, putRecord(t, s, want))
+	got, _ = getRecord(t, s, want.Key.ID)
 	require.Equal(t, want, got)
 
 	early, late := keyRecord(t), keyRecord(t)
 	early.Key.Created, late.Key.Created = early.Key.Created.Add(-time.Hour), late.Key.Created.Add(time.Hour)
-	require.True(t, put(t, s, late))
-	require.True(t, put(t, s, early))
+	require.True(t, putRecord(t, s, late))
+	require.True(t, putRecord(t, s, early))
 	list, err := s.List(t.Context())
 	require.NoError(t, err)
 	var order []string
@@ -122,23 +122,23 @@ func keyVersions(t *testing.T, s apikey.Store) {
 		want    bool
 	}{{2, false}, {1, true}, {3, false}, {2, true}, {1, false}, {3, true}} {
 		r.Version, r.Key.Name = step.version, random(t)
-		require.Equal(t, step.want, put(t, s, r), step.version)
+		require.Equal(t, step.want, putRecord(t, s, r), step.version)
 	}
-	got, _ := get(t, s, r.Key.ID)
+	got, _ := getRecord(t, s, r.Key.ID)
 	require.Equal(t, r, got)
 }
 
 func deletedKey(t *testing.T, s apikey.Store) {
 	r, other := keyRecord(t), keyRecord(t)
-	require.True(t, put(t, s, r))
-	require.True(t, put(t, s, other))
+	require.True(t, putRecord(t, s, r))
+	require.True(t, putRecord(t, s, other))
 	for range 2 {
 		require.NoError(t, s.Delete(t.Context(), r.Key.ID))
 	}
-	_, found := get(t, s, r.Key.ID)
+	_, found := getRecord(t, s, r.Key.ID)
 	require.False(t, found)
 	r.Version = 2
-	require.False(t, put(t, s, r), "a write that was under way brings nothing back")
+	require.False(t, putRecord(t, s, r), "a write that was under way brings nothing back")
 	list, err := s.List(t.Context())
 	require.NoError(t, err)
 	ids := map[string]bool{}
@@ -151,12 +151,12 @@ func deletedKey(t *testing.T, s apikey.Store) {
 
 func copiedKey(t *testing.T, s apikey.Store) {
 	r := keyRecord(t)
-	require.True(t, put(t, s, r))
+	require.True(t, putRecord(t, s, r))
 	r.Key.Scope[0], r.Secrets[0].Digest[0] = "spoiled", r.Secrets[0].Digest[0]+1
-	got, _ := get(t, s, r.Key.ID)
+	got, _ := getRecord(t, s, r.Key.ID)
 	require.Equal(t, "stock:read", got.Key.Scope[0])
 	got.Key.Scope[0], got.Key.Networks[0], got.Secrets[1].Delivered = "spoiled", netip.Prefix{}, true
-	again, _ := get(t, s, r.Key.ID)
+	again, _ := getRecord(t, s, r.Key.ID)
 	require.Equal(t, "stock:read", again.Key.Scope[0])
 	require.True(t, again.Key.Networks[0].IsValid())
 	require.False(t, again.Secrets[1].Delivered)
@@ -164,7 +164,7 @@ func copiedKey(t *testing.T, s apikey.Store) {
 
 func keyWriters(t *testing.T, s apikey.Store) {
 	r := keyRecord(t)
-	require.True(t, put(t, s, r))
+	require.True(t, putRecord(t, s, r))
 	for version := 2; version < 6; version++ {
 		var first atomic.Int64
 		var all sync.WaitGroup
@@ -189,7 +189,7 @@ func keyWriters(t *testing.T, s apikey.Store) {
 func keyRace(t *testing.T, s apikey.Store) {
 	for range 20 {
 		r := keyRecord(t)
-		require.True(t, put(t, s, r))
+		require.True(t, putRecord(t, s, r))
 		var all sync.WaitGroup
 		for range 4 {
 			all.Go(func() {
@@ -204,7 +204,7 @@ func keyRace(t *testing.T, s apikey.Store) {
 		}
 		require.NoError(t, s.Delete(t.Context(), r.Key.ID))
 		all.Wait()
-		_, found := get(t, s, r.Key.ID)
+		_, found := getRecord(t, s, r.Key.ID)
 		require.False(t, found)
 	}
 }

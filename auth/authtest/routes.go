@@ -74,26 +74,26 @@ func (o Routes) Check() error {
 		}
 	}
 	for _, pattern := range o.Patterns {
-		for _, problem := range o.check(pattern) {
+		for _, problem := range o.checkRoute(pattern) {
 			problems = append(problems, fmt.Errorf("authtest: %q: %s", pattern, problem))
 		}
 	}
 	return errors.Join(problems...)
 }
 
-// check asks one route, by its method or, without one, by each.
-func (o Routes) check(pattern string) (problems []string) {
+// checkRoute asks one route, by its method or, without one, by each.
+func (o Routes) checkRoute(pattern string) (problems []string) {
 	method, request, err := o.request(pattern)
 	if err != nil {
 		return []string{err.Error()}
 	}
 	if method != "" {
-		_, problems = o.ask(pattern, func() *http.Request { return request(method) })
+		_, problems = o.probeMethod(pattern, func() *http.Request { return request(method) })
 		return problems
 	}
 	asked, shut := 0, 0
 	for _, method := range methods {
-		picked, wrong := o.ask(pattern, func() *http.Request { return request(method) })
+		picked, wrong := o.probeMethod(pattern, func() *http.Request { return request(method) })
 		switch {
 		case picked != pattern && slices.Contains(o.Patterns, picked):
 			continue // asked there
@@ -121,8 +121,8 @@ var methods = [...]string{http.MethodGet, http.MethodPost, http.MethodPut, http.
 // isShut is the problem of an open route. One method that is open will do.
 const isShut = "is meant to be open, and the Middleware wants credentials"
 
-// ask sends requests of one method, and returns the pattern that serves them.
-func (o Routes) ask(pattern string, request func() *http.Request) (picked string, problems []string) {
+// probeMethod sends requests of one method, and returns the pattern that serves them.
+func (o Routes) probeMethod(pattern string, request func() *http.Request) (picked string, problems []string) {
 	if mux, ok := o.Router.(*http.ServeMux); ok {
 		if _, picked = mux.Handler(request()); picked != pattern {
 			return picked, []string{fmt.Sprintf("the router picks %q for %s", picked, request().URL)}
@@ -185,7 +185,7 @@ func (o Routes) request(pattern string) (method string, with func(method string)
 	if !found {
 		return "", nil, errors.New("is not [METHOD ][HOST]/path")
 	}
-	target := "/" + o.fill(path)
+	target := "/" + o.fillWildcards(path)
 	if _, err := url.ParseRequestURI(target); err != nil {
 		return "", nil, fmt.Errorf("is no path: %w", err)
 	}
@@ -198,9 +198,9 @@ func (o Routes) request(pattern string) (method string, with func(method string)
 	}, nil
 }
 
-// fill puts values into the place of the wildcards of all three routers:
+// fillWildcards puts values into the place of the wildcards of all three routers:
 // {name}, {name...}, {$}, {name:expression} and, at the end, *.
-func (o Routes) fill(path string) string {
+func (o Routes) fillWildcards(path string) string {
 	var b strings.Builder
 	for {
 		before, rest, found := strings.Cut(path, "{")
@@ -210,17 +210,17 @@ func (o Routes) fill(path string) string {
 		}
 		end := closing(rest)
 		name, _, _ := strings.Cut(strings.TrimSuffix(rest[:end], "..."), ":")
-		b.WriteString(o.value(name))
+		b.WriteString(o.wildcardValue(name))
 		path = strings.TrimPrefix(rest[end:], "}")
 	}
 	filled := b.String()
 	if strings.HasSuffix(filled, "*") {
-		filled = strings.TrimSuffix(filled, "*") + o.value("*")
+		filled = strings.TrimSuffix(filled, "*") + o.wildcardValue("*")
 	}
 	return filled
 }
 
-func (o Routes) value(name string) string {
+func (o Routes) wildcardValue(name string) string {
 	if value, ok := o.Values[name]; ok {
 		return value
 	}

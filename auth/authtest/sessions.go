@@ -40,13 +40,13 @@ var sessionRows = []struct {
 	{"rotation", (*sessions).rotation},
 	{"a new record", (*sessions).create},
 	{"an ID is created twice", (*sessions).createTwice},
-	{"too many", (*sessions).evict},
+	{"too many", (*sessions).evictsOldest},
 	{"too many, the dead aside", (*sessions).evictDead},
 	{"too many, a dead one used later", (*sessions).evictDeadFirst},
 	{"one takes another's place", (*sessions).replace},
 	{"the end of a session", (*sessions).expire},
 	{"owners are kept apart", (*sessions).owners},
-	{"the deleted stay deleted", (*sessions).remove},
+	{"the deleted stay deleted", (*sessions).deletedStayDeleted},
 	{"all of an owner", (*sessions).removeAll},
 	{"logins that all of an owner overtakes", (*sessions).epoch},
 	{"many presenters, one successor", (*sessions).presenters},
@@ -89,8 +89,8 @@ func (s *sessions) login(change ...func(*session.Creation)) string {
 	return s.created(change...).Record.ID
 }
 
-// rotate presents a generation. An attempt of "" is one of its own.
-func (s *sessions) rotate(id string, generation uint64, attempt string, grace time.Duration) session.Rotated {
+// rotateToken presents a generation. An attempt of "" is one of its own.
+func (s *sessions) rotateToken(id string, generation uint64, attempt string, grace time.Duration) session.Rotated {
 	s.t.Helper()
 	if attempt == "" {
 		attempt = random(s.t)
@@ -102,8 +102,8 @@ func (s *sessions) rotate(id string, generation uint64, attempt string, grace ti
 	return rotated
 }
 
-// list returns the IDs of the live records.
-func (s *sessions) list() []string {
+// liveIDs returns the IDs of the live records.
+func (s *sessions) liveIDs() []string {
 	s.t.Helper()
 	records, err := s.Store.List(s.t.Context(), s.owner)
 	require.NoError(s.t, err)
@@ -117,63 +117,63 @@ func (s *sessions) list() []string {
 func (s *sessions) expire() {
 	idle, used := s.login(), s.login()
 	s.Pass(hour - time.Second)
-	r := s.rotate(used, 0, "", 0)
+	r := s.rotateToken(used, 0, "", 0)
 	require.Equal(s.t, session.Advanced, r.Outcome)
 	s.Pass(time.Second)
-	require.Equal(s.t, session.Rotated{}, s.rotate(idle, 0, "", 0))
-	require.Equal(s.t, []string{used}, s.list())
+	require.Equal(s.t, session.Rotated{}, s.rotateToken(idle, 0, "", 0))
+	require.Equal(s.t, []string{used}, s.liveIDs())
 	for generation := uint64(1); generation < 4; generation++ {
 		s.Pass(30 * time.Minute)
-		require.Equal(s.t, session.Advanced, s.rotate(used, generation, "", 0).Outcome)
+		require.Equal(s.t, session.Advanced, s.rotateToken(used, generation, "", 0).Outcome)
 	}
 	s.Pass(29*time.Minute + 58*time.Second)
-	last := s.rotate(used, 4, "", 0)
+	last := s.rotateToken(used, 4, "", 0)
 	require.Equal(s.t, session.Advanced, last.Outcome)
 	require.Equal(s.t, r.Record.Created.Add(3*hour), last.Record.Expires, "Absolute is never extended")
 	s.Pass(2 * time.Second)
-	require.Equal(s.t, session.Gone, s.rotate(used, 5, "", 0).Outcome)
-	require.Empty(s.t, s.list())
+	require.Equal(s.t, session.Gone, s.rotateToken(used, 5, "", 0).Outcome)
+	require.Empty(s.t, s.liveIDs())
 }
 
 func (s *sessions) owners() {
 	id, owner := s.login(), s.owner
 	s.owner = random(s.t)
-	require.Equal(s.t, session.Rotated{}, s.rotate(id, 0, "", 0))
-	require.Empty(s.t, s.list())
-	require.Empty(s.t, s.delete(id))
+	require.Equal(s.t, session.Rotated{}, s.rotateToken(id, 0, "", 0))
+	require.Empty(s.t, s.liveIDs())
+	require.Empty(s.t, s.deleteIDs(id))
 	deleted, err := s.Store.DeleteAll(s.t.Context(), s.owner)
 	require.NoError(s.t, err)
 	require.Empty(s.t, deleted)
 	s.owner = owner
-	require.Equal(s.t, session.Advanced, s.rotate(id, 0, "", 0).Outcome)
+	require.Equal(s.t, session.Advanced, s.rotateToken(id, 0, "", 0).Outcome)
 }
 
-// delete returns what the store says has ended.
-func (s *sessions) delete(ids ...string) []session.Ended {
+// deleteIDs returns what the store says has ended.
+func (s *sessions) deleteIDs(ids ...string) []session.Ended {
 	s.t.Helper()
 	ended, err := s.Store.Delete(s.t.Context(), s.owner, ids...)
 	require.NoError(s.t, err)
 	return ended
 }
 
-func (s *sessions) remove() {
+func (s *sessions) deletedStayDeleted() {
 	dead, never := s.login(func(c *session.Creation) { c.Absolute = time.Minute }), random(s.t)
 	a, b, c := s.login(), s.login(), s.login()
 	s.Pass(time.Minute)
-	s.rotate(a, 0, "", 0)
-	require.Empty(s.t, s.delete())
-	require.ElementsMatch(s.t, []session.Ended{{ID: a}, {ID: b}}, s.delete(a, b, never, dead))
+	s.rotateToken(a, 0, "", 0)
+	require.Empty(s.t, s.deleteIDs())
+	require.ElementsMatch(s.t, []session.Ended{{ID: a}, {ID: b}}, s.deleteIDs(a, b, never, dead))
 	s.Pass(time.Minute)
-	for _, e := range s.delete(a, never, dead) {
+	for _, e := range s.deleteIDs(a, never, dead) {
 		require.Equal(s.t, a, e.ID, "one that an earlier call has ended")
 		require.InDelta(s.t, time.Minute, e.Ago, float64(30*time.Second))
 	}
 	for generation := range uint64(3) {
-		require.Equal(s.t, session.Rotated{}, s.rotate(a, generation, "", time.Minute))
+		require.Equal(s.t, session.Rotated{}, s.rotateToken(a, generation, "", time.Minute))
 	}
-	require.Equal(s.t, []string{c}, s.list())
+	require.Equal(s.t, []string{c}, s.liveIDs())
 	s.Pass(2 * hour)
-	require.Empty(s.t, s.delete(a, b, never, dead), "no access token of them lives any longer")
+	require.Empty(s.t, s.deleteIDs(a, b, never, dead), "no access token of them lives any longer")
 }
 
 func (s *sessions) removeAll() {
@@ -183,14 +183,14 @@ func (s *sessions) removeAll() {
 	deleted, err := s.Store.DeleteAll(s.t.Context(), s.owner, b, d, random(s.t))
 	require.NoError(s.t, err)
 	require.ElementsMatch(s.t, []session.Ended{{ID: a}, {ID: c}}, deleted)
-	require.ElementsMatch(s.t, []string{b, d}, s.list())
-	require.Equal(s.t, session.Gone, s.rotate(a, 0, "", 0).Outcome)
-	require.Equal(s.t, session.Advanced, s.rotate(b, 0, "", 0).Outcome)
+	require.ElementsMatch(s.t, []string{b, d}, s.liveIDs())
+	require.Equal(s.t, session.Gone, s.rotateToken(a, 0, "", 0).Outcome)
+	require.Equal(s.t, session.Advanced, s.rotateToken(b, 0, "", 0).Outcome)
 	s.Pass(time.Minute)
 	for range 2 {
 		deleted, err = s.Store.DeleteAll(s.t.Context(), s.owner)
 		require.NoError(s.t, err)
-		require.Empty(s.t, s.list())
+		require.Empty(s.t, s.liveIDs())
 		for _, e := range deleted {
 			if e.ID == a || e.ID == c {
 				require.InDelta(s.t, time.Minute, e.Ago, float64(30*time.Second), "one that an earlier call has ended")
@@ -214,7 +214,7 @@ func (s *sessions) epoch() {
 	s.Pass(time.Second)
 	require.False(s.t, try(2*time.Second), "it began before")
 	require.False(s.t, try(session.EpochWindow))
-	require.Empty(s.t, s.list())
+	require.Empty(s.t, s.liveIDs())
 	require.True(s.t, try(500*time.Millisecond), "it began after")
 	s.Pass(session.EpochWindow - 2*time.Second)
 	require.False(s.t, try(session.EpochWindow))
@@ -278,10 +278,10 @@ func (s *sessions) race() {
 				}
 			})
 		}
-		s.delete(id)
-		require.Empty(s.t, s.list())
+		s.deleteIDs(id)
+		require.Empty(s.t, s.liveIDs())
 		all.Wait()
-		require.Empty(s.t, s.list())
+		require.Empty(s.t, s.liveIDs())
 	}
 }
 
@@ -302,6 +302,6 @@ func (s *sessions) loginRace() {
 		_, err := s.Store.DeleteAll(s.t.Context(), s.owner)
 		require.NoError(s.t, err)
 		all.Wait()
-		require.Empty(s.t, s.list())
+		require.Empty(s.t, s.liveIDs())
 	}
 }

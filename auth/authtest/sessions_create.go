@@ -17,7 +17,7 @@ func (s *sessions) create() {
 	require.Equal(s.t, first.Created.Add(hour), first.Expires)
 	require.Len(s.t, first.ID, 32)
 	s.Pass(time.Minute)
-	rotated := s.rotate(first.ID, 0, "", 0)
+	rotated := s.rotateToken(first.ID, 0, "", 0)
 	require.Equal(s.t, session.Advanced, rotated.Outcome)
 	r := rotated.Record
 	require.Equal(s.t, [2]string{first.ID, string(value)}, [2]string{r.ID, string(r.Value)})
@@ -41,11 +41,11 @@ func (s *sessions) createTwice() {
 	for range 2 {
 		s.login(func(c *session.Creation) { c.Max, c.ID = 2, id })
 	}
-	require.Len(s.t, s.list(), 2)
-	require.Contains(s.t, s.list(), id)
+	require.Len(s.t, s.liveIDs(), 2)
+	require.Contains(s.t, s.liveIDs(), id)
 }
 
-func (s *sessions) evict() {
+func (s *sessions) evictsOldest() {
 	three := func(c *session.Creation) { c.Max, c.Value = 3, []byte("of "+c.ID) }
 	first, second := s.login(three), ""
 	s.Pass(time.Second)
@@ -53,18 +53,18 @@ func (s *sessions) evict() {
 	s.Pass(time.Second)
 	third := s.login(three)
 	s.Pass(time.Second)
-	require.Equal(s.t, session.Advanced, s.rotate(first, 0, "", 0).Outcome)
+	require.Equal(s.t, session.Advanced, s.rotateToken(first, 0, "", 0).Outcome)
 	s.Pass(time.Second)
 	created := s.created(three)
 	require.Len(s.t, created.Evicted, 1, "the one that was idle for the longest")
 	require.Equal(s.t, [2]string{second, "of " + second}, [2]string{created.Evicted[0].ID, string(created.Evicted[0].Value)})
-	require.Equal(s.t, session.Gone, s.rotate(second, 0, "", 0).Outcome)
-	require.ElementsMatch(s.t, []string{first, third, created.Record.ID}, s.list())
+	require.Equal(s.t, session.Gone, s.rotateToken(second, 0, "", 0).Outcome)
+	require.ElementsMatch(s.t, []string{first, third, created.Record.ID}, s.liveIDs())
 	s.Pass(time.Second)
 	created = s.created(func(c *session.Creation) { c.Max = 1 })
 	require.Len(s.t, created.Evicted, 3)
 	require.Equal(s.t, third, created.Evicted[0].ID)
-	require.Equal(s.t, []string{created.Record.ID}, s.list())
+	require.Equal(s.t, []string{created.Record.ID}, s.liveIDs())
 }
 
 func (s *sessions) evictDead() {
@@ -73,7 +73,7 @@ func (s *sessions) evictDead() {
 	alive := s.login()
 	created := s.created(func(c *session.Creation) { c.Max = 2 })
 	require.Empty(s.t, created.Evicted, "a dead one is no session")
-	require.ElementsMatch(s.t, []string{alive, created.Record.ID}, s.list())
+	require.ElementsMatch(s.t, []string{alive, created.Record.ID}, s.liveIDs())
 }
 
 // A record that ended by its absolute age may have been used after a live one.
@@ -82,11 +82,11 @@ func (s *sessions) evictDeadFirst() {
 	s.Pass(time.Second)
 	dead := s.login(func(c *session.Creation) { c.Absolute = 10 * time.Second })
 	s.Pass(5 * time.Second)
-	require.Equal(s.t, session.Advanced, s.rotate(dead, 0, "", 0).Outcome)
+	require.Equal(s.t, session.Advanced, s.rotateToken(dead, 0, "", 0).Outcome)
 	s.Pass(6 * time.Second)
 	created := s.created(func(c *session.Creation) { c.Max = 2 })
 	require.Empty(s.t, created.Evicted, "a dead one does not count")
-	require.ElementsMatch(s.t, []string{alive, created.Record.ID}, s.list())
+	require.ElementsMatch(s.t, []string{alive, created.Record.ID}, s.liveIDs())
 }
 
 // replace holds that the one that is replaced goes in the same step, before
@@ -98,16 +98,16 @@ func (s *sessions) replace() {
 	idle := s.login()
 	s.Pass(time.Second)
 	old := s.login()
-	s.rotate(old, 0, "", 0)
+	s.rotateToken(old, 0, "", 0)
 	created := s.created(instead(old))
 	require.Empty(s.t, created.Evicted, "nobody else has to go, and the one that does is known")
-	require.ElementsMatch(s.t, []string{idle, created.Record.ID}, s.list())
+	require.ElementsMatch(s.t, []string{idle, created.Record.ID}, s.liveIDs())
 	for generation := range uint64(3) {
-		require.Equal(s.t, session.Rotated{}, s.rotate(old, generation, "", time.Minute))
+		require.Equal(s.t, session.Rotated{}, s.rotateToken(old, generation, "", time.Minute))
 	}
 	again := s.created(instead(old), func(c *session.Creation) { c.ID = created.Record.ID })
 	require.Equal(s.t, created.Record.ID, again.Record.ID, "the same call")
-	require.ElementsMatch(s.t, []string{idle, created.Record.ID}, s.list())
+	require.ElementsMatch(s.t, []string{idle, created.Record.ID}, s.liveIDs())
 
 	s.Pass(time.Second)
 	third := s.created(instead(random(s.t)))
@@ -118,10 +118,10 @@ func (s *sessions) replace() {
 	s.owner = random(s.t)
 	s.login(instead(mine))
 	s.owner = owner
-	require.Contains(s.t, s.list(), mine, "another's")
+	require.Contains(s.t, s.liveIDs(), mine, "another's")
 
 	_, err := s.Store.DeleteAll(s.t.Context(), s.owner, mine)
 	require.NoError(s.t, err)
 	require.True(s.t, s.created(instead(mine), func(c *session.Creation) { c.Age = hour }).Superseded)
-	require.Equal(s.t, []string{mine}, s.list(), "a login that comes to nothing takes no place")
+	require.Equal(s.t, []string{mine}, s.liveIDs(), "a login that comes to nothing takes no place")
 }

@@ -56,7 +56,7 @@ func (s *sessions) rotation() {
 		id := s.login()
 		for i, step := range row.steps {
 			s.Pass(step.after)
-			r := s.rotate(id, step.generation, step.attempt, row.grace)
+			r := s.rotateToken(id, step.generation, step.attempt, row.grace)
 			require.Equal(s.t, step.want, r.Outcome, "%s: step %d", row.name, i)
 			require.Equal(s.t, step.leads, r.Record.Generation, "%s: step %d", row.name, i)
 			require.Equal(s.t, r.Outcome == session.Gone, r.Record.ID == "", row.name)
@@ -64,8 +64,8 @@ func (s *sessions) rotation() {
 	}
 	id := s.login()
 	for generation := range uint64(40) {
-		require.Equal(s.t, session.Advanced, s.rotate(id, generation, "", time.Minute).Outcome)
+		require.Equal(s.t, session.Advanced, s.rotateToken(id, generation, "", time.Minute).Outcome)
 	}
-	require.Equal(s.t, session.Repeated, s.rotate(id, 40-session.MaxHistory, "", time.Minute).Outcome)
-	require.Equal(s.t, session.Reused, s.rotate(id, 40-session.MaxHistory-1, "", time.Minute).Outcome, "history is bounded")
+	require.Equal(s.t, session.Repeated, s.rotateToken(id, 40-session.MaxHistory, "", time.Minute).Outcome)
+	require.Equal(s.t, session.Reused, s.rotateToken(id, 40-session.MaxHistory-1, "", time.Minute).Outcome, "history is bounded")
 }

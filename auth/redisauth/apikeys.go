@@ -38,8 +38,8 @@ func APIKeys(client redis.UniversalClient, o Options) (*KeyStore, error) {
 	return &KeyStore{store: s, get: newScript(getLua), put: newScript(putLua), drop: newScript(dropLua), scan: newScript(scanLua)}, nil
 }
 
-// key names the hash, which is in one slot of a Cluster.
-func (s *KeyStore) key() string { return s.prefix + "apikeys" }
+// hashKey names the hash, which is in one slot of a Cluster.
+func (s *KeyStore) hashKey() string { return s.prefix + "apikeys" }
 
 // skewSeconds is what the scripts add to Redis's clock.
 func (s *KeyStore) skewSeconds() int64 { return int64(s.skew / time.Second) }
@@ -52,7 +52,7 @@ func (s *KeyStore) Get(ctx context.Context, id string) (apikey.Record, bool, err
 	if !isID(id) {
 		return apikey.Record{}, false, nil
 	}
-	reply, err := s.run(ctx, false, s.get, s.key(), id)
+	reply, err := s.runScript(ctx, false, s.get, s.hashKey(), id)
 	if err != nil || reply == nil {
 		return apikey.Record{}, false, err
 	}
@@ -69,7 +69,7 @@ func (s *KeyStore) Put(ctx context.Context, k apikey.Record) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	reply, err := s.run(ctx, true, s.put, s.key(), s.skewSeconds(), k.Key.ID, strconv.Itoa(k.Version-1), strconv.Itoa(k.Version)+" "+string(value))
+	reply, err := s.runScript(ctx, true, s.put, s.hashKey(), s.skewSeconds(), k.Key.ID, strconv.Itoa(k.Version-1), strconv.Itoa(k.Version)+" "+string(value))
 	return reply == int64(1), err
 }
 
@@ -79,7 +79,7 @@ func (s *KeyStore) Delete(ctx context.Context, id string) error {
 	if !isID(id) {
 		return nil
 	}
-	_, err := s.run(ctx, true, s.drop, s.key(), s.skewSeconds(), id)
+	_, err := s.runScript(ctx, true, s.drop, s.hashKey(), s.skewSeconds(), id)
 	return err
 }
 
@@ -124,17 +124,17 @@ type keyPage struct {
 // page takes the step after another. One Redis cannot go on with a scan of
 // another: each has an order of its own.
 func (s *KeyStore) page(ctx context.Context, before keyPage) (keyPage, error) {
-	reply, err := s.run(ctx, false, s.scan, s.key(), before.next)
+	reply, err := s.runScript(ctx, false, s.scan, s.hashKey(), before.next)
 	if err != nil {
 		return keyPage{}, err
 	}
 	r := reader{}
-	parts := r.list(reply)
-	p := keyPage{r.text(parts, 0), r.text(parts, 1), r.list(r.at(parts, 2))}
+	parts := r.asList(reply)
+	p := keyPage{r.textAt(parts, 0), r.textAt(parts, 1), r.asList(r.at(parts, 2))}
 	if before.server != "" && p.server != before.server {
-		return keyPage{}, unavailable(errOtherServer)
+		return keyPage{}, unavailableError(errOtherServer)
 	}
-	return p, r.or(nil)
+	return p, r.joinError(nil)
 }
 
 // readKey reads a version and a record. One of another key, or without a
@@ -144,10 +144,10 @@ func readKey(id string, v any) (apikey.Record, error) {
 	_, value, _ := strings.Cut(text, " ")
 	var k apikey.Record
 	if err := json.Unmarshal([]byte(value), &k); err != nil {
-		return apikey.Record{}, unavailable(fmt.Errorf("read the key %q: %w", id, err))
+		return apikey.Record{}, unavailableError(fmt.Errorf("read the key %q: %w", id, err))
 	}
 	if k.Key.ID != id || len(k.Secrets) == 0 {
-		return apikey.Record{}, unavailable(fmt.Errorf("read the key %q: it is another's, or has no secret", id))
+		return apikey.Record{}, unavailableError(fmt.Errorf("read the key %q: it is another's, or has no secret", id))
 	}
 	return k, nil
 }

@@ -39,10 +39,10 @@ const (
 	tryPause = 20 * time.Millisecond
 )
 
-// run calls a script on one key. With confirm, replicas have to have it too;
+// runScript calls a script on one key. With confirm, replicas have to have it too;
 // the error is then beside the reply. A try has at most half of the timeout: a
 // reply that is lost leaves time for another.
-func (s *store) run(ctx context.Context, confirm bool, sc script, key string, args ...any) (reply any, err error) {
+func (s *store) runScript(ctx context.Context, confirm bool, sc script, key string, args ...any) (reply any, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	start := time.Now()
@@ -58,7 +58,7 @@ func (s *store) run(ctx context.Context, confirm bool, sc script, key string, ar
 		}
 		var a answer
 		err := s.calls.Do(limited, func(ctx context.Context) (err error) {
-			a, err = s.call(ctx, confirm, sc, key, sent)
+			a, err = s.callScript(ctx, confirm, sc, key, sent)
 			return err
 		})
 		stop()
@@ -66,7 +66,7 @@ func (s *store) run(ctx context.Context, confirm bool, sc script, key string, ar
 			return a.reply, a.unconfirmed
 		}
 		if try == tries || !transient(err) || !pause(ctx, time.Duration(try)*tryPause) {
-			return nil, unavailable(err)
+			return nil, unavailableError(err)
 		}
 	}
 }
@@ -77,16 +77,16 @@ type answer struct {
 	unconfirmed error
 }
 
-// call sends a script by its name, and whole where Redis does not know it.
-func (s *store) call(ctx context.Context, confirm bool, sc script, key string, args []any) (answer, error) {
-	a, err := s.send(ctx, confirm, append([]any{"evalsha", sc.sha, 1, key}, args...), key)
+// callScript sends a script by its name, and whole where Redis does not know it.
+func (s *store) callScript(ctx context.Context, confirm bool, sc script, key string, args []any) (answer, error) {
+	a, err := s.sendCommand(ctx, confirm, append([]any{"evalsha", sc.sha, 1, key}, args...), key)
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
-		return s.send(ctx, confirm, append([]any{"eval", sc.source, 1, key}, args...), key)
+		return s.sendCommand(ctx, confirm, append([]any{"eval", sc.source, 1, key}, args...), key)
 	}
 	return a, err
 }
 
-func (s *store) send(ctx context.Context, confirm bool, args []any, key string) (answer, error) {
+func (s *store) sendCommand(ctx context.Context, confirm bool, args []any, key string) (answer, error) {
 	// The client must not repeat it: it would do so beyond our deadline, and hide
 	// from us that it did.
 	cmd := redis.NewCmd(ctx, args...)
@@ -107,7 +107,7 @@ func (s *store) send(ctx context.Context, confirm bool, args []any, key string) 
 		return answer{}, err
 	}
 	if n, err := wait.Int(); err != nil || n < s.replicas {
-		return answer{cmd.Val(), unavailable(errors.Join(errors.New("redisauth: the change is made, but too few replicas have confirmed it"), err))}, nil
+		return answer{cmd.Val(), unavailableError(errors.Join(errors.New("redisauth: the change is made, but too few replicas have confirmed it"), err))}, nil
 	}
 	return answer{reply: cmd.Val()}, nil
 }
@@ -147,8 +147,8 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// unavailable is what every failure of Redis is to those who ask. Its text goes
+// unavailableError is what every failure of Redis is to those who ask. Its text goes
 // to the log alone.
-func unavailable(err error) error {
+func unavailableError(err error) error {
 	return auth.ErrUnavailable.Wrap(errors.Opaque(err)).Header("Retry-After", "1").With("reason", "redis")
 }

@@ -19,14 +19,14 @@ func (s *SessionStore) RotateAs(ctx context.Context, call string, t session.Rota
 }
 
 // Key names the sessions of an owner.
-func (s *SessionStore) Key(owner string) string { return s.key(owner) }
+func (s *SessionStore) Key(owner string) string { return s.ownerKey(owner) }
 
 // Stream returns the entries of a feed that are there.
 func (f *Feed) Stream(ctx context.Context) (int64, error) {
-	return f.client.XLen(ctx, f.key()).Result()
+	return f.client.XLen(ctx, f.streamKey()).Result()
 }
 
 // Fields returns how many fields the hash of API keys has.
 func (s *KeyStore) Fields(ctx context.Context) (int64, error) {
-	return s.client.HLen(ctx, s.key()).Result()
+	return s.client.HLen(ctx, s.hashKey()).Result()
 }

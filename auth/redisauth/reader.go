@@ -12,10 +12,10 @@ import (
 // is empty.
 type reader struct{ err error }
 
-// or returns the reader's own error, or another.
-func (r *reader) or(err error) error {
+// joinError returns the reader's own error, or another.
+func (r *reader) joinError(err error) error {
 	if r.err != nil {
-		return errors.Join(unavailable(r.err), err)
+		return errors.Join(unavailableError(r.err), err)
 	}
 	return err
 }
@@ -26,7 +26,7 @@ func (r *reader) fail(v any, want string) {
 	}
 }
 
-func (r *reader) list(v any) []any {
+func (r *reader) asList(v any) []any {
 	list, ok := v.([]any)
 	if !ok {
 		r.fail(v, "a list")
@@ -42,7 +42,7 @@ func (r *reader) at(list []any, i int) any {
 	return list[i]
 }
 
-func (r *reader) text(list []any, i int) string {
+func (r *reader) textAt(list []any, i int) string {
 	v := r.at(list, i)
 	text, ok := v.(string)
 	if !ok {
@@ -51,7 +51,7 @@ func (r *reader) text(list []any, i int) string {
 	return text
 }
 
-func (r *reader) number(list []any, i int) int64 {
+func (r *reader) numberAt(list []any, i int) int64 {
 	v := r.at(list, i)
 	n, ok := v.(int64)
 	if !ok {
@@ -60,12 +60,12 @@ func (r *reader) number(list []any, i int) int64 {
 	return n
 }
 
-func (r *reader) time(list []any, i int) time.Time { return time.UnixMicro(r.number(list, i)).UTC() }
+func (r *reader) time(list []any, i int) time.Time { return time.UnixMicro(r.numberAt(list, i)).UTC() }
 
 // record is what the Lua function reply returns.
 func (r *reader) record(v any) session.Record {
-	f := r.list(v)
+	f := r.asList(v)
 	return session.Record{
-		ID: r.text(f, 0), Generation: uint64(r.number(f, 1)), Created: r.time(f, 2), LastUsed: r.time(f, 3), Expires: r.time(f, 4), Value: []byte(r.text(f, 5)),
+		ID: r.textAt(f, 0), Generation: uint64(r.numberAt(f, 1)), Created: r.time(f, 2), LastUsed: r.time(f, 3), Expires: r.time(f, 4), Value: []byte(r.textAt(f, 5)),
 	}
 }

@@ -95,7 +95,7 @@ func (s *store) Ready(ctx context.Context) error {
 		return s.readyNode(ctx, s.client)
 	})
 	if err != nil {
-		return unavailable(err)
+		return unavailableError(err)
 	}
 	return nil
 }
@@ -105,24 +105,24 @@ func (s *store) readyNode(ctx context.Context, node redis.Cmdable) error {
 	if err != nil {
 		return err
 	}
-	if policy := field(memory, "maxmemory_policy"); policy != "noeviction" {
+	if policy := infoField(memory, "maxmemory_policy"); policy != "noeviction" {
 		return errors.New("redisauth: maxmemory-policy is " + policy + ", so Redis may drop sessions and revocations; it should be noeviction")
 	}
 	replication, err := node.Info(ctx, "replication").Result()
 	if err != nil {
 		return err
 	}
-	if role := field(replication, "role"); role != "master" {
+	if role := infoField(replication, "role"); role != "master" {
 		return errors.New("redisauth: Redis is a " + role + ", which takes no writes")
 	}
-	if n, _ := strconv.Atoi(field(replication, "connected_slaves")); n < s.replicas {
+	if n, _ := strconv.Atoi(infoField(replication, "connected_slaves")); n < s.replicas {
 		return errors.New("redisauth: " + strconv.Itoa(n) + " replicas are connected, and " + strconv.Itoa(s.replicas) + " have to confirm")
 	}
 	return nil
 }
 
-// field returns a line of INFO.
-func field(info, name string) string {
+// infoField returns a line of INFO.
+func infoField(info, name string) string {
 	for line := range strings.Lines(info) {
 		if value, ok := strings.CutPrefix(line, name+":"); ok {
 			return strings.TrimSpace(value)

@@ -44,8 +44,8 @@ const (
 	pollFor = time.Second
 )
 
-// key names the stream, which is in one slot of a Cluster.
-func (f *Feed) key() string { return f.prefix + "revocations" }
+// streamKey names the stream, which is in one slot of a Cluster.
+func (f *Feed) streamKey() string { return f.prefix + "revocations" }
 
 // Add implements [auth.RevocationFeed]. It takes some of what is dead out of the
 // stream.
@@ -58,7 +58,7 @@ func (f *Feed) Add(ctx context.Context, v auth.Revocation) error {
 		kind, id = "u", v.Subject
 	}
 	until := v.Until.Add(time.Millisecond - 1) // not earlier
-	_, err := f.run(ctx, true, f.add, f.key(), f.skew.Milliseconds(), kind, id, millis(until), millis(v.IssuedBefore))
+	_, err := f.runScript(ctx, true, f.add, f.streamKey(), f.skew.Milliseconds(), kind, id, millis(until), millis(v.IssuedBefore))
 	return err
 }
 
@@ -94,7 +94,7 @@ func (f *Feed) Load(ctx context.Context) (all []auth.Revocation, position string
 		case err != nil:
 			return nil, "", err
 		case server != "" && last.server != server:
-			return nil, "", unavailable(errOtherServer)
+			return nil, "", unavailableError(errOtherServer)
 		}
 		server = last.server
 		for _, e := range entries {
@@ -137,30 +137,30 @@ type entry struct {
 // after returns at most a page of the entries after an ID, and the place of the
 // last entry that there ever was.
 func (f *Feed) after(ctx context.Context, id string) (entries []entry, last place, err error) {
-	reply, err := f.run(ctx, false, f.read, f.key(), id, page)
+	reply, err := f.runScript(ctx, false, f.read, f.streamKey(), id, page)
 	if err != nil {
 		return nil, place{}, err
 	}
 	r := reader{}
-	parts := r.list(reply)
-	last = place{r.text(parts, 0), r.text(parts, 1)}
-	for _, v := range r.list(r.at(parts, 2)) {
-		e := r.list(v)
-		entries = append(entries, r.entry(r.text(e, 0), r.list(r.at(e, 1))))
+	parts := r.asList(reply)
+	last = place{r.textAt(parts, 0), r.textAt(parts, 1)}
+	for _, v := range r.asList(r.at(parts, 2)) {
+		e := r.asList(v)
+		entries = append(entries, r.entry(r.textAt(e, 0), r.asList(r.at(e, 1))))
 	}
-	return entries, last, r.or(nil)
+	return entries, last, r.joinError(nil)
 }
 
 // entry reads the fields in the order in which they were added.
 func (r *reader) entry(id string, fields []any) entry {
-	e := entry{id: id, previous: r.text(fields, 9)}
-	until, err := strconv.ParseInt(r.text(fields, 5), 10, 64)
-	issued, failed := strconv.ParseInt(r.text(fields, 7), 10, 64)
+	e := entry{id: id, previous: r.textAt(fields, 9)}
+	until, err := strconv.ParseInt(r.textAt(fields, 5), 10, 64)
+	issued, failed := strconv.ParseInt(r.textAt(fields, 7), 10, 64)
 	if err = errors.Join(err, failed); err != nil && r.err == nil {
 		r.err = fmt.Errorf("read a revocation: %w", err)
 	}
 	e.revocation = auth.Revocation{Until: time.UnixMilli(until)}
-	switch name := r.text(fields, 3); r.text(fields, 1) {
+	switch name := r.textAt(fields, 3); r.textAt(fields, 1) {
 	case "t":
 		e.revocation.Token = name
 	case "s":

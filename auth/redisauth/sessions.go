@@ -39,27 +39,27 @@ func Sessions(client redis.UniversalClient, o Options) (*SessionStore, error) {
 // as access tokens live, and longer than [session.EpochWindow].
 const endedFor = 62 * time.Minute
 
-// key names the sessions of an owner, which are in one slot of a Cluster.
-func (s *SessionStore) key(owner string) string { return s.prefix + "sessions:{" + owner + "}" }
+// ownerKey names the sessions of an owner, which are in one slot of a Cluster.
+func (s *SessionStore) ownerKey(owner string) string { return s.prefix + "sessions:{" + owner + "}" }
 
 // Create implements [session.Store].
 func (s *SessionStore) Create(ctx context.Context, c session.Creation) (session.Created, error) {
 	confirm := s.rotations || c.Replaces != "" // an ended session has to last
-	reply, err := s.run(ctx, confirm, s.create, s.key(c.Owner), micros(s.skew), c.ID, c.Value, micros(c.Idle), micros(c.Absolute), c.Max, micros(c.Age), micros(session.EpochWindow), c.Replaces)
+	reply, err := s.runScript(ctx, confirm, s.create, s.ownerKey(c.Owner), micros(s.skew), c.ID, c.Value, micros(c.Idle), micros(c.Absolute), c.Max, micros(c.Age), micros(session.EpochWindow), c.Replaces)
 	if reply == nil {
 		return session.Created{}, err
 	}
 	r := reader{}
-	parts := r.list(reply)
-	if r.text(parts, 0) == "superseded" {
+	parts := r.asList(reply)
+	if r.textAt(parts, 0) == "superseded" {
 		return session.Created{Superseded: true}, err
 	}
 	created := session.Created{Record: r.record(r.at(parts, 1))}
 	created.Record.Value = c.Value
-	for _, evicted := range r.list(r.at(parts, 2)) {
+	for _, evicted := range r.asList(r.at(parts, 2)) {
 		created.Evicted = append(created.Evicted, r.record(evicted))
 	}
-	return created, r.or(err)
+	return created, r.joinError(err)
 }
 
 // Rotate implements [session.Store]: in one round trip.
@@ -69,19 +69,19 @@ func (s *SessionStore) Rotate(ctx context.Context, t session.Rotation) (session.
 
 // rotateAs gives all tries of a call one name, of 8 characters.
 func (s *SessionStore) rotateAs(ctx context.Context, call string, t session.Rotation) (session.Rotated, error) {
-	reply, err := s.run(ctx, s.rotations, s.rotate, s.key(t.Owner), micros(s.skew), t.ID, t.Generation, hex.EncodeToString(t.Attempt[:]),
+	reply, err := s.runScript(ctx, s.rotations, s.rotate, s.ownerKey(t.Owner), micros(s.skew), t.ID, t.Generation, hex.EncodeToString(t.Attempt[:]),
 		micros(t.Idle), micros(t.Grace), micros(session.AttemptWindow), session.MaxHistory, micros(endedFor), call)
 	if reply == nil {
 		return session.Rotated{}, err
 	}
 	r := reader{}
-	parts := r.list(reply)
+	parts := r.asList(reply)
 	var rotated session.Rotated
-	switch outcome := r.text(parts, 0); outcome {
+	switch outcome := r.textAt(parts, 0); outcome {
 	case "gone":
-		return session.Rotated{}, r.or(err)
+		return session.Rotated{}, r.joinError(err)
 	case "unknown":
-		return session.Rotated{}, unavailable(errors.New("redisauth: the reply to a rotation was lost, and what happened since hides what it was"))
+		return session.Rotated{}, unavailableError(errors.New("redisauth: the reply to a rotation was lost, and what happened since hides what it was"))
 	case "advanced":
 		rotated.Outcome = session.Advanced
 	case "repeated":
@@ -91,11 +91,11 @@ func (s *SessionStore) rotateAs(ctx context.Context, call string, t session.Rota
 	case "rolled back":
 		rotated.Outcome = session.RolledBack
 	default:
-		return session.Rotated{}, unavailable(fmt.Errorf("redisauth: an outcome is %q", outcome))
+		return session.Rotated{}, unavailableError(fmt.Errorf("redisauth: an outcome is %q", outcome))
 	}
 	rotated.Record = r.record(r.at(parts, 1))
 	if r.err != nil {
-		return session.Rotated{}, unavailable(r.err)
+		return session.Rotated{}, unavailableError(r.err)
 	}
 	if rotated.Outcome == session.Reused && s.replicas > 0 && !s.rotations {
 		// Only now it is known that the session ended, which has to last.
@@ -106,16 +106,16 @@ func (s *SessionStore) rotateAs(ctx context.Context, call string, t session.Rota
 
 // List implements [session.Store].
 func (s *SessionStore) List(ctx context.Context, owner string) ([]session.Record, error) {
-	reply, err := s.run(ctx, false, s.list, s.key(owner), micros(s.skew))
+	reply, err := s.runScript(ctx, false, s.list, s.ownerKey(owner), micros(s.skew))
 	if err != nil {
 		return nil, err
 	}
 	r := reader{}
 	var records []session.Record
-	for _, record := range r.list(reply) {
+	for _, record := range r.asList(reply) {
 		records = append(records, r.record(record))
 	}
-	return records, r.or(nil)
+	return records, r.joinError(nil)
 }
 
 // Delete implements [session.Store].
@@ -124,7 +124,7 @@ func (s *SessionStore) Delete(ctx context.Context, owner string, ids ...string) 
 	for _, id := range ids {
 		args = append(args, id)
 	}
-	return ended(s.run(ctx, true, s.delete, s.key(owner), args...))
+	return readEnded(s.runScript(ctx, true, s.delete, s.ownerKey(owner), args...))
 }
 
 // DeleteAll implements [session.Store].
@@ -133,21 +133,21 @@ func (s *SessionStore) DeleteAll(ctx context.Context, owner string, except ...st
 	for _, id := range except {
 		args = append(args, id)
 	}
-	return ended(s.run(ctx, true, s.deleteAll, s.key(owner), args...))
+	return readEnded(s.runScript(ctx, true, s.deleteAll, s.ownerKey(owner), args...))
 }
 
-// ended reads the answer to a deletion.
-func ended(reply any, err error) ([]session.Ended, error) {
+// readEnded reads the answer to a deletion.
+func readEnded(reply any, err error) ([]session.Ended, error) {
 	if reply == nil {
 		return nil, err
 	}
 	r := reader{}
 	var list []session.Ended
-	for _, v := range r.list(reply) {
-		e := r.list(v)
-		list = append(list, session.Ended{ID: r.text(e, 0), Ago: time.Duration(r.number(e, 1)) * time.Microsecond})
+	for _, v := range r.asList(reply) {
+		e := r.asList(v)
+		list = append(list, session.Ended{ID: r.textAt(e, 0), Ago: time.Duration(r.numberAt(e, 1)) * time.Microsecond})
 	}
-	return list, r.or(err)
+	return list, r.joinError(err)
 }
 
 func micros(d time.Duration) int64 { return d.Microseconds() }

@@ -53,10 +53,10 @@ func (m *Manager) withdrawCookie(w http.ResponseWriter) {
 	}
 }
 
-// offer hands out a successor before anything else can fail: in the cookie, or
+// setSuccessor hands out a successor before anything else can fail: in the cookie, or
 // to a native client in the header in which it sent its token. Only an answer
 // that fails keeps the header; one that succeeds has the token in the body.
-func (m *Manager) offer(w http.ResponseWriter, r *http.Request, token string, expires, now time.Time) {
+func (m *Manager) setSuccessor(w http.ResponseWriter, r *http.Request, token string, expires, now time.Time) {
 	if m.isNative(r) {
 		w.Header().Set(TokenHeader, token)
 		return
@@ -64,8 +64,8 @@ func (m *Manager) offer(w http.ResponseWriter, r *http.Request, token string, ex
 	m.setCookie(w, token, expires, now)
 }
 
-// withdraw takes back what was offered.
-func (m *Manager) withdraw(w http.ResponseWriter) {
+// clearSuccessor takes back what was offered.
+func (m *Manager) clearSuccessor(w http.ResponseWriter) {
 	w.Header().Del(TokenHeader)
 	m.withdrawCookie(w)
 }
@@ -89,7 +89,7 @@ func (m *Manager) credential(r *http.Request) (credential, error) {
 	default:
 		text = cookies[0].Value
 	}
-	c, ok := m.keys.parse(text, time.Now())
+	c, ok := m.keys.parseToken(text, time.Now())
 	if !ok {
 		return credential{}, auth.ErrInvalid.With("reason", "no token of ours")
 	}
@@ -104,14 +104,14 @@ func (m *Manager) attemptOf(r *http.Request) ([32]byte, error) {
 	switch {
 	case len(lines) == 0 && !m.isNative(r):
 		return sha256.Sum256([]byte(rand.Text())), nil
-	case len(lines) != 1 || !attempt(lines[0]):
+	case len(lines) != 1 || !isAttempt(lines[0]):
 		return [32]byte{}, auth.ErrMalformed.With("header", AttemptHeader)
 	}
 	return sha256.Sum256([]byte(lines[0])), nil
 }
 
-// attempt reports whether s is 16 to 64 characters of base64url.
-func attempt(s string) bool {
+// isAttempt reports whether s is 16 to 64 characters of base64url.
+func isAttempt(s string) bool {
 	if len(s) < 16 || len(s) > 64 {
 		return false
 	}

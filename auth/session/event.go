@@ -29,8 +29,8 @@ type Event struct {
 	Session Session // as it was stored
 }
 
-// tell calls the hook. What it tells of has happened.
-func (m *Manager) tell(ctx context.Context, e Event) {
+// notifyHook calls the hook. What it tells of has happened.
+func (m *Manager) notifyHook(ctx context.Context, e Event) {
 	if m.onEvent == nil {
 		if e.Reason == TokenReused || e.Reason == StoreRolledBack {
 			m.log(ctx, slog.LevelWarn, "session: suspicious refresh", slog.String("reason", string(e.Reason)),

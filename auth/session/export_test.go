@@ -36,10 +36,10 @@ type Parsed = credential
 type Keyring = keyring
 
 // Token and Parse reach the keyring from tests.
-func (ring keyring) Token(c Parsed) (string, error) { return ring.token(c, time.Now()) }
+func (ring keyring) Token(c Parsed) (string, error) { return ring.makeToken(c, time.Now()) }
 
 // Parse is parse, now.
-func (ring keyring) Parse(token string) (Parsed, bool) { return ring.parse(token, time.Now()) }
+func (ring keyring) Parse(token string) (Parsed, bool) { return ring.parseToken(token, time.Now()) }
 
 // NewParsed returns a credential.
 func NewParsed(subject string, generation uint64) Parsed {

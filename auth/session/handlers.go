@@ -22,16 +22,16 @@ import (
 func (m *Manager) Refresh() http.Handler {
 	return m.handler(func(w http.ResponseWriter, r *http.Request) error {
 		arrived := wallNow()
-		c, s, token, err := m.rotate(w, r)
+		c, s, token, err := m.rotateToken(w, r)
 		if err != nil {
 			return err
 		}
-		tokens, err := m.refreshed(r.Context(), s, arrived)
+		tokens, err := m.refreshedTokens(r.Context(), s, arrived)
 		if errors.Is(err, auth.ErrRevoked) {
-			m.withdraw(w)
+			m.clearSuccessor(w)
 			// It was live a moment ago, whatever the store says of it now.
-			err = errors.Join(err, m.revoke(r.Context(), Ended{ID: s.ID}), m.end(r.Context(), c.ownerID(), s.ID))
-			m.tell(r.Context(), Event{Reason: AccountRevoked, Session: s})
+			err = errors.Join(err, m.revoke(r.Context(), Ended{ID: s.ID}), m.endSession(r.Context(), c.ownerID(), s.ID))
+			m.notifyHook(r.Context(), Event{Reason: AccountRevoked, Session: s})
 		}
 		if err != nil {
 			return err
@@ -50,12 +50,12 @@ func (m *Manager) Refresh() http.Handler {
 	})
 }
 
-// refreshed makes the access token of today's account. An error of kind
+// refreshedTokens makes the access token of today's account. An error of kind
 // auth.ErrRevoked comes from Account alone.
-func (m *Manager) refreshed(ctx context.Context, s Session, arrived time.Time) (Tokens, error) {
+func (m *Manager) refreshedTokens(ctx context.Context, s Session, arrived time.Time) (Tokens, error) {
 	if m.account != nil {
 		var today Session
-		err := m.ask(ctx, "session: Account", func() (err error) {
+		err := m.callApplication(ctx, "session: Account", func() (err error) {
 			today, err = m.account(ctx, s)
 			return err
 		})
@@ -63,17 +63,17 @@ func (m *Manager) refreshed(ctx context.Context, s Session, arrived time.Time) (
 			return Tokens{}, auth.ErrRevoked.Wrap(err)
 		}
 		if err != nil {
-			return Tokens{}, unavailable(err)
+			return Tokens{}, unavailableError(err)
 		}
 		s.Scope, s.Roles, s.Data = today.Scope, today.Roles, today.Data
 	}
-	return m.access(ctx, s, arrived)
+	return m.issueAccessToken(ctx, s, arrived)
 }
 
-// rotate uses up the request's token, and hands out its successor before
+// rotateToken uses up the request's token, and hands out its successor before
 // anything else can fail.
-func (m *Manager) rotate(w http.ResponseWriter, r *http.Request) (credential, Session, string, error) {
-	c, rotated, failed := m.present(r)
+func (m *Manager) rotateToken(w http.ResponseWriter, r *http.Request) (credential, Session, string, error) {
+	c, rotated, failed := m.rotateInStore(r)
 	if failed != nil && rotated.Outcome == Gone {
 		return c, Session{}, "", failed
 	}
@@ -85,31 +85,31 @@ func (m *Manager) rotate(w http.ResponseWriter, r *http.Request) (credential, Se
 		if failed = errors.Join(failed, m.revoke(r.Context(), Ended{ID: s.ID})); failed != nil {
 			err = err.Wrap(errors.Opaque(failed))
 		}
-		m.tell(r.Context(), Event{Reason: TokenReused, Session: s})
+		m.notifyHook(r.Context(), Event{Reason: TokenReused, Session: s})
 		return c, s, "", err
 	default:
 		return c, s, "", auth.ErrInvalid.With("reason", "the session is over", "session_id", c.sessionID())
 	}
 	c.generation = rotated.Record.Generation
 	now := wallNow()
-	token, err := m.keys.token(c, now)
+	token, err := m.keys.makeToken(c, now)
 	if err != nil {
-		return c, s, "", unavailable(err)
+		return c, s, "", unavailableError(err)
 	}
-	m.offer(w, r, token, rotated.Record.Expires, now)
+	m.setSuccessor(w, r, token, rotated.Record.Expires, now)
 	if rotated.Outcome == RolledBack {
-		m.tell(r.Context(), Event{Reason: StoreRolledBack, Session: s})
+		m.notifyHook(r.Context(), Event{Reason: StoreRolledBack, Session: s})
 	}
 	if undecoded != nil {
-		failed = errors.Join(failed, unavailable(undecoded))
+		failed = errors.Join(failed, unavailableError(undecoded))
 	}
 	return c, s, token, failed
 }
 
-// present asks the store about the request's token. An error beside an outcome
+// rotateInStore asks the store about the request's token. An error beside an outcome
 // says that it may not last: the client gets the successor all the same, since
 // what it has is used up.
-func (m *Manager) present(r *http.Request) (credential, Rotated, error) {
+func (m *Manager) rotateInStore(r *http.Request) (credential, Rotated, error) {
 	c, err := m.credential(r)
 	if err != nil {
 		return c, Rotated{}, err
@@ -118,13 +118,13 @@ func (m *Manager) present(r *http.Request) (credential, Rotated, error) {
 	if err != nil {
 		return c, Rotated{}, err
 	}
-	ctx, cancel := detach(r.Context())
+	ctx, cancel := withStoreTimeout(r.Context())
 	defer cancel()
 	rotated, err := m.store.Rotate(ctx, Rotation{
 		Owner: c.ownerID(), ID: c.sessionID(), Generation: c.generation, Attempt: attempt, Idle: m.idle, Grace: m.grace,
 	})
 	if err != nil {
-		err = unavailable(err)
+		err = unavailableError(err)
 	}
 	return c, rotated, err
 }
@@ -141,7 +141,7 @@ func (m *Manager) Logout() http.Handler {
 			return err
 		}
 		if err == nil {
-			if err := m.end(r.Context(), c.ownerID(), c.sessionID()); err != nil {
+			if err := m.endSession(r.Context(), c.ownerID(), c.sessionID()); err != nil {
 				return err
 			}
 		}
@@ -158,7 +158,7 @@ func (m *Manager) Logout() http.Handler {
 // [Manager.Refresh] does: a token that was used already is theft, and a 401.
 func (m *Manager) LogoutAll() http.Handler {
 	return m.handler(func(w http.ResponseWriter, r *http.Request) error {
-		c, s, _, err := m.rotate(w, r)
+		c, s, _, err := m.rotateToken(w, r)
 		if err != nil {
 			return err
 		}
@@ -170,7 +170,7 @@ func (m *Manager) LogoutAll() http.Handler {
 		if err := m.revoke(r.Context(), Ended{ID: s.ID}); err != nil {
 			return err
 		}
-		if err := m.end(r.Context(), c.ownerID(), s.ID); err != nil {
+		if err := m.endSession(r.Context(), c.ownerID(), s.ID); err != nil {
 			return err
 		}
 		if m.isNative(r) {
@@ -187,7 +187,7 @@ func (m *Manager) LogoutAll() http.Handler {
 func (m *Manager) handler(serve errors.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
-		err := m.admit(r)
+		err := m.checkRequest(r)
 		if err == nil {
 			err = serve(w, r)
 		}
@@ -203,18 +203,18 @@ func (m *Manager) handler(serve errors.HandlerFunc) http.Handler {
 	})
 }
 
-// admit refuses what is not a POST of ours.
-func (m *Manager) admit(r *http.Request) error {
+// checkRequest refuses what is not a POST of ours.
+func (m *Manager) checkRequest(r *http.Request) error {
 	if r.Method != http.MethodPost {
 		return errors.ErrMethodNotAllowed.Header("Allow", http.MethodPost)
 	}
 	return m.checkOrigin(r)
 }
 
-// ask calls a function of the application whose answer is needed. A panic is
+// callApplication calls a function of the application whose answer is needed. A panic is
 // logged, and an error as any other: at a refresh the client's token is used up,
 // so it has to get the successor. [http.ErrAbortHandler] means to abort, and does.
-func (m *Manager) ask(ctx context.Context, name string, f func() error) (err error) {
+func (m *Manager) callApplication(ctx context.Context, name string, f func() error) (err error) {
 	defer func() {
 		v := recover()
 		if v == nil {
@@ -229,13 +229,13 @@ func (m *Manager) ask(ctx context.Context, name string, f func() error) (err err
 	return f()
 }
 
-// unavailable is the answer when something behind us failed. Its own kind
+// unavailableError is the answer when something behind us failed. Its own kind
 // must not decide.
-func unavailable(err error) error {
+func unavailableError(err error) error {
 	return auth.ErrUnavailable.Wrap(errors.Opaque(err)).Header("Retry-After", "1").With("reason", "session")
 }
 
-// detach keeps a client that hangs up from leaving a change half done.
-func detach(ctx context.Context) (context.Context, context.CancelFunc) {
+// withStoreTimeout keeps a client that hangs up from leaving a change half done.
+func withStoreTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 }

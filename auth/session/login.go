@@ -24,7 +24,7 @@ import (
 // [auth.ErrUnavailable], and no cookie is set.
 func (m *Manager) Login(w http.ResponseWriter, r *http.Request, s Session) (Tokens, error) {
 	w.Header().Set("Cache-Control", "no-store") // RFC 6749, section 5.1
-	if err := m.admit(r); err != nil {
+	if err := m.checkRequest(r); err != nil {
 		return Tokens{}, err
 	}
 	old, err := m.credential(r)
@@ -53,20 +53,20 @@ func (m *Manager) Login(w http.ResponseWriter, r *http.Request, s Session) (Toke
 	} else if old.owner == c.owner {
 		creation.Replaces, old = old.sessionID(), credential{}
 	}
-	return m.start(w, r, c, creation, old, arrived)
+	return m.startSession(w, r, c, creation, old, arrived)
 }
 
-// start stores a session, and hands out its first tokens or, on any failure,
+// startSession stores a session, and hands out its first tokens or, on any failure,
 // none and no cookie. The old session is another subject's, or zero: it cannot
 // be replaced, so it ends when the new one is there.
-func (m *Manager) start(w http.ResponseWriter, r *http.Request, c credential, creation Creation, old credential, arrived time.Time) (Tokens, error) {
+func (m *Manager) startSession(w http.ResponseWriter, r *http.Request, c credential, creation Creation, old credential, arrived time.Time) (Tokens, error) {
 	record, err := m.create(r.Context(), creation)
 	if err == nil && old != (credential{}) {
-		err = m.end(r.Context(), old.ownerID(), old.sessionID())
+		err = m.endSession(r.Context(), old.ownerID(), old.sessionID())
 	}
 	if err == nil {
 		var tokens Tokens
-		if tokens, err = m.grant(w, r, c, record, arrived); err == nil {
+		if tokens, err = m.issueTokens(w, r, c, record, arrived); err == nil {
 			return tokens, nil
 		}
 	}
@@ -74,7 +74,7 @@ func (m *Manager) start(w http.ResponseWriter, r *http.Request, c credential, cr
 		w.Header().Set("WWW-Authenticate", m.challenge) // a 401 has one (RFC 9110, section 15.5.2)
 	}
 	// Nobody has a token of this session, so there is nothing to revoke.
-	_, undone := m.delete(r.Context(), c.ownerID(), c.sessionID())
+	_, undone := m.deleteSession(r.Context(), c.ownerID(), c.sessionID())
 	return Tokens{}, errors.Join(err, errors.Opaque(undone))
 }
 
@@ -89,11 +89,11 @@ func clip(s string) string {
 // create stores a session, and revokes the access tokens of the one that it
 // replaces, and of those that became too many.
 func (m *Manager) create(ctx context.Context, c Creation) (Record, error) {
-	store, cancel := detach(ctx)
+	store, cancel := withStoreTimeout(ctx)
 	defer cancel()
 	created, err := m.store.Create(store, c)
 	if err != nil {
-		err = unavailable(err)
+		err = unavailableError(err)
 	}
 	if created.Superseded {
 		err = errors.Join(err, auth.ErrStepUp.With("reason", "the subject's sessions were all ended meanwhile"))
@@ -110,25 +110,25 @@ func (m *Manager) create(ctx context.Context, c Creation) (Record, error) {
 	err = errors.Join(err, m.revokeEach(many, ended))
 	for _, evicted := range created.Evicted {
 		s, _ := decode(evicted) // the ID is there in any case
-		m.tell(ctx, Event{Reason: SessionEvicted, Session: s})
+		m.notifyHook(ctx, Event{Reason: SessionEvicted, Session: s})
 	}
 	return created.Record, err
 }
 
-// grant sets no cookie unless there is an access token too.
-func (m *Manager) grant(w http.ResponseWriter, r *http.Request, c credential, record Record, arrived time.Time) (Tokens, error) {
+// issueTokens sets no cookie unless there is an access token too.
+func (m *Manager) issueTokens(w http.ResponseWriter, r *http.Request, c credential, record Record, arrived time.Time) (Tokens, error) {
 	s, err := decode(record)
 	if err != nil {
-		return Tokens{}, unavailable(err)
+		return Tokens{}, unavailableError(err)
 	}
-	tokens, err := m.access(r.Context(), s, arrived)
+	tokens, err := m.issueAccessToken(r.Context(), s, arrived)
 	if err != nil {
 		return Tokens{}, err
 	}
 	now := wallNow()
-	token, err := m.keys.token(c, now)
+	token, err := m.keys.makeToken(c, now)
 	if err != nil {
-		return Tokens{}, unavailable(err)
+		return Tokens{}, unavailableError(err)
 	}
 	if m.isNative(r) {
 		tokens.RefreshToken = token
@@ -138,27 +138,27 @@ func (m *Manager) grant(w http.ResponseWriter, r *http.Request, c credential, re
 	return tokens, nil
 }
 
-// access makes an access token. A session that ends from now on is in the
+// issueAccessToken makes an access token. A session that ends from now on is in the
 // revocations for maxAccess+maxIssue, so a token that could outlive that is
 // refused. So is one that outlives its session: a session that is over cannot be
 // revoked, and Absolute would be extended by whatever Issue likes. It cannot be
 // made shorter here, since only Issue knows what it is.
-func (m *Manager) access(ctx context.Context, s Session, arrived time.Time) (Tokens, error) {
+func (m *Manager) issueAccessToken(ctx context.Context, s Session, arrived time.Time) (Tokens, error) {
 	var token string
 	var expires time.Time
-	err := m.ask(ctx, "session: Issue", func() (err error) {
+	err := m.callApplication(ctx, "session: Issue", func() (err error) {
 		token, expires, err = m.issue(ctx, s)
 		return err
 	})
 	if err != nil {
-		return Tokens{}, unavailable(err)
+		return Tokens{}, unavailableError(err)
 	}
 	now := wallNow()
 	if token == "" || !expires.After(now) || expires.Sub(arrived) > maxAccess+maxIssue {
-		return Tokens{}, unavailable(errors.New("session: Issue: no token, or one that does not expire within an hour"))
+		return Tokens{}, unavailableError(errors.New("session: Issue: no token, or one that does not expire within an hour"))
 	}
 	if late := expires.Sub(s.Expires); late > 0 {
-		return Tokens{}, unavailable(errors.New("session: Issue: the token expires " + late.String() + " after its session; did you mean the earlier of the two ends?"))
+		return Tokens{}, unavailableError(errors.New("session: Issue: the token expires " + late.String() + " after its session; did you mean the earlier of the two ends?"))
 	}
 	return Tokens{AccessToken: token, TokenType: "Bearer", ExpiresIn: int(expires.Sub(now) / time.Second), Scope: strings.Join(s.Scope, " ")}, nil
 }

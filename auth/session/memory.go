@@ -28,9 +28,9 @@ type epoch struct {
 	at  time.Time
 }
 
-// covers reports whether a login that began so long ago came before. When the
+// supersedes reports whether a login that began so long ago came before. When the
 // clock was set back meanwhile it cannot be told, and nobody is locked out.
-func (e epoch) covers(now time.Time, age time.Duration) bool {
+func (e epoch) supersedes(now time.Time, age time.Duration) bool {
 	return !now.Before(e.at) && !now.Add(-age).After(e.at)
 }
 
@@ -60,31 +60,31 @@ func (m *memory) Create(_ context.Context, c Creation) (Created, error) {
 	defer m.mu.Unlock()
 	now := m.now()
 	m.sweep(now)
-	if last := m.epochs[c.Owner]; last != nil && last.Value.(epoch).covers(now, c.Age) {
+	if last := m.epochs[c.Owner]; last != nil && last.Value.(epoch).supersedes(now, c.Age) {
 		return Created{Superseded: true}, nil
 	}
 	e := &entry{owner: c.Owner, absolute: now.Add(c.Absolute)}
 	e.Record = Record{ID: c.ID, Created: now, Value: c.Value}
 	e.use(now, c.Idle)
-	m.delete(m.owners[c.Owner][c.ID])
-	m.delete(m.owners[c.Owner][c.Replaces])
+	m.removeElement(m.owners[c.Owner][c.ID])
+	m.removeElement(m.owners[c.Owner][c.Replaces])
 	sessions := m.owners[c.Owner]
 	if sessions == nil {
 		sessions = make(map[string]*list.Element)
 		m.owners[c.Owner] = sessions
 	}
 	sessions[c.ID] = m.used.PushBack(e)
-	return Created{Record: e.Record, Evicted: m.evict(c, now)}, nil
+	return Created{Record: e.Record, Evicted: m.evictSurplus(c, now)}, nil
 }
 
-// evict deletes the records of an owner that are too many. The dead go first,
+// evictSurplus deletes the records of an owner that are too many. The dead go first,
 // whenever they were used: one that ended by its absolute age may have been used
 // after a live one.
-func (m *memory) evict(c Creation, now time.Time) []Record {
+func (m *memory) evictSurplus(c Creation, now time.Time) []Record {
 	if sessions := m.owners[c.Owner]; len(sessions) > c.Max {
 		for _, element := range sessions {
 			if !now.Before(element.Value.(*entry).Expires) {
-				m.delete(element)
+				m.removeElement(element)
 			}
 		}
 	}
@@ -97,7 +97,7 @@ func (m *memory) evict(c Creation, now time.Time) []Record {
 			}
 		}
 		evicted = append(evicted, oldest.Value.(*entry).Record)
-		m.delete(oldest)
+		m.removeElement(oldest)
 	}
 	return evicted
 }
@@ -115,13 +115,13 @@ func (m *memory) Rotate(_ context.Context, r Rotation) (Rotated, error) {
 	}
 	e := element.Value.(*entry)
 	if !now.Before(e.Expires) {
-		m.delete(element)
+		m.removeElement(element)
 		return Rotated{}, nil
 	}
 	outcome := e.outcome(r, now)
 	switch outcome {
 	case Reused:
-		m.delete(element)
+		m.removeElement(element)
 	case RolledBack, Advanced:
 		left := slices.Repeat([]time.Time{now}, int(min(r.Generation-e.Generation+1, MaxHistory)))
 		e.left = append(left, e.left[:min(len(e.left), MaxHistory-len(left))]...)
@@ -179,9 +179,9 @@ func (m *memory) Delete(_ context.Context, owner string, ids ...string) ([]Ended
 	for _, id := range ids {
 		element := m.owners[owner][id]
 		if element != nil && now.Before(element.Value.(*entry).Expires) {
-			m.remember(owner+id, now)
+			m.recordEpoch(owner+id, now)
 		}
-		m.delete(element)
+		m.removeElement(element)
 		if last := m.epochs[owner+id]; last != nil {
 			if ago := max(0, now.Sub(last.Value.(epoch).at)); ago < EpochWindow {
 				ended = append(ended, Ended{ID: id, Ago: ago})
@@ -191,8 +191,8 @@ func (m *memory) Delete(_ context.Context, owner string, ids ...string) ([]Ended
 	return ended, nil
 }
 
-// remember notes an epoch that is now.
-func (m *memory) remember(key string, now time.Time) {
+// recordEpoch notes an epoch that is now.
+func (m *memory) recordEpoch(key string, now time.Time) {
 	if last := m.epochs[key]; last != nil {
 		m.ended.Remove(last)
 	}
@@ -204,7 +204,7 @@ func (m *memory) DeleteAll(_ context.Context, owner string, except ...string) ([
 	defer m.mu.Unlock()
 	now := m.now()
 	m.sweep(now)
-	m.remember(owner, now)
+	m.recordEpoch(owner, now)
 	var ended []Ended
 	for id, element := range m.owners[owner] {
 		if slices.Contains(except, id) {
@@ -213,13 +213,13 @@ func (m *memory) DeleteAll(_ context.Context, owner string, except ...string) ([
 		if now.Before(element.Value.(*entry).Expires) {
 			ended = append(ended, Ended{ID: id})
 		}
-		m.delete(element)
+		m.removeElement(element)
 	}
 	return ended, nil
 }
 
-// delete takes nil for a record that is not there.
-func (m *memory) delete(element *list.Element) {
+// removeElement takes nil for a record that is not there.
+func (m *memory) removeElement(element *list.Element) {
 	if element == nil {
 		return
 	}
@@ -247,6 +247,6 @@ func (m *memory) sweep(now time.Time) {
 		if front == nil || now.Before(front.Value.(*entry).Expires) {
 			return
 		}
-		m.delete(front)
+		m.removeElement(front)
 	}
 }

@@ -115,7 +115,7 @@ type Options struct {
 // bounds that contradict each other, and keys that are weak or sign nothing.
 // The error joins all problems.
 func New(o Options) (*Manager, error) {
-	problems := o.check()
+	problems := o.checkFields()
 	cookie, more := o.cookie()
 	problems = append(problems, more...)
 	keys, more := newKeyring(o.Keys, time.Now())
@@ -161,8 +161,8 @@ func (o *Options) absolute() time.Duration {
 	return o.Absolute
 }
 
-// check returns the problems of all but Cookie and Keys.
-func (o *Options) check() []error {
+// checkFields returns the problems of all but Cookie and Keys.
+func (o *Options) checkFields() []error {
 	var problems []error
 	refuse := func(bad bool, text string) {
 		if bad {

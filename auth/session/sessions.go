@@ -14,17 +14,17 @@ import (
 // List returns the live sessions of a subject, the last used first. An error
 // is of kind [auth.ErrUnavailable].
 func (m *Manager) List(ctx context.Context, subject string) ([]Session, error) {
-	limited, cancel := detach(ctx)
+	limited, cancel := withStoreTimeout(ctx)
 	defer cancel()
 	records, err := m.store.List(limited, ownerID(subject))
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, unavailableError(err)
 	}
 	sessions := make([]Session, 0, len(records))
 	for _, record := range records {
 		s, err := decode(record)
 		if err != nil {
-			return nil, unavailable(err)
+			return nil, unavailableError(err)
 		}
 		sessions = append(sessions, s)
 	}
@@ -39,7 +39,7 @@ func (m *Manager) Revoke(ctx context.Context, subject, id string) error {
 	if raw, err := hex.DecodeString(id); err != nil || hex.EncodeToString(raw) != id || len(raw) != idSize {
 		return nil // a store is asked for IDs alone
 	}
-	return m.end(ctx, ownerID(subject), id)
+	return m.endSession(ctx, ownerID(subject), id)
 }
 
 // RevokeAll ends the sessions of a subject, but for those whose IDs are given,
@@ -55,33 +55,33 @@ func (m *Manager) RevokeAll(ctx context.Context, subject string, except ...strin
 	if m.revocations != nil {
 		now := time.Now()
 		if err := m.revocations.RevokeSubject(ctx, subject, now, now.Add(maxAccess+maxIssue)); err != nil {
-			failed = unavailable(err)
+			failed = unavailableError(err)
 		}
 	}
-	limited, stop := detach(ctx)
+	limited, stop := withStoreTimeout(ctx)
 	defer stop()
 	ended, err := m.store.DeleteAll(limited, ownerID(subject), except...)
 	if err != nil {
-		failed = errors.Join(failed, unavailable(err))
+		failed = errors.Join(failed, unavailableError(err))
 	}
 	return errors.Join(failed, m.revokeEach(ctx, ended))
 }
 
-// end deletes a session, and revokes its access tokens: also those that a
+// endSession deletes a session, and revokes its access tokens: also those that a
 // request of this moment is still to make, since they carry the same session. Of
 // one that is long dead nothing is revoked: tokens of dead sessions can be
 // collected, and those of a month, all sent at once, would fill the revocations.
-func (m *Manager) end(ctx context.Context, owner, id string) error {
-	ended, err := m.delete(ctx, owner, id)
+func (m *Manager) endSession(ctx context.Context, owner, id string) error {
+	ended, err := m.deleteSession(ctx, owner, id)
 	return errors.Join(err, m.revokeEach(context.WithoutCancel(ctx), ended))
 }
 
-func (m *Manager) delete(ctx context.Context, owner, id string) ([]Ended, error) {
-	ctx, cancel := detach(ctx)
+func (m *Manager) deleteSession(ctx context.Context, owner, id string) ([]Ended, error) {
+	ctx, cancel := withStoreTimeout(ctx)
 	defer cancel()
 	ended, err := m.store.Delete(ctx, owner, id)
 	if err != nil {
-		err = unavailable(err)
+		err = unavailableError(err)
 	}
 	return ended, err
 }
@@ -99,7 +99,7 @@ func (m *Manager) revokeEach(ctx context.Context, ended []Ended) error {
 	failed := make([]error, len(ended)+1)
 	for first := 0; first < len(ended); first += atOnce {
 		if err := ctx.Err(); err != nil {
-			failed[len(ended)] = unavailable(fmt.Errorf("revoke the access tokens of %d more sessions: %w", len(ended)-first, err))
+			failed[len(ended)] = unavailableError(fmt.Errorf("revoke the access tokens of %d more sessions: %w", len(ended)-first, err))
 			break
 		}
 		var group sync.WaitGroup
@@ -118,11 +118,11 @@ func (m *Manager) revoke(ctx context.Context, s Ended) error {
 	if m.revocations == nil {
 		return nil
 	}
-	limited, cancel := detach(ctx)
+	limited, cancel := withStoreTimeout(ctx)
 	defer cancel()
 	until := time.Now().Add(maxAccess + maxIssue + time.Minute - s.Ago).Truncate(time.Minute)
 	if err := m.revocations.RevokeSession(limited, s.ID, until); err != nil {
-		return unavailable(err)
+		return unavailableError(err)
 	}
 	return nil
 }

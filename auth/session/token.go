@@ -142,9 +142,9 @@ func (k *Key) mac(body []byte) []byte {
 	return h.Sum(nil)[:macSize]
 }
 
-// token returns the refresh token for a credential. It fails when every key
+// makeToken returns the refresh token for a credential. It fails when every key
 // has been removed.
-func (ring keyring) token(c credential, now time.Time) (string, error) {
+func (ring keyring) makeToken(c credential, now time.Time) (string, error) {
 	k := ring.signer(now)
 	if k == nil {
 		return "", errors.New("session: no key signs now")
@@ -160,9 +160,9 @@ func (ring keyring) token(c credential, now time.Time) (string, error) {
 	return tokenPrefix + base64.RawURLEncoding.EncodeToString(b), nil
 }
 
-// parse returns what a token says, and false unless one of our keys made it.
+// parseToken returns what a token says, and false unless one of our keys made it.
 // It accepts exactly one spelling of each token.
-func (ring keyring) parse(token string, now time.Time) (c credential, ok bool) {
+func (ring keyring) parseToken(token string, now time.Time) (c credential, ok bool) {
 	// The length comes first: the decoder skips line breaks, which would give
 	// a token a second spelling.
 	text, ok := strings.CutPrefix(token, tokenPrefix)

@@ -78,8 +78,8 @@ func (c *cache) shard(token string) *shard {
 	return &c.shards[mixed%len(c.shards)]
 }
 
-// get returns the entry of exactly this token, or nil.
-func (c *cache) get(token string) *entry {
+// lookUpEntry returns the entry of exactly this token, or nil.
+func (c *cache) lookUpEntry(token string) *entry {
 	if c == nil || len(token) > longestCached || token == "" {
 		return nil
 	}
@@ -93,8 +93,8 @@ func (c *cache) get(token string) *entry {
 	return e
 }
 
-// put remembers an entry, unless it is too large.
-func (c *cache) put(e *entry) {
+// addEntry remembers an entry, unless it is too large.
+func (c *cache) addEntry(e *entry) {
 	if c == nil || len(e.token) > longestCached {
 		return
 	}
@@ -102,22 +102,22 @@ func (c *cache) put(e *entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if old := s.byToken[e.token]; old != nil {
-		s.remove(old)
+		s.removeEntry(old)
 	}
 	if e.size() > s.bytes {
 		return
 	}
 	for s.order.Len() >= s.entries || s.size+e.size() > s.bytes {
-		s.evict()
+		s.evictEntry()
 	}
 	e.place = s.order.PushBack(e)
 	s.byToken[e.token] = e
 	s.size += e.size()
 }
 
-// evict removes the first entry that was not used lately. Requests may mark
+// evictEntry removes the first entry that was not used lately. Requests may mark
 // entries meanwhile, so each is passed over once at most.
-func (s *shard) evict() {
+func (s *shard) evictEntry() {
 	for range s.order.Len() {
 		front := s.order.Front()
 		if !front.Value.(*entry).used.Swap(false) {
@@ -125,10 +125,10 @@ func (s *shard) evict() {
 		}
 		s.order.MoveToBack(front)
 	}
-	s.remove(s.order.Front().Value.(*entry))
+	s.removeEntry(s.order.Front().Value.(*entry))
 }
 
-func (s *shard) remove(e *entry) {
+func (s *shard) removeEntry(e *entry) {
 	s.order.Remove(e.place)
 	delete(s.byToken, e.token)
 	s.size -= e.size()

@@ -37,7 +37,7 @@ func parseClaims(payload string) (c claims, wrong string) {
 		return c, "payload"
 	}
 	for _, m := range list {
-		if !c.set(m) {
+		if !c.setClaim(m) {
 			return c, m.name
 		}
 	}
@@ -52,24 +52,24 @@ func parseClaims(payload string) (c claims, wrong string) {
 	return c, ""
 }
 
-// set takes one claim, and reports whether its type and form are right.
-func (c *claims) set(m member) (ok bool) {
+// setClaim takes one claim, and reports whether its type and form are right.
+func (c *claims) setClaim(m member) (ok bool) {
 	switch m.name {
 	case "iss":
-		c.issuer, ok = m.text()
+		c.issuer, ok = m.stringValue()
 	case "sub":
-		c.subject, ok = m.text()
+		c.subject, ok = m.stringValue()
 	case "jti":
-		c.id, ok = m.text()
+		c.id, ok = m.stringValue()
 	case "sid":
-		c.session, ok = m.text()
+		c.session, ok = m.stringValue()
 	case "client_id":
-		c.client, ok = m.text()
+		c.client, ok = m.stringValue()
 	case "aud":
 		c.audience, ok = m, m.each(func(string) {})
 	case "scope":
 		var list string
-		list, ok = m.text()
+		list, ok = m.stringValue()
 		c.scope = words(list)
 	case "roles":
 		c.roles, ok = m.texts()
@@ -126,12 +126,12 @@ func (m member) date(round func(float64) float64) (time.Time, bool) {
 	return time.Unix(int64(round(seconds)), 0), true
 }
 
-// check compares the claims with what the verifier wants.
-func (v *Verifier) check(c *claims) error {
+// checkClaims compares the claims with what the verifier wants.
+func (v *Verifier) checkClaims(c *claims) error {
 	switch {
 	case c.issuer != v.issuer:
 		return invalid("iss")
-	case !v.isFor(c.audience):
+	case !v.hasAudience(c.audience):
 		return invalid("aud")
 	case c.expires.Before(c.issued), c.expires.Sub(c.issued) > v.maxAge:
 		return invalid("exp too long after iat")
@@ -139,9 +139,9 @@ func (v *Verifier) check(c *claims) error {
 	return nil
 }
 
-// inTime compares the times with the clock, which may have been set back since
+// checkTimes compares the times with the clock, which may have been set back since
 // a token was verified.
-func (v *Verifier) inTime(t times, now time.Time) error {
+func (v *Verifier) checkTimes(t times, now time.Time) error {
 	switch {
 	case t.issued.After(now.Add(v.leeway)):
 		return invalid("iat in the future")
@@ -153,8 +153,8 @@ func (v *Verifier) inTime(t times, now time.Time) error {
 	return nil
 }
 
-// isFor reports whether an aud has one of our names.
-func (v *Verifier) isFor(aud member) (found bool) {
+// hasAudience reports whether an aud has one of our names.
+func (v *Verifier) hasAudience(aud member) (found bool) {
 	return aud.value != "" && aud.each(func(name string) { found = found || slices.Contains(v.audience, name) }) && found
 }
 

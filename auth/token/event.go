@@ -29,8 +29,8 @@ type Event struct {
 	Err    error  // why
 }
 
-// tell calls the hook, or else writes to the log.
-func (r *Remote) tell(ctx context.Context, e Event) {
+// reportEvent calls the hook, or else writes to the log.
+func (r *Remote) reportEvent(ctx context.Context, e Event) {
 	e.URL = r.url
 	if r.onEvent != nil {
 		hook.Call(ctx, r.logger, "token: OnEvent", func() { r.onEvent(ctx, e) })

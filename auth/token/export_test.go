@@ -29,7 +29,7 @@ func Members(text string, most int) (list [][2]string, ok bool) {
 
 // SetPace replaces the times of a Remote; zero leaves one as it is.
 func SetPace(r *Remote, floor, timeout, refresh time.Duration) {
-	r.floor, r.timeout, r.refresh = positive(floor, r.floor), positive(timeout, r.timeout), positive(refresh, r.refresh)
+	r.floor, r.timeout, r.refresh = orDefault(floor, r.floor), orDefault(timeout, r.timeout), orDefault(refresh, r.refresh)
 }
 
 // Cached returns how many tokens a verifier remembers, and the bytes that it
@@ -45,7 +45,7 @@ func Cached(v *Verifier) (entries, bytes int) {
 }
 
 // Remember puts a token into the cache as if it had been verified.
-func Remember(v *Verifier, token string) { v.cache.put(&entry{token: token}) }
+func Remember(v *Verifier, token string) { v.cache.addEntry(&entry{token: token}) }
 
 // VerifySignature looks at nothing but the three parts and the signature.
 func VerifySignature(k Key, token string) error {

@@ -24,9 +24,9 @@ type keySet struct {
 	sum     [sha256.Size]byte
 }
 
-// fetcher returns a client that follows no redirect: where keys come from is
+// newFetchClient returns a client that follows no redirect: where keys come from is
 // the application's decision.
-func fetcher(given *http.Client) *http.Client {
+func newFetchClient(given *http.Client) *http.Client {
 	c := http.Client{Transport: &http.Transport{
 		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConns: 1, IdleConnTimeout: time.Minute,
 		TLSHandshakeTimeout: fetchTimeout, MaxResponseHeaderBytes: 64 << 10,
@@ -48,7 +48,7 @@ func (r *Remote) load(ctx context.Context) (err error) {
 		}
 	}()
 	began := r.now()
-	body, err := r.get(ctx)
+	body, err := r.fetchBody(ctx)
 	if err != nil {
 		return fmt.Errorf("fetch keys: %w", err)
 	}
@@ -64,18 +64,18 @@ func (r *Remote) load(ctx context.Context) (err error) {
 		return fmt.Errorf("read keys: %w", err)
 	}
 	if old != nil {
-		set.keep(old)
+		set.reuseKeys(old)
 	}
 	r.set.Store(set)
 	for _, e := range append(ignored, Event{Reason: KeysChanged}) {
-		r.tell(ctx, e)
+		r.reportEvent(ctx, e)
 	}
 	return nil
 }
 
-// keep goes on with the old Key where it is the same, so that what was
+// reuseKeys goes on with the old Key where it is the same, so that what was
 // verified with it stays verified.
-func (s *keySet) keep(old *keySet) {
+func (s *keySet) reuseKeys(old *keySet) {
 	for kid, key := range s.keys {
 		if before := old.keys[kid]; before != nil && before.same(key) {
 			s.keys[kid] = before
@@ -83,8 +83,8 @@ func (s *keySet) keep(old *keySet) {
 	}
 }
 
-// get returns the body of a good answer, of at most maxSet bytes.
-func (r *Remote) get(ctx context.Context) ([]byte, error) {
+// fetchBody returns the body of a good answer, of at most maxSet bytes.
+func (r *Remote) fetchBody(ctx context.Context) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url, nil)
 	if err != nil {
 		return nil, err

@@ -73,11 +73,11 @@ func parseHeader(text string) (header, error) {
 		ok := true
 		switch m.name {
 		case "alg":
-			h.alg, ok = m.text()
+			h.alg, ok = m.stringValue()
 		case "kid":
-			h.kid, ok = m.text()
+			h.kid, ok = m.stringValue()
 		case "typ":
-			h.typ, ok = m.text()
+			h.typ, ok = m.stringValue()
 		case "crit", "b64", "zip", "enc":
 			ok = false
 		}

@@ -62,7 +62,7 @@ func NewIssuer(o IssuerOptions) (*Issuer, error) {
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
-	i := &Issuer{keys: o.Keys, issuer: o.Issuer, audience: slices.Clone(o.Audience), ttl: positive(o.TTL, 5*time.Minute), now: time.Now}
+	i := &Issuer{keys: o.Keys, issuer: o.Issuer, audience: slices.Clone(o.Audience), ttl: orDefault(o.TTL, 5*time.Minute), now: time.Now}
 	for _, name := range o.InsecureClaims {
 		i.allowed = append(i.allowed, fold(name))
 	}
@@ -127,7 +127,7 @@ func (i *Issuer) issue(_ context.Context, g Grant, until time.Time) (token strin
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	if err := g.check(); err != nil {
+	if err := g.checkFields(); err != nil {
 		return "", time.Time{}, err
 	}
 	p := payload{
@@ -165,8 +165,8 @@ func (i *Issuer) ForSession(ctx context.Context, s session.Session) (string, tim
 	return i.issue(ctx, Grant{Subject: s.Subject, SessionID: s.ID, Scope: s.Scope, Roles: s.Roles, AuthTime: s.AuthTime}, s.Expires)
 }
 
-// check returns what a verifier would refuse, or read otherwise.
-func (g *Grant) check() error {
+// checkFields returns what a verifier would refuse, or read otherwise.
+func (g *Grant) checkFields() error {
 	if g.Subject == "" || len(g.Subject) > 256 {
 		return errors.New("token: Grant: Subject has not 1 to 256 bytes")
 	}

@@ -72,7 +72,7 @@ func (i *issuers) Authenticate(r *http.Request) (*auth.Principal, error) {
 	if at < 0 {
 		return nil, invalid("iss")
 	}
-	issuer, ok := list[at].text()
+	issuer, ok := list[at].stringValue()
 	v := i.verifiers[issuer]
 	if !ok || v == nil {
 		return nil, invalid("iss")

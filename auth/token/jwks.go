@@ -85,7 +85,7 @@ func (k *Keys) JWKS() http.Handler {
 			Keys []jwk `json:"keys"`
 		}{[]jwk{}}
 		now := k.now()
-		for _, key := range k.list() {
+		for _, key := range k.currentKeys() {
 			if public, ok := jwkOf(key.verify); ok && key.schedule.published(now) {
 				public.Kid, public.Alg, public.Use = key.kid, key.alg, "sig"
 				set.Keys = append(set.Keys, public)
@@ -100,7 +100,7 @@ func (k *Keys) JWKS() http.Handler {
 		tag := `"` + hex.EncodeToString(sum[:16]) + `"`
 		w.Header().Set("Cache-Control", fmt.Sprintf("public, max-age=%d", int(jwksMaxAge.Seconds())))
 		w.Header().Set("Etag", tag)
-		if matches(r.Header.Values("If-None-Match"), tag) {
+		if matchesETag(r.Header.Values("If-None-Match"), tag) {
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
@@ -109,9 +109,9 @@ func (k *Keys) JWKS() http.Handler {
 	})
 }
 
-// matches reports whether If-None-Match names the tag, or any (RFC 9110,
+// matchesETag reports whether If-None-Match names the tag, or any (RFC 9110,
 // section 13.1.2).
-func matches(lines []string, tag string) bool {
+func matchesETag(lines []string, tag string) bool {
 	for _, line := range lines {
 		for candidate := range strings.SplitSeq(line, ",") {
 			if candidate = strings.Trim(candidate, " \t"); candidate == "*" || strings.TrimPrefix(candidate, "W/") == tag {

@@ -83,7 +83,7 @@ func newKey(kid string, alg Alg, verify any, s Schedule, problem string) (Key, e
 	if problem != "" {
 		problems = append(problems, errors.New("token: key "+strconv.Quote(kid)+": "+problem))
 	}
-	problems = append(problems, s.check(kid))
+	problems = append(problems, s.checkOrder(kid))
 	if err := errors.Join(problems...); err != nil {
 		return Key{}, err
 	}
@@ -136,16 +136,16 @@ func checkRSA(k *rsa.PublicKey) string {
 		return "RSA above 8192 bits costs too much to verify"
 	case k.E < 65537 || k.E%2 == 0:
 		return "an RSA exponent below 65537, or even"
-	case k.N.Bit(0) == 0 || broken(k.N):
+	case k.N.Bit(0) == 0 || hasROCAFingerprint(k.N):
 		return "a broken RSA modulus (CVE-2017-15361)"
 	}
 	return ""
 }
 
-// broken finds the fingerprint of the generator of CVE-2017-15361: for every
+// hasROCAFingerprint finds the fingerprint of the generator of CVE-2017-15361: for every
 // small prime, such a modulus is a power of 65537. Another modulus is so by
 // chance once in many millions.
-func broken(n *big.Int) bool {
+func hasROCAFingerprint(n *big.Int) bool {
 	var rest big.Int
 	for _, p := range [...]int64{11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157} {
 		want := rest.Mod(n, big.NewInt(p)).Int64()

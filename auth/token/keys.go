@@ -13,11 +13,11 @@ import (
 
 // A KeySource finds the keys that verify: [*Keys] or [*Remote].
 type KeySource interface {
-	// find returns the key of this name that is accepted now, nil when there is
+	// findKey returns the key of this name that is accepted now, nil when there is
 	// none, and [auth.ErrUnavailable] when nobody can tell.
-	find(ctx context.Context, kid string, now time.Time) (*Key, error)
-	// holds reports whether a key that find returned is accepted still.
-	holds(ctx context.Context, key *Key, now time.Time) bool
+	findKey(ctx context.Context, kid string, now time.Time) (*Key, error)
+	// stillAccepts reports whether a key that find returned is accepted still.
+	stillAccepts(ctx context.Context, key *Key, now time.Time) bool
 	// usable reports whether a constructor made the source.
 	usable() bool
 }
@@ -66,8 +66,8 @@ func (k *Keys) Replace(keys ...Key) error {
 	return nil
 }
 
-// list returns the keys, none for a Keys that no constructor made.
-func (k *Keys) list() []*Key {
+// currentKeys returns the keys, none for a Keys that no constructor made.
+func (k *Keys) currentKeys() []*Key {
 	if keys := k.keys.Load(); keys != nil {
 		return *keys
 	}
@@ -76,8 +76,8 @@ func (k *Keys) list() []*Key {
 
 func (k *Keys) usable() bool { return k != nil && k.keys.Load() != nil }
 
-func (k *Keys) find(_ context.Context, kid string, now time.Time) (*Key, error) {
-	for _, key := range k.list() {
+func (k *Keys) findKey(_ context.Context, kid string, now time.Time) (*Key, error) {
+	for _, key := range k.currentKeys() {
 		if key.kid == kid && key.schedule.published(now) {
 			return key, nil
 		}
@@ -85,15 +85,15 @@ func (k *Keys) find(_ context.Context, kid string, now time.Time) (*Key, error) 
 	return nil, nil
 }
 
-func (k *Keys) holds(_ context.Context, key *Key, now time.Time) bool {
-	return slices.Contains(k.list(), key) && key.schedule.published(now)
+func (k *Keys) stillAccepts(_ context.Context, key *Key, now time.Time) bool {
+	return slices.Contains(k.currentKeys(), key) && key.schedule.published(now)
 }
 
 // signing returns the key that signs now: of those that may, the one that
 // started last, so that the choice depends on nothing but the clock.
 func (k *Keys) signing(now time.Time) (*Key, error) {
 	var best *Key
-	for _, key := range k.list() {
+	for _, key := range k.currentKeys() {
 		if key.canSign() && key.schedule.signs(now) && (best == nil || !key.schedule.since().Before(best.schedule.since())) {
 			best = key
 		}

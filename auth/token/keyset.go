@@ -25,8 +25,8 @@ func parseSet(text string, rsaAlg Alg) (keys map[string]*Key, ignored []Event, e
 	doubled := make(map[string]bool)
 	ignore := func(kid string, err error) { ignored = append(ignored, Event{Reason: KeyIgnored, Kid: kid, Err: err}) }
 	for _, members := range list {
-		kid, _ := members.text("kid")
-		key, err := members.key(rsaAlg)
+		kid, _ := members.stringMember("kid")
+		key, err := members.publicKey(rsaAlg)
 		_, known := keys[kid]
 		switch {
 		case err != nil:
@@ -67,12 +67,12 @@ func rawKeys(text string) (keys []published, err error) {
 		return nil, errors.New("the set has no array of keys")
 	}
 	s := scanner{rest: outer[at].value[1:]}
-	for !s.take(']') {
-		if len(keys) > 0 && !s.take(',') {
+	for !s.acceptByte(']') {
+		if len(keys) > 0 && !s.acceptByte(',') {
 			return nil, errors.New("the set is no JSON object") // it was looked at before
 		}
 		s.space()
-		value, ok := s.value()
+		value, ok := s.scanValue()
 		if !ok || len(keys) == maxSetKeys {
 			return nil, fmt.Errorf("the set has more than %d keys", maxSetKeys)
 		}
@@ -83,8 +83,8 @@ func rawKeys(text string) (keys []published, err error) {
 	return keys, nil
 }
 
-// find returns a member, of the value "" when it is not there.
-func (p published) find(name string) member {
+// memberNamed returns a member, of the value "" when it is not there.
+func (p published) memberNamed(name string) member {
 	for _, m := range p {
 		if m.name == name {
 			return m
@@ -93,18 +93,18 @@ func (p published) find(name string) member {
 	return member{}
 }
 
-// text returns a member that is a string, and false when it is something else.
-func (p published) text(name string) (string, bool) {
-	m := p.find(name)
+// stringMember returns a member that is a string, and false when it is something else.
+func (p published) stringMember(name string) (string, bool) {
+	m := p.memberNamed(name)
 	if m.value == "" {
 		return "", true
 	}
-	return m.text()
+	return m.stringValue()
 }
 
 // bytes returns a member that is base64url, or nil.
 func (p published) bytes(name string) []byte {
-	text, _ := p.text(name)
+	text, _ := p.stringMember(name)
 	b, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
 		return nil
@@ -112,13 +112,13 @@ func (p published) bytes(name string) []byte {
 	return b
 }
 
-// key returns the key, when it is one that verifies tokens.
-func (p published) key(rsaAlg Alg) (Key, error) {
-	kid, _ := p.text("kid")
-	kty, _ := p.text("kty")
-	named, ok := p.text("alg")
-	use, fine := p.text("use")
-	operations := p.find("key_ops")
+// publicKey returns the key, when it is one that verifies tokens.
+func (p published) publicKey(rsaAlg Alg) (Key, error) {
+	kid, _ := p.stringMember("kid")
+	kty, _ := p.stringMember("kty")
+	named, ok := p.stringMember("alg")
+	use, fine := p.stringMember("use")
+	operations := p.memberNamed("key_ops")
 	purposes, _ := operations.texts()
 	switch {
 	case slices.ContainsFunc(p, isPrivate):
@@ -128,7 +128,7 @@ func (p published) key(rsaAlg Alg) (Key, error) {
 	}
 	switch kty {
 	case "OKP":
-		if crv, _ := p.text("crv"); crv != "Ed25519" {
+		if crv, _ := p.stringMember("crv"); crv != "Ed25519" {
 			return Key{}, errors.New("the curve is unknown")
 		}
 		return NewPublicKey(kid, algOf(named, EdDSA), ed25519.PublicKey(p.bytes("x")), Schedule{})
@@ -158,7 +158,7 @@ func algOf(named string, otherwise Alg) Alg {
 func (p published) ec(kid, named string) (Key, error) {
 	var curve elliptic.Curve
 	var alg Alg
-	switch crv, _ := p.text("crv"); crv {
+	switch crv, _ := p.stringMember("crv"); crv {
 	case "P-256":
 		curve, alg = elliptic.P256(), ES256
 	case "P-384":

@@ -113,8 +113,8 @@ func NewRemote(o RemoteOptions) (*Remote, error) {
 	if o.MaxStale < 0 || o.MaxStale > 24*time.Hour {
 		refuse("MaxStale " + o.MaxStale.String() + ": is not between 0 and 24h")
 	}
-	maxStale := positive(o.MaxStale, time.Hour)
-	refresh := positive(o.Refresh, min(5*time.Minute, maxStale))
+	maxStale := orDefault(o.MaxStale, time.Hour)
+	refresh := orDefault(o.Refresh, min(5*time.Minute, maxStale))
 	if refresh < time.Minute || refresh > maxStale {
 		refuse("Refresh " + refresh.String() + ": is not between 1m and MaxStale")
 	}
@@ -122,7 +122,7 @@ func NewRemote(o RemoteOptions) (*Remote, error) {
 		return nil, err
 	}
 	return &Remote{
-		url: o.URL, rsa: o.RSA, client: fetcher(o.Client), refresh: refresh, maxStale: maxStale, floor: fetchFloor, timeout: fetchTimeout,
+		url: o.URL, rsa: o.RSA, client: newFetchClient(o.Client), refresh: refresh, maxStale: maxStale, floor: fetchFloor, timeout: fetchTimeout,
 		onEvent: o.OnEvent, logger: o.Logger, now: time.Now,
 	}, nil
 }
@@ -172,7 +172,7 @@ func (r *Remote) Ready(ctx context.Context) error {
 		return err
 	}
 	if r.fresh(r.now()) == nil {
-		return r.unavailable()
+		return r.unavailableError()
 	}
 	return nil
 }
@@ -198,7 +198,7 @@ func age(now, then time.Time) time.Duration {
 	return max(now.Sub(then), now.Round(0).Sub(then.Round(0)))
 }
 
-func (r *Remote) holds(ctx context.Context, key *Key, now time.Time) bool {
+func (r *Remote) stillAccepts(ctx context.Context, key *Key, now time.Time) bool {
 	set := r.fresh(now)
 	return set != nil && r.current(ctx, set, key.kid, now) == key
 }
@@ -212,7 +212,7 @@ func (r *Remote) current(ctx context.Context, set *keySet, kid string, now time.
 	return set.keys[kid]
 }
 
-func (r *Remote) find(ctx context.Context, kid string, now time.Time) (*Key, error) {
+func (r *Remote) findKey(ctx context.Context, kid string, now time.Time) (*Key, error) {
 	if set := r.fresh(now); set != nil {
 		if key := r.current(ctx, set, kid, now); key != nil {
 			return key, nil
@@ -225,12 +225,12 @@ func (r *Remote) find(ctx context.Context, kid string, now time.Time) (*Key, err
 	set := r.fresh(r.now())
 	switch {
 	case set == nil:
-		return nil, r.unavailable()
+		return nil, r.unavailableError()
 	case set.keys[kid] != nil:
 		return set.keys[kid], nil
 	case f.err != nil:
 		// The key may be a new one, and a 401 would throw a good token away.
-		return nil, r.unavailable()
+		return nil, r.unavailableError()
 	}
 	return nil, nil
 }
@@ -253,7 +253,7 @@ func (r *Remote) fetch(ctx context.Context, now time.Time) *flight {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.timeout)
 		defer cancel()
 		if f.err = r.load(ctx); f.err != nil {
-			r.tell(ctx, Event{Reason: FetchFailed, Err: f.err})
+			r.reportEvent(ctx, Event{Reason: FetchFailed, Err: f.err})
 		}
 	}()
 	return f
@@ -276,8 +276,8 @@ func (r *Remote) await(ctx context.Context, f *flight) error {
 	}
 }
 
-// unavailable says when it makes sense to ask again.
-func (r *Remote) unavailable() error {
+// unavailableError says when it makes sense to ask again.
+func (r *Remote) unavailableError() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	_, err := r.latest.over()

@@ -27,16 +27,16 @@ const (
 // (CVE-2020-26160 and its kin). What it returns are parts of the text.
 func members(text string, list []member, most int) ([]member, bool) {
 	s := scanner{rest: text}
-	if !s.take('{') {
+	if !s.acceptByte('{') {
 		return nil, false
 	}
-	for first := true; !s.take('}'); first = false {
-		if !first && !s.take(',') || len(list) == most {
+	for first := true; !s.acceptByte('}'); first = false {
+		if !first && !s.acceptByte(',') || len(list) == most {
 			return nil, false
 		}
 		s.space()
-		quoted, ok := s.text()
-		if !ok || !s.take(':') {
+		quoted, ok := s.scanString()
+		if !ok || !s.acceptByte(':') {
 			return nil, false
 		}
 		name, ok := unquote(quoted)
@@ -49,7 +49,7 @@ func members(text string, list []member, most int) ([]member, bool) {
 			}
 		}
 		s.space()
-		value, ok := s.value()
+		value, ok := s.scanValue()
 		if !ok {
 			return nil, false
 		}
@@ -59,8 +59,8 @@ func members(text string, list []member, most int) ([]member, bool) {
 	return list, s.rest == ""
 }
 
-// text returns the value as a string.
-func (m member) text() (string, bool) {
+// stringValue returns the value as a string.
+func (m member) stringValue() (string, bool) {
 	if m.value[0] != '"' {
 		return "", false
 	}
@@ -72,20 +72,20 @@ func (m member) text() (string, bool) {
 // has at most maxElements. It does not descend, so that composite can ask it about
 // what nobody has looked at yet.
 func (m member) each(f func(string)) bool {
-	if one, ok := m.text(); ok {
+	if one, ok := m.stringValue(); ok {
 		f(one)
 		return true
 	}
 	s := scanner{rest: m.value}
-	if !s.take('[') {
+	if !s.acceptByte('[') {
 		return false
 	}
-	for n := 0; !s.take(']'); n++ {
-		if n > 0 && !s.take(',') || n == maxElements {
+	for n := 0; !s.acceptByte(']'); n++ {
+		if n > 0 && !s.acceptByte(',') || n == maxElements {
 			return false
 		}
 		s.space()
-		quoted, ok := s.text()
+		quoted, ok := s.scanString()
 		if !ok {
 			return false
 		}
@@ -123,8 +123,8 @@ func (s *scanner) space() {
 	}
 }
 
-// take takes a byte, after white space, if it is there.
-func (s *scanner) take(c byte) bool {
+// acceptByte takes a byte, after white space, if it is there.
+func (s *scanner) acceptByte(c byte) bool {
 	s.space()
 	if s.rest == "" || s.rest[0] != c {
 		return false
@@ -140,8 +140,8 @@ func (s *scanner) cut(n int) string {
 	return text
 }
 
-// text takes a string with its quotation marks.
-func (s *scanner) text() (quoted string, ok bool) {
+// scanString takes a string with its quotation marks.
+func (s *scanner) scanString() (quoted string, ok bool) {
 	if s.rest == "" || s.rest[0] != '"' {
 		return "", false
 	}
@@ -170,14 +170,14 @@ func wellFormed(quoted string) bool {
 	return err == nil
 }
 
-// value takes any value.
-func (s *scanner) value() (string, bool) {
+// scanValue takes any value.
+func (s *scanner) scanValue() (string, bool) {
 	if s.rest == "" {
 		return "", false
 	}
 	switch s.rest[0] {
 	case '"':
-		return s.text()
+		return s.scanString()
 	case '{', '[':
 		return s.composite()
 	}

@@ -28,8 +28,8 @@ type Schedule struct {
 	Remove time.Time
 }
 
-// check says what is wrong with the order of times.
-func (s Schedule) check(kid string) error {
+// checkOrder says what is wrong with the order of times.
+func (s Schedule) checkOrder(kid string) error {
 	problem := ""
 	switch {
 	case !s.Sign.IsZero() && !s.Publish.IsZero() && s.Sign.Sub(s.Publish) < 2*jwksMaxAge:

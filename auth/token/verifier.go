@@ -92,21 +92,21 @@ func NewVerifier(o VerifierOptions) (*Verifier, error) {
 	}
 	v := &Verifier{
 		keys: o.Keys, issuer: o.Issuer, audience: slices.Clone(o.Audience), revocations: o.Revocations, validate: o.Validate, now: time.Now,
-		leeway: positive(o.Leeway, 30*time.Second), maxAge: positive(o.MaxAge, time.Hour), maxSize: positive(o.MaxSize, 8<<10),
-		cache: newCache(positive(o.CacheEntries, 4096)),
+		leeway: orDefault(o.Leeway, 30*time.Second), maxAge: orDefault(o.MaxAge, time.Hour), maxSize: orDefault(o.MaxSize, 8<<10),
+		cache: newCache(orDefault(o.CacheEntries, 4096)),
 	}
 	v.scratches.New = func() any { return &scratch{make([]byte, 1<<10)} }
 	if o.Type == "" {
 		o.Type = accessTokenType
 	}
 	for _, typ := range append([]string{o.Type}, o.AllowTypes...) {
-		v.types = append(v.types, mediaType(typ))
+		v.types = append(v.types, normalizeType(typ))
 	}
 	return v, nil
 }
 
-// positive returns n, or the default for 0.
-func positive[N int | time.Duration](n, byDefault N) N {
+// orDefault returns n, or the default for 0.
+func orDefault[N int | time.Duration](n, byDefault N) N {
 	if n == 0 {
 		return byDefault
 	}
@@ -116,9 +116,11 @@ func positive[N int | time.Duration](n, byDefault N) N {
 // accessTokenType is the typ of RFC 9068, section 2.1.
 const accessTokenType = "at+jwt"
 
-// mediaType folds the spellings of a typ, of which "application/" may be left
+// normalizeType folds the spellings of a typ, of which "application/" may be left
 // out (RFC 7515, section 4.1.9).
-func mediaType(typ string) string { return strings.TrimPrefix(strings.ToLower(typ), "application/") }
+func normalizeType(typ string) string {
+	return strings.TrimPrefix(strings.ToLower(typ), "application/")
+}
 
 // Challenge returns the scheme: Bearer.
 func (v *Verifier) Challenge() string { return "Bearer" }
@@ -144,8 +146,8 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*auth.Principal, e
 		return nil, invalid("size")
 	}
 	now := v.now()
-	e := v.cache.get(token)
-	remembered := e != nil && v.keys.holds(ctx, e.key, now)
+	e := v.cache.lookUpEntry(token)
+	remembered := e != nil && v.keys.stillAccepts(ctx, e.key, now)
 	if !remembered {
 		p, err := split(token)
 		if err != nil {
@@ -155,11 +157,11 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*auth.Principal, e
 			return nil, err
 		}
 	}
-	if err := v.again(ctx, e, now); err != nil {
+	if err := v.recheck(ctx, e, now); err != nil {
 		return nil, err
 	}
 	if !remembered {
-		v.cache.put(e)
+		v.cache.addEntry(e)
 	}
 	return e.principal, nil
 }
@@ -189,7 +191,7 @@ func (v *Verifier) verify(ctx context.Context, token string, p parts, now time.T
 	if wrong != "" {
 		return nil, auth.ErrInvalid.With("reason", "claim", "claim", wrong)
 	}
-	if err := v.check(&c); err != nil {
+	if err := v.checkClaims(&c); err != nil {
 		return nil, err
 	}
 	c.issuer = v.issuer
@@ -210,10 +212,10 @@ func (v *Verifier) keyFor(ctx context.Context, s *scratch, p parts, now time.Tim
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(v.types, mediaType(h.typ)) {
+	if !slices.Contains(v.types, normalizeType(h.typ)) {
 		return nil, invalid("typ")
 	}
-	key, err := v.keys.find(ctx, h.kid, now)
+	key, err := v.keys.findKey(ctx, h.kid, now)
 	switch {
 	case err != nil:
 		return nil, err
@@ -225,9 +227,9 @@ func (v *Verifier) keyFor(ctx context.Context, s *scratch, p parts, now time.Tim
 	return key, nil
 }
 
-// again looks at what can change while a token stays the same.
-func (v *Verifier) again(ctx context.Context, e *entry, now time.Time) error {
-	if err := v.inTime(e.times, now); err != nil {
+// recheck looks at what can change while a token stays the same.
+func (v *Verifier) recheck(ctx context.Context, e *entry, now time.Time) error {
+	if err := v.checkTimes(e.times, now); err != nil {
 		return err
 	}
 	if p := e.principal; v.revocations != nil {

@@ -24,7 +24,7 @@ type Clock struct {
 // skipped or fails as without a server.
 func StartClock(t testing.TB, config ...string) (*Server, *Clock) {
 	t.Helper()
-	path := find(t, "a C compiler", "gcc", "cc")
+	path := findProgram(t, "a C compiler", "gcc", "cc")
 	dir, err := folder(t)
 	if err != nil {
 		t.Fatal(err)

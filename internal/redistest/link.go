@@ -44,13 +44,13 @@ type loss struct {
 	fired   chan struct{}
 }
 
-// serve finds a server for a client.
-func (p *Proxy) serve(client net.Conn) {
+// serveClient finds a server for a client.
+func (p *Proxy) serveClient(client net.Conn) {
 	l := p.link(client)
 	dialer := net.Dialer{Timeout: dialWithin}
 	server, err := dialer.DialContext(l.ctx, "tcp", p.target)
 	if err != nil {
-		l.reset()
+		l.resetConnections()
 		p.forget(l)
 		return
 	}
@@ -61,9 +61,9 @@ func (p *Proxy) serve(client net.Conn) {
 func (p *Proxy) link(client net.Conn) *link {
 	l := &link{client: client}
 	l.ctx, l.end = context.WithCancel(context.Background())
-	p.set(func() {
+	p.applyChange(func() {
 		if p.refuse {
-			l.reset()
+			l.resetConnections()
 			return
 		}
 		p.links[l] = true
@@ -73,7 +73,7 @@ func (p *Proxy) link(client net.Conn) *link {
 
 // join hands over what both say, until one ends.
 func (p *Proxy) join(l *link, server net.Conn) {
-	p.set(func() {
+	p.applyChange(func() {
 		l.server = server
 		if !p.links[l] { // it was reset
 			l.close()
@@ -86,7 +86,7 @@ func (p *Proxy) join(l *link, server net.Conn) {
 	p.forget(l)
 }
 
-func (p *Proxy) forget(l *link) { p.set(func() { delete(p.links, l) }) }
+func (p *Proxy) forget(l *link) { p.applyChange(func() { delete(p.links, l) }) }
 
 // up hands requests over.
 func (p *Proxy) up(l *link) {
@@ -102,7 +102,7 @@ func (p *Proxy) up(l *link) {
 			return
 		}
 		seen := append(before, bytes.ToLower(buffer[:n])...)
-		p.set(func() {
+		p.applyChange(func() {
 			if p.next == nil {
 				return
 			}
@@ -148,7 +148,7 @@ func (l *link) listen(late chan<- reply, lateness func() time.Duration) {
 func (p *Proxy) down(l *link, late <-chan reply) {
 	defer l.close()
 	for r := range late {
-		if !l.wait(time.Until(r.due)) || !p.pass(l) {
+		if !l.waitFor(time.Until(r.due)) || !p.pass(l) {
 			return
 		}
 		if r.loss != nil {
@@ -158,7 +158,7 @@ func (p *Proxy) down(l *link, late <-chan reply) {
 		storm := p.storm
 		p.mu.RUnlock()
 		if storm || r.loss != nil && r.loss.reset {
-			l.reset()
+			l.resetConnections()
 			return
 		}
 		if r.loss == nil && !p.hand(l, l.client, r.bytes) {
@@ -206,8 +206,8 @@ func (p *Proxy) hand(l *link, to net.Conn, b []byte) bool {
 	return true
 }
 
-// wait waits for so long. It reports false when the connection ends.
-func (l *link) wait(d time.Duration) bool {
+// waitFor waits for so long. It reports false when the connection ends.
+func (l *link) waitFor(d time.Duration) bool {
 	if d <= 0 {
 		return true
 	}
@@ -230,8 +230,8 @@ func (l *link) close() {
 	}
 }
 
-// reset ends both connections, the client's with RST.
-func (l *link) reset() {
+// resetConnections ends both connections, the client's with RST.
+func (l *link) resetConnections() {
 	if c, ok := l.client.(*net.TCPConn); ok {
 		_ = c.SetLinger(0) // it may be closed
 	}

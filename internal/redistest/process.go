@@ -32,12 +32,12 @@ func binary(t testing.TB) string {
 		}
 		return named
 	}
-	return find(t, "redis-server", "redis-server", "valkey-server")
+	return findProgram(t, "redis-server", "redis-server", "valkey-server")
 }
 
-// find returns the path of a program, which may have several names, or ends the
+// findProgram returns the path of a program, which may have several names, or ends the
 // test.
-func find(t testing.TB, what string, names ...string) string {
+func findProgram(t testing.TB, what string, names ...string) string {
 	t.Helper()
 	for _, name := range names {
 		if path, err := exec.LookPath(name); err == nil {
@@ -58,9 +58,9 @@ type process struct {
 	handle *os.Process
 }
 
-// start runs a command in a folder, with its output in the file "log" there, and
+// startProcess runs a command in a folder, with its output in the file "log" there, and
 // more environment.
-func start(dir string, env []string, command ...string) (*process, error) {
+func startProcess(dir string, env []string, command ...string) (*process, error) {
 	log, err := os.OpenFile(filepath.Join(dir, "log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err

@@ -47,12 +47,12 @@ func StartProxy(t testing.TB, target string) *Proxy {
 }
 
 // Delay makes each reply late.
-func (p *Proxy) Delay(d time.Duration) { p.set(func() { p.delay = d }) }
+func (p *Proxy) Delay(d time.Duration) { p.applyChange(func() { p.delay = d }) }
 
 // BlackHole keeps all bytes of both sides back while it is on, and hands them
 // over when it ends.
 func (p *Proxy) BlackHole(on bool) {
-	p.set(func() {
+	p.applyChange(func() {
 		switch {
 		case on && p.held == nil:
 			p.held = make(chan struct{})
@@ -65,7 +65,7 @@ func (p *Proxy) BlackHole(on bool) {
 
 // Refuse ends new connections at once, and those that are there, while on.
 func (p *Proxy) Refuse(on bool) {
-	p.set(func() { p.refuse = on })
+	p.applyChange(func() { p.refuse = on })
 	if on {
 		p.Reset()
 	}
@@ -73,7 +73,7 @@ func (p *Proxy) Refuse(on bool) {
 
 // Storm resets a connection in place of each reply while on: everything is
 // executed, and nothing is told.
-func (p *Proxy) Storm(on bool) { p.set(func() { p.storm = on }) }
+func (p *Proxy) Storm(on bool) { p.applyChange(func() { p.storm = on }) }
 
 // DropReply loses the reply to the next request that has the command in it,
 // such as "evalsha", once. That is what the server sends next: the client has
@@ -87,15 +87,15 @@ func (p *Proxy) ResetReply(command string) <-chan struct{} { return p.arm(comman
 
 func (p *Proxy) arm(command string, reset bool) <-chan struct{} {
 	l := &loss{command: []byte(strings.ToLower(command)), reset: reset, fired: make(chan struct{})}
-	p.set(func() { p.next = l })
+	p.applyChange(func() { p.next = l })
 	return l.fired
 }
 
 // Reset resets all connections.
 func (p *Proxy) Reset() {
-	p.set(func() {
+	p.applyChange(func() {
 		for l := range p.links {
-			l.reset()
+			l.resetConnections()
 			delete(p.links, l)
 		}
 	})
@@ -105,7 +105,7 @@ func (p *Proxy) Reset() {
 // that waits for its replies is the number of its round trips.
 func (p *Proxy) Requests() int { return int(p.requests.Load()) }
 
-func (p *Proxy) set(change func()) {
+func (p *Proxy) applyChange(change func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	change()
@@ -117,6 +117,6 @@ func (p *Proxy) accept(from net.Listener) {
 		if err != nil {
 			return
 		}
-		p.group.Go(func() { p.serve(client) })
+		p.group.Go(func() { p.serveClient(client) })
 	}
 }

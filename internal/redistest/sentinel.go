@@ -41,7 +41,7 @@ func StartSentinel(t testing.TB, config ...string) *Sentinel {
 	Await(t, startWithin, "the Sentinels know all", func() bool {
 		for _, n := range s.Sentinels {
 			reply, err := n.Try("SENTINEL", "MASTER", MasterName)
-			if err != nil || field(reply, "num-slaves") != "2" || field(reply, "num-other-sentinels") != "2" {
+			if err != nil || replyField(reply, "num-slaves") != "2" || replyField(reply, "num-other-sentinels") != "2" {
 				return false
 			}
 		}
@@ -50,8 +50,8 @@ func StartSentinel(t testing.TB, config ...string) *Sentinel {
 	return s
 }
 
-// field returns a field of a reply, in RESP3 or RESP2.
-func field(reply any, name string) string {
+// replyField returns a field of a reply, in RESP3 or RESP2.
+func replyField(reply any, name string) string {
 	switch r := reply.(type) {
 	case map[any]any:
 		return fmt.Sprint(r[name])

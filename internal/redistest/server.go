@@ -82,7 +82,7 @@ func launch(t testing.TB, binary string, set settings) (*Server, error) {
 		if err := s.configure(set); err != nil {
 			return nil, err
 		}
-		last = s.run()
+		last = s.startServer()
 		if last == nil {
 			t.Cleanup(s.close)
 			return s, nil
@@ -139,13 +139,13 @@ func (s *Server) configure(set settings) error {
 
 func (s *Server) config() string { return filepath.Join(s.dir, "redis.conf") }
 
-// run starts the process, and waits until it answers.
-func (s *Server) run() error {
+// startServer starts the process, and waits until it answers.
+func (s *Server) startServer() error {
 	command := []string{s.binary, s.config()}
 	if _, err := os.Stat(filepath.Join(s.dir, "sentinel")); err == nil {
 		command = append(command, "--sentinel")
 	}
-	p, err := start(s.dir, s.env, command...)
+	p, err := startProcess(s.dir, s.env, command...)
 	if err != nil {
 		return fmt.Errorf("start %s: %w", s.binary, err)
 	}
@@ -200,7 +200,7 @@ func (s *Server) Restart(t testing.TB) {
 	var err error
 	for range attempts { // another may hold the port for a moment
 		s.kill()
-		if err = s.run(); err == nil {
+		if err = s.startServer(); err == nil {
 			return
 		}
 	}

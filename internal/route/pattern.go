@@ -49,9 +49,9 @@ func placeOf(name string, index int, text string) string {
 	return name + "[" + strconv.Itoa(index) + "] " + strconv.Quote(text)
 }
 
-// parse parses a pattern. An opaque one belongs to another router: only its
+// parsePattern parses a pattern. An opaque one belongs to another router: only its
 // method is split off.
-func parse(text string, opaque bool) (pattern, error) {
+func parsePattern(text string, opaque bool) (pattern, error) {
 	method, rest, ok := strings.Cut(text, " ")
 	if !ok {
 		method, rest = "", text
@@ -67,7 +67,7 @@ func parse(text string, opaque bool) (pattern, error) {
 		return p, errors.New("has a space, which ends the method; did you mean a path without one?")
 	case method != strings.ToUpper(method):
 		return p, errors.New("methods are case-sensitive; did you mean " + strconv.Quote(strings.ToUpper(method)+" "+rest) + "?")
-	case !token(method):
+	case !isTokenOrEmpty(method):
 		return p, errors.New("the method is not a token of RFC 9110, section 5.6.2")
 	}
 	if opaque {
@@ -167,8 +167,8 @@ func literal(text string) error {
 	return nil
 }
 
-// token reports whether s is a token of RFC 9110, section 5.6.2, or empty.
-func token(s string) bool {
+// isTokenOrEmpty reports whether s is a token of RFC 9110, section 5.6.2, or empty.
+func isTokenOrEmpty(s string) bool {
 	return !strings.ContainsFunc(s, func(c rune) bool {
 		return notNameRune(c) && !strings.ContainsRune("!#$%&'*+-.^`|~", c)
 	})
@@ -195,8 +195,8 @@ func (p *pattern) prefix() string {
 	return p.method + " "
 }
 
-// everything reports whether p matches every path.
-func (p *pattern) everything() bool {
+// matchesAll reports whether p matches every path.
+func (p *pattern) matchesAll() bool {
 	return p.path == "/" || p.end == subtree && len(p.segments) == 0
 }
 
@@ -215,8 +215,8 @@ func (p *pattern) matchesMethod(method string) bool {
 	return p.method == "" || p.method == method || p.method == http.MethodGet && method == http.MethodHead
 }
 
-// matches reports whether p matches a path in the given form.
-func (p *pattern) matches(method, path string, form form) bool {
+// matchesPath reports whether p matches a path in the given form.
+func (p *pattern) matchesPath(method, path string, form form) bool {
 	rest, ok := p.matchSegments(method, path, form)
 	if !ok {
 		return false
@@ -251,7 +251,7 @@ func (p *pattern) matchSegments(method, path string, form form) (rest string, ok
 		if n == 0 {
 			n = len(path)
 		}
-		if !p.segments[i].matches(path[1:n], form) {
+		if !p.segments[i].matchesText(path[1:n], form) {
 			return "", false
 		}
 		path = path[n:]
@@ -259,7 +259,7 @@ func (p *pattern) matchSegments(method, path string, form form) (rest string, ok
 	return path, true
 }
 
-func (s *segment) matches(text string, form form) bool {
+func (s *segment) matchesText(text string, form form) bool {
 	switch {
 	case s.text == "":
 		return text != ""

@@ -82,8 +82,8 @@ func newTable(route func(*http.Request) string, opening bool, fields []Field) (*
 	for i, field := range fields {
 		for j, text := range field.Patterns {
 			place := placeOf(field.Name, j, text)
-			p, err := parse(text, route != nil)
-			if err == nil && opening && p.everything() {
+			p, err := parsePattern(text, route != nil)
+			if err == nil && opening && p.matchesAll() {
 				err = errors.New(`opens every path; did you mean "` + p.prefix() + `/{$}"?`)
 			}
 			if err == nil && seen[p.key] != "" {
@@ -153,17 +153,17 @@ func (t *Table) findPicked(method, picked string) (int, bool) {
 }
 
 func (t *Table) findOpening(r *http.Request) (int, bool) {
-	if !clean(r.URL.Path) {
+	if !isCleanPath(r.URL.Path) {
 		return 0, false
 	}
-	decoded := t.first(r.Method, r.URL.Path, literally)
+	decoded := t.firstMatch(r.Method, r.URL.Path, literally)
 	if decoded < 0 {
 		return 0, false
 	}
 	// RawPath is set when the client escaped more than it needs to, or less.
 	// A router that matches the escaped path literally (chi does) must come
 	// to the same pattern, and so must one that unescapes each segment.
-	if raw := r.URL.RawPath; raw != "" && (t.first(r.Method, raw, canonically) != decoded || t.first(r.Method, raw, unescaped) != decoded) {
+	if raw := r.URL.RawPath; raw != "" && (t.firstMatch(r.Method, raw, canonically) != decoded || t.firstMatch(r.Method, raw, unescaped) != decoded) {
 		return 0, false
 	}
 	return t.patterns[decoded].field, true
@@ -185,7 +185,7 @@ func (t *Table) findRestricting(r *http.Request) (int, bool) {
 // slash.
 func (t *Table) firstOfAny(best int, method, p string, form form) int {
 	best = t.firstOfSlashes(best, method, p, form)
-	if !clean(p) {
+	if !isCleanPath(p) {
 		cleaned := path.Clean("/" + p)
 		if cleaned != "/" && strings.HasSuffix(p, "/") {
 			cleaned += "/"
@@ -204,19 +204,19 @@ func (t *Table) firstOfSlashes(best int, method, p string, form form) int {
 	return best
 }
 
-// first returns the index of the first pattern that matches, or -1.
-func (t *Table) first(method, p string, form form) int {
+// firstMatch returns the index of the first pattern that matches, or -1.
+func (t *Table) firstMatch(method, p string, form form) int {
 	for i := range t.patterns {
-		if t.patterns[i].matches(method, p, form) {
+		if t.patterns[i].matchesPath(method, p, form) {
 			return i
 		}
 	}
 	return -1
 }
 
-// clean reports whether a path has one reading: it begins with a slash, has no
+// isCleanPath reports whether a path has one reading: it begins with a slash, has no
 // empty, "." or ".." segment, and no backslash or control character.
-func clean(p string) bool {
+func isCleanPath(p string) bool {
 	if p == "" || p[0] != '/' {
 		return false
 	}

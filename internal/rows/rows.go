@@ -41,7 +41,7 @@ func (r *Rows) Take() []string {
 		s = new(slab)
 	}
 	if len(s.rest) == 0 {
-		s.rest = r.fill()
+		s.rest = r.fillSlab()
 	}
 	row := s.rest[:n:n]
 	s.rest = s.rest[n:]
@@ -49,9 +49,9 @@ func (r *Rows) Take() []string {
 	return row
 }
 
-// fill returns a slab full of rows. It copies what is there already, twice as
+// fillSlab returns a slab full of rows. It copies what is there already, twice as
 // much each time, which costs less than row after row.
-func (r *Rows) fill() []string {
+func (r *Rows) fillSlab() []string {
 	rest := make([]string, r.size)
 	for n := copy(rest, r.values); n < len(rest); {
 		n += copy(rest[n:], rest[:n])

@@ -30,35 +30,35 @@ type group struct {
 	err   error // of the call
 }
 
-// ask decides charges, and writes the verdicts.
-func (s *Store) ask(ctx context.Context, op string, charges []ratelimit.Charge, verdicts []ratelimit.Verdict) error {
+// decideCharges decides charges, and writes the verdicts.
+func (s *Store) decideCharges(ctx context.Context, op string, charges []ratelimit.Charge, verdicts []ratelimit.Verdict) error {
 	if len(charges) == 0 {
 		return nil
 	}
-	if err := check(charges); err != nil {
+	if err := checkCharges(charges); err != nil {
 		return err
 	}
 	var groups [maxCharges]group
 	var places [maxCharges]place
-	n := s.sort(charges, &groups, &places)
-	n, err := s.send(ctx, op, charges, verdicts, groups[:n], &places)
+	n := s.groupCharges(charges, &groups, &places)
+	n, err := s.sendGroups(ctx, op, charges, verdicts, groups[:n], &places)
 	if err != nil {
-		return s.explain(op, err)
+		return s.wrapError(op, err)
 	}
 	if op == opTake && n > 1 {
-		s.unwind(ctx, charges, verdicts, &places)
+		s.refundGroups(ctx, charges, verdicts, &places)
 	}
 	return nil
 }
 
-// sort finds the places of charges, and puts them in groups.
-func (s *Store) sort(charges []ratelimit.Charge, groups *[maxCharges]group, places *[maxCharges]place) int {
+// groupCharges finds the places of charges, and puts them in groups.
+func (s *Store) groupCharges(charges []ratelimit.Charge, groups *[maxCharges]group, places *[maxCharges]place) int {
 	n := 0
 	var last string
 	for i := range charges {
 		key := &charges[i].Key
 		if i == 0 || key.Text != charges[i-1].Key.Text || key.Net != charges[i-1].Key.Net {
-			last = s.keys.who(key)
+			last = s.keys.principalTag(key)
 		}
 		places[i] = s.keys.place(last, key.Policy)
 		at := 0
@@ -73,13 +73,13 @@ func (s *Store) sort(charges []ratelimit.Charge, groups *[maxCharges]group, plac
 	return n
 }
 
-// send runs the script for each group, in one round trip, and returns how many
+// sendGroups runs the script for each group, in one round trip, and returns how many
 // groups it were.
 //
 // While a Cluster moves a slot, it does nothing for several keys of which some
 // are on the other side already, and says TRYAGAIN; for several new keys it says
 // so until the slot has moved. It does not say so for single keys.
-func (s *Store) send(ctx context.Context, op string, charges []ratelimit.Charge, verdicts []ratelimit.Verdict, groups []group, places *[maxCharges]place) (int, error) {
+func (s *Store) sendGroups(ctx context.Context, op string, charges []ratelimit.Charge, verdicts []ratelimit.Verdict, groups []group, places *[maxCharges]place) (int, error) {
 	err := s.sendOnce(ctx, op, charges, verdicts, groups, places)
 	if err == nil || !s.scattered {
 		return len(groups), err
@@ -109,7 +109,7 @@ func (s *Store) send(ctx context.Context, op string, charges []ratelimit.Charge,
 func (s *Store) sendOnce(ctx context.Context, op string, charges []ratelimit.Charge, verdicts []ratelimit.Verdict, groups []group, places *[maxCharges]place) error {
 	calls := make([]*call, len(groups))
 	for i := range groups {
-		calls[i] = groups[i].call(ctx, op, s.clock, charges, places)
+		calls[i] = groups[i].newCall(ctx, op, s.clock, charges, places)
 	}
 	if err := s.client.do(ctx, calls); err != nil {
 		return err
@@ -117,15 +117,15 @@ func (s *Store) sendOnce(ctx context.Context, op string, charges []ratelimit.Cha
 	var failed error
 	for i := range groups {
 		g := &groups[i]
-		if g.err = g.read(calls[i], verdicts); g.err != nil {
+		if g.err = g.readVerdicts(calls[i], verdicts); g.err != nil {
 			failed = g.err
 		}
 	}
 	return failed
 }
 
-// call makes the call of the script for a group.
-func (g *group) call(ctx context.Context, op, clock string, charges []ratelimit.Charge, places *[maxCharges]place) *call {
+// newCall makes the call of the script for a group.
+func (g *group) newCall(ctx context.Context, op, clock string, charges []ratelimit.Charge, places *[maxCharges]place) *call {
 	keys, limits := make([]string, 0, g.n), make([]byte, 0, 48*g.n)
 	for _, at := range g.which[:g.n] {
 		p := &places[at]
@@ -157,8 +157,8 @@ func appendLimit(b []byte, key byte, c *ratelimit.Charge, p *place) []byte {
 	return append(b, p.name...)
 }
 
-// read writes the verdicts of a group.
-func (g *group) read(c *call, verdicts []ratelimit.Verdict) error {
+// readVerdicts writes the verdicts of a group.
+func (g *group) readVerdicts(c *call, verdicts []ratelimit.Verdict) error {
 	reply, err := c.reply()
 	if err != nil {
 		return err
@@ -178,10 +178,10 @@ func (g *group) read(c *call, verdicts []ratelimit.Verdict) error {
 
 func microseconds(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
 
-// unwind gives back what some groups charged when another one denied. Until it
+// refundGroups gives back what some groups charged when another one denied. Until it
 // has, others may be denied what would have been allowed, and never the other
 // way. If it fails, the charge stays: so does the denial.
-func (s *Store) unwind(ctx context.Context, charges []ratelimit.Charge, verdicts []ratelimit.Verdict, places *[maxCharges]place) {
+func (s *Store) refundGroups(ctx context.Context, charges []ratelimit.Charge, verdicts []ratelimit.Verdict, places *[maxCharges]place) {
 	denied := false
 	for i := range charges {
 		denied = denied || verdicts[i].Wait != 0 && !charges[i].Shadow

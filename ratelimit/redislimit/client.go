@@ -50,11 +50,11 @@ type sender interface {
 	Pipeline() redis.Pipeliner
 }
 
-// run sends calls, in one round trip. A server that does not have the script,
+// runScripts sends calls, in one round trip. A server that does not have the script,
 // since it is new or was told SCRIPT FLUSH, did nothing, and gets it now.
 // Errors are in the calls.
-func run(ctx context.Context, s sender, calls []*call) {
-	send(ctx, s, calls)
+func runScripts(ctx context.Context, s sender, calls []*call) {
+	sendCalls(ctx, s, calls)
 	var missing []*call
 	for _, c := range calls {
 		if redis.HasErrorPrefix(c.err(), "NOSCRIPT") {
@@ -63,11 +63,11 @@ func run(ctx context.Context, s sender, calls []*call) {
 		}
 	}
 	if missing != nil {
-		send(ctx, s, missing)
+		sendCalls(ctx, s, missing)
 	}
 }
 
-func send(ctx context.Context, s sender, calls []*call) {
+func sendCalls(ctx context.Context, s sender, calls []*call) {
 	if len(calls) == 1 {
 		_ = s.Process(ctx, rediscall.Once{Cmder: calls[0].command}) // the command has it
 		return
@@ -100,27 +100,27 @@ type clone struct {
 func (l *link) do(ctx context.Context, calls []*call) error {
 	deadline, bounded := ctx.Deadline()
 	if l.single != nil && l.single.Options().ContextTimeoutEnabled && bounded {
-		run(ctx, l.single, calls)
+		runScripts(ctx, l.single, calls)
 		return nil
 	}
 	if ctx.Done() == nil {
-		run(ctx, l.client, calls)
+		runScripts(ctx, l.client, calls)
 		return nil
 	}
 	var s sender = l.client
 	if l.single != nil && bounded {
-		s = l.within(time.Until(deadline))
+		s = l.withTimeout(time.Until(deadline))
 	}
 	return l.calls.Do(ctx, func(ctx context.Context) error {
-		run(ctx, s, calls)
+		runScripts(ctx, s, calls)
 		return nil
 	})
 }
 
-// within returns the client with timeouts of about so long: what was given up
+// withTimeout returns the client with timeouts of about so long: what was given up
 // then ends soon, and gives its connection back. The last one is kept, since
 // all calls of a limiter have the same.
-func (l *link) within(d time.Duration) *redis.Client {
+func (l *link) withTimeout(d time.Duration) *redis.Client {
 	const step = 10 * time.Millisecond
 	d = max((d + step - 1).Truncate(step), step) // 0 would be none
 	if c := l.clone.Load(); c != nil && c.timeout == d {

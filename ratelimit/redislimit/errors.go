@@ -12,9 +12,9 @@ import (
 
 var errReply = errors.New("redislimit: the reply has not one verdict for each limit")
 
-// explain wraps an error. One that will not pass by itself is a
+// wrapError wraps an error. One that will not pass by itself is a
 // [ratelimit.ErrMisconfigured].
-func (s *Store) explain(op string, err error) error {
+func (s *Store) wrapError(op string, err error) error {
 	err = fmt.Errorf("redislimit: %s: %w", op, err)
 	if s.misconfigured(err) {
 		return ratelimit.ErrMisconfigured.Wrap(err)

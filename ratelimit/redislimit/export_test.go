@@ -34,19 +34,19 @@ type Op struct {
 func (s *Store) Play(ctx context.Context, ops []Op) error {
 	calls, groups := make([]*call, len(ops)), make([]group, len(ops))
 	for i, op := range ops {
-		if err := check(op.Charges); err != nil {
+		if err := checkCharges(op.Charges); err != nil {
 			return err
 		}
 		var sorted [maxCharges]group
 		var places [maxCharges]place
-		s.sort(op.Charges, &sorted, &places)
+		s.groupCharges(op.Charges, &sorted, &places)
 		groups[i] = sorted[0]
-		calls[i] = groups[i].call(ctx, op.Name, clockOf(op.At), op.Charges, &places)
+		calls[i] = groups[i].newCall(ctx, op.Name, clockOf(op.At), op.Charges, &places)
 	}
-	run(ctx, s.client.client, calls)
+	runScripts(ctx, s.client.client, calls)
 	for i := range ops {
 		ops[i].Verdicts = make([]ratelimit.Verdict, len(ops[i].Charges))
-		if err := groups[i].read(calls[i], ops[i].Verdicts); err != nil {
+		if err := groups[i].readVerdicts(calls[i], ops[i].Verdicts); err != nil {
 			return err
 		}
 	}

@@ -46,9 +46,9 @@ func (k *keyer) tag(kind byte, text string) string {
 	return base64.RawURLEncoding.EncodeToString(h.Sum(buffer[:0])[:16])
 }
 
-// who returns the tag of who is counted. The limits of one principal have the
+// principalTag returns the tag of who is counted. The limits of one principal have the
 // same, and so share a slot of a Cluster.
-func (k *keyer) who(key *ratelimit.Key) string {
+func (k *keyer) principalTag(key *ratelimit.Key) string {
 	if key.Text != "" {
 		return k.tag(ofText, key.Text)
 	}

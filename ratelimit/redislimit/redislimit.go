@@ -93,7 +93,7 @@ func isNil(client redis.UniversalClient) bool {
 
 // Take implements [ratelimit.Store].
 func (s *Store) Take(ctx context.Context, charges []ratelimit.Charge, verdicts []ratelimit.Verdict) error {
-	if err := s.ask(ctx, opTake, charges, verdicts); err != nil {
+	if err := s.decideCharges(ctx, opTake, charges, verdicts); err != nil {
 		return err
 	}
 	s.compareSecrets(ctx)
@@ -102,7 +102,7 @@ func (s *Store) Take(ctx context.Context, charges []ratelimit.Charge, verdicts [
 
 // Peek implements [ratelimit.Store].
 func (s *Store) Peek(ctx context.Context, charges []ratelimit.Charge, verdicts []ratelimit.Verdict) error {
-	return s.ask(ctx, opPeek, charges, verdicts)
+	return s.decideCharges(ctx, opPeek, charges, verdicts)
 }
 
 // Refund implements [ratelimit.Store].
@@ -113,7 +113,7 @@ func (s *Store) Refund(ctx context.Context, charges []ratelimit.Charge) error {
 			charged = append(charged, charges[i])
 		}
 	}
-	return s.ask(ctx, opRefund, charged, make([]ratelimit.Verdict, len(charged)))
+	return s.decideCharges(ctx, opRefund, charged, make([]ratelimit.Verdict, len(charged)))
 }
 
 // Reset implements [ratelimit.Store].
@@ -123,22 +123,22 @@ func (s *Store) Reset(ctx context.Context, keys []ratelimit.Key) error {
 	}
 	calls := make([]*call, len(keys))
 	for i := range keys {
-		p := s.keys.place(s.keys.who(&keys[i]), keys[i].Policy)
+		p := s.keys.place(s.keys.principalTag(&keys[i]), keys[i].Policy)
 		calls[i] = script(ctx, []string{p.key}, []any{opReset, s.clock, p.name})
 	}
 	if err := s.client.do(ctx, calls); err != nil {
-		return s.explain(opReset, err)
+		return s.wrapError(opReset, err)
 	}
 	for _, c := range calls {
 		if err := c.err(); err != nil {
-			return s.explain(opReset, err)
+			return s.wrapError(opReset, err)
 		}
 	}
 	return nil
 }
 
-// check refuses what the script could not count.
-func check(charges []ratelimit.Charge) error {
+// checkCharges refuses what the script could not count.
+func checkCharges(charges []ratelimit.Charge) error {
 	if len(charges) > maxCharges {
 		return errors.New("redislimit: more than 8 charges in one call")
 	}

@@ -17,10 +17,10 @@ import (
 // cases returns all that is played.
 func cases() []scenario {
 	return []scenario{
-		{"an exact limit", func(w *world) { w.fill(5, 1) }},
-		{"the largest exact limit", func(w *world) { w.fill(128, 32) }},
-		{"the smallest ring", func(w *world) { w.fill(129, 43) }},
-		{"a large ring", func(w *world) { w.fill(1_000_000, 250_000) }},
+		{"an exact limit", func(w *world) { w.fillLimit(5, 1) }},
+		{"the largest exact limit", func(w *world) { w.fillLimit(128, 32) }},
+		{"the smallest ring", func(w *world) { w.fillLimit(129, 43) }},
+		{"a large ring", func(w *world) { w.fillLimit(1_000_000, 250_000) }},
 		{"a burst at the end of a window", burst},
 		{"costs of nothing and of too much", costs},
 		{"all or nothing", allOrNothing},
@@ -44,25 +44,25 @@ func cases() []scenario {
 	}
 }
 
-// fill spends a limit, is denied, and comes back when it may.
-func (w *world) fill(requests, cost int) {
-	c := w.charge("k", requests, cost)
+// fillLimit spends a limit, is denied, and comes back when it may.
+func (w *world) fillLimit(requests, cost int) {
+	c := w.newCharge("k", requests, cost)
 	for range requests/cost + 2 {
-		w.take(c)
+		w.takeCharges(c)
 	}
-	denied := w.take(c)[0]
+	denied := w.takeCharges(c)[0]
 	w.expect(denied.Wait > 0, "what is full denies")
 	wait := (denied.Wait + time.Millisecond - 1).Truncate(time.Millisecond)
 	half := (wait / 2).Truncate(time.Millisecond)
 	w.advance(half)
-	w.take(c)
+	w.takeCharges(c)
 	w.advance(wait - half - 2*time.Millisecond)
-	w.take(c)
+	w.takeCharges(c)
 	w.advance(2 * time.Millisecond)
 	if v := w.peek(c)[0]; w.exact() {
 		require.Zero(w.t, v.Wait, "after Wait, it is allowed")
 	}
-	w.take(c)
+	w.takeCharges(c)
 	w.advance(w.window * 10 / 8)
 	require.Equal(w.t, requests, w.peek(c)[0].Remaining, "after a quiet window all is there")
 }
@@ -70,59 +70,59 @@ func (w *world) fill(requests, cost int) {
 // burst is the classic attack on fixed windows and on two buckets.
 func burst(w *world) {
 	for _, requests := range []int{10, 200} {
-		c := w.charge("k", requests, requests/10)
+		c := w.newCharge("k", requests, requests/10)
 		c.Key.Policy = map[int]string{10: "p", 200: "q"}[requests]
 		w.advance(w.window * 3 / 4)
 		for range 11 {
-			w.take(c)
+			w.takeCharges(c)
 		}
 		w.advance(w.window / 2)
 		for range 11 {
-			w.take(c)
+			w.takeCharges(c)
 		}
 		w.advance(w.window * 5 / 8)
 		for range 11 {
-			w.take(c)
+			w.takeCharges(c)
 		}
 	}
 }
 
 func costs(w *world) {
-	c, none, dear := w.charge("k", 10, 4), w.charge("k", 10, 0), w.charge("k", 10, 11)
-	w.take(none)
-	w.take(c)
-	w.take(dear)
-	w.expect(w.take(c)[0].Remaining == 2, "costs count")
-	w.take(none)
-	w.expect(w.take(c)[0].Wait > 0, "what is full denies")
-	w.take(w.charge("k", 10, 2))
-	w.take(none)
-	w.take(dear)
+	c, none, dear := w.newCharge("k", 10, 4), w.newCharge("k", 10, 0), w.newCharge("k", 10, 11)
+	w.takeCharges(none)
+	w.takeCharges(c)
+	w.takeCharges(dear)
+	w.expect(w.takeCharges(c)[0].Remaining == 2, "costs count")
+	w.takeCharges(none)
+	w.expect(w.takeCharges(c)[0].Wait > 0, "what is full denies")
+	w.takeCharges(w.newCharge("k", 10, 2))
+	w.takeCharges(none)
+	w.takeCharges(dear)
 }
 
 func allOrNothing(w *world) {
-	strict, loose, ring := w.charge("k", 2, 1), w.charge("k", 100, 1), w.charge("k", 1000, 1)
+	strict, loose, ring := w.newCharge("k", 2, 1), w.newCharge("k", 100, 1), w.newCharge("k", 1000, 1)
 	loose.Key.Policy, ring.Key.Policy = "p-2", "p-3"
 	for range 5 {
-		w.take(loose, strict, ring)
-		w.take(ring, strict, loose)
+		w.takeCharges(loose, strict, ring)
+		w.takeCharges(ring, strict, loose)
 	}
 	w.expect(w.peek(loose)[0].Remaining == 98, "what another limit denies charges nobody")
 	w.expect(w.peek(ring)[0].Remaining == 998, "what another limit denies charges nobody")
 	dear := strict
 	dear.Key.Text, dear.Cost = "other", 3
-	w.take(loose, dear)
+	w.takeCharges(loose, dear)
 	w.expect(w.peek(loose)[0].Remaining == 98, "what is never allowed charges nobody")
 }
 
 func peekChargesNothing(w *world) {
-	c := w.charge("k", 2, 1)
+	c := w.newCharge("k", 2, 1)
 	c.Penalty = w.window
 	for range 5 {
 		w.peek(c)
 	}
-	w.expect(w.take(c)[0].Remaining == 1, "Peek charges nothing")
-	w.take(c)
+	w.expect(w.takeCharges(c)[0].Remaining == 1, "Peek charges nothing")
+	w.takeCharges(c)
 	for range 5 {
 		w.peek(c) // is denied, and begins no penalty
 	}
@@ -131,100 +131,100 @@ func peekChargesNothing(w *world) {
 }
 
 func resets(w *world) {
-	for _, c := range []ratelimit.Charge{w.charge("log", 1, 1), w.charge("ring", 200, 200)} {
+	for _, c := range []ratelimit.Charge{w.newCharge("log", 1, 1), w.newCharge("ring", 200, 200)} {
 		c.Penalty = time.Hour
-		w.take(c)
-		require.Equal(w.t, time.Hour, w.take(c)[0].Wait)
+		w.takeCharges(c)
+		require.Equal(w.t, time.Hour, w.takeCharges(c)[0].Wait)
 		other := c
 		other.Key.Text = "other"
-		w.take(other)
-		w.reset(c.Key, w.charge("nobody", 1, 1).Key)
-		require.Zero(w.t, w.take(c)[0].Wait)
-		w.take(other)
-		w.reset(w.charge("nobody", 1, 1).Key, c.Key, other.Key)
-		require.Zero(w.t, w.take(c)[0].Wait)
-		require.Zero(w.t, w.take(other)[0].Wait)
+		w.takeCharges(other)
+		w.resetKeys(c.Key, w.newCharge("nobody", 1, 1).Key)
+		require.Zero(w.t, w.takeCharges(c)[0].Wait)
+		w.takeCharges(other)
+		w.resetKeys(w.newCharge("nobody", 1, 1).Key, c.Key, other.Key)
+		require.Zero(w.t, w.takeCharges(c)[0].Wait)
+		require.Zero(w.t, w.takeCharges(other)[0].Wait)
 	}
 }
 
 func penalties(w *world, requests int) {
-	c := w.charge("k", requests, requests/3)
+	c := w.newCharge("k", requests, requests/3)
 	c.Penalty = w.window * 2
 	for range 3 {
-		w.take(c)
+		w.takeCharges(c)
 	}
-	first := w.take(c)[0]
+	first := w.takeCharges(c)[0]
 	w.expect(first.Wait == c.Penalty, "the first denial begins the penalty")
 	none, dear := c, c
 	none.Cost, dear.Cost = 0, requests+1
 	for range 3 {
 		w.advance(w.window / 2)
-		w.take(c) // prolongs nothing
+		w.takeCharges(c) // prolongs nothing
 		w.peek(c)
-		w.take(none)
-		w.take(dear)
+		w.takeCharges(none)
+		w.takeCharges(dear)
 	}
 	w.advance(w.window/2 + 3*time.Millisecond)
 	if w.exact() {
 		require.Zero(w.t, w.peek(c)[0].Wait)
 	}
 	for range 5 {
-		w.take(c)
+		w.takeCharges(c)
 	}
 	unmarked := c
 	unmarked.Penalty = 0
-	require.LessOrEqual(w.t, w.take(unmarked)[0].Wait, w.window*9/8, "who has no penalty asks for none")
+	require.LessOrEqual(w.t, w.takeCharges(unmarked)[0].Wait, w.window*9/8, "who has no penalty asks for none")
 }
 
 func penaltyMarks(w *world) {
-	strict, loose := w.charge("k", 1, 1), w.charge("k", 50, 1)
+	strict, loose := w.newCharge("k", 1, 1), w.newCharge("k", 50, 1)
 	loose.Key.Policy = "p-2"
 	strict.Penalty, loose.Penalty = w.window*4, w.window*4
-	w.take(loose, strict)
-	w.take(loose, strict)
-	require.Zero(w.t, w.take(loose)[0].Wait, "it allowed, and another denied")
-	dear := w.charge("dear", 1, 2)
+	w.takeCharges(loose, strict)
+	w.takeCharges(loose, strict)
+	require.Zero(w.t, w.takeCharges(loose)[0].Wait, "it allowed, and another denied")
+	dear := w.newCharge("dear", 1, 2)
 	dear.Penalty = time.Hour
-	w.take(dear)
+	w.takeCharges(dear)
 	dear.Cost = 1
-	require.Zero(w.t, w.take(dear)[0].Wait, "what is never allowed begins no penalty")
-	ok := w.charge("ok", 5, 1)
+	require.Zero(w.t, w.takeCharges(dear)[0].Wait, "what is never allowed begins no penalty")
+	ok := w.newCharge("ok", 5, 1)
 	ok.Penalty = time.Hour
-	w.take(ok, dear)
-	w.take(ok, dear)
-	require.Zero(w.t, w.take(ok)[0].Wait)
+	w.takeCharges(ok, dear)
+	w.takeCharges(ok, dear)
+	require.Zero(w.t, w.takeCharges(ok)[0].Wait)
 }
 
 func shadows(w *world) {
-	shadow, real := w.charge("k", 2, 1), w.charge("k", 4, 1)
+	shadow, real := w.newCharge("k", 2, 1), w.newCharge("k", 4, 1)
 	real.Key.Policy, shadow.Shadow, shadow.Penalty = "p-2", true, time.Hour
 	for i := range 6 {
-		v := w.take(shadow, real)
+		v := w.takeCharges(shadow, real)
 		w.expect((v[0].Wait > 0) == (i >= 2), "the shadow tells")
 		w.expect((v[1].Wait > 0) == (i >= 4), "the shadow does not deny")
 	}
-	w.reset(shadow.Key)
-	w.expect(w.take(shadow, real)[0].Remaining == 2, "what is denied charges no shadow")
+	w.resetKeys(shadow.Key)
+	w.expect(w.takeCharges(shadow, real)[0].Remaining == 2, "what is denied charges no shadow")
 }
 
 // quotas change a limit between calls, over the border of what is exact too.
 func quotas(w *world) {
-	c := w.charge("k", 10, 10)
-	w.take(c)
+	c := w.newCharge("k", 10, 10)
+	w.takeCharges(c)
 	for _, requests := range []int{5, 10, 20, 128, 1000, 100, 129, 12} {
 		c.Requests, c.Cost = requests, 3
-		w.take(c)
-		w.take(c)
+		w.takeCharges(c)
+		w.takeCharges(c)
 	}
 	w.advance(w.window / 2)
 	c.Requests, c.Cost = 1000, 300
 	for range 4 {
-		w.take(c)
+		w.takeCharges(c)
 	}
 	c.Requests, c.Cost = 100, 1
-	w.expect(w.take(c)[0].Wait > 0, "what was counted above 128 counts below it")
+	w.expect(w.takeCharges(c)[0].Wait > 0, "what was counted above 128 counts below it")
 	w.advance(w.window * 10 / 8)
-	w.take(c)
+	w.takeCharges(c)
 }
 
 // keysApart has texts that join or split wrongly, and such that look like
@@ -237,33 +237,33 @@ func keysApart(w *world) {
 	var all []ratelimit.Charge
 	for _, policy := range []string{"p", "p-2", "p-2-2"} {
 		for _, text := range texts {
-			c := w.charge(text, 1, 1)
+			c := w.newCharge(text, 1, 1)
 			c.Key.Policy = policy
 			all = append(all, c)
 		}
 		for _, net := range []string{"192.0.2.0/24", "192.0.2.0/25", "192.0.2.1/32", "2001:db8::/64", "2001:db8::/48", "::/128", "0.0.0.0/32"} {
-			c := w.charge("", 1, 1)
+			c := w.newCharge("", 1, 1)
 			c.Key.Policy, c.Key.Net = policy, netip.MustParsePrefix(net)
 			all = append(all, c)
 		}
 	}
 	for i := range all {
 		all[i].Window = time.Hour
-		require.Zero(w.t, w.take(all[i])[0].Wait, "%q was counted with another key", all[i].Key)
+		require.Zero(w.t, w.takeCharges(all[i])[0].Wait, "%q was counted with another key", all[i].Key)
 	}
 	for _, c := range all {
-		require.Positive(w.t, w.take(c)[0].Wait)
+		require.Positive(w.t, w.takeCharges(c)[0].Wait)
 	}
 }
 
 func slicesNotKept(w *world) {
-	charges := []ratelimit.Charge{w.charge("k", 1, 1)}
+	charges := []ratelimit.Charge{w.newCharge("k", 1, 1)}
 	before := slices.Clone(charges)
-	w.take(charges...)
+	w.takeCharges(charges...)
 	require.Equal(w.t, before, charges, "Take changed its charges")
-	charges[0] = w.charge("other", 1000, 7)
-	w.take(before...)
-	w.take(charges...)
+	charges[0] = w.newCharge("other", 1000, 7)
+	w.takeCharges(before...)
+	w.takeCharges(charges...)
 }
 
 // endedContext wants an answer or an error, and soon. What it charged is not
@@ -271,7 +271,7 @@ func slicesNotKept(w *world) {
 func endedContext(w *world) {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	cancel()
-	c := []ratelimit.Charge{w.charge("k", 5, 1)}
+	c := []ratelimit.Charge{w.newCharge("k", 5, 1)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -285,13 +285,13 @@ func endedContext(w *world) {
 	case <-time.After(10 * time.Second):
 		w.t.Fatal("a call did not return when its context had ended")
 	}
-	w.take(w.charge("other", 5, 1))
+	w.takeCharges(w.newCharge("other", 5, 1))
 }
 
 // atOnce has many clients of one key, and of two in both orders.
 func atOnce(w *world) {
 	for _, requests := range []int{100, 1000} {
-		a, b := w.charge("a", requests, requests/100), w.charge("b", 1_000_000, 1)
+		a, b := w.newCharge("a", requests, requests/100), w.newCharge("b", 1_000_000, 1)
 		a.Window, b.Window, a.Key.Policy, b.Key.Policy = time.Hour, time.Hour, map[int]string{100: "p", 1000: "q"}[requests], "r"
 		var group sync.WaitGroup
 		var admitted, failed atomic.Int64
@@ -316,7 +316,7 @@ func atOnce(w *world) {
 		require.Zero(w.t, failed.Load())
 		require.EqualValues(w.t, 100, admitted.Load())
 	}
-	w.take(w.charge("k", 5, 1))
+	w.takeCharges(w.newCharge("k", 5, 1))
 }
 
 // randomCalls plays calls of all kinds. Where the clock is ours, there are many
@@ -332,7 +332,7 @@ func randomCalls(w *world, requests int) {
 	for range calls {
 		var charges []ratelimit.Charge
 		for i := range 1 + w.random.IntN(3) {
-			c := w.charge(texts[w.random.IntN(len(texts))], requests, w.random.IntN(requests/3))
+			c := w.newCharge(texts[w.random.IntN(len(texts))], requests, w.random.IntN(requests/3))
 			c.Key.Policy = []string{"p", "p-2", "p-3"}[i]
 			c.Requests += i * requests / 2
 			if i == 1 {
@@ -343,7 +343,7 @@ func randomCalls(w *world, requests int) {
 		}
 		switch n := w.random.IntN(20); {
 		case n < 12:
-			for i, v := range w.take(charges...) {
+			for i, v := range w.takeCharges(charges...) {
 				if v.Mark != 0 {
 					charges[i].Mark = v.Mark
 					made = append(made, charged{charges[i]})
@@ -353,10 +353,10 @@ func randomCalls(w *world, requests int) {
 			w.peek(charges...)
 		case n < 16 && len(made) > 0:
 			i := w.random.IntN(len(made))
-			w.refund(made[i].c)
+			w.refundCharges(made[i].c)
 			made = slices.Delete(made, i, i+1)
 		case n == 16 && w.random.IntN(5) == 0:
-			w.reset(charges[0].Key)
+			w.resetKeys(charges[0].Key)
 			made = slices.DeleteFunc(made, func(m charged) bool { return m.c.Key == charges[0].Key })
 		default:
 			w.advance(time.Duration(w.random.Int64N(int64(w.window / 16))))

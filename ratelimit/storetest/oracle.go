@@ -75,9 +75,9 @@ func (n *count) room(now, window time.Duration, times func(span) time.Duration, 
 func from(s span) time.Duration { return s.from }
 func to(s span) time.Duration   { return s.to }
 
-// judge checks a verdict, and learns from it. It reports whether only one
+// checkVerdict checks a verdict, and learns from it. It reports whether only one
 // answer was possible.
-func (n *count) judge(t *testing.T, c ratelimit.Charge, v ratelimit.Verdict, at span, take, charged bool) (certain bool) {
+func (n *count) checkVerdict(t *testing.T, c ratelimit.Charge, v ratelimit.Verdict, at span, take, charged bool) (certain bool) {
 	t.Helper()
 	near, far := c.Window, c.Window
 	if n.blurred = n.blurred || c.Requests > exactLimit; n.blurred {
@@ -185,9 +185,9 @@ func (n *count) judgeReset(t *testing.T, c ratelimit.Charge, v ratelimit.Verdict
 	require.LessOrEqual(t, v.Reset, want+time.Millisecond-1, "more is there before")
 }
 
-// refund takes back what a charge of this mark was, or a part of it. Charges of
+// removeCharge takes back what a charge of this mark was, or a part of it. Charges of
 // one mark are alike: they were made in one millisecond.
-func (n *count) refund(c ratelimit.Charge) {
+func (n *count) removeCharge(c ratelimit.Charge) {
 	if n == nil || c.Mark == 0 {
 		return
 	}

@@ -33,8 +33,8 @@ func newWorld(t *testing.T, s ratelimit.Store, o Options) *world {
 // exact reports whether times are known.
 func (w *world) exact() bool { return w.move != nil }
 
-// now is the oracle's time.
-func (w *world) now() time.Duration {
+// testTime is the oracle's time.
+func (w *world) testTime() time.Duration {
 	if w.exact() {
 		return w.moved
 	}
@@ -69,26 +69,26 @@ func (w *world) expect(holds bool, text string) {
 // milliseconds, so that two of its times can be a millisecond further apart, or
 // less, than they were.
 func (w *world) during(f func() error) span {
-	from := w.now()
+	from := w.testTime()
 	require.NoError(w.t, f())
-	to := w.now()
+	to := w.testTime()
 	if !w.exact() {
 		from, to = from-time.Millisecond, to+time.Millisecond
 	}
 	return span{from, to}
 }
 
-// charge makes a charge of the world's window.
-func (w *world) charge(text string, requests, cost int) ratelimit.Charge {
+// newCharge makes a charge of the world's window.
+func (w *world) newCharge(text string, requests, cost int) ratelimit.Charge {
 	return ratelimit.Charge{Key: ratelimit.Key{Policy: "p", Text: text}, Requests: requests, Window: w.window, Cost: cost}
 }
 
-// take asks the store, and judges its answer.
-func (w *world) take(charges ...ratelimit.Charge) []ratelimit.Verdict {
+// takeCharges asks the store, and judges its answer.
+func (w *world) takeCharges(charges ...ratelimit.Charge) []ratelimit.Verdict {
 	w.t.Helper()
 	verdicts := make([]ratelimit.Verdict, len(charges))
 	when := w.during(func() error { return w.store.Take(w.t.Context(), charges, verdicts) })
-	w.judge(when, charges, verdicts, true)
+	w.checkVerdicts(when, charges, verdicts, true)
 	return verdicts
 }
 
@@ -97,21 +97,21 @@ func (w *world) peek(charges ...ratelimit.Charge) []ratelimit.Verdict {
 	w.t.Helper()
 	verdicts := make([]ratelimit.Verdict, len(charges))
 	when := w.during(func() error { return w.store.Peek(w.t.Context(), charges, verdicts) })
-	w.judge(when, charges, verdicts, false)
+	w.checkVerdicts(when, charges, verdicts, false)
 	return verdicts
 }
 
-// refund gives charges back, whose Marks are set.
-func (w *world) refund(charges ...ratelimit.Charge) {
+// refundCharges gives charges back, whose Marks are set.
+func (w *world) refundCharges(charges ...ratelimit.Charge) {
 	w.t.Helper()
 	w.during(func() error { return w.store.Refund(w.t.Context(), charges) })
 	for _, c := range charges {
-		w.counts[c.Key].refund(c)
+		w.counts[c.Key].removeCharge(c)
 	}
 }
 
-// reset makes the store forget keys.
-func (w *world) reset(keys ...ratelimit.Key) {
+// resetKeys makes the store forget keys.
+func (w *world) resetKeys(keys ...ratelimit.Key) {
 	w.t.Helper()
 	w.during(func() error { return w.store.Reset(w.t.Context(), keys) })
 	for _, k := range keys {
@@ -119,9 +119,9 @@ func (w *world) reset(keys ...ratelimit.Key) {
 	}
 }
 
-// judge compares verdicts with what the oracle allows them to be, and keeps
+// checkVerdicts compares verdicts with what the oracle allows them to be, and keeps
 // what was charged.
-func (w *world) judge(when span, charges []ratelimit.Charge, verdicts []ratelimit.Verdict, take bool) {
+func (w *world) checkVerdicts(when span, charges []ratelimit.Charge, verdicts []ratelimit.Verdict, take bool) {
 	w.t.Helper()
 	allowed := true
 	for i := range charges {
@@ -134,7 +134,7 @@ func (w *world) judge(when span, charges []ratelimit.Charge, verdicts []ratelimi
 		}
 		charged := take && allowed && v.Wait == 0 && c.Cost > 0
 		w.answers++
-		if w.counts[c.Key].judge(w.t, c, v, when, take, charged) {
+		if w.counts[c.Key].checkVerdict(w.t, c, v, when, take, charged) {
 			w.certain++
 		}
 		require.Equal(w.t, charged, v.Mark != 0, "a Mark is there for what was charged, and for nothing else")
