@@ -2,6 +2,8 @@ package ratelimit
 
 import (
 	"math"
+	"reflect"
+	"runtime"
 	"strconv"
 	"time"
 )
@@ -29,6 +31,9 @@ var (
 	Peer     = peer
 	PeerIPv4 = peerIPv4
 )
+
+// SpendCharge is the name that stacks have for the method that spends a lease.
+var SpendCharge = runtime.FuncForPC(reflect.ValueOf((*leases).spendCharge).Pointer()).Name()
 
 // LoseLease waits for the lease of a key, and while somebody else does, evicts
 // it and fills the table with others that live.

@@ -266,7 +266,7 @@ func TestNoRoomForALease(t *testing.T) {
 		require.Eventually(t, func() bool {
 			stacks := make([]byte, 1<<20)
 			for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
-				if strings.Contains(stack, "[sync.Mutex.Lock") && strings.Contains(stack, "ratelimit.(*leases).take(") {
+				if strings.Contains(stack, "[sync.Mutex.Lock") && strings.Contains(stack, ratelimit.SpendCharge+"(") {
 					return true
 				}
 			}
