@@ -50,7 +50,9 @@
 // signatures. A limit by principal is a second Limiter inside auth, on the same
 // Store: its Key returns the subject, its tiers have other names, and it adds
 // its members to the fields of the outer one. FailuresOnly needs
-// errors.Responder outside.
+// errors.Responder outside, and http.TimeoutHandler inside: the ResponseWriter
+// of a TimeoutHandler hides the status of the response, so that honest requests
+// count as failures. A warning once a minute reports that.
 //
 // # What is exact
 //

@@ -31,6 +31,9 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 			l.respond(w, r, err)
 			return
 		}
+		if mayGiveBack {
+			l.warnHiddenStatus(w, r, t)
+		}
 		served := l.storeDeadline()
 		next.ServeHTTP(w, r)
 		if mayGiveBack {

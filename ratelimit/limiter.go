@@ -42,6 +42,8 @@ type Limiter struct {
 	respond    func(http.ResponseWriter, *http.Request, error)
 	warned     atomic.Int64 // the minute of the last warning
 	batches    sync.Pool
+
+	warnedStatus oncePerMinute
 }
 
 // tier is a compiled Tier.

@@ -51,9 +51,12 @@ type Limit struct {
 	// turns a limit into a weapon where a stranger can spend it for somebody
 	// else: never use it on an account.
 	Penalty time.Duration
-	// FailuresOnly gives the charge back when the answer is below 400, as
-	// [errors.Status] knows it. Without errors.Responder outside, after a
-	// panic, a hijack, or a client that went away, it stays.
+	// FailuresOnly refunds the charge when the status is below 400, as
+	// [errors.Status] reports it. The charge stays after a panic, a hijack, or a
+	// client that went away. It also stays where the status is hidden: without
+	// errors.Responder outside, or inside http.TimeoutHandler, whose
+	// ResponseWriter has no Unwrap. A warning once a minute reports that. Put
+	// http.TimeoutHandler inside of the Limiter.
 	FailuresOnly bool
 	// InsecureShadow lets the limit decide, and never deny. OnDecision hears
 	// what it would have denied; the fields do not tell of it.

@@ -1,0 +1,115 @@
+package ratelimit_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/ratelimit"
+)
+
+// records collects what is logged to slog.Default during a test.
+type records struct {
+	mu  sync.Mutex
+	all bytes.Buffer
+}
+
+func (l *records) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.Write(p)
+}
+
+// with returns the records that contain a text.
+func (l *records) with(text string) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var found []string
+	for line := range strings.Lines(l.all.String()) {
+		if strings.Contains(line, text) {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+func collectRecords(t *testing.T) *records {
+	t.Helper()
+	l, before := new(records), slog.Default()
+	slog.SetDefault(slog.New(slog.NewJSONHandler(l, nil)))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	return l
+}
+
+// failureTiers counts the failures of a login, 2 in an hour.
+func failureTiers() []ratelimit.Tier {
+	return []ratelimit.Tier{{Name: "login", Limits: []ratelimit.Limit{{Requests: 2, Window: time.Hour, FailuresOnly: true}}}}
+}
+
+func TestFailuresOnlyWarnsWhereTheStatusIsHidden_R2(t *testing.T) {
+	const hidden = "response status is hidden from FailuresOnly"
+	served := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
+	limit := func(next http.Handler) http.Handler {
+		return limiter(t, ratelimit.Options{Tiers: failureTiers()}).Handler(next)
+	}
+	for _, row := range []struct {
+		name   string
+		h      http.Handler
+		want   []int
+		writer string // that the warning names; "" for no warning
+	}{
+		{"R2 http.TimeoutHandler outside of the limits: every login counts, and the log says so",
+			failures.Handler(http.TimeoutHandler(limit(served), time.Minute, "")), []int{200, 200, 429}, "*http.timeoutWriter"},
+		{"R2 no Responder outside: likewise",
+			limit(served), []int{200, 200, 429}, "*http.response"},
+		{"R2 http.TimeoutHandler inside of the limits: failures alone count",
+			failures.Handler(limit(http.TimeoutHandler(served, time.Minute, ""))), []int{200, 200, 200, 200}, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			log := collectRecords(t)
+			server := httptest.NewServer(row.h)
+			defer server.Close()
+			for _, want := range row.want {
+				response, err := server.Client().Post(server.URL+"/login", "", nil)
+				require.NoError(t, err)
+				require.NoError(t, response.Body.Close())
+				require.Equal(t, want, response.StatusCode)
+			}
+			got := log.with(hidden)
+			if row.writer == "" {
+				require.Empty(t, got)
+				return
+			}
+			require.NotEmpty(t, got)
+			require.LessOrEqual(t, len(got), 2, "once a minute, also where a minute begins in between: %v", got)
+			require.Contains(t, got[0], `"level":"WARN"`)
+			require.Contains(t, got[0], `"tier":"login"`)
+			require.Contains(t, got[0], `"response_writer":"`+row.writer+`"`)
+			require.Contains(t, got[0], `"order":"errors.Responder, Limiter, http.TimeoutHandler, handler"`)
+		})
+	}
+}
+
+func TestFailuresOnlyWarnsOnceAMinute_R2(t *testing.T) {
+	log := collectRecords(t)
+	synctest.Test(t, func(t *testing.T) {
+		h := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "login", Limits: []ratelimit.Limit{{Requests: 128, Window: time.Hour, FailuresOnly: true}}}}}).
+			Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		for range 60 { // for five minutes
+			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(context.Background(), "POST", "/", nil))
+			time.Sleep(5 * time.Second)
+		}
+	})
+	require.Len(t, log.with("hidden from FailuresOnly"), 5)
+}
