@@ -2,11 +2,12 @@ package ratelimit_test
 
 import (
 	"context"
-
 	"log/slog"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -215,42 +216,56 @@ func TestNewRefuses(t *testing.T) {
 	lim := func(l ratelimit.Limit) ratelimit.Options {
 		return ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{l}}}}
 	}
+	named := func(name string) ratelimit.Options { return ratelimit.Options{Tiers: []ratelimit.Tier{one(name, 1)}} }
 	for _, row := range []struct {
 		name string
 		o    ratelimit.Options
 		want string
 	}{
-		{"nothing", ratelimit.Options{}, `ratelimit: Tiers: none; did you mean {Name: "reads", Limits: ratelimit.Reads()}?`},
-		{"name", ratelimit.Options{Tiers: []ratelimit.Tier{one("A b", 1)}}, `ratelimit: Tiers[0].Name "A b": is not 1 to 32 lower-case letters, digits and hyphens`},
-		{"no limits", ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a"}}}, "ratelimit: Tiers[0].Limits: has 0 limits, not 1 to 4"},
-		{"two rests", ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1), one("b", 1)}}, `ratelimit: Tiers[1].Routes: none, so it takes the rest, as "a" does`},
-		{"one name", ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a", Routes: []string{"/a"}, Limits: []ratelimit.Limit{ok, ok}}, one("a-2", 1)}}, `ratelimit: Tiers[1].Name "a-2": another limit is named "a-2"`},
-		{"one pattern", ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1, "/x"), one("b", 1, "/x")}}, `ratelimit: Tiers[1].Routes[0] "/x": is the same pattern as ratelimit: Tiers[0].Routes[0] "/x"`},
-		{"zero requests", ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 0)}}, "ratelimit: Tiers[0].Limits[0].Requests 0: is not above 0; to close a route, do not serve it"},
-		{"no window", ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: 1}}}}}, "ratelimit: Tiers[0].Limits[0].Window 0s: is not between 1ms and 744h"},
-		{"too large", ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: 1 << 30, Window: 31 * 24 * time.Hour}}}}}, "ratelimit: Tiers[0].Limits[0].Requests 1073741824: times the Window's milliseconds is above 2^53"},
-		{"window of microseconds", lim(ratelimit.Limit{Requests: 1, Window: 1500 * time.Microsecond}), "ratelimit: Tiers[0].Limits[0].Window 1.5ms: is not whole milliseconds; did you mean 1ms?"},
-		{"window of months", lim(ratelimit.Limit{Requests: 1, Window: 745 * time.Hour}), "ratelimit: Tiers[0].Limits[0].Window 745h0m0s: is not between 1ms and 744h"},
-		{"negative penalty", lim(ratelimit.Limit{Requests: 1, Window: time.Second, Penalty: -1}), "ratelimit: Tiers[0].Limits[0].Penalty -1ns: is not between 0s and 744h"},
-		{"long penalty", lim(ratelimit.Limit{Requests: 1, Window: time.Second, Penalty: 745 * time.Hour}), "ratelimit: Tiers[0].Limits[0].Penalty 745h0m0s: is not between 0s and 744h"},
-		{"penalty of microseconds", lim(ratelimit.Limit{Requests: 1, Window: time.Second, Penalty: time.Microsecond}), "ratelimit: Tiers[0].Limits[0].Penalty 1µs: is not whole milliseconds"},
-		{"small lease", lim(ratelimit.Limit{Requests: 999, Window: time.Second, Lease: true}), "ratelimit: Tiers[0].Limits[0].Lease: needs Requests of 1000 or more, not 999; did you mean to leave it out?"},
-		{"short lease", lim(ratelimit.Limit{Requests: 1000, Window: 99 * time.Millisecond, Lease: true}), "ratelimit: Tiers[0].Limits[0].Lease: needs a Window of 100ms or more, not 99ms"},
-		{"huge lease", lim(ratelimit.Limit{Requests: (1 << 53) / (24 * 3600 * 1000), Window: 24 * time.Hour, Lease: true}), "ratelimit: Tiers[0].Limits[0].Lease: needs a tenth more than Requests 104249991 in the Window: too many"},
-		{"lease of failures", lim(ratelimit.Limit{Requests: 1000, Window: time.Second, Lease: true, FailuresOnly: true}), "ratelimit: Tiers[0].Limits[0].Lease: excludes FailuresOnly, since what was leased is spent already"},
-		{"lease and penalty", lim(ratelimit.Limit{Requests: 1000, Window: time.Second, Lease: true, Penalty: time.Second}), "ratelimit: Tiers[0].Limits[0].Lease: excludes Penalty, since the store does not see the requests"},
-		{"lease and scale", lim(ratelimit.Limit{Requests: 1000, Window: time.Second, Lease: true, Scale: func(*http.Request) int { return 1 }}), "ratelimit: Tiers[0].Limits[0].Lease: excludes Scale, since the lease is for all requests of a key"},
-		{"lease and shadow", lim(ratelimit.Limit{Requests: 1000, Window: time.Second, Lease: true, InsecureShadow: true}), "ratelimit: Tiers[0].Limits[0].Lease: excludes InsecureShadow; try the limit without Lease first"},
-		{"five limits", ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{ok, ok, ok, ok, ok}}}}, "ratelimit: Tiers[0].Limits: has 5 limits, not 1 to 4"},
-		{"fields", ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}, Fields: 9}, "ratelimit: Fields: is unknown"},
-		{"failure", ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}, OnStoreFailure: 9}, "ratelimit: OnStoreFailure: is unknown"},
-		{"timeout", ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}, Timeout: -1}, "ratelimit: Timeout -1ns: is negative"},
-		{"all at once", ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "A", Limits: []ratelimit.Limit{{}}}}}, "ratelimit: Tiers[0].Name \"A\": is not 1 to 32 lower-case letters, digits and hyphens\nratelimit: Tiers[0].Limits[0].Requests 0: is not above 0; to close a route, do not serve it"},
-		{"prefix", ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: 1, Window: time.Second, V6Prefix: 16}}}}}, "ratelimit: Tiers[0].Limits[0].V6Prefix 16: is not between 32 and 128"},
+		{"nothing", ratelimit.Options{}, `Tiers: must not be empty; did you mean {Name: "reads", Limits: ratelimit.Reads()}?`},
+		{"R4 a name in upper case", named("API"), `Tiers[0].Name "API": must have 1 to 32 lower-case letters, digits and hyphens; did you mean "api"?`},
+		{"R4 a name with a space and an underscore", named("_Log in_v2"), `Tiers[0].Name "_Log in_v2": must have 1 to 32 lower-case letters, digits and hyphens; did you mean "log-in-v2"?`},
+		{"R4 a name of 40 bytes", named(strings.Repeat("a", 31) + "-" + strings.Repeat("b", 8)), `Tiers[0].Name "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bbbbbbbb": must have 1 to 32 lower-case letters, digits and hyphens; did you mean "` + strings.Repeat("a", 31) + `"?`},
+		{"R4 no name", named(""), `Tiers[0].Name "": must have 1 to 32 lower-case letters, digits and hyphens; did you mean "default"?`},
+		{"R4 a name without a letter", named("ÄÖ"), `Tiers[0].Name "ÄÖ": must have 1 to 32 lower-case letters, digits and hyphens; did you mean "default"?`},
+		{"no limits", ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a"}}}, "Tiers[0].Limits: must not be empty; did you mean ratelimit.Writes()?"},
+		{"five limits", ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{ok, ok, ok, ok, ok}}}}, "Tiers[0].Limits: has 5 entries; the maximum is 4; did you mean a second Limiter?"},
+		{"two rests", ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1), one("b", 1)}}, `Tiers[1].Routes: must not be empty, because tier "a" limits all other routes; did you mean []string{"GET /"}?`},
+		{"R4 one name for two tiers", ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1, "/a"), {Name: "a", Routes: []string{"/b"}, Limits: []ratelimit.Limit{ok, ok}}}}, `Tiers[1].Name "a": is listed twice; did you mean one tier with all Routes?`},
+		{"one name for two limits", ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a", Routes: []string{"/a"}, Limits: []ratelimit.Limit{ok, ok}}, one("a-2", 1)}}, `Tiers[1].Name "a-2": limit "a-2" is also one of tier "a"; did you mean another name?`},
+		{"one pattern", ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1, "/x"), one("b", 1, "/x")}}, `Tiers[1].Routes[0] "/x": is the same pattern as ratelimit: Tiers[0].Routes[0] "/x"`},
+		{"R4 two methods in a pattern", ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1, "POST,PUT /login")}}, `Tiers[0].Routes[0] "POST,PUT /login": must have one method; did you mean "POST /login" and "PUT /login"?`},
+		{"zero requests", ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 0)}}, "Tiers[0].Limits[0].Requests 0: must be positive; to close a route, do not serve it"},
+		{"no window", lim(ratelimit.Limit{Requests: 1}), "Tiers[0].Limits[0].Window 0s: must be between 1ms and 744h; did you mean 1m0s?"},
+		{"R4 a window of a bare number", lim(ratelimit.Limit{Requests: 1, Window: 60}), "Tiers[0].Limits[0].Window 60ns: must be between 1ms and 744h; did you mean 1m0s?"},
+		{"R4 a window of a bare number of minutes", lim(ratelimit.Limit{Requests: 1, Window: 900}), "Tiers[0].Limits[0].Window 900ns: must be between 1ms and 744h; did you mean 15m0s?"},
+		{"R4 a negative window", lim(ratelimit.Limit{Requests: 1, Window: -time.Minute}), "Tiers[0].Limits[0].Window -1m0s: must be between 1ms and 744h; did you mean 1m0s?"},
+		{"R4 the smallest duration", lim(ratelimit.Limit{Requests: 1, Window: math.MinInt64}), "Tiers[0].Limits[0].Window -2562047h47m16.854775808s: must be between 1ms and 744h; did you mean 1m0s?"},
+		{"too large", lim(ratelimit.Limit{Requests: 1 << 30, Window: 31 * 24 * time.Hour}), "Tiers[0].Limits[0].Requests 1073741824: must be at most 3362902 in a Window of 744h0m0s; did you mean a shorter Window?"},
+		{"window of microseconds", lim(ratelimit.Limit{Requests: 1, Window: 1500 * time.Microsecond}), "Tiers[0].Limits[0].Window 1.5ms: must be whole milliseconds; did you mean 1ms?"},
+		{"window of months", lim(ratelimit.Limit{Requests: 1, Window: 745 * time.Hour}), "Tiers[0].Limits[0].Window 745h0m0s: must be between 1ms and 744h; did you mean 744h0m0s?"},
+		{"negative penalty", lim(ratelimit.Limit{Requests: 1, Window: time.Second, Penalty: -1}), "Tiers[0].Limits[0].Penalty -1ns: is negative; did you mean 0, which means none?"},
+		{"long penalty", lim(ratelimit.Limit{Requests: 1, Window: time.Second, Penalty: 745 * time.Hour}), "Tiers[0].Limits[0].Penalty 745h0m0s: must be between 1ms and 744h; did you mean 744h0m0s?"},
+		{"R4 a penalty of a bare number", lim(ratelimit.Limit{Requests: 1, Window: time.Second, Penalty: 600}), "Tiers[0].Limits[0].Penalty 600ns: must be between 1ms and 744h; did you mean 10m0s?"},
+		{"penalty of microseconds", lim(ratelimit.Limit{Requests: 1, Window: time.Second, Penalty: 2001 * time.Microsecond}), "Tiers[0].Limits[0].Penalty 2.001ms: must be whole milliseconds; did you mean 2ms?"},
+		{"small lease", lim(ratelimit.Limit{Requests: 999, Window: time.Second, Lease: true}), "Tiers[0].Limits[0].Lease: needs Requests of at least 1000, not 999; did you mean to leave it out?"},
+		{"short lease", lim(ratelimit.Limit{Requests: 1000, Window: 99 * time.Millisecond, Lease: true}), "Tiers[0].Limits[0].Lease: needs a Window of at least 100ms, not 99ms; did you mean to leave it out?"},
+		{"huge lease", lim(ratelimit.Limit{Requests: (1 << 53) / (24 * 3600 * 1000), Window: 24 * time.Hour, Lease: true}), "Tiers[0].Limits[0].Lease: needs a tenth more than Requests 104249991, which is too many in a Window of 24h0m0s; did you mean to leave it out?"},
+		{"lease of failures", lim(ratelimit.Limit{Requests: 1000, Window: time.Second, Lease: true, FailuresOnly: true}), "Tiers[0].Limits[0].Lease: excludes FailuresOnly, because a lease is spent before the response; did you mean to leave it out?"},
+		{"lease and penalty", lim(ratelimit.Limit{Requests: 1000, Window: time.Second, Lease: true, Penalty: time.Second}), "Tiers[0].Limits[0].Lease: excludes Penalty, because the store does not see single requests; did you mean to leave it out?"},
+		{"lease and scale", lim(ratelimit.Limit{Requests: 1000, Window: time.Second, Lease: true, Scale: func(*http.Request) int { return 1 }}), "Tiers[0].Limits[0].Lease: excludes Scale, because a lease is for all requests of a key; did you mean to leave it out?"},
+		{"lease and shadow", lim(ratelimit.Limit{Requests: 1000, Window: time.Second, Lease: true, InsecureShadow: true}), "Tiers[0].Limits[0].Lease: excludes InsecureShadow, because a lease is charged in advance; did you mean to leave it out?"},
+		{"fields", ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}, Fields: 9}, "Fields 9: is unknown; did you mean RateLimitFields, LegacyFields, BothFields or NoFields?"},
+		{"failure", ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}, OnStoreFailure: 9}, "OnStoreFailure 9: is unknown; did you mean Local, Deny or InsecureAllow?"},
+		{"failure of a tier", ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{ok}, OnStoreFailure: -1}}}, "Tiers[0].OnStoreFailure -1: is unknown; did you mean Local, Deny or InsecureAllow?"},
+		{"timeout", ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}, Timeout: -1}, "Timeout -1ns: is negative; did you mean 0, which means 100ms?"},
+		{"R4 a timeout of a bare number", ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}, Timeout: 250}, "Timeout 250ns: must be at least 1ms; did you mean 250ms?"},
+		{"R4 all problems at once", ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "A", Limits: []ratelimit.Limit{{Window: 60, V6Prefix: 4}}}}}, "Tiers[0].Name \"A\": must have 1 to 32 lower-case letters, digits and hyphens; did you mean \"a\"?\nratelimit: Tiers[0].Limits[0].Requests 0: must be positive; to close a route, do not serve it\nratelimit: Tiers[0].Limits[0].Window 60ns: must be between 1ms and 744h; did you mean 1m0s?\nratelimit: Tiers[0].Limits[0].V6Prefix 4: must be between 32 and 128; did you mean 64?"},
+		{"prefix", lim(ratelimit.Limit{Requests: 1, Window: time.Second, V6Prefix: 16}), "Tiers[0].Limits[0].V6Prefix 16: must be between 32 and 128; did you mean 64?"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, err := ratelimit.New(row.o)
-			require.EqualError(t, err, row.want)
+			require.EqualError(t, err, "ratelimit: "+row.want)
 		})
 	}
 }

@@ -64,7 +64,9 @@ func parsePattern(text string, opaque bool) (pattern, error) {
 	case strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f }):
 		return p, errors.New("has a control character")
 	case strings.HasPrefix(method, "/"):
-		return p, errors.New("has a space, which ends the method; did you mean a path without one?")
+		return p, errors.New("has a space, which ends the method; did you mean " + suggestSpaceless(method, rest) + "?")
+	case methodsProblem(text) != "":
+		return p, errors.New(methodsProblem(text))
 	case method != strings.ToUpper(method):
 		return p, errors.New("methods are case-sensitive; did you mean " + strconv.Quote(strings.ToUpper(method)+" "+rest) + "?")
 	case !isTokenOrEmpty(method):
@@ -82,6 +84,36 @@ func parsePattern(text string, opaque bool) (pattern, error) {
 	}
 	p.setKey()
 	return p, nil
+}
+
+// methodsProblem returns the problem of a pattern that has several methods, or a
+// word for all of them, before its path. Some of those are tokens, as GET|POST
+// and ANY, which no request ever has.
+func methodsProblem(text string) string {
+	head, path, _ := strings.Cut(text, " /")
+	if path = "/" + path; strings.HasPrefix(head, "/") {
+		return ""
+	}
+	names := strings.FieldsFunc(strings.ToUpper(head), func(c rune) bool { return strings.ContainsRune(" ,;|/+&", c) })
+	switch {
+	case len(names) == 1 && (names[0] == "ANY" || names[0] == "ALL" || names[0] == "*"):
+		return head + " is not a method; did you mean " + strconv.Quote(path) + ", which is for all methods?"
+	case len(names) < 2 || !strings.Contains(text, " /"):
+		return ""
+	}
+	for i, name := range names {
+		names[i] = strconv.Quote(name + " " + path)
+	}
+	return "must have one method; did you mean " + strings.Join(names, " and ") + "?"
+}
+
+// suggestSpaceless returns the pattern that was probably meant by a path with a
+// space behind it.
+func suggestSpaceless(path, rest string) string {
+	if rest != "" && rest == strings.ToUpper(rest) && isTokenOrEmpty(rest) {
+		return strconv.Quote(rest + " " + path)
+	}
+	return "a path without one"
 }
 
 func (p *pattern) parsePath() error {

@@ -171,16 +171,16 @@ func (*counts) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	_, err := redislimit.New(nil, redislimit.Options{Prefix: "a{b"})
-	require.ErrorContains(t, err, "redislimit: the client is nil")
-	require.ErrorContains(t, err, "redislimit: Secret: has 0 bytes, not 16 or more")
-	require.ErrorContains(t, err, `redislimit: Prefix "a{b"`)
+	require.ErrorContains(t, err, "redislimit: client: must not be nil; did you mean redis.NewClient?")
+	require.ErrorContains(t, err, "redislimit: Secret: has 0 bytes, and must have at least 16; did you mean 32 bytes of crypto/rand?")
+	require.ErrorContains(t, err, `redislimit: Prefix "a{b": must have at most 64 bytes and no brace, which would change the slot of a key in Redis Cluster; did you mean "ab"?`)
 	for _, client := range []redis.UniversalClient{(*redis.Client)(nil), (*redis.ClusterClient)(nil), (*redis.Ring)(nil)} {
 		_, err = redislimit.New(client, redislimit.Options{Secret: secret})
-		require.EqualError(t, err, "redislimit: the client is nil")
+		require.EqualError(t, err, "redislimit: client: must not be nil; did you mean redis.NewClient?")
 	}
 	client := connect(t, &redis.Options{Addr: "127.0.0.1:1"})
 	_, err = redislimit.New(client, redislimit.Options{Secret: secret, Prefix: strings.Repeat("x", 65)})
-	require.ErrorContains(t, err, "longer than 64 bytes")
+	require.ErrorContains(t, err, `did you mean "`+strings.Repeat("x", 64)+`"?`)
 	s, err := redislimit.New(client, redislimit.Options{Secret: secret})
 	require.NoError(t, err, "nothing listens there, and nothing is sent")
 	for _, row := range []struct {

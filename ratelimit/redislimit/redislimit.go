@@ -44,8 +44,12 @@ type Store struct {
 
 var _ ratelimit.Store = (*Store)(nil)
 
-// maxCharges bounds the charges of a call.
-const maxCharges = 8
+const (
+	// maxCharges bounds the charges of a call.
+	maxCharges = 8
+	// maxPrefix bounds Options.Prefix, in bytes.
+	maxPrefix = 64
+)
 
 // New returns a Store on a client of one server, Sentinel, Cluster or Ring. It
 // sends nothing: Redis may be absent when the service starts. It refuses a
@@ -55,13 +59,13 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 	var problems []error
 	refuse := func(text string) { problems = append(problems, errors.New(text)) }
 	if isNil(client) {
-		refuse("redislimit: the client is nil")
+		refuse("redislimit: client: must not be nil; did you mean redis.NewClient?")
 	}
 	if len(o.Secret) < 16 {
-		refuse("redislimit: Secret: has " + strconv.Itoa(len(o.Secret)) + " bytes, not 16 or more; did you mean 32 bytes of crypto/rand?")
+		refuse("redislimit: Secret: has " + strconv.Itoa(len(o.Secret)) + " bytes, and must have at least 16; did you mean 32 bytes of crypto/rand?")
 	}
-	if len(o.Prefix) > 64 || strings.ContainsAny(o.Prefix, "{}") {
-		refuse("redislimit: Prefix " + strconv.Quote(o.Prefix) + ": is longer than 64 bytes, or has a brace, which Redis Cluster would take for its own")
+	if len(o.Prefix) > maxPrefix || strings.ContainsAny(o.Prefix, "{}") {
+		refuse("redislimit: Prefix " + strconv.Quote(o.Prefix) + ": must have at most 64 bytes and no brace, which would change the slot of a key in Redis Cluster; did you mean " + strconv.Quote(suggestPrefix(o.Prefix)) + "?")
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
@@ -74,6 +78,12 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 		client: link{client: client, single: single}, keys: newKeyer(append([]byte(nil), o.Secret...), o.Prefix),
 		scattered: !isSingle, onMismatch: o.OnMismatch, start: time.Now(),
 	}, nil
+}
+
+// suggestPrefix returns the closest prefix that New accepts.
+func suggestPrefix(s string) string {
+	s = strings.NewReplacer("{", "", "}", "").Replace(s)
+	return s[:min(len(s), maxPrefix)]
 }
 
 // isNil reports whether there is no client, of whatever kind.
