@@ -9,7 +9,8 @@
 // them denies is not charged to the others. A client is its TCP peer's
 // address, or the /64 network in IPv6, unless ClientIP says otherwise; no
 // forwarding header is believed. What no tier claims is not limited: have one
-// tier without routes.
+// tier without routes. A pattern that matches nothing is a limit that does not
+// exist: [Limiter.Unmatched] finds it in a test, and a warning in production.
 //
 // # A program
 //

@@ -75,10 +75,17 @@ func (l *Limiter) Check(r *http.Request) (Decision, error) {
 }
 
 func (l *Limiter) tierOf(r *http.Request) *tier {
-	if i, ok := l.routes.Find(r); ok {
-		return l.tiers[i]
+	i, ok := l.routes.FindPattern(r)
+	if ok && !l.matched[i].Load() {
+		l.matched[i].Store(true)
 	}
-	return l.rest
+	if !l.reviewed.Load() {
+		l.reviewPatterns(r.Context())
+	}
+	if !ok {
+		return l.rest
+	}
+	return l.tiers[l.routes.FieldOf(i)]
 }
 
 // buildCharges writes the charges of a request.

@@ -44,6 +44,7 @@ type Limiter struct {
 	batches    sync.Pool
 
 	warnedStatus oncePerMinute
+	unmatched
 }
 
 // tier is a compiled Tier.
@@ -77,6 +78,7 @@ func New(o Options) (*Limiter, error) {
 	l := &Limiter{
 		tiers: make([]*tier, len(o.Tiers)), byName: make(map[string]*tier), routes: routes,
 		clientIP: o.ClientIP, fields: o.Fields, onDecision: o.OnDecision, respond: responder(o.ErrorHandler),
+		unmatched: unmatched{matched: make([]atomic.Bool, routes.Len()), started: time.Now()},
 	}
 	l.setStore(o)
 	for i, t := range o.Tiers {

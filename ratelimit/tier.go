@@ -15,6 +15,12 @@ type Tier struct {
 	// Routes are patterns such as "POST /auth/login". The language is that of
 	// http.ServeMux without hosts, and every spelling of a path matches. None:
 	// all that no other tier claims. What no tier claims is not limited.
+	//
+	// Patterns are compared with the whole r.URL.Path, unless Options.Route is
+	// set: inside of a chi Mount or Route with the prefix of the mount, inside of
+	// http.StripPrefix without it. A pattern that matches nothing is no error of
+	// New. A warning names, once, the tiers that have matched no request after
+	// 1000 requests and 10 minutes; [Limiter.Unmatched] lists the patterns.
 	Routes []string
 	// Limits must all allow a request, and are charged together or not at all.
 	// 1 to 4.

@@ -11,6 +11,7 @@ import (
 
 // A pattern is one parsed pattern.
 type pattern struct {
+	text      string // as written
 	method    string // "": all
 	path      string // as written
 	segments  []segment

@@ -52,7 +52,7 @@ type Table struct {
 	patterns []pattern // the most specific first
 	opening  bool
 	route    func(*http.Request) string
-	picked   map[pick]int // with route: the fields by method and pattern
+	picked   map[pick]int // with route: the patterns by method and path
 }
 
 // pick is a pattern of the application's own router.
@@ -94,15 +94,17 @@ func newTable(route func(*http.Request) string, opening bool, fields []Field) (*
 				continue
 			}
 			seen[p.key] = place
-			p.field = i
+			p.field, p.text = i, text
 			t.patterns = append(t.patterns, p)
-			t.picked[pick{p.method, p.path}] = i
 		}
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
 	slices.SortStableFunc(t.patterns, moreSpecific)
+	for i := range t.patterns {
+		t.picked[pick{t.patterns[i].method, t.patterns[i].path}] = i
+	}
 	return t, nil
 }
 
@@ -120,6 +122,26 @@ func moreSpecific(a, b pattern) int {
 // Find returns the index of the field whose pattern matches the request most
 // specifically. It reports false when no pattern matches.
 func (t *Table) Find(r *http.Request) (field int, ok bool) {
+	i, ok := t.FindPattern(r)
+	if !ok {
+		return 0, false
+	}
+	return t.patterns[i].field, true
+}
+
+// Len returns the number of patterns.
+func (t *Table) Len() int { return len(t.patterns) }
+
+// Pattern returns pattern i, as it was written. The most specific one is the
+// first.
+func (t *Table) Pattern(i int) string { return t.patterns[i].text }
+
+// FieldOf returns the index of the field of pattern i.
+func (t *Table) FieldOf(i int) int { return t.patterns[i].field }
+
+// FindPattern returns the index of the pattern that matches the request most
+// specifically. It reports false when no pattern matches.
+func (t *Table) FindPattern(r *http.Request) (pattern int, ok bool) {
 	switch {
 	case len(t.patterns) == 0:
 		return 0, false
@@ -145,8 +167,8 @@ func (t *Table) findPicked(method, picked string) (int, bool) {
 		if m == http.MethodGet && method != http.MethodGet && method != http.MethodHead {
 			continue
 		}
-		if field, ok := t.picked[pick{m, p}]; ok {
-			return field, true
+		if i, ok := t.picked[pick{m, p}]; ok {
+			return i, true
 		}
 	}
 	return 0, false
@@ -166,7 +188,7 @@ func (t *Table) findOpening(r *http.Request) (int, bool) {
 	if raw := r.URL.RawPath; raw != "" && (t.firstMatch(r.Method, raw, canonically) != decoded || t.firstMatch(r.Method, raw, unescaped) != decoded) {
 		return 0, false
 	}
-	return t.patterns[decoded].field, true
+	return decoded, true
 }
 
 func (t *Table) findRestricting(r *http.Request) (int, bool) {
@@ -177,7 +199,7 @@ func (t *Table) findRestricting(r *http.Request) (int, bool) {
 	if best == len(t.patterns) {
 		return 0, false
 	}
-	return t.patterns[best].field, true
+	return best, true
 }
 
 // firstOfAny returns the smaller of best and the index of the first pattern
