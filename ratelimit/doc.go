@@ -97,6 +97,21 @@
 //     While a limit is used up, a process asks again every hundredth of the
 //     window, and what is free by then may be denied in between.
 //
+// # Changing a limit
+//
+// While a rollout changes a limit, processes with the old and the new one share a
+// store:
+//
+//   - Another Requests keeps the count. All processes charge the same count, and
+//     each denies by its own Requests: together they admit the higher limit at
+//     most. A process with the lower limit denies what is above it, also when
+//     the others admitted that. Clients then see both limits, in turn.
+//   - Another Window or another Name begins a count of zero. Until the rollout
+//     ends, and for one old Window afterwards, at most both limits together are
+//     admitted.
+//   - A shorter Penalty also shortens a penalty that runs, as soon as a process
+//     with it decides. A process whose limit has no Penalty ignores it.
+//
 // # When the store fails
 //
 // No request waits for longer than Timeout, whatever a driver does. After three

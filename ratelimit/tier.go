@@ -9,8 +9,8 @@ import (
 type Tier struct {
 	// Name is required: lower-case letters, digits and hyphens, at most 32. It
 	// names the limits in keys, fields and events: login, login-2 and so on.
-	// Limiters that share a store count together where their names are the
-	// same, so the limits must be too.
+	// Limiters that share a store count together where their names and windows
+	// are the same: see "Changing a limit" for a rollout that changes Requests.
 	Name string
 	// Routes are patterns such as "POST /auth/login". The language is that of
 	// http.ServeMux without hosts, and every spelling of a path matches. None:
