@@ -30,6 +30,9 @@ type breaker struct {
 	refusal error // errOpen, with the cause
 }
 
+// isFailing reports whether the last call failed.
+func (b *breaker) isFailing() bool { return b.until.Load() != 0 || b.failures.Load() != 0 }
+
 // checkOpen returns an error while the store is not to be asked.
 func (b *breaker) checkOpen(now int64) error {
 	if until := b.until.Load(); until == 0 || now >= until && !b.probing.Load() {

@@ -17,6 +17,8 @@ type batch struct {
 	leased   [maxLimits]bool // which charges were taken from a lease
 	how      Outcome         // Cached, Leased, or "": the store was asked
 	pressure bool
+	counted  bool             // this process has counted the charges already
+	warm     [maxLimits]int64 // with these marks
 	lines    lines
 	flags    []atomic.Bool // each is used once, and never comes back
 }
@@ -47,7 +49,7 @@ func (l *Limiter) decide(ctx context.Context, t *tier, b *batch, d *Decision) er
 	n := len(t.limits)
 	charges, verdicts := b.charges[:n], b.verdicts[:n]
 	d.Tier, d.limiter, d.tier = t.name, l, t
-	b.how, b.pressure = "", false
+	b.how, b.pressure, b.counted = "", false, false
 	clear(b.leased[:])
 	for i := range charges {
 		b.known[i] = true
@@ -55,7 +57,7 @@ func (l *Limiter) decide(ctx context.Context, t *tier, b *batch, d *Decision) er
 	var err error
 	if l.remote == nil {
 		l.memory.decide(charges, verdicts, true)
-	} else if err = l.remote.decideBatch(ctx, t, b); err != nil {
+	} else if err = l.decideRemotely(ctx, t, b); err != nil {
 		d.Degraded = true
 		if refused := l.withoutStore(t, b, d, err); refused != nil {
 			l.notifyHook(ctx, Event{Outcome: Denied, Decision: *d, Err: err})
@@ -92,6 +94,7 @@ func (l *Limiter) withoutStore(t *tier, b *batch, d *Decision, err error) error 
 		for i := range n {
 			b.known[i] = true
 		}
+		t.recoveredAt.Store(l.remote.sinceStart() + int64(t.longestWindow()))
 	}
 	return nil
 }
@@ -144,6 +147,10 @@ func (l *Limiter) updateLocalCount(d *Decision, b *batch, charges []Charge, verd
 				l.memory.startPenalty(&charges[i], int64(verdicts[i].Wait))
 			}
 		}
+		return
+	}
+	if b.counted {
+		d.warm = b.warm
 		return
 	}
 	var own [maxLimits]Charge

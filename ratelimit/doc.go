@@ -122,8 +122,12 @@
 //   - Local, the default, by this process's own count, which is warm: everything
 //     that the store admits is counted here too, penalties included. It is
 //     fail-open across processes, and closed in each: N processes admit N times
-//     the limit at most. That is the price of a service that goes on; where it
-//     is too high, use Deny.
+//     the limit at most, in any window, also when the store works again within
+//     it. The store lacks what they admitted by themselves, so each process
+//     denies by its own count too, until a window after its last decision
+//     without the store. A Reset by another process is not noticed in that time.
+//     N times is the price of a service that goes on; where it is too high, use
+//     Deny.
 //   - Deny answers 503 limits_unavailable with Retry-After. Good for a login.
 //   - InsecureAllow lets everybody through. Attackers then aim at the store
 //     first.
@@ -132,10 +136,10 @@
 // [ErrMisconfigured]. Each change of the store's health is logged once and told
 // to OnDecision once.
 //
-// What is promised after a failover of a replicated store: at most what was
-// admitted in the lost interval is admitted again. What is not: that no more
-// than the limit is. What processes admitted by themselves is not told to the
-// store afterwards, and a store that lost everything begins with empty counts.
+// What is promised after a failover of a replicated store that no call noticed: at
+// most what was admitted in the lost interval is admitted again. What is not:
+// that no more than the limit is. A store that lost everything begins with empty
+// counts.
 //
 // # Decisions
 //

@@ -62,6 +62,9 @@ type tier struct {
 	limited   *errors.Error
 	expensive *errors.Error
 	last      atomic.Pointer[refusal]
+	// recoveredAt is when everything has left its window that this process has
+	// admitted without the store, in the remote's time. 0: nothing.
+	recoveredAt atomic.Int64
 }
 
 // New returns a Limiter. It refuses limits that mean nothing, and names and
