@@ -1,8 +1,10 @@
 package redisauth
 
-// The revocations are one stream. Each entry has, under p, the ID of the entry
-// before it, so that a reader notices when one is missing; and under c, where
-// the next sweep goes on.
+// The revocations are one stream. Each entry has, under t, a random tag; under p,
+// the ID and the tag of the entry before it, so that a reader notices when one is
+// missing, or is another one with the same ID; and under c, where the next sweep
+// goes on. newestPlace is the ID that the stream gave last, with the tag of its
+// entry; entries of an earlier version have none.
 const streamLua = `
 local key = KEYS[1]
 local stream = {['last-generated-id'] = '0-0'}
@@ -10,9 +12,15 @@ if redis.call('EXISTS', key) == 1 then
   local facts = redis.call('XINFO', 'STREAM', key)
   for i = 1, #facts, 2 do stream[facts[i]] = facts[i + 1] end
 end
+local newest = stream['last-entry']
+local function placeOf(id, entry)
+  if entry and entry[1] == id and entry[2][14] then return id .. ' ' .. entry[2][14] end
+  return id
+end
+local newestPlace = placeOf(stream['last-generated-id'], newest)
 `
 
-// ARGV: skew, kind, ID, until and issued-before, in milliseconds. An entry goes
+// ARGV: skew, kind, ID, until and issued-before, in milliseconds, tag. An entry goes
 // when what it revokes is dead by every clock: a reader that has not seen it has
 // lost nothing. Each addition looks at eight entries, from where the last one
 // stopped. So one round takes an eighth as many additions as there are entries,
@@ -23,14 +31,16 @@ end
 const addLua = streamLua + `
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000) + ARGV[1]
-local newest = stream['last-entry']
 local some = redis.pcall('XRANGE', key, newest and newest[2][12] or '-', '+', 'COUNT', 8)
 for _, entry in ipairs(some) do
   if (tonumber(entry[2][6]) or math.huge) <= now then redis.call('XDEL', key, entry[1]) end
 end
 local on = some[8] and '(' .. some[8][1] or '-'
-return redis.call('XADD', key, '*', 'k', ARGV[2], 'id', ARGV[3], 'u', ARGV[4], 'b', ARGV[5], 'p', stream['last-generated-id'], 'c', on)
+return redis.call('XADD', key, '*', 'k', ARGV[2], 'id', ARGV[3], 'u', ARGV[4], 'b', ARGV[5], 'p', newestPlace, 'c', on, 't', ARGV[6])
 `
 
 // ARGV: the ID to begin after, the most entries.
-const readLua = serverLua + streamLua + `return {server, stream['last-generated-id'], redis.call('XRANGE', key, '(' .. ARGV[1], '+', 'COUNT', ARGV[2])}`
+const readLua = serverLua + streamLua + `
+local from = redis.call('XRANGE', key, ARGV[1], ARGV[1])[1]
+return {server, newestPlace, placeOf(ARGV[1], from), redis.call('XRANGE', key, '(' .. ARGV[1], '+', 'COUNT', ARGV[2])}
+`

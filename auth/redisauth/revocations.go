@@ -2,6 +2,7 @@ package redisauth
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"math"
 	"strconv"
@@ -42,6 +43,8 @@ const (
 	pollPause = 200 * time.Millisecond
 	// pollFor is how long Next waits in all.
 	pollFor = time.Second
+	// tagSize is the length of an entry's tag, in characters of base32.
+	tagSize = 12
 )
 
 // streamKey names the stream, which is in one slot of a Cluster.
@@ -58,7 +61,7 @@ func (f *Feed) Add(ctx context.Context, v auth.Revocation) error {
 		kind, id = "u", v.Subject
 	}
 	until := v.Until.Add(time.Millisecond - 1) // not earlier
-	_, err := f.runScript(ctx, true, f.add, f.streamKey(), f.skew.Milliseconds(), kind, id, millis(until), millis(v.IssuedBefore))
+	_, err := f.runScript(ctx, true, f.add, f.streamKey(), f.skew.Milliseconds(), kind, id, millis(until), millis(v.IssuedBefore), rand.Text()[:tagSize])
 	return err
 }
 
@@ -74,52 +77,67 @@ func millis(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-// A place is where a reader is: an ID, in the stream of one Redis. Another may
-// give the same ID to another entry, when its clock is behind.
-type place struct{ server, id string }
+// A place is where a reader is: at an entry, in the stream of one Redis. The ID
+// of an entry does not name it: a stream that was deleted and created again, in
+// the same millisecond or after the clock was set back, gives the ID to another
+// entry. So each entry has a random tag, and a place has ID and tag.
+type place struct{ server, entry string }
 
-// String is the position that readers know it by.
-func (p place) String() string { return p.server + " " + p.id }
+// String returns the position of the reader: server, ID and tag.
+func (p place) String() string { return p.server + " " + p.entry }
+
+// id returns the ID of the place's entry.
+func (p place) id() string {
+	id, _, _ := strings.Cut(p.entry, " ")
+	return id
+}
 
 func parsePlace(position string) (p place) {
-	p.server, p.id, _ = strings.Cut(position, " ")
+	p.server, p.entry, _ = strings.Cut(position, " ")
 	return p
 }
 
 // Load implements [auth.RevocationFeed].
 func (f *Feed) Load(ctx context.Context) (all []auth.Revocation, position string, err error) {
-	for server, id := "", "0-0"; ; {
-		entries, last, err := f.after(ctx, id)
+	for from := (place{"", "0-0"}); ; {
+		read, err := f.readAfter(ctx, from.id())
 		switch {
 		case err != nil:
 			return nil, "", err
-		case server != "" && last.server != server:
+		case len(all) > 0 && read.last.server != from.server:
 			return nil, "", unavailableError(errOtherServer)
+		case len(all) > 0 && read.from != from.entry:
+			return nil, "", unavailableError(errOtherStream)
 		}
-		server = last.server
-		for _, e := range entries {
-			all, id = append(all, e.revocation), e.id
+		from.server = read.last.server
+		for _, e := range read.entries {
+			all, from.entry = append(all, e.revocation), e.place
 		}
-		if len(entries) < page {
-			return all, last.String(), nil
+		if len(read.entries) < page {
+			return all, read.last.String(), nil
 		}
 	}
 }
+
+// errOtherStream ends a load whose last entry is no longer there: the sweep took
+// it, or the stream is another one, with entries before that ID.
+var errOtherStream = errors.New("redisauth: the last entry that was read is no longer in the stream")
 
 // Next implements [auth.RevocationFeed].
 func (f *Feed) Next(ctx context.Context, after string) (added []auth.Revocation, position string, err error) {
 	from := parsePlace(after)
 	for start := time.Now(); ; {
-		entries, last, err := f.after(ctx, from.id)
+		read, err := f.readAfter(ctx, from.id())
+		entries, last := read.entries, read.last
 		switch {
 		case err != nil:
 			return nil, "", err
-		case last.server != from.server, len(entries) == 0 && last != from, len(entries) > 0 && entries[0].previous != from.id:
+		case last.server != from.server, len(entries) == 0 && last != from, len(entries) > 0 && entries[0].previous != from.entry:
 			// Trimmed, or lost in a failover.
 			return nil, "", auth.ErrPositionLost
 		case len(entries) > 0:
 			for _, e := range entries {
-				added, from.id = append(added, e.revocation), e.id
+				added, from.entry = append(added, e.revocation), e.place
 			}
 			return added, from.String(), nil
 		case time.Since(start) >= pollFor || !pause(ctx, pollPause):
@@ -128,32 +146,44 @@ func (f *Feed) Next(ctx context.Context, after string) (added []auth.Revocation,
 	}
 }
 
-// entry is a revocation in the stream.
+// entry is a revocation in the stream. Its place, and that of the entry before
+// it, are ID and tag.
 type entry struct {
-	id, previous string
-	revocation   auth.Revocation
+	place, previous string
+	revocation      auth.Revocation
 }
 
-// after returns at most a page of the entries after an ID, and the place of the
-// last entry that there ever was.
-func (f *Feed) after(ctx context.Context, id string) (entries []entry, last place, err error) {
+// reading is the result of one read: at most a page of the entries after an ID,
+// the place of the last entry that there ever was, and ID and tag of the entry
+// that has the ID itself, without a tag if there is none.
+type reading struct {
+	entries []entry
+	last    place
+	from    string
+}
+
+// readAfter reads the entries after an ID.
+func (f *Feed) readAfter(ctx context.Context, id string) (reading, error) {
 	reply, err := f.runScript(ctx, false, f.read, f.streamKey(), id, page)
 	if err != nil {
-		return nil, place{}, err
+		return reading{}, err
 	}
 	r := reader{}
 	parts := r.asList(reply)
-	last = place{r.textAt(parts, 0), r.textAt(parts, 1)}
-	for _, v := range r.asList(r.at(parts, 2)) {
+	read := reading{last: place{r.textAt(parts, 0), r.textAt(parts, 1)}, from: r.textAt(parts, 2)}
+	for _, v := range r.asList(r.at(parts, 3)) {
 		e := r.asList(v)
-		entries = append(entries, r.entry(r.textAt(e, 0), r.asList(r.at(e, 1))))
+		read.entries = append(read.entries, r.entry(r.textAt(e, 0), r.asList(r.at(e, 1))))
 	}
-	return entries, last, r.joinError(nil)
+	return read, r.joinError(nil)
 }
 
 // entry reads the fields in the order in which they were added.
 func (r *reader) entry(id string, fields []any) entry {
-	e := entry{id: id, previous: r.textAt(fields, 9)}
+	e := entry{place: id, previous: r.textAt(fields, 9)}
+	if len(fields) > 13 { // an entry of an earlier version has no tag
+		e.place += " " + r.textAt(fields, 13)
+	}
 	until, err := strconv.ParseInt(r.textAt(fields, 5), 10, 64)
 	issued, failed := strconv.ParseInt(r.textAt(fields, 7), 10, 64)
 	if err = errors.Join(err, failed); err != nil && r.err == nil {

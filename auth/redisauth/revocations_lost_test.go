@@ -38,6 +38,26 @@ func TestPositionLost(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, all, 1)
 	})
+	t.Run("another stream, whose entry has the ID of the position", func(t *testing.T) {
+		client := single(t)
+		f := revocations(t, client, redisauth.Options{})
+		// As in one millisecond: IDs go on from the newest by one.
+		begin := func(id string) {
+			add(t, f, "first")
+			require.NoError(t, client.Do(t.Context(), "xsetid", "ringwall:revocations", "99999999999999-0").Err())
+			add(t, f, id)
+		}
+		begin("a")
+		_, position, err := f.Load(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, client.Del(t.Context(), "ringwall:revocations").Err())
+		begin("b")
+		_, _, err = f.Next(t.Context(), position)
+		require.ErrorIs(t, err, auth.ErrPositionLost, "b is not a")
+		add(t, f, "c")
+		_, _, err = f.Next(t.Context(), position)
+		require.ErrorIs(t, err, auth.ErrPositionLost, "c comes after b")
+	})
 	t.Run("a failover, and new entries before the next look", func(t *testing.T) {
 		p := newPair(t)
 		before := revocations(t, connect(t, redis.NewClient(p.master.Options())), redisauth.Options{})
@@ -80,7 +100,7 @@ func TestPositionLost(t *testing.T) {
 		f := revocations(t, single(t), redisauth.Options{})
 		_, position, err := f.Load(t.Context())
 		require.NoError(t, err)
-		require.NoError(t, f.Add(t.Context(), auth.Revocation{Token: "dead", Until: time.Now()}))
+		require.NoError(t, f.Add(t.Context(), auth.Revocation{Token: "dead", Until: time.Now().Add(-time.Second)}))
 		add(t, f, "a", "b")
 		_, _, err = f.Next(t.Context(), position)
 		require.ErrorIs(t, err, auth.ErrPositionLost)
@@ -156,6 +176,31 @@ func TestLoadAcrossARestart(t *testing.T) {
 	}
 	b := &between{call: func() {
 		server.Restart(t)
+		require.NoError(t, revocations(t, other, redisauth.Options{}).Add(t.Context(), auth.Revocation{Token: "new", Until: inAnHour()}))
+	}}
+	client.AddHook(b)
+	b.left.Store(3) // the first page takes two, since the script is new
+	_, _, err := f.Load(t.Context())
+	require.ErrorIs(t, err, auth.ErrUnavailable)
+	all, _, err := f.Load(t.Context())
+	require.NoError(t, err)
+	require.Len(t, all, 1)
+}
+
+// TestLoadAcrossADeletion holds that a feed is not taken for whole when its stream
+// was deleted between two pages, and the new one gives lower IDs.
+func TestLoadAcrossADeletion(t *testing.T) {
+	server := redistest.Start(t)
+	client, other := connect(t, redis.NewClient(server.Options())), connect(t, redis.NewClient(server.Options()))
+	f := revocations(t, client, redisauth.Options{})
+	for i := range 501 {
+		require.NoError(t, f.Add(t.Context(), auth.Revocation{Token: fmt.Sprint(i), Until: inAnHour()}))
+		if i == 0 {
+			require.NoError(t, client.Do(t.Context(), "xsetid", "ringwall:revocations", "99999999999999-0").Err())
+		}
+	}
+	b := &between{call: func() {
+		require.NoError(t, other.Del(t.Context(), "ringwall:revocations").Err())
 		require.NoError(t, revocations(t, other, redisauth.Options{}).Add(t.Context(), auth.Revocation{Token: "new", Until: inAnHour()}))
 	}}
 	client.AddHook(b)
