@@ -141,9 +141,13 @@ func (d *desk) post(h http.Handler, token string, header ...string) *httptest.Re
 }
 
 // cookieOf returns the token that an answer sets, or "".
-func cookieOf(w *httptest.ResponseRecorder) string {
-	for _, c := range w.Result().Cookies() {
-		return c.Value
+func cookieOf(w *httptest.ResponseRecorder) string { return cookieNamed(w.Result(), "__Host-refresh") }
+
+func cookieNamed(res *http.Response, name string) string {
+	for _, c := range res.Cookies() {
+		if c.Name == name {
+			return c.Value
+		}
 	}
 	return ""
 }

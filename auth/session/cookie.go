@@ -1,8 +1,6 @@
 package session
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
 	"net/http"
 	"slices"
 	"strings"
@@ -21,10 +19,6 @@ type Cookie struct {
 	Transient bool
 }
 
-// AttemptHeader names the request header in which a client numbers its
-// attempts to refresh.
-const AttemptHeader = "Refresh-Attempt"
-
 // setCookie hands out a refresh token until its session ends.
 func (m *Manager) setCookie(w http.ResponseWriter, token string, expires, now time.Time) {
 	c := m.cookie
@@ -36,11 +30,15 @@ func (m *Manager) setCookie(w http.ResponseWriter, token string, expires, now ti
 	http.SetCookie(w, &c)
 }
 
-func (m *Manager) clearCookie(w http.ResponseWriter) {
+// clearCookie clears the refresh cookie, and the request's attempt cookie.
+func (m *Manager) clearCookie(w http.ResponseWriter, r *http.Request) {
 	c := m.cookie
 	c.MaxAge = -1
 	m.withdrawCookie(w)
 	http.SetCookie(w, &c)
+	if len(r.CookiesNamed(m.cookie.Name+attemptSuffix)) > 0 {
+		m.clearAttempt(w)
+	}
 }
 
 // withdrawCookie takes ours back, so that no answer sets it twice. Cookies of
@@ -94,33 +92,4 @@ func (m *Manager) credential(r *http.Request) (credential, error) {
 		return credential{}, auth.ErrInvalid.With("reason", "no token of ours")
 	}
 	return c, nil
-}
-
-// attemptOf returns the hash of the request's attempt. A request that has none
-// gets one of its own, so that a store may repeat its call. A client that keeps
-// its token itself has to number its attempts: a 503 sets it no cookie.
-func (m *Manager) attemptOf(r *http.Request) ([32]byte, error) {
-	lines := r.Header[AttemptHeader]
-	switch {
-	case len(lines) == 0 && !m.isNative(r):
-		return sha256.Sum256([]byte(rand.Text())), nil
-	case len(lines) != 1 || !isAttempt(lines[0]):
-		return [32]byte{}, auth.ErrMalformed.With("header", AttemptHeader)
-	}
-	return sha256.Sum256([]byte(lines[0])), nil
-}
-
-// isAttempt reports whether s is 16 to 64 characters of base64url.
-func isAttempt(s string) bool {
-	if len(s) < 16 || len(s) > 64 {
-		return false
-	}
-	for i := range len(s) {
-		switch c := s[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
-		default:
-			return false
-		}
-	}
-	return true
 }

@@ -34,6 +34,11 @@
 // header. A page that gets a 503 waits for Retry-After, and tries again with the
 // same value.
 //
+// A browser that sends no such header may repeat a request that got a 503. That
+// 503 names the attempt in a second cookie, __Host-refresh-attempt, which is
+// protected as the first one is, and is valid for that one token alone. Other
+// repeats of such a browser, after an answer that was lost, are reuse.
+//
 // The cookie is SameSite=Strict: pages of the same site alone can refresh, such
 // as app.example.com at api.example.com. Where they have another origin, cors has
 // to allow it with Credentials and with [AttemptHeader] among its Headers.
@@ -75,7 +80,9 @@
 //
 // The next token is in the body, as refresh_token (RFC 6749, section 5.1). A 503
 // may have it too, in the header Refresh-Token: the one that was sent is used
-// up then. They have to number their attempts, for an answer that gets lost. A
+// up then. They have to number their attempts, since they have no cookies: a
+// request without Refresh-Attempt gets a 400. After a 503 without a token, and
+// after an answer that was lost, they send the same token and attempt again. A
 // request with a header that browsers add is refused, so that a script on a page
 // cannot have a token shown to it, however it got one.
 //
@@ -114,6 +121,14 @@
 //   - Many logins to fill the memory: MaxSessions for each subject.
 //   - Tokens of dead sessions, collected for months and sent to the logout all at
 //     once: what ended long ago takes no place in the revocations.
+//   - A thief who presents a spent token during an outage: the 503 names an
+//     attempt, and no successor. When the store is back, the attempt is not the
+//     one that used the token, so the session ends.
+//   - A thief who has the attempt cookie as well has the whole jar of the browser.
+//     The jar gets the one successor while the browser has not presented it, and
+//     ends the session afterwards.
+//   - An attempt that a script plants: a MAC binds the cookie to one token, and
+//     to this package as its author.
 //   - A quick thief: within Grace a used token still gets its successor, which
 //     is why Grace is 0 unless it is set.
 package session

@@ -18,7 +18,10 @@ import (
 // when the store fails; both leave the cookie as it is, so that a request that
 // comes late cannot delete what a newer one was given. When Account or Issue
 // fails, or the store has rotated and cannot be sure that this lasts, the 503
-// has the successor: its cookie, or [TokenHeader] for a native client.
+// has the successor: its cookie, or [TokenHeader] for a native client. When it
+// is open whether the store has rotated, the 503 has the attempt cookie, unless
+// the request has an [AttemptHeader]: a repeat with all cookies is then the same
+// attempt.
 func (m *Manager) Refresh() http.Handler {
 	return m.handler(func(w http.ResponseWriter, r *http.Request) error {
 		arrived := wallNow()
@@ -73,7 +76,7 @@ func (m *Manager) refreshedTokens(ctx context.Context, s Session, arrived time.T
 // rotateToken uses up the request's token, and hands out its successor before
 // anything else can fail.
 func (m *Manager) rotateToken(w http.ResponseWriter, r *http.Request) (credential, Session, string, error) {
-	c, rotated, failed := m.rotateInStore(r)
+	c, rotated, failed := m.rotateInStore(w, r)
 	if failed != nil && rotated.Outcome == Gone {
 		return c, Session{}, "", failed
 	}
@@ -108,23 +111,34 @@ func (m *Manager) rotateToken(w http.ResponseWriter, r *http.Request) (credentia
 
 // rotateInStore asks the store about the request's token. An error beside an outcome
 // says that it may not last: the client gets the successor all the same, since
-// what it has is used up.
-func (m *Manager) rotateInStore(r *http.Request) (credential, Rotated, error) {
+// what it has is used up. An error without one leaves open whether the token was
+// used: a browser gets the name of its attempt, for a retry.
+func (m *Manager) rotateInStore(w http.ResponseWriter, r *http.Request) (credential, Rotated, error) {
 	c, err := m.credential(r)
 	if err != nil {
 		return c, Rotated{}, err
 	}
-	attempt, err := m.attemptOf(r)
+	a, err := m.attemptOf(r, c)
 	if err != nil {
 		return c, Rotated{}, err
 	}
 	ctx, cancel := withStoreTimeout(r.Context())
 	defer cancel()
 	rotated, err := m.store.Rotate(ctx, Rotation{
-		Owner: c.ownerID(), ID: c.sessionID(), Generation: c.generation, Attempt: attempt, Idle: m.idle, Grace: m.grace,
+		Owner: c.ownerID(), ID: c.sessionID(), Generation: c.generation, Attempt: a.hash, Idle: m.idle, Grace: m.grace,
 	})
 	if err != nil {
 		err = unavailableError(err)
+	}
+	switch rotated.Outcome {
+	case Gone:
+		if err != nil {
+			m.offerAttempt(w, a, c)
+		}
+	case Advanced, Repeated, RolledBack:
+		if a.repeated {
+			m.clearAttempt(w)
+		}
 	}
 	return c, rotated, err
 }
@@ -146,7 +160,7 @@ func (m *Manager) Logout() http.Handler {
 			}
 		}
 		if !m.isNative(r) {
-			m.clearCookie(w)
+			m.clearCookie(w, r)
 		}
 		w.WriteHeader(http.StatusNoContent)
 		return nil
@@ -176,7 +190,7 @@ func (m *Manager) LogoutAll() http.Handler {
 		if m.isNative(r) {
 			w.Header().Del(TokenHeader)
 		} else {
-			m.clearCookie(w)
+			m.clearCookie(w, r)
 		}
 		w.WriteHeader(http.StatusNoContent)
 		return nil

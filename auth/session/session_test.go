@@ -84,14 +84,16 @@ func (d *desk) post(h http.Handler, token string, header ...string) *httptest.Re
 	return w
 }
 
-// cookieOf returns the token that an answer sets, or "".
+// cookieOf returns the refresh token that an answer sets, or "".
 func cookieOf(t *testing.T, w *httptest.ResponseRecorder) string {
-	if len(w.Header()["Set-Cookie"]) == 0 {
-		return ""
+	token, seen := "", 0
+	for _, c := range w.Result().Cookies() {
+		if !strings.HasSuffix(c.Name, "-attempt") {
+			token, seen = c.Value, seen+1
+		}
 	}
-	cookies := w.Result().Cookies()
-	require.Len(t, cookies, 1)
-	return cookies[0].Value
+	require.LessOrEqual(t, seen, 1)
+	return token
 }
 
 // pass lets time go by, which costs none inside of synctest.

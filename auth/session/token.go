@@ -75,6 +75,16 @@ func ownerID(subject string) string {
 	return hex.EncodeToString(owner[:])
 }
 
+// append appends owner, secret and generation.
+func (c credential) append(b []byte) []byte {
+	b = append(b, c.owner[:]...)
+	b = append(b, c.secret[:]...)
+	for shift := 40; shift >= 0; shift -= 8 {
+		b = append(b, byte(c.generation>>shift))
+	}
+	return b
+}
+
 func (c credential) ownerID() string { return hex.EncodeToString(c.owner[:]) }
 
 // sessionID returns the public name of the session. It does not lead back to
@@ -135,9 +145,9 @@ func (ring keyring) signer(now time.Time) *Key {
 
 func (k *Key) removed(now time.Time) bool { return !k.Remove.IsZero() && !now.Before(k.Remove) }
 
-func (k *Key) mac(body []byte) []byte {
+func (k *Key) mac(label string, body []byte) []byte {
 	h := hmac.New(sha256.New, k.Secret)
-	h.Write([]byte(tokenLabel))
+	h.Write([]byte(label))
 	h.Write(body)
 	return h.Sum(nil)[:macSize]
 }
@@ -150,13 +160,8 @@ func (ring keyring) makeToken(c credential, now time.Time) (string, error) {
 		return "", errors.New("session: no key signs now")
 	}
 	b := make([]byte, 0, bodySize+macSize)
-	b = append(b, tokenVersion, k.ID)
-	b = append(b, c.owner[:]...)
-	b = append(b, c.secret[:]...)
-	for shift := 40; shift >= 0; shift -= 8 {
-		b = append(b, byte(c.generation>>shift))
-	}
-	b = append(b, k.mac(b)...)
+	b = c.append(append(b, tokenVersion, k.ID))
+	b = append(b, k.mac(tokenLabel, b)...)
 	return tokenPrefix + base64.RawURLEncoding.EncodeToString(b), nil
 }
 
@@ -178,7 +183,7 @@ func (ring keyring) parseToken(token string, now time.Time) (c credential, ok bo
 		if k.ID != b[1] {
 			continue
 		}
-		if k.removed(now) || !hmac.Equal(k.mac(b[:bodySize]), b[bodySize:]) {
+		if k.removed(now) || !hmac.Equal(k.mac(tokenLabel, b[:bodySize]), b[bodySize:]) {
 			return c, false
 		}
 		copy(c.owner[:], b[2:18])
