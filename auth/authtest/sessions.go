@@ -38,6 +38,7 @@ var sessionRows = []struct {
 	test func(*sessions)
 }{
 	{"rotation", (*sessions).rotation},
+	{"S4 an attempt gets its successor until that is presented", (*sessions).repeatAttempt},
 	{"a new record", (*sessions).create},
 	{"an ID is created twice", (*sessions).createTwice},
 	{"too many", (*sessions).evictsOldest},

@@ -123,9 +123,8 @@ atLeast(r.expires - now)
 return {'created', reply(id, r, value), evicted}
 `
 
-// ARGV: skew, ID, generation, attempt, idle, grace, window of the attempt, the
-// longest history, how long ended ones are known, the call, how long after the
-// first try this one is.
+// ARGV: skew, ID, generation, attempt, idle, grace, the longest history, how long
+// ended ones are known, the call, how long after the first try this one is.
 //
 // What a try cannot know is "unknown": an earlier one of its call left the
 // generation, and others went on from there. To a later try it is so also where
@@ -135,7 +134,7 @@ return {'created', reply(id, r, value), evicted}
 // replies to the first may be lost. More would be a flood of thefts, at will.
 const rotateLua = sessionLua + `
 local id, gen, attempt, idle, grace = ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
-local attemptWindow, history, endedFor, call, later = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10], ARGV[11] ~= '0'
+local history, endedFor, call, later = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], ARGV[10] ~= '0'
 local tag = string.sub(attempt, 1, 16)
 local leaver = tag .. call
 local r = find(id)
@@ -158,7 +157,7 @@ local value = redis.call('HGET', key, id .. 'v')
 if gen < r.gen then
   local back = r.gen - gen
   local since = r.left[back] and math.abs(now - r.left[back])
-  if since and (since < grace or (back == 1 and attempt == r.attempt and since < attemptWindow)) then
+  if since and (since < grace or (back == 1 and attempt == r.attempt)) then
     return {'repeated', reply(id, r, value)}
   end
   if r.leaver[back] == leaver or (later and string.sub(r.leaver[back] or '', 1, 16) == tag) then return {'unknown'} end

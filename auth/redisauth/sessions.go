@@ -70,7 +70,7 @@ func (s *SessionStore) Rotate(ctx context.Context, t session.Rotation) (session.
 // rotateAs gives all tries of a call one name, of 8 characters.
 func (s *SessionStore) rotateAs(ctx context.Context, call string, t session.Rotation) (session.Rotated, error) {
 	reply, err := s.runScript(ctx, s.rotations, s.rotate, s.ownerKey(t.Owner), micros(s.skew), t.ID, t.Generation, hex.EncodeToString(t.Attempt[:]),
-		micros(t.Idle), micros(t.Grace), micros(session.AttemptWindow), session.MaxHistory, micros(endedFor), call)
+		micros(t.Idle), micros(t.Grace), session.MaxHistory, micros(endedFor), call)
 	if reply == nil {
 		return session.Rotated{}, err
 	}

@@ -65,6 +65,24 @@ var sessionCases = []sessionCase{
 		d.mustRefresh(t1, session.AttemptHeader, other)
 		require.Empty(d.t, d.events)
 	}},
+	{"R2", "S4 a client that slept asks again with its attempt", nil, func(d *desk) {
+		for _, slept := range []time.Duration{62 * second, time.Hour, 24 * time.Hour} {
+			t0 := d.login()
+			t1 := d.mustRefresh(t0, session.AttemptHeader, once)
+			d.pass(slept)
+			require.Equal(d.t, t1, d.mustRefresh(t0, session.AttemptHeader, once))
+			d.mustRefresh(t1, session.AttemptHeader, other)
+		}
+		require.Empty(d.t, d.events)
+	}},
+	{"R2", "S4 its successor was presented meanwhile", nil, func(d *desk) {
+		t0 := d.login()
+		t1 := d.mustRefresh(t0, session.AttemptHeader, once)
+		t2 := d.mustRefresh(t1, session.AttemptHeader, other)
+		d.pass(time.Hour)
+		d.refused(t0, session.AttemptHeader, once)
+		d.theft(t2)
+	}},
 	{"R3", "the answer is lost, and asked for again after grace", grace(10 * second), func(d *desk) {
 		t0 := d.login()
 		t1 := d.mustRefresh(t0)

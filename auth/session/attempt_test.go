@@ -122,6 +122,17 @@ func TestRetryAfter503IsNoTheft_S2(t *testing.T) {
 		require.Empty(t, jarred(t, client, at), "a logout leaves no cookie, nor one of an attempt")
 		require.Empty(t, d.events)
 	})
+	t.Run("S4 a browser that slept for a day", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			d, store := lossyDesk(t)
+			token := d.login()
+			store.done = []bool{true}
+			attempt := d.lost(d.Refresh(), token)
+			pass(24 * time.Hour)
+			require.Equal(t, 200, d.post(d.Refresh(), token, with(attempt)...).Code)
+			require.Empty(t, d.events)
+		})
+	})
 	t.Run("after the keys have changed", func(t *testing.T) {
 		d, store := lossyDesk(t)
 		token := d.login()

@@ -26,9 +26,11 @@
 //	Refresh-Attempt: 16 to 64 random characters of base64url, new for each attempt
 //
 // The token that was used last, with the same attempt, gets the same successor
-// for 60 seconds. Any other repeat is reuse, unless Grace allows it: set it where
-// several tabs share the cookie and do not take turns. No repeat ever makes a
-// second line of tokens, so a theft still shows when the lines part.
+// until that successor is presented: an app that was suspended may repeat its
+// request hours later. The repeat does not extend the session. Any other repeat
+// is reuse, unless Grace allows it: set it where several tabs share the cookie
+// and do not take turns. No repeat ever makes a second line of tokens, so a theft
+// still shows when the lines part.
 //
 // Chromium alone decides to send a request again, and sends it with the same
 // header. A page that gets a 503 waits for Retry-After, and tries again with the

@@ -144,7 +144,7 @@ func (e *entry) outcome(r Rotation, now time.Time) Outcome {
 		return Reused
 	}
 	since := now.Sub(e.left[back-1]).Abs() // a clock that is set back opens nothing
-	if since < r.Grace || back == 1 && r.Attempt == e.attempt && since < AttemptWindow {
+	if since < r.Grace || back == 1 && r.Attempt == e.attempt {
 		return Repeated
 	}
 	return Reused

@@ -51,9 +51,13 @@ func TestRefresh(t *testing.T) {
 		{"other attempt", 0, []step{{0, 0, "t0", once, 200, "t1"}, {0, 0, "t0", other, 401, ""}}, theft, true},
 		{"attempt of two rotations ago", 0, []step{{0, 0, "t0", once, 200, "t1"}, {0, 0, "t1", other, 200, "t2"}, {0, 0, "t0", once, 401, ""}}, theft, true},
 		{"one attempt for all", 0, []step{{0, 0, "t0", once, 200, "t1"}, {0, 0, "t1", once, 200, "t2"}, {0, 0, "t1", once, 200, "t2"}, {0, 0, "t0", once, 401, ""}}, theft, true},
-		{"same attempt too late", 0, []step{{0, 0, "t0", once, 200, "t1"}, {60 * second, 0, "t0", once, 401, ""}}, theft, true},
+		{"S4 the same attempt after 62 s and after an hour", 0, []step{
+			{0, 0, "t0", once, 200, "t1"}, {62 * second, 0, "t0", once, 200, "t1"}, {time.Hour, 0, "t0", once, 200, "t1"}, {0, 0, "t1", other, 200, "t2"}}, nil, false},
+		{"S4 the same attempt after an hour, its successor presented", 0, []step{
+			{0, 0, "t0", once, 200, "t1"}, {time.Hour, 0, "t1", other, 200, "t2"}, {0, 0, "t0", once, 401, ""}, {0, 0, "t2", "", 401, ""}}, theft, true},
+		{"S4 another attempt after an hour", 0, []step{{0, 0, "t0", once, 200, "t1"}, {time.Hour, 0, "t0", other, 401, ""}}, theft, true},
 		{"repeat of a request without an attempt", 0, []step{{0, 0, "t0", "", 200, "t1"}, {0, 0, "t0", once, 401, ""}}, theft, true},
-		{"R2 same attempt, also at the end of its minute", 0, []step{
+		{"R2 same attempt, also a minute later", 0, []step{
 			{0, 0, "t0", once, 200, "t1"}, {0, 0, "t0", once, 200, "t1"}, {60*second - 1, 0, "t0", once, 200, "t1"}, {0, 0, "t1", other, 200, "t2"}}, nil, false},
 		{"R1 two tabs in grace", 10 * second, []step{{0, 0, "t0", "", 200, "t1"}, {0, 0, "t0", "", 200, "t1"}, {10*second - 1, 0, "t0", "", 200, "t1"}}, nil, false},
 		{"R3 repeat after grace", 10 * second, []step{{0, 0, "t0", "", 200, "t1"}, {10 * second, 0, "t0", "", 401, ""}, {0, 0, "t1", "", 401, ""}}, theft, true},

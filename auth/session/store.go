@@ -106,10 +106,10 @@ const (
 	// LastUsed is now, and Attempt is remembered until the next rotation.
 	Advanced
 	// Repeated: the generation was left less than Grace ago, and at most 16
-	// generations ago; or it is the one before the record's, was left less than
-	// [AttemptWindow] ago, and Attempt is the one that left it. Nothing
-	// changed. A clock that was set back makes what it left in the future as
-	// old as it is far.
+	// generations ago; or it is the one before the record's, and Attempt is the
+	// one that left it, however long ago: nobody has presented the successor yet.
+	// Nothing changed, so no repeat makes a session live longer. A clock that was
+	// set back makes what it left in the future as old as it is far.
 	Repeated
 	// Reused: the generation was left otherwise. The record was deleted.
 	Reused
@@ -119,10 +119,6 @@ const (
 	// so that Grace holds for those who still have one of them.
 	RolledBack
 )
-
-// AttemptWindow is how long the same attempt, with the token that it
-// presented first, gets the same successor.
-const AttemptWindow = time.Minute
 
 // EpochWindow is how long a login may take for the RevokeAll of its subject to
 // reach it.
