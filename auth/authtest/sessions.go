@@ -38,6 +38,7 @@ var sessionRows = []struct {
 	test func(*sessions)
 }{
 	{"rotation", (*sessions).rotation},
+	{"S3 grace covers the generation directly before alone", (*sessions).grace},
 	{"S4 an attempt gets its successor until that is presented", (*sessions).repeatAttempt},
 	{"a new record", (*sessions).create},
 	{"an ID is created twice", (*sessions).createTwice},

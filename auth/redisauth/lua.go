@@ -156,8 +156,7 @@ end
 local value = redis.call('HGET', key, id .. 'v')
 if gen < r.gen then
   local back = r.gen - gen
-  local since = r.left[back] and math.abs(now - r.left[back])
-  if since and (since < grace or (back == 1 and attempt == r.attempt)) then
+  if back == 1 and (attempt == r.attempt or r.left[1] and math.abs(now - r.left[1]) < grace) then
     return {'repeated', reply(id, r, value)}
   end
   if r.leaver[back] == leaver or (later and string.sub(r.leaver[back] or '', 1, 16) == tag) then return {'unknown'} end

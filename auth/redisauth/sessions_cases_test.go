@@ -93,10 +93,16 @@ var sessionCases = []sessionCase{
 		t0 := d.login()
 		t1 := d.mustRefresh(t0)
 		d.pass(second)
+		require.Equal(d.t, t1, d.mustRefresh(t0))
 		t2 := d.mustRefresh(t1)
-		require.Equal(d.t, t2, d.mustRefresh(t0))
+		require.Equal(d.t, t2, d.mustRefresh(t1))
 		d.mustRefresh(t2)
 		require.Empty(d.t, d.events)
+	}},
+	{"R4", "S3 a tab that two rotations have overtaken", grace(10 * second), func(d *desk) {
+		t0 := d.login()
+		t2 := d.mustRefresh(d.mustRefresh(t0))
+		d.theft(t0, t2)
 	}},
 	{"R5", "the thief first, the victim later", grace(10 * second), func(d *desk) {
 		t0 := d.login()
@@ -338,13 +344,13 @@ var sessionCases = []sessionCase{
 		d.pass(second)
 		d.theft(t0)
 	}},
-	{"R28", "history is bounded", grace(60 * second), func(d *desk) {
+	{"R28", "S3 grace reaches back one generation, however many there are", grace(60 * second), func(d *desk) {
 		tokens := []string{d.login()}
 		for i := range 20 {
 			tokens = append(tokens, d.mustRefresh(tokens[i]))
 		}
-		require.Equal(d.t, tokens[20], d.mustRefresh(tokens[20-session.MaxHistory]))
-		d.theft(tokens[20-session.MaxHistory-1], tokens[20])
+		require.Equal(d.t, tokens[20], d.mustRefresh(tokens[19]))
+		d.theft(tokens[18], tokens[20])
 	}},
 }
 

@@ -131,6 +131,6 @@
 //     ends the session afterwards.
 //   - An attempt that a script plants: a MAC binds the cookie to one token, and
 //     to this package as its author.
-//   - A quick thief: within Grace a used token still gets its successor, which
-//     is why Grace is 0 unless it is set.
+//   - A quick thief: within Grace the token before the current one still gets its
+//     successor, which is why Grace is 0 unless it is set. Older tokens never do.
 package session

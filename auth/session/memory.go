@@ -139,12 +139,11 @@ func (e *entry) outcome(r Rotation, now time.Time) Outcome {
 	case r.Generation > e.Generation:
 		return RolledBack
 	}
-	back := e.Generation - r.Generation
-	if back > uint64(len(e.left)) {
-		return Reused
+	if e.Generation-r.Generation > 1 || len(e.left) == 0 {
+		return Reused // its successor was presented: no client waits for that
 	}
-	since := now.Sub(e.left[back-1]).Abs() // a clock that is set back opens nothing
-	if since < r.Grace || back == 1 && r.Attempt == e.attempt {
+	since := now.Sub(e.left[0]).Abs() // a clock that is set back opens nothing
+	if since < r.Grace || r.Attempt == e.attempt {
 		return Repeated
 	}
 	return Reused

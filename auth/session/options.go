@@ -59,9 +59,11 @@ type Options struct {
 	// too many ends the one that was idle for the longest. 0: 50. At most 1000.
 	MaxSessions int
 
-	// Grace lets a token that was rotated out less than this ago get the same
-	// successor, whoever presents it. 0: a token is used once, and only the
-	// same attempt may repeat; see the package's text. At most 60 s.
+	// Grace lets the token before the current one, if that was rotated out less
+	// than this ago, get the same successor, whoever presents it. An older token
+	// is reuse, however young it is: its successor was presented. 0: a token is
+	// used once, and only the same attempt may repeat; see the package's text. At
+	// most 60 s.
 	Grace time.Duration
 
 	// Cookie changes the cookie; its fields only tighten it. Zero:

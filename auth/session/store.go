@@ -105,18 +105,17 @@ const (
 	// Advanced: the generation was the record's. The record's is now one more,
 	// LastUsed is now, and Attempt is remembered until the next rotation.
 	Advanced
-	// Repeated: the generation was left less than Grace ago, and at most 16
-	// generations ago; or it is the one before the record's, and Attempt is the
-	// one that left it, however long ago: nobody has presented the successor yet.
-	// Nothing changed, so no repeat makes a session live longer. A clock that was
-	// set back makes what it left in the future as old as it is far.
+	// Repeated: the generation is the one before the record's, and was left less
+	// than Grace ago, or by this Attempt, however long ago: nobody has presented
+	// the successor yet. Nothing changed, so no repeat makes a session live
+	// longer. A clock that was set back makes what it left in the future as old
+	// as it is far.
 	Repeated
 	// Reused: the generation was left otherwise. The record was deleted.
 	Reused
 	// RolledBack: the generation is ahead of the record's, so the store has
 	// lost writes. The record's is now one more than the presented one; all
-	// else is as with Advanced. The generations in between count as left now,
-	// so that Grace holds for those who still have one of them.
+	// else is as with Advanced. The generations in between count as left now.
 	RolledBack
 )
 
@@ -124,5 +123,5 @@ const (
 // reach it.
 const EpochWindow = 15 * time.Minute
 
-// MaxHistory is how many generations Grace can reach back.
+// MaxHistory is how many of the generations before its own a record knows.
 const MaxHistory = 16
