@@ -62,3 +62,12 @@ func VerifySignature(k Key, token string) error {
 
 // Sign returns the signature of a signing input.
 func Sign(k Key, input string) ([]byte, error) { return k.sign(input) }
+
+// SmallOrder returns the table of y-coordinates of weak points, each as 32
+// bytes without a sign.
+func SmallOrder() (all []string) {
+	for _, y := range smallOrder {
+		all = append(all, string(y[:]))
+	}
+	return all
+}

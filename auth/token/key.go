@@ -45,7 +45,9 @@ func GenerateKey(s Schedule) (Key, error) {
 // NewKey returns a key that signs and verifies. The signer may be a private
 // key of the standard library or one that a KMS holds. It refuses keys that do
 // not fit the algorithm or are weak: RSA below 2048 bits or with an exponent
-// below 65537, or from a generator known to be broken (CVE-2017-15361).
+// below 65537, or from a generator known to be broken (CVE-2017-15361); Ed25519
+// points of a small order, for which any client can sign, and encodings that are
+// not canonical (RFC 8032, section 5.1.3).
 func NewKey(kid string, alg Alg, key crypto.Signer, s Schedule) (Key, error) {
 	if key == nil {
 		return Key{}, errors.New("token: key: is nil")
@@ -96,9 +98,11 @@ func checkPublic(alg Alg, key crypto.PublicKey) string {
 	spec := alg.spec()
 	switch spec.family {
 	case edwards:
-		if k, ok := key.(ed25519.PublicKey); !ok || len(k) != ed25519.PublicKeySize {
+		k, ok := key.(ed25519.PublicKey)
+		if !ok || len(k) != ed25519.PublicKeySize {
 			return misfit
 		}
+		return checkEdwards(k)
 	case weierstrass:
 		k, ok := key.(*ecdsa.PublicKey)
 		if !ok || k == nil || k.Curve != spec.curve {
