@@ -2,7 +2,6 @@ package token
 
 import (
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -117,7 +116,7 @@ func (a algorithm) sign(signer crypto.Signer, message []byte) ([]byte, error) {
 	if _, err := asn1.Unmarshal(signature, &numbers); err != nil {
 		return nil, fmt.Errorf("read the signature: %w", err)
 	}
-	size := (signer.Public().(*ecdsa.PublicKey).Curve.Params().BitSize + 7) / 8
+	size := (a.curve.Params().BitSize + 7) / 8
 	if numbers.R.Sign() < 0 || numbers.S.Sign() < 0 || max(numbers.R.BitLen(), numbers.S.BitLen()) > 8*size {
 		return nil, fmt.Errorf("read the signature: its numbers do not fit the curve")
 	}

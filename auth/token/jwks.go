@@ -56,6 +56,9 @@ func jwkOf(key any) (jwk, bool) {
 // Thumbprint returns the SHA-256 thumbprint of a public key (RFC 7638), in
 // base64url. It is what [GenerateKey] takes as a kid.
 func Thumbprint(key crypto.PublicKey) (string, error) {
+	if !isPublicKey(key) {
+		return "", fmt.Errorf("token: thumbprint: a %T has none, or is not complete; did you mean its Public()?", key)
+	}
 	k, ok := jwkOf(key)
 	if !ok {
 		return "", fmt.Errorf("token: thumbprint: a %T has none", key)
@@ -66,6 +69,19 @@ func Thumbprint(key crypto.PublicKey) (string, error) {
 	}
 	sum := sha256.Sum256(text)
 	return base64.RawURLEncoding.EncodeToString(sum[:]), nil
+}
+
+// isPublicKey reports whether a key has all that its JWK has.
+func isPublicKey(key crypto.PublicKey) bool {
+	switch k := key.(type) {
+	case ed25519.PublicKey:
+		return len(k) == ed25519.PublicKeySize
+	case *ecdsa.PublicKey:
+		return k != nil && k.Curve != nil && onCurve(k)
+	case *rsa.PublicKey:
+		return k != nil && k.N != nil && k.N.Sign() > 0 && k.E > 0
+	}
+	return false
 }
 
 // JWKS serves the public keys that are published now, as a JWK Set (RFC 7517),

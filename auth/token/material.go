@@ -1,0 +1,182 @@
+package token
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"encoding/base64"
+	"fmt"
+	"math/big"
+	"reflect"
+	"strconv"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// publicHalf returns the public key of a signer, or the problem of a private
+// key that the standard library would panic on, or that any client could sign
+// for.
+func publicHalf(signer crypto.Signer) (public crypto.PublicKey, problem string) {
+	if v := reflect.ValueOf(signer); v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil, fmt.Sprintf("is a nil %T", signer)
+	}
+	switch private := signer.(type) {
+	case ed25519.PrivateKey:
+		problem = checkPrivateEdwards(private)
+	case *ed25519.PrivateKey:
+		problem = checkPrivateEdwards(*private)
+	}
+	if problem != "" {
+		return nil, problem
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			public, problem = nil, fmt.Sprintf("Public() of the %T panics: %v", signer, v)
+		}
+	}()
+	return signer.Public(), ""
+}
+
+// checkPrivateEdwards returns the problem of a private key, which is a seed
+// and the public key that belongs to it (RFC 8032, section 5.1.5).
+func checkPrivateEdwards(key ed25519.PrivateKey) string {
+	const hint = "; did you mean ed25519.NewKeyFromSeed?"
+	if len(key) != ed25519.PrivateKeySize {
+		return fmt.Sprintf("an Ed25519 private key has %d bytes, not %d", ed25519.PrivateKeySize, len(key)) + hint
+	}
+	switch seed := key.Seed(); {
+	case !ed25519.NewKeyFromSeed(seed).Equal(key):
+		return "the public half does not belong to the seed" + hint
+	case len(distinctBytes(seed)) < minDistinct:
+		return "the seed is not random; read 32 bytes from crypto/rand"
+	}
+	return ""
+}
+
+// prove signs once and verifies the signature, so that a signer that holds
+// another key than it shows fails when the service starts, and not at every
+// token. The text has no dot, so it is never a token.
+func (k *Key) prove() error {
+	const text = "ringwall: proof that a signer has the private half of its public key"
+	signature, err := k.signSafely(text)
+	if err != nil {
+		return fmt.Errorf("sign once: %w", err)
+	}
+	if k.algorithm.method.Verify(text, signature, k.verify) != nil {
+		return errors.New("the signature does not verify with Public(); did you mean the public half of the key that signs?")
+	}
+	return nil
+}
+
+// signSafely returns the panic of a signer as an error.
+func (k *Key) signSafely(input string) (signature []byte, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			signature, err = nil, fmt.Errorf("the signer panics: %v", v)
+		}
+	}()
+	return k.sign(input)
+}
+
+// checkPublic says what is wrong with a public key.
+func checkPublic(alg Alg, key crypto.PublicKey) string {
+	misfit := fmt.Sprintf("a %T does not fit %s", key, alg)
+	spec := alg.spec()
+	switch spec.family {
+	case edwards:
+		k, ok := key.(ed25519.PublicKey)
+		if !ok || len(k) != ed25519.PublicKeySize {
+			return misfit
+		}
+		return checkEdwards(k)
+	case weierstrass:
+		k, ok := key.(*ecdsa.PublicKey)
+		if !ok || k == nil || k.Curve != spec.curve {
+			return misfit
+		}
+		if !onCurve(k) {
+			return "the point is not on the curve"
+		}
+	case pkcs1, pss:
+		k, ok := key.(*rsa.PublicKey)
+		if !ok || k == nil || k.N == nil {
+			return misfit
+		}
+		return checkRSA(k)
+	default:
+		return "alg " + strconv.Quote(string(alg)) + " is unknown"
+	}
+	return ""
+}
+
+// onCurve reports whether the key has a point of its curve. The standard
+// library panics on a key without one, and reading its coordinates is
+// deprecated.
+func onCurve(k *ecdsa.PublicKey) (ok bool) {
+	defer func() { ok = recover() == nil && ok }()
+	_, err := k.ECDH()
+	return err == nil
+}
+
+func checkRSA(k *rsa.PublicKey) string {
+	switch bits := k.N.BitLen(); {
+	case bits < 2048:
+		return "RSA below 2048 bits (RFC 7518, section 3.3)"
+	case bits > 8192:
+		return "RSA above 8192 bits costs too much to verify"
+	case k.E < 65537 || k.E%2 == 0:
+		return "an RSA exponent below 65537, or even"
+	case k.N.Bit(0) == 0 || hasROCAFingerprint(k.N):
+		return "a broken RSA modulus (CVE-2017-15361)"
+	}
+	return ""
+}
+
+// hasROCAFingerprint finds the fingerprint of the generator of CVE-2017-15361: for every
+// small prime, such a modulus is a power of 65537. Another modulus is so by
+// chance once in many millions.
+func hasROCAFingerprint(n *big.Int) bool {
+	var rest big.Int
+	for _, p := range [...]int64{11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157} {
+		want := rest.Mod(n, big.NewInt(p)).Int64()
+		power := int64(1)
+		for power != want {
+			if power = power * 65537 % p; power == 1 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// checkSecret says what is wrong with a secret.
+func checkSecret(alg Alg, key []byte) string {
+	text := true
+	for _, c := range key {
+		text = text && c >= ' ' && c <= '~'
+	}
+	size := alg.spec().hash.Size()
+	switch {
+	case len(key) < size:
+		return fmt.Sprintf("%s needs a secret of at least %d bytes (RFC 7518, section 3.2)", alg, size)
+	case bytes.Contains(key, []byte("-----BEGIN")):
+		return "the secret is PEM; is it a public key?"
+	case len(distinctBytes(key)) < minDistinct, text && len(key) < base64.RawStdEncoding.EncodedLen(size):
+		return fmt.Sprintf("the secret looks typed; take %d bytes from crypto/rand", size)
+	}
+	return ""
+}
+
+// minDistinct is the least number of distinct bytes of a secret: 32 random ones
+// have fewer once in 10³⁰ times.
+const minDistinct = 10
+
+func distinctBytes(b []byte) map[byte]struct{} {
+	distinct := make(map[byte]struct{})
+	for _, c := range b {
+		distinct[c] = struct{}{}
+	}
+	return distinct
+}
