@@ -8,6 +8,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"fmt"
+	"math"
 	"math/big"
 	"reflect"
 	"strconv"
@@ -128,8 +129,16 @@ func checkRSA(k *rsa.PublicKey) string {
 		return "RSA above 8192 bits costs too much to verify"
 	case k.E < 65537 || k.E%2 == 0:
 		return "an RSA exponent below 65537, or even"
+	case k.E > math.MaxInt32:
+		return "an RSA exponent of more than 31 bits, which crypto/rsa never verifies with"
+	case k.N.Sign() < 0:
+		return "a negative RSA modulus"
 	case k.N.Bit(0) == 0 || hasROCAFingerprint(k.N):
 		return "a broken RSA modulus (CVE-2017-15361)"
+	case hasSmallFactor(k.N):
+		return "an RSA modulus with a factor below 1000: any client can sign for it"
+	case k.N.ProbablyPrime(0):
+		return "an RSA modulus that is a prime: any client can sign for it"
 	}
 	return ""
 }
@@ -149,6 +158,18 @@ func hasROCAFingerprint(n *big.Int) bool {
 		}
 	}
 	return true
+}
+
+// hasSmallFactor reports whether a number below 1000 divides an odd n: a
+// modulus that was damaged on its way, and that can be factored.
+func hasSmallFactor(n *big.Int) bool {
+	var rest big.Int
+	for d := int64(3); d < 1000; d += 2 {
+		if rest.Mod(n, big.NewInt(d)).Sign() == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // checkSecret says what is wrong with a secret.
