@@ -55,6 +55,8 @@
 //     and "/public%2F..%2Fadmin" are not public.
 //   - Subjects that look alike (RFC 9700, section 4.15): [Principal] has a
 //     Kind, and a Subject means something together with its Issuer only.
+//   - A program taken for a person, because nothing says that it is one: a
+//     caller whose kind the credential leaves open is [Unknown].
 //   - Check and use of two different objects (ASVS 5.0 15.4.2): [ObjectFrom]
 //     hands out the one that was checked. A write puts the owner into its own
 //     condition too.

@@ -69,7 +69,7 @@ func ExampleNewPrincipal() {
 	fmt.Println(err)
 	// Output:
 	// service billing true <nil>
-	// auth: Kind: is neither User nor Service
+	// auth: Kind "": is not User, Service or Unknown
 }
 
 // What needs a login that is not long ago.

@@ -3,13 +3,15 @@ package auth
 import (
 	"log/slog"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/ringwall/ringwall/errors"
 )
 
 // Kind tells people from programs, so that a client that chooses its own name
-// is never taken for the user of that name (RFC 9700, section 4.15).
+// is never taken for the user of that name (RFC 9700, section 4.15). An
+// identity needs one of the three kinds.
 type Kind string
 
 const (
@@ -17,6 +19,9 @@ const (
 	User Kind = "user"
 	// Service is a program that acts for itself.
 	Service Kind = "service"
+	// Unknown is a caller of whom the credential does not say which of the two
+	// it is. [Kinds] with User or Service refuses it.
+	Unknown Kind = "unknown"
 )
 
 // Identity has the facts that an [Authenticator] established.
@@ -46,8 +51,8 @@ type Principal struct{ id Identity }
 // without Kind or Subject.
 func NewPrincipal(id Identity) (*Principal, error) {
 	var problems []error
-	if id.Kind != User && id.Kind != Service {
-		problems = append(problems, errors.New("auth: Kind: is neither User nor Service"))
+	if id.Kind != User && id.Kind != Service && id.Kind != Unknown {
+		problems = append(problems, errors.New("auth: Kind "+strconv.Quote(string(id.Kind))+": is not User, Service or Unknown"))
 	}
 	if id.Subject == "" {
 		problems = append(problems, errors.New("auth: Subject: is empty"))
@@ -59,7 +64,7 @@ func NewPrincipal(id Identity) (*Principal, error) {
 	return &Principal{id}, nil
 }
 
-// Kind returns whether the caller is a person or a program.
+// Kind returns whether the caller is a person or a program, or [Unknown].
 func (p *Principal) Kind() Kind { return p.id.Kind }
 
 // Issuer returns who vouches for the subject, or "".

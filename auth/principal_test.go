@@ -29,7 +29,7 @@ func TestPrincipalIsImmutable(t *testing.T) {
 
 func TestNewPrincipalRefuses(t *testing.T) {
 	_, err := auth.NewPrincipal(auth.Identity{Kind: "robot"})
-	require.EqualError(t, err, "auth: Kind: is neither User nor Service\nauth: Subject: is empty")
+	require.EqualError(t, err, "auth: Kind \"robot\": is not User, Service or Unknown\nauth: Subject: is empty")
 }
 
 func TestPrincipalPrintsNoClaims(t *testing.T) {

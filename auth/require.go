@@ -141,7 +141,8 @@ func Role(role string) Policy {
 }
 
 // Kinds allows principals of these kinds: a route for people does not answer
-// programs.
+// programs. It refuses a caller of the kind [Unknown], unless Unknown is
+// listed. Without kinds it refuses everybody.
 func Kinds(kinds ...Kind) Policy {
 	kinds = slices.Clone(kinds)
 	return func(_ *http.Request, p *Principal) error {

@@ -38,6 +38,7 @@ func TestRequire(t *testing.T) {
 	ada := auth.Identity{Kind: auth.User, Subject: "ada", Scope: []string{"orders:read", "orders:write"}, AuthTime: time.Now()}
 	root := auth.Identity{Kind: auth.User, Subject: "root", Roles: []string{"admin"}}
 	key := auth.Identity{Kind: auth.Service, Subject: "ada"}
+	either := auth.Identity{Kind: auth.Unknown, Subject: "ada"}
 	own := auth.Object(errNoOrder, load, mine)
 	for _, row := range []struct {
 		name, query string
@@ -56,6 +57,9 @@ func TestRequire(t *testing.T) {
 		{"none of any scope", "", ada, []auth.Policy{auth.AnyScope("a", "b")}, 403, "access_denied"},
 		{"AnyOf nothing", "", ada, []auth.Policy{auth.AnyOf()}, 403, "access_denied"},
 		{"another role", "", ada, []auth.Policy{auth.Role("admin")}, 403, "access_denied"},
+		{"T4 an unknown kind is no user", "", either, []auth.Policy{auth.Kinds(auth.User)}, 403, "access_denied"},
+		{"T4 an unknown kind is no service", "", either, []auth.Policy{auth.Kinds(auth.Service)}, 403, "access_denied"},
+		{"T4 an unknown kind is neither of the two", "", either, []auth.Policy{auth.Kinds(auth.Service, auth.User)}, 403, "access_denied"},
 		{"Z4 a program of the same name", "", key, []auth.Policy{auth.Kinds(auth.User)}, 403, "access_denied"},
 		{"a program never logged in", "", key, []auth.Policy{auth.MaxAuthAge(time.Hour)}, 401, "login_too_old"},
 		{"Z5 a policy that fails", "", ada, []auth.Policy{func(*http.Request, *auth.Principal) error { return errors.New("down") }}, 500, "internal_error"},

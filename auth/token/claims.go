@@ -18,6 +18,7 @@ type claims struct {
 	scope, roles                         []string
 	times
 	authTime time.Time
+	marked   bool // has a claim by which another issuer marks programs
 }
 
 // times are what the clock is compared with, on every request.
@@ -84,6 +85,10 @@ func (c *claims) setClaim(m member) (ok bool) {
 	case "cnf":
 		// A token that is bound to a key is no bearer token (RFC 7800).
 		return false
+	case "gty", "idtyp":
+		// Of Auth0 and Entra. A secret may be theirs too.
+		c.marked = true
+		return true
 	default:
 		// EXP without exp is a mistake that a lenient reader would act on.
 		return !isReserved(m.name)
@@ -158,13 +163,23 @@ func (v *Verifier) hasAudience(aud member) (found bool) {
 	return aud.value != "" && aud.each(func(name string) { found = found || slices.Contains(v.audience, name) }) && found
 }
 
-// principal returns who the claims are about. A client that acts for itself
-// has its own name as the subject (RFC 9068, section 5).
-func (c *claims) principal(payload string) (*auth.Principal, error) {
-	kind := auth.User
-	if c.client != "" && c.client == c.subject {
-		kind = auth.Service
+// kindOf returns the kind of a caller. A client that acts for itself has its
+// own name as the subject (RFC 9068, section 5). Other issuers give it other
+// subjects, so their other callers are of a kind that is not known.
+func (v *Verifier) kindOf(c *claims, key *Key) auth.Kind {
+	switch {
+	case c.client != "" && c.client == c.subject:
+		return auth.Service
+	case v.kind != "":
+		return v.kind
+	case !key.canSign() || c.marked || strings.HasSuffix(c.subject, "@clients"):
+		return auth.Unknown
 	}
+	return auth.User
+}
+
+// principal returns who the claims are about.
+func (c *claims) principal(kind auth.Kind, payload string) (*auth.Principal, error) {
 	return auth.NewPrincipal(auth.Identity{
 		Kind: kind, Issuer: c.issuer, Subject: c.subject, SessionID: c.session, CredentialID: c.id,
 		Scope: c.scope, Roles: c.roles, ExpiresAt: c.expires, AuthTime: c.authTime, Claims: []byte(payload),

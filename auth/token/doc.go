@@ -45,6 +45,10 @@
 //	go remote.Run(ctx)
 //	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: remote, Issuer: "https://issuer.example", Audience: []string{"orders"}}))
 //
+// A caller of another issuer is of the kind [auth.Unknown], unless its subject
+// is its client_id: each issuer marks its programs in its own way.
+// [VerifierOptions].Kind declares the kind where all other callers have one.
+//
 // [Remote.Ready] belongs into the service's readiness check, so that no request
 // has to wait for the first fetch.
 //
@@ -83,6 +87,8 @@
 //     5 s at most; known keys verify meanwhile.
 //   - A cache that takes one token for another, or outlives a decision
 //     (CVE-2026-35030, CVE-2026-35039, CVE-2021-32701): see above.
+//   - A program of another issuer on a route for people (RFC 9700, section
+//     4.15): its kind is [auth.Unknown] until the application declares it.
 //   - A header that brings its own key (jwk, jku, x5u): not looked at.
 //   - Weak keys: refused by the constructors; published ones are ignored, as
 //     are those that are shown with their private part.

@@ -86,7 +86,10 @@ func ExampleNewRemote() {
 	remote := errors.Must(token.NewRemote(token.RemoteOptions{URL: first.URL, Client: first.Client(), OnEvent: func(_ context.Context, e token.Event) {
 		fmt.Println("event:", e.Reason)
 	}}))
-	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: remote, Issuer: "https://issuer.example", Audience: []string{"orders"}}))
+	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{
+		Keys: remote, Issuer: "https://issuer.example", Audience: []string{"orders"},
+		Kind: auth.User, // that issuer names each program by its client_id
+	}))
 
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()

@@ -40,6 +40,14 @@ type VerifierOptions struct {
 	// request with one costs no signature. An entry takes 2 KiB on average at
 	// most; tokens above 2 KiB are not remembered. Negative: none. 0: 4096.
 	CacheEntries int
+	// Kind is the kind of the callers whose subject is not their client_id; a
+	// caller whose subject is its client_id is an [auth.Service] (RFC 9068,
+	// section 5). "" means [auth.User] for tokens that this service signs, that
+	// is, if the key that verifies is a private key or a secret, and
+	// [auth.Unknown] for those of other issuers, whose tokens for programs have
+	// subjects of many forms. Set it for an issuer whose callers are all of one
+	// kind, and for another service that issues tokens with an [Issuer].
+	Kind auth.Kind
 	// Validate is the application's own check, after all others, for every
 	// request. Its errors are those of an [auth.Authenticator].
 	Validate func(context.Context, *auth.Principal) error
@@ -57,6 +65,7 @@ type Verifier struct {
 	revocations     *auth.Revocations
 	leeway, maxAge  time.Duration
 	maxSize         int
+	kind            auth.Kind // "": by the key
 	validate        func(context.Context, *auth.Principal) error
 	cache           *cache
 	scratches       sync.Pool // of *scratch
@@ -87,11 +96,14 @@ func NewVerifier(o VerifierOptions) (*Verifier, error) {
 	if o.MaxSize < 0 || o.MaxSize > 64<<10 {
 		refuse("MaxSize " + strconv.Itoa(o.MaxSize) + ": is not between 0 and 65536")
 	}
+	if !slices.Contains([]auth.Kind{"", auth.User, auth.Service, auth.Unknown}, o.Kind) {
+		refuse("Kind " + strconv.Quote(string(o.Kind)) + ": is unknown; did you mean auth.User, auth.Service or auth.Unknown?")
+	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
 	v := &Verifier{
-		keys: o.Keys, issuer: o.Issuer, audience: slices.Clone(o.Audience), revocations: o.Revocations, validate: o.Validate, now: time.Now,
+		keys: o.Keys, kind: o.Kind, issuer: o.Issuer, audience: slices.Clone(o.Audience), revocations: o.Revocations, validate: o.Validate, now: time.Now,
 		leeway: orDefault(o.Leeway, 30*time.Second), maxAge: orDefault(o.MaxAge, time.Hour), maxSize: orDefault(o.MaxSize, 8<<10),
 		cache: newCache(orDefault(o.CacheEntries, 4096)),
 	}
@@ -195,7 +207,7 @@ func (v *Verifier) verify(ctx context.Context, token string, p parts, now time.T
 		return nil, err
 	}
 	c.issuer = v.issuer
-	principal, err := c.principal(payload)
+	principal, err := c.principal(v.kindOf(&c, key), payload)
 	if err != nil {
 		return nil, auth.ErrInvalid.Wrap(err)
 	}
