@@ -29,7 +29,8 @@ type Authenticator interface {
 // Without patterns, every request needs a principal.
 type Options struct {
 	// Authenticators verify credentials. A request with credentials for two of
-	// them is refused: which of them counts would be a guess.
+	// them is refused: which of them counts would be a guess. At most one takes
+	// bearer tokens; token.Issuers makes one of several verifiers.
 	Authenticators []Authenticator
 	// Public are patterns of requests whose credentials are not even read:
 	// login, refresh, public keys, health. The language is that of
@@ -70,27 +71,23 @@ const (
 	optional
 )
 
-// New returns a Middleware. It refuses a set-up without authenticators, and
-// patterns that open everything. The error joins all problems.
+// New returns a Middleware. It refuses a set-up without authenticators, one
+// with two that would claim the same credentials, as two that take bearer
+// tokens do, and patterns that open everything. The error joins all problems.
 func New(o Options) (*Middleware, error) {
 	routes, err := route.Opening(o.Route, route.Field{Name: "auth: Public", Patterns: o.Public}, route.Field{Name: "auth: Optional", Patterns: o.Optional})
 	problems := []error{err}
-	if len(o.Authenticators) == 0 {
-		problems = append(problems, errors.New("auth: Authenticators: none; did you mean a *token.Verifier?"))
+	realm := o.Realm
+	if realm == "" {
+		realm = "api"
 	}
+	challenges, wrong := checkAuthenticators(o.Authenticators, realm)
+	problems = append(problems, wrong...)
 	if !quotable(o.Realm) {
 		problems = append(problems, errors.New("auth: Realm "+strconv.Quote(o.Realm)+`: has characters other than visible ASCII and space, or " or \`))
 	}
-	m := &Middleware{authenticators: slices.Clone(o.Authenticators), routes: routes, onEvent: o.OnEvent, logger: o.Logger, respond: o.ErrorHandler}
-	if o.Realm == "" {
-		o.Realm = "api"
-	}
-	for i, a := range o.Authenticators {
-		if a == nil {
-			problems = append(problems, errors.New("auth: Authenticators["+strconv.Itoa(i)+"]: is nil"))
-			continue
-		}
-		m.challenges = append(m.challenges, withParam(a.Challenge(), "realm", o.Realm))
+	m := &Middleware{
+		authenticators: slices.Clone(o.Authenticators), challenges: challenges, routes: routes, onEvent: o.OnEvent, logger: o.Logger, respond: o.ErrorHandler,
 	}
 	if m.respond == nil {
 		m.respond = errors.Respond
@@ -126,6 +123,9 @@ func (m *Middleware) Authenticate(r *http.Request) (*Principal, error) {
 // authenticate also returns the index of the authenticator whose credential
 // the request has, or -1.
 func (m *Middleware) authenticate(r *http.Request) (*Principal, int, error) {
+	if m == nil || m.routes == nil {
+		return nil, -1, errNotMade
+	}
 	field, open := m.routes.Find(r)
 	if open && field == public {
 		return nil, -1, nil
@@ -157,5 +157,7 @@ func (m *Middleware) authenticate(r *http.Request) (*Principal, int, error) {
 	}
 	return nil, -1, ErrMissing
 }
+
+var errNotMade = ErrUnavailable.With("reason", "the Middleware was not made by New")
 
 var errUnknownScheme = ErrMissing.With("reason", "no authenticator takes this Authorization, on this route")

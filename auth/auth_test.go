@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -170,6 +171,15 @@ func TestNewRefuses(t *testing.T) {
 	}{
 		{"no authenticator", auth.Options{}, "auth: Authenticators: none; did you mean a *token.Verifier?"},
 		{"a nil authenticator", auth.Options{Authenticators: []auth.Authenticator{bearer, nil}}, "auth: Authenticators[1]: is nil"},
+		{"T9 a typed nil", auth.Options{Authenticators: []auth.Authenticator{bearer, (*pointed)(nil)}}, "auth: Authenticators[1]: is a nil *auth_test.pointed; did you drop the constructor's error?"},
+		{"T9 a nil func", auth.Options{Authenticators: []auth.Authenticator{authenticatorFunc(nil)}}, "auth: Authenticators[0]: is a nil auth_test.authenticatorFunc; did you drop the constructor's error?"},
+		{"T9 two bearer authenticators", auth.Options{Authenticators: []auth.Authenticator{silent, bearer, signed, bearer}},
+			"auth: Authenticators[3]: takes Bearer as Authenticators[1] does, so both would claim each token; did you mean token.Issuers?"},
+		{"T9 the scheme has no case", auth.Options{Authenticators: []auth.Authenticator{bearer, scheme{challenge: `bearer scope="x"`}}},
+			"auth: Authenticators[1]: takes Bearer as Authenticators[0] does, so both would claim each token; did you mean token.Issuers?"},
+		{"T9 one authenticator twice", auth.Options{Authenticators: []auth.Authenticator{&pointed{}, bearer, onePointed, onePointed}}, "auth: Authenticators[3]: is Authenticators[2] again, so both would claim each credential"},
+		{"T9 a challenge that is a second header", auth.Options{Authenticators: []auth.Authenticator{scheme{challenge: "Signed\r\nX: y"}}}, `auth: Authenticators[0]: Challenge "Signed\r\nX: y": is not a scheme and parameters (RFC 9110, section 11.6.1)`},
+		{"T9 a challenge with a realm of its own", auth.Options{Authenticators: []auth.Authenticator{scheme{challenge: `Bearer Realm="x"`}}}, `auth: Authenticators[0]: Challenge "Bearer Realm=\"x\"": has a realm; did you mean Options.Realm?`},
 		{"everything public", auth.Options{Authenticators: []auth.Authenticator{bearer}, Public: []string{"/"}}, `auth: Public[0] "/": opens every path; did you mean "/{$}"?`},
 		{"everything optional", auth.Options{Authenticators: []auth.Authenticator{bearer}, Optional: []string{"GET /"}}, `auth: Optional[0] "GET /": opens every path; did you mean "GET /{$}"?`},
 		{"public and optional", auth.Options{Authenticators: []auth.Authenticator{bearer}, Public: []string{"/a"}, Optional: []string{"/a"}}, `auth: Optional[0] "/a": is the same pattern as auth: Public[0] "/a"`},
@@ -183,10 +193,59 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
+// pointed is an authenticator of a pointer, as *token.Verifier is.
+type pointed struct{ _ byte }
+
+func (*pointed) Authenticate(*http.Request) (*auth.Principal, error) { return nil, nil }
+func (*pointed) Challenge() string                                   { return "" }
+
+var onePointed = new(pointed)
+
+type authenticatorFunc func(*http.Request) (*auth.Principal, error)
+
+func (f authenticatorFunc) Authenticate(r *http.Request) (*auth.Principal, error) { return f(r) }
+func (authenticatorFunc) Challenge() string                                       { return "" }
+
+// A value that no constructor made refuses, and does not panic.
+func TestZeroValuesRefuse_T9(t *testing.T) {
+	for name, m := range map[string]*auth.Middleware{"T9 a nil Middleware": nil, "T9 a zero Middleware": {}} {
+		t.Run(name, func(t *testing.T) {
+			failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
+			srv := httptest.NewServer(failures.Handler(m.Handler(http.HandlerFunc(whoami))))
+			t.Cleanup(srv.Close)
+			res, err := http.Get(srv.URL)
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = res.Body.Close() })
+			require.Equal(t, 503, res.StatusCode)
+			require.Equal(t, "auth_unavailable", code(t, res))
+			_, err = m.Authenticate(httptest.NewRequest("GET", "/", nil))
+			require.Contains(t, logged(err), "reason=\"the Middleware was not made by New\"")
+		})
+	}
+	for name, r := range map[string]*auth.Revocations{"T9 nil Revocations": nil, "T9 zero Revocations": {}} {
+		t.Run(name, func(t *testing.T) {
+			ctx := t.Context()
+			for _, err := range []error{
+				r.Check(ctx, "a", "b", "c", time.Now()), r.Ready(ctx), r.Run(ctx), r.RevokeToken(ctx, "a", time.Now()),
+				r.RevokeSession(ctx, "a", time.Now()), r.RevokeSubject(ctx, "a", time.Now(), time.Now()),
+			} {
+				require.ErrorIs(t, err, auth.ErrUnavailable)
+				require.Contains(t, logged(err), "reason=\"the Revocations were not made by NewRevocations\"")
+			}
+		})
+	}
+	_, err := auth.NewRevocations(auth.RevocationsOptions{MaxEntries: -1, Feed: (*nilFeed)(nil)})
+	require.EqualError(t, err, "auth: MaxEntries: is negative; did you mean 0, for the default?\nauth: Feed: is a nil *auth_test.nilFeed; did you drop the constructor's error?")
+}
+
+type nilFeed struct{ auth.RevocationFeed }
+
 // The log says what the answer does not: that our own set-up reads one
 // credential twice looks like a client that sends two.
 func TestTwoCredentialsAreLogged(t *testing.T) {
-	m := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{bearer, bearer}}))
+	other := bearer
+	other.challenge = ""
+	m := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{bearer, other}}))
 	r := httptest.NewRequest("GET", "/orders", nil)
 	r.Header.Set("Authorization", "Bearer ada")
 	_, err := m.Authenticate(r)

@@ -16,7 +16,7 @@ func (m *Middleware) writeRefusal(w http.ResponseWriter, r *http.Request, used i
 	m.notifyHook(r.Context(), e)
 	respond := errors.Respond
 	kind, _ := errors.AsType[*errors.Kind](err)
-	if m != nil {
+	if m != nil && m.respond != nil {
 		respond = m.respond
 		if lines := m.challengesFor(used, kind, err); len(lines) > 0 {
 			w.Header()["Www-Authenticate"] = lines

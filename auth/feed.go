@@ -78,6 +78,9 @@ func (v Revocation) entryKey() (key revocation, ok bool) {
 // revocations first, then each as it is added. What fails is tried again.
 // Without a feed it only waits.
 func (r *Revocations) Run(ctx context.Context) error {
+	if !r.usable() {
+		return errNoRevocations
+	}
 	if r.feed == nil {
 		<-ctx.Done()
 		return ctx.Err()

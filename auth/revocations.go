@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -90,11 +91,17 @@ func (m mark) merge(other mark) mark {
 	return both
 }
 
-// NewRevocations returns an empty Revocations. It refuses a negative
-// MaxEntries.
+// NewRevocations returns an empty Revocations. The error joins all problems.
 func NewRevocations(o RevocationsOptions) (*Revocations, error) {
+	var problems []error
 	if o.MaxEntries < 0 {
-		return nil, errors.New("auth: MaxEntries: is negative; did you mean 0, for the default?")
+		problems = append(problems, errors.New("auth: MaxEntries: is negative; did you mean 0, for the default?"))
+	}
+	if isNil(o.Feed) {
+		problems = append(problems, fmt.Errorf("auth: Feed: is a nil %T; did you drop the constructor's error?", o.Feed))
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
 	}
 	if o.MaxEntries == 0 {
 		o.MaxEntries = 1 << 17
@@ -134,6 +141,9 @@ func (r *Revocations) RevokeSubject(ctx context.Context, subject string, issuedB
 // again, nor what may have reached them a moment ago: who revokes one ID all the
 // time, as with logouts, would fill the feed.
 func (r *Revocations) addRevocation(ctx context.Context, v Revocation) error {
+	if !r.usable() {
+		return errNoRevocations
+	}
 	key, ok := v.entryKey()
 	if !ok {
 		return errors.New("auth: revoke: an ID has 1 to 256 bytes")
@@ -245,6 +255,9 @@ func later(a, b time.Time) time.Time {
 // [ErrUnavailable] while it cannot know. An empty ID matches nothing. It
 // allocates nothing.
 func (r *Revocations) Check(ctx context.Context, tokenID, sessionID, subject string, issuedAt time.Time) error {
+	if !r.usable() {
+		return errNoRevocations
+	}
 	now := r.now()
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -270,8 +283,13 @@ func (r *Revocations) Check(ctx context.Context, tokenID, sessionID, subject str
 	return errStale
 }
 
+// usable reports whether a constructor made it.
+func (r *Revocations) usable() bool { return r != nil && r.now != nil }
+
 // What the log has of them: the answer is the same.
 var (
+	errNoRevocations = ErrUnavailable.With("reason", "the Revocations were not made by NewRevocations")
+
 	errFull      = ErrUnavailable.With("reason", "Revocations was full, or its clock was set back")
 	errNeverRead = ErrUnavailable.With("reason", "the feed of revocations was not read yet; does Run run?")
 	errStale     = ErrUnavailable.With("reason", "the feed of revocations was not read for 30 s, or the clock was set")

@@ -1,0 +1,100 @@
+package auth
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// checkAuthenticators returns the problems of a list, and the challenge of
+// each, with the realm.
+func checkAuthenticators(list []Authenticator, realm string) (challenges []string, problems []error) {
+	if len(list) == 0 {
+		problems = append(problems, errors.New("auth: Authenticators: none; did you mean a *token.Verifier?"))
+	}
+	bearer := -1 // the index of the first that takes bearer tokens
+	for i, a := range list {
+		place := "Authenticators[" + strconv.Itoa(i) + "]"
+		refuse := func(problem string) { problems = append(problems, errors.New("auth: "+place+": "+problem)) }
+		if a == nil {
+			refuse("is nil")
+			continue
+		}
+		if isNil(a) {
+			refuse(fmt.Sprintf("is a nil %T; did you drop the constructor's error?", a))
+			continue
+		}
+		challenge := a.Challenge()
+		isBearer := strings.EqualFold(schemeOf(challenge), "Bearer")
+		switch first := indexOf(list[:i], a); {
+		case !isChallenge(challenge):
+			refuse("Challenge " + strconv.Quote(challenge) + ": is not a scheme and parameters (RFC 9110, section 11.6.1)")
+		case hasRealm(challenge):
+			refuse("Challenge " + strconv.Quote(challenge) + ": has a realm; did you mean Options.Realm?")
+		case isBearer && bearer >= 0:
+			refuse("takes Bearer as Authenticators[" + strconv.Itoa(bearer) + "] does, so both would claim each token; did you mean token.Issuers?")
+		case first >= 0:
+			refuse("is Authenticators[" + strconv.Itoa(first) + "] again, so both would claim each credential")
+		case isBearer:
+			bearer = i
+		}
+		challenges = append(challenges, withParam(challenge, "realm", realm))
+	}
+	return challenges, problems
+}
+
+// isNil reports whether an interface value holds a nil pointer, func, map or
+// the like, whose methods panic when the first request comes.
+func isNil(value any) bool {
+	switch v := reflect.ValueOf(value); v.Kind() {
+	case reflect.Pointer, reflect.Func, reflect.Map, reflect.Slice, reflect.Chan:
+		return v.IsNil()
+	}
+	return false
+}
+
+// indexOf returns the index of the same authenticator, or -1. A value that
+// cannot be compared is not the same as any.
+func indexOf(list []Authenticator, a Authenticator) int {
+	if !reflect.ValueOf(a).Comparable() || reflect.TypeOf(a).Size() == 0 {
+		return -1
+	}
+	for i, other := range list {
+		if other != nil && reflect.TypeOf(other) == reflect.TypeOf(a) && reflect.ValueOf(other).Comparable() && other == a {
+			return i
+		}
+	}
+	return -1
+}
+
+// schemeOf returns the scheme of a challenge.
+func schemeOf(challenge string) string {
+	scheme, _, _ := strings.Cut(challenge, " ")
+	return scheme
+}
+
+// isChallenge reports whether a challenge begins with a scheme, and has no
+// character that could end its header line. "" is that of a credential without
+// a scheme.
+func isChallenge(challenge string) bool {
+	for _, c := range []byte(challenge) {
+		if c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return challenge == "" || schemeOf(challenge) != "" && !strings.ContainsAny(schemeOf(challenge), `"=,;\`)
+}
+
+// hasRealm reports whether a challenge has the parameter that New adds.
+func hasRealm(challenge string) bool {
+	_, params, _ := strings.Cut(strings.ToLower(challenge), " ")
+	for param := range strings.SplitSeq(params, ",") {
+		if name, _, ok := strings.Cut(param, "="); ok && strings.TrimSpace(name) == "realm" {
+			return true
+		}
+	}
+	return false
+}
