@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/ringwall/ringwall/auth"
 	"github.com/ringwall/ringwall/auth/session"
 	"github.com/ringwall/ringwall/errors"
 )
@@ -49,6 +50,18 @@ func NewIssuer(o IssuerOptions) (*Issuer, error) {
 	refuse := func(problem string) { problems = append(problems, errors.New("token: "+problem)) }
 	if !o.Keys.usable() {
 		refuse("Keys: none; did you mean NewKeys?")
+	} else if !slices.ContainsFunc(o.Keys.currentKeys(), (*Key).canSign) {
+		refuse("Keys: none of them signs; did you mean NewKey in the place of NewPublicKey?")
+	}
+	problems = append(problems, checkNames(o.Issuer, o.Audience))
+	for i, name := range o.InsecureClaims {
+		place := "InsecureClaims[" + strconv.Itoa(i) + "] " + strconv.Quote(name)
+		switch {
+		case isReserved(name):
+			refuse(place + ": is the issuer's own claim, and never issued from a Grant's Claims")
+		case !isSensitive(name):
+			refuse(place + ": is not a sensitive name, so it is issued anyway; did you mistype it?")
+		}
 	}
 	if o.Issuer == "" {
 		refuse(`Issuer: is empty; did you mean "https://api.example.com"?`)
@@ -115,6 +128,9 @@ func (i *Issuer) Issue(ctx context.Context, g Grant) (token string, expires time
 
 // issue makes a token that does not outlive until, unless that is zero.
 func (i *Issuer) issue(_ context.Context, g Grant, until time.Time) (token string, expires time.Time, err error) {
+	if i == nil || i.now == nil {
+		return "", time.Time{}, auth.ErrUnavailable.With("reason", "the issuer was not made by NewIssuer")
+	}
 	now := i.now().Truncate(time.Second)
 	expires = now.Add(i.ttl)
 	if !until.IsZero() && until.Before(expires) {

@@ -170,7 +170,9 @@ func TestGrantsThatAreRefused(t *testing.T) {
 	})
 	t.Run("no key that signs", func(t *testing.T) {
 		public := errors.Must(token.NewPublicKey("p", token.EdDSA, material().ed.Public(), token.Schedule{}))
-		i := issuer(t, func(o *token.IssuerOptions) { o.Keys = errors.Must(token.NewKeys(public)) })
+		k := keys(t)
+		i := issuer(t, func(o *token.IssuerOptions) { o.Keys = k })
+		require.NoError(t, k.Replace(public))
 		_, _, err := i.Issue(t.Context(), token.Grant{Subject: "a"})
 		require.ErrorIs(t, err, auth.ErrUnavailable)
 	})

@@ -27,12 +27,16 @@ func fold(name string) string {
 }
 
 // allows reports whether the name of an own claim says nothing sensitive, or
-// is listed. Of a name in a name space (RFC 7519, section 4.2), such as
+// is listed in InsecureClaims. Of a name in a name space (RFC 7519, section 4.2), such as
 // https://example.com/password, the last part counts.
 func (i *Issuer) allows(name string) bool {
-	last := fold(name[strings.LastIndexAny(name, "/#:")+1:])
-	return !slices.Contains(sensitive[:], last) || slices.Contains(i.allowed, last) || slices.Contains(i.allowed, fold(name))
+	return !isSensitive(name) || slices.Contains(i.allowed, lastPart(name)) || slices.Contains(i.allowed, fold(name))
 }
+
+// isSensitive reports whether a name, or the last part of it, is in the table.
+func isSensitive(name string) bool { return slices.Contains(sensitive[:], lastPart(name)) }
+
+func lastPart(name string) string { return fold(name[strings.LastIndexAny(name, "/#:")+1:]) }
 
 // checkOwn refuses own claims that are no object, that would speak for the
 // issuer, or whose names, at any depth, say that they are sensitive.

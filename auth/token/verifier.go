@@ -29,6 +29,7 @@ type VerifierOptions struct {
 	// for an access token (RFC 8725, section 3.11). "": at+jwt (RFC 9068).
 	Type string
 	// AllowTypes are further ones, such as "JWT" for issuers that know no better.
+	// A token without a typ is always refused, so "" is no entry.
 	AllowTypes []string
 	// Leeway is how far clocks may differ, at most 1 min. 0: 30 s.
 	Leeway time.Duration
@@ -84,6 +85,7 @@ func NewVerifier(o VerifierOptions) (*Verifier, error) {
 	if o.Issuer == "" {
 		refuse("Issuer: is empty, so anybody's tokens would pass")
 	}
+	problems = append(problems, checkNames(o.Issuer, o.Audience), checkTypes(o))
 	if len(o.Audience) == 0 || slices.Contains(o.Audience, "") {
 		refuse("Audience: none, or an empty one: tokens for other services would pass")
 	}

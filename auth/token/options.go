@@ -1,0 +1,63 @@
+package token
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// checkNames refuses an iss and names of an aud that end in what a file or a
+// variable of the environment leaves there: no token has it.
+func checkNames(issuer string, audience []string) error {
+	check := func(place, name string) error {
+		trimmed := strings.TrimFunc(name, func(c rune) bool { return unicode.IsSpace(c) || unicode.IsControl(c) })
+		if name == trimmed {
+			return nil
+		}
+		return fmt.Errorf("token: %s %q: has blanks or control characters at an end; did you mean %q?", place, name, trimmed)
+	}
+	problems := []error{check("Issuer", issuer)}
+	for i, name := range audience {
+		problems = append(problems, check("Audience["+strconv.Itoa(i)+"]", name))
+	}
+	return errors.Join(problems...)
+}
+
+// checkTypes refuses a typ that no token can have.
+func checkTypes(o VerifierOptions) error {
+	check := func(place, typ, hint string) error {
+		if typ != "" && normalizeType(typ) != "" && isMediaType(typ) {
+			return nil
+		}
+		if normalizeType(typ) == "" {
+			return fmt.Errorf("token: %s: must not be empty: a token without a typ is always refused; did you mean %q?", place, hint)
+		}
+		meant := "one type for each entry"
+		if trimmed := strings.TrimSpace(typ); trimmed != typ && isMediaType(trimmed) {
+			meant = strconv.Quote(trimmed)
+		}
+		return fmt.Errorf("token: %s %q: is not a media type (RFC 7515, section 4.1.9); did you mean %s?", place, typ, meant)
+	}
+	var problems []error
+	if o.Type != "" {
+		problems = append(problems, check("Type", o.Type, accessTokenType))
+	}
+	for i, typ := range o.AllowTypes {
+		problems = append(problems, check("AllowTypes["+strconv.Itoa(i)+"]", typ, "JWT"))
+	}
+	return errors.Join(problems...)
+}
+
+// isMediaType reports whether a typ has the characters of a type's name, and
+// at most one slash (RFC 6838, section 4.2).
+func isMediaType(typ string) bool {
+	for _, c := range []byte(typ) {
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9') && !strings.ContainsRune("/!#$&-^_.+", rune(c)) {
+			return false
+		}
+	}
+	return strings.Count(typ, "/") <= 1
+}

@@ -1,0 +1,86 @@
+package token_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/token"
+	"github.com/ringwall/ringwall/errors"
+)
+
+// A declaration that no token can match is refused.
+func TestDeclarationsThatMatchNothing_T5(t *testing.T) {
+	public := errors.Must(token.NewKeys(errors.Must(token.NewPublicKey("k", token.EdDSA, material().ed.Public(), token.Schedule{}))))
+	for name, row := range map[string]struct {
+		change func(*token.VerifierOptions)
+		want   string
+	}{
+		"T5 an empty type":                  {func(o *token.VerifierOptions) { o.AllowTypes = []string{"JWT", ""} }, `token: AllowTypes[1]: must not be empty: a token without a typ is always refused; did you mean "JWT"?`},
+		"T5 a type that is only the prefix": {func(o *token.VerifierOptions) { o.AllowTypes = []string{"Application/"} }, `token: AllowTypes[0]: must not be empty: a token without a typ is always refused; did you mean "JWT"?`},
+		"T5 the prefix as the type":         {func(o *token.VerifierOptions) { o.Type = "application/" }, `token: Type: must not be empty: a token without a typ is always refused; did you mean "at+jwt"?`},
+		"T5 a list in one string":           {func(o *token.VerifierOptions) { o.AllowTypes = []string{"JWT, at+jwt"} }, `token: AllowTypes[0] "JWT, at+jwt": is not a media type (RFC 7515, section 4.1.9); did you mean one type for each entry?`},
+		"T5 a type with a blank":            {func(o *token.VerifierOptions) { o.Type = "at+jwt " }, `token: Type "at+jwt ": is not a media type (RFC 7515, section 4.1.9); did you mean "at+jwt"?`},
+		"T5 a type with parameters":         {func(o *token.VerifierOptions) { o.AllowTypes = []string{"at+jwt;v=1"} }, `token: AllowTypes[0] "at+jwt;v=1": is not a media type (RFC 7515, section 4.1.9); did you mean one type for each entry?`},
+		"T5 a type of two slashes":          {func(o *token.VerifierOptions) { o.AllowTypes = []string{"application/a/b"} }, `token: AllowTypes[0] "application/a/b": is not a media type (RFC 7515, section 4.1.9); did you mean one type for each entry?`},
+		"T5 an issuer with a line break":    {func(o *token.VerifierOptions) { o.Issuer = issuerName + "\n" }, `token: Issuer "https://api.example.com\n": has blanks or control characters at an end; did you mean "https://api.example.com"?`},
+		"T5 an audience with a blank":       {func(o *token.VerifierOptions) { o.Audience = []string{audience, " api"} }, `token: Audience[1] " api": has blanks or control characters at an end; did you mean "api"?`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := token.VerifierOptions{Keys: public, Issuer: issuerName, Audience: []string{audience}}
+			row.change(&o)
+			_, err := token.NewVerifier(o)
+			require.EqualError(t, err, row.want)
+		})
+	}
+	for name, row := range map[string]struct {
+		change func(*token.IssuerOptions)
+		want   string
+	}{
+		"T5 keys that only verify":           {func(o *token.IssuerOptions) { o.Keys = public }, "token: Keys: none of them signs; did you mean NewKey in the place of NewPublicKey?"},
+		"T5 an issuer with a blank":          {func(o *token.IssuerOptions) { o.Issuer += " " }, `token: Issuer "https://api.example.com ": has blanks or control characters at an end; did you mean "https://api.example.com"?`},
+		"T5 an audience with a tab":          {func(o *token.IssuerOptions) { o.Audience = []string{"\tapi"} }, `token: Audience[0] "\tapi": has blanks or control characters at an end; did you mean "api"?`},
+		"T5 a claim that is not sensitive":   {func(o *token.IssuerOptions) { o.InsecureClaims = []string{"pin", "plan"} }, `token: InsecureClaims[1] "plan": is not a sensitive name, so it is issued anyway; did you mistype it?`},
+		"T5 a registered claim":              {func(o *token.IssuerOptions) { o.InsecureClaims = []string{"sub"} }, `token: InsecureClaims[0] "sub": is the issuer's own claim, and never issued from a Grant's Claims`},
+		"T5 an empty claim":                  {func(o *token.IssuerOptions) { o.InsecureClaims = []string{""} }, `token: InsecureClaims[0] "": is not a sensitive name, so it is issued anyway; did you mistype it?`},
+		"T5 a claim that is sensitive as is": {func(o *token.IssuerOptions) { o.InsecureClaims = []string{"urn:x:pwd", "API-Key"} }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := token.IssuerOptions{Keys: keys(t), Issuer: issuerName, Audience: []string{audience}}
+			row.change(&o)
+			_, err := token.NewIssuer(o)
+			if row.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.EqualError(t, err, row.want)
+		})
+	}
+}
+
+// Types that tokens have are taken in every spelling.
+func TestTypesMatchInEverySpelling_T5(t *testing.T) {
+	for _, typ := range []string{"JWT", "jwt", "application/JWT", "secevent+jwt", "application/vnd.example.a-b_c+jwt"} {
+		v := verifier(t, func(o *token.VerifierOptions) { o.AllowTypes = []string{typ} })
+		_, err := v.Verify(t.Context(), sign(goodHeader().with(object{"typ": typ}).json(), goodClaims().json()))
+		require.NoError(t, err, typ)
+	}
+}
+
+// A typed nil is found when the service starts.
+func TestTypedNils_T9(t *testing.T) {
+	var v *token.Verifier
+	_, err := auth.New(auth.Options{Authenticators: []auth.Authenticator{v}})
+	require.EqualError(t, err, "auth: Authenticators[0]: is a nil *token.Verifier; did you drop the constructor's error?")
+	_, err = auth.New(auth.Options{Authenticators: []auth.Authenticator{verifier(t, nil), verifier(t, nil)}})
+	require.EqualError(t, err, "auth: Authenticators[1]: takes Bearer as Authenticators[0] does, so both would claim each token; did you mean token.Issuers?")
+	for name, keys := range map[string]token.KeySource{"nil": nil, "nil *Keys": (*token.Keys)(nil), "nil *Remote": (*token.Remote)(nil), "zero Keys": new(token.Keys), "zero Remote": new(token.Remote)} {
+		_, err = token.NewVerifier(token.VerifierOptions{Keys: keys, Issuer: issuerName, Audience: []string{audience}})
+		require.EqualError(t, err, "token: Keys: none; did you mean NewKeys or NewRemote?", name)
+	}
+	for name, i := range map[string]*token.Issuer{"nil": nil, "zero": {}} {
+		_, _, err = i.Issue(t.Context(), token.Grant{Subject: "ada"})
+		require.ErrorIs(t, err, auth.ErrUnavailable, name)
+	}
+}
