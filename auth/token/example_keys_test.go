@@ -64,7 +64,7 @@ func ExampleNewSecret() {
 	_, err := token.NewSecret("2026-05", token.HS256, []byte("correct horse battery staple, again"), token.Schedule{})
 	fmt.Println(err)
 	// Output:
-	// token: key "2026-05": the secret looks typed; take 32 bytes from crypto/rand
+	// token: key "2026-05": the secret does not look random; take 32 bytes from crypto/rand
 }
 
 // The kid of a key is its thumbprint where nothing speaks for another name.

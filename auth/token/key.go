@@ -83,9 +83,10 @@ func errNoPublicKey(alg Alg) error {
 }
 
 // NewSecret returns a key for HS256, HS384 or HS512 that signs and verifies.
-// It refuses secrets that are shorter than the hash (RFC 7518, section 3.2),
-// and such as a person would type: secrets come from a generator of random
-// bytes.
+// It refuses secrets that are shorter than the hash (RFC 7518, section 3.2), and
+// those that do not look random: few distinct characters, sequences, words.
+// Secrets come from a generator: random bytes, raw or in base64 or hex, or as
+// many random letters and digits as the hash has bytes.
 func NewSecret(kid string, alg Alg, key []byte, s Schedule) (Key, error) {
 	if alg.spec().family != secret {
 		return Key{}, errors.New("token: alg " + strconv.Quote(string(alg)) + ": has no secret; did you mean NewKey, or HS256?")

@@ -1,12 +1,10 @@
 package token
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
-	"encoding/base64"
 	"fmt"
 	"math"
 	"math/big"
@@ -50,7 +48,7 @@ func checkPrivateEdwards(key ed25519.PrivateKey) string {
 	switch seed := key.Seed(); {
 	case !ed25519.NewKeyFromSeed(seed).Equal(key):
 		return "the public half does not belong to the seed" + hint
-	case len(distinctBytes(seed)) < minDistinct:
+	case !looksRandom(seed, len(seed)):
 		return "the seed is not random; read 32 bytes from crypto/rand"
 	}
 	return ""
@@ -170,34 +168,4 @@ func hasSmallFactor(n *big.Int) bool {
 		}
 	}
 	return false
-}
-
-// checkSecret says what is wrong with a secret.
-func checkSecret(alg Alg, key []byte) string {
-	text := true
-	for _, c := range key {
-		text = text && c >= ' ' && c <= '~'
-	}
-	size := alg.spec().hash.Size()
-	switch {
-	case len(key) < size:
-		return fmt.Sprintf("%s needs a secret of at least %d bytes (RFC 7518, section 3.2)", alg, size)
-	case bytes.Contains(key, []byte("-----BEGIN")):
-		return "the secret is PEM; is it a public key?"
-	case len(distinctBytes(key)) < minDistinct, text && len(key) < base64.RawStdEncoding.EncodedLen(size):
-		return fmt.Sprintf("the secret looks typed; take %d bytes from crypto/rand", size)
-	}
-	return ""
-}
-
-// minDistinct is the least number of distinct bytes of a secret: 32 random ones
-// have fewer once in 10³⁰ times.
-const minDistinct = 10
-
-func distinctBytes(b []byte) map[byte]struct{} {
-	distinct := make(map[byte]struct{})
-	for _, c := range b {
-		distinct[c] = struct{}{}
-	}
-	return distinct
 }

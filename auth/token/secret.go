@@ -1,0 +1,98 @@
+package token
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+)
+
+// checkSecret says what is wrong with a secret.
+func checkSecret(alg Alg, key []byte) string {
+	size := alg.spec().hash.Size()
+	switch {
+	case len(key) < size:
+		return fmt.Sprintf("%s needs a secret of at least %d bytes (RFC 7518, section 3.2)", alg, size)
+	case bytes.Contains(key, []byte("-----BEGIN")):
+		return "the secret is PEM; is it a public key?"
+	case !looksRandom(key, size):
+		return fmt.Sprintf("the secret does not look random; take %d bytes from crypto/rand", size)
+	}
+	return ""
+}
+
+// looksRandom reports whether a secret may come from a generator that aims at
+// size bytes. It refuses fewer than one random secret in a million, of 32
+// letters and digits or more; what a person types may pass, since nothing but
+// its origin makes a secret random. An encoding of size random bytes is long,
+// and may use few characters.
+func looksRandom(secret []byte, size int) bool {
+	distinct := countDistinct(secret)
+	long := len(secret) >= base64.RawStdEncoding.EncodedLen(size)
+	switch {
+	case isSequence(secret), distinct < 10:
+		return false
+	case long:
+		return true
+	}
+	return distinct >= 16 && !isHex(secret) && !looksWritten(secret, distinct)
+}
+
+// countDistinct returns the number of distinct bytes. Of 32 random bytes it is
+// below 10 once in 10³⁰ times, and of 32 random letters and digits below 16
+// once in four million.
+func countDistinct(secret []byte) (n int) {
+	var seen [256]bool
+	for _, c := range secret {
+		if !seen[c] {
+			seen[c] = true
+			n++
+		}
+	}
+	return n
+}
+
+// isSequence reports whether most bytes are next to the byte before them, as
+// in an alphabet or a row of digits.
+func isSequence(secret []byte) bool {
+	steps := 0
+	for i := 1; i < len(secret); i++ {
+		if d := int(secret[i]) - int(secret[i-1]); -1 <= d && d <= 1 {
+			steps++
+		}
+	}
+	return 2*steps > len(secret)
+}
+
+// isHex reports whether a secret has hexadecimal digits alone, each of which
+// has 4 bits.
+func isHex(secret []byte) bool {
+	for _, c := range secret {
+		if !isDigit(c) && (c|0x20 < 'a' || c|0x20 > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// looksWritten reports whether a short secret has the form of words: blanks
+// and few characters, or letters of one case without a digit.
+func looksWritten(secret []byte, distinct int) bool {
+	var blanks, digits, lower, upper bool
+	for _, c := range secret {
+		switch {
+		case c < ' ' || c > '~':
+			return false
+		case c == ' ':
+			blanks = true
+		case isDigit(c):
+			digits = true
+		case 'a' <= c && c <= 'z':
+			lower = true
+		case 'A' <= c && c <= 'Z':
+			upper = true
+		}
+	}
+	return blanks && distinct < 24 || !digits && lower != upper
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
