@@ -16,25 +16,26 @@ import (
 
 // Alg is a signature algorithm of RFC 7518, section 3, or RFC 8037. A key has
 // exactly one, and the alg that a token names must be its key's (RFC 8725,
-// section 3.1).
+// section 3.1). EdDSA and Ed25519 are two names of one algorithm.
 type Alg string
 
 // The algorithms that keys can have. "none" is not among them. The numbers are
 // the bits of the hash; where nothing speaks for another, take EdDSA.
 const (
-	EdDSA Alg = "EdDSA" // Ed25519
-	ES256 Alg = "ES256" // ECDSA with P-256
-	ES384 Alg = "ES384" // ECDSA with P-384
-	ES512 Alg = "ES512" // ECDSA with P-521
-	RS256 Alg = "RS256" // RSASSA-PKCS1-v1_5, at least 2048 bits
-	RS384 Alg = "RS384"
-	RS512 Alg = "RS512"
-	PS256 Alg = "PS256" // RSASSA-PSS with a salt as long as the hash
-	PS384 Alg = "PS384"
-	PS512 Alg = "PS512"
-	HS256 Alg = "HS256" // HMAC: whoever verifies can sign too
-	HS384 Alg = "HS384"
-	HS512 Alg = "HS512"
+	EdDSA   Alg = "EdDSA"   // Ed25519
+	Ed25519 Alg = "Ed25519" // EdDSA by the name of RFC 9864, section 2.2
+	ES256   Alg = "ES256"   // ECDSA with P-256
+	ES384   Alg = "ES384"   // ECDSA with P-384
+	ES512   Alg = "ES512"   // ECDSA with P-521
+	RS256   Alg = "RS256"   // RSASSA-PKCS1-v1_5, at least 2048 bits
+	RS384   Alg = "RS384"
+	RS512   Alg = "RS512"
+	PS256   Alg = "PS256" // RSASSA-PSS with a salt as long as the hash
+	PS384   Alg = "PS384"
+	PS512   Alg = "PS512"
+	HS256   Alg = "HS256" // HMAC: whoever verifies can sign too
+	HS384   Alg = "HS384"
+	HS512   Alg = "HS512"
 )
 
 // family is what kind of key an algorithm takes.
@@ -60,7 +61,7 @@ type algorithm struct {
 // spec returns what the Alg stands for, of an unknown family if for nothing.
 func (a Alg) spec() algorithm {
 	switch a {
-	case EdDSA:
+	case EdDSA, Ed25519:
 		return algorithm{edwards, jwt.SigningMethodEdDSA, 0, nil}
 	case ES256:
 		return algorithm{weierstrass, jwt.SigningMethodES256, crypto.SHA256, elliptic.P256()}
@@ -88,6 +89,12 @@ func (a Alg) spec() algorithm {
 		return algorithm{secret, jwt.SigningMethodHS512, crypto.SHA512, nil}
 	}
 	return algorithm{}
+}
+
+// sameAs reports whether two names are those of one algorithm: EdDSA with an
+// Ed25519 key is what RFC 9864 names Ed25519.
+func (a Alg) sameAs(other Alg) bool {
+	return a == other || a.spec().family == edwards && other.spec().family == edwards
 }
 
 // strictPSS takes a salt as long as the hash alone (RFC 7518, section 3.5).

@@ -21,6 +21,8 @@ import (
 type peer struct{ parser *jwt.Parser }
 
 func newPeer() peer {
+	// It does not know the name of RFC 9864.
+	jwt.RegisterSigningMethod("Ed25519", func() jwt.SigningMethod { return jwt.SigningMethodEdDSA })
 	return peer{jwt.NewParser(jwt.WithTimeFunc(clock), jwt.WithIssuer(issuerName), jwt.WithAudience(audience), jwt.WithExpirationRequired(),
 		jwt.WithLeeway(30*time.Second), jwt.WithIssuedAt(), jwt.WithStrictDecoding(), jwt.WithValidMethods([]string{"HS256", "EdDSA"}))}
 }

@@ -15,7 +15,8 @@ import (
 )
 
 // parseSet reads a JWK Set (RFC 7517, section 5). A key that we cannot use
-// does not spoil the others; a set without any that we can is an error.
+// does not spoil the others; a set without any that we can is an error. A key
+// that is listed twice is one key.
 func parseSet(text string, rsaAlg Alg) (keys map[string]*Key, ignored []Event, err error) {
 	list, err := rawKeys(text)
 	if err != nil {
@@ -23,14 +24,19 @@ func parseSet(text string, rsaAlg Alg) (keys map[string]*Key, ignored []Event, e
 	}
 	keys = make(map[string]*Key)
 	doubled := make(map[string]bool)
+	exposed := exposedKeys(list, rsaAlg)
 	ignore := func(kid string, err error) { ignored = append(ignored, Event{Reason: KeyIgnored, Kid: kid, Err: err}) }
 	for _, members := range list {
 		kid, _ := members.stringMember("kid")
 		key, err := members.publicKey(rsaAlg)
-		_, known := keys[kid]
+		first, known := keys[kid]
 		switch {
 		case err != nil:
 			ignore(kid, err)
+		case slices.ContainsFunc(exposed, key.sameMaterial):
+			ignore(kid, errors.New("another entry shows the private part of the key, so anybody may have it"))
+		case known && first.same(&key):
+			// One key, which is listed twice.
 		case known || doubled[kid]:
 			// Which of the two is meant would be a guess.
 			doubled[kid] = true
@@ -115,8 +121,7 @@ func (p published) bytes(name string) []byte {
 // publicKey returns the key, when it is one that verifies tokens.
 func (p published) publicKey(rsaAlg Alg) (Key, error) {
 	kid, _ := p.stringMember("kid")
-	kty, _ := p.stringMember("kty")
-	named, ok := p.stringMember("alg")
+	_, ok := p.stringMember("alg")
 	use, fine := p.stringMember("use")
 	operations := p.memberNamed("key_ops")
 	purposes, _ := operations.texts()
@@ -126,7 +131,13 @@ func (p published) publicKey(rsaAlg Alg) (Key, error) {
 	case !ok || !fine || use != "" && use != "sig", operations.value != "" && !slices.Contains(purposes, "verify"):
 		return Key{}, errors.New("the key is not for signatures")
 	}
-	switch kty {
+	return p.parseKey(kid, rsaAlg)
+}
+
+// parseKey returns the key under a kid, whatever it is for.
+func (p published) parseKey(kid string, rsaAlg Alg) (Key, error) {
+	named, _ := p.stringMember("alg")
+	switch kty, _ := p.stringMember("kty"); kty {
 	case "OKP":
 		if crv, _ := p.stringMember("crv"); crv != "Ed25519" {
 			return Key{}, errors.New("the curve is unknown")
@@ -136,8 +147,24 @@ func (p published) publicKey(rsaAlg Alg) (Key, error) {
 		return p.ec(kid, named)
 	case "RSA":
 		return p.rsa(kid, algOf(named, rsaAlg))
+	default:
+		return Key{}, fmt.Errorf("the key type %q is unknown", kty)
 	}
-	return Key{}, fmt.Errorf("the key type %q is unknown", kty)
+}
+
+// exposedKeys returns the keys of a set that are shown with their private
+// part, for any use.
+func exposedKeys(list []published, rsaAlg Alg) (exposed []*Key) {
+	for _, members := range list {
+		if !slices.ContainsFunc(members, isPrivate) {
+			continue
+		}
+		members = slices.DeleteFunc(slices.Clone(members), func(m member) bool { return m.name == "alg" }) // it may be one of encryption
+		if key, err := members.parseKey("exposed", rsaAlg); err == nil {
+			exposed = append(exposed, &key)
+		}
+	}
+	return exposed
 }
 
 // isPrivate finds the members of private keys and of secrets (RFC 7518,
@@ -191,5 +218,11 @@ func (p published) rsa(kid string, alg Alg) (Key, error) {
 // same reports whether two keys accept the same tokens.
 func (k *Key) same(other *Key) bool {
 	public, ok := k.verify.(interface{ Equal(crypto.PublicKey) bool })
-	return ok && k.alg == other.alg && public.Equal(other.verify)
+	return ok && k.alg.sameAs(other.alg) && public.Equal(other.verify)
+}
+
+// sameMaterial reports whether two keys have one private half.
+func (k *Key) sameMaterial(other *Key) bool {
+	public, ok := k.verify.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && public.Equal(other.verify)
 }

@@ -37,7 +37,7 @@ func TestK7OddKeysAreIgnored(t *testing.T) {
 		"RSA exponent of 5 GiB": rsa.with(object{"kid": "x", "e": b64("\x01\x00\x00\x00\x01")}),
 		"RSA without a modulus": rsa.with(object{"kid": "x", "n": nil}),
 		"not base64url":         rsa.with(object{"kid": "x", "n": "+/+/"}),
-		"shown with its secret": good.with(object{"kid": "x", "d": "AAAA"}),
+		"shown with its secret": ec.with(object{"kid": "x", "d": "AAAA"}),
 		"no kid":                good.with(object{"kid": nil}),
 		"kid is a number":       good.with(object{"kid": 7}),
 		"a kid with a line":     good.with(object{"kid": "a\nb"}),

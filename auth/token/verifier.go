@@ -235,7 +235,7 @@ func (v *Verifier) keyFor(ctx context.Context, s *scratch, p parts, now time.Tim
 		return nil, err
 	case key == nil:
 		return nil, invalid("kid")
-	case string(key.alg) != h.alg:
+	case !key.alg.sameAs(Alg(h.alg)):
 		return nil, invalid("alg")
 	}
 	return key, nil
