@@ -104,7 +104,7 @@ func (m *Middleware) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, used, err := m.authenticate(r)
 		if err != nil {
-			m.writeRefusal(w, r, used, err, Event{Reason: CredentialRefused, Err: err})
+			m.writeRefusal(w, r, used, err, Event{Reason: CredentialRefused, Cause: ReasonOf(err), Err: err})
 			return
 		}
 		ctx := context.WithValue(r.Context(), contextKey{}, &state{principal: p, from: m, used: used})
@@ -139,7 +139,7 @@ func (m *Middleware) authenticate(r *http.Request) (*Principal, int, error) {
 			continue
 		}
 		if used >= 0 {
-			return nil, -1, ErrMalformed.With("reason", "two authenticators find a credential of theirs")
+			return nil, -1, ErrMalformed.With("reason", "two authenticators find a credential of theirs").Wrap(SeveralCredentials)
 		}
 		used, principal, refused = i, p, err
 	}
@@ -160,4 +160,4 @@ func (m *Middleware) authenticate(r *http.Request) (*Principal, int, error) {
 
 var errNotMade = ErrUnavailable.With("reason", "the Middleware was not made by New")
 
-var errUnknownScheme = ErrMissing.With("reason", "no authenticator takes this Authorization, on this route")
+var errUnknownScheme = ErrMissing.With("reason", "no authenticator takes this Authorization, on this route").Wrap(UnknownScheme)

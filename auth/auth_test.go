@@ -251,6 +251,7 @@ func TestTwoCredentialsAreLogged(t *testing.T) {
 	_, err := m.Authenticate(r)
 	require.ErrorIs(t, err, auth.ErrMalformed)
 	require.Contains(t, logged(err), `reason="two authenticators find a credential of theirs"`)
+	require.Equal(t, auth.SeveralCredentials, auth.ReasonOf(err))
 }
 
 func TestEventsAndPanickingHooks(t *testing.T) {

@@ -35,7 +35,7 @@ func Require(policies ...Policy) func(http.Handler) http.Handler {
 			s.objects = slices.Clip(s.objects)
 			r = r.WithContext(context.WithValue(r.Context(), contextKey{}, &s))
 			if err := AllOf(policies...)(r, s.principal); err != nil {
-				s.from.writeRefusal(w, r, s.used, err, Event{Reason: AccessDenied, Principal: s.principal, Err: err})
+				s.from.writeRefusal(w, r, s.used, err, Event{Reason: AccessDenied, Cause: ReasonOf(err), Principal: s.principal, Err: err})
 				return
 			}
 			next.ServeHTTP(w, r)

@@ -135,11 +135,11 @@ func (m member) date(round func(float64) float64) (time.Time, bool) {
 func (v *Verifier) checkClaims(c *claims) error {
 	switch {
 	case c.issuer != v.issuer:
-		return invalid("iss")
+		return invalid(ReasonIssuer)
 	case !v.hasAudience(c.audience):
-		return invalid("aud")
+		return invalid(ReasonAudience)
 	case c.expires.Before(c.issued), c.expires.Sub(c.issued) > v.maxAge:
-		return invalid("exp too long after iat")
+		return invalid(ReasonLifetime)
 	}
 	return nil
 }
@@ -149,11 +149,11 @@ func (v *Verifier) checkClaims(c *claims) error {
 func (v *Verifier) checkTimes(t times, now time.Time) error {
 	switch {
 	case t.issued.After(now.Add(v.leeway)):
-		return invalid("iat in the future")
+		return invalid(ReasonIssuedAt)
 	case t.notBefore.After(now.Add(v.leeway)):
-		return invalid("nbf")
+		return invalid(ReasonNotBefore)
 	case !now.Before(t.expires.Add(v.leeway)):
-		return auth.ErrExpired
+		return errExpired
 	}
 	return nil
 }

@@ -56,6 +56,16 @@
 // minutes by default. An issuer that cannot be reached costs nobody a login
 // for an hour; then the answer is 503, and never 401.
 //
+// # Reasons
+//
+// A client learns the kind of a refusal alone. Code and the log have the reason
+// too, also outside HTTP:
+//
+//	_, err := tokens.Verify(ctx, text)
+//	if auth.ReasonOf(err) == token.ReasonAudience { // the token is another service's
+//
+// [auth.Event] has it as its Cause.
+//
 // # The cache
 //
 // A token that was verified is remembered, by all of its bytes and for one

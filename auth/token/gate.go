@@ -3,8 +3,6 @@ package token
 import (
 	"encoding/base64"
 	"strings"
-
-	"github.com/ringwall/ringwall/auth"
 )
 
 // parts is a compact serialization of three parts (RFC 7515, section 3.1), of
@@ -17,9 +15,6 @@ type parts struct {
 // header has what a token says about itself.
 type header struct{ alg, kid, typ string }
 
-// invalid is a refusal with its reason, which only the log sees.
-func invalid(reason string) error { return auth.ErrInvalid.With("reason", reason) }
-
 // split takes a token apart, and decodes nothing: most of what a flood sends
 // ends here. golang-jwt's parser is more lenient than RFC 7515 in several
 // places, and what two parsers read differently is a hole.
@@ -27,15 +22,15 @@ func split(token string) (parts, error) {
 	first := strings.IndexByte(token, '.')
 	second := first + 1 + strings.IndexByte(token[first+1:], '.')
 	if first < 0 || second <= first || strings.IndexByte(token[second+1:], '.') >= 0 {
-		return parts{}, invalid("parts") // an encrypted token has five (RFC 7516)
+		return parts{}, invalid(ReasonParts) // an encrypted token has five (RFC 7516)
 	}
 	// The decoder refuses all other characters that are not of the alphabet.
 	if strings.IndexByte(token, '\n') >= 0 || strings.IndexByte(token, '\r') >= 0 {
-		return parts{}, invalid("characters")
+		return parts{}, invalid(ReasonEncoding)
 	}
 	p := parts{input: token[:second], header: token[:first], payload: token[first+1 : second], signature: token[second+1:]}
 	if p.signature == "" {
-		return parts{}, invalid("signature")
+		return parts{}, invalid(ReasonSignature)
 	}
 	return p, nil
 }
@@ -51,7 +46,7 @@ func (s *scratch) decode(part string) ([]byte, error) {
 	}
 	n, err := strict.Decode(s.buffer, []byte(part))
 	if err != nil {
-		return nil, invalid("base64url")
+		return nil, invalid(ReasonEncoding)
 	}
 	return s.buffer[:n], nil
 }
@@ -66,7 +61,7 @@ func parseHeader(text string) (header, error) {
 	var room [8]member
 	list, ok := members(text, room[:0], maxHeader)
 	if !ok {
-		return header{}, invalid("header")
+		return header{}, invalid(ReasonHeader)
 	}
 	var h header
 	for _, m := range list {
@@ -82,11 +77,16 @@ func parseHeader(text string) (header, error) {
 			ok = false
 		}
 		if !ok {
-			return header{}, invalid("header")
+			return header{}, invalid(ReasonHeader)
 		}
 	}
-	if h.alg == "" || h.kid == "" || h.typ == "" {
-		return header{}, invalid("header")
+	switch {
+	case h.typ == "":
+		return header{}, invalid(ReasonType)
+	case h.kid == "":
+		return header{}, invalid(ReasonKey)
+	case h.alg == "":
+		return header{}, invalid(ReasonAlgorithm)
 	}
 	return h, nil
 }

@@ -53,7 +53,7 @@ func (i *issuers) Authenticate(r *http.Request) (*auth.Principal, error) {
 		return nil, err
 	}
 	if len(token) > i.maxSize {
-		return nil, invalid("size")
+		return nil, invalid(ReasonSize)
 	}
 	p, err := split(token)
 	if err != nil {
@@ -61,21 +61,21 @@ func (i *issuers) Authenticate(r *http.Request) (*auth.Principal, error) {
 	}
 	payload, err := strict.DecodeString(p.payload)
 	if err != nil {
-		return nil, invalid("base64url")
+		return nil, invalid(ReasonEncoding)
 	}
 	var room [24]member
 	list, ok := members(string(payload), room[:0], maxClaims)
 	if !ok {
-		return nil, invalid("payload")
+		return nil, invalid(ReasonPayload)
 	}
 	at := slices.IndexFunc(list, func(m member) bool { return m.name == "iss" })
 	if at < 0 {
-		return nil, invalid("iss")
+		return nil, invalid(ReasonIssuer)
 	}
 	issuer, ok := list[at].stringValue()
 	v := i.verifiers[issuer]
 	if !ok || v == nil {
-		return nil, invalid("iss")
+		return nil, invalid(ReasonIssuer)
 	}
 	return v.Verify(r.Context(), token)
 }

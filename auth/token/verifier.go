@@ -151,13 +151,14 @@ func (v *Verifier) Authenticate(r *http.Request) (*auth.Principal, error) {
 
 // Verify returns the principal of a token. It fails with [auth.ErrInvalid],
 // [auth.ErrExpired] for a token that is genuine but old, [auth.ErrRevoked] or
-// [auth.ErrUnavailable].
+// [auth.ErrUnavailable]. [auth.ReasonOf] returns the reason of the first two,
+// such as [ReasonAudience].
 func (v *Verifier) Verify(ctx context.Context, token string) (*auth.Principal, error) {
 	if v == nil || v.keys == nil {
 		return nil, auth.ErrUnavailable.With("reason", "the verifier was not made by NewVerifier")
 	}
 	if len(token) > v.maxSize {
-		return nil, invalid("size")
+		return nil, invalid(ReasonSize)
 	}
 	now := v.now()
 	e := v.cache.lookUpEntry(token)
@@ -193,7 +194,7 @@ func (v *Verifier) verify(ctx context.Context, token string, p parts, now time.T
 		return nil, err
 	}
 	if err := key.algorithm.method.Verify(p.input, signature, key.verify); err != nil {
-		return nil, invalid("signature")
+		return nil, invalid(ReasonSignature)
 	}
 	// From here on the issuer wrote what we read.
 	decoded, err := s.decode(p.payload)
@@ -203,7 +204,7 @@ func (v *Verifier) verify(ctx context.Context, token string, p parts, now time.T
 	payload := string(decoded)
 	c, wrong := parseClaims(payload)
 	if wrong != "" {
-		return nil, auth.ErrInvalid.With("reason", "claim", "claim", wrong)
+		return nil, invalidClaim(wrong)
 	}
 	if err := v.checkClaims(&c); err != nil {
 		return nil, err
@@ -227,16 +228,16 @@ func (v *Verifier) keyFor(ctx context.Context, s *scratch, p parts, now time.Tim
 		return nil, err
 	}
 	if !slices.Contains(v.types, normalizeType(h.typ)) {
-		return nil, invalid("typ")
+		return nil, invalid(ReasonType)
 	}
 	key, err := v.keys.findKey(ctx, h.kid, now)
 	switch {
 	case err != nil:
 		return nil, err
 	case key == nil:
-		return nil, invalid("kid")
+		return nil, invalid(ReasonKey)
 	case !key.alg.sameAs(Alg(h.alg)):
-		return nil, invalid("alg")
+		return nil, invalid(ReasonAlgorithm)
 	}
 	return key, nil
 }
@@ -276,11 +277,11 @@ func bearer(r *http.Request) (string, error) {
 	case !ours:
 		return "", nil
 	case len(lines) > 1:
-		return "", auth.ErrMalformed.With("reason", "several Authorization headers")
+		return "", malformed(ReasonRepeated, "several Authorization headers")
 	case token == "" || strings.IndexByte(token, ' ') >= 0 || strings.IndexByte(token, '\t') >= 0 || strings.IndexByte(token, ',') >= 0:
-		return "", auth.ErrMalformed.With("reason", "not one token")
+		return "", malformed(ReasonForm, "not one token")
 	case queryToken(r.URL.RawQuery):
-		return "", auth.ErrMalformed.With("reason", "a second token in the query")
+		return "", malformed(ReasonQuery, "a second token in the query")
 	}
 	return token, nil
 }

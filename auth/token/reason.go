@@ -1,0 +1,78 @@
+package token
+
+import (
+	"strings"
+
+	"github.com/ringwall/ringwall/auth"
+)
+
+// Why a [Verifier] refuses a token, for [auth.ReasonOf] and the Cause of an
+// [auth.Event]. The kind of the error stays [auth.ErrInvalid], except where a
+// constant names another.
+const (
+	ReasonSize      auth.Reason = "size"      // more than MaxSize bytes
+	ReasonParts     auth.Reason = "parts"     // not three parts: opaque, or encrypted
+	ReasonEncoding  auth.Reason = "base64url" // a part is not canonical base64url
+	ReasonHeader    auth.Reason = "header"    // not a JSON object of distinct names, or an extension
+	ReasonType      auth.Reason = "typ"       // missing, or none of Type and AllowTypes
+	ReasonKey       auth.Reason = "kid"       // missing, or no key of this name is accepted now
+	ReasonAlgorithm auth.Reason = "alg"       // missing, or not the key's
+	ReasonSignature auth.Reason = "signature" // missing, or does not verify
+	ReasonPayload   auth.Reason = "payload"   // not a JSON object of distinct names
+	ReasonIssuer    auth.Reason = "iss"       // missing, or another
+	ReasonAudience  auth.Reason = "aud"       // missing, or names other services only
+	ReasonSubject   auth.Reason = "sub"       // missing, or more than 256 bytes
+	ReasonIssuedAt  auth.Reason = "iat"       // missing, or in the future
+	ReasonNotBefore auth.Reason = "nbf"       // in the future
+	// ReasonExpiry is an exp that is missing or malformed, or, with
+	// [auth.ErrExpired], one that has passed.
+	ReasonExpiry   auth.Reason = "exp"
+	ReasonLifetime auth.Reason = "lifetime" // exp is before iat, or more than MaxAge after it
+	ReasonBound    auth.Reason = "cnf"      // bound to a key, so not a bearer token
+	ReasonClaim    auth.Reason = "claim"    // another registered claim of the wrong type
+)
+
+// Why a request with a bearer token is [auth.ErrMalformed].
+const (
+	ReasonRepeated auth.Reason = "repeated" // several Authorization headers
+	ReasonForm     auth.Reason = "form"     // no token, or several in one header
+	ReasonQuery    auth.Reason = "query"    // a second token in the query
+)
+
+// refused has the error of each reason, so that a flood of bad tokens
+// allocates none.
+var refused = makeRefused()
+
+func makeRefused() map[auth.Reason]error {
+	errs := make(map[auth.Reason]error)
+	for _, reason := range [...]auth.Reason{
+		ReasonSize, ReasonParts, ReasonEncoding, ReasonHeader, ReasonType, ReasonKey, ReasonAlgorithm, ReasonSignature, ReasonPayload,
+		ReasonIssuer, ReasonAudience, ReasonSubject, ReasonIssuedAt, ReasonNotBefore, ReasonExpiry, ReasonLifetime, ReasonBound, ReasonClaim,
+	} {
+		errs[reason] = auth.ErrInvalid.With("reason", string(reason)).Wrap(reason)
+	}
+	return errs
+}
+
+// invalid is a refusal with its reason, which clients do not see.
+func invalid(reason auth.Reason) error { return refused[reason] }
+
+// malformed is a refusal of the header, with its reason and a text for the log.
+func malformed(reason auth.Reason, text string) error {
+	return auth.ErrMalformed.With("reason", text).Wrap(reason)
+}
+
+var errExpired = auth.ErrExpired.Wrap(ReasonExpiry)
+
+// invalidClaim is a refusal for a claim, whose name may have another case.
+func invalidClaim(name string) error {
+	reason := ReasonClaim
+	for _, r := range [...]auth.Reason{
+		ReasonPayload, ReasonIssuer, ReasonAudience, ReasonSubject, ReasonExpiry, ReasonIssuedAt, ReasonNotBefore, ReasonBound,
+	} {
+		if strings.EqualFold(name, string(r)) {
+			reason = r
+		}
+	}
+	return auth.ErrInvalid.With("reason", string(reason), "claim", name).Wrap(reason)
+}

@@ -1,0 +1,195 @@
+package token_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/token"
+	ringerrors "github.com/ringwall/ringwall/errors"
+)
+
+type refusal struct {
+	text string
+	kind error
+	want auth.Reason
+}
+
+// refusals has a token for each reason.
+func refusals() map[string]refusal {
+	good, claims := goodHeader(), goodClaims()
+	with := func(changes object) string { return sign(good.json(), claims.with(changes).json()) }
+	signed := sign(good.json(), claims.json())
+	return map[string]refusal{
+		"too long":                    {strings.Repeat("a", 9<<10), auth.ErrInvalid, token.ReasonSize},
+		"two parts":                   {"a.b", auth.ErrInvalid, token.ReasonParts},
+		"encrypted":                   {"a.b.c.d.e", auth.ErrInvalid, token.ReasonParts},
+		"a line break":                {signed[:10] + "\n" + signed[10:], auth.ErrInvalid, token.ReasonEncoding},
+		"not base64url":               {"!" + signed, auth.ErrInvalid, token.ReasonEncoding},
+		"no signature":                {signed[:strings.LastIndexByte(signed, '.')+1], auth.ErrInvalid, token.ReasonSignature},
+		"another signature":           {signed[:len(signed)-86] + b64(strings.Repeat("x", 64)), auth.ErrInvalid, token.ReasonSignature},
+		"a header that is no JSON":    {sign("x", claims.json()), auth.ErrInvalid, token.ReasonHeader},
+		"crit":                        {sign(good.with(object{"crit": []string{"x"}}).json(), claims.json()), auth.ErrInvalid, token.ReasonHeader},
+		"no typ":                      {sign(good.with(object{"typ": nil}).json(), claims.json()), auth.ErrInvalid, token.ReasonType},
+		"another typ":                 {sign(good.with(object{"typ": "JWT"}).json(), claims.json()), auth.ErrInvalid, token.ReasonType},
+		"no kid":                      {sign(good.with(object{"kid": nil}).json(), claims.json()), auth.ErrInvalid, token.ReasonKey},
+		"an unknown kid":              {sign(good.with(object{"kid": "x"}).json(), claims.json()), auth.ErrInvalid, token.ReasonKey},
+		"no alg":                      {sign(good.with(object{"alg": nil}).json(), claims.json()), auth.ErrInvalid, token.ReasonAlgorithm},
+		"alg none":                    {sign(good.with(object{"alg": "none"}).json(), claims.json()), auth.ErrInvalid, token.ReasonAlgorithm},
+		"a payload that is no JSON":   {sign(good.json(), "x"), auth.ErrInvalid, token.ReasonPayload},
+		"a payload with a name twice": {sign(good.json(), `{"a":1,"a":2}`), auth.ErrInvalid, token.ReasonPayload},
+		"another issuer":              {with(object{"iss": "https://evil.example"}), auth.ErrInvalid, token.ReasonIssuer},
+		"no iss":                      {with(object{"iss": nil}), auth.ErrInvalid, token.ReasonIssuer},
+		"iss of another type":         {with(object{"iss": 1}), auth.ErrInvalid, token.ReasonIssuer},
+		"another audience":            {with(object{"aud": "other"}), auth.ErrInvalid, token.ReasonAudience},
+		"no aud":                      {with(object{"aud": nil}), auth.ErrInvalid, token.ReasonAudience},
+		"aud of another type":         {with(object{"aud": 1}), auth.ErrInvalid, token.ReasonAudience},
+		"AUD instead of aud":          {with(object{"aud": nil, "AUD": audience}), auth.ErrInvalid, token.ReasonAudience},
+		"AUD beside aud":              {with(object{"AUD": audience}), auth.ErrInvalid, token.ReasonPayload},
+		"no exp":                      {with(object{"exp": nil}), auth.ErrInvalid, token.ReasonExpiry},
+		"too long a life":             {with(object{"exp": noon.Add(2 * time.Hour).Unix()}), auth.ErrInvalid, token.ReasonLifetime},
+		"no iat":                      {with(object{"iat": nil}), auth.ErrInvalid, token.ReasonIssuedAt},
+		"issued in the future":        {with(object{"iat": noon.Add(time.Minute).Unix()}), auth.ErrInvalid, token.ReasonIssuedAt},
+		"not valid yet":               {with(object{"nbf": noon.Add(time.Minute).Unix()}), auth.ErrInvalid, token.ReasonNotBefore},
+		"nbf of another type":         {with(object{"nbf": "x"}), auth.ErrInvalid, token.ReasonNotBefore},
+		"no sub":                      {with(object{"sub": nil}), auth.ErrInvalid, token.ReasonSubject},
+		"bound to a key":              {with(object{"cnf": object{"jkt": "x"}}), auth.ErrInvalid, token.ReasonBound},
+		"scope of another type":       {with(object{"scope": []string{"a"}}), auth.ErrInvalid, token.ReasonClaim},
+		"roles of another type":       {with(object{"roles": "a"}), auth.ErrInvalid, token.ReasonClaim},
+		"expired":                     {with(object{"iat": noon.Add(-time.Hour).Unix(), "exp": noon.Add(-time.Minute).Unix()}), auth.ErrExpired, token.ReasonExpiry},
+	}
+}
+
+// Code reads the reason outside HTTP; the kind stays what it is.
+func TestReasonsAreReadableByCode_T8(t *testing.T) {
+	v := verifier(t, nil)
+	for name, row := range refusals() {
+		t.Run("T8 "+name, func(t *testing.T) {
+			for range 2 {
+				_, err := v.Verify(t.Context(), row.text)
+				require.ErrorIs(t, err, row.kind)
+				require.ErrorIs(t, err, row.want, "errors.Is")
+				var reason auth.Reason
+				require.True(t, errors.As(err, &reason), "errors.As")
+				require.Equal(t, row.want, reason)
+				require.Equal(t, row.want, auth.ReasonOf(err))
+				require.Contains(t, err.Error(), string(row.want), "the log")
+			}
+		})
+	}
+	t.Run("T8 several issuers", func(t *testing.T) {
+		all := ringerrors.Must(token.Issuers(v))
+		for text, want := range map[string]auth.Reason{
+			strings.Repeat("a", 9<<10): token.ReasonSize, "a.b": token.ReasonParts, "a.!.c": token.ReasonEncoding, "a." + b64("x") + ".c": token.ReasonPayload,
+			"a." + b64("{}") + ".c": token.ReasonIssuer, "a." + b64(`{"iss":"x"}`) + ".c": token.ReasonIssuer,
+		} {
+			r := httptest.NewRequest("GET", "/", nil)
+			r.Header.Set("Authorization", "Bearer "+text)
+			_, err := all.Authenticate(r)
+			require.Equal(t, want, auth.ReasonOf(err))
+		}
+	})
+	t.Run("T8 an error without a reason", func(t *testing.T) {
+		for _, err := range []error{nil, auth.ErrMissing, io.EOF} {
+			require.Empty(t, auth.ReasonOf(err))
+		}
+	})
+	t.Run("T8 a good token", func(t *testing.T) {
+		_, err := v.Verify(t.Context(), sign(goodHeader().json(), goodClaims().json()))
+		require.NoError(t, err)
+	})
+}
+
+// OnEvent has the reason, and the client has none of it.
+func TestReasonsStayInTheLog_T8(t *testing.T) {
+	var mu sync.Mutex
+	var events []auth.Event
+	callers := ringerrors.Must(auth.New(auth.Options{
+		Authenticators: []auth.Authenticator{verifier(t, nil)},
+		OnEvent: func(_ context.Context, e auth.Event) {
+			mu.Lock()
+			defer mu.Unlock()
+			events = append(events, e)
+		},
+	}))
+	failures := ringerrors.Must(ringerrors.NewResponder(ringerrors.Options{Logger: slog.New(slog.DiscardHandler)}))
+	srv := httptest.NewServer(failures.Handler(callers.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))))
+	t.Cleanup(srv.Close)
+	ask := func(t *testing.T, query string, lines ...string) (status int, challenge, body string, event auth.Event) {
+		t.Helper()
+		r, err := http.NewRequest("GET", srv.URL+"/"+query, nil)
+		require.NoError(t, err)
+		r.Header["Authorization"] = lines
+		res, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		b, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		mu.Lock()
+		defer mu.Unlock()
+		require.Len(t, events, 1)
+		event, events = events[0], nil
+		body, _, _ = strings.Cut(string(b), `,"correlation_id"`)
+		return res.StatusCode, res.Header.Get("Www-Authenticate"), body, event
+	}
+	rows := refusals()
+	delete(rows, "a line break") // net/http does not send it
+	for name, row := range rows {
+		t.Run("T8 "+name, func(t *testing.T) {
+			status, challenge, body, event := ask(t, "", "Bearer "+row.text)
+			require.Equal(t, 401, status)
+			require.Equal(t, `Bearer realm="api", error="invalid_token"`, challenge)
+			want := `{"code":"auth_invalid","message":"` + auth.ErrInvalid.Message() + `"`
+			if row.kind == auth.ErrExpired {
+				want = `{"code":"auth_expired","message":"` + auth.ErrExpired.Message() + `"`
+			}
+			require.Equal(t, want, body)
+			require.Equal(t, auth.CredentialRefused, event.Reason)
+			require.Equal(t, row.want, event.Cause)
+		})
+	}
+	good := "Bearer " + sign(goodHeader().json(), goodClaims().json())
+	for name, row := range map[string]struct {
+		query string
+		lines []string
+		want  auth.Reason
+	}{
+		"T8 two headers":          {"", []string{good, good}, token.ReasonRepeated},
+		"T8 two words":            {"", []string{"Bearer a b"}, token.ReasonForm},
+		"T8 a token in the query": {"?access_token=x", []string{good}, token.ReasonQuery},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, _, body, event := ask(t, row.query, row.lines...)
+			require.Equal(t, 400, status)
+			require.Equal(t, `{"code":"auth_malformed","message":"`+auth.ErrMalformed.Message()+`"`, body)
+			require.Equal(t, row.want, event.Cause)
+		})
+	}
+	t.Run("T8 another scheme", func(t *testing.T) {
+		_, _, _, event := ask(t, "", "Basic eDp5")
+		require.Equal(t, auth.UnknownScheme, event.Cause)
+	})
+	t.Run("T8 no credential", func(t *testing.T) {
+		_, _, _, event := ask(t, "")
+		require.Empty(t, event.Cause)
+		require.ErrorIs(t, event.Err, auth.ErrMissing)
+	})
+}
+
+// A flood of bad tokens makes no more garbage than the decoder does.
+func TestRefusalsAllocateNothing_T8(t *testing.T) {
+	v := verifier(t, nil)
+	for name, text := range map[string]string{"size": strings.Repeat("a", 9<<10), "parts": "a.b"} {
+		require.Zero(t, testing.AllocsPerRun(100, func() { _, _ = v.Verify(t.Context(), text) }), name)
+	}
+}
