@@ -3,9 +3,11 @@ package authtest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -20,14 +22,23 @@ import (
 // fails for one that the mux serves by another pattern. chi and gorilla/mux
 // tell theirs by a callback:
 //
-//	chi.Walk(router, func(method, pattern string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+//	err := chi.Walk(router, func(method, pattern string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 //		routes.Patterns = append(routes.Patterns, method+" "+pattern)
 //		return nil
 //	})
 //
-//	router.Walk(func(route *mux.Route, _ *mux.Router, _ []*mux.Route) error {
-//		pattern, _ := route.GetPathTemplate()
+//	err := router.Walk(func(route *mux.Route, _ *mux.Router, _ []*mux.Route) error {
+//		if route.GetHandler() == nil {
+//			return nil // a subrouter; its routes come next
+//		}
+//		pattern, err := route.GetPathTemplate()
+//		if err != nil {
+//			return err // a route without a path has to be listed by hand
+//		}
 //		methods, _ := route.GetMethods()
+//		if len(methods) == 0 {
+//			routes.Patterns = append(routes.Patterns, pattern) // every method
+//		}
 //		for _, method := range methods {
 //			routes.Patterns = append(routes.Patterns, method+" "+pattern)
 //		}
@@ -42,15 +53,15 @@ type Routes struct {
 	// is a router that the same function filled with routes, without Use.
 	Router http.Handler
 	// Patterns are the routes, such as "GET /orders/{id}". One without a method
-	// is asked by GET, POST, PUT, PATCH and DELETE. A route that is not listed
-	// is not asked.
+	// is asked by GET, POST, PUT, PATCH and DELETE, except for those by which
+	// the same path is listed. A route that is not listed is not asked.
 	Patterns []string
 	// Open are those of Patterns that are meant to answer anybody. Each is one
 	// that the Middleware lets pass, by one method at least.
 	Open []string
 	// Values has what stands in the place of a wildcard, by its name. Others
-	// are "1". A Public pattern that covers some values of a wildcard is found
-	// by those values alone.
+	// are "1". Each has to be the name of a wildcard in Patterns. A Public
+	// pattern that covers some values of a wildcard is found by those alone.
 	Values map[string]string
 }
 
@@ -68,6 +79,20 @@ func (o Routes) Check() error {
 		return errors.New("authtest: Routes: Service, Callers, Router and Patterns are required")
 	}
 	var problems []error
+	for _, field := range []struct {
+		name    string
+		handler http.Handler
+	}{{"Service", o.Service}, {"Router", o.Router}} {
+		if v := reflect.ValueOf(field.handler); (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil() {
+			problems = append(problems, fmt.Errorf("authtest: Routes: %s is a nil %T", field.name, field.handler))
+		}
+	}
+	if len(problems) > 0 {
+		return errors.Join(problems...)
+	}
+	for _, name := range o.unusedValues() {
+		problems = append(problems, fmt.Errorf("authtest: Values %q: no pattern has this wildcard", name))
+	}
 	for _, pattern := range o.Open {
 		if !slices.Contains(o.Patterns, pattern) {
 			problems = append(problems, fmt.Errorf("authtest: Open %q: is not among Patterns", pattern))
@@ -92,7 +117,11 @@ func (o Routes) checkRoute(pattern string) (problems []string) {
 		return problems
 	}
 	asked, shut := 0, 0
+	_, isMux := o.Router.(*http.ServeMux)
 	for _, method := range methods {
+		if !isMux && slices.Contains(o.Patterns, method+" "+pattern) {
+			continue // asked there; a ServeMux says itself which of the two it picks
+		}
 		picked, wrong := o.probeMethod(pattern, func() *http.Request { return request(method) })
 		switch {
 		case picked != pattern && slices.Contains(o.Patterns, picked):
@@ -218,6 +247,18 @@ func (o Routes) fillWildcards(path string) string {
 		filled = strings.TrimSuffix(filled, "*") + o.wildcardValue("*")
 	}
 	return filled
+}
+
+// unusedValues returns the names in Values that no pattern has, sorted.
+func (o Routes) unusedValues() (unused []string) {
+	for _, name := range slices.Sorted(maps.Keys(o.Values)) {
+		const mark = "\x00" // no pattern has it
+		filled := Routes{Values: map[string]string{name: mark}}
+		if !slices.ContainsFunc(o.Patterns, func(pattern string) bool { return strings.Contains(filled.fillWildcards(pattern), mark) }) {
+			unused = append(unused, name)
+		}
+	}
+	return unused
 }
 
 func (o Routes) wildcardValue(name string) string {
