@@ -25,7 +25,7 @@ type Options struct {
 	// rs/cors issue 157).
 	OriginFunc func(Origin) bool
 	// Credentials lets pages send cookies and other credentials. Origins then
-	// have https, or are loopback, and no wildcard stands before a public
+	// have https, or are loopback, and no wildcard stands at or above a public
 	// suffix. Browsers send a cookie that is SameSite=Strict, as that of
 	// sessions is, for pages of the same site alone.
 	Credentials bool
@@ -66,8 +66,11 @@ type Options struct {
 
 	// InsecureOrigins allows origins without TLS together with Credentials.
 	InsecureOrigins bool
-	// InsecurePublicSuffixes allows wildcards such as "https://*.github.io"
-	// together with Credentials: anybody can have a name there.
+	// InsecurePublicSuffixes allows wildcards that cover names of unrelated
+	// parties together with Credentials: at a rule of the Public Suffix List,
+	// such as "https://*.github.io", or above one, such as
+	// "https://*.amazonaws.com". Any customer of that provider can then call
+	// with the credentials of a visitor.
 	InsecurePublicSuffixes bool
 	// ErrorHandler answers a request that Enforce refuses. nil: errors.Respond.
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)

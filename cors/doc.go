@@ -10,8 +10,9 @@
 //
 // [New] refuses an empty list, null, "*" with Credentials, wildcards such as
 // "https://*.com", origins that no browser sends, and together with Credentials
-// origins without TLS and wildcards under a public suffix, where anybody can
-// have a name: "https://*.github.io". Each error says what was probably meant.
+// origins without TLS and wildcards at or above a public suffix, where any
+// customer of a provider can have a name: "https://*.github.io",
+// "https://*.amazonaws.com". Each error says what was probably meant.
 //
 // # A program
 //

@@ -5,9 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/net/publicsuffix"
-
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/suffix"
 )
 
 // A wildcard is a pattern with "*" for the first labels of the host, for the
@@ -150,8 +149,8 @@ func (l *origins) addPattern(pattern string, guard bool) string {
 	}
 	base, anyPort := strings.CutSuffix(pattern, ":*")
 	scheme, rest, _ := strings.Cut(base, "://")
-	suffix, anyHost := strings.CutPrefix(rest, "*.")
-	o, ok := parseOrigin(scheme + "://" + suffix)
+	host, anyHost := strings.CutPrefix(rest, "*.")
+	o, ok := parseOrigin(scheme + "://" + host)
 	switch {
 	case !ok || anyPort && o.Port != "":
 		return `is not an origin, a scheme and a host as in "https://app.example.com"`
@@ -159,7 +158,7 @@ func (l *origins) addPattern(pattern string, guard bool) string {
 		return "a wildcard stands for the first labels of a host name of at least two more"
 	case anyHost && len(o.Host) >= longestHost:
 		return "no host name has a label more"
-	case anyHost && guard && publicSuffix(o.Host):
+	case anyHost && guard && suffix.IsShared(o.Host):
 		return "anybody can have a name under " + strconv.Quote(o.Host) + ", so Credentials need InsecurePublicSuffixes; did you mean your own name under it?"
 	case (anyHost || anyPort) && o.Scheme != "http" && o.Scheme != "https":
 		return "a wildcard needs the scheme https or http"
@@ -175,28 +174,19 @@ func (l *origins) addPattern(pattern string, guard bool) string {
 		}
 		return ""
 	}
-	suffix, w := o.Host, wildcard{o.Scheme, o.Port}
+	end, w := o.Host, wildcard{o.Scheme, o.Port}
 	if anyHost {
-		suffix = "." + o.Host
+		end = "." + o.Host
 	}
 	if anyPort {
 		w.port = "*"
 	}
-	l.wildcards[suffix] = append(l.wildcards[suffix], w)
-	if !slices.Contains(l.lengths, len(suffix)) {
-		l.lengths = append(l.lengths, len(suffix))
+	l.wildcards[end] = append(l.wildcards[end], w)
+	if !slices.Contains(l.lengths, len(end)) {
+		l.lengths = append(l.lengths, len(end))
 		slices.SortFunc(l.lengths, func(a, b int) int { return b - a })
 	}
 	return ""
-}
-
-// publicSuffix reports whether unrelated people register names under a host:
-// co.uk, github.io. The list is the one that browsers have, of when its module
-// was made (https://publicsuffix.org). A name that it does not know is nobody's
-// suffix, such as an internal one.
-func publicSuffix(host string) bool {
-	suffix, icann := publicsuffix.PublicSuffix(host)
-	return suffix == host && (icann || strings.Contains(suffix, "."))
 }
 
 // nearMiss finds what people write instead of an origin, with a suggestion.

@@ -85,8 +85,12 @@ func TestExtensions(t *testing.T) {
 	}
 }
 
-func TestPublicSuffixes(t *testing.T) {
-	for _, suffix := range []string{"co.uk", "github.io", "vercel.app", "s3.amazonaws.com"} {
+// TestCredentialsNeedHostsOfOneOwner_C1 holds that no wildcard stands above a
+// rule of the Public Suffix List: at it, directly above it, or higher up.
+func TestCredentialsNeedHostsOfOneOwner_C1(t *testing.T) {
+	for _, suffix := range []string{
+		"co.uk", "github.io", "vercel.app", "s3.amazonaws.com", "compute.amazonaws.com", "elb.amazonaws.com", "kawasaki.jp", "run.app", "amazonaws.com", "windows.net", "core.windows.net",
+	} {
 		t.Run(suffix, func(t *testing.T) {
 			o := cors.Options{Origins: []string{"https://*." + suffix}, Credentials: true}
 			_, err := cors.New(o)
@@ -97,7 +101,7 @@ func TestPublicSuffixes(t *testing.T) {
 			compile(t, o)
 		})
 	}
-	compile(t, cors.Options{Origins: []string{"https://*.example.co.uk", "https://*.me.github.io", "https://*.corp.internal", "https://github.io"}, Credentials: true})
+	compile(t, cors.Options{Origins: []string{"https://*.example.co.uk", "https://*.me.github.io", "https://*.corp.internal", "https://github.io", "https://*.city.kawasaki.jp"}, Credentials: true})
 }
 
 // Each response belongs to one policy, also while policies change.

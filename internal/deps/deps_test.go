@@ -30,7 +30,7 @@ var allowed = map[string][]string{
 		"github.com/golang-jwt/jwt/v5", "github.com/go-json-experiment/json/jsontext",
 	},
 	"cors": {
-		module + "errors", module + "internal/hook", module + "internal/route", module + "internal/rows", "golang.org/x/net/publicsuffix",
+		module + "errors", module + "internal/hook", module + "internal/route", module + "internal/rows", module + "internal/suffix",
 	},
 	"errors":                  {module + "internal/public"},
 	"examples/internal/table": {"github.com/stretchr/testify/require"}, // only tests import it
@@ -46,6 +46,7 @@ var allowed = map[string][]string{
 	"internal/redistest":      {module + "errors", "github.com/redis/go-redis/v9"},
 	"internal/route":          {module + "errors"},
 	"internal/rows":           nil,
+	"internal/suffix":         {"golang.org/x/net/publicsuffix"},
 	"ratelimit":               {module + "errors", module + "internal/route", module + "internal/hook"},
 	"ratelimit/redislimit":    {module + "errors", module + "internal/hook", module + "internal/rediscall", module + "ratelimit", "github.com/redis/go-redis/v9"},
 	"ratelimit/storetest": {
