@@ -2,111 +2,167 @@ package headers
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/ringwall/ringwall/errors"
 )
 
-// directives are those of CSP Level 3, and of the standards that add to it.
-var directives = [...]string{
+// sourceLists are the directives of CSP Level 3 whose values are sources, and
+// those of the standards that add to it.
+var sourceLists = [...]string{
 	"default-src", "script-src", "script-src-elem", "script-src-attr", "style-src", "style-src-elem", "style-src-attr", "img-src", "font-src",
-	"connect-src", "media-src", "object-src", "frame-src", "child-src", "worker-src", "manifest-src", "base-uri", "form-action", "frame-ancestors",
-	"sandbox", "report-uri", "report-to", "upgrade-insecure-requests", "require-trusted-types-for", "trusted-types", "webrtc",
+	"connect-src", "media-src", "object-src", "frame-src", "child-src", "worker-src", "manifest-src", "fenced-frame-src", "base-uri", "form-action",
+	"frame-ancestors",
 }
 
-// keywords are what stands in quotes in a list of sources.
-var keywords = [...]string{
-	"self", "none", "strict-dynamic", "report-sample", "unsafe-inline", "unsafe-eval", "unsafe-hashes", "wasm-unsafe-eval", "inline-speculation-rules",
+// directives are all that browsers read.
+var directives = append(sourceLists[:], "sandbox", "report-uri", "report-to", "upgrade-insecure-requests", "require-trusted-types-for", "trusted-types", "webrtc")
+
+// sandboxTokens are those of HTML, section 7.1.5.
+var sandboxTokens = []string{
+	"allow-downloads", "allow-forms", "allow-modals", "allow-orientation-lock", "allow-pointer-lock", "allow-popups",
+	"allow-popups-to-escape-sandbox", "allow-presentation", "allow-same-origin", "allow-scripts", "allow-storage-access-by-user-activation",
+	"allow-top-navigation", "allow-top-navigation-by-user-activation", "allow-top-navigation-to-custom-protocols",
 }
 
-// hashed is a hash or a nonce without its quotes, which browsers take for a host.
-var hashed = regexp.MustCompile(`^(?i:nonce|sha256|sha384|sha512)-[^.]*$`)
+// A cspChecker collects the problems of one Content-Security-Policy.
+type cspChecker struct {
+	field    string              // names the option in problems
+	text     string              // the whole policy
+	values   map[string][]string // by directive, in lower case
+	scripts  []string            // the directives that decide over scripts
+	problems []error
+}
 
-// checkCSP finds the mistakes that make browsers ignore a part of a policy
-// without a word: directives that they do not know, that come twice, of which
-// the second is ignored (CSP Level 3, section 2.2.1), and keywords without
-// their quotes; and those that take the policy's use away: 'unsafe-inline',
-// 'unsafe-eval', 'unsafe-hashes', and a nonce, since it is constant.
-func checkCSP(csp string, insecure bool) error {
-	var problems []error
-	refuse := func(format string, args ...any) {
-		problems = append(problems, fmt.Errorf("headers: CSP "+format, args...))
-	}
-	if csp == "" || csp == InsecureOmit {
+// checkCSP reports the mistakes that make browsers drop a part of a policy
+// without an error for the visitor, and then what the rest lets run: see
+// checkScripts and checkStyles.
+func (o *Options) checkCSP() error {
+	if o.CSP == "" || o.CSP == InsecureOmit {
 		return nil
 	}
-	if strings.Contains(csp, ",") {
-		refuse("%q: has a comma, which begins another policy; did you mean a semicolon?", csp)
+	c := cspChecker{field: "CSP"}
+	c.parse(o.CSP)
+	if len(c.values) == 0 {
+		return errors.Join(c.problems...)
 	}
-	seen := make(map[string]bool)
+	if !o.InsecureCSP {
+		c.checkScripts()
+	}
+	if !o.InsecureCSP && !o.InsecureInlineStyles && c.effective("script-src", "style-src", "default-src") != "" {
+		c.checkStyles()
+	}
+	return errors.Join(c.problems...)
+}
+
+// checkReportOnly reports the mistakes in a policy that only reports.
+func checkReportOnly(field, csp string) []error {
+	c := cspChecker{field: field}
+	c.parse(csp)
+	return c.problems
+}
+
+func (c *cspChecker) refuse(format string, args ...any) {
+	c.problems = append(c.problems, fmt.Errorf("headers: "+c.field+" "+format, args...))
+}
+
+// parse splits a policy into directives (CSP Level 3, section 2.2.1), and
+// checks the form of each.
+func (c *cspChecker) parse(csp string) {
+	c.text = csp
+	if strings.Contains(csp, ",") {
+		c.refuse("%q: has a comma, which begins another policy; did you mean a semicolon?", csp)
+	}
+	c.values = make(map[string][]string)
 	for directive := range strings.SplitSeq(csp, ";") {
 		fields := strings.Fields(directive)
 		if len(fields) == 0 {
 			continue
 		}
 		name := strings.ToLower(fields[0])
-		if !slices.Contains(directives[:], name) {
-			refuse("%q: is not a directive%s", name, didYouMean(name, directives[:]))
+		if _, found := c.values[name]; found {
+			c.refuse("%q: is listed twice, and browsers ignore the second; did you mean one list?", name)
+			continue
 		}
-		if seen[name] {
-			refuse("%q: is there twice, and the second is ignored", name)
-		}
-		seen[name] = true
-		for _, source := range fields[1:] {
-			bare := strings.ToLower(strings.Trim(source, `'"`+"`"))
-			switch {
-			case strings.HasPrefix(name, "report-") || name == "sandbox" || name == "trusted-types":
-			case slices.Contains(keywords[:], bare) && !strings.EqualFold(source, "'"+bare+"'"):
-				refuse("%q: a keyword has single quotes; did you mean \"'%s'\"?", source, bare)
-			case hashed.MatchString(source):
-				refuse("%q: a hash or nonce has single quotes; did you mean \"'%s'\"?", source, source)
-			case strings.HasPrefix(bare, "nonce-") && source[0] == '\'' && !insecure:
-				refuse("%q: a nonce that every response has protects nothing, so it needs InsecureCSP; did you mean a hash?", source)
-			case strings.HasPrefix(bare, "unsafe-") && source[0] == '\'' && !insecure:
-				refuse("%q: lets injected code run, so it needs InsecureCSP; did you mean a hash, or a file of its own?", source)
-			case strings.EqualFold(source, "'none'") && len(fields) > 2:
-				refuse("%q: 'none' is ignored beside other sources; did you mean one of them?", name)
-			}
-		}
+		c.values[name] = fields[1:]
+		c.checkDirective(name, fields[1:])
 	}
-	if len(seen) == 0 {
-		refuse("%q: has no directive; did you mean InsecureOmit?", csp)
+	if len(c.values) == 0 {
+		c.refuse("%q: has no directive; did you mean InsecureOmit?", csp)
 	}
-	return errors.Join(problems...)
 }
 
-// didYouMean names the known word that is nearest, when one is near.
-func didYouMean(word string, known []string) string {
-	best, least := "", 4
-	for _, candidate := range known {
-		if d := distance(word, candidate); d < least {
-			best, least = candidate, d
+// checkDirective reports values that browsers do not read in a directive.
+func (c *cspChecker) checkDirective(name string, values []string) {
+	switch {
+	case slices.Contains(sourceLists[:], name):
+		for _, source := range values {
+			if problem := sourceProblem(name, source); problem != "" {
+				c.refuse("%q: %s", name+" "+source, problem)
+			}
+			if strings.EqualFold(source, "'none'") && len(values) > 1 {
+				c.refuse("%q: 'none' is ignored beside other sources; did you mean one of them?", name)
+			}
 		}
+	case name == "sandbox":
+		c.checkWords(name, values, sandboxTokens)
+	case name == "require-trusted-types-for":
+		c.checkWords(name, values, []string{"'script'"})
+		if len(values) == 0 {
+			c.refuse("%q: has no value; did you mean \"'script'\"?", name)
+		}
+	case name == "trusted-types":
+		c.checkTrustedTypes(values)
+	case name == "webrtc":
+		c.checkWords(name, values, []string{"'allow'", "'block'"})
+	case name == "upgrade-insecure-requests":
+		if len(values) > 0 {
+			c.refuse("%q: has no values; did you mean a semicolon before %q?", name+" "+values[0], values[0])
+		}
+	case name == "report-to":
+		if len(values) != 1 || !isToken(values[0]) {
+			c.refuse("%q: must have the name of one endpoint; did you mean \"report-to default\"?", strings.Join(append([]string{name}, values...), " "))
+		}
+	case name == "report-uri":
+		if len(values) == 0 {
+			c.refuse("%q: has no address; did you mean \"report-uri /csp\"?", name)
+		}
+	default:
+		c.refuse("%q: is not a directive%s", name, didYouMean(name, directives))
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %q?", best)
 }
 
-// distance is how many letters have to change, come or go (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
+// checkWords reports the values that are none of the known words.
+func (c *cspChecker) checkWords(name string, values, known []string) {
+	for _, value := range values {
+		if !slices.Contains(known, strings.ToLower(value)) {
+			c.refuse("%q: is unknown%s", name+" "+value, oneOfThem(value, known))
 		}
 	}
-	return row[len(b)]
+}
+
+// checkTrustedTypes reports what is neither a keyword nor the name of a policy
+// (Trusted Types, section 4.2.2).
+func (c *cspChecker) checkTrustedTypes(values []string) {
+	keywords := []string{"'none'", "'allow-duplicates'"}
+	for _, value := range values {
+		bare := strings.ToLower(strings.Trim(value, `'"`))
+		switch {
+		case slices.Contains(keywords, strings.ToLower(value)), value == "*":
+		case slices.Contains(keywords, "'"+bare+"'"):
+			c.refuse("%q: a keyword has single quotes; did you mean \"'%s'\"?", "trusted-types "+value, bare)
+		case strings.HasPrefix(value, "'"):
+			c.refuse("%q: is unknown%s", "trusted-types "+value, oneOfThem(value, keywords))
+		case strings.ContainsFunc(value, func(r rune) bool { return !isLetterOrDigit(r) && !strings.ContainsRune("-#=_/@.%", r) }):
+			c.refuse("%q: is not the name of a policy; did you mean letters and digits?", "trusted-types "+value)
+		}
+	}
+	if len(values) > 1 && slices.ContainsFunc(values, func(v string) bool { return strings.EqualFold(v, "'none'") }) {
+		c.refuse("%q: 'none' is ignored beside other names; did you mean one of them?", "trusted-types")
+	}
+}
+
+func isLetterOrDigit(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
 }

@@ -53,9 +53,10 @@
 //   - Downgrade to HTTP: HSTS (RFC 6797), over HTTPS only.
 //   - Open redirects through the Host header: it is never reflected.
 //   - Framing, sniffing, embedding (CWE-1021, CWE-430): the headers.
-//   - Cross-site scripting in pages (CWE-79): the Documents profile has a policy
-//     without 'unsafe-inline', and [New] refuses one that has it, unless
-//     Options.InsecureCSP is set.
+//   - Cross-site scripting in pages (CWE-79): [New] judges a CSP by the scripts
+//     that it lets run, and refuses one under which injected script runs, unless
+//     Options.InsecureCSP is set. InsecureInlineStyles accepts inline styles
+//     alone. Tests play both sides in Chromium.
 //   - Requests for foreign host names, as by DNS rebinding (CWE-346): AllowedHosts.
 //   - Spoofed addresses (CWE-290, CWE-348): a client that writes the header, a
 //     chain that is longer than MaxHops, an element that is no address.

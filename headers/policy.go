@@ -54,9 +54,19 @@ type Options struct {
 	FrameOptions string
 	// CacheControl is Cache-Control, which a handler may set anew. "": no-store.
 	CacheControl string
-	// InsecureCSP accepts a CSP with 'unsafe-inline', 'unsafe-eval',
-	// 'unsafe-hashes' or a constant nonce, which let injected code run.
+	// InsecureCSP accepts a CSP that lets script run that an attacker injected
+	// into a page: by 'unsafe-inline', 'unsafe-eval' or 'unsafe-hashes'; by a
+	// constant nonce; by a source that covers hosts of unrelated parties ("*",
+	// "https:", "data:", "https://*.cloudfront.net"); by neither script-src nor
+	// default-src; by plugins (object-src), or by a base element (base-uri).
+	// It accepts all that InsecureInlineStyles accepts too. CSP Level 3,
+	// section 8.1; ASVS 5.0 3.4.3.
 	InsecureCSP bool
+	// InsecureInlineStyles accepts a CSP that lets injected styles apply, by
+	// 'unsafe-inline', 'unsafe-hashes' or a constant nonce in style-src, or
+	// by neither style-src nor default-src. Such styles can read a page's
+	// content, but no script runs.
+	InsecureInlineStyles bool
 	// Extra are further headers of every response. Those that other options or
 	// packages set are refused. Cross-Origin-Opener-Policy,
 	// Cross-Origin-Embedder-Policy and Permissions-Policy replace what the

@@ -88,13 +88,13 @@ func (o *Options) checkFields() []error {
 	}
 	oneOf := func(name, value string, known ...string) {
 		if value != "" && value != InsecureOmit && !slices.Contains(known, value) {
-			refuse("%s %q: is unknown%s", name, value, orDefault(didYouMean(strings.ToLower(value), known), fmt.Sprintf("; did you mean %q?", known[0])))
+			refuse("%s %q: is unknown%s", name, value, orDefault(didYouMean(value, known), fmt.Sprintf("; did you mean %q?", known[0])))
 		}
 	}
 	oneOf("ReferrerPolicy", o.ReferrerPolicy, "no-referrer", "same-origin", "strict-origin", "strict-origin-when-cross-origin", "origin", "origin-when-cross-origin", "no-referrer-when-downgrade", "unsafe-url")
 	oneOf("ResourcePolicy", o.ResourcePolicy, "same-origin", "same-site", "cross-origin")
 	oneOf("FrameOptions", o.FrameOptions, "DENY", "SAMEORIGIN")
-	return append(problems, checkCSP(o.CSP, o.InsecureCSP), checkExtra(o.Extra))
+	return append(problems, o.checkCSP(), checkExtra(o.Extra))
 }
 
 // managed has, for each header that is not Extra's, what sets it.

@@ -1,0 +1,114 @@
+package headers
+
+import (
+	"encoding/base64"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// keywords have single quotes in a list of sources (CSP Level 3, section
+// 2.3.1; Chromium adds inline-speculation-rules).
+var keywords = []string{
+	"'self'", "'none'", "'strict-dynamic'", "'report-sample'", "'unsafe-inline'", "'unsafe-eval'", "'unsafe-hashes'", "'wasm-unsafe-eval'",
+	"'inline-speculation-rules'", "'trusted-types-eval'", "'report-sha256'", "'report-sha384'", "'report-sha512'", "'unsafe-webtransport-hashes'",
+}
+
+// schemes are written with a colon. Without it, browsers read a host.
+var schemes = []string{"http", "https", "data", "blob", "filesystem", "mediastream", "ws", "wss", "about", "javascript"}
+
+var (
+	schemeSource = regexp.MustCompile(`^(?i)[a-z][a-z0-9+.-]*:$`)
+	hostSource   = regexp.MustCompile(`^(?i)(?:([a-z][a-z0-9+.-]*)://)?(\*|(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?)(?::(\*|[0-9]+))?(/[!"$->@-~]*)?$`)
+	hashOrNonce  = regexp.MustCompile(`^(?i)(nonce|sha256|sha384|sha512)-([a-z0-9+/_-]+={0,2})$`)
+)
+
+// digestSizes are in bytes.
+var digestSizes = map[string]int{"sha256": 32, "sha384": 48, "sha512": 64}
+
+// sourceProblem says why browsers drop a source, or read another than was
+// meant. "" means that they read it.
+func sourceProblem(directive, source string) string {
+	bare := strings.ToLower(strings.Trim(source, `'"`+"`"))
+	quoted := len(source) > 1 && strings.HasPrefix(source, "'") && strings.HasSuffix(source, "'")
+	switch {
+	case quoted && hashOrNonce.MatchString(source[1:len(source)-1]):
+		return digestProblem(source)
+	case slices.Contains(keywords, "'"+bare+"'"):
+		if !quoted || len(source) != len(bare)+2 {
+			return fmt.Sprintf("a keyword has single quotes; did you mean \"'%s'\"?", bare)
+		}
+		return misplacedKeyword(directive, bare)
+	case hashOrNonce.MatchString(bare):
+		return fmt.Sprintf("a hash or nonce has single quotes; did you mean \"'%s'\"?", strings.Trim(source, `'"`+"`"))
+	case strings.ContainsAny(source, `'"`+"`"):
+		return "is not a keyword" + oneOfThem("'"+bare+"'", keywords)
+	case schemeSource.MatchString(source):
+		return ""
+	case slices.Contains(schemes, bare):
+		return fmt.Sprintf("is a host to browsers; did you mean %q?", bare+":")
+	}
+	return hostProblem(source)
+}
+
+// digestProblem reports a hash whose length is not that of its algorithm, which
+// matches nothing.
+func digestProblem(source string) string {
+	kind, text, _ := strings.Cut(source[1:len(source)-1], "-")
+	size, isHash := digestSizes[strings.ToLower(kind)]
+	if !isHash {
+		return ""
+	}
+	text = strings.NewReplacer("-", "+", "_", "/").Replace(text)
+	if digest, err := base64.StdEncoding.DecodeString(text); err != nil || len(digest) != size {
+		return fmt.Sprintf("is not the digest of a text; did you mean the base64 form of its %d bytes?", size)
+	}
+	return ""
+}
+
+// misplacedKeyword reports a keyword that browsers ignore in a directive.
+func misplacedKeyword(directive, bare string) string {
+	reads := slices.Contains([]string{"self", "none", "report-sample"}, bare)
+	switch directive {
+	case "default-src", "script-src", "script-src-elem", "script-src-attr":
+		reads = true
+	case "style-src", "style-src-elem", "style-src-attr":
+		reads = reads || slices.Contains([]string{"unsafe-inline", "unsafe-hashes"}, bare)
+	case "connect-src":
+		reads = reads || bare == "unsafe-webtransport-hashes"
+	case "worker-src":
+		reads = reads || bare == "strict-dynamic"
+	}
+	if reads {
+		return ""
+	}
+	return "browsers ignore it there; did you mean script-src or style-src?"
+}
+
+// hostProblem reports what is no host-source of CSP Level 3, section 2.3.1.
+func hostProblem(source string) string {
+	parts := hostSource.FindStringSubmatch(source)
+	if parts == nil {
+		if i := strings.IndexAny(source, "?#"); i > 0 && hostSource.MatchString(source[:i]) {
+			return fmt.Sprintf("browsers do not match a query; did you mean %q?", source[:i])
+		}
+		if strings.HasPrefix(source, "/") {
+			return "is a path without a host; did you mean \"'self'\"?"
+		}
+		return "is not a source; did you mean a host as in \"https://cdn.example.com\"?"
+	}
+	host, port := strings.ToLower(parts[2]), parts[3]
+	if n, err := strconv.ParseUint(port, 10, 16); port != "" && port != "*" && (err != nil || n == 0) {
+		return "has no port from 1 to 65535; did you mean \":443\"?"
+	}
+	if strings.ToLower(source) == host && !strings.Contains(host, ".") {
+		for _, keyword := range keywords { // a single label that is nearly a keyword is a mistake
+			if bare := strings.Trim(keyword, "'"); distance(host, bare) <= min(2, len(host)/2) {
+				return fmt.Sprintf("is a host to browsers; did you mean %q?", keyword)
+			}
+		}
+	}
+	return ""
+}
