@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/sameorigin"
 )
 
 // Enforcement says which requests from origins that are not listed the server
@@ -31,38 +32,29 @@ func (p *policy) checkEnforced(r *http.Request) (reason Reason, refused bool) {
 	if p.enforce == InsecureEnforceOff || p.enforce == EnforceUnsafe && safe(r.Method) || r.Method == http.MethodOptions {
 		return Listed, false
 	}
-	sites, from := r.Header["Sec-Fetch-Site"], r.Header["Origin"]
-	if len(sites) == 0 && len(from) == 0 {
-		return NoOrigin, false
-	}
-	if reason = p.checkSite(r, sites, from); reason == Listed {
-		return Listed, false
+	verdict := p.own.Check(r)
+	if verdict.IsAllowed() {
+		return reasonOf(verdict), false
 	}
 	if _, ok := p.exempt.Find(r); ok {
 		return Exempted, false
 	}
-	return reason, true
+	return reasonOf(verdict), true
 }
 
-// checkSite returns Listed for a request from our own origin or a listed one,
-// else what speaks against it. Sec-Fetch-Site is read first: a form on our own
-// page that sends no referrer has "Origin: null".
-func (p *policy) checkSite(r *http.Request, sites, from []string) Reason {
-	switch {
-	case len(from) > 1:
+// reasonOf names a verdict of internal/sameorigin in this package's words.
+func reasonOf(verdict sameorigin.Verdict) Reason {
+	switch verdict {
+	case sameorigin.NoBrowser:
+		return NoOrigin
+	case sameorigin.OwnPage, sameorigin.ListedPage:
+		return Listed
+	case sameorigin.SeveralOrigins:
 		return SeveralOrigins
-	case len(sites) > 1:
-		return ForeignSite
-	case len(sites) == 1 && (sites[0] == "same-origin" || sites[0] == "none"):
-		return Listed
-	case len(sites) == 1 && sites[0] != "same-site" && sites[0] != "cross-site":
-		return ForeignSite
-	case len(from) == 0:
-		return ForeignSite
-	case p.origins.allowsOrigin(from[0]) || len(sites) == 0 && p.isOwnOrigin(r, from[0]):
-		return Listed
+	case sameorigin.UnlistedPage:
+		return Unlisted
 	}
-	return Unlisted
+	return ForeignSite
 }
 
 // deniedError is the error for a refused request.
@@ -73,30 +65,6 @@ func deniedError(r *http.Request, reason Reason) error {
 func safe(method string) bool {
 	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
 }
-
-// isOwnOrigin reports whether an origin is the one that the request was sent to. Both
-// sides are parsed: "https://evil@host" is not host.
-func (p *policy) isOwnOrigin(r *http.Request, from string) bool {
-	o, ok := parseOrigin(from)
-	if !ok || o.Scheme != p.scheme(r) {
-		return false
-	}
-	host := p.host(r)
-	if port := defaultPort(o.Scheme); port != "" {
-		host = strings.TrimSuffix(host, ":"+port)
-	}
-	want := from[len(o.Scheme)+len("://"):]
-	return strings.EqualFold(host, want)
-}
-
-func schemeOf(r *http.Request) string {
-	if r.TLS != nil {
-		return "https"
-	}
-	return "http"
-}
-
-func hostOf(r *http.Request) string { return r.Host }
 
 // clipLines is what the log gets of a header that anybody can fill.
 func clipLines(lines []string) string {

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ringwall/ringwall/cors"
+	"github.com/ringwall/ringwall/internal/sameorigin/origincases"
 )
 
 // CWE-352. The server is https://api.example.com.
@@ -67,6 +68,22 @@ func TestEnforce(t *testing.T) {
 			require.Equal(t, row.unsafe, unsafe.Check(r) == nil, "EnforceUnsafe")
 			require.Equal(t, row.all, all.Check(r) == nil, "EnforceAll")
 		})
+	}
+}
+
+// TestEnforceDecidesAsSessionsDo_C7 runs the cases of auth/session.
+func TestEnforceDecidesAsSessionsDo_C7(t *testing.T) {
+	for _, enforce := range []cors.Enforcement{cors.EnforceUnsafe, cors.EnforceAll} {
+		m := compile(t, cors.Options{Origins: []string{origincases.Listed}, Enforce: enforce})
+		for _, c := range origincases.Table {
+			t.Run(c.Name, func(t *testing.T) {
+				if c.Allowed {
+					require.NoError(t, m.Check(c.Request("/")))
+					return
+				}
+				require.ErrorIs(t, m.Check(c.Request("/")), cors.ErrOriginDenied)
+			})
+		}
 	}
 }
 

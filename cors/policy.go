@@ -11,6 +11,7 @@ import (
 	"github.com/ringwall/ringwall/errors"
 	"github.com/ringwall/ringwall/internal/route"
 	"github.com/ringwall/ringwall/internal/rows"
+	"github.com/ringwall/ringwall/internal/sameorigin"
 )
 
 // A policy is what Options compile to.
@@ -24,8 +25,7 @@ type policy struct {
 	status      int
 	enforce     Enforcement
 	exempt      *route.Table
-	scheme      func(*http.Request) string
-	host        func(*http.Request) string
+	own         sameorigin.Service
 	respond     func(http.ResponseWriter, *http.Request, error)
 	onDecision  func(*http.Request, Decision)
 	debug       bool
@@ -89,7 +89,7 @@ var preflightVary = [...]string{"Origin", "Access-Control-Request-Method", "Acce
 func compilePolicy(o Options) (*policy, error) {
 	p := &policy{
 		credentials: o.Credentials, methods: slices.Clone(o.Methods), headers: newHeaderList(o.Headers), status: o.PreflightStatus,
-		enforce: o.Enforce, scheme: o.Scheme, host: o.Host, respond: o.ErrorHandler, onDecision: o.OnDecision, debug: o.Debug, logger: o.Logger,
+		enforce: o.Enforce, respond: o.ErrorHandler, onDecision: o.OnDecision, debug: o.Debug, logger: o.Logger,
 		observed: o.OnDecision != nil || o.Debug,
 	}
 	problems := p.origins.compileOptions(&o)
@@ -105,12 +105,7 @@ func compilePolicy(o Options) (*policy, error) {
 	if p.status == 0 {
 		p.status = http.StatusNoContent
 	}
-	if p.scheme == nil {
-		p.scheme = schemeOf
-	}
-	if p.host == nil {
-		p.host = hostOf
-	}
+	p.own = sameorigin.Service{Scheme: o.Scheme, Host: o.Host, Lists: func(r *http.Request) bool { return p.origins.allowsOrigin(r.Header["Origin"][0]) }}
 	if p.respond == nil {
 		p.respond = errors.Respond
 	}

@@ -24,13 +24,13 @@ var allowed = map[string][]string{
 	"auth/redisauth": {
 		module + "auth", module + "auth/apikey", module + "auth/session", module + "errors", module + "internal/rediscall", "github.com/redis/go-redis/v9",
 	},
-	"auth/session": {module + "auth", module + "errors", module + "internal/hook"},
+	"auth/session": {module + "auth", module + "errors", module + "internal/hook", module + "internal/sameorigin"},
 	"auth/token": {
 		module + "auth", module + "auth/apikey", module + "auth/session", module + "errors", module + "internal/hook",
 		"github.com/golang-jwt/jwt/v5", "github.com/go-json-experiment/json/jsontext",
 	},
 	"cors": {
-		module + "errors", module + "internal/hook", module + "internal/route", module + "internal/rows", module + "internal/suffix",
+		module + "errors", module + "internal/hook", module + "internal/route", module + "internal/rows", module + "internal/sameorigin", module + "internal/suffix",
 	},
 	"errors":                  {module + "internal/public"},
 	"examples/internal/table": {"github.com/stretchr/testify/require"}, // only tests import it
@@ -40,17 +40,19 @@ var allowed = map[string][]string{
 	"headers": {
 		module + "errors", module + "internal/route", module + "internal/hook", module + "internal/rows", module + "internal/suffix",
 	},
-	"internal/deps":        nil,
-	"internal/hook":        nil,
-	"internal/public":      nil,
-	"internal/readme":      nil,
-	"internal/rediscall":   {module + "errors", "github.com/redis/go-redis/v9"},
-	"internal/redistest":   {module + "errors", "github.com/redis/go-redis/v9"},
-	"internal/route":       {module + "errors"},
-	"internal/rows":        nil,
-	"internal/suffix":      {"golang.org/x/net/publicsuffix"},
-	"ratelimit":            {module + "errors", module + "internal/route", module + "internal/hook"},
-	"ratelimit/redislimit": {module + "errors", module + "internal/hook", module + "internal/rediscall", module + "ratelimit", "github.com/redis/go-redis/v9"},
+	"internal/deps":                   nil,
+	"internal/hook":                   nil,
+	"internal/public":                 nil,
+	"internal/readme":                 nil,
+	"internal/rediscall":              {module + "errors", "github.com/redis/go-redis/v9"},
+	"internal/redistest":              {module + "errors", "github.com/redis/go-redis/v9"},
+	"internal/route":                  {module + "errors"},
+	"internal/rows":                   nil,
+	"internal/sameorigin":             nil,
+	"internal/sameorigin/origincases": nil, // only tests import it
+	"internal/suffix":                 {"golang.org/x/net/publicsuffix"},
+	"ratelimit":                       {module + "errors", module + "internal/route", module + "internal/hook"},
+	"ratelimit/redislimit":            {module + "errors", module + "internal/hook", module + "internal/rediscall", module + "ratelimit", "github.com/redis/go-redis/v9"},
 	"ratelimit/storetest": {
 		module + "ratelimit", "github.com/stretchr/testify/require",
 	},

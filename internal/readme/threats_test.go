@@ -15,8 +15,8 @@ import (
 func TestThreats(t *testing.T) {
 	text, err := os.ReadFile("../../THREATS.md")
 	require.NoError(t, err)
-	name := regexp.MustCompile(`\b(?:Test|Fuzz)[A-Z][A-Za-z0-9]*`)
-	proof := regexp.MustCompile("`([a-z0-9/-]+)\\.((?:Test|Fuzz)[A-Za-z0-9]+)`")
+	name := regexp.MustCompile(`\b(?:Test|Fuzz)[A-Z][A-Za-z0-9_]*`)
+	proof := regexp.MustCompile("`([a-z0-9/-]+)\\.((?:Test|Fuzz)[A-Za-z0-9_]+)`")
 	entry := regexp.MustCompile(`^\| (?:API\d+|\d+\.\d+\.\d+) `)
 	sources := make(map[string]string) // the tests of a folder
 	var entries, proofs int
