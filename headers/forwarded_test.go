@@ -13,6 +13,7 @@ import (
 
 	"github.com/ringwall/ringwall/errors"
 	"github.com/ringwall/ringwall/headers"
+	"github.com/ringwall/ringwall/internal/peeraddr/addrcases"
 )
 
 func networks(texts ...string) []netip.Prefix {
@@ -150,4 +151,52 @@ func Example_incorrect() {
 	leftmost, _, _ := strings.Cut(r.Header.Get("X-Forwarded-For"), ",")
 	fmt.Println("the client claims to be", leftmost)
 	// Output: the client claims to be 127.0.0.1
+}
+
+// TestPeerIPReadsWhatRatelimitReads_R1 runs the table of internal/peeraddr.
+func TestPeerIPReadsWhatRatelimitReads_R1(t *testing.T) {
+	for _, c := range addrcases.Table {
+		t.Run(c.Text, func(t *testing.T) {
+			addr, ok := headers.PeerIP(&http.Request{RemoteAddr: c.Text})
+			require.Equal(t, c.Want != "", ok)
+			if ok {
+				require.Equal(t, c.Want, addr.String())
+			}
+		})
+	}
+	_, ok := headers.PeerIP(&http.Request{RemoteAddr: "[fe80::1%eth0]:1"})
+	require.False(t, ok, "a zone makes a check of networks miss")
+}
+
+// TestAddressesThatNoClientHasAreNotVerified_H6 holds them in every header, and
+// as a hop behind which a trusted one stands.
+func TestAddressesThatNoClientHasAreNotVerified_H6(t *testing.T) {
+	chain := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: networks("10.0.0.0/8")}))
+	elements := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: networks("10.0.0.0/8"), Header: "Forwarded"}))
+	single := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: networks("10.0.0.0/8"), Header: "CF-Connecting-IP"}))
+	for _, text := range []string{
+		"0.0.0.0", "0.0.0.0:80", "::", "[::]:443", "::ffff:0.0.0.0", "255.255.255.255", "::ffff:255.255.255.255", "224.0.0.1", "239.255.255.250:1900", "ff02::1", "[ff0e::1]:1",
+	} {
+		t.Run(text, func(t *testing.T) {
+			quoted := text
+			if strings.Contains(text, "::") && !strings.HasPrefix(text, "[") {
+				quoted = "[" + text + "]"
+			}
+			for _, row := range []struct {
+				proxy       *headers.Forwarded
+				name, value string
+				last        string
+			}{
+				{chain, "X-Forwarded-For", text, "10.0.0.1"}, {chain, "X-Forwarded-For", "1.1.1.1, " + text + ", 10.0.0.2", "10.0.0.2"},
+				{elements, "Forwarded", `for="` + quoted + `"`, "10.0.0.1"}, {single, "Cf-Connecting-Ip", text, "10.0.0.1"},
+			} {
+				addr, ok := row.proxy.ClientIP(sent("10.0.0.1:1", false, row.name, row.value))
+				require.False(t, ok, row.name)
+				require.Equal(t, row.last, addr.String(), "the last verified hop")
+			}
+			addr, ok := headers.PeerIP(&http.Request{RemoteAddr: text})
+			require.False(t, ok)
+			require.False(t, addr.IsValid())
+		})
+	}
 }

@@ -139,8 +139,8 @@ func naiveWalk(trusted []netip.Prefix, remote string, elements []string, parse f
 }
 
 var (
-	bracketed = regexp.MustCompile(`^\[([^\]]*:[^\]]*)\](:([0-9]+))?$`)
-	dotted    = regexp.MustCompile(`^([^:\[\]]*)(:([0-9]+))?$`)
+	bracketed = regexp.MustCompile(`^\[([^\]]*:[^\]]*)\](:([0-9]{1,5}))?$`)
+	dotted    = regexp.MustCompile(`^([^:\[\]]*)(:([0-9]{1,5}))?$`)
 )
 
 // naiveHop reads an address: 1.2.3.4, [::1], both with a port, and ::1.
@@ -157,10 +157,11 @@ func naiveHop(s string) (netip.Addr, bool) {
 		}
 	}
 	addr, err := netip.ParseAddr(host)
-	if err != nil || addr.Zone() != "" {
+	addr = addr.Unmap()
+	if err != nil || addr.Zone() != "" || addr.IsUnspecified() || addr.IsMulticast() || addr == netip.MustParseAddr("255.255.255.255") {
 		return netip.Addr{}, false
 	}
-	return addr.Unmap(), true
+	return addr, true
 }
 
 // naiveElements splits at each comma behind which the quotes that count are

@@ -4,72 +4,45 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"time"
+
+	"github.com/ringwall/ringwall/internal/peeraddr"
 )
 
-// clientAddr returns whom a request counts for: never nobody, since everybody
-// without an address would escape the limits.
+// clientAddr returns the address that a request counts for. A request without
+// an address is not exempt, since it would escape the limits: all such requests
+// count as one client.
 func (l *Limiter) clientAddr(r *http.Request) netip.Addr {
 	if l.clientIP == nil {
 		l.warnMissingClientIP(r)
 	} else if addr, _ := l.clientIP(r); addr.IsValid() {
 		return addr
 	}
-	if addr, ok := peer(r.RemoteAddr); ok {
+	if addr, ok := peeraddr.Parse(r.RemoteAddr); ok {
 		return addr
 	}
-	return netip.IPv6Unspecified() // a Unix socket: all its clients are one
+	if l.warnedNoAddress.mayWarn() {
+		slog.Default().LogAttrs(r.Context(), slog.LevelWarn,
+			"RemoteAddr is not a client address, and ratelimit's Options.ClientIP returns none: all such requests count as one client",
+			slog.String("remote_addr", r.RemoteAddr[:min(len(r.RemoteAddr), longestLogged)]))
+	}
+	return netip.IPv6Unspecified()
 }
+
+// longestLogged bounds, in bytes, what the log gets of a RemoteAddr, which some
+// middleware copy from a header.
+const longestLogged = 64
 
 // warnMissingClientIP tells the owner of a service behind a proxy why all clients are one.
 func (l *Limiter) warnMissingClientIP(r *http.Request) {
 	if len(r.Header["X-Forwarded-For"]) == 0 && len(r.Header["Forwarded"]) == 0 && len(r.Header["X-Real-Ip"]) == 0 {
 		return
 	}
-	minute := time.Now().Unix()/60 + 1
-	if last := l.warned.Load(); last == minute || !l.warned.CompareAndSwap(last, minute) {
+	if !l.warned.mayWarn() {
 		return
 	}
 	slog.Default().LogAttrs(r.Context(), slog.LevelWarn,
 		"a forwarding header arrived, and ratelimit's Options.ClientIP is not set: everybody behind a proxy counts as one client",
-		slog.String("peer", r.RemoteAddr))
-}
-
-// peer returns the address of a RemoteAddr. netip reads all that there is, and
-// needs five times as long for what most are: IPv4, as net/http writes it.
-func peer(remote string) (netip.Addr, bool) {
-	if addr, ok := peerIPv4(remote); ok {
-		return addr, true
-	}
-	p, err := netip.ParseAddrPort(remote)
-	return p.Addr(), err == nil
-}
-
-// peerIPv4 reads an IPv4 address with a port. What it does not take may be an
-// address nevertheless.
-func peerIPv4(s string) (_ netip.Addr, ok bool) {
-	var ip [4]byte
-	for i := range ip {
-		n, digits := 0, 0
-		for digits < len(s) && digits < 4 && s[digits]-'0' <= 9 {
-			n = n*10 + int(s[digits]-'0')
-			digits++
-		}
-		// Leading zeros are octal to some: RFC 6943, section 3.1.1.
-		if digits == 0 || digits == len(s) || n > 255 || digits > 1 && s[0] == '0' || s[digits] != "...:"[i] {
-			return netip.Addr{}, false
-		}
-		ip[i], s = byte(n), s[digits+1:]
-	}
-	if len(s) == 0 || len(s) > 5 || len(s) == 5 && s > "65535" {
-		return netip.Addr{}, false
-	}
-	for _, c := range []byte(s) {
-		if c-'0' > 9 {
-			return netip.Addr{}, false
-		}
-	}
-	return netip.AddrFrom4(ip), true
+		slog.String("peer", r.RemoteAddr[:min(len(r.RemoteAddr), longestLogged)]))
 }
 
 // network returns what counts as one client: an IPv4 address, or the network
@@ -82,6 +55,9 @@ func network(addr netip.Addr, v6Prefix int) netip.Prefix {
 	}
 	if addr.Is4() {
 		return netip.PrefixFrom(addr, 32)
+	}
+	if addr.IsUnspecified() { // no address, which is not in the network of ::1
+		return netip.PrefixFrom(netip.IPv6Unspecified(), 128)
 	}
 	p, err := addr.WithZone("").Prefix(v6Prefix)
 	if err != nil {

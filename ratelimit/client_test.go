@@ -1,50 +1,67 @@
 package ratelimit_test
 
 import (
+	"bytes"
+	"log/slog"
+	"net/http"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ringwall/ringwall/internal/peeraddr/addrcases"
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-// FuzzPeer compares the address of a RemoteAddr with what netip says.
-func FuzzPeer(f *testing.F) {
-	for _, s := range []string{
-		"192.0.2.1:1234", "255.255.255.255:65535", "0.0.0.0:0", "1.2.3.4:65536", "1.2.3.4:00080", "1.2.3.4:99999", "1.2.3.4:123456",
-		"01.2.3.4:1", "1.2.3.04:1", "1.2.3.256:1", "1.2.3.1000:1", "1.2.3.4:", "1.2.3.4", "1.2.3:4", "1.2.3.4.5:6", "1.2.3.4:+1", "1.2.3.4: 1", " 1.2.3.4:1",
-		"1..3.4:5", ".2.3.4:5", ":1", "", "@", "[2001:db8::1]:443", "[::ffff:1.2.3.4]:5", "[fe80::1%eth0]:1", "[1.2.3.4]:5", "1.2.3.4:\xff", "1.2.3.4:65535x",
-	} {
-		f.Add(s)
+// TestEachClientWithoutAPortIsItsOwn_R1 holds what Lambda adapters, chi's
+// RealIP and gorilla's ProxyHeaders leave in RemoteAddr.
+func TestEachClientWithoutAPortIsItsOwn_R1(t *testing.T) {
+	l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}})
+	for _, remote := range []string{"203.0.113.1", "203.0.113.2", "2001:db8::1", "[2001:db8:1::1]", "[fe80::1%eth0]:1"} {
+		require.Equal(t, 200, call(l, "GET", "/", remote, 200).Code, remote)
+		require.Equal(t, 429, call(l, "GET", "/", remote, 200).Code, remote)
 	}
-	f.Fuzz(func(t *testing.T, s string) {
-		got, ok := ratelimit.Peer(s)
-		want, err := netip.ParseAddrPort(s)
-		require.Equal(t, err == nil, ok)
-		require.Equal(t, want.Addr(), got)
-	})
+	require.Equal(t, 429, call(l, "GET", "/", "203.0.113.1:4711", 200).Code, "with a port it is the same client")
+	require.Equal(t, 429, call(l, "GET", "/", "[::ffff:203.0.113.2]:1", 200).Code)
 }
 
-// The way without netip is taken, or it would be of no use.
-func TestPeerIPv4(t *testing.T) {
-	for _, s := range []string{"192.0.2.1:1234", "255.255.255.255:65535", "0.0.0.0:0", "10.20.30.40:9"} {
-		addr, ok := ratelimit.PeerIPv4(s)
-		require.True(t, ok, s)
-		require.Equal(t, netip.MustParseAddrPort(s).Addr(), addr)
+// TestRemoteAddrsThatHoldAnAddressAreClients_R1 runs the table of
+// internal/peeraddr, which headers.PeerIP runs too.
+func TestRemoteAddrsThatHoldAnAddressAreClients_R1(t *testing.T) {
+	previous := slog.Default()
+	defer slog.SetDefault(previous)
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+	for _, c := range addrcases.Table {
+		t.Run(c.Text, func(t *testing.T) {
+			l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}})
+			require.Equal(t, 200, call(l, "GET", "/", "@", 200).Code)
+			require.Equal(t, c.Want != "", call(l, "GET", "/", c.Text, 200).Code == 200, "what is not an address counts with @")
+			if c.Want != "" {
+				require.Equal(t, 429, call(l, "GET", "/", netip.AddrPortFrom(netip.MustParseAddr(c.Want), 9).String(), 200).Code)
+			}
+		})
 	}
 }
 
-func BenchmarkPeer(b *testing.B) {
-	const remote = "192.0.2.123:54321"
-	b.Run("who=ringwall", func(b *testing.B) {
-		for b.Loop() {
-			ratelimit.Peer(remote)
+func TestRequestsWithoutAnAddressWarnOnceAMinute_R1(t *testing.T) {
+	for _, remote := range []string{"@", "", "unknown", "0.0.0.0:0", strings.Repeat("x", 1<<16)} {
+		var log bytes.Buffer
+		previous := slog.Default()
+		slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+		l := limiter(t, ratelimit.Options{
+			Tiers:    []ratelimit.Tier{one("a", 9)},
+			ClientIP: func(*http.Request) (netip.Addr, bool) { return netip.Addr{}, false },
+		})
+		call(l, "GET", "/", "203.0.113.1", 200)
+		require.Empty(t, log.String(), "an address needs no warning")
+		for range 3 {
+			call(l, "GET", "/", remote, 200)
 		}
-	})
-	b.Run("who=netip", func(b *testing.B) {
-		for b.Loop() {
-			_, _ = netip.ParseAddrPort(remote)
-		}
-	})
+		slog.SetDefault(previous)
+		require.Contains(t, log.String(), "RemoteAddr is not a client address, and ratelimit's Options.ClientIP returns none: all such requests count as one client")
+		require.Contains(t, log.String(), "remote_addr="+map[bool]string{true: `""`, false: remote[:min(len(remote), 64)]}[remote == ""])
+		require.Less(t, log.Len(), 1000)
+		require.LessOrEqual(t, strings.Count(log.String(), "\n"), 2, "a minute may end in between")
+	}
 }

@@ -26,12 +26,6 @@ func (m *Memory) Digest(k Key) [2]uint64 {
 	return [2]uint64{d.a, d.b}
 }
 
-// Peer and PeerIPv4 read a RemoteAddr.
-var (
-	Peer     = peer
-	PeerIPv4 = peerIPv4
-)
-
 // SpendCharge is the name that stacks have for the method that spends a lease.
 var SpendCharge = runtime.FuncForPC(reflect.ValueOf((*leases).spendCharge).Pointer()).Name()
 

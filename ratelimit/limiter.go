@@ -40,10 +40,11 @@ type Limiter struct {
 	fields     Fields
 	onDecision func(context.Context, Event)
 	respond    func(http.ResponseWriter, *http.Request, error)
-	warned     atomic.Int64 // the minute of the last warning
+	warned     oncePerMinute
 	batches    sync.Pool
 
-	warnedStatus oncePerMinute
+	warnedNoAddress oncePerMinute
+	warnedStatus    oncePerMinute
 	unmatched
 }
 

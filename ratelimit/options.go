@@ -13,10 +13,12 @@ type Options struct {
 	Tiers []Tier
 	// Store keeps the counts. nil: a [Memory] of its own.
 	Store Store
-	// ClientIP tells the client's address, and whether it is certain. Where it
-	// is not, the address counts nevertheless, and the TCP peer where there is
-	// none. nil: the TCP peer; a warning once a minute says so when forwarding
-	// headers arrive.
+	// ClientIP returns the client's address, and reports whether it is verified.
+	// An address that is not verified counts too. If the address is invalid,
+	// and if ClientIP is nil, the address in RemoteAddr counts, with or without
+	// a port. Requests without any address count as one client. A warning once
+	// a minute names them, and forwarding headers that arrive while ClientIP is
+	// nil.
 	ClientIP func(*http.Request) (netip.Addr, bool)
 	// OnStoreFailure says what happens while the store fails. Zero: Local. A
 	// store that says that it is misconfigured, see [ErrMisconfigured], is Deny

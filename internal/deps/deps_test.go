@@ -38,10 +38,12 @@ var allowed = map[string][]string{
 	"examples/shop/cluster":   {module + "errors"},
 	"examples/stdlib":         rings,
 	"headers": {
-		module + "errors", module + "internal/route", module + "internal/hook", module + "internal/rows", module + "internal/suffix",
+		module + "errors", module + "internal/route", module + "internal/hook", module + "internal/peeraddr", module + "internal/rows", module + "internal/suffix",
 	},
 	"internal/deps":                   nil,
 	"internal/hook":                   nil,
+	"internal/peeraddr":               nil,
+	"internal/peeraddr/addrcases":     nil, // only tests import it
 	"internal/public":                 nil,
 	"internal/readme":                 nil,
 	"internal/rediscall":              {module + "errors", "github.com/redis/go-redis/v9"},
@@ -51,7 +53,7 @@ var allowed = map[string][]string{
 	"internal/sameorigin":             nil,
 	"internal/sameorigin/origincases": nil, // only tests import it
 	"internal/suffix":                 {"golang.org/x/net/publicsuffix"},
-	"ratelimit":                       {module + "errors", module + "internal/route", module + "internal/hook"},
+	"ratelimit":                       {module + "errors", module + "internal/route", module + "internal/hook", module + "internal/peeraddr"},
 	"ratelimit/redislimit":            {module + "errors", module + "internal/hook", module + "internal/rediscall", module + "ratelimit", "github.com/redis/go-redis/v9"},
 	"ratelimit/storetest": {
 		module + "ratelimit", "github.com/stretchr/testify/require",
