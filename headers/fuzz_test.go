@@ -43,7 +43,7 @@ func FuzzClientIP(f *testing.F) {
 func FuzzForwarded(f *testing.F) {
 	for _, seed := range []string{
 		`for=1.1.1.1, for=10.0.0.2`, `for="[2001:db8::1]:4711";proto=https`, `for=6.6.6.6;x=", for=1.1.1.1`, `by="a,b\"c,";for=1.1.1.1`,
-		`for=1.1.1.1;for=2.2.2.2`, ` ;; secret=x ; for=1.1.1.1 ;`, `for=unknown, for=10.0.0.2`, `for="1.1\.1.1:_x"`, `for="\"`, `for=10.0.0.2;x="\\", `, "for=0.0.0.0;0=\xbc",
+		`for=1.1.1.1;for=2.2.2.2`, ` ;; secret=x ; for=1.1.1.1 ;`, `for=unknown, for=10.0.0.2`, `for="1.1\.1.1:_x"`, `for="\"`, `for=10.0.0.2;x="\\", `, `for=1.1.1.1:80;host=a.example:443`, `for=1.1.1.1:_p, for=2001:db8::1`, "for=0.0.0.0;0=\xbc",
 	} {
 		f.Add(seed, `for="6.6.6.6`)
 	}
@@ -189,7 +189,7 @@ func naiveElements(s string) []string {
 }
 
 var (
-	pair     = `([!#$%&'*+.^_` + "`" + `|~0-9A-Za-z-]+)=([!#$%&'*+.^_` + "`" + `|~0-9A-Za-z-]+|"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[\x00-\xff])*")`
+	pair     = `([!#$%&'*+.^_` + "`" + `|~0-9A-Za-z-]+)=([!#$%&'*+.^_` + "`" + `|~0-9A-Za-z:-]+|"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[\x00-\xff])*")`
 	grammar  = regexp.MustCompile(`^(?s:[ \t]*(?:` + pair + `[ \t]*)?(?:;[ \t]*(?:` + pair + `[ \t]*)?)*)$`)
 	pairs    = regexp.MustCompile(`(?s)` + pair)
 	quoted   = regexp.MustCompile(`(?s)\\(.)`)

@@ -86,11 +86,14 @@ func (e *element) setParameter(name, value string) bool {
 	return true
 }
 
-// cutValue reads a token or a quoted string (RFC 9110, section 5.6.4).
+// cutValue reads a token or a quoted string (RFC 9110, section 5.6.4). A colon
+// may stand without quotes, against the grammar: templates of HAProxy and others
+// write host=shop.example.com:443. It separates nothing here, so that nothing
+// can be injected by it.
 func cutValue(s string) (value, rest string, ok bool) {
 	if !strings.HasPrefix(s, `"`) {
 		end := 0
-		for end < len(s) && tokenByte(s[end]) {
+		for end < len(s) && (tokenByte(s[end]) || s[end] == ':') {
 			end++
 		}
 		return s[:end], s[end:], end > 0
