@@ -53,7 +53,29 @@ func (p *Policy) checkRequest(r *http.Request, secure bool, host string) error {
 	if p.scheme == nil {
 		return errNoTLS
 	}
-	return ErrHTTPSRequired
+	return ErrHTTPSRequired.With("reason", plaintextReason(r), "peer", r.RemoteAddr[:min(len(r.RemoteAddr), 64)])
+}
+
+// plaintextReason says why Scheme took a request for plain HTTP, as far as the
+// request shows it: Scheme is a function, which gives no reason. The rightmost
+// element of a header is the one that the peer wrote.
+func plaintextReason(r *http.Request) string {
+	said := false
+	for _, lines := range [...][]string{r.Header["X-Forwarded-Proto"], r.Header["Forwarded"]} {
+		if len(lines) == 0 {
+			continue
+		}
+		said = true
+		_, last, _ := cutLastElement(lines[len(lines)-1])
+		element, _ := parseElement(last)
+		if scheme(last) == "https" || scheme(element.proto) == "https" {
+			return "the peer is not trusted: its header says https, but Scheme does not accept it"
+		}
+	}
+	if said {
+		return "the forwarding header does not say https"
+	}
+	return "no forwarding header with a scheme"
 }
 
 // errNoTLS tells the log, for whoever tries this for the first time.
@@ -99,9 +121,9 @@ func ascii(s string) string {
 // forwarding are the headers that tell that a proxy stands in front of us.
 var forwarding = [...]string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "X-Real-Ip", "Via"}
 
-// reportPlaintext tells of a request that sent a credential in clear, or of a proxy
-// that nobody configured: one that ends TLS gets every redirect back in clear,
-// and the browser goes round for ever.
+// reportPlaintext reports a plain HTTP request with a credential, or a proxy
+// that Scheme is not set for: a proxy that terminates TLS gets every redirect
+// back over plain HTTP, and the browser never arrives.
 func (p *Policy) reportPlaintext(r *http.Request) {
 	if p.scheme == nil && slices.ContainsFunc(forwarding[:], func(key string) bool { return len(r.Header[key]) > 0 }) {
 		p.warnMissingScheme(r)

@@ -247,15 +247,75 @@ func TestCanonicalHost(t *testing.T) {
 	require.NoError(t, p.Check(over("https", "GET", "https://any.example/", nil)), "CanonicalHost alone refuses no host")
 }
 
-// A service that has no TLS yet is told what to set.
-func TestNoTLSIsExplained(t *testing.T) {
-	for name, options := range map[string]headers.Options{
-		"reason=": {}, "error=": {Scheme: func(*http.Request) string { return "http" }},
+// TestRefusalsOfPlainHTTPHaveAReason_H4 holds the record of a refused request.
+func TestRefusalsOfPlainHTTPHaveAReason_H4(t *testing.T) {
+	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: networks("10.0.0.0/8"), Proto: "X-Forwarded-Proto"}))
+	const untrusted, silent, plain = "the peer is not trusted: its header says https, but Scheme does not accept it", "no forwarding header with a scheme", "the forwarding header does not say https"
+	for _, tt := range []struct {
+		name, peer string
+		scheme     func(*http.Request) string
+		pairs      []string
+		want       string
+	}{
+		{"an untrusted peer", "172.16.0.1:1", proxy.Scheme, []string{"X-Forwarded-Proto", "https"}, untrusted},
+		{"an untrusted peer, two lines", "172.16.0.1:1", proxy.Scheme, []string{"X-Forwarded-Proto", "http", "X-Forwarded-Proto", "http, HTTPS"}, untrusted},
+		{"an untrusted peer, RFC 7239", "172.16.0.1:1", proxy.Scheme, []string{"Forwarded", "for=1.1.1.1;proto=https"}, untrusted},
+		{"a trusted peer, header missing", "10.0.0.1:1", proxy.Scheme, []string{"X-Forwarded-For", "1.1.1.1"}, silent},
+		{"a trusted peer that says http", "10.0.0.1:1", proxy.Scheme, []string{"X-Forwarded-Proto", "https, http"}, plain},
+		{"a trusted peer, garbage", "10.0.0.1:1", proxy.Scheme, []string{"Forwarded", ";;=,\""}, plain},
+		{"no header at all", "203.0.113.1:1", proxy.Scheme, nil, silent},
+		{"a long peer", strings.Repeat("x", 1<<16), proxy.Scheme, nil, silent},
+		{"no Scheme", "203.0.113.1:1", nil, nil, "no TLS; set Scheme behind a proxy, InsecureAllowHTTP on this machine alone"},
 	} {
-		var log bytes.Buffer
-		responder := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}))
-		responder.Handler(errors.Must(headers.New(options)).Handler(http.NotFoundHandler())).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
-		require.Contains(t, log.String(), name)
-		require.Equal(t, options.Scheme == nil, strings.Contains(log.String(), "InsecureAllowHTTP"))
+		t.Run(tt.name, func(t *testing.T) {
+			var log bytes.Buffer
+			responder := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}))
+			r := over("http", "GET", "http://api.example.com/", nil)
+			r.RemoteAddr = tt.peer
+			for i := 0; i < len(tt.pairs); i += 2 {
+				r.Header.Add(tt.pairs[i], tt.pairs[i+1])
+			}
+			w := httptest.NewRecorder()
+			responder.Handler(errors.Must(headers.New(headers.Options{Scheme: tt.scheme})).Handler(served)).ServeHTTP(w, r)
+			require.Equal(t, 403, w.Code)
+			require.Contains(t, log.String(), `reason="`+tt.want+`"`)
+			if tt.scheme != nil && len(tt.peer) < 64 {
+				require.Contains(t, log.String(), "peer="+tt.peer)
+			}
+			require.Less(t, log.Len(), 2000)
+		})
+	}
+}
+
+// TestOnPlaintextAlsoOfServedRequests_H3 holds how an application watches before
+// it enforces.
+func TestOnPlaintextAlsoOfServedRequests_H3(t *testing.T) {
+	secret := http.Header{"Authorization": {"x"}}
+	for _, tt := range []struct {
+		name, scheme, path string
+		options            headers.Options
+		header             http.Header
+		called, status     int
+	}{
+		{"no credential, InsecureAllowHTTP", "http", "/a", headers.Options{InsecureAllowHTTP: true}, nil, 0, 204},
+		{"no credential, exempt", "http", "/healthz", headers.Options{}, nil, 0, 204},
+		{"HTTPS", "https", "/a", headers.Options{InsecureAllowHTTP: true}, secret, 0, 204},
+		{"an unknown proxy may have used HTTPS", "http", "/a", headers.Options{InsecureAllowHTTP: true}, http.Header{"Authorization": {"x"}, "X-Forwarded-For": {"1.1.1.1"}}, 0, 204},
+		{"InsecureAllowHTTP", "http", "/a", headers.Options{InsecureAllowHTTP: true}, secret, 1, 204},
+		{"InsecureAllowHTTP, in the query", "http", "/a?access_token=x", headers.Options{InsecureAllowHTTP: true}, nil, 1, 204},
+		{"exempt", "http", "/healthz", headers.Options{}, secret, 1, 204},
+		{"exempt, behind a proxy", "http", "/healthz", headers.Options{Scheme: func(*http.Request) string { return "http" }}, http.Header{"Authorization": {"x"}, "X-Forwarded-For": {"1.1.1.1"}}, 1, 204},
+		{"another host", "http", "/a", headers.Options{InsecureAllowHTTP: true, AllowedHosts: []string{"b.example"}}, secret, 1, 421},
+		{"refused", "http", "/a", headers.Options{}, secret, 1, 403},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			called := 0
+			o := tt.options
+			o.OnPlaintext, o.ExemptPaths, o.ErrorHandler, o.Logger = func(*http.Request) { called++; panic("hook") }, []string{"/healthz"}, refuse, slog.New(slog.DiscardHandler)
+			w := httptest.NewRecorder()
+			errors.Must(headers.New(o)).Handler(served).ServeHTTP(w, over(tt.scheme, "GET", tt.scheme+"://a.example"+tt.path, tt.header))
+			require.Equal(t, tt.called, called)
+			require.Equal(t, tt.status, w.Code)
+		})
 	}
 }

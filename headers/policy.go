@@ -102,12 +102,15 @@ type Options struct {
 	// Host returns the host that the client asked for. nil: the Host header.
 	// Where a proxy changes it: [Forwarded.Host].
 	Host func(*http.Request) string
-	// OnPlaintext is told of a request that sent a credential in clear: in one
-	// of the headers that hold credentials, or in the query (access_token,
-	// id_token, refresh_token, api_key, client_secret, password). It is not told where a forwarding header is present and Scheme
-	// is nil, since then the client may well have used HTTPS. Verify the
-	// credential before you revoke it: anybody can send one that is not
-	// theirs. A panic in it is logged.
+	// OnPlaintext is called with a request that sent a credential over plain
+	// HTTP: in one of the headers that hold credentials, or in the query
+	// (access_token, id_token, refresh_token, api_key, client_secret,
+	// password). It is called before the request is refused or redirected, and
+	// before it is served because of InsecureAllowHTTP or ExemptPaths, so that
+	// an application can watch before it enforces. It is not called if Scheme is
+	// nil and a forwarding header is present, because the client may have used
+	// HTTPS then. Verify the credential before you revoke it: any client can
+	// send one that is not its own. A panic is logged and has no other effect.
 	OnPlaintext func(*http.Request)
 
 	// Logger gets a warning, at most once a minute, when a proxy in front
@@ -189,6 +192,9 @@ func (p *Policy) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		secure, host := p.secure(r), p.host(r)
 		p.setHeaders(w.Header(), secure && mayHaveHSTS(host))
+		if !secure {
+			p.reportPlaintext(r)
+		}
 		if err := p.checkRequest(r, secure, host); err != nil {
 			p.writeRefusal(w, r, host, err)
 			return
@@ -200,7 +206,6 @@ func (p *Policy) Handler(next http.Handler) http.Handler {
 // writeRefusal answers a request that is not served.
 func (p *Policy) writeRefusal(w http.ResponseWriter, r *http.Request, host string, err error) {
 	if errors.Is(err, ErrHTTPSRequired) {
-		p.reportPlaintext(r)
 		if to := p.redirect(r, host); to != "" {
 			w.Header().Set("Location", to)
 			w.Header().Set("Cache-Control", "no-store") // it depends on the credential that is not there
