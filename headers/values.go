@@ -94,6 +94,7 @@ func (o *Options) checkFields() []error {
 	oneOf("ReferrerPolicy", o.ReferrerPolicy, "no-referrer", "same-origin", "strict-origin", "strict-origin-when-cross-origin", "origin", "origin-when-cross-origin", "no-referrer-when-downgrade", "unsafe-url")
 	oneOf("ResourcePolicy", o.ResourcePolicy, "same-origin", "same-site", "cross-origin")
 	oneOf("FrameOptions", o.FrameOptions, "DENY", "SAMEORIGIN")
+	problems = append(problems, o.checkCacheControl()...)
 	return append(problems, o.checkCSP(), checkExtra(o.Extra))
 }
 
@@ -130,19 +131,10 @@ func checkExtra(extra http.Header) error {
 			if !printable(value) || strings.Trim(value, " \t") != value || value == "" {
 				refuse("has a value that is empty or that no header has (RFC 9110, section 5.5)")
 			}
-			if known := isolation[key]; known != nil && !slices.Contains(known, value) {
-				refuse("%q is unknown%s", value, didYouMean(value, known))
-			}
+			problems = append(problems, checkField(key, value)...)
 		}
 	}
 	return errors.Join(problems...)
-}
-
-// isolation has the tokens of the headers that isolate pages (HTML, sections
-// 7.1.3 and 7.1.4).
-var isolation = map[string][]string{
-	"Cross-Origin-Opener-Policy":   {"same-origin", "same-origin-allow-popups", "noopener-allow-popups", "unsafe-none"},
-	"Cross-Origin-Embedder-Policy": {"require-corp", "credentialless", "unsafe-none"},
 }
 
 func printable(value string) bool {

@@ -1,0 +1,101 @@
+package headers_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/headers"
+)
+
+// TestTokensThatBrowsersDropInExtra_H2 holds the headers that pages are isolated
+// and restricted by.
+func TestTokensThatBrowsersDropInExtra_H2(t *testing.T) {
+	const pp, coop, coep = "Permissions-Policy", "Cross-Origin-Opener-Policy", "Cross-Origin-Embedder-Policy"
+	for _, tt := range []struct{ key, value, want string }{
+		{pp, "camera 'none'", `"camera 'none'": is not a dictionary (RFC 9651), so browsers drop all of it; did you mean "camera=()"?`},
+		{pp, "geolocation 'self'; camera 'none'", `"geolocation 'self'; camera 'none'": is not a dictionary (RFC 9651), so browsers drop all of it; did you mean "geolocation=(self)"?`},
+		{pp, "camera=()  microphone=()", `"camera=()  microphone=()": is not a dictionary (RFC 9651), so browsers drop all of it; did you mean "camera=()"?`},
+		{pp, "camera=(), ", `"camera=(), ": is not a dictionary`},
+		{pp, "camera=(", `"camera=(": is not a dictionary (RFC 9651), so browsers drop all of it; did you mean "camera=()"?`},
+		{pp, `camera=("https://a.example)`, `is not a dictionary (RFC 9651), so browsers drop all of it; did you mean "camera=()"?`},
+		{pp, "Camera=()", `"Camera=()": is not a dictionary (RFC 9651), so browsers drop all of it; did you mean "camera=()"?`},
+		{pp, "camera=('self')", `is not a dictionary (RFC 9651), so browsers drop all of it; did you mean "camera=(self)"?`},
+		{pp, ",", `",": is not a dictionary (RFC 9651), so browsers drop all of it; did you mean "camera=()"?`},
+		{pp, "camera", `"camera": has no list of origins; did you mean "camera=()"?`},
+		{pp, "camera=none", `"camera": has "none", which browsers drop; did you mean "camera=()"?`},
+		{pp, "camera=all", `"camera": has "all", which browsers drop; did you mean "camera=*"?`},
+		{pp, `camera=("self")`, `"camera": has "self", which browsers drop; did you mean "camera=(self)"?`},
+		{pp, "camera=(a.example)", `"camera": has "a.example", which browsers drop; did you mean "camera=(\"https://a.example\")"?`},
+		{pp, `camera=("https://a.example/x")`, `"camera": has "https://a.example/x", which browsers drop; did you mean "camera=(\"https://a.example\")"?`},
+		{pp, "camra=()", `"camra": is unknown; did you mean "camera"?`},
+		{pp, "camera=(), camera=*", `"camera": is listed twice, and browsers ignore the first; did you mean one list?`},
+		{"Permissions-Policy-Report-Only", "camera 'none'", `is not a dictionary (RFC 9651), so browsers drop all of it; did you mean "camera=()"?`},
+		{"Content-Security-Policy-Report-Only", "default-src self", `"default-src self": a keyword has single quotes; did you mean "'self'"?`},
+		{coop, "same-orgin", `"same-orgin": is unknown; did you mean "same-origin"?`},
+		{coop, "Same-Origin", `"Same-Origin": is unknown; did you mean "same-origin"?`},
+		{coop, "something-else-here", `"something-else-here": is unknown; did you mean one of same-origin, same-origin-allow-popups, noopener-allow-popups, unsafe-none?`},
+		{coop, "same-origin; report-to=x", `"same-origin; report-to=x": has parameters that browsers drop; did you mean "same-origin; report-to=\"x\""?`},
+		{coop, `same-origin; report-uri="x"`, `has parameters that browsers drop; did you mean "same-origin; report-to=\"x\""?`},
+		{coop, `same-origin; report-to="x`, `has parameters that browsers drop; did you mean "same-origin; report-to=\"x\""?`},
+		{coep, "require-corps", `"require-corps": is unknown; did you mean "require-corp"?`},
+		{coep, `require-corp, report-to="x"`, `is unknown; did you mean one of require-corp, credentialless, unsafe-none?`},
+		{"Cross-Origin-Opener-Policy-Report-Only", "same_origin", `"same_origin": is unknown; did you mean "same-origin"?`},
+		{"Origin-Agent-Cluster", "true", `"true": is unknown; did you mean one of ?1, ?0?`},
+		{"X-Dns-Prefetch-Control", "of", `"of": is unknown; did you mean "off"?`},
+		{"X-Permitted-Cross-Domain-Policies", "non", `"non": is unknown; did you mean "none"?`},
+	} {
+		t.Run(tt.key+" "+tt.value, func(t *testing.T) {
+			_, err := headers.New(headers.Options{Extra: http.Header{tt.key: {tt.value}}})
+			require.ErrorContains(t, err, `headers: Extra "`+tt.key+`"`)
+			require.ErrorContains(t, err, tt.want)
+		})
+	}
+}
+
+func TestFieldsThatBrowsersReadAreAccepted_H2(t *testing.T) {
+	for key, values := range map[string][]string{
+		"Permissions-Policy": {
+			"camera=()", "camera=*", "camera=self", `geolocation=(self "https://a.example" "https://*.b.example:8443"), camera=( ), microphone=();report-to=main`,
+			"not-known-to-us-yet=(), usb=();x;y=\"z\"", `camera="https://a.example"`,
+		},
+		"Cross-Origin-Opener-Policy":               {"same-origin", `same-origin; report-to="x"`, `same-origin;report-to="a \"b\""`, "noopener-allow-popups"},
+		"Cross-Origin-Embedder-Policy":             {"credentialless", `require-corp; report-to="default"`},
+		"Cross-Origin-Embedder-Policy-Report-Only": {`require-corp; report-to="default"`},
+		"Content-Security-Policy-Report-Only":      {"script-src 'unsafe-inline' *; report-to csp"},
+		"Origin-Agent-Cluster":                     {"?1"},
+		"X-Permitted-Cross-Domain-Policies":        {"none"},
+		"Reporting-Endpoints":                      {`main="https://r.example/"`},
+	} {
+		for _, value := range values {
+			_, err := headers.New(headers.Options{Extra: http.Header{key: {value}}})
+			require.NoError(t, err, "%s: %s", key, value)
+		}
+	}
+}
+
+func TestDirectivesThatCachesDrop_H2(t *testing.T) {
+	for value, want := range map[string]string{
+		"nostore":                `"nostore": is unknown; did you mean "no-store"?`,
+		"no-store, max_age=60":   `"max_age=60": is unknown; did you mean "max-age"?`,
+		"surrogate-of-something": `"surrogate-of-something": is unknown; did you mean one of no-store, no-transform, must-revalidate, proxy-revalidate, must-understand, public, immutable, no-cache, private, max-age, s-maxage, stale-while-revalidate, stale-if-error?`,
+		"no-store; max-age=0":    `"no-store; max-age=0": has a semicolon, and directives are separated by commas; did you mean "no-store, max-age=0"?`,
+		"no-store,":              `"no-store,": has an empty directive; did you mean "no-store"?`,
+		"no-store=1":             `"no-store=1": has no argument; did you mean "no-store"?`,
+		"max-age":                `"max-age": must have a number of seconds; did you mean "max-age=60"?`,
+		"private, max-age=1h":    `"max-age=1h": must have a number of seconds; did you mean "max-age=60"?`,
+		"max-age=-1":             `"max-age=-1": must have a number of seconds; did you mean "max-age=60"?`,
+		"max-age=60, MAX-AGE=90": `"max-age": is listed twice; did you mean one of them?`,
+		"private=Set-Cookie":     `"private=Set-Cookie": must have names of headers in quotes; did you mean "private=\"set-cookie\""?`,
+	} {
+		t.Run(value, func(t *testing.T) {
+			_, err := headers.New(headers.Options{CacheControl: value})
+			require.EqualError(t, err, "headers: CacheControl "+want)
+		})
+	}
+	for _, value := range []string{"no-store", "No-Store, max-age=0", `private="set-cookie, x-a", max-age=60`, "public, max-age=31536000, immutable", "no-cache", "s-maxage=60, stale-while-revalidate=30, stale-if-error=86400, must-understand", headers.InsecureOmit} {
+		_, err := headers.New(headers.Options{CacheControl: value})
+		require.NoError(t, err, value)
+	}
+}
