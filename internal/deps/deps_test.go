@@ -41,6 +41,7 @@ var allowed = map[string][]string{
 		module + "errors", module + "internal/route", module + "internal/hook", module + "internal/peeraddr", module + "internal/rows", module + "internal/suffix",
 	},
 	"internal/deps":                   nil,
+	"internal/hints":                  nil, // only tests import it
 	"internal/hook":                   nil,
 	"internal/peeraddr":               nil,
 	"internal/peeraddr/addrcases":     nil, // only tests import it
