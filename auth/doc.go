@@ -32,8 +32,10 @@
 // [Revocations] are asked in memory, by the verifier of tokens. Without a
 // [RevocationFeed] they are known to one process alone. With one, start
 // [Revocations.Run]: a process answers 503 until it has loaded the feed, and
-// when it could not read it for 30 s, and never "not revoked" for what it
-// cannot know. What ends a login is its session (sid): RevokeSubject compares
+// when it could not read it for MaxStale. A revocation is in force at once in
+// the process that made it. Another process accepts the token until it has read
+// the feed: for 0.2 s with redisauth, and while it cannot read it for MaxStale
+// at most, which is 30 s, or down to 2 s where that is too long. What ends a login is its session (sid): RevokeSubject compares
 // times, whose resolution is a second, so it serves tokens without a session,
 // and never ends a login that was made after it.
 //
@@ -61,5 +63,6 @@
 //     hands out the one that was checked. A write puts the owner into its own
 //     condition too.
 //   - A token that outlives its session: [Revocations], which processes share
-//     through a [RevocationFeed]. Who has not heard of it for 30 s answers 503.
+//     through a [RevocationFeed]. A process that has not read it for MaxStale
+//     answers 503.
 package auth

@@ -31,8 +31,9 @@ type RevocationFeed interface {
 	// comes after the position.
 	Load(ctx context.Context) (all []Revocation, position string, err error)
 	// Next returns what was added after a position, in order, and the position
-	// after that. When there is nothing it waits, up to about a second, and
-	// returns none and the same position. It fails with [ErrPositionLost] when
+	// after that. When there is nothing it waits, up to about half a second, and
+	// returns none and the same position. A feed that waits longer is stale for
+	// a short [RevocationsOptions].MaxStale. It fails with [ErrPositionLost] when
 	// something that was added after the position is no longer there.
 	Next(ctx context.Context, after string) (added []Revocation, position string, err error)
 	// Add returns when Load and Next of every process show the revocation. An
@@ -45,8 +46,10 @@ type RevocationFeed interface {
 var ErrPositionLost = errors.New("auth: the position is no longer in the feed of revocations")
 
 const (
-	// staleAfter is how long an answer counts without news from the feed.
-	staleAfter = 30 * time.Second
+	// shortestStale and longestStale bound MaxStale. A feed that is idle was
+	// read up to twice as long ago as Next waits, and two calls.
+	shortestStale = 2 * time.Second
+	longestStale  = 30 * time.Second
 	// readTimeout bounds one read of the feed, and addTimeout one addition.
 	readTimeout = 10 * time.Second
 	addTimeout  = 3 * time.Second
@@ -118,7 +121,12 @@ func (r *Revocations) Run(ctx context.Context) error {
 
 // readFeed takes one step: the whole feed, or what came after a position.
 func (r *Revocations) readFeed(ctx context.Context, position string, loaded bool) (next string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	timeout := readTimeout
+	if loaded {
+		// A read that hangs for longer has made the feed stale: begin another.
+		timeout = min(readTimeout, r.maxStale)
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var list []Revocation
 	if loaded {
@@ -179,7 +187,7 @@ func (r *Revocations) isStale(now time.Time) bool {
 		return false
 	}
 	wall := now.Round(0).Sub(r.syncedAt.Round(0))
-	return wall < 0 || wall > staleAfter || now.Sub(r.syncedAt) > staleAfter
+	return wall < 0 || wall > r.maxStale || now.Sub(r.syncedAt) > r.maxStale
 }
 
 // addToFeed adds a revocation to the feed. The request that asks for it may end

@@ -92,7 +92,7 @@ func (l *ledger) Next(ctx context.Context, after string) ([]auth.Revocation, str
 		case <-ctx.Done():
 			return nil, "", ctx.Err()
 		case <-added:
-		case <-time.After(time.Second):
+		case <-time.After(500 * time.Millisecond):
 			return nil, after, nil
 		}
 	}
@@ -275,7 +275,7 @@ func TestRevocationsInDoubt(t *testing.T) {
 
 // reasons are what the log has of them.
 var reasons = map[string]string{
-	"booting": "does Run run?", "stale": "was not read for 30 s", "full": "was full",
+	"booting": "does Run run?", "stale": "was not read for MaxStale", "full": "was full",
 	"the clock was ahead, dropped what was dead by it, and was set back": "its clock was set back",
 }
 

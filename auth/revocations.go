@@ -27,6 +27,12 @@ type RevocationsOptions struct {
 	// Feed carries revocations among processes; start Run then. nil: what is
 	// revoked here is known here alone, and forgotten with the process.
 	Feed RevocationFeed
+	// MaxStale bounds how long the last read of the Feed counts, from 2 s to
+	// 30 s. It is how long a token that another process revoked may still be
+	// accepted here at most, while this process cannot read the feed; after it,
+	// every Check returns [ErrUnavailable]. A short one makes a short outage
+	// visible to clients. 0 means 30 s. It needs a Feed.
+	MaxStale time.Duration
 	// Logger is told when the feed fails, and when it is back. nil:
 	// slog.Default().
 	Logger *slog.Logger
@@ -37,7 +43,11 @@ type RevocationsOptions struct {
 // memory of this process, until the last token that they touch is dead.
 //
 // With a feed, Check answers [ErrUnavailable] until the feed was loaded once,
-// and while it could not be read for 30 s.
+// and while it could not be read for MaxStale. A revocation is in force here as
+// soon as the call that made it returns, also when the feed did not take it. In
+// another process it is in force when that has read it: soon after (0.2 s with
+// redisauth), and never later than its MaxStale, since that process answers
+// [ErrUnavailable] then.
 //
 // When it is full, revocations that do not fit fail, and until the last of
 // them would have ended every Check answers [ErrUnavailable]: nothing is
@@ -47,6 +57,7 @@ type RevocationsOptions struct {
 type Revocations struct {
 	maxEntries int
 	feed       RevocationFeed
+	maxStale   time.Duration
 	logger     *slog.Logger
 	now        func() time.Time
 
@@ -100,6 +111,14 @@ func NewRevocations(o RevocationsOptions) (*Revocations, error) {
 	if isNil(o.Feed) {
 		problems = append(problems, fmt.Errorf("auth: Feed: is a nil %T; did you drop the constructor's error?", o.Feed))
 	}
+	switch {
+	case o.MaxStale == 0:
+		o.MaxStale = longestStale
+	case o.MaxStale < shortestStale || o.MaxStale > longestStale:
+		problems = append(problems, errors.New("auth: MaxStale "+o.MaxStale.String()+": must be between 2s and 30s; did you mean "+suggestStale(o.MaxStale)+"?"))
+	case o.Feed == nil:
+		problems = append(problems, errors.New("auth: MaxStale "+o.MaxStale.String()+": has no effect without a Feed; did you mean to set Feed?"))
+	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
@@ -107,14 +126,24 @@ func NewRevocations(o RevocationsOptions) (*Revocations, error) {
 		o.MaxEntries = 1 << 17
 	}
 	return &Revocations{
-		maxEntries: o.MaxEntries, feed: o.Feed, logger: o.Logger, now: time.Now,
+		maxEntries: o.MaxEntries, feed: o.Feed, maxStale: o.MaxStale, logger: o.Logger, now: time.Now,
 		entries: make(map[revocation]mark), epoch: 1, sweepAt: 1024,
 	}, nil
 }
 
+// suggestStale returns what a MaxStale out of range may have meant.
+func suggestStale(d time.Duration) string {
+	if 0 < d && d < shortestStale {
+		return shortestStale.String()
+	}
+	return "0, for " + longestStale.String()
+}
+
 // RevokeToken revokes the token with this ID (jti), which expires at until. It
 // fails with [ErrUnavailable] when the revocation did not fit, or when other
-// processes may not hear of it; then it is to be tried again, in a second. It
+// processes may not hear of it; then it is to be tried again, in a second.
+// This process refuses the token from then on; other processes may accept it
+// until they have read the feed, at most for their MaxStale. It
 // refuses an empty ID, one of more than 256 bytes, and a zero time.
 func (r *Revocations) RevokeToken(ctx context.Context, id string, until time.Time) error {
 	return r.addRevocation(ctx, Revocation{Token: id, Until: until})
@@ -292,7 +321,7 @@ var (
 
 	errFull      = ErrUnavailable.With("reason", "Revocations was full, or its clock was set back")
 	errNeverRead = ErrUnavailable.With("reason", "the feed of revocations was not read yet; does Run run?")
-	errStale     = ErrUnavailable.With("reason", "the feed of revocations was not read for 30 s, or the clock was set")
+	errStale     = ErrUnavailable.With("reason", "the feed of revocations was not read for MaxStale, or the clock was set")
 )
 
 // Ready returns [ErrUnavailable] while Check would answer it, for a service's

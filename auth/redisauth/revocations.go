@@ -41,8 +41,9 @@ const (
 	// calls that end, so that a Redis that hangs is noticed, and no connection
 	// is taken for itself.
 	pollPause = 200 * time.Millisecond
-	// pollFor is how long Next waits in all.
-	pollFor = time.Second
+	// pollFor is how long Next waits in all: short enough for the shortest
+	// MaxStale.
+	pollFor = 400 * time.Millisecond
 	// tagSize is the length of an entry's tag, in characters of base32.
 	tagSize = 12
 )
