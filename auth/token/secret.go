@@ -31,10 +31,12 @@ func looksRandom(secret []byte, size int) bool {
 	switch {
 	case isSequence(secret), distinct < 10:
 		return false
-	case long:
-		return true
+	case isHex(secret):
+		return long
+	case looksWritten(secret, distinct, long):
+		return false
 	}
-	return distinct >= 16 && !isHex(secret) && !looksWritten(secret, distinct)
+	return long || distinct >= 16
 }
 
 // countDistinct returns the number of distinct bytes. Of 32 random bytes it is
@@ -64,26 +66,30 @@ func isSequence(secret []byte) bool {
 }
 
 // isHex reports whether a secret has hexadecimal digits alone, each of which
-// has 4 bits.
+// has 4 bits, and the dashes of UUIDs.
 func isHex(secret []byte) bool {
 	for _, c := range secret {
-		if !isDigit(c) && (c|0x20 < 'a' || c|0x20 > 'f') {
+		if !isDigit(c) && (c|0x20 < 'a' || c|0x20 > 'f') && c != '-' {
 			return false
 		}
 	}
 	return true
 }
 
-// looksWritten reports whether a short secret has the form of words: blanks
-// and few characters, or letters of one case without a digit.
-func looksWritten(secret []byte, distinct int) bool {
-	var blanks, digits, lower, upper bool
+// looksWritten reports whether a secret has the form of words: separators or
+// blanks between few characters, or, if it is short, letters of one case
+// without a digit.
+func looksWritten(secret []byte, distinct int, long bool) bool {
+	var separators, blanks int
+	var digits, lower, upper bool
 	for _, c := range secret {
 		switch {
 		case c < ' ' || c > '~':
 			return false
 		case c == ' ':
-			blanks = true
+			blanks++
+		case c == '-' || c == '_' || c == '.':
+			separators++
 		case isDigit(c):
 			digits = true
 		case 'a' <= c && c <= 'z':
@@ -92,7 +98,8 @@ func looksWritten(secret []byte, distinct int) bool {
 			upper = true
 		}
 	}
-	return blanks && distinct < 24 || !digits && lower != upper
+	oneCase := lower != upper
+	return distinct < 24 && (blanks > 0 || oneCase && separators > 2) || !long && oneCase && !digits
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }

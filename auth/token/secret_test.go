@@ -4,6 +4,7 @@ import (
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -41,13 +42,17 @@ func TestRandomSecretsAreTaken_T6(t *testing.T) {
 		alg  token.Alg
 		make func() []byte
 	}{
-		"T6 32 letters and digits":                   {token.HS256, func() []byte { return from(lower+upper+digits, 32) }},
-		"T6 40 letters and digits":                   {token.HS256, func() []byte { return from(lower+upper+digits, 40) }},
-		"T6 40 small letters and digits":             {token.HS256, func() []byte { return from(lower+digits, 40) }},
-		"T6 32 letters, digits and symbols":          {token.HS256, func() []byte { return from(lower+upper+digits+symbols, 32) }},
-		"T6 32 bytes":                                {token.HS256, func() []byte { return raw(32) }},
-		"T6 32 bytes in hex":                         {token.HS256, func() []byte { return []byte(hex.EncodeToString(raw(32))) }},
-		"T6 32 bytes in base32":                      {token.HS256, func() []byte { return []byte(base32.StdEncoding.EncodeToString(raw(32))) }},
+		"T6 32 letters and digits":          {token.HS256, func() []byte { return from(lower+upper+digits, 32) }},
+		"T6 40 letters and digits":          {token.HS256, func() []byte { return from(lower+upper+digits, 40) }},
+		"T6 40 small letters and digits":    {token.HS256, func() []byte { return from(lower+digits, 40) }},
+		"T6 32 letters, digits and symbols": {token.HS256, func() []byte { return from(lower+upper+digits+symbols, 32) }},
+		"T6 32 bytes":                       {token.HS256, func() []byte { return raw(32) }},
+		"T6 32 bytes in hex":                {token.HS256, func() []byte { return []byte(hex.EncodeToString(raw(32))) }},
+		"T6 32 bytes in base32":             {token.HS256, func() []byte { return []byte(base32.StdEncoding.EncodeToString(raw(32))) }},
+		"T6 two UUIDs": {token.HS256, func() []byte {
+			b := raw(32)
+			return fmt.Appendf(nil, "%x-%x-%x-%x-%x-%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:16], b[16:20], b[20:22], b[22:24], b[24:26], b[26:])
+		}},
 		"T6 24 bytes in base64":                      {token.HS256, func() []byte { return []byte(base64.StdEncoding.EncodeToString(raw(24))) }},
 		"T6 32 bytes in base64":                      {token.HS256, func() []byte { return []byte(base64.RawURLEncoding.EncodeToString(raw(32))) }},
 		"T6 48 letters and digits for HS384":         {token.HS384, func() []byte { return from(lower+upper+digits, 48) }},
@@ -74,6 +79,11 @@ func TestTypedSecretsAreRefused_T6(t *testing.T) {
 		"T6 a sentence with a number":            "My secret key for JWT tokens in 2026",
 		"T6 a sentence without blanks":           "thisismyverysecretsigningkeyforjwts",
 		"T6 a sentence with dashes":              "this-is-my-very-secret-signing-key-x",
+		"T6 the secret of a tutorial":            "a-string-secret-at-least-256-bits-long",
+		"T6 the secret of a template":            "your-super-secret-jwt-token-with-at-least-32-characters-long",
+		"T6 a long sentence":                     "this is my very secret signing key for the tokens of 2026",
+		"T6 words with underscores":              "MY_VERY_SECRET_SIGNING_KEY_2026_PRODUCTION",
+		"T6 a UUID, which has 122 bits":          "8f14e45f-ceea-467f-9575-1e0a3d0c8b9a",
 		"T6 capitals alone":                      "THISISMYVERYSECRETSIGNINGKEYFORJWTS",
 		"T6 a keyboard":                          "qwertyuiopasdfghjklzxcvbnmqwertyuiop",
 		"T6 the alphabet":                        lower + lower,
