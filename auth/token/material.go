@@ -18,7 +18,7 @@ import (
 // key that the standard library would panic on, or that any client could sign
 // for.
 func publicHalf(signer crypto.Signer) (public crypto.PublicKey, problem string) {
-	if v := reflect.ValueOf(signer); v.Kind() == reflect.Pointer && v.IsNil() {
+	if isNil(signer) {
 		return nil, fmt.Sprintf("is a nil %T", signer)
 	}
 	switch private := signer.(type) {
@@ -36,6 +36,12 @@ func publicHalf(signer crypto.Signer) (public crypto.PublicKey, problem string) 
 		}
 	}()
 	return signer.Public(), ""
+}
+
+// isNil reports whether an interface value holds a nil pointer.
+func isNil(value any) bool {
+	v := reflect.ValueOf(value)
+	return v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 // checkPrivateEdwards returns the problem of a private key, which is a seed

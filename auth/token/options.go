@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/ringwall/ringwall/errors"
@@ -24,6 +25,31 @@ func checkNames(issuer string, audience []string) error {
 		problems = append(problems, check("Audience["+strconv.Itoa(i)+"]", name))
 	}
 	return errors.Join(problems...)
+}
+
+// checkUnits refuses numbers whose unit was forgotten, with which a verifier
+// would refuse every token, or tolerate no clock.
+func checkUnits(o VerifierOptions) error {
+	var problems []error
+	if 0 < o.MaxAge && o.MaxAge < time.Second {
+		problems = append(problems, errors.New("token: MaxAge "+o.MaxAge.String()+": is below a second"+suggestSeconds(o.MaxAge)))
+	}
+	if 0 < o.Leeway && o.Leeway < time.Millisecond {
+		problems = append(problems, errors.New("token: Leeway "+o.Leeway.String()+": is below a millisecond"+suggestSeconds(o.Leeway)))
+	}
+	if 0 < o.MaxSize && o.MaxSize < 256 {
+		problems = append(problems, fmt.Errorf("token: MaxSize %d: is below 256 bytes, so no token fits; did you mean %d?", o.MaxSize, min(o.MaxSize<<10, 64<<10)))
+	}
+	return errors.Join(problems...)
+}
+
+// suggestSeconds returns a hint for a duration that was meant in seconds, as
+// time.Duration(30) is, or "".
+func suggestSeconds(d time.Duration) string {
+	if d <= 0 || d > 24*60*60 {
+		return ""
+	}
+	return "; did you mean " + (d * time.Second).String() + "?"
 }
 
 // checkTypes refuses a typ that no token can have.

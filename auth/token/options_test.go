@@ -1,7 +1,9 @@
 package token_test
 
 import (
+	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -24,6 +26,9 @@ func TestDeclarationsThatMatchNothing_T5(t *testing.T) {
 		"T5 a type with a blank":            {func(o *token.VerifierOptions) { o.Type = "at+jwt " }, `token: Type "at+jwt ": is not a media type (RFC 7515, section 4.1.9); did you mean "at+jwt"?`},
 		"T5 a type with parameters":         {func(o *token.VerifierOptions) { o.AllowTypes = []string{"at+jwt;v=1"} }, `token: AllowTypes[0] "at+jwt;v=1": is not a media type (RFC 7515, section 4.1.9); did you mean one type for each entry?`},
 		"T5 a type of two slashes":          {func(o *token.VerifierOptions) { o.AllowTypes = []string{"application/a/b"} }, `token: AllowTypes[0] "application/a/b": is not a media type (RFC 7515, section 4.1.9); did you mean one type for each entry?`},
+		"T5 an age without a unit":          {func(o *token.VerifierOptions) { o.MaxAge = 3600 }, "token: MaxAge 3.6µs: is below a second; did you mean 1h0m0s?"},
+		"T5 a leeway without a unit":        {func(o *token.VerifierOptions) { o.Leeway = 30 }, "token: Leeway 30ns: is below a millisecond; did you mean 30s?"},
+		"T5 a size in KiB":                  {func(o *token.VerifierOptions) { o.MaxSize = 8 }, "token: MaxSize 8: is below 256 bytes, so no token fits; did you mean 8192?"},
 		"T5 an issuer with a line break":    {func(o *token.VerifierOptions) { o.Issuer = issuerName + "\n" }, `token: Issuer "https://api.example.com\n": has blanks or control characters at an end; did you mean "https://api.example.com"?`},
 		"T5 an audience with a blank":       {func(o *token.VerifierOptions) { o.Audience = []string{audience, " api"} }, `token: Audience[1] " api": has blanks or control characters at an end; did you mean "api"?`},
 	} {
@@ -54,6 +59,26 @@ func TestDeclarationsThatMatchNothing_T5(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
+			require.EqualError(t, err, row.want)
+		})
+	}
+}
+
+// A duration without a unit is nanoseconds.
+func TestRemoteDurationsHaveUnits_T5(t *testing.T) {
+	for name, row := range map[string]struct {
+		change func(*token.RemoteOptions)
+		want   string
+	}{
+		"T5 a refresh without a unit":  {func(o *token.RemoteOptions) { o.Refresh = 300 }, "token: Refresh 300ns: is not between 1m and MaxStale; did you mean 5m0s?"},
+		"T5 a MaxStale without a unit": {func(o *token.RemoteOptions) { o.MaxStale = 3600 }, "token: MaxStale 3.6µs: is not between 1m and 24h; did you mean 1h0m0s?"},
+		"T5 a refresh above MaxStale":  {func(o *token.RemoteOptions) { o.Refresh, o.MaxStale = time.Hour, time.Minute }, "token: Refresh 1h0m0s: is not between 1m and MaxStale"},
+		"T5 a nil transport":           {func(o *token.RemoteOptions) { o.Client = &http.Client{Transport: (*http.Transport)(nil)} }, "token: Client: its Transport is a nil *http.Transport; did you mean no Transport?"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := token.RemoteOptions{URL: "https://issuer.example/keys"}
+			row.change(&o)
+			_, err := token.NewRemote(o)
 			require.EqualError(t, err, row.want)
 		})
 	}

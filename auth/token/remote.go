@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -37,7 +38,7 @@ type RemoteOptions struct {
 	// to MaxStale. 0: 5 min.
 	Refresh time.Duration
 	// MaxStale is how long the last good keys count while no newer ones can be
-	// had, at most 24 h. 0: 1 h.
+	// had, from 1 min to 24 h. 0: 1 h.
 	MaxStale time.Duration
 	// Client fetches. Its redirects and cookies are not used. nil: one of our
 	// own, with the proxy of the environment.
@@ -110,13 +111,17 @@ func NewRemote(o RemoteOptions) (*Remote, error) {
 	if f := o.RSA.spec().family; f != pkcs1 && f != pss {
 		refuse("RSA " + strconv.Quote(string(o.RSA)) + ": is no algorithm of RSA keys")
 	}
-	if o.MaxStale < 0 || o.MaxStale > 24*time.Hour {
-		refuse("MaxStale " + o.MaxStale.String() + ": is not between 0 and 24h")
-	}
 	maxStale := orDefault(o.MaxStale, time.Hour)
+	if maxStale < time.Minute || maxStale > 24*time.Hour {
+		refuse("MaxStale " + o.MaxStale.String() + ": is not between 1m and 24h" + suggestSeconds(o.MaxStale))
+		maxStale = time.Hour // Refresh is checked by itself
+	}
 	refresh := orDefault(o.Refresh, min(5*time.Minute, maxStale))
 	if refresh < time.Minute || refresh > maxStale {
-		refuse("Refresh " + refresh.String() + ": is not between 1m and MaxStale")
+		refuse("Refresh " + refresh.String() + ": is not between 1m and MaxStale" + suggestSeconds(o.Refresh))
+	}
+	if o.Client != nil && isNil(o.Client.Transport) {
+		refuse(fmt.Sprintf("Client: its Transport is a nil %T; did you mean no Transport?", o.Client.Transport))
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err

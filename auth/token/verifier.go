@@ -89,6 +89,7 @@ func NewVerifier(o VerifierOptions) (*Verifier, error) {
 	if len(o.Audience) == 0 || slices.Contains(o.Audience, "") {
 		refuse("Audience: none, or an empty one: tokens for other services would pass")
 	}
+	problems = append(problems, checkUnits(o))
 	if o.Leeway < 0 || o.Leeway > time.Minute {
 		refuse("Leeway " + o.Leeway.String() + ": is not between 0 and 1m")
 	}
