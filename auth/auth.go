@@ -99,8 +99,10 @@ func New(o Options) (*Middleware, error) {
 }
 
 // Handler serves next with the principal in the request's context; see [From].
-// A public or anonymous request has none there.
+// A public or anonymous request has none there. It panics for a nil next, when
+// the service starts.
 func (m *Middleware) Handler(next http.Handler) http.Handler {
+	refuseNilHandler("Handler", next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, used, err := m.authenticate(r)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strconv"
 
 	"github.com/ringwall/ringwall/errors"
 )
@@ -24,10 +25,24 @@ func (h *hiddenError) Unwrap() error { return h.err }
 // are answered alike, with notFound, so that nobody can find out which objects
 // exist. Any other error of load is the answer as it is.
 //
+// Object panics for a nil argument, and for a notFound of a failure, when the
+// service starts.
+//
 // The object is handed to the handler, see [ObjectFrom], so that what was
 // checked is what is used. A write should still put the owner into its own
 // condition, since the object can change in between (ASVS 5.0 15.4.2).
 func Object[O any](notFound *errors.Kind, load func(*http.Request) (O, error), can func(context.Context, *Principal, O) bool) Policy {
+	switch {
+	case notFound == nil:
+		panic("auth: Object: notFound is nil")
+	case notFound.Status() >= 500:
+		// AnyOf would take the refusal for a failure.
+		panic("auth: Object: notFound has the status " + strconv.Itoa(notFound.Status()) + "; did you mean a kind with 404?")
+	case load == nil:
+		panic("auth: Object: load is nil")
+	case can == nil:
+		panic("auth: Object: can is nil")
+	}
 	return func(r *http.Request, p *Principal) error {
 		object, err := load(r)
 		switch {

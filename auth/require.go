@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -20,10 +21,13 @@ type Policy func(*http.Request, *Principal) error
 // Require is the authorization at a route. It lets a request through that has
 // a principal and that all policies allow, asked in their order; 401 for an
 // anonymous one, and the policy's error for a refused one. Without policies,
-// any principal will do.
+// any principal will do. It panics for a nil policy and a nil handler, when
+// the service starts.
 func Require(policies ...Policy) func(http.Handler) http.Handler {
-	policies = slices.Clone(policies)
+	refuseNil("Require", "; did you mean Require()?", policies)
+	policy := AllOf(policies...)
 	return func(next http.Handler) http.Handler {
+		refuseNilHandler("Require", next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s := stateOf(r.Context())
 			if s.principal == nil {
@@ -34,7 +38,7 @@ func Require(policies ...Policy) func(http.Handler) http.Handler {
 			// state came from a context that several requests share.
 			s.objects = slices.Clip(s.objects)
 			r = r.WithContext(context.WithValue(r.Context(), contextKey{}, &s))
-			if err := AllOf(policies...)(r, s.principal); err != nil {
+			if err := policy(r, s.principal); err != nil {
 				s.from.writeRefusal(w, r, s.used, err, Event{Reason: AccessDenied, Cause: ReasonOf(err), Principal: s.principal, Err: err})
 				return
 			}
@@ -43,10 +47,31 @@ func Require(policies ...Policy) func(http.Handler) http.Handler {
 	}
 }
 
+// refuseNil panics for a nil policy, which would panic at the first request.
+func refuseNil(caller, hint string, policies []Policy) {
+	for i, policy := range policies {
+		if policy == nil {
+			panic("auth: " + caller + ": policies[" + strconv.Itoa(i) + "] is nil" + hint)
+		}
+	}
+}
+
+// refuseNilHandler panics for a nil handler, as http.Handle does.
+func refuseNilHandler(caller string, next http.Handler) {
+	switch {
+	case next == nil:
+		panic("auth: " + caller + ": next is nil")
+	case isNil(next):
+		panic(fmt.Sprintf("auth: %s: next is a nil %T", caller, next))
+	}
+}
+
 // AllOf allows what all policies allow. The first refusal is the answer, and
 // those behind it are not asked: inside [AnyOf], an [Object] stands first, or
 // its object may be missing where another policy lets the caller through.
 func AllOf(policies ...Policy) Policy {
+	refuseNil("AllOf", "", policies)
+	policies = slices.Clone(policies)
 	return func(r *http.Request, p *Principal) error {
 		for _, policy := range policies {
 			if err := policy(r, p); err != nil {
@@ -63,6 +88,8 @@ func AllOf(policies ...Policy) Policy {
 // refuses the whole. The answer to a refusal is an [Object]'s, or else the
 // first. Without policies it refuses everybody.
 func AnyOf(policies ...Policy) Policy {
+	refuseNil("AnyOf", "", policies)
+	policies = slices.Clone(policies)
 	return func(r *http.Request, p *Principal) error {
 		allowed := false
 		var refusal error
