@@ -100,6 +100,9 @@
 //   - A program of another issuer on a route for people (RFC 9700, section
 //     4.15): its kind is [auth.Unknown] until the application declares it.
 //   - A header that brings its own key (jwk, jku, x5u): not looked at.
-//   - Weak keys: refused by the constructors; published ones are ignored, as
-//     are those that are shown with their private part.
+//   - Keys that any client can sign for: Ed25519 points of small order, which a
+//     bare seed in the place of a private key yields too, RSA moduli that can be
+//     factored, short and typed secrets. The constructors refuse them. A [Remote]
+//     ignores them, and keys whose private part any entry of the set shows.
+//   - A signer that holds another key than it shows: [NewKey] signs once.
 package token

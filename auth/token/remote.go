@@ -59,7 +59,8 @@ type RemoteOptions struct {
 // [auth.ErrUnavailable]. Remote is safe for concurrent use.
 //
 // Keys count that verify signatures and have a kid of their own; others are
-// ignored, each for itself.
+// ignored, each for itself. A key that is listed twice is one key. A key whose
+// private part any entry shows is ignored in all entries.
 //
 // While the keys cannot be fetched, the last good ones count up to MaxStale.
 // After that, and for names that may be those of newer keys, the answer is
