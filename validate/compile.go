@@ -27,10 +27,15 @@ func (l *linter) structure(c *check, where string) {
 	for sf := range c.t.Fields() {
 		name, options, _ := strings.Cut(sf.Tag.Get("json"), ",")
 		embedded := sf.Anonymous && name == ""
-		if !sf.IsExported() && !embedded || sf.Tag.Get("json") == "-" {
+		here := c.t.String() + "." + sf.Name
+		if !sf.IsExported() && !embedded {
+			l.checkHiddenTags(sf, here)
 			continue
 		}
-		here := c.t.String() + "." + sf.Name
+		l.checkBodyTags(c.t, sf, here)
+		if sf.Tag.Get("json") == "-" {
+			continue
+		}
 		if embedded && !sf.IsExported() && sf.Type.Kind() == reflect.Pointer {
 			l.problem(here, "the decoder cannot set an embedded pointer to a type that is not exported")
 		}
@@ -208,7 +213,7 @@ func unreadable(t reflect.Type) bool {
 
 // param compiles a field that comes from outside of a body.
 func (l *linter) param(sf reflect.StructField, where, source, name string) param {
-	p := param{source: source, name: name, index: sf.Index[0]}
+	p := param{source: source, name: name, index: sf.Index}
 	l.reachable(where, source, name)
 	t := sf.Type
 	if t == fileType {

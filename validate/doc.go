@@ -35,8 +35,12 @@
 //	})))
 //
 // A T whose fields have the tags path, query, header, cookie, form or body:"json"
-// is the whole input. A member that may be absent, null or a value, as in a
+// is the whole input. The fields of a struct embedded in T are read as if they
+// were fields of T. A member that may be absent, null or a value, as in a
 // PATCH, is an [Opt].
+//
+// The constructors report every tag that they do not apply, such as a source
+// tag on a member of a body: otherwise the body would fill that field.
 //
 // # Rules
 //
@@ -92,7 +96,8 @@
 //     have, and 64 KiB.
 //   - Slow bodies: the deadline stays when a body is refused, since net/http
 //     reads on after the handler.
-//   - Mass assignment (OWASP API3:2023): unknown members are refused.
+//   - Mass assignment (OWASP API3:2023): unknown members are refused, and a
+//     body never fills a field that names another source.
 //   - Injection through what is let in (ASVS 5.0 2.2.1): lengths, patterns and
 //     lists of values in the tags. A string without a bound is warned of at
 //     start-up.

@@ -40,7 +40,7 @@ func (p *plan) setForm(form map[string][]string, v reflect.Value) error {
 		}
 		values := form[param.name]
 		delete(form, param.name)
-		if err := p.c.setField(v.Field(param.index), param, values); err != nil {
+		if err := p.c.setField(v.FieldByIndex(param.index), param, values); err != nil {
 			return err
 		}
 	}

@@ -96,7 +96,7 @@ func TestFormRefuses(t *testing.T) {
 	_, err := validate.Input[both](validate.Options{Logger: quiet})
 	require.ErrorContains(t, err, "a request has a form or a JSON body, not both")
 	_, err = validate.Form[contact](validate.Options{Logger: quiet})
-	require.ErrorContains(t, err, "Page: has not exactly one source; did you mean `form:\"page\"`?")
+	require.ErrorContains(t, err, `contact.Page: has the source query:"page", and Form reads the form alone; did you mean Input?`)
 	_, err = validate.Input[contact](validate.Options{Logger: quiet, Types: []string{"text/plain"}})
 	require.ErrorContains(t, err, "a form has one media type")
 }

@@ -112,7 +112,7 @@ func (p *plan) readMultipart(r *http.Request, v reflect.Value, patience patience
 			if err != nil {
 				return err
 			}
-			v.Field(param.index).Set(reflect.ValueOf(found))
+			v.FieldByIndex(param.index).Set(reflect.ValueOf(found))
 			return p.setForm(values, v)
 		}
 	}

@@ -50,7 +50,7 @@ func (p *plan) readParams(r *http.Request, v reflect.Value) error {
 		if err != nil {
 			return err
 		}
-		if err := p.c.setField(v.Field(param.index), param, values); err != nil {
+		if err := p.c.setField(v.FieldByIndex(param.index), param, values); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ringwall/ringwall/errors"
@@ -13,7 +14,7 @@ import (
 type plan struct {
 	c       *config
 	mode    inputMode
-	body    int    // the index of the body's field; -1 for T itself
+	body    []int  // the index of the body's field; nil for T itself
 	root    *check // of the body; nil: there is none
 	hasForm bool
 	hasFile bool // and the form is a multipart one
@@ -25,7 +26,7 @@ type plan struct {
 type param struct {
 	source string // path, query, header, cookie, form
 	name   string
-	index  int
+	index  []int // of the field, which may be that of an embedded struct
 	check  *check
 	types  []string // of a file
 	value  string   // the default
@@ -35,7 +36,7 @@ type param struct {
 var sources = [...]string{"path", "query", "header", "cookie", "form", "body"}
 
 func compilePlan(c *config, t reflect.Type, mode inputMode, o Options) (*plan, []error) {
-	p := &plan{c: c, mode: mode, body: -1}
+	p := &plan{c: c, mode: mode}
 	l := &linter{c: c, structures: make(map[reflect.Type]*fields), strict: o.Strict, logger: o.Logger}
 	if t.Kind() != reflect.Struct {
 		return nil, []error{errors.New("validate: " + t.String() + ": is not a struct")}
@@ -43,7 +44,7 @@ func compilePlan(c *config, t reflect.Type, mode inputMode, o Options) (*plan, [
 	if mode == bodyOnly || mode == whole && !tagged(t) {
 		p.root = l.root(t)
 	} else {
-		p.sources(l, t)
+		p.sources(l, t, nil, make(map[string]string))
 	}
 	if p.hasForm && p.root != nil {
 		l.problem(t.String(), "a request has a form or a JSON body, not both")
@@ -59,48 +60,106 @@ func compilePlan(c *config, t reflect.Type, mode inputMode, o Options) (*plan, [
 	return p, l.finish()
 }
 
-// sources compiles the fields of a T that have sources.
-func (p *plan) sources(l *linter, t reflect.Type) {
-	names := make(map[string]bool)
-	for i := range t.NumField() {
-		f := t.Field(i)
+// sources compiles the fields of a T that have sources. The fields of embedded
+// structs are read as if they were in T. Names has the field of each source and
+// name.
+func (p *plan) sources(l *linter, t reflect.Type, above []int, names map[string]string) {
+	for f := range t.Fields() {
 		where := t.String() + "." + f.Name
-		if !f.IsExported() {
-			continue
-		}
+		f.Index = append(slices.Clone(above), f.Index...)
 		source, name, ok := sourceOf(f)
 		switch {
-		case !ok || p.mode == queryOnly && source != "query" || p.mode == formOnly && source != "form":
-			source = "query"
-			if p.mode == formOnly {
-				source = "form"
-			}
-			l.problem(where, "has not exactly one source; did you mean `"+source+":\""+strings.ToLower(f.Name)+"\"`?")
-		case source == "body" && (name != "json" || p.root != nil || f.Type.Kind() != reflect.Struct):
-			l.problem(where, "the body is one struct, with the tag `body:\"json\"`")
-		case source == "body":
-			p.body, p.root = i, l.root(f.Type)
-		case name == "" || names[source+" "+name]:
-			l.problem(where, "has no name, or that of another field")
-		default:
-			names[source+" "+name] = true
-			p.hasForm, p.cookies = p.hasForm || source == "form", p.cookies || source == "cookie"
-			if f.Type == fileType && p.hasFile {
-				l.problem(where, "a form has one file; the handler reads it as it arrives")
-			}
-			p.hasFile = p.hasFile || f.Type == fileType
-			p.params = append(p.params, l.param(f, where, source, name))
+		case f.Anonymous && source == "" && f.Type.Kind() == reflect.Struct && !readsItself(f.Type):
+			l.checkEmbeddedTags(f, where)
+			p.sources(l, f.Type, f.Index, names)
+			continue
+		case f.Anonymous && source == "" && f.Type.Kind() == reflect.Pointer && f.Type.Elem().Kind() == reflect.Struct:
+			l.problem(where, "is an embedded pointer; did you mean to embed the struct itself?")
+			continue
+		case !f.IsExported():
+			l.checkHiddenTags(f, where)
+			continue
 		}
+		l.checkTagForm(f, where)
+		if !ok || p.foreignSource(source) {
+			l.problem(where, p.sourceHint(f, source))
+			continue
+		}
+		if source == "body" {
+			if name != "json" || p.root != nil || f.Type.Kind() != reflect.Struct {
+				l.problem(where, "the body is one struct, with the tag `body:\"json\"`")
+				continue
+			}
+			p.body, p.root = f.Index, l.root(f.Type)
+			continue
+		}
+		p.source(l, f, where, tagPair{source, name}, names)
 	}
 }
 
-// tagged reports whether any field names a source.
+// source compiles one parameter.
+func (p *plan) source(l *linter, f reflect.StructField, where string, from tagPair, names map[string]string) {
+	other, known := names[from.String()]
+	switch {
+	case from.value == "":
+		l.problem(where, "has no name; did you mean "+from.key+":"+strconv.Quote(strings.ToLower(f.Name))+"?")
+		return
+	case known:
+		l.problem(where, "has the source "+from.String()+", which is also read by "+other)
+		return
+	case f.Type == fileType && p.hasFile:
+		l.problem(where, "a form has one file; the handler reads it as it arrives")
+	}
+	names[from.String()] = where
+	p.hasForm, p.cookies = p.hasForm || from.key == "form", p.cookies || from.key == "cookie"
+	p.hasFile = p.hasFile || f.Type == fileType
+	p.params = append(p.params, l.param(f, where, from.key, from.value))
+}
+
+// foreignSource reports whether the constructor does not read a source.
+func (p *plan) foreignSource(source string) bool {
+	return p.mode == queryOnly && source != "query" || p.mode == formOnly && source != "form"
+}
+
+// sourceHint describes a field that has not one source, or one that the
+// constructor does not read.
+func (p *plan) sourceHint(f reflect.StructField, source string) string {
+	likely, name := "query", "Query"
+	if p.mode == formOnly {
+		likely, name = "form", "Form"
+	}
+	_, member := f.Tag.Lookup("json")
+	switch {
+	case source != "" && p.foreignSource(source):
+		value := f.Tag.Get(source)
+		return "has the source " + tagPair{source, value}.String() + ", and " + name + " reads the " + likely + " alone; did you mean Input?"
+	case source != "":
+		return "has not exactly one source; did you mean " + tagPair{source, f.Tag.Get(source)}.String() + " alone?"
+	case source == "" && underlyingType(f.Type).Kind() == reflect.Struct && !readsItself(underlyingType(f.Type)) && tagged(underlyingType(f.Type)):
+		return "is a struct of parameters with a name; did you mean to embed it?"
+	case source == "" && member && p.mode == whole:
+		return `has not exactly one source; did you mean a struct of the members, in a field with body:"json"?`
+	}
+	return "has not exactly one source; did you mean `" + likely + ":\"" + strings.ToLower(f.Name) + "\"`?"
+}
+
+// readsItself reports whether a struct is read as one value, and not by its
+// fields.
+func readsItself(t reflect.Type) bool {
+	return t == fileType || t == timeType || optType(t) != t || decodesItself(t)
+}
+
+// tagged reports whether any field of a T, or of a struct embedded in it, names
+// a source.
 func tagged(t reflect.Type) bool {
 	for f := range t.Fields() {
 		for _, source := range sources {
 			if _, ok := f.Tag.Lookup(source); ok {
 				return true
 			}
+		}
+		if f.Anonymous && f.Type.Kind() == reflect.Struct && !readsItself(f.Type) && tagged(f.Type) {
+			return true
 		}
 	}
 	return false
@@ -111,7 +170,7 @@ func sourceOf(f reflect.StructField) (source, name string, ok bool) {
 	for _, s := range sources {
 		if value, found := f.Tag.Lookup(s); found {
 			if ok {
-				return "", "", false
+				return source, "", false
 			}
 			source, name, ok = s, value, true
 		}
@@ -161,8 +220,8 @@ func (p *plan) readJSON(r *http.Request, v reflect.Value, s *scratch) error {
 	if err != nil {
 		return err
 	}
-	if p.body >= 0 {
-		v = v.Elem().Field(p.body).Addr()
+	if p.body != nil {
+		v = v.Elem().FieldByIndex(p.body).Addr()
 	}
 	return p.c.decodeBody(data, &s.counter, v)
 }
@@ -177,13 +236,13 @@ func (p *plan) checkRules(v reflect.Value, w *walker) error {
 		}
 		if !param.check.idle {
 			w.at.source, w.at.name = param.source, param.name
-			w.checkValue(v.Field(param.index), param.check)
+			w.checkValue(v.FieldByIndex(param.index), param.check)
 		}
 	}
 	w.at.source = ""
 	if p.root != nil && !p.root.idle && !w.full() {
-		if p.body >= 0 {
-			v = v.Field(p.body)
+		if p.body != nil {
+			v = v.FieldByIndex(p.body)
 		}
 		w.checkValue(v, p.root)
 	}

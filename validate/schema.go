@@ -49,7 +49,7 @@ type exporter struct {
 func (p *plan) schema() ([]byte, error) {
 	e := &exporter{plan: p, names: make(map[*fields]string), defs: make(keywords)}
 	var root keywords
-	if p.root != nil && p.body < 0 {
+	if p.root != nil && p.body == nil {
 		root = e.valueSchema(p.root)
 	} else {
 		root = e.sources()

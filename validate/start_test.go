@@ -177,7 +177,7 @@ func TestStartCases(t *testing.T) {
 			"others.G: a struct takes no rule",
 		}},
 		{"R8", asInput[sourceless](), []string{
-			"sourceless.B: has not exactly one source", "sourceless.C: has no name, or that of another field", "sourceless.D: has not exactly one source", "sourceless.E: the default does not fit the type",
+			"sourceless.B: has not exactly one source", `sourceless.C: has the source query:"a", which is also read by validate_test.sourceless.A`, `sourceless.D: has not exactly one source; did you mean path:"d" alone?`, "sourceless.E: the default does not fit the type",
 			"sourceless.F: a chan int cannot be read from", "sourceless.G: only a query parameter or a form field may come several times", "sourceless.H: a validate_test.point cannot be read from text", "sourceless.I: has no name",
 			"sourceless.J: a map[string]int cannot be read from text", "sourceless.K: the body is one struct", "sourceless.L: a interface {} cannot be read from text",
 		}},

@@ -77,8 +77,9 @@ type key[T any] struct{}
 
 // Input returns a middleware that reads the whole input of a route into a T:
 // each field has one source, by its tag: path, query, header, cookie, form, or
-// body:"json". A T with json tags only is the body. Query parameters, form
-// fields and bodies that T does not have are refused. See [From].
+// body:"json". The fields of an embedded struct are read as if they were fields
+// of T. A T with json tags only is the body. Query parameters, form fields and
+// bodies that T does not have are refused. See [From].
 //
 // It takes at most one Options. The error joins all problems of T and the
 // options.
