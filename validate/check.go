@@ -38,6 +38,7 @@ type fields struct {
 	all   []member
 	asked []member // those that are not idle
 
+	levels  bool // functions may be registered for the type
 	settled bool
 }
 
@@ -125,7 +126,7 @@ func (f *fields) markIdle(seen map[*fields]bool) bool {
 		return false
 	}
 	if f.settled {
-		return len(f.asked) == 0
+		return len(f.asked) == 0 && !f.levels
 	}
 	seen[f] = true
 	defer delete(seen, f)
@@ -135,7 +136,7 @@ func (f *fields) markIdle(seen map[*fields]bool) bool {
 		}
 	}
 	f.settled = true
-	return len(f.asked) == 0
+	return len(f.asked) == 0 && !f.levels
 }
 
 // verdict is what compiled rules say of a value.

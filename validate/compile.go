@@ -21,7 +21,7 @@ func (l *linter) structure(c *check, where string) {
 	if c.fields = l.structures[c.t]; c.fields != nil {
 		return
 	}
-	c.fields = new(fields)
+	c.fields = &fields{levels: l.c.foreign}
 	l.structures[c.t] = c.fields
 	l.decodes(c.t, where)
 	for sf := range c.t.Fields() {
@@ -252,9 +252,9 @@ func (l *linter) breaks(c *check, v reflect.Value) bool {
 	if len(l.problems) > 0 {
 		return false
 	}
-	s := l.c.newScratch()
-	s.walker.checkValue(v, c)
-	return len(s.walker.problems) > 0
+	w := l.c.newRuleWalker()
+	w.checkValue(v, c)
+	return len(w.problems) > 0
 }
 
 // fromText reports whether a value can be read from a parameter's text.

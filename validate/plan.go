@@ -20,6 +20,7 @@ type plan struct {
 	hasFile bool // and the form is a multipart one
 	cookies bool // there are params of cookies
 	params  []param
+	levels  [][]int // T and the structs embedded in it, for which functions may be registered
 }
 
 // param is a field that comes from outside of a body.
@@ -64,6 +65,11 @@ func compilePlan(c *config, t reflect.Type, mode inputMode, o Options) (*plan, [
 // structs are read as if they were in T. Names has the field of each source and
 // name.
 func (p *plan) sources(l *linter, t reflect.Type, above []int, names map[string]string) {
+	defer func() {
+		if l.c.foreign { // the innermost first, as the validator does
+			p.levels = append(p.levels, above)
+		}
+	}()
 	for f := range t.Fields() {
 		where := t.String() + "." + f.Name
 		f.Index = append(slices.Clone(above), f.Index...)
@@ -185,6 +191,7 @@ func sourceOf(f reflect.StructField) (source, name string, ok bool) {
 func (p *plan) readRequest(w http.ResponseWriter, r *http.Request, v reflect.Value) error {
 	s := p.c.scratches.Get().(*scratch)
 	defer p.c.release(s)
+	s.walker.ctx = r.Context()
 	if p.mode != queryOnly {
 		s.patience = p.c.patience(w, r) // first of all: what is refused unread is bounded too
 	}
@@ -241,10 +248,14 @@ func (p *plan) checkRules(v reflect.Value, w *walker) error {
 	}
 	w.at.source = ""
 	if p.root != nil && !p.root.idle && !w.full() {
+		body := v
 		if p.body != nil {
-			v = v.FieldByIndex(p.body)
+			body = v.FieldByIndex(p.body)
 		}
-		w.checkValue(v, p.root)
+		w.checkValue(body, p.root)
+	}
+	if len(w.problems) == 0 {
+		p.runInputLevel(v, w)
 	}
 	if len(w.problems) == 0 {
 		return nil

@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -97,7 +98,7 @@ func newRefusal(kind *errors.Kind, place, pointer, code, text string) error {
 // place is a position in the input.
 type place struct {
 	source string // path, query, header, cookie, form; "" for a body
-	name   string // of the parameter
+	name   string // of the parameter; without a source, of the whole in messages
 	steps  []step
 }
 
@@ -135,7 +136,7 @@ func (p *place) String() string {
 	case p.source != "":
 		return label(p.source) + " " + p.name + text
 	case text == "":
-		return "the body"
+		return cmp.Or(p.name, "the body")
 	}
 	return text
 }

@@ -44,6 +44,7 @@ func (c *config) newRules(o Options) []error {
 	if o.Setup != nil {
 		failed = append(failed, o.Setup(c.rules))
 	}
+	problems = append(problems, checkSetup(c.rules)...)
 	if err := errors.Join(failed...); err != nil {
 		problems = append(problems, errors.New("validate: Setup: "+err.Error()))
 	}

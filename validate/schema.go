@@ -113,9 +113,9 @@ func (e *exporter) needed(c *check) bool {
 		}
 		t = reflect.PointerTo(t)
 	}
-	s := e.plan.c.newScratch()
-	s.walker.checkValue(reflect.Zero(t), c)
-	return len(s.walker.problems) > 0
+	w := e.plan.c.newRuleWalker()
+	w.checkValue(reflect.Zero(t), c)
+	return len(w.problems) > 0
 }
 
 // valueSchema is the schema of a value: its rules, and null where that is taken.

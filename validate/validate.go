@@ -28,10 +28,22 @@ type Options struct {
 	// Patterns are regular expressions for the rule pattern=name, anchored at
 	// both ends, in RE2, which takes linear time.
 	Patterns map[string]string
-	// Setup adds rules of the application's own to our private instance. They
-	// are asked at requests, and a panic in one is a 500. With Setup, every
-	// rule is asked of the validator, which is slower. Aliases are not looked
-	// into: required and omitempty must stand in the tag itself.
+	// Setup adds rules of the application to the validator that only this
+	// middleware uses. Requests run them with the context of the request. A
+	// panic in one is a 500. With Setup, the validator runs every rule, which is
+	// slower. Aliases are not expanded: required and omitempty must stand in the
+	// tag itself.
+	//
+	// Functions of RegisterStructValidation run at each struct of their type in
+	// T, at T itself and at structs embedded in it, after the rules of its fields
+	// hold. Top and Parent are then the struct itself. A problem is placed at the
+	// field that ReportError names, and at the struct if T has no such field; its
+	// code is the reported tag. Values in an interface, and Opt, File and
+	// time.Time themselves, are not structs of T. A rule that is registered to be
+	// called for nil is called with nil pointers, but not with an Opt that is
+	// absent or null. Translations and names of RegisterTagNameFunc are not used.
+	// New reports RegisterStructValidationMapRules and SetTagName, which have no
+	// effect.
 	Setup func(*validator.Validate) error
 	// PathValue returns a path parameter, such as mux.Vars(r)[name] of gorilla.
 	// nil: that of the request, which the standard mux and chi set. A value
@@ -210,7 +222,7 @@ type scratch struct {
 }
 
 func (c *config) newScratch() *scratch {
-	return &scratch{walker: walker{rules: c.rules, budget: c.limits.Errors}, buffer: make([]byte, firstBuffer)}
+	return &scratch{walker: walker{ctx: context.Background(), rules: c.rules, foreign: c.foreign, levels: c.foreign, budget: c.limits.Errors}, buffer: make([]byte, firstBuffer)}
 }
 
 // release clears what was read of a request: a body may hold a password. A
@@ -218,6 +230,6 @@ func (c *config) newScratch() *scratch {
 func (c *config) release(s *scratch) {
 	clear(s.buffer)
 	s.patience = patience{}
-	s.walker.problems, s.walker.at = nil, place{steps: s.walker.at.steps[:0]}
+	s.walker.ctx, s.walker.problems, s.walker.at = nil, nil, place{steps: s.walker.at.steps[:0]}
 	c.scratches.Put(s)
 }

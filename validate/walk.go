@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"context"
 	"reflect"
 	"strings"
 
@@ -14,9 +15,20 @@ import (
 // found enough: a hostile body does not buy work without end.
 type walker struct {
 	rules    *validator.Validate
+	ctx      context.Context // of the request
+	foreign  bool            // the application has changed the validator
+	levels   bool            // its functions for structs are run
 	budget   int
 	at       place
 	problems []problem
+}
+
+// newRuleWalker returns a walker for the constructor. It runs no functions for
+// structs: those expect a value of a request.
+func (c *config) newRuleWalker() *walker {
+	w := c.newScratch().walker
+	w.levels = false
+	return &w
 }
 
 func (w *walker) full() bool { return len(w.problems) >= w.budget }
@@ -32,7 +44,7 @@ func (w *walker) checkValue(v reflect.Value, c *check) {
 		switch hop {
 		case pointerHop:
 			if v.IsNil() {
-				if c.needed {
+				if c.needed && !(w.foreign && w.acceptsNil(whole, c)) {
 					w.problem("required", "is required")
 				}
 				return
@@ -60,6 +72,7 @@ func (w *walker) checkValue(v reflect.Value, c *check) {
 func (w *walker) below(v reflect.Value, c *check) {
 	switch c.shape {
 	case structure:
+		before := len(w.problems)
 		for i := range c.fields.asked {
 			if w.full() {
 				return
@@ -72,6 +85,9 @@ func (w *walker) below(v reflect.Value, c *check) {
 			w.at.steps = append(w.at.steps, step{name: m.name})
 			w.checkValue(v.Field(m.index), m.check)
 			w.at.steps = w.at.steps[:len(w.at.steps)-1]
+		}
+		if c.fields.levels && w.levels && len(w.problems) == before && !w.full() {
+			w.runStructLevel(v, func(path string) place { return w.fieldPlace(c, path) })
 		}
 	case list:
 		if c.elem.idle {
@@ -128,7 +144,7 @@ func (w *walker) checkOwnRules(whole, v reflect.Value, c *check, pointed bool) b
 
 // runValidator asks the validator, and reports whether the rules hold.
 func (w *walker) runValidator(whole, v reflect.Value, tag string) bool {
-	err := w.rules.Var(whole.Interface(), tag)
+	err := w.rules.VarCtx(w.ctx, whole.Interface(), tag)
 	if err == nil {
 		return true
 	}
@@ -139,6 +155,24 @@ func (w *walker) runValidator(whole, v reflect.Value, tag string) bool {
 	}
 	w.problem("invalid", "is not valid")
 	return false
+}
+
+// acceptsNil reports whether the validator accepts a nil pointer. It calls a rule
+// with one only if the rule is registered so, and panics if a rule behind that
+// cannot: each rule is shown the pointer by itself.
+func (w *walker) acceptsNil(pointer reflect.Value, c *check) bool {
+	if c.tag == "" { // a dive
+		return false
+	}
+	for rule := range strings.SplitSeq(c.tag, ",") {
+		if _, ok := conditions[rule]; ok && rule != "required" || rule == "isdefault" {
+			return true
+		}
+		if w.rules.VarCtx(w.ctx, pointer.Interface(), rule) != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // hasRule reports whether a list of rules has one by its name.
