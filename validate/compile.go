@@ -165,7 +165,9 @@ func (l *linter) compileValue(t reflect.Type, where string, levels []tags) *chec
 	}
 	c := newCheck(t, here.value)
 	c.needed = c.needed || len(c.hops) > 0 && c.tag == "" && len(below) > 0 // a dive in front refuses nil too
-	l.tag(c.t, where, c.tag, len(c.hops) > 0)
+	checked := l.c.checkedType(c.t, len(c.hops) > 0)
+	c.custom = checked != c.t
+	l.tag(checked, where, c.tag, len(c.hops) > 0)
 	l.c.compileRules(c)
 	switch c.shape {
 	case structure:

@@ -82,7 +82,7 @@ var (
 
 // compileRules compiles the rules of a tag, as far as they have a compiled form.
 func (c *config) compileRules(k *check) {
-	if shapeOf(k.t) != structure && (c.foreign || strings.Contains(k.tag, "|") || strings.Contains(k.tag, "0x") || strings.Contains(k.tag, "'") || k.t == durationType) ||
+	if k.custom || shapeOf(k.t) != structure && (c.foreign || strings.Contains(k.tag, "|") || strings.Contains(k.tag, "0x") || strings.Contains(k.tag, "'") || k.t == durationType) ||
 		k.t.Implements(valuerType) || reflect.PointerTo(k.t).Implements(valuerType) {
 		return
 	}

@@ -75,7 +75,11 @@ func (l *linter) rule(t reflect.Type, where, rule string) {
 		l.problem(where, "an "+t.String()+" takes no rule but required")
 		return
 	case shapeOf(t) == structure:
-		l.problem(where, "a struct takes no rule but required; its fields have rules")
+		hint := "a struct takes no rule but required; its fields have rules"
+		if decodesItself(t) {
+			hint += "; did you mean RegisterCustomTypeFunc in Setup?"
+		}
+		l.problem(where, hint)
 		return
 	case name == "unique" && !hashable(t):
 		l.problem(where, "the rule unique does not fit a "+t.String()+", whose elements cannot be compared")

@@ -28,7 +28,7 @@ func (c *config) newRules(o Options) []error {
 		}
 		c.patterns[name] = pattern
 	}
-	var failed []error
+	failed := []error{c.registerExtraction()}
 	for name, ok := range formats {
 		failed = append(failed, c.rules.RegisterValidation(name, func(f validator.FieldLevel) bool { return ok(textOf(f)) }))
 	}

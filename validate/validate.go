@@ -78,10 +78,12 @@ type config struct {
 	allowNull bool
 	rules     *validator.Validate
 	foreign   bool // the application may have changed what a rule means
-	patterns  map[string]*regexp.Regexp
-	pathValue func(*http.Request, string) string
-	respond   func(http.ResponseWriter, *http.Request, error)
-	scratches sync.Pool // of *scratch
+	// extraction is set while the constructor runs extractRule.
+	extraction *extraction
+	patterns   map[string]*regexp.Regexp
+	pathValue  func(*http.Request, string) string
+	respond    func(http.ResponseWriter, *http.Request, error)
+	scratches  sync.Pool // of *scratch
 }
 
 // key finds the value of type T in a context.

@@ -126,7 +126,7 @@ func (w *walker) checkOwnRules(whole, v reflect.Value, c *check, pointed bool) b
 	switch {
 	case verdict == holds || verdict == omitted:
 		return verdict == holds
-	case c.shape == structure || c.t == fileType:
+	case c.shape == structure && !c.custom || c.t == fileType:
 		w.problem("required", "is required") // the one rule that these may break
 		return false
 	case verdict == partly && v.CanAddr(): // a pointer is not boxed
