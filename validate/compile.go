@@ -3,6 +3,7 @@ package validate
 import (
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -25,7 +26,7 @@ func (l *linter) structure(c *check, where string) {
 	l.structures[c.t] = c.fields
 	l.decodes(c.t, where)
 	for sf := range c.t.Fields() {
-		name, options, _ := strings.Cut(sf.Tag.Get("json"), ",")
+		name := bareName(sf.Tag.Get("json"))
 		embedded := sf.Anonymous && name == ""
 		here := c.t.String() + "." + sf.Name
 		if !sf.IsExported() && !embedded {
@@ -39,9 +40,6 @@ func (l *linter) structure(c *check, where string) {
 		if embedded && !sf.IsExported() && sf.Type.Kind() == reflect.Pointer {
 			l.problem(here, "the decoder cannot set an embedded pointer to a type that is not exported")
 		}
-		if option := looseOption(options); option != "" {
-			l.problem(here, "the option "+option+" of the tag json takes names that the schema does not have")
-		}
 		if name == "" && !embedded {
 			name = sf.Name
 		}
@@ -49,14 +47,9 @@ func (l *linter) structure(c *check, where string) {
 	}
 }
 
-// looseOption returns an option of a json tag that takes more names than its own.
-func looseOption(options string) string {
-	for option := range strings.SplitSeq(options, ",") {
-		if strings.HasPrefix(option, "case:") || option == "inline" || option == "embed" || option == "unknown" || option == "strictcase" || option == "nocase" {
-			return option
-		}
-	}
-	return ""
+// isLoose reports whether an option of a json tag takes more names than its own.
+func isLoose(option string) bool {
+	return strings.HasPrefix(option, "case:") || slices.Contains([]string{"inline", "embed", "unknown", "strictcase", "nocase"}, option)
 }
 
 // decodes refuses a struct that the decoder cannot work with, such as one with
@@ -201,6 +194,7 @@ func (l *linter) keys(c *check, where string) {
 			l.rule(c.t, where, rule)
 		}
 	}
+	l.contradictions(c.t, where, c.tag, false)
 	l.c.compileRules(c)
 }
 
@@ -224,6 +218,10 @@ func (l *linter) param(sf reflect.StructField, where, source, name string) param
 		return p
 	}
 	p.check = l.compileField(sf, where)
+	if hint := unreadableText(t); hint != "" {
+		l.problem(where, hint)
+		return p
+	}
 	if multiple(t) {
 		if source != "query" && source != "form" {
 			l.problem(where, "only a query parameter or a form field may come several times")
@@ -232,10 +230,6 @@ func (l *linter) param(sf reflect.StructField, where, source, name string) param
 	}
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
-	}
-	if !fromText(t) {
-		l.problem(where, "a "+t.String()+" cannot be read from text")
-		return p
 	}
 	if p.value, p.preset = sf.Tag.Lookup("default"); p.preset {
 		preset := reflect.New(sf.Type).Elem()
@@ -257,6 +251,33 @@ func (l *linter) breaks(c *check, v reflect.Value) bool {
 	w := l.c.newRuleWalker()
 	w.checkValue(v, c)
 	return len(w.problems) > 0
+}
+
+// unreadableText describes why a parameter cannot be read from text, or returns
+// "".
+func unreadableText(t reflect.Type) string {
+	if elem := elementType(t); elem == durationType {
+		return "a " + elem.String() + " cannot be read from text; did you mean a number of seconds?"
+	}
+	whole := t
+	if multiple(t) && t.Elem().Kind() != reflect.Uint8 {
+		t = t.Elem()
+	}
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	hint := ""
+	switch {
+	case fromText(t):
+		return ""
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
+		hint = "; did you mean a string with the rule base64?"
+	case t.Kind() == reflect.Array:
+		hint = "; did you mean a slice with the rule len=" + strconv.Itoa(t.Len()) + "?"
+	case t.Kind() == reflect.Map:
+		t, hint = whole, "; did you mean a field for each name, such as query:\"filter[name]\"?"
+	}
+	return "a " + t.String() + " cannot be read from text" + hint
 }
 
 // fromText reports whether a value can be read from a parameter's text.

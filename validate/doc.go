@@ -40,7 +40,12 @@
 // PATCH, is an [Opt].
 //
 // The constructors report every tag that they do not apply, such as a source
-// tag on a member of a body: otherwise the body would fill that field.
+// tag on a member of a body: otherwise the body would fill that field. They
+// report the tags of other packages that name a source (param, uri, reqHeader,
+// in, formData), that have rules where the tag validate is absent (binding,
+// valid, vd), or that have a name where JSON has none (xml, yaml, mapstructure).
+// They warn of tags that read like rules, such as maxLength, and Strict makes
+// errors of these warnings.
 //
 // # Rules
 //

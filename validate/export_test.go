@@ -41,6 +41,13 @@ func (p *Plan) Refuses(v reflect.Value) error {
 // Schema returns the JSON Schema.
 func (p *Plan) Schema() ([]byte, error) { return p.plan.schema() }
 
+// Excludes reports whether the constructor finds that no value holds the rules.
+func Excludes(t reflect.Type, tag string) bool {
+	l := new(linter)
+	l.contradictions(t, "", tag, false)
+	return len(l.problems) > 0
+}
+
 // Formats are the rules of texts that are ours.
 func Formats() map[string]func(string) bool { return formats }
 

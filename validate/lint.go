@@ -29,8 +29,8 @@ func (l *linter) problem(where, text string) {
 	l.problems = append(l.problems, errors.New("validate: "+where+": "+text))
 }
 
-// warnUnbounded is a warning, or in strict mode a problem.
-func (l *linter) warnUnbounded(where, text string) {
+// warn adds a warning, or in strict mode a problem.
+func (l *linter) warn(where, text string) {
 	if l.strict {
 		l.problem(where, text)
 		return
@@ -62,6 +62,7 @@ func (l *linter) tag(t reflect.Type, where, tag string, spared bool) {
 		}
 	}
 	l.bounds(t, where, tag, spared)
+	l.contradictions(t, where, tag, spared)
 }
 
 // rule refuses rules that do not exist, do not fit, look at other fields, or
@@ -70,6 +71,9 @@ func (l *linter) rule(t reflect.Type, where, rule string) {
 	name, _, _ := strings.Cut(rule, "=")
 	switch {
 	case conditions[rule] != 0 || rule == "required":
+		return
+	case rule == "-":
+		l.problem(where, `has the rule "-", which switches no rule off; did you mean no tag validate?`)
 		return
 	case t.Kind() == reflect.Interface:
 		l.problem(where, "an "+t.String()+" takes no rule but required")
@@ -230,7 +234,7 @@ func (l *linter) bounds(t reflect.Type, where, tag string, spared bool) {
 			if strings.HasSuffix(where, elements) {
 				hint += " behind a dive"
 			}
-			l.warnUnbounded(where, hint)
+			l.warn(where, hint)
 		}
 	case signed, unsigned, float:
 		l.zero(where, tag, spared)

@@ -86,17 +86,17 @@ func (p *plan) sources(l *linter, t reflect.Type, above []int, names map[string]
 			l.checkHiddenTags(f, where)
 			continue
 		}
-		l.checkTagForm(f, where)
-		if !ok || p.foreignSource(source) {
+		if !ok || p.unreadSource(source) {
 			l.problem(where, p.sourceHint(f, source))
 			continue
 		}
+		l.checkParamTags(f, where, tagPair{source, name})
 		if source == "body" {
 			if name != "json" || p.root != nil || f.Type.Kind() != reflect.Struct {
 				l.problem(where, "the body is one struct, with the tag `body:\"json\"`")
 				continue
 			}
-			p.body, p.root = f.Index, l.root(f.Type)
+			p.body, p.root = f.Index, l.compileField(f, where)
 			continue
 		}
 		p.source(l, f, where, tagPair{source, name}, names)
@@ -122,8 +122,8 @@ func (p *plan) source(l *linter, f reflect.StructField, where string, from tagPa
 	p.params = append(p.params, l.param(f, where, from.key, from.value))
 }
 
-// foreignSource reports whether the constructor does not read a source.
-func (p *plan) foreignSource(source string) bool {
+// unreadSource reports whether the constructor does not read a source.
+func (p *plan) unreadSource(source string) bool {
 	return p.mode == queryOnly && source != "query" || p.mode == formOnly && source != "form"
 }
 
@@ -135,8 +135,11 @@ func (p *plan) sourceHint(f reflect.StructField, source string) string {
 		likely, name = "form", "Form"
 	}
 	_, member := f.Tag.Lookup("json")
+	meant, tag, foreign := foreignSource(f)
 	switch {
-	case source != "" && p.foreignSource(source):
+	case source == "" && foreign:
+		return "has not exactly one source; did you mean " + meant.String() + " in the place of " + tag.String() + "?"
+	case source != "" && p.unreadSource(source):
 		value := f.Tag.Get(source)
 		return "has the source " + tagPair{source, value}.String() + ", and " + name + " reads the " + likely + " alone; did you mean Input?"
 	case source != "":

@@ -20,8 +20,17 @@ func pick[T any](m maker, of ...T) T { return of[m.IntN(len(of))] }
 
 var words = []string{"", "a", "b", "ab", "abc", "abcd", "A1", "1", "12", "-1", "1.5", "ä", "äöü", "a b", "\t", "日本語", "550e8400-e29b-41d4-a716-446655440000", "550E8400-e29b-41d4-a716-446655440000", "550e8400-e29b-11d4-a716-446655440000", "550e8400-e29b-41d4-a716-4466554400000", "true", "AB", "ÄB"}
 
-// rules returns rules for a kind of value.
+// rules returns rules for a kind of value, which some value holds.
 func (m maker) rules(t reflect.Type) string {
+	for {
+		if tag := m.anyRules(t); !validate.Excludes(t, tag) {
+			return tag
+		}
+	}
+}
+
+// anyRules returns rules for a kind of value.
+func (m maker) anyRules(t reflect.Type) string {
 	var of []string
 	switch t.Kind() {
 	case reflect.String:

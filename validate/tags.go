@@ -48,21 +48,159 @@ func (l *linter) checkTagForm(sf reflect.StructField, where string) []tagPair {
 // source. The methods of a type that decodes itself may read other tags of its
 // fields, but not those that name sources.
 func (l *linter) checkBodyTags(parent reflect.Type, sf reflect.StructField, where string) {
-	name, _, _ := strings.Cut(sf.Tag.Get("json"), ",")
+	own := decodesItself(parent)
 	for _, pair := range l.checkTagForm(sf, where) {
-		switch pair.key {
-		case "form":
-			if (name == "" || name == "-") && !decodesItself(parent) {
-				l.problem(where, "has the tag "+pair.String()+" without a name in JSON; did you mean json:"+strconv.Quote(pair.value)+" "+pair.String()+"?")
-			}
-		case "path", "query", "header", "cookie", "body":
+		switch {
+		case slices.Contains(sources[:], pair.key) && pair.key != "form", foreignSources[pair.key] != "" && !own:
 			l.problem(where, "has the tag "+pair.String()+", which is not applied inside a body; did you mean a field of the T of Input, beside one with body:\"json\"?")
-		case "default":
-			if !decodesItself(parent) {
-				l.problem(where, "has the tag "+pair.String()+", which is not applied inside a body; did you mean a pointer or an Opt, and the default in the handler?")
+		case own:
+		case pair.key == "form" && !hasMemberName(sf):
+			l.problem(where, "has the tag "+pair.String()+" without a name in JSON; did you mean json:"+strconv.Quote(pair.value)+" "+pair.String()+"?")
+		case pair.key == "default":
+			l.problem(where, "has the tag "+pair.String()+", which is not applied inside a body; did you mean a pointer or an Opt, and the default in the handler?")
+		case pair.key == "validate" && sf.Tag.Get("json") == "-" && pair.value != "-":
+			l.problem(where, "is not read from JSON, so its tag "+pair.String()+" is not applied; did you mean a name in the tag json?")
+		case pair.key == "json":
+			l.checkMember(pair, where)
+		case slices.Contains(foreignNames, pair.key):
+			if _, named := sf.Tag.Lookup("json"); !named && bareName(pair.value) != "" && bareName(pair.value) != "-" {
+				l.problem(where, "has the tag "+pair.String()+" and no name in JSON; did you mean json:"+strconv.Quote(bareName(pair.value))+"?")
 			}
+		default:
+			l.checkTag(sf, pair, where)
 		}
 	}
+}
+
+// hasMemberName reports whether a field has a name in JSON by its tag.
+func hasMemberName(sf reflect.StructField) bool {
+	name, _, _ := strings.Cut(sf.Tag.Get("json"), ",")
+	return name != "" && name != "-"
+}
+
+// checkMember reports what the decoder ignores in a tag json. It returns errors
+// for spellings that are close to an option, and ignores all others.
+func (l *linter) checkMember(pair tagPair, where string) {
+	name, options, _ := strings.Cut(pair.value, ",")
+	if strings.ContainsAny(name, "'") {
+		l.problem(where, "has quotes in the tag "+pair.String()+"; did you mean json:"+strconv.Quote(strings.Trim(name, "'"))+"?")
+	}
+	for option := range strings.SplitSeq(options, ",") {
+		switch {
+		case isLoose(option):
+			l.problem(where, "the option "+option+" of the tag json takes names that the schema does not have")
+		case option != "" && option != "omitempty" && option != "omitzero" && option != "string" && !strings.HasPrefix(option, "format:"):
+			l.problem(where, "has the option "+option+" in the tag json, which is not applied; did you mean json:"+strconv.Quote(name)+"?")
+		}
+	}
+}
+
+// checkParamTags reports the tags of a parameter, of a file or of the field of a
+// body that are not applied.
+func (l *linter) checkParamTags(sf reflect.StructField, where string, source tagPair) {
+	for _, pair := range l.checkTagForm(sf, where) {
+		switch {
+		case pair.key == "json" && pair.value != "-" && source.key != "form":
+			from := "the " + source.key
+			if source.key == "body" {
+				from = "the body as a whole"
+			}
+			l.problem(where, "has the tag "+pair.String()+", and is read from "+from+"; did you mean json:\"-\"?")
+		case pair.key == "default" && source.key == "body":
+			l.problem(where, "has the tag "+pair.String()+", which is not applied to a body")
+		case pair.key == "default" && sf.Type == fileType:
+			l.problem(where, "has the tag "+pair.String()+", which is not applied to a File")
+		case pair.key == source.key && source.key != "body":
+			l.checkName(pair, where)
+		default:
+			l.checkTag(sf, pair, where)
+		}
+	}
+}
+
+// checkName reports a name that no request has.
+func (l *linter) checkName(pair tagPair, where string) {
+	name, value := bareName(pair.value), pair.value
+	meant := func(name string) string { return "; did you mean " + tagPair{pair.key, name}.String() + "?" }
+	switch {
+	case name != value:
+		l.problem(where, "has the name "+pair.String()+", and names take no options"+meant(name))
+	case strings.TrimSpace(value) != value:
+		l.problem(where, "has the name "+pair.String()+", with a blank at its end"+meant(strings.TrimSpace(value)))
+	case pair.key == "path" && (strings.ContainsAny(value, "{}") || strings.HasPrefix(value, ":") || strings.HasSuffix(value, "...")):
+		l.problem(where, "has the name "+pair.String()+", which is the pattern of a router"+meant(strings.TrimSuffix(strings.Trim(value, "{}:"), "...")))
+	}
+}
+
+func bareName(value string) string {
+	name, _, _ := strings.Cut(value, ",")
+	return name
+}
+
+// Tags that other packages read. Those of sources are the tags of echo, gin,
+// fiber, goframe, httpin, hertz and go-openapi, with our own for the same.
+// A name in another format gives none in JSON.
+var (
+	foreignSources = map[string]string{
+		"param": "path", "params": "path", "uri": "path", "reqHeader": "header", "formData": "form", "in": "query", "raw_body": "body",
+	}
+	foreignNames = []string{"xml", "yaml", "toml", "mapstructure", "msgpack", "codec", "cbor", "bson", "schema", "url"}
+	foreignRules = []string{"binding", "valid", "vd", "v"} // gin, govalidator and beego, hertz, goframe
+	// These only describe a field, or are applied by a call of the handler.
+	likeRules = []string{
+		"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern", "enum", "enums", "minItems", "maxItems",
+		"uniqueItems", "minProperties", "maxProperties", "required", "dependentRequired", "format", "readOnly", "collection_format", "collectionFormat", "explode",
+	}
+	likeChanges = []string{"mod", "conform", "sanitize"}
+	misspelled  = map[string]string{
+		"headers": "header", "cookies": "cookie", "querystring": "query", "validates": "validate", "validator": "validate", "validation": "validate", "defaults": "default", "type": "types",
+	}
+)
+
+// checkTag reports a tag that is not applied in any place.
+func (l *linter) checkTag(sf reflect.StructField, pair tagPair, where string) {
+	_, ruled := sf.Tag.Lookup("validate")
+	meant := misspelled[pair.key]
+	for _, key := range append(sources[:], "json", "validate", "default", "types") {
+		if key != pair.key && strings.EqualFold(key, pair.key) {
+			meant = key
+		}
+	}
+	switch {
+	case pair.key == "types" && sf.Type != fileType:
+		l.problem(where, "has the tag "+pair.String()+", which only a File has; did you mean a validate.File?")
+	case meant != "" && (pair.key != "type" || sf.Type == fileType):
+		l.problem(where, "has the tag "+pair.String()+", which is not read; did you mean "+tagPair{meant, pair.value}.String()+"?")
+	case slices.Contains(foreignRules, pair.key) && !ruled && pair.value != "-":
+		l.problem(where, "has the tag "+pair.String()+" and no tag validate; did you mean "+tagPair{"validate", pair.value}.String()+"?")
+	case pair.key == "time_format":
+		l.problem(where, "has the tag "+pair.String()+", which is not applied; did you mean a string with the rule datetime="+pair.value+"?")
+	case slices.Contains(likeRules, pair.key) && !ruled:
+		l.warn(where, "has the tag "+pair.String()+", which is not applied; write rules as validate")
+	case slices.Contains(likeChanges, pair.key):
+		l.warn(where, "has the tag "+pair.String()+", which is not applied; the input is never changed")
+	}
+}
+
+// foreignSource returns the source that a tag of another package means, and
+// that tag.
+func foreignSource(sf reflect.StructField) (meant, tag tagPair, ok bool) {
+	pairs, _ := parseTag(sf.Tag)
+	for _, pair := range pairs {
+		source, known := foreignSources[pair.key]
+		if !known {
+			continue
+		}
+		name := bareName(pair.value)
+		if pair.key == "in" { // httpin: in:"query=page;required"
+			first, _, _ := strings.Cut(pair.value, ";")
+			if from, value, found := strings.Cut(first, "="); found && slices.Contains(sources[:], from) {
+				source, name = from, bareName(value)
+			}
+		}
+		return tagPair{source, name}, pair, true
+	}
+	return meant, tag, false
 }
 
 // checkHiddenTags reports the tags of a field that is not exported, which no
