@@ -1,6 +1,8 @@
 package validate
 
 import (
+	jsonv1 "encoding/json"
+	"net/url"
 	"reflect"
 	"slices"
 	"strconv"
@@ -24,6 +26,8 @@ func (l *linter) structure(c *check, where string) {
 	}
 	c.fields = &fields{levels: l.c.foreign}
 	l.structures[c.t] = c.fields
+	defer func(own bool) { l.own = own }(l.own)
+	l.own = l.own || decodesItself(c.t)
 	l.decodes(c.t, where)
 	for sf := range c.t.Fields() {
 		name := bareName(sf.Tag.Get("json"))
@@ -93,6 +97,8 @@ func elementType(t reflect.Type) reflect.Type {
 }
 
 var (
+	numberType      = reflect.TypeFor[jsonv1.Number]()
+	urlType         = reflect.TypeFor[url.URL]()
 	fromType        = reflect.TypeFor[json.UnmarshalerFrom]()
 	unmarshalerType = reflect.TypeFor[interface{ UnmarshalJSON([]byte) error }]()
 )
@@ -158,6 +164,7 @@ func (l *linter) compileValue(t reflect.Type, where string, levels []tags) *chec
 	}
 	c := newCheck(t, here.value)
 	c.needed = c.needed || len(c.hops) > 0 && c.tag == "" && len(below) > 0 // a dive in front refuses nil too
+	l.checkReading(c.t, where)
 	checked := l.c.checkedType(c.t, len(c.hops) > 0)
 	c.custom = checked != c.t
 	l.tag(checked, where, c.tag, len(c.hops) > 0)
@@ -189,6 +196,7 @@ func (l *linter) compileValue(t reflect.Type, where string, levels []tags) *chec
 
 // keys checks and compiles the rules of a map's keys.
 func (l *linter) keys(c *check, where string) {
+	l.checkReading(c.t, where)
 	for rule := range strings.SplitSeq(c.tag, ",") {
 		if rule != "" {
 			l.rule(c.t, where, rule)
@@ -196,6 +204,22 @@ func (l *linter) keys(c *check, where string) {
 	}
 	l.contradictions(c.t, where, c.tag, false)
 	l.c.compileRules(c)
+}
+
+// checkReading reports types that are not read as their name says. A json.Number
+// is checked by encoding/json alone, and is a string to every other decoder:
+// {"n":"abc"} would be a number, and {"n":1} would not. The methods of a type
+// that decodes itself may read its fields otherwise.
+func (l *linter) checkReading(t reflect.Type, where string) {
+	if l.own {
+		return
+	}
+	switch t {
+	case numberType:
+		l.problem(where, "a json.Number is not checked by the decoder; did you mean an int64, a float64, or a string with a pattern?")
+	case urlType:
+		l.problem(where, "a url.URL is read by its fields; did you mean a string with the rule url?")
+	}
 }
 
 // unreadable are kinds that no JSON text can be read as.

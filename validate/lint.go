@@ -21,6 +21,7 @@ type linter struct {
 	strict     bool
 	logger     *slog.Logger
 	validator  *validator.Validate // without rules of the application
+	own        bool                // below a type that decodes itself
 	problems   []error
 	warnings   []string
 }

@@ -2,9 +2,11 @@ package validate_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"net/url"
 	"reflect"
 	"strings"
 	"testing"
@@ -27,6 +29,11 @@ type readsOwnTags struct {
 }
 
 func (r *readsOwnTags) UnmarshalJSON([]byte) error { return nil }
+
+// readsNumbers reads its number with encoding/json, which checks it.
+type readsNumbers struct{ N json.Number }
+
+func (r *readsNumbers) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &r.N) }
 
 // What New would apply in no request, it reports, with the likely meaning.
 func TestSilentDeclarationsAreReported_V11(t *testing.T) {
@@ -260,4 +267,42 @@ func TestRulesOfTheBodyAreApplied_V11(t *testing.T) {
 		} `body:"json" validate:"max=3"`
 	}
 	require.ErrorContains(t, asInput[wrong]()(), "wrong.Body: a struct takes no rule but required")
+}
+
+// json.Number is checked by encoding/json alone: the decoder of this package
+// reads it as any string. A url.URL is read by its fields.
+func TestNumbersWithoutACheckAreReported_V6(t *testing.T) {
+	type input struct {
+		A json.Number                 `json:"a" validate:"max=9"`
+		B *json.Number                `json:"b" validate:"omitempty,max=9"`
+		C []json.Number               `json:"c" validate:"max=9,dive,max=9"`
+		D map[string]json.Number      `json:"d" validate:"max=9,dive,max=9"`
+		E map[json.Number]int         `json:"e" validate:"max=9"`
+		F validate.Opt[json.Number]   `json:"f" validate:"max=9"`
+		G [][]map[string]*json.Number `json:"g" validate:"max=9"`
+		H struct{ N json.Number }     `json:"h"`
+		I url.URL                     `json:"i"`
+	}
+	type params struct {
+		A json.Number   `query:"a" validate:"max=9"`
+		B []json.Number `query:"b" validate:"max=9,dive,max=9"`
+	}
+	type shared struct {
+		N json.Number `json:"n"`
+	}
+	type body struct {
+		Body shared `body:"json"`
+	}
+	hint := "a json.Number is not checked by the decoder; did you mean an int64, a float64, or a string with a pattern?"
+	requireReports(t, []group{
+		{"V6", asJSON[input](), []string{
+			"input.A: " + hint, "input.B: " + hint, "input.C[]: " + hint, "input.D[]: " + hint, "input.E: " + hint, "input.F: " + hint, "input.G[][][]: " + hint, ".N: " + hint, "input.I: a url.URL is read by its fields; did you mean a string with the rule url?",
+		}},
+		{"V6", asInput[params](), []string{"params.A: " + hint, "params.B[]: " + hint}},
+		{"V6", asInput[body](), []string{"shared.N: " + hint}},
+		{"V6", asJSON[shared](), []string{"shared.N: " + hint}},
+	})
+	require.NoError(t, asJSON[struct {
+		A readsNumbers `json:"a"`
+	}](validate.Options{Logger: quiet})())
 }
