@@ -100,7 +100,7 @@ func repeatable(name string) bool {
 func (c *config) checkTokens(data []byte, t reflect.Type) error {
 	d := jsontext.NewDecoder(bytes.NewReader(data))
 	open := []container{{next: t}}
-	members := make(map[memberName]reflect.Type)
+	members, own := make(map[memberName]reflect.Type), make(map[reflect.Type]bool)
 	for {
 		token, err := d.ReadToken()
 		if err != nil {
@@ -129,7 +129,7 @@ func (c *config) checkTokens(data []byte, t reflect.Type) error {
 				return newRefusal(ErrInvalid, at.String(), at.pointer, "precision", "has more digits than are kept")
 			}
 		case '{', '[':
-			open = append(open, containerOf(top.next, token.Kind()))
+			open = append(open, containerOf(top.next, token.Kind(), own))
 		case '}', ']':
 			open = open[:len(open)-1]
 		}
@@ -155,12 +155,21 @@ type memberName struct {
 	name string
 }
 
-func containerOf(t reflect.Type, kind jsontext.Kind) container {
+// containerOf returns the container of a type. Own has the types that decode
+// themselves: what their methods read is unknown.
+func containerOf(t reflect.Type, kind jsontext.Kind, own map[reflect.Type]bool) container {
 	if t == nil {
 		return container{}
 	}
 	t = underlyingType(t)
+	itself, known := own[t]
+	if !known {
+		itself = decodesItself(t)
+		own[t] = itself
+	}
 	switch {
+	case itself:
+		return container{}
 	case t.Kind() == reflect.Interface:
 		return container{t: t, next: t}
 	case kind == '[' && (t.Kind() == reflect.Slice || t.Kind() == reflect.Array):
