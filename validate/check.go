@@ -14,6 +14,7 @@ type check struct {
 	rules  []rule       // the same, compiled; nil: only the validator knows them
 	rest   string       // those behind the compiled ones, that have no such form
 	shape  shape
+	quoted bool    // a number in a JSON string
 	custom bool    // the validator checks a value of another type instead
 	fields *fields // of a structure
 	elem   *check  // of a list or a mapping

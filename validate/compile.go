@@ -29,6 +29,7 @@ func (l *linter) structure(c *check, where string) {
 	defer func(own bool) { l.own = own }(l.own)
 	l.own = l.own || decodesItself(c.t)
 	l.decodes(c.t, where)
+	l.checkShadowed(c.t)
 	for sf := range c.t.Fields() {
 		name := bareName(sf.Tag.Get("json"))
 		embedded := sf.Anonymous && name == ""
@@ -117,7 +118,10 @@ func (l *linter) compileField(sf reflect.StructField, where string) *check {
 	if !ok {
 		l.problem(where, "has rules of keys that do not follow a dive, or do not end")
 	}
-	return l.compileValue(sf.Type, where, levels)
+	c := l.compileValue(sf.Type, where, levels)
+	_, options, _ := strings.Cut(sf.Tag.Get("json"), ",")
+	c.quoted = slices.Contains(strings.Split(options, ","), "string") && numberForms[c.shape] != "" && !c.readsItself()
+	return c
 }
 
 // cutLevels cuts a tag into the rules of the value itself and, after each
@@ -196,6 +200,15 @@ func (l *linter) compileValue(t reflect.Type, where string, levels []tags) *chec
 
 // keys checks and compiles the rules of a map's keys.
 func (l *linter) keys(c *check, where string) {
+	switch k := c.shape; {
+	case len(c.hops) == 0 && (decodesItself(c.t) || k == text || k == signed || k == unsigned || k == float || c.t.Kind() == reflect.Interface):
+	default:
+		t := c.t
+		if len(c.hops) > 0 {
+			t = reflect.PointerTo(t)
+		}
+		l.problem(where, "a map with keys of "+t.String()+" cannot be read from JSON; did you mean a string or a number?")
+	}
 	l.checkReading(c.t, where)
 	for rule := range strings.SplitSeq(c.tag, ",") {
 		if rule != "" {

@@ -30,10 +30,12 @@ var formats = map[string]func(string) bool{
 
 // plain are rules of texts that are the same as validator's.
 var plain = map[string]func(string) bool{
-	"lowercase":  func(s string) bool { return s != "" && s == strings.ToLower(s) },
-	"uppercase":  func(s string) bool { return s != "" && s == strings.ToUpper(s) },
-	"uuid":       func(s string) bool { return uuid(s) },
-	"uuid4":      func(s string) bool { return uuid(s) && s[14] == '4' && strings.IndexByte("89ab", s[19]) >= 0 },
+	"lowercase": func(s string) bool { return s != "" && s == strings.ToLower(s) },
+	"uppercase": func(s string) bool { return s != "" && s == strings.ToUpper(s) },
+	"uuid":      uuid,
+	"uuid4": func(s string) bool {
+		return uuid(s) && s[14] == '4' && strings.IndexByte("89ab", s[19]) >= 0 && s == strings.ToLower(s)
+	},
 	"alpha":      allBytes(letter),
 	"alphanum":   allBytes(func(b byte) bool { return letter(b) || digit(b) }),
 	"number":     allBytes(digit),
@@ -41,12 +43,12 @@ var plain = map[string]func(string) bool{
 	"printascii": func(s string) bool { return s == "" || allBytes(func(b byte) bool { return ' ' <= b && b <= '~' })(s) },
 }
 
-// uuid takes 32 hexadecimal digits in groups, in lower case (RFC 9562, section
-// 4).
+// uuid takes 32 hexadecimal digits in groups, in either case (RFC 9562, section
+// 4). The validator takes uuid4 in lower case alone.
 func uuid(s string) bool {
 	for i := range len(s) {
 		hyphen := i == 8 || i == 13 || i == 18 || i == 23
-		if hyphen != (s[i] == '-') || !hyphen && !digit(s[i]) && (s[i] < 'a' || s[i] > 'f') {
+		if hyphen != (s[i] == '-') || !hyphen && !hexadecimal(s[i]) {
 			return false
 		}
 	}

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,7 +15,7 @@ func (e *exporter) empty(t reflect.Type) keywords {
 	if t.Kind() == reflect.Map {
 		return keywords{"type": "object", "maxProperties": 0}
 	}
-	if t.Elem().Kind() == reflect.Uint8 {
+	if isBytes(t) {
 		return keywords{"const": ""}
 	}
 	return keywords{"type": "array", "maxItems": 0}
@@ -34,16 +35,25 @@ func (e *exporter) zero(c *check) keywords {
 
 // zeroBehind is that of what stands behind pointers.
 func (e *exporter) zeroBehind(c *check) keywords {
+	switch {
+	case c.quoted:
+		return keywords{"type": "string", "pattern": quotedZeros[c.shape]}
+	case c.readsItself(): // only its methods know the text
+		return keywords{"not": keywords{}}
+	}
 	switch c.shape {
 	case text:
 		return keywords{"const": ""}
 	case signed, unsigned, float:
 		return keywords{"const": 0}
 	case structure:
-		o := keywords{"type": "object", "properties": keywords{}, "additionalProperties": false}
+		o := e.object()
 		e.zeros(o["properties"].(keywords), c.fields)
 		return o
 	case list:
+		if c.t.Kind() == reflect.Array && isBytes(c.t) {
+			return zeroBytes(c.t.Len())
+		}
 		if c.t.Kind() == reflect.Array {
 			return keywords{"type": "array", "items": e.zero(c.elem), "minItems": c.t.Len(), "maxItems": c.t.Len()}
 		}
@@ -75,34 +85,39 @@ var bounds = map[shape][2]string{
 	signed: {"minimum", "maximum"}, unsigned: {"minimum", "maximum"}, float: {"minimum", "maximum"},
 }
 
-// forms are texts that a pattern or a format stands for.
-var forms = map[string]keywords{
-	"alpha": {"pattern": "^[a-zA-Z]+$"}, "alphanum": {"pattern": "^[a-zA-Z0-9]+$"}, "number": {"pattern": "^[0-9]+$"},
-	"numeric": {"pattern": `^[-+]?[0-9]+(?:\.[0-9]+)?$`}, "ascii": {"pattern": `^[\x00-\x7F]*$`}, "printascii": {"pattern": `^[\x20-\x7E]*$`},
-	"email": {"format": "email", "maxLength": 254}, "uri": {"format": "uri"}, "url": {"format": "uri"}, "http_url": {"format": "uri"}, "https_url": {"format": "uri"},
-	"hostname": {"format": "hostname"}, "hostname_rfc1123": {"format": "hostname"}, "fqdn": {"format": "hostname"},
-	"ipv4": {"format": "ipv4"}, "ipv6": {"format": "ipv6"}, "rfc3339": {"format": "date-time"},
-	"uuid": {"format": "uuid", "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"},
-}
-
 // rule is the schema of one rule. What JSON Schema has no word for becomes a
 // comment.
 func (e *exporter) rule(c *check, rule string) keywords {
 	name, param, _ := strings.Cut(rule, "=")
+	param = tagEscapes.Replace(param)
 	comment := keywords{"$comment": "rule " + rule}
 	if form, ok := forms[name]; ok && c.shape == text && param == "" {
 		return merge(form, keywords{})
 	}
+	if form, ok := textForm(name, param); ok && c.shape == text && param != "" {
+		return form
+	}
 	switch {
-	case c.shape == list && c.t.Elem().Kind() == reflect.Uint8:
-		return comment // the length of the bytes, not of the text
+	case c.quoted:
+		return comment // of the number, not of its text
+	case c.shape == list && isBytes(c.t):
+		return sizedBytes(name, param, comment)
+	case name == "isdefault" && param == "":
+		return e.isDefault(c)
+	case name == "unique" && param == "" && c.shape == list && (c.elem.shape == structure || c.elem.readsItself()):
+		return keywords{"uniqueItems": true, "$comment": "rule unique"} // an absent member is equal to a zero
 	case name == "unique" && param == "" && c.shape == list:
 		return keywords{"uniqueItems": true}
 	case name == "pattern" && c.shape == text:
-		inner := e.plan.c.patterns[param].String()
-		return keywords{"pattern": "^" + strings.TrimSuffix(strings.TrimPrefix(inner, `\A`), `\z`) + "$"}
-	case name == "oneof" && !strings.Contains(param, "'"):
-		return keywords{"enum": literals(c.shape, strings.Fields(param))}
+		inner := strings.TrimSuffix(strings.TrimPrefix(e.plan.c.patterns[param].String(), `\A(?:`), `)\z`)
+		if printed, ok := printPattern(inner); ok {
+			return keywords{"pattern": printed}
+		}
+		return comment
+	case name == "oneof":
+		return keywords{"enum": literals(c.shape, splitWords(param))}
+	case name == "noneof":
+		return keywords{"not": keywords{"enum": literals(c.shape, splitWords(param))}}
 	case c.t.Kind() == reflect.Bool && (name == "eq" || name == "ne"):
 		return equal(name == "eq", param == "true" || param == "1")
 	case c.shape == text && (name == "eq" || name == "ne"):
@@ -121,6 +136,29 @@ func (e *exporter) rule(c *check, rule string) keywords {
 		return sized(o, words, n)
 	}
 	return compared(o, jsonNumber(c.shape, param))
+}
+
+// tagEscapes are the bytes that a tag of the validator cannot have itself.
+var tagEscapes = strings.NewReplacer("0x2C", ",", "0x7C", "|")
+
+// splitWords splits the parameter of oneof, whose words may be quoted.
+func splitWords(param string) []string {
+	words := quotedWords.FindAllString(param, -1)
+	for i, word := range words {
+		words[i] = strings.ReplaceAll(word, "'", "")
+	}
+	return words
+}
+
+var quotedWords = regexp.MustCompile(`'[^']*'|\S+`)
+
+// isDefault is the schema of a zero value. What is behind a pointer is never
+// one, and neither is a list or a mapping that is sent.
+func (e *exporter) isDefault(c *check) keywords {
+	if len(c.hops) > 0 || c.shape == mapping || c.shape == list && c.t.Kind() == reflect.Slice {
+		return keywords{"not": keywords{}}
+	}
+	return e.zeroBehind(c)
 }
 
 func equal(same bool, value any) keywords {

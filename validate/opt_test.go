@@ -25,7 +25,7 @@ type change struct {
 }
 
 type base struct {
-	Text *string `json:"name" validate:"omitempty,max=5"`
+	Text *string `json:"name"`
 }
 
 // TestNullOfTheOuter holds that null is judged by the member that is set: the

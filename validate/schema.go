@@ -17,10 +17,28 @@ import (
 // with the same options: of the body, if all of T is one, or of an object that
 // has the members path, query, header, cookie, form and body.
 //
-// A text accepts the schema exactly if we accept it, but for what JSON Schema
-// cannot say: formats are annotations to most validators, 1.0 is an integer to
-// all of them, and the [Limits], control characters and an application's own
-// rules are not in it.
+// The schema accepts a document exactly if a request with it is accepted, except
+// for what JSON Schema cannot express:
+//
+//   - the [Limits], control characters, and a member that appears twice;
+//   - how a number is written: 1.0 is an integer to JSON Schema, -0 an unsigned
+//     one, and a number beyond a float64 or of more digits than it keeps a
+//     number;
+//   - formats, such as email and url, which most validators ignore, and the
+//     layouts of times and of the rule datetime;
+//   - values of types that read themselves, and rules about them: the schema has
+//     their JSON type alone, if that is known;
+//   - the range of numbers in strings, with the option string or as names in a
+//     map, and rules about them;
+//   - unique for lists of structs, in which an absent member is equal to a zero,
+//     and for maps;
+//   - lowercase and uppercase for letters beyond ASCII, patterns with the flag m,
+//     and lengths of more than 3000 bytes in base64;
+//   - rules and functions of Setup, and the rules of the validator that have no
+//     pattern here.
+//
+// A rule that the schema does not express is a $comment in it. Patterns are in
+// the syntax of ECMA 262 with the flag u.
 func Schema[T any](options ...Options) ([]byte, error) {
 	options = slices.Clone(options)
 	for i := range options {
@@ -42,6 +60,7 @@ type keywords map[string]any
 // exporter writes the schema of a plan.
 type exporter struct {
 	plan  *plan
+	body  bool // the value is one of the body, in which null may be allowed
 	names map[*fields]string
 	defs  keywords
 }
@@ -50,7 +69,7 @@ func (p *plan) schema() ([]byte, error) {
 	e := &exporter{plan: p, names: make(map[*fields]string), defs: make(keywords)}
 	var root keywords
 	if p.root != nil && p.body == nil {
-		root = e.valueSchema(p.root)
+		root = e.bodySchema()
 	} else {
 		root = e.sources()
 	}
@@ -63,6 +82,11 @@ func (p *plan) schema() ([]byte, error) {
 		return nil, errors.New("validate: Schema: " + err.Error())
 	}
 	return text, nil
+}
+
+func (e *exporter) bodySchema() keywords {
+	e.body = true
+	return e.valueSchema(e.plan.root)
 }
 
 // sources is the object that has a member for each source.
@@ -84,10 +108,7 @@ func (e *exporter) sources() keywords {
 		case p.types != nil:
 			value = keywords{"type": "string", "description": "a file of " + strings.Join(p.types, ", ")}
 		case p.preset:
-			value["default"] = p.value
-			if s := p.check.shape; s == signed || s == unsigned || s == float || p.check.t.Kind() == reflect.Bool {
-				value["default"] = jsontext.Value(p.value)
-			}
+			value["default"] = defaultOf(p)
 		}
 		o["properties"].(keywords)[p.name] = value
 		if !p.preset && e.needed(p.check) {
@@ -98,10 +119,28 @@ func (e *exporter) sources() keywords {
 		}
 	}
 	if e.plan.root != nil {
-		members["body"] = e.valueSchema(e.plan.root)
+		members["body"] = e.bodySchema()
 		required = append(required, "body")
 	}
 	return keywords{"type": "object", "properties": members, "required": required, "additionalProperties": false}
+}
+
+// defaultOf is the default of a parameter as JSON.
+func defaultOf(p *param) any {
+	c := p.check
+	if c.shape == list && !c.readsItself() {
+		return []any{literal(c.elem, p.value)}
+	}
+	return literal(c, p.value)
+}
+
+// literal is a text as the JSON of a type. A type that reads itself is read from
+// a string.
+func literal(c *check, value string) any {
+	if number := c.shape == signed || c.shape == unsigned || c.shape == float; !c.readsItself() && (number || c.t.Kind() == reflect.Bool) {
+		return jsontext.Value(value)
+	}
+	return value
 }
 
 // needed reports whether a member must be there: what is absent has its zero.
@@ -126,6 +165,9 @@ func (e *exporter) valueSchema(c *check) keywords {
 	}
 	v := e.ruled(c, rules)
 	if len(c.hops) == 0 {
+		if e.body && e.plan.c.allowNull && c.t.Kind() != reflect.Interface && !e.needed(c) {
+			return keywords{"anyOf": []keywords{{"type": "null"}, v}} // it is read as zero
+		}
 		return v
 	}
 	refused := c.needed
@@ -143,6 +185,9 @@ func (e *exporter) valueSchema(c *check) keywords {
 func (e *exporter) ruled(c *check, rules []string) keywords {
 	if len(rules) == 0 {
 		return e.shaped(c)
+	}
+	if c.custom || c.readsItself() {
+		return merge(keywords{"$comment": "rules " + strings.Join(rules, ",")}, e.shaped(c)) // of the value in Go
 	}
 	rest := func() keywords { return e.ruled(c, rules[1:]) }
 	pointed := len(c.hops) > 0
@@ -199,8 +244,13 @@ func (e *exporter) shaped(c *check) keywords {
 	switch {
 	case c.t == timeType:
 		return keywords{"type": "string", "format": "date-time"}
-	case p.Implements(fromType) || p.Implements(unmarshalerType):
-		return keywords{}
+	case c.quoted:
+		return keywords{"type": "string", "pattern": numberForms[c.shape]}
+	case optType(c.t) == c.t && (p.Implements(fromType) || p.Implements(unmarshalerType)):
+		if e.plan.c.allowNull {
+			return keywords{}
+		}
+		return keywords{"not": keywords{"type": "null"}}
 	case p.Implements(textUnmarshaler):
 		return keywords{"type": "string"}
 	}
@@ -215,16 +265,28 @@ func (e *exporter) shaped(c *check) keywords {
 	case unsigned:
 		return keywords{"type": "integer", "minimum": 0, "maximum": ^uint64(0) >> (64 - c.t.Bits())}
 	case float:
+		if c.t.Kind() == reflect.Float32 { // what is beyond half a step above its maximum
+			return keywords{"type": "number", "exclusiveMinimum": jsontext.Value("-" + beyondFloat32), "exclusiveMaximum": jsontext.Value(beyondFloat32)}
+		}
 		return keywords{"type": "number"}
 	case mapping:
 		o := keywords{"type": "object", "additionalProperties": e.valueSchema(c.elem)}
-		if c.key.tag != "" {
+		switch form := numberForms[c.key.shape]; {
+		case c.key.readsItself():
+		case form != "":
+			quoted := *c.key
+			quoted.quoted = true
+			o["propertyNames"] = e.valueSchema(&quoted)
+		case c.key.tag != "":
 			o["propertyNames"] = e.valueSchema(c.key)
 		}
 		return o
 	case list:
-		if c.t.Elem().Kind() == reflect.Uint8 {
-			return keywords{"type": "string", "contentEncoding": "base64", "pattern": "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"}
+		if isBytes(c.t) {
+			if c.t.Kind() == reflect.Array {
+				return bytesForm(int64(c.t.Len()), int64(c.t.Len()))
+			}
+			return bytesForm(0, -1)
 		}
 		a := keywords{"type": "array", "items": e.valueSchema(c.elem)}
 		if c.t.Kind() == reflect.Array {
@@ -238,13 +300,30 @@ func (e *exporter) shaped(c *check) keywords {
 	return keywords{}
 }
 
+// beyondFloat32 is the least number that is infinite as a float32: 2^128-2^103.
+const beyondFloat32 = "340282356779733661637539395458142568448"
+
+// readsItself reports whether a value is read by methods of its type, so that
+// its text is unknown. The text of a time is not.
+func (c *check) readsItself() bool { return c.t != timeType && decodesItself(c.t) }
+
+// object is the schema of an object without members.
+func (e *exporter) object() keywords {
+	o := keywords{"type": "object", "properties": keywords{}}
+	if !e.plan.c.allowUnknown {
+		o["additionalProperties"] = false
+	}
+	return o
+}
+
 // reference names the schema of a struct, which may contain itself.
 func (e *exporter) reference(f *fields, t reflect.Type) keywords {
 	name, known := e.names[f]
 	if !known {
 		name = e.nameOf(t)
 		e.names[f], e.defs[name] = name, nil
-		o := keywords{"type": "object", "properties": keywords{}, "required": []string{}, "additionalProperties": false}
+		o := e.object()
+		o["required"] = []string{}
 		e.members(o, f)
 		e.defs[name] = o
 	}
@@ -268,18 +347,5 @@ func (e *exporter) nameOf(t reflect.Type) string {
 			return name
 		}
 		name = base + strconv.Itoa(n)
-	}
-}
-
-func (e *exporter) members(o keywords, f *fields) {
-	for _, m := range f.all {
-		if m.name == "" {
-			e.members(o, m.check.fields)
-			continue
-		}
-		o["properties"].(keywords)[m.name] = e.valueSchema(m.check)
-		if e.needed(m.check) {
-			o["required"] = append(o["required"].([]string), m.name)
-		}
 	}
 }

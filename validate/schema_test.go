@@ -32,3 +32,30 @@ func TestSchemaOfSources(t *testing.T) {
 	_, err = validate.Schema[int]()
 	require.ErrorContains(t, err, "int: is not a struct")
 }
+
+type level int
+
+func (l *level) UnmarshalText(text []byte) error { *l = level(len(text)); return nil }
+
+// The schema of parameters is that of what is read.
+func TestSchemaOfParameters_V12(t *testing.T) {
+	type input struct {
+		Level level    `query:"level" validate:"max=9" default:"low"`
+		Pages []int    `query:"page" validate:"max=3" default:"1"`
+		Sort  []string `query:"sort" validate:"max=3" default:"name"`
+		Full  bool     `query:"full" default:"true"`
+		Body  struct {
+			N int `json:"n" validate:"max=9"`
+		} `body:"json" validate:"required"`
+	}
+	text, err := validate.Schema[input]()
+	require.NoError(t, err)
+	require.JSONEq(t, `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","additionalProperties":false,"required":["body"],"properties":{
+		"query":{"type":"object","additionalProperties":false,"required":[],"properties":{
+			"level":{"type":"string","$comment":"rules max=9","default":"low"},
+			"page":{"type":"array","items":{"type":"integer","minimum":-9223372036854775808,"maximum":9223372036854775807},"maxItems":3,"default":[1]},
+			"sort":{"type":"array","items":{"type":"string"},"maxItems":3,"default":["name"]},
+			"full":{"type":"boolean","default":true}}},
+		"body":{"not":{"type":"object","additionalProperties":false,"properties":{"n":{"const":0}}},"$ref":"#/$defs/object"}},
+		"$defs":{"object":{"type":"object","additionalProperties":false,"required":[],"properties":{"n":{"allOf":[{"maximum":9},{"type":"integer","minimum":-9223372036854775808,"maximum":9223372036854775807}]}}}}}`, string(text))
+}

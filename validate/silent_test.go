@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"net/url"
 	"reflect"
 	"strings"
@@ -227,6 +228,54 @@ func TestContradictionsHoldForNoValue_V11(t *testing.T) {
 		}
 	}
 	require.Greater(t, found, 500)
+}
+
+type owner struct {
+	Name  string `json:"name" validate:"required,max=9"`
+	Owner string `json:"owner" validate:"max=9"`
+}
+
+// A member that another one shadows is never read, and neither is a map whose
+// names cannot be its keys.
+func TestMembersThatAreNeverReadAreReported_V11(t *testing.T) {
+	type shadow struct {
+		owner
+		Name string `json:"name" validate:"max=9"`
+	}
+	type twin struct {
+		owner
+		squashed
+		Other struct {
+			Owner string `json:"owner" validate:"max=9"`
+		} `json:"other"`
+	}
+	type level struct{ *Inner }
+	type deep struct {
+		owner
+		level
+	}
+	type keys struct {
+		A map[bool]int       `json:"a" validate:"max=9"`
+		B map[[2]int]int     `json:"b" validate:"max=9"`
+		C map[*string]int    `json:"c" validate:"max=9"`
+		D map[any]int        `json:"d" validate:"max=9"`
+		E map[netip.Addr]int `json:"e" validate:"max=9"`
+		F map[struct{}]int   `json:"f" validate:"max=9"`
+	}
+	hint := " cannot be read from JSON; did you mean a string or a number?"
+	requireReports(t, []group{
+		{"V11", asJSON[shadow](), []string{`validate_test.owner.Name: is never read: the member "name" of validate_test.shadow is Name; did you mean another name?`}},
+		{"V11", asJSON[deep](), []string{`validate_test.Inner.Owner: is never read: the member "owner" of validate_test.deep is owner.Owner; did you mean another name?`}},
+		{"V11", asJSON[keys](), []string{"keys.A: a map with keys of bool" + hint, "keys.B: a map with keys of [2]int" + hint, "keys.C: a map with keys of *string" + hint, "keys.F: a map with keys of struct {}" + hint}},
+	})
+	err := asJSON[keys]()()
+	require.NotContains(t, err.Error(), "keys.D")
+	require.NotContains(t, err.Error(), "keys.E")
+	require.NoError(t, asJSON[twin](validate.Options{Logger: quiet})())
+}
+
+type Inner struct {
+	Owner string `json:"owner" validate:"max=9"`
 }
 
 // Tags of other packages that a reader may take for rules are warned of, and

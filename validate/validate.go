@@ -70,14 +70,15 @@ type Options struct {
 
 // config is a compiled Options.
 type config struct {
-	limits    Limits
-	types     []string
-	ignore    []string
-	gzip      bool
-	decoding  json.Options
-	allowNull bool
-	rules     *validator.Validate
-	foreign   bool // the application may have changed what a rule means
+	limits       Limits
+	types        []string
+	ignore       []string
+	gzip         bool
+	decoding     json.Options
+	allowUnknown bool
+	allowNull    bool
+	rules        *validator.Validate
+	foreign      bool // the application may have changed what a rule means
 	// extraction is set while the constructor runs extractRule.
 	extraction *extraction
 	patterns   map[string]*regexp.Regexp
@@ -191,7 +192,7 @@ func compileType(t reflect.Type, mode inputMode, options []Options) (*plan, erro
 func compileOptions(o Options) (*config, []error) {
 	c := &config{
 		limits: o.Limits.withDefaults(), types: append([]string(nil), o.Types...), ignore: append([]string(nil), o.IgnoreQuery...),
-		gzip: o.Gzip, decoding: json.RejectUnknownMembers(!o.InsecureAllowUnknown), allowNull: o.InsecureAllowNull,
+		gzip: o.Gzip, decoding: json.RejectUnknownMembers(!o.InsecureAllowUnknown), allowUnknown: o.InsecureAllowUnknown, allowNull: o.InsecureAllowNull,
 		pathValue: o.PathValue, respond: o.ErrorHandler,
 	}
 	c.scratches.New = func() any { return c.newScratch() }
