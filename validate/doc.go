@@ -21,6 +21,12 @@
 // Every limit acts while the input arrives. What is accepted has one meaning,
 // and the value that was checked is the one that the handler gets.
 //
+// The bytes of a body are not kept: r.Body is at its end when the handler runs.
+// A handler that decodes by itself would check nothing that this package has
+// checked, and reads an empty body. A handler that must see the bytes, such as
+// one that checks a signature over them, must stand in front and put a reader of
+// the same bytes in the place of r.Body.
+//
 // # A program
 //
 //	type Order struct {

@@ -96,14 +96,16 @@ type key[T any] struct{}
 // of T. A T with json tags only is the body. Query parameters, form fields and
 // bodies that T does not have are refused. See [From].
 //
-// It takes at most one Options. The error joins all problems of T and the
-// options.
+// The body is then at its end, unless T has a [File]: a handler must not decode
+// r.Body itself. It takes at most one Options. The error joins all problems of T
+// and the options.
 func Input[T any](options ...Options) (func(http.Handler) http.Handler, error) {
 	return build[T](options, whole)
 }
 
 // JSON returns a middleware that reads the body into a T, and leaves the rest
-// of the request alone.
+// of the request alone. The body is then at its end: a handler that decodes
+// r.Body itself reads nothing, and must take the value of [From].
 func JSON[T any](options ...Options) (func(http.Handler) http.Handler, error) {
 	return build[T](options, bodyOnly)
 }
