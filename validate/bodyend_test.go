@@ -16,7 +16,7 @@ import (
 )
 
 // The body is at its end behind each middleware that reads it: a handler that
-// decodes by itself gets io.EOF, and not a value that nobody has checked.
+// decodes by itself gets io.EOF, and not an unchecked value.
 func TestBodyIsAtItsEnd_V14(t *testing.T) {
 	type input struct {
 		Name string `json:"name" form:"name" validate:"max=9"`

@@ -21,13 +21,14 @@ func (l *linter) root(t reflect.Type) *check {
 // structure compiles the members of a struct, once for each type: a type may
 // contain itself.
 func (l *linter) structure(c *check, where string) {
-	if c.fields = l.structures[c.t]; c.fields != nil {
+	defer func(own bool) { l.own = own }(l.own)
+	l.own = l.own || decodesItself(c.t)
+	key := structureKey{c.t, l.own}
+	if c.fields = l.structures[key]; c.fields != nil {
 		return
 	}
 	c.fields = &fields{levels: l.c.foreign}
-	l.structures[c.t] = c.fields
-	defer func(own bool) { l.own = own }(l.own)
-	l.own = l.own || decodesItself(c.t)
+	l.structures[key] = c.fields
 	l.decodes(c.t, where)
 	l.checkShadowed(c.t)
 	for sf := range c.t.Fields() {
@@ -259,14 +260,8 @@ func (l *linter) param(sf reflect.StructField, where, source, name string) param
 		l.problem(where, hint)
 		return p
 	}
-	if multiple(t) {
-		if source != "query" && source != "form" {
-			l.problem(where, "only a query parameter or a form field may come several times")
-		}
-		t = t.Elem()
-	}
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
+	if multiple(t) && source != "query" && source != "form" {
+		l.problem(where, "only a query parameter or a form field may come several times")
 	}
 	if p.value, p.preset = sf.Tag.Lookup("default"); p.preset {
 		preset := reflect.New(sf.Type).Elem()

@@ -17,13 +17,20 @@ import (
 // do nothing, at a request.
 type linter struct {
 	c          *config
-	structures map[reflect.Type]*fields
+	structures map[structureKey]*fields
 	strict     bool
 	logger     *slog.Logger
 	validator  *validator.Validate // without rules of the application
 	own        bool                // below a type that decodes itself
 	problems   []error
 	warnings   []string
+}
+
+// structureKey is a struct, and whether it is below a type that decodes itself,
+// whose methods may read it otherwise.
+type structureKey struct {
+	t   reflect.Type
+	own bool
 }
 
 func (l *linter) problem(where, text string) {

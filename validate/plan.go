@@ -38,7 +38,7 @@ var sources = [...]string{"path", "query", "header", "cookie", "form", "body"}
 
 func compilePlan(c *config, t reflect.Type, mode inputMode, o Options) (*plan, []error) {
 	p := &plan{c: c, mode: mode}
-	l := &linter{c: c, structures: make(map[reflect.Type]*fields), strict: o.Strict, logger: o.Logger}
+	l := &linter{c: c, structures: make(map[structureKey]*fields), strict: o.Strict, logger: o.Logger}
 	if t.Kind() != reflect.Struct {
 		return nil, []error{errors.New("validate: " + t.String() + ": is not a struct")}
 	}

@@ -36,6 +36,14 @@ type readsNumbers struct{ N json.Number }
 
 func (r *readsNumbers) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &r.N) }
 
+type shared struct {
+	N json.Number `json:"n"`
+}
+
+type readsShared struct{ S shared }
+
+func (r *readsShared) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &r.S) }
+
 // What New would apply in no request, it reports, with the likely meaning.
 func TestSilentDeclarationsAreReported_V11(t *testing.T) {
 	type options struct {
@@ -52,8 +60,6 @@ func TestSilentDeclarationsAreReported_V11(t *testing.T) {
 		A string `form:"a,default=5" validate:"max=9"`
 	}
 	type jsonOptions struct {
-		A int    `json:"a,default=5"`
-		B string `json:"b,optional" validate:"max=9"`
 		C string `json:"'c'" validate:"max=9"`
 		D int    `json:"d,omitempty" default:"5"`
 	}
@@ -164,7 +170,6 @@ func TestSilentDeclarationsAreReported_V11(t *testing.T) {
 		}},
 		{"V11", asForm[formOptions](), []string{`formOptions.A: has the name form:"a,default=5", and names take no options; did you mean form:"a"?`}},
 		{"V11", asJSON[jsonOptions](), []string{
-			`jsonOptions.A: has the option default=5 in the tag json, which is not applied; did you mean json:"a"?`, `jsonOptions.B: has the option optional in the tag json, which is not applied; did you mean json:"b"?`,
 			`jsonOptions.C: has quotes in the tag json:"'c'"; did you mean json:"c"?`, `jsonOptions.D: has the tag default:"5", which is not applied inside a body; did you mean a pointer or an Opt, and the default in the handler?`,
 		}},
 		{"V11", asInput[types](), []string{
@@ -199,6 +204,8 @@ func TestSilentDeclarationsAreReported_V11(t *testing.T) {
 		}},
 		{"V11", asJSON[unread](), []string{`unread.A: is not read from JSON, so its tag validate:"required,max=9" is not applied; did you mean a name in the tag json?`, `unread.b: is not exported, so its tag validate:"required" is not applied; did you mean B?`}},
 		{"V11", asForm[file](validate.Options{Limits: validate.Limits{File: 1}}), []string{`file.A: has the tag default:"x", which is not applied to a File`}},
+		{"V11", asStruct(pair{Name: "A", Type: text, Tag: `json:"a,default=5" validate:"max=9"`}), []string{`.A: has the option default=5 in the tag json, which is not applied; did you mean json:"a"?`}},
+		{"V11", asStruct(pair{Name: "A", Type: text, Tag: `json:"a,optional" validate:"max=9"`}), []string{`.A: has the option optional in the tag json, which is not applied; did you mean json:"a"?`}},
 		{"V11 a tag without quotes", asStruct(pair{Name: "A", Type: text, Tag: `json:"a" validate:required`}), []string{"A: has the tag `json:\"a\" validate:required`, of which a part is never read; did you mean pairs of key:\"value\""}},
 		{"V11 a blank behind the colon", asStruct(pair{Name: "A", Type: text, Tag: `json:"a" validate: "required"`}), []string{"of which a part is never read"}},
 		{"V11 no blank between", asStruct(pair{Name: "A", Type: text, Tag: `json:"a"validate:"required"`}), []string{"of which a part is never read"}},
@@ -336,9 +343,6 @@ func TestNumbersWithoutACheckAreReported_V6(t *testing.T) {
 		A json.Number   `query:"a" validate:"max=9"`
 		B []json.Number `query:"b" validate:"max=9,dive,max=9"`
 	}
-	type shared struct {
-		N json.Number `json:"n"`
-	}
 	type body struct {
 		Body shared `body:"json"`
 	}
@@ -354,4 +358,8 @@ func TestNumbersWithoutACheckAreReported_V6(t *testing.T) {
 	require.NoError(t, asJSON[struct {
 		A readsNumbers `json:"a"`
 	}](validate.Options{Logger: quiet})())
+	require.ErrorContains(t, asJSON[struct {
+		A readsShared `json:"a"`
+		B shared      `json:"b"`
+	}]()(), "shared.N: "+hint)
 }
