@@ -206,7 +206,7 @@ func TestSilentDeclarationsAreReported_V11(t *testing.T) {
 		{"V11", asForm[file](validate.Options{Limits: validate.Limits{File: 1}}), []string{`file.A: has the tag default:"x", which is not applied to a File`}},
 		{"V11", asStruct(pair{Name: "A", Type: text, Tag: `json:"a,default=5" validate:"max=9"`}), []string{`.A: has the option default=5 in the tag json, which is not applied; did you mean json:"a"?`}},
 		{"V11", asStruct(pair{Name: "A", Type: text, Tag: `json:"a,optional" validate:"max=9"`}), []string{`.A: has the option optional in the tag json, which is not applied; did you mean json:"a"?`}},
-		{"V11 a tag without quotes", asStruct(pair{Name: "A", Type: text, Tag: `json:"a" validate:required`}), []string{"A: has the tag `json:\"a\" validate:required`, of which a part is never read; did you mean pairs of key:\"value\""}},
+		{"V11 a tag without quotes", asStruct(pair{Name: "A", Type: text, Tag: `json:"a" validate:required`}), []string{"A: has the tag `json:\"a\" validate:required`, of which a part is never read; did you mean pairs of key:\"value\", with one blank between and each key once?"}},
 		{"V11 a blank behind the colon", asStruct(pair{Name: "A", Type: text, Tag: `json:"a" validate: "required"`}), []string{"of which a part is never read"}},
 		{"V11 no blank between", asStruct(pair{Name: "A", Type: text, Tag: `json:"a"validate:"required"`}), []string{"of which a part is never read"}},
 		{"V11 a comma between", asStruct(pair{Name: "A", Type: text, Tag: `json:"a",validate:"required"`}), []string{"of which a part is never read"}},

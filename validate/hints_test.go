@@ -1,0 +1,60 @@
+package validate_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/internal/hints"
+	"github.com/ringwall/ringwall/validate"
+)
+
+// Each "did you mean" of the constructors is the expectation of a test.
+func TestEveryHintIsAsserted_V11(t *testing.T) {
+	missing, total, err := hints.Unasserted(".")
+	require.NoError(t, err)
+	require.Greater(t, total, 40)
+	require.Empty(t, missing)
+}
+
+// The hints that no other test names in full.
+func TestHints_V11(t *testing.T) {
+	type body struct {
+		Wait time.Duration `json:"wait"`
+		Role string        `json:"role" header:"X-Role" validate:"max=9"`
+		Map  map[bool]int  `json:"map" validate:"max=9"`
+	}
+	type params struct {
+		Host   string         `header:"Host" validate:"max=9"`
+		Filter map[string]int `query:"filter" validate:"max=9"`
+		None   string         `query:"" validate:"max=9"`
+		Bare   string         `validate:"max=9"`
+		File   validate.File  `query:"file" types:"image/png"`
+	}
+	type file struct {
+		A validate.File `form:"a"`
+	}
+	type odd struct {
+		A validate.File `form:"a" types:"image/x-odd"`
+	}
+	type form struct {
+		A string `form:"a" validate:"max=9"`
+	}
+	bytes := validate.Options{Limits: validate.Limits{File: 1}}
+	requireReports(t, []group{
+		{"V11", asJSON[body](), []string{
+			"body.Wait: a time.Duration cannot be read from JSON; did you mean a number of seconds?", `body.Role: has the tag header:"X-Role", which is not applied inside a body; did you mean a field of the T of Input, beside one with body:"json"?`,
+			"body.Map: a map with keys of bool cannot be read from JSON; did you mean a string or a number?",
+		}},
+		{"V11", asInput[params](bytes), []string{
+			"params.Host: the server takes the header Host away; did you mean a field of the http.Request?", `params.Filter: a map[string]int cannot be read from text; did you mean a field for each name, such as query:"filter[name]"?`,
+			`params.None: has no name; did you mean query:"none"?`, "params.Bare: has not exactly one source; did you mean `query:\"bare\"`?", "params.File: a File comes from a form; did you mean the tag `form`?",
+		}},
+		{"V11", asForm[file](bytes), []string{"file.A: has no media types; did you mean `types:\"image/png image/jpeg\"`?"}},
+		{"V11", asForm[odd](bytes), []string{"odd.A: files of the type image/x-odd cannot be told from others; did you mean application/octet-stream, and to look yourself?"}},
+		{"V11", asForm[form](validate.Options{Types: []string{"text"}, Limits: validate.Limits{Items: -1}}), []string{
+			"form: a form has one media type; did you mean Options without Types?", "validate: Limits: a limit is negative; did you mean 0, for the default?", `validate: Types[0] "text": is not a media type; did you mean "application/json"?`,
+		}},
+	})
+}
