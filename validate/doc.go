@@ -58,9 +58,10 @@
 // Rules are those of go-playground/validator, with its verdicts: a nil pointer
 // breaks any rule in front of which no omitempty stands. Structs in slices and
 // maps are always checked, with and without dive. Its formats uri, url,
-// http_url, https_url, hostname, hostname_rfc1123, hostname_port, fqdn, ip,
-// ipv4, ipv6, email and datetime are replaced by stricter ones; rfc3339 and
-// pattern are new. Rules that look at other fields, or at this machine's files
+// http_url, https_url, origin, hostname, hostname_rfc1123, hostname_label,
+// hostname_port, fqdn, mongodb_connection_string, ip, ipv4, ipv6, cidr, cidrv4,
+// cidrv6, email and datetime are replaced by stricter ones; rfc3339 and pattern
+// are new. Rules that look at other fields, or at this machine's files
 // and network, are refused at start-up, as is whatever would fail, or do
 // nothing, at a request.
 //
@@ -105,6 +106,13 @@
 //     (CWE-400, CWE-674, CVE-2023-24536): counted in fixed memory, before
 //     anything is decoded. A refusal holds at most the bytes that a body may
 //     have, and 64 KiB.
+//   - Hosts that parsers read differently (CWE-918): each rule that names a host
+//     refuses a name that ends in a number (URL, section 3.5), such as
+//     0x7f000001, 127.1 or a.0x1, and mapped IPv6 addresses. A uri has at most
+//     one "@" before its host, and no escape in it. A-labels (xn--) are not
+//     decoded. Private addresses are accepted, and a uri may have any scheme,
+//     such as file: a service that fetches a URL must check the scheme and the
+//     address that it dials.
 //   - Slow bodies: the deadline stays when a body is refused, since net/http
 //     reads on after the handler.
 //   - Mass assignment (OWASP API3:2023): unknown members are refused, and a
