@@ -22,25 +22,10 @@ func (c *config) decodeBody(data []byte, count *counter, v reflect.Value) error 
 		}
 		return decodeError(err, v.Type().Elem())
 	}
-	if count.escapes && suspicious(data) || count.nulls && !c.allowNull || count.longs {
+	if mayHaveControl(data, count.escapes) || count.nulls && !c.allowNull || count.longs {
 		return c.checkTokens(data, v.Type().Elem())
 	}
 	return nil
-}
-
-// suspicious reports whether there may be an escaped control character.
-func suspicious(data []byte) bool {
-	for {
-		i := bytes.IndexByte(data, '\\')
-		if i < 0 || i+1 == len(data) {
-			return false
-		}
-		data = data[i+1:]
-		if data[0] == 'b' || data[0] == 'f' || data[0] == 'u' && len(data) > 3 && data[1] == '0' && data[2] == '0' && data[3] < '2' {
-			return true
-		}
-		data = data[1:]
-	}
 }
 
 var errMalformedJSON = ErrMalformed.Wrap(errors.New("the body is not strict JSON"))
@@ -111,9 +96,9 @@ func (c *config) checkTokens(data []byte, t reflect.Type) error {
 		switch token.Kind() {
 		case '"':
 			text := token.String()
-			if strings.ContainsFunc(text, control) {
+			if strings.ContainsFunc(text, isTextControl) {
 				at := resolve(t, d.StackPointer())
-				return newRefusal(ErrInvalid, at.String(), at.pointer, "control_character", "has control characters")
+				return newRefusal(ErrInvalid, at.String(), at.pointer, "control_character", "contains control characters")
 			}
 			if kind == '{' && n%2 == 1 {
 				top.next = top.member(text, members)
@@ -198,8 +183,6 @@ func (o *container) member(name string, known map[memberName]reflect.Type) refle
 	}
 	return t
 }
-
-func control(r rune) bool { return r < ' ' && r != '\t' && r != '\n' && r != '\r' }
 
 func nullable(t reflect.Type) bool {
 	return t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface || optType(t) != t

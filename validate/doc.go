@@ -130,11 +130,14 @@
 //
 // # Beside the design
 //
-// The fields of a form may have tab, newline and return, as the strings of JSON
-// may: a form with a textarea could not be sent otherwise. A browser sends a
-// line break as two characters, and max counts both.
-// A query, path, header or cookie takes no control character at all: those end
-// up in lines of logs and of other requests.
+// Control characters are U+0000 to U+001F and U+007F to U+009F in all sources.
+// The strings of JSON and the fields of a form may have tab, newline and return:
+// a form with a textarea could not be sent otherwise. A browser sends a line
+// break as two characters, and max counts both. A query, path, header or cookie
+// must not have any: those end up in lines of logs and of other requests.
+// Bidirectional and zero-width characters are accepted in free text, since
+// Arabic, Hebrew and emoji need them; a name that must not look like another one
+// needs a rule such as printascii, alphanum or pattern.
 //
 // Schema takes Options, since a T may use patterns and an application's rules.
 // A form has one File, which is its last part: of a stream, nothing behind it

@@ -77,7 +77,7 @@ func looksLike(head []byte, media string) bool {
 func textual(head []byte) bool {
 	for len(head) > 0 {
 		r, n := utf8.DecodeRune(head)
-		if r == utf8.RuneError && n == 1 && len(head) >= utf8.UTFMax || control(r) {
+		if r == utf8.RuneError && n == 1 && len(head) >= utf8.UTFMax || isTextControl(r) {
 			return false
 		}
 		head = head[n:]

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // readParams reads what comes from outside of the body. In queryOnly mode all
@@ -109,20 +108,12 @@ func malformedQuery(text string) error {
 	return newRefusal(ErrMalformed, "the query", "/query", "malformed_query", text)
 }
 
-// isCleanText takes text without control characters of any kind, in UTF-8.
-func isCleanText(s string) bool {
-	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || 0x7f <= r && r < 0xa0 })
-}
-
-// multiline removes what a text of several lines has, and one of one has not.
-var multiline = strings.NewReplacer("\t", "", "\n", "", "\r", "")
-
-// acceptsText takes what a value from this source may have in it. The fields of a
-// form are texts like the strings of JSON, and may have several lines; what
-// stands in one line of a request may not.
+// acceptsText reports whether a value from this source is clean. The fields of a
+// form may have several lines, as the strings of JSON may: a textarea could not
+// be sent otherwise. Any other source has one line, in logs and in requests.
 func (p *param) acceptsText(s string) bool {
 	if p.source == "form" {
-		s = multiline.Replace(s)
+		return isCleanLines(s)
 	}
 	return isCleanText(s)
 }
@@ -137,7 +128,7 @@ func (c *config) setField(v reflect.Value, p *param, values []string) error {
 	}
 	for _, value := range values {
 		if !p.acceptsText(value) {
-			return p.newRefusal(ErrMalformed, "malformed", "has control characters or is no UTF-8")
+			return p.newRefusal(ErrMalformed, "malformed", "contains control characters or invalid UTF-8")
 		}
 	}
 	if multiple(v.Type()) {

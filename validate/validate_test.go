@@ -91,7 +91,7 @@ func TestBodies(t *testing.T) {
 		{"another case", `{"NOTE":"a"}`, 422, "/NOTE is not known"}, {"long s", `{"itemſ":[]}`, 422, "the body has a member that is not known"},
 		{"unknown", `{"admin":true}`, 422, "/admin is not known"}, {"unknown, inside", `{"items":[{"sku":"a","price":1}]}`, 422, "/items/0/price is not known"},
 		{"the Go name", `{"Own":"x"}`, 422, "/Own is not known"}, {"markup as a name", `{"<b>":1}`, 422, "the body has a member that is not known"},
-		{"NUL", `{"note":"a\u0000b"}`, 422, "/note has control characters"}, {"backspace in a map", `{"tags":{"a":"\b"}}`, 422, "/tags has control characters"},
+		{"NUL", `{"note":"a\u0000b"}`, 422, "/note contains control characters"}, {"backspace in a map", `{"tags":{"a":"\b"}}`, 422, "/tags contains control characters"},
 		{"a fraction", `{"items":[{"sku":"a","qty":1.0}]}`, 422, "/items/0/qty has the wrong type or form"}, {"a string for a number", `{"items":[{"sku":"a","qty":"1"}]}`, 422, "/items/0/qty has the wrong type or form"},
 		{"128 in int8", `{"items":[{"sku":"a","qty":128}]}`, 422, "/items/0/qty has the wrong type or form"}, {"300 digits", `{"any":` + strings.Repeat("9", 300) + `}`, 413, "a number must have at most 64 digits"},
 		{"null body", `null`, 422, "the body must not be null"}, {"null string", `{"note":null}`, 422, "/note must not be null"}, {"null item", `{"items":[null]}`, 422, "/items/0 must not be null"},
