@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"maps"
 	"net/http"
 	"reflect"
 )
@@ -49,7 +50,7 @@ func Excludes(t reflect.Type, tag string) bool {
 }
 
 // Formats are the rules of texts that are ours.
-func Formats() map[string]func(string) bool { return formats }
+func Formats() map[string]func(string) bool { return maps.Clone(formats) }
 
 // Pairs parses a query with the default limits.
 func Pairs(raw string) (map[string][]string, error) {
@@ -64,3 +65,9 @@ func Pairs(raw string) (map[string][]string, error) {
 	}
 	return pairs, err
 }
+
+// DateTime is the rule datetime.
+func DateTime(layout, s string) bool { return isDateTime(layout, s) }
+
+// IsBounded reports whether a rule bounds the length of a text.
+func IsBounded(rule string) bool { return boundsLength(rule) }

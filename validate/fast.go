@@ -169,7 +169,7 @@ func (c *config) textRule(name, param string) func(string) bool {
 	case "excludes":
 		return func(s string) bool { return !strings.Contains(s, param) }
 	case "datetime":
-		return func(s string) bool { return dateTime(param, s) }
+		return func(s string) bool { return isDateTime(param, s) }
 	case "pattern":
 		if pattern := c.patterns[param]; pattern != nil {
 			return pattern.MatchString

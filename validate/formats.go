@@ -1,9 +1,6 @@
 package validate
 
-import (
-	"strings"
-	"time"
-)
+import "strings"
 
 // formats are rules of texts that take the place of validator's: those take
 // javascript: as a URL, 0x7f000001 as a host name, mapped addresses as IPv4,
@@ -27,7 +24,7 @@ var formats = map[string]func(string) bool{
 	"cidrv4":                    func(s string) bool { p, ok := parsePrefix(s); return ok && p.Addr().Is4() && p == p.Masked() },
 	"cidrv6":                    func(s string) bool { p, ok := parsePrefix(s); return ok && p.Addr().Is6() },
 	"email":                     isEmail,
-	"rfc3339":                   func(s string) bool { return dateTime(time.RFC3339, s) },
+	"rfc3339":                   isRFC3339,
 }
 
 // plain are rules of texts that are the same as validator's.
@@ -55,17 +52,4 @@ func uuid(s string) bool {
 		}
 	}
 	return len(s) == 36
-}
-
-// dateTime takes a time in a layout of package time. time.Parse takes a comma
-// for a point, a fraction that the layout does not have, and offsets of 24
-// hours and 60 minutes (RFC 3339, section 5.6).
-func dateTime(layout, s string) bool {
-	if _, err := time.Parse(layout, s); err != nil || strings.Contains(s, ",") && !strings.Contains(layout, ",") {
-		return false
-	}
-	if !strings.HasSuffix(layout, "07:00") || len(s) < 6 || s[len(s)-6] != '+' && s[len(s)-6] != '-' {
-		return true
-	}
-	return s[len(s)-5:len(s)-3] <= "23" && s[len(s)-2:] <= "59"
 }

@@ -224,20 +224,12 @@ func hashable(t reflect.Type) bool {
 	return plain(elem)
 }
 
-// bounded are rules that bound the length of a value.
-var bounded = []string{"max", "len", "lte", "lt", "eq", "oneof", "email", "ip", "ipv4", "ipv6", "hostname", "hostname_rfc1123", "fqdn", "uuid", "uuid4", "datetime"}
-
 // bounds warns of lengths without a bound (OWASP API4:2023), and of required
 // values that can never be sent.
 func (l *linter) bounds(t reflect.Type, where, tag string, spared bool) {
-	limited := false
-	for rule := range strings.SplitSeq(tag, ",") {
-		name, _, _ := strings.Cut(rule, "=")
-		limited = limited || slices.Contains(bounded, name)
-	}
 	switch shapeOf(t) {
 	case text, list, mapping:
-		if !limited && t.Kind() != reflect.Array && !reflect.PointerTo(t).Implements(textUnmarshaler) {
+		if !isBounded(tag) && t.Kind() != reflect.Array && !reflect.PointerTo(t).Implements(textUnmarshaler) {
 			hint := "has no bound; add max"
 			if strings.HasSuffix(where, elements) {
 				hint += " behind a dive"

@@ -33,7 +33,7 @@ func (c *config) newRules(o Options) []error {
 		failed = append(failed, c.rules.RegisterValidation(name, func(f validator.FieldLevel) bool { return ok(textOf(f)) }))
 	}
 	failed = append(failed, c.rules.RegisterValidation("datetime", func(f validator.FieldLevel) bool {
-		return dateTime(f.Param(), textOf(f))
+		return isDateTime(f.Param(), textOf(f))
 	}), c.rules.RegisterValidation("pattern", func(f validator.FieldLevel) bool {
 		pattern := c.patterns[f.Param()]
 		if pattern == nil {

@@ -1,0 +1,35 @@
+package validate
+
+import (
+	"slices"
+	"strings"
+)
+
+// boundedRules are the rules that every text above some length breaks.
+var boundedRules = []string{
+	"max", "len", "lte", "lt", "eq", "oneof", "isdefault", "email", "ip", "ipv4", "ipv6", "cidr", "cidrv4", "cidrv6", "hostname", "hostname_rfc1123",
+	"hostname_label", "hostname_port", "fqdn", "uuid", "uuid3", "uuid4", "uuid5", "uuid7", "ulid", "e164", "datetime", "rfc3339",
+}
+
+// isBounded reports whether the rules of a value bound its length: one of them
+// does, and of alternatives each one does.
+func isBounded(tag string) bool {
+	for rule := range strings.SplitSeq(tag, ",") {
+		if boundsLength(rule) {
+			return true
+		}
+	}
+	return false
+}
+
+// boundsLength reports whether a rule, or each of its alternatives, bounds the
+// length of a value.
+func boundsLength(rule string) bool {
+	for alternative := range strings.SplitSeq(rule, "|") {
+		name, _, _ := strings.Cut(alternative, "=")
+		if !slices.Contains(boundedRules, name) {
+			return false
+		}
+	}
+	return true
+}
