@@ -3,7 +3,6 @@ package validate
 import (
 	"compress/gzip"
 	"io"
-	"mime"
 	"net"
 	"net/http"
 	"os"
@@ -22,7 +21,7 @@ func (c *config) checkMedia(r *http.Request, types []string) error {
 		return err
 	}
 	for name, value := range params {
-		if name != "charset" || !strings.EqualFold(value, "utf-8") {
+		if name != "charset" || !isUTF8(value) {
 			return mediaTypeError(r, types)
 		}
 	}
@@ -31,7 +30,7 @@ func (c *config) checkMedia(r *http.Request, types []string) error {
 
 // media returns the parameters of the media type, which is one of the types.
 func (c *config) media(r *http.Request, types []string) (map[string]string, error) {
-	if encodings := r.Header["Content-Encoding"]; len(encodings) > 0 && !c.zipped(r) {
+	if len(codings(r.Header)) > 0 && !c.isZipped(r) {
 		taken := "identity"
 		if c.gzip {
 			taken = "gzip"
@@ -45,9 +44,8 @@ func (c *config) media(r *http.Request, types []string) (map[string]string, erro
 	if slices.Contains(types, lines[0]) {
 		return nil, nil // as most clients write it: nothing to parse
 	}
-	media, params, err := mime.ParseMediaType(lines[0])
-	// A parameter that is there twice, alike, is read as one.
-	if err != nil || !slices.Contains(types, media) || len(params) != strings.Count(lines[0], ";") {
+	media, params, ok := parseMediaType(lines[0])
+	if !ok || !slices.Contains(types, media) {
 		return nil, mediaTypeError(r, types)
 	}
 	return params, nil
@@ -61,12 +59,6 @@ func mediaTypeError(r *http.Request, types []string) error {
 		came = append(came, line[:min(len(line), 128)])
 	}
 	return ErrMediaType.Header("Accept", strings.Join(types, ", ")).With("content_type", came[:min(len(came), 2)])
-}
-
-// zipped reports whether a body is compressed, and taken so.
-func (c *config) zipped(r *http.Request) bool {
-	encodings := r.Header["Content-Encoding"]
-	return c.gzip && len(encodings) == 1 && strings.EqualFold(encodings[0], "gzip")
 }
 
 // watcher sees each part of a body as it arrives, and says what is too large,
@@ -88,7 +80,7 @@ type growth struct {
 
 func (c *config) growth(r *http.Request) growth {
 	most := c.limits.Body + 1 // one more to see the end
-	if c.zipped(r) {
+	if c.isZipped(r) {
 		return growth{second: 1<<20 + 1, factor: 24, most: most} // large by nature, or not compressed
 	}
 	if r.ContentLength >= 0 {
@@ -148,7 +140,7 @@ func (c *config) tooLarge() error {
 
 // source returns what the bytes of a body are read from.
 func (c *config) source(r *http.Request, s *scratch) (io.Reader, error) {
-	if !c.zipped(r) {
+	if !c.isZipped(r) {
 		return r.Body, nil
 	}
 	if s.unzip == nil {

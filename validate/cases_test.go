@@ -205,7 +205,13 @@ func TestMediaTypeCases(t *testing.T) {
 		{"T5 a parameter without a value", one("application/json; boundary"), 415, mediaType}, {"T5 another parameter", one("application/json; profile=x"), 415, mediaType}, {"T5 DEL", one("application/json; charset=\"utf-8\x80\""), 415, mediaType},
 		{"T6 another case", one("Application/JSON; charset=UTF-8"), 200, ""}, {"T6 quoted", one(`application/json;charset="utf-8"`), 200, ""}, {"T6 plain", one("application/json"), 200, ""},
 		{"T7 merge-patch", one("application/merge-patch+json"), 415, mediaType},
-		{"T8 gzip", encoded("gzip"), 415, mediaType}, {"T8 gzip twice", encoded("gzip, gzip"), 415, mediaType}, {"T8 br", encoded("br"), 415, mediaType}, {"T8 empty", encoded(""), 415, mediaType}, {"T8 identity", encoded("identity"), 415, mediaType},
+		{"T8 gzip", encoded("gzip"), 415, mediaType}, {"T8 gzip twice", encoded("gzip, gzip"), 415, mediaType}, {"T8 br", encoded("br"), 415, mediaType}, {"T8 identity and gzip", encoded("identity, gzip"), 415, mediaType}, {"T8 gzip in quotation marks", encoded(`"gzip"`), 415, mediaType},
+		{"V9 a semicolon at the end", one("application/json;"), 200, ""}, {"V9 and a blank", one("application/json; "), 200, ""}, {"V9 two semicolons", one("application/json;;charset=utf-8"), 200, ""}, {"V9 empty parameters around one", one("application/json ; ; charset=utf-8 ;\t;"), 200, ""},
+		{"V9 utf8", one("application/json;charset=utf8"), 200, ""}, {"V9 an unnecessary escape", one(`application/json;charset="utf\-8"`), 415, mediaType}, {"V9 a semicolon in quotation marks", one(`application/json;charset="utf-8;"`), 415, mediaType}, {"V9 an open quotation mark", one(`application/json;charset="utf-8`), 415, mediaType},
+		{"V9 data behind the quotation mark", one(`application/json;charset="utf-8"x`), 415, mediaType}, {"V9 a blank before =", one("application/json;charset =utf-8"), 415, mediaType}, {"V9 a blank behind =", one("application/json;charset= utf-8"), 415, mediaType}, {"V9 only a semicolon", one(";"), 415, mediaType},
+		{"V9 two charsets of one meaning", one("application/json;charset=utf8;;charset=utf-8"), 415, mediaType}, {"V9 no name", one("application/json;=utf-8"), 415, mediaType}, {"V9 a charset that goes on", one("application/json;charset*0=utf-8"), 415, mediaType}, {"V9 an encoded charset", one("application/json;charset*=utf-8''utf-8"), 415, mediaType},
+		{"V9 identity", encoded("identity"), 200, ""}, {"V9 Identity", encoded("Identity"), 200, ""}, {"V9 an empty list", encoded(""), 200, ""}, {"V9 empty elements", encoded(" ,identity, "), 200, ""}, {"V9 identity on two lines", encoded("identity", "identity"), 200, ""},
+		{"V9 x-gzip where gzip is not accepted", encoded("x-gzip"), 415, mediaType},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			status, code, _ := send(t, "POST", url, row.header, strings.NewReader("{}"))

@@ -4,7 +4,7 @@
 // # What it refuses by default
 //
 // Bodies: a media type other than application/json in UTF-8, any encoding (but
-// gzip, where Options.Gzip is set: the limits count what comes out),
+// identity, and gzip where Options.Gzip is set: the limits count what comes out),
 // more than 1 MiB, 32 levels, 1000 items, 256 members, 20 000 values; doubled
 // and unknown members, names in another case, null where the type has none,
 // control characters, whole numbers that a float64 rounds, data after the end.

@@ -71,3 +71,6 @@ func DateTime(layout, s string) bool { return isDateTime(layout, s) }
 
 // IsBounded reports whether a rule bounds the length of a text.
 func IsBounded(rule string) bool { return boundsLength(rule) }
+
+// ParseMediaType parses a media type.
+func ParseMediaType(s string) (string, map[string]string, bool) { return parseMediaType(s) }

@@ -139,8 +139,8 @@ func (s *stream) newFile(p *param, name string) (File, error) {
 	if !plainName(name) {
 		return refuse("file_name", "has a file name that is not taken")
 	}
-	media, params, err := mime.ParseMediaType(s.part.Header.Get("Content-Type"))
-	if err != nil || !slices.Contains(p.types, media) || len(params) > 0 && !strings.EqualFold(params["charset"], "utf-8") {
+	media, params, ok := parseMediaType(s.part.Header.Get("Content-Type"))
+	if !ok || !slices.Contains(p.types, media) || len(params) > 0 && !isUTF8(params["charset"]) {
 		return refuse("file_type", "must be a file of one of: "+strings.Join(p.types, ", "))
 	}
 	head := make([]byte, 512)

@@ -47,6 +47,13 @@ func TestGzip(t *testing.T) {
 		{"T9 empty", "", []string{"gzip"}, 400, "malformed_input"},
 		{"T9 compressed", good, []string{"gzip"}, 200, ""},
 		{"T9 in upper case", good, []string{"GZIP"}, 200, ""},
+		{"V9 x-gzip", good, []string{"x-gzip"}, 200, ""},
+		{"V9 identity and gzip", good, []string{"identity, gzip"}, 200, ""},
+		{"V9 gzip with empty elements", good, []string{", GZip ,"}, 200, ""},
+		{"V9 x-gzip and gzip", zip(t, good), []string{"x-gzip", "gzip"}, 415, "unsupported_media_type"},
+		{"V9 identity", `{"text":"a"}`, []string{"identity"}, 200, ""},
+		{"V9 x-gzip that is not compressed", `{"text":"a"}`, []string{"x-gzip"}, 400, "malformed_input"},
+		{"V9 a bomb as x-gzip", zip(t, strings.Repeat("[", 1<<20)), []string{"x-gzip"}, 413, "input_too_large"},
 		{"T9 not encoded", `{"text":"a"}`, nil, 200, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {

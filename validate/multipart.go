@@ -120,7 +120,7 @@ func (p *plan) readMultipart(r *http.Request, v reflect.Value, patience patience
 
 // open looks at all that is known before the form is read.
 func (c *config) open(r *http.Request, patience patience) (*stream, error) {
-	if len(r.Header["Content-Encoding"]) > 0 {
+	if len(codings(r.Header)) > 0 {
 		return nil, ErrMediaType.Header("Accept-Encoding", "identity")
 	}
 	params, err := c.media(r, multipartType)
@@ -186,7 +186,7 @@ func (s *stream) disposition() (name, file string, isFile bool, err error) {
 	if file, isFile = params["filename"]; err != nil || media != "form-data" || name == "" || !isCleanText(name) || len(params) > 2 || len(params) == 2 && !isFile {
 		return "", "", false, malformedForm("has a part whose header cannot be read")
 	}
-	if media, _, err := mime.ParseMediaType(h.Get("Content-Type")); err == nil && strings.HasPrefix(media, "multipart/") {
+	if media, _, _ := parseMediaType(h.Get("Content-Type")); strings.HasPrefix(media, "multipart/") {
 		return "", "", false, malformedForm("must not have a form in it")
 	}
 	return name, file, isFile, nil
@@ -195,7 +195,7 @@ func (s *stream) disposition() (name, file string, isFile bool, err error) {
 func unencoded(h textproto.MIMEHeader) bool {
 	switch strings.ToLower(h.Get("Content-Transfer-Encoding")) {
 	case "", "7bit", "8bit", "binary":
-		return len(h["Content-Encoding"]) == 0 && len(h["Content-Transfer-Encoding"]) < 2
+		return len(codings(h)) == 0 && len(h["Content-Transfer-Encoding"]) < 2
 	}
 	return false
 }
@@ -203,8 +203,8 @@ func unencoded(h textproto.MIMEHeader) bool {
 // addField reads the value of a part that is no file.
 func (s *stream) addField(values map[string][]string, name string) error {
 	if header := s.part.Header.Get("Content-Type"); header != "" {
-		media, params, err := mime.ParseMediaType(header)
-		if err != nil || media != "text/plain" || len(params) > 0 && !strings.EqualFold(params["charset"], "utf-8") {
+		media, params, ok := parseMediaType(header)
+		if !ok || media != "text/plain" || len(params) > 0 && !isUTF8(params["charset"]) {
 			return malformedForm("has a field of another type than text/plain in UTF-8")
 		}
 	}

@@ -135,6 +135,12 @@ func TestMultipart(t *testing.T) {
 		{"all", "", textPart("alt", "x y") + textPart("tag", "a") + textPart("tag", "b") + good + end, 200, "", "x y|[a b]|a.png|image/png|12"},
 		{"a name beyond ASCII", "", filePart("picture", "Füße (1).png", "image/png", png) + end, 200, "", "|[]|Füße (1).png|image/png|8"},
 		{"plain text", "", filePart("picture", "a.txt", "text/plain; charset=UTF-8", "grüße\n") + end, 200, "", "|[]|a.txt|text/plain|8"},
+		{"V9 a semicolon behind the boundary", "multipart/form-data;boundary=b;", good + end, 200, "", ""},
+		{"V9 empty parameters around the boundary", "multipart/form-data;; boundary=b ; ", good + end, 200, "", ""},
+		{"V9 a field of utf8", "", part("Content-Disposition: form-data; name=\"alt\"\r\nContent-Type: text/plain;;charset=utf8;", "x") + good + end, 200, "", ""},
+		{"V9 a part in identity", "", header("Content-Encoding: identity"), 200, "", ""},
+		{"V9 a part in gzip", "", header("Content-Encoding: gzip"), 400, "malformed_input", ""},
+		{"V9 a form in it, with a semicolon", "", header("Content-Type: multipart/mixed;boundary=c;"), 400, "malformed_input", "the form must not have a form in it"},
 		{"a boundary in quotation marks", `multipart/form-data; boundary="b"`, good + end, 200, "", "|[]|a.png|image/png|12"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
