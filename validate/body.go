@@ -134,6 +134,26 @@ func (c *config) readBody(r *http.Request, s *scratch, watch watcher) ([]byte, e
 	}
 }
 
+// refuseBody refuses a body on a route without one. Proxies such as Envoy and
+// linkerd send a request without a body as an empty chunked one, or as an empty
+// DATA frame: of a body of unknown length, one byte is read, within BodyTimeout.
+func refuseBody(r *http.Request, patience *patience) error {
+	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
+		return nil
+	}
+	if r.ContentLength < 0 {
+		n, err := io.ReadFull(r.Body, make([]byte, 1))
+		switch {
+		case err == io.EOF:
+			patience.clearDeadline()
+			return nil
+		case n == 0:
+			return readError(r, err)
+		}
+	}
+	return ErrUnexpectedBody.Header("Connection", "close")
+}
+
 func (c *config) tooLarge() error {
 	return ErrTooLarge.With("limit", c.limits.Body).Header("Connection", "close")
 }

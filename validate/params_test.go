@@ -150,10 +150,6 @@ func TestOtherCases(t *testing.T) {
 			require.Equal(t, []any{400, "unexpected_body"}, []any{status, code})
 		}
 	})
-	t.Run("T16 an empty chunked body", func(t *testing.T) {
-		answer := raw(t, serve[list](t, validate.Options{}).URL, "GET /shops/a1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
-		require.Contains(t, answer, "HTTP/1.1 400 ")
-	})
 	t.Run("a query on a route of a body", func(t *testing.T) {
 		status, code, _ := send(t, "POST", serve[order](t, validate.Options{}).URL+"/?a=1", jsonType(), strings.NewReader("{}"))
 		require.Equal(t, []any{422, invalid}, []any{status, code})

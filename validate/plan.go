@@ -203,8 +203,10 @@ func (p *plan) readRequest(w http.ResponseWriter, r *http.Request, v reflect.Val
 			return err
 		}
 	}
-	if p.mode == whole && p.root == nil && !p.hasForm && (r.ContentLength != 0 && r.Body != nil && r.Body != http.NoBody) {
-		return ErrUnexpectedBody.Header("Connection", "close")
+	if p.mode == whole && p.root == nil && !p.hasForm {
+		if err := refuseBody(r, &s.patience); err != nil {
+			return err
+		}
 	}
 	if p.hasForm {
 		if err := p.readForm(r, v.Elem(), s); err != nil {
