@@ -87,6 +87,14 @@
 //	}
 //	mux.Handle("POST /pictures", errors.Must(validate.Handle(upload, validate.Options{Limits: validate.Limits{File: 5 << 20}})))
 //
+// A form is refused if parsers may read it differently: if it does not end with
+// its closing boundary, has anything but one CRLF before the first or behind the
+// last, a line that ends in LF alone, a part of another length than its
+// Content-Length, or two names for one file. A filename* is accepted beside a
+// filename that names the same, as .NET sends both. A file without a
+// Content-Type has the type application/octet-stream if the field lists it,
+// otherwise text/plain, otherwise the listed type that its first bytes show.
+//
 // # Statuses
 //
 // 415 a format that the route does not take; 413 more than it is willing to

@@ -207,5 +207,5 @@ func ExampleFile() {
 	}
 	// Output:
 	// 200 image/png, 11 bytes: a tower
-	// 422 {"code":"invalid_input","message":"form field picture is not the file that it says it is"
+	// 422 {"code":"invalid_input","message":"form field picture does not match its media type"
 }

@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"io"
 	"maps"
 	"net/http"
 	"reflect"
@@ -74,3 +75,6 @@ func IsBounded(rule string) bool { return boundsLength(rule) }
 
 // ParseMediaType parses a media type.
 func ParseMediaType(s string) (string, map[string]string, bool) { return parseMediaType(s) }
+
+// NewFence returns a reader that checks the frame of a form.
+func NewFence(r io.Reader, boundary string) io.Reader { return newFence(r, boundary) }

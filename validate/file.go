@@ -137,21 +137,63 @@ func (s *stream) newFile(p *param, name string) (File, error) {
 		return File{}, newRefusal(ErrInvalid, at.String(), at.pointer(), code, text)
 	}
 	if !plainName(name) {
-		return refuse("file_name", "has a file name that is not taken")
+		return refuse("file_name", "has a file name that is not allowed")
 	}
-	media, params, ok := parseMediaType(s.part.Header.Get("Content-Type"))
-	if !ok || !slices.Contains(p.types, media) || len(params) > 0 && !isUTF8(params["charset"]) {
+	media, ok := p.headerType(s.part.Header["Content-Type"])
+	if !ok {
 		return refuse("file_type", "must be a file of one of: "+strings.Join(p.types, ", "))
 	}
-	head := make([]byte, 512)
-	n, err := io.ReadFull(s.source, head)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return File{}, s.clientError(err)
+	if err := s.readHead(); err != nil {
+		return File{}, err
 	}
-	if s.head = head[:n]; !looksLike(s.head, media) {
-		return refuse("file_type", "is not the file that it says it is")
+	if media == "" {
+		media = p.defaultType(s.head)
+	}
+	if !looksLike(s.head, media) {
+		return refuse("file_type", "does not match its media type")
 	}
 	return File{Name: path.Base(name), Type: media, stream: s}, nil
+}
+
+// readHead reads the first bytes of a file. io.ReadFull would report a body that
+// is cut there as a short file.
+func (s *stream) readHead() error {
+	s.head = make([]byte, 0, 512)
+	for len(s.head) < cap(s.head) {
+		n, err := s.source.Read(s.head[len(s.head):cap(s.head)])
+		s.head = s.head[:len(s.head)+n]
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return s.clientError(err)
+		}
+	}
+	return nil
+}
+
+// headerType returns the media type of a part's Content-Type, which must be one
+// of the field's, or "" if there is no Content-Type.
+func (p *param) headerType(header []string) (string, bool) {
+	if len(header) == 0 {
+		return "", true
+	}
+	media, params, ok := parseMediaType(header[0])
+	return media, ok && slices.Contains(p.types, media) && (len(params) == 0 || isUTF8(params["charset"]))
+}
+
+// defaultType returns the media type of a file without a Content-Type:
+// application/octet-stream if the field lists it, otherwise text/plain, the
+// default of RFC 7578, section 4.4, otherwise the listed type that its first bytes
+// match.
+func (p *param) defaultType(head []byte) string {
+	for _, media := range []string{anything, "text/plain"} {
+		if slices.Contains(p.types, media) {
+			return media
+		}
+	}
+	i := slices.IndexFunc(p.types, func(media string) bool { return looksLike(head, media) })
+	return p.types[max(i, 0)]
 }
 
 // readFile hands out what newFile has read, then the rest of the part, and then
@@ -170,9 +212,8 @@ func (s *stream) readFile(b []byte) (int, error) {
 	}
 	switch {
 	case s.err == io.EOF:
-		if s.err = s.finishForm(); s.err == nil {
-			s.meter.patience.clearDeadline()
-			s.err = io.EOF
+		if s.err = s.disp.checkLength(s.taken); s.err == nil {
+			s.err = s.finishForm()
 		}
 	case s.err != nil:
 		s.err = s.clientError(s.err)
@@ -180,22 +221,20 @@ func (s *stream) readFile(b []byte) (int, error) {
 	return n, s.err
 }
 
-// finishForm refuses parts behind the file: the handler has already run.
+// finishForm refuses parts behind the file: the handler has already run. It
+// returns io.EOF if the form ends here.
 func (s *stream) finishForm() error {
-	switch more, err := s.next(); {
-	case err == io.EOF:
-		return nil
-	case err != nil:
+	if err := s.next(); err != nil {
 		return err
-	case more:
-		return newRefusal(ErrInvalid, "the form", "/form", "file_not_last", "must have its file last, and only one")
 	}
-	return nil
+	return newRefusal(ErrInvalid, "the form", "/form", "file_not_last", "must have its file last, and only one")
 }
 
 // clientError is what an error of the multipart reader means for the client.
 func (s *stream) clientError(err error) error {
 	switch {
+	case s.fence.err != nil && s.fence.err != io.EOF:
+		return malformedForm(s.fence.err.Error())
 	case s.meter.over:
 		return ErrTooLarge.With("limit", s.c.limits.Body).Header("Connection", "close")
 	case err == io.EOF || errors.Is(err, io.EOF):

@@ -2,10 +2,8 @@ package validate
 
 import (
 	"io"
-	"mime"
 	"mime/multipart"
 	"net/http"
-	"net/textproto"
 	"reflect"
 	"strconv"
 	"strings"
@@ -18,12 +16,14 @@ type stream struct {
 	c     *config
 	r     *http.Request
 	meter meter
+	fence *fence
 	parts int
 	form  *multipart.Reader
 	part  *multipart.Part
-	head  []byte // of the file, not handed out yet
-	taken int64  // of the file
-	err   error  // of the file, for good
+	disp  disposition // of the part
+	head  []byte      // of the file, not handed out yet
+	taken int64       // of the file
+	err   error       // of the file, for good
 
 	source io.Reader // of the part
 	buffer []byte    // of a field
@@ -77,38 +77,34 @@ func (p *plan) readMultipart(r *http.Request, v reflect.Value, patience patience
 	}
 	values := make(map[string][]string)
 	for {
-		more, err := s.next()
+		err := s.next()
 		if err == io.EOF {
-			s.meter.patience.clearDeadline()
 			return p.setForm(values, v)
 		}
 		if err != nil {
 			return err
 		}
-		if !more {
-			continue
-		}
-		name, file, isFile, err := s.disposition()
-		if err != nil {
+		if s.disp, err = s.readDisposition(); err != nil {
 			return err
 		}
+		name := s.disp.name
 		param := p.formParam(name)
 		switch {
 		case param == nil:
 			return unknownName(map[string][]string{name: nil}, "form", "field")
-		case isFile != (param.types != nil):
+		case s.disp.isFile != (param.types != nil):
 			return misplaced(param)
-		case !isFile:
+		case !s.disp.isFile:
 			if err := s.addField(values, name); err != nil {
 				return err
 			}
-		case file == "":
-			if n, err := s.source.Read(make([]byte, 1)); n > 0 || err != io.EOF {
+		case s.disp.file == "":
+			if n, err := s.source.Read(make([]byte, 1)); n > 0 || err != io.EOF || s.disp.length > 0 {
 				return misplaced(param) // browsers send this, and nothing in it, where nothing was chosen
 			}
 		default:
 			s.meter.left = p.c.limits.File + headerRoom
-			found, err := s.newFile(param, file)
+			found, err := s.newFile(param, s.disp.file)
 			if err != nil {
 				return err
 			}
@@ -137,7 +133,8 @@ func (c *config) open(r *http.Request, patience patience) (*stream, error) {
 	s := &stream{c: c, r: r}
 	// An eighth of the body is for what the fields take beyond their bytes.
 	s.meter = meter{r: r.Body, patience: patience, left: c.limits.Body - c.limits.Body/8}
-	s.form = multipart.NewReader(&s.meter, boundary)
+	s.fence = newFence(&s.meter, boundary)
+	s.form = multipart.NewReader(s.fence, boundary)
 	return s, nil
 }
 
@@ -151,53 +148,38 @@ func properBoundary(s string) bool {
 	return s != "" && len(s) <= 70 && !strings.HasSuffix(s, " ")
 }
 
-// next goes to the next part, or returns io.EOF behind the last.
-func (s *stream) next() (bool, error) {
+// next goes to the next part. It returns io.EOF behind the last part, after the
+// whole body was read.
+func (s *stream) next() error {
 	s.meter.step = headerRoom
 	part, err := s.form.NextRawPart()
 	if err == io.EOF {
-		return false, io.EOF
+		return s.finishBody()
 	}
 	if err != nil {
-		return false, s.clientError(err)
+		return s.clientError(err)
 	}
 	if s.parts++; s.parts > s.c.limits.Parts {
-		return false, bodyRefusal(ErrTooLarge, "the form must have at most "+strconv.Itoa(s.c.limits.Parts)+" parts")
+		return bodyRefusal(ErrTooLarge, "the form must have at most "+strconv.Itoa(s.c.limits.Parts)+" parts")
 	}
 	s.part, s.source = part, refill{s}
-	return true, nil
+	return nil
 }
 
-// disposition reads the header of a part. RFC 7578 has filename* forbidden
-// (section 4.2), and encodings out of use (section 4.7).
-func (s *stream) disposition() (name, file string, isFile bool, err error) {
-	h, lines := s.part.Header, 0
-	for _, values := range h {
-		lines += len(values)
+// finishBody reads the rest of the body, which the fence checks. It returns io.EOF
+// if the form is complete.
+func (s *stream) finishBody() error {
+	rest := make([]byte, 8)
+	for {
+		_, err := s.fence.Read(rest)
+		if err == io.EOF && s.fence.isClosed() {
+			s.meter.patience.clearDeadline()
+			return io.EOF
+		}
+		if err != nil {
+			return s.clientError(err)
+		}
 	}
-	if lines > headers {
-		return "", "", false, bodyRefusal(ErrTooLarge, "a part of the form must have at most "+strconv.Itoa(headers)+" header lines")
-	}
-	if len(h["Content-Disposition"]) != 1 || len(h["Content-Type"]) > 1 || !unencoded(h) || strings.Contains(h.Get("Content-Disposition"), "*=") {
-		return "", "", false, malformedForm("has a part whose header cannot be read")
-	}
-	media, params, err := mime.ParseMediaType(h.Get("Content-Disposition"))
-	name = params["name"]
-	if file, isFile = params["filename"]; err != nil || media != "form-data" || name == "" || !isCleanText(name) || len(params) > 2 || len(params) == 2 && !isFile {
-		return "", "", false, malformedForm("has a part whose header cannot be read")
-	}
-	if media, _, _ := parseMediaType(h.Get("Content-Type")); strings.HasPrefix(media, "multipart/") {
-		return "", "", false, malformedForm("must not have a form in it")
-	}
-	return name, file, isFile, nil
-}
-
-func unencoded(h textproto.MIMEHeader) bool {
-	switch strings.ToLower(h.Get("Content-Transfer-Encoding")) {
-	case "", "7bit", "8bit", "binary":
-		return len(codings(h)) == 0 && len(h["Content-Transfer-Encoding"]) < 2
-	}
-	return false
 }
 
 // addField reads the value of a part that is no file.
@@ -219,7 +201,7 @@ func (s *stream) addField(values map[string][]string, name string) error {
 		return newRefusal(ErrTooLarge, "the input", "", "too_many_values", "must have at most "+strconv.Itoa(s.c.limits.Values)+" values of a name")
 	}
 	values[name] = append(values[name], string(data))
-	return nil
+	return s.disp.checkLength(int64(len(data)))
 }
 
 // readField reads a field, and a byte more than it may have, into a buffer that
