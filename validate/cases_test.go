@@ -261,9 +261,9 @@ func TestTheLogOfWhatCannotBeRead(t *testing.T) {
 	for _, row := range []struct{ name, media, body, want string }{
 		{"no media type", "", "{}", "content_type=[]"},
 		{"another media type", long, "{}", `content_type="[\"` + long[:128] + `\"]"`},
-		{"cut off", "application/json", `{"note":"secret`, `reason="it ends too early" offset=`},
-		{"a member twice", "application/json", `{"note":"secret","note":"b"}`, `reason="a member is there twice" offset=`},
-		{"a character too many", "application/json", `{"note":"secret"}}`, "reason=syntax offset=17"},
+		{"cut off", "application/json", `{"note":"secret`, `error="the body ends too early"`},
+		{"a member twice", "application/json", `{"note":"secret","note":"b"}`, `error="the body contains a member twice at byte 17"`},
+		{"a character too many", "application/json", `{"note":"secret"}}`, `error="the body is not JSON at byte 17"`},
 		{"too deep", "application/json", strings.Repeat("[", 40) + strings.Repeat("]", 40), `error="the body must be nested`},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -17,8 +17,8 @@ import (
 func (c *config) decodeBody(data []byte, count *counter, v reflect.Value) error {
 	if err := json.Unmarshal(data, v.Interface(), c.decoding); err != nil {
 		// The decoder stops at the first fault, and what follows may be no JSON.
-		if !jsontext.Value(data).IsValid() {
-			return malformedJSON(err)
+		if malformed := malformedJSON(data); malformed != nil {
+			return malformed
 		}
 		return decodeError(err, v.Type().Elem())
 	}
@@ -28,23 +28,30 @@ func (c *config) decodeBody(data []byte, count *counter, v reflect.Value) error 
 	return nil
 }
 
-var errMalformedJSON = ErrMalformed.Wrap(errors.New("the body is not strict JSON"))
-
-// malformedJSON tells the log what is wrong, and where, but nothing of what
-// the decoder quotes.
-func malformedJSON(err error) error {
-	fault, ok := errors.AsType[*jsontext.SyntacticError](err)
-	if !ok {
-		return errMalformedJSON // something else is wrong before it
+// malformedJSON returns what is wrong with a text that is not JSON, and where,
+// without anything that the decoder quotes. It returns nil for JSON.
+func malformedJSON(data []byte) error {
+	code, text := "syntax", "is not JSON"
+	d := jsontext.NewDecoder(bytes.NewReader(data))
+	err := d.SkipValue()
+	offset := d.InputOffset()
+	if err == nil {
+		_, err = d.ReadToken() // of what stands behind it
 	}
-	reason := "syntax"
+	if fault, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		offset = fault.ByteOffset
+	}
 	switch {
-	case errors.Is(fault, io.ErrUnexpectedEOF):
-		reason = "it ends too early"
-	case errors.Is(fault, jsontext.ErrDuplicateName):
-		reason = "a member is there twice"
+	case len(bytes.Trim(data, " \t\r\n")) == 0:
+		return newRefusal(ErrMalformed, "the body", "", "empty", "is empty")
+	case err == io.EOF:
+		return nil
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return newRefusal(ErrMalformed, "the body", "", "truncated", "ends too early")
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		code, text = "duplicate_member", "contains a member twice"
 	}
-	return errMalformedJSON.With("reason", reason, "offset", fault.ByteOffset)
+	return newRefusal(ErrMalformed, "the body", "", code, text+" at byte "+strconv.FormatInt(offset, 10))
 }
 
 // decodeError turns an error of the decoder into a refusal that repeats
@@ -52,17 +59,21 @@ func malformedJSON(err error) error {
 func decodeError(err error, t reflect.Type) error {
 	semantic, ok := errors.AsType[*json.SemanticError](err)
 	if !ok {
-		return errMalformedJSON
+		return newRefusal(ErrMalformed, "the body", "", "syntax", "is not JSON")
+	}
+	if errors.Is(err, json.ErrUnknownName) {
+		at := resolve(t, semantic.JSONPointer.Parent())
+		name := semantic.JSONPointer.LastToken()
+		if at.prefix != "" || !repeatable(name) {
+			return newRefusal(ErrInvalid, at.String(), at.pointer, "unknown_member", "has an unknown member")
+		}
+		return newRefusal(ErrInvalid, at.pointer+"/"+name, at.pointer+"/"+name, "unknown_member", "is unknown")
 	}
 	at := resolve(t, semantic.JSONPointer)
-	if errors.Is(err, json.ErrUnknownName) {
-		name := semantic.JSONPointer.LastToken()
-		if at.frozen || !repeatable(name) {
-			return newRefusal(ErrInvalid, at.String(), at.pointer, "unknown_member", "has a member that is not known")
-		}
-		return newRefusal(ErrInvalid, at.pointer+"/"+name, at.pointer+"/"+name, "unknown_member", "is not known")
+	if at.opaque {
+		return newRefusal(ErrInvalid, at.String(), at.pointer, "type", "has the wrong type")
 	}
-	return newRefusal(ErrInvalid, at.String(), at.pointer, "type", "has the wrong type or form")
+	return newRefusal(ErrInvalid, at.String(), at.pointer, "type", typeText(at.t, semantic.JSONKind, at.quoted))
 }
 
 // repeatable reports whether a name that the client sent is harmless in a
@@ -98,6 +109,10 @@ func (c *config) checkTokens(data []byte, t reflect.Type) error {
 			text := token.String()
 			if strings.ContainsFunc(text, isTextControl) {
 				at := resolve(t, d.StackPointer())
+				if kind == '{' && n%2 == 1 {
+					at = resolve(t, d.StackPointer().Parent())
+					at.prefix = inName
+				}
 				return newRefusal(ErrInvalid, at.String(), at.pointer, "control_character", "contains control characters")
 			}
 			if kind == '{' && n%2 == 1 {
@@ -111,7 +126,7 @@ func (c *config) checkTokens(data []byte, t reflect.Type) error {
 		case '0':
 			if top.next != nil && rounded(top.next, token.String()) {
 				at := resolve(t, d.StackPointer())
-				return newRefusal(ErrInvalid, at.String(), at.pointer, "precision", "has more digits than are kept")
+				return newRefusal(ErrInvalid, at.String(), at.pointer, "precision", "has too many digits")
 			}
 		case '{', '[':
 			open = append(open, containerOf(top.next, token.Kind(), own))
@@ -188,37 +203,47 @@ func nullable(t reflect.Type) bool {
 	return t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface || optType(t) != t
 }
 
-// position is a place in a type. Its pointer ends at a map, whose names are
-// the client's.
+// position is a place in a type. Its pointer ends at a map if the name of an
+// entry must not be repeated, or is the problem itself; then prefix is not empty.
 type position struct {
 	t       reflect.Type
 	pointer string
-	frozen  bool // the pointer ended at a map
+	prefix  string
+	quoted  bool // the member has the option string
 	opaque  bool // the type is unknown: below any, or of a member that is not there
 }
 
 func (p position) String() string {
 	if p.pointer == "" {
-		return "the body"
+		return p.prefix + "the body"
 	}
-	return p.pointer
+	return p.prefix + p.pointer
 }
 
 // resolve follows a pointer of the input through a type.
 func resolve(t reflect.Type, pointer jsontext.Pointer) position {
 	at := position{t: t}
-	for name := range pointer.Tokens() {
+	for pointer != "" {
+		var name string
+		name, pointer = firstToken(pointer)
 		at.t = underlyingType(at.t)
 		known := true
 		switch at.t.Kind() {
 		case reflect.Slice, reflect.Array:
 			at.t = at.t.Elem()
 		case reflect.Map:
-			at.t, at.frozen = at.t.Elem(), true
+			if pointer == "" && at.prefix == "" && !isKey(at.t.Key(), name) {
+				at.t, at.prefix = at.t.Key(), inName
+				return at
+			}
+			if at.t = at.t.Elem(); at.prefix == "" && !repeatable(name) {
+				at.prefix = inValue
+			}
 		case reflect.Struct:
-			var field reflect.Type
-			if field, known = memberOf(at.t, name); known {
-				at.t = field
+			var field reflect.StructField
+			if field, known = memberField(at.t, name); known {
+				_, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+				at.t, at.quoted = field.Type, hasRule(options, "string")
 			}
 		default:
 			known = false
@@ -227,16 +252,38 @@ func resolve(t reflect.Type, pointer jsontext.Pointer) position {
 			at.opaque = true
 			return at
 		}
-		if !at.frozen {
+		if at.prefix == "" {
 			at.pointer += "/" + escape(name)
 		}
 	}
 	return at
 }
 
-// memberOf returns the type of a struct's JSON member. Of several, the one that
-// is embedded least deeply is set.
-func memberOf(t reflect.Type, name string) (found reflect.Type, ok bool) {
+// firstToken cuts the first name off a pointer.
+func firstToken(pointer jsontext.Pointer) (string, jsontext.Pointer) {
+	rest := pointer[1:]
+	if i := strings.IndexByte(string(rest), '/'); i >= 0 {
+		rest = rest[:i]
+	}
+	return ("/" + rest).LastToken(), pointer[1+len(rest):]
+}
+
+// isKey reports whether a name can be decoded as the key of a map. The decoder
+// gives the same place to an entry's key and to its value.
+func isKey(t reflect.Type, name string) bool {
+	quoted, err := jsontext.AppendQuote(nil, name)
+	return err == nil && json.Unmarshal(quoted, reflect.New(t).Interface(), json.StringifyNumbers(true)) == nil
+}
+
+// memberOf returns the type of a struct's JSON member.
+func memberOf(t reflect.Type, name string) (reflect.Type, bool) {
+	f, ok := memberField(t, name)
+	return f.Type, ok
+}
+
+// memberField returns the field of a struct's JSON member. Of several, the one
+// that is embedded least deeply is set.
+func memberField(t reflect.Type, name string) (found reflect.StructField, ok bool) {
 	depth := 0
 	for _, f := range reflect.VisibleFields(t) {
 		if !f.IsExported() || depth > 0 && len(f.Index) >= depth {
@@ -244,7 +291,7 @@ func memberOf(t reflect.Type, name string) (found reflect.Type, ok bool) {
 		}
 		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if tag == name && tag != "-" || tag == "" && !f.Anonymous && f.Name == name {
-			found, depth = f.Type, len(f.Index)
+			found, depth = f, len(f.Index)
 		}
 	}
 	return found, depth > 0

@@ -132,7 +132,9 @@
 //     the type that was said, and the name is never a path. A file that is two
 //     formats at once passes; decode and encode pictures anew if that matters.
 //   - Reflection of input: messages have names of the schema and limits alone.
-//     A name that the client sent is repeated only if it is a plain word.
+//     The name of a member, parameter or map entry that the client sent is
+//     repeated only if it is a plain word of at most 64 letters, digits, "_",
+//     "-" and ".".
 //   - Not covered: a list of lists of large structs is decoded as long as its
 //     values are fewer than Limits.Tokens; lower that where T is large.
 //

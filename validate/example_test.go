@@ -38,7 +38,7 @@ func Example() {
 	// Output:
 	// 200 2 of A7
 	// 422 {"code":"invalid_input","message":"/qty must be at most 10"
-	// 422 {"code":"invalid_input","message":"/price is not known"
+	// 422 {"code":"invalid_input","message":"/price is unknown"
 }
 
 // The classic mistake: a bounded reader, and a decoder that stops at the end
@@ -61,7 +61,7 @@ func Example_incorrect() {
 	post(right, body)
 	// Output:
 	// 200 -5 <nil>
-	// 400 {"code":"malformed_input","message":"The input cannot be read."
+	// 400 {"code":"malformed_input","message":"the body contains a member twice at byte 9"
 }
 
 func ExampleSchema() {
@@ -114,7 +114,7 @@ func ExampleInput() {
 	// Output:
 	// 200 20 of a7
 	// 400 {"code":"malformed_input","message":"query parameter limit must be a whole number"
-	// 422 {"code":"invalid_input","message":"query parameter isAdmin is not known"
+	// 422 {"code":"invalid_input","message":"query parameter isAdmin is unknown"
 }
 
 func ExampleJSON() {
@@ -133,7 +133,7 @@ func ExampleJSON() {
 	// Output:
 	// 200 2 items
 	// 422 {"code":"invalid_input","message":"/items/1/qty must be at most 10"
-	// 422 {"code":"invalid_input","message":"/items/0/QTY is not known"
+	// 422 {"code":"invalid_input","message":"/items/0/QTY is unknown"
 }
 
 func ExampleQuery() {

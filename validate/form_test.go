@@ -35,8 +35,8 @@ func TestForm(t *testing.T) {
 		status            int
 		code, message     string
 	}{
-		{"F1 the query does not feed the form", "name=ada", "", formHeader(), 422, "invalid_input", "query parameter name is not known"},
-		{"F1 the form does not feed the query", "", "name=ada&page=1", formHeader(), 422, "invalid_input", "form field page is not known"},
+		{"F1 the query does not feed the form", "name=ada", "", formHeader(), 422, "invalid_input", "query parameter name is unknown"},
+		{"F1 the form does not feed the query", "", "name=ada&page=1", formHeader(), 422, "invalid_input", "form field page is unknown"},
 		{"F2 20 000 fields", "", strings.Repeat("a=1&", 20_000), formHeader(), 413, "input_too_large", "the form must have at most 100 fields"},
 		{"F2 21 values", "", strings.Repeat("topic=a&", 21) + "name=a", formHeader(), 413, "input_too_large", ""},
 		{"F2 more than a body", "", "name=" + strings.Repeat("a", 2<<20), formHeader(), 413, "input_too_large", ""},
@@ -45,7 +45,7 @@ func TestForm(t *testing.T) {
 		{"no type", "", "name=ada", http.Header{"Content-Type": nil}, 415, "unsupported_media_type", ""},
 		{"another charset", "", "name=ada", http.Header{"Content-Type": {"application/x-www-form-urlencoded; charset=latin1"}}, 415, "unsupported_media_type", ""},
 		{"compressed", "", "name=ada", http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Content-Encoding": {"gzip"}}, 415, "unsupported_media_type", ""},
-		{"twice", "", "name=ada&name=eve", formHeader(), 400, "duplicate_parameter", "form field name is there more than once"},
+		{"twice", "", "name=ada&name=eve", formHeader(), 400, "duplicate_parameter", "form field name appears more than once"},
 		{"semicolon", "", "name=ada;role=admin", formHeader(), 400, "malformed_input", "the form must not have a semicolon"},
 		{"bad escape", "", "name=%zz", formHeader(), 400, "malformed_input", ""},
 		{"NUL", "", "name=%00", formHeader(), 400, "malformed_input", ""},
@@ -57,8 +57,8 @@ func TestForm(t *testing.T) {
 		{"the lines of a textarea", "", "name=a%0D%0Ab%09c%0A", formHeader(), 200, "", ""},
 		{"invalid UTF-8", "", "name=%ff", formHeader(), 400, "malformed_input", ""},
 		{"no number", "", "name=ada&age=1e1", formHeader(), 400, "malformed_input", "form field age must be a whole number"},
-		{"unknown", "", "name=ada&admin=true", formHeader(), 422, "invalid_input", "form field admin is not known"},
-		{"unknown markup", "", "name=ada&%3Cb%3E=1", formHeader(), 422, "invalid_input", "the form has a field that is not known"},
+		{"unknown", "", "name=ada&admin=true", formHeader(), 422, "invalid_input", "form field admin is unknown"},
+		{"unknown markup", "", "name=ada&%3Cb%3E=1", formHeader(), 422, "invalid_input", "the form has an unknown field"},
 		{"missing", "", "age=3", formHeader(), 422, "invalid_input", "form field name is required"},
 		{"breaks a rule", "", "name=ada&topic=a&topic=abcde", formHeader(), 422, "invalid_input", "form field topic/1 must have at most 4 characters"},
 		{"all", "page=2", "name=ada+l&age=36&topic=a&topic=b", formHeader(), 200, "", ""},

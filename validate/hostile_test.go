@@ -111,8 +111,8 @@ func TestEmbeddedStructs(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"name":"abcd"}`:                            "/name must have at most 3 characters",
 		`{"name":"a","list":[{"name":"abcd"}]}`:      "/list/0/name must have at most 3 characters",
-		`{"name":"a","map":{"<k>":{"name":"abcd"}}}`: "/map/name must have at most 3 characters",
-		`{"name":"a","map":{"<k>":{"x":1}}}`:         "/map has a member that is not known",
+		`{"name":"a","map":{"<k>":{"name":"abcd"}}}`: "a value in /map must have at most 3 characters",
+		`{"name":"a","map":{"<k>":{"x":1}}}`:         "a value in /map has an unknown member",
 	} {
 		w := in(t, h, "POST", "/", jsonType(), strings.NewReader(body))
 		require.Equal(t, 422, w.Code)

@@ -198,7 +198,7 @@ func (s *stream) addField(values map[string][]string, name string) error {
 	case len(data) > limit:
 		return bodyRefusal(ErrTooLarge, "a field of the form must have at most "+strconv.Itoa(limit)+" bytes")
 	case len(values[name]) == s.c.limits.Values:
-		return newRefusal(ErrTooLarge, "the input", "", "too_many_values", "must have at most "+strconv.Itoa(s.c.limits.Values)+" values of a name")
+		return newRefusal(ErrTooLarge, "the input", "", "too_many_values", "must have at most "+strconv.Itoa(s.c.limits.Values)+" values per name")
 	}
 	values[name] = append(values[name], string(data))
 	return s.disp.checkLength(int64(len(data)))

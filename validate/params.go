@@ -60,10 +60,10 @@ func (p *plan) readParams(r *http.Request, v reflect.Value) error {
 func unknownName(values map[string][]string, source, noun string) error {
 	for name := range values {
 		if !repeatable(name) {
-			return newRefusal(ErrInvalid, "the "+source, "/"+source, "unknown_"+noun, "has a "+noun+" that is not known")
+			return newRefusal(ErrInvalid, "the "+source, "/"+source, "unknown_"+noun, "has an unknown "+noun)
 		}
 		place := &place{source: source, name: name}
-		return newRefusal(ErrInvalid, place.String(), place.pointer(), "unknown_"+noun, "is not known")
+		return newRefusal(ErrInvalid, place.String(), place.pointer(), "unknown_"+noun, "is unknown")
 	}
 	return nil
 }
@@ -88,16 +88,16 @@ func (c *config) parsePairs(raw string, ignored func(string) bool, malformed fun
 		name, value, _ := strings.Cut(pair, "=")
 		name, err := url.QueryUnescape(name)
 		if err != nil || !isCleanText(name) {
-			return nil, malformed("has a name that cannot be read")
+			return nil, malformed("has an invalid name")
 		}
 		if ignored(name) {
 			continue
 		}
 		if value, err = url.QueryUnescape(value); err != nil {
-			return nil, malformed("has an escape that cannot be read")
+			return nil, malformed("has an invalid escape")
 		}
 		if len(values[name]) == c.limits.Values {
-			return nil, newRefusal(ErrTooLarge, "the input", "", "too_many_values", "must have at most "+strconv.Itoa(c.limits.Values)+" values of a name")
+			return nil, newRefusal(ErrTooLarge, "the input", "", "too_many_values", "must have at most "+strconv.Itoa(c.limits.Values)+" values per name")
 		}
 		values[name] = append(values[name], value)
 	}
@@ -142,7 +142,7 @@ func (c *config) setField(v reflect.Value, p *param, values []string) error {
 		return nil
 	}
 	if len(values) > 1 {
-		return p.newRefusal(ErrDuplicate, "duplicate", "is there more than once")
+		return p.newRefusal(ErrDuplicate, "duplicate", "appears more than once")
 	}
 	if want := setScalar(v, values[0]); want != "" {
 		return p.newRefusal(ErrMalformed, "type", want)
@@ -171,7 +171,7 @@ func setScalar(v reflect.Value, s string) string {
 	}
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		if u.UnmarshalText([]byte(s)) != nil {
-			return "has the wrong form"
+			return ownText(v.Type())
 		}
 		return ""
 	}
@@ -186,19 +186,19 @@ func setScalar(v reflect.Value, s string) string {
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		n, err := strconv.ParseInt(s, 10, v.Type().Bits())
 		if err != nil || !wholeNumber.MatchString(s) {
-			return "must be a whole number"
+			return numberText(v.Type(), wholeNumber.MatchString(s))
 		}
 		v.SetInt(n)
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		n, err := strconv.ParseUint(s, 10, v.Type().Bits())
 		if err != nil || !wholeNumber.MatchString(s) {
-			return "must be a whole number of 0 or more"
+			return numberText(v.Type(), wholeNumber.MatchString(s))
 		}
 		v.SetUint(n)
 	case reflect.Float32, reflect.Float64:
 		n, err := strconv.ParseFloat(s, v.Type().Bits())
 		if err != nil || !anyNumber.MatchString(s) {
-			return "must be a number"
+			return numberText(v.Type(), anyNumber.MatchString(s))
 		}
 		v.SetFloat(n)
 	}

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"cmp"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -102,43 +103,88 @@ type place struct {
 	steps  []step
 }
 
-// step is one level of a place: a member, or an index where the name is empty.
+// step is one level of a place: a member, an index if the name is empty, or an
+// entry of a map.
 type step struct {
-	name  string
-	index int
+	name   string
+	index  int
+	entry  *reflect.MapIter // of a map; its key is only read for a problem
+	ofName bool             // the problem is the key itself
+}
+
+// key returns the name of a map's entry if it may stand in a response. Names are
+// the client's: only a plain word is repeated.
+func (s *step) key() (string, bool) {
+	if s.ofName {
+		return "", false
+	}
+	k := s.entry.Key()
+	if decodesItself(k.Type()) {
+		return "", false
+	}
+	name := ""
+	switch shapeOf(k.Type()) {
+	case text:
+		name = k.String()
+	case signed:
+		name = strconv.FormatInt(k.Int(), 10)
+	case unsigned:
+		name = strconv.FormatUint(k.Uint(), 10)
+	}
+	return name, repeatable(name)
 }
 
 // pointer returns the RFC 6901 pointer. Parameters stand below their source.
 func (p *place) pointer() string {
+	pointer, _ := p.below()
 	if p.source == "" {
-		return p.below()
+		return pointer
 	}
-	return "/" + p.source + "/" + escape(p.name) + p.below()
+	return "/" + p.source + "/" + escape(p.name) + pointer
 }
 
-func (p *place) below() string {
+// below returns the pointer below the source. It ends at a map if the name of an
+// entry must not be repeated, or is the problem itself; then prefix is not empty.
+func (p *place) below() (pointer, prefix string) {
 	var b strings.Builder
-	for _, s := range p.steps {
-		b.WriteByte('/')
-		if s.name == "" {
-			b.WriteString(strconv.Itoa(s.index))
-			continue
+	for i := range p.steps {
+		s := &p.steps[i]
+		name := s.name
+		switch {
+		case s.entry != nil:
+			key, ok := s.key()
+			if !ok && s.ofName {
+				return b.String(), inName
+			}
+			if !ok {
+				return b.String(), inValue
+			}
+			name = key
+		case name == "":
+			name = strconv.Itoa(s.index)
 		}
-		b.WriteString(escape(s.name))
+		b.WriteByte('/')
+		b.WriteString(escape(name))
 	}
-	return b.String()
+	return b.String(), ""
 }
+
+// How a message begins where the pointer ends at a map.
+const (
+	inName  = "a name in "
+	inValue = "a value in "
+)
 
 // String returns how a message names the place.
 func (p *place) String() string {
-	text := p.below()
+	pointer, prefix := p.below()
 	switch {
 	case p.source != "":
-		return label(p.source) + " " + p.name + text
-	case text == "":
-		return cmp.Or(p.name, "the body")
+		return prefix + label(p.source) + " " + p.name + pointer
+	case pointer == "":
+		return prefix + cmp.Or(p.name, "the body")
 	}
-	return text
+	return prefix + pointer
 }
 
 // label is how messages name a source.

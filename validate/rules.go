@@ -5,7 +5,6 @@ import (
 	"reflect"
 	"regexp"
 	"strconv"
-	"strings"
 
 	"github.com/go-playground/validator/v10"
 
@@ -58,52 +57,4 @@ func textOf(f validator.FieldLevel) string {
 		panic("the value is no string")
 	}
 	return f.Field().String()
-}
-
-// messageOf says in words what a rule wants of a value of this kind. The
-// parameters are the schema's.
-func messageOf(rule, param string, kind reflect.Kind) string {
-	unit := ""
-	switch kind {
-	case reflect.String:
-		unit = " characters"
-	case reflect.Slice, reflect.Array, reflect.Map:
-		unit = " items"
-	}
-	verb := "be"
-	if unit != "" {
-		verb = "have"
-	}
-	switch rule {
-	case "required":
-		return "is required"
-	case "min", "gte":
-		return "must " + verb + " at least " + param + unit
-	case "max", "lte":
-		return "must " + verb + " at most " + param + unit
-	case "gt":
-		return "must " + verb + " more than " + param + unit
-	case "lt":
-		return "must " + verb + " less than " + param + unit
-	case "eq":
-		if kind == reflect.String {
-			return "must be " + param
-		}
-		return "must " + verb + " exactly " + param + unit
-	case "len":
-		return "must " + verb + " exactly " + param + unit
-	case "oneof":
-		return "must be one of: " + strings.Join(strings.Fields(param), ", ")
-	case "email":
-		return "must be an e-mail address"
-	case "url", "http_url", "https_url":
-		return "must be a web address"
-	case "alphanum":
-		return "must have letters and digits only"
-	case "unique":
-		return "must not have an item twice"
-	case "pattern":
-		return "does not have the form of a " + param
-	}
-	return "breaks the rule " + rule
 }

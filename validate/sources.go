@@ -56,7 +56,7 @@ func (p *param) headerValues(r *http.Request) ([]string, error) {
 		return nil, ErrHeaderTooLarge.With("header", p.name, "limit", headerLimit)
 	}
 	if len(values) == 1 && !slices.Contains(commas, p.name) && listed(values[0]) {
-		return nil, p.newRefusal(ErrDuplicate, "duplicate", "is there more than once")
+		return nil, p.newRefusal(ErrDuplicate, "duplicate", "appears more than once")
 	}
 	return values, nil
 }
@@ -123,7 +123,7 @@ func (c *config) pathValues(r *http.Request, p *param) ([]string, error) {
 	if strings.Contains(value, "%") && !strings.Contains(r.URL.Path, value) && strings.Contains(r.URL.EscapedPath(), value) {
 		unescaped, err := url.PathUnescape(value)
 		if err != nil {
-			return nil, p.newRefusal(ErrMalformed, "malformed", "has an escape that cannot be read")
+			return nil, p.newRefusal(ErrMalformed, "malformed", "has an invalid escape")
 		}
 		value = unescaped
 	}
@@ -133,7 +133,7 @@ func (c *config) pathValues(r *http.Request, p *param) ([]string, error) {
 	case value == "":
 		return nil, p.newRefusal(ErrMalformed, "missing", "is empty")
 	case dotted(value):
-		return nil, p.newRefusal(ErrMalformed, "malformed", "must not go up the path")
+		return nil, p.newRefusal(ErrMalformed, "malformed", "must not contain dot segments")
 	}
 	return []string{value}, nil
 }

@@ -106,16 +106,21 @@ func (w *walker) below(v reflect.Value, c *check) {
 		if c.elem.idle && c.key.idle {
 			return
 		}
-		// The names of a map are the client's: the place ends at the map.
-		for entries := v.MapRange(); entries.Next() && !w.full(); {
+		entries, last := v.MapRange(), len(w.at.steps)
+		w.at.steps = append(w.at.steps, step{entry: entries})
+		for entries.Next() && !w.full() {
 			before := len(w.problems)
 			if !c.key.idle {
+				w.at.steps[last].ofName = true
 				w.checkValue(entries.Key(), c.key)
+				w.at.steps[last].ofName = false
 			}
 			if !c.elem.idle && len(w.problems) == before {
 				w.checkValue(entries.Value(), c.elem)
 			}
 		}
+		w.at.steps[last] = step{} // the walker is used again, and must not keep the input
+		w.at.steps = w.at.steps[:last]
 	}
 }
 
@@ -150,7 +155,7 @@ func (w *walker) runValidator(whole, v reflect.Value, tag string) bool {
 	}
 	if list, ok := errors.AsType[validator.ValidationErrors](err); ok && len(list) > 0 {
 		rule := list[0].Tag()
-		w.problem(strings.ReplaceAll(rule, "|", "_or_"), messageOf(rule, list[0].Param(), v.Kind()))
+		w.problem(problemCode(rule), messageOf(rule, list[0].Param(), v.Kind()))
 		return false
 	}
 	w.problem("invalid", "is not valid")
@@ -173,6 +178,16 @@ func (w *walker) acceptsNil(pointer reflect.Value, c *check) bool {
 		}
 	}
 	return true
+}
+
+// problemCode returns the code of a broken rule: its name, or the names of
+// alternatives without their parameters.
+func problemCode(rule string) string {
+	names := strings.Split(rule, "|")
+	for i, name := range names {
+		names[i], _, _ = strings.Cut(name, "=")
+	}
+	return strings.Join(names, "_or_")
 }
 
 // hasRule reports whether a list of rules has one by its name.

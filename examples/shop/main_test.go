@@ -227,7 +227,7 @@ func TestStory(t *testing.T) {
 		id = a.body["id"].(string)
 		require.Equal(t, "/orders/"+id, a.Header.Get("Location"))
 		a = s.expect(422, "invalid_input", "POST", "/orders", strings.Replace(orderBody, `"note"`, `"price":0,"note"`, 1), "Authorization", ada.bearer())
-		require.Equal(t, "/price is not known", a.body["message"])
+		require.Equal(t, "/price is unknown", a.body["message"])
 		s.expect(422, "product_unknown", "POST", "/orders", strings.Replace(orderBody, "RAM1", "NONE1", 1), "Authorization", ada.bearer())
 		s.expect(403, "access_denied", "POST", "/orders", orderBody, "Authorization", eve.bearer())
 		s.expect(413, "input_too_large", "POST", "/orders", strings.Repeat("[", 100_000), "Authorization", ada.bearer())

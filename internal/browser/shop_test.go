@@ -211,7 +211,7 @@ func shopAttacks(t *testing.T, s *shop) {
 	for attack, want := range map[string]string{
 		"forged":   "Held. 401 auth_invalid: ",
 		"deep":     "Held. 413 input_too_large: ",
-		"unknown":  "Held. 422 invalid_input: /price is not known",
+		"unknown":  "Held. 422 invalid_input: /price is unknown",
 		"stranger": "Held. The stranger's script got a TypeError: not even the refusal is for it to read. You are still logged in.",
 		"other":    "Held. 404 order_not_found: ",
 	} {
