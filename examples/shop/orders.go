@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/validate"
 )
 
 var (
@@ -38,11 +39,16 @@ type orderItem struct {
 	Qty int    `json:"qty" validate:"min=1,max=10"`
 }
 
+// orderOptions has the form of a postcode anywhere: words of letters and digits, with
+// one space or hyphen between two, as in "N1 9GU", "1012 AB" and "12345-6789". alphanum
+// would refuse most of the world's.
+var orderOptions = validate.Options{Patterns: map[string]string{"postcode": "[A-Za-z0-9]+([ -][A-Za-z0-9]+)*"}}
+
 type address struct {
 	Name     string `json:"name" validate:"required,max=100"`
 	Street   string `json:"street" validate:"required,max=100"`
 	City     string `json:"city" validate:"required,max=100"`
-	Postcode string `json:"postcode" validate:"required,alphanum,max=10"`
+	Postcode string `json:"postcode" validate:"omitempty,max=10,pattern=postcode"` // Hong Kong has none
 	Country  string `json:"country" validate:"required,len=2,alpha"`
 }
 

@@ -65,7 +65,7 @@ func (s *service) routes(mux *http.ServeMux) {
 
 	mux.Handle("GET /me", signedIn(errors.HandlerFunc(me)))
 	mux.Handle("GET /orders", readsOrders(errors.Must(validate.Handle(s.listOrders))))
-	mux.Handle("POST /orders", writesOrders(errors.Must(validate.Handle(s.placeOrder))))
+	mux.Handle("POST /orders", writesOrders(errors.Must(validate.Handle(s.placeOrder, orderOptions))))
 	mux.Handle("GET /orders/{id}", readsOrders(ref(own(errors.HandlerFunc(showOrder)))))
 	mux.Handle("PATCH /orders/{id}", writesOrders(change(ownChanged(errors.HandlerFunc(s.changeOrder)))))
 	stock := auth.Require(auth.Kinds(auth.Service), auth.Scopes("stock:read"))
