@@ -51,6 +51,7 @@ func (s *service) routes(mux *http.ServeMux) {
 	anybodys := auth.Require(auth.Object(errNoOrder, s.loadOrder, anyOrder))
 
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { _ = write(w, 200, map[string]string{"status": "ok"}) })
+	mux.Handle("GET /readyz", errors.HandlerFunc(s.readyz))
 	mux.Handle("GET /products", errors.Must(validate.Handle(s.listProducts)))
 	mux.Handle("GET /products/{sku}/picture", errors.Must(validate.Handle(s.showPicture)))
 	mux.Handle("PUT /products/{sku}/picture", admin(errors.Must(validate.Handle(s.putPicture, validate.Options{Limits: pictureLimits}))))
@@ -72,6 +73,18 @@ func (s *service) routes(mux *http.ServeMux) {
 	mux.Handle("GET /partner/stock", stock(errors.HandlerFunc(listStock)))
 	mux.Handle("POST /partner/keys/rotate", auth.Require(auth.Kinds(auth.Service))(errors.HandlerFunc(s.rotateKey)))
 	mux.Handle("POST /admin/refund/{id}", admin(ref(anybodys(errors.HandlerFunc(s.refund)))))
+}
+
+var errNotReady = errors.Define(503, "not_ready", "The shop is not ready. Try again later.")
+
+// readyz is for a load balancer: 503 takes this shop out of its turns, while
+// /healthz says that a restart would not help. The limits are not asked: without
+// their Redis, each shop counts by itself.
+func (s *service) readyz(w http.ResponseWriter, r *http.Request) error {
+	if err := errors.Join(s.ready(r.Context()), s.revoked.Ready(r.Context())); err != nil {
+		return errNotReady.Wrap(err).Header("Retry-After", "1")
+	}
+	return write(w, 200, map[string]string{"status": "ready"})
 }
 
 func write(w http.ResponseWriter, status int, v any) error {

@@ -76,7 +76,10 @@ func newService(c config) (*service, error) {
 
 	// The rings, from the outside in.
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: c.logger}))
-	secure := errors.Must(headers.New(headers.Options{Scheme: scheme, InsecureAllowHTTP: c.insecure, AllowedHosts: hosts(c), Logger: c.logger}))
+	secure := errors.Must(headers.New(headers.Options{
+		Scheme: scheme, InsecureAllowHTTP: c.insecure, AllowedHosts: hosts(c), Logger: c.logger,
+		ExemptPaths: []string{"GET /healthz", "GET /readyz"}, // a probe uses an address of its own, in clear, and no name
+	}))
 	origins, err := cors.New(cors.Options{
 		Origins:     c.origins,
 		Credentials: true,
@@ -151,7 +154,7 @@ func (s *service) issuer(c config) *token.Issuer {
 
 // public lists what anybody may ask for. All else needs a principal.
 func public(demo bool) []string {
-	patterns := []string{"/{$}", "/page/{file}", "/healthz", "/products", "GET /products/{sku}/picture", "/auth/login", "/auth/refresh", "/auth/logout", "/.well-known/jwks.json"}
+	patterns := []string{"/{$}", "/page/{file}", "/healthz", "/readyz", "/products", "GET /products/{sku}/picture", "/auth/login", "/auth/refresh", "/auth/logout", "/.well-known/jwks.json"}
 	if demo {
 		patterns = append(patterns, "/boom", "/leak")
 	}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -138,6 +140,63 @@ func TestRedisGoesAway(t *testing.T) {
 	s.expect(200, "", "GET", "/me", "", "Authorization", in.bearer()) // for 30 seconds
 	server.Restart(t)
 	require.Eventually(t, func() bool { return s.do("POST", "/auth/refresh", "", "Cookie", in.cookie(t)).StatusCode == 200 }, 20*time.Second, 100*time.Millisecond)
+}
+
+// status asks a shop as the probe of a load balancer does: by address, in clear,
+// without a credential.
+func (s *shop) status(path string) (status int, code string) {
+	s.t.Helper()
+	r, err := http.NewRequest(http.MethodGet, s.url+path, nil)
+	require.NoError(s.t, err)
+	r.Host = "10.1.2.3:8080"
+	res, err := s.client.Do(r)
+	require.NoError(s.t, err)
+	var body struct {
+		Code string `json:"code"`
+	}
+	require.NoError(s.t, json.NewDecoder(res.Body).Decode(&body))
+	require.NoError(s.t, res.Body.Close())
+	return res.StatusCode, body.Code
+}
+
+func TestShopIsReadyWhileRedisIs_X2(t *testing.T) {
+	server := redistest.Start(t)
+	s := start(t, "-redis", "redis://"+server.Addr, "-keys", filepath.Join(t.TempDir(), "keys"))
+	becomes := func(want int) {
+		t.Helper()
+		redistest.Await(t, 20*time.Second, fmt.Sprintf("/readyz is %d", want), func() bool {
+			status, code := s.status("/readyz")
+			require.Contains(t, []int{200, 503}, status)
+			require.Equal(t, map[int]string{200: "", 503: "not_ready"}[status], code)
+			healthy, _ := s.status("/healthz")
+			require.Equal(t, 200, healthy, "a restart would not help")
+			return status == want
+		})
+	}
+	becomes(200)
+	server.Kill()
+	becomes(503)
+	a := s.do("GET", "/readyz", "")
+	require.Equal(t, "1", a.Header.Get("Retry-After"))
+	require.NotContains(t, a.raw, server.Addr)
+	require.NotContains(t, a.raw, "redis")
+	server.Restart(t)
+	becomes(200)
+	server.Pause(t)
+	becomes(503)
+	server.Resume(t)
+	becomes(200)
+	client := redis.NewClient(server.Options())
+	defer func() { _ = client.Close() }()
+	require.NoError(t, client.ConfigSet(t.Context(), "maxmemory-policy", "allkeys-lru").Err())
+	becomes(503) // this Redis may drop sessions
+}
+
+func TestShopInMemoryIsReady_X2(t *testing.T) {
+	s := start(t)
+	status, _ := s.status("/readyz")
+	require.Equal(t, 200, status)
+	require.Equal(t, 421, s.do("GET", "/products", "", "Host", "10.1.2.3:8080").StatusCode, "for all else the name counts")
 }
 
 // A Redis that is absent at the start is no reason not to start.

@@ -57,7 +57,7 @@ func openState(c config, secrets *secrets) (state, error) {
 		return s, err
 	}
 	s.sessions = sessions
-	s.ready = sessions.Ready
+	s.ready = sessions.Ready // one for all stores of this Redis
 	if s.partners, err = redisauth.APIKeys(client, redisauth.Options{}); err != nil {
 		return s, err
 	}
