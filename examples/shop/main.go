@@ -62,6 +62,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	self := flags.String("self", "", "the `address` that clients see, where a load balancer stands in front")
 	c := config{rounds: hashRounds, logger: newLogger(stderr)}
 	flags.StringVar(&c.redis, "redis", "", "share limits, sessions, API keys and revocations in the Redis at this `URL`; needs -keys")
+	flags.StringVar(&c.limitsRedis, "limits-redis", "", "count limits in the Redis at this `URL`, not in that of -redis")
 	flags.StringVar(&c.keys, "keys", "", "keep keys in this `folder`, so that a restart logs nobody out")
 	flags.BoolVar(&c.demo, "demo", false, "serve /boom and /leak, whose mistakes clients never see")
 	flags.Func("origin", "an `origin` whose pages may call; may be repeated", func(s string) error {

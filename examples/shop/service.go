@@ -20,16 +20,18 @@ import (
 
 // config is what the command line says.
 type config struct {
-	listens  string   // our own address
-	self     string   // the address that clients see, which is the issuer of the tokens
-	origins  []string // pages that may call
-	trusted  []netip.Prefix
-	redis    string // the URL of the Redis that shops share
-	keys     string // the folder of secrets
-	insecure bool   // clients use plain HTTP, on a loopback address
-	demo     bool
-	rounds   int // of the password hash
-	logger   *slog.Logger
+	listens string   // our own address
+	self    string   // the address that clients see, which is the issuer of the tokens
+	origins []string // pages that may call
+	trusted []netip.Prefix
+	redis   string // the URL of the Redis that shops share
+	// limitsRedis is the URL of a Redis for the counts of limits. "": redis.
+	limitsRedis string
+	keys        string // the folder of secrets
+	insecure    bool   // clients use plain HTTP, on a loopback address
+	demo        bool
+	rounds      int // of the password hash
+	logger      *slog.Logger
 }
 
 // service has what the handlers need.

@@ -192,6 +192,36 @@ func TestShopIsReadyWhileRedisIs_X2(t *testing.T) {
 	becomes(503) // this Redis may drop sessions
 }
 
+// Limits in a Redis of their own do not wait for the one of sessions, nor the other
+// way round.
+func TestLimitsMayHaveARedisOfTheirOwn_D9(t *testing.T) {
+	kept, counts := redistest.Start(t), redistest.Start(t)
+	s := start(t, "-redis", "redis://"+kept.Addr, "-limits-redis", "redis://"+counts.Addr, "-keys", filepath.Join(t.TempDir(), "keys"))
+	in := s.expect(200, "", "POST", "/auth/login", credentials(0))
+	has := func(server *redistest.Server, prefix string) bool {
+		for line := range strings.Lines(everything(t, server)) {
+			if strings.HasPrefix(line, prefix) {
+				return true
+			}
+		}
+		return false
+	}
+	require.True(t, has(counts, "rl:"))
+	require.False(t, has(kept, "rl:"))
+	require.True(t, has(kept, "ringwall:"))
+	require.False(t, has(counts, "ringwall:"))
+	kept.Pause(t)
+	before := counts.Calls(t, "evalsha")
+	s.expect(200, "", "GET", "/me", "", "Authorization", in.bearer())
+	require.Greater(t, counts.Calls(t, "evalsha"), before, "the limits are counted while the sessions' Redis stands still")
+	kept.Resume(t)
+	counts.Kill()
+	in = s.expect(200, "", "POST", "/auth/refresh", "", "Cookie", in.cookie(t))
+	status, _ := s.status("/readyz")
+	require.Equal(t, 200, status, "each shop counts by itself")
+	require.NotEmpty(t, in.bearer())
+}
+
 func TestShopInMemoryIsReady_X2(t *testing.T) {
 	s := start(t)
 	status, _ := s.status("/readyz")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -17,9 +18,11 @@ import (
 )
 
 // state is what outlives a request: in this process, or in a Redis and a
-// folder of keys, with which any number of shops behave as one. A busy service
-// has two: the counts of limits may be evicted when memory is short, sessions
-// and revocations must not.
+// folder of keys, with which any number of shops behave as one. A busy service has
+// two Redis: the counts of limits may be evicted when memory is short, sessions and
+// revocations must not. And a Redis that keeps sessions in an append-only file stands
+// still while it rewrites that, for a tenth of a second and more: limits wait for 100
+// ms, and are then local.
 type state struct {
 	shelf       shelf
 	limits      ratelimit.Store
@@ -42,14 +45,14 @@ func openState(c config, secrets *secrets) (state, error) {
 	if c.keys == "" {
 		return s, errors.New("-redis needs -keys: shops that share their state share their keys too")
 	}
-	options, err := redis.ParseURL(c.redis)
-	if err != nil { // which has the URL, and the password in it
-		return s, errors.New("-redis is not a URL such as redis://127.0.0.1:6379")
+	options, err := redisOptions("-redis", c.redis)
+	if err != nil {
+		return s, err
 	}
-	// The stores try again by themselves, where that is safe, and keep to their
-	// own deadlines.
-	options.MaxRetries, options.ContextTimeoutEnabled = -1, true
-	options.DialerRetries, options.DialTimeout = 1, time.Second
+	limits, err := redisOptions("-limits-redis", cmp.Or(c.limitsRedis, c.redis))
+	if err != nil {
+		return s, err
+	}
 	client := redis.NewClient(options)
 	s.shelf = redisShelf{client}
 	sessions, err := redisauth.Sessions(client, redisauth.Options{})
@@ -69,6 +72,20 @@ func openState(c config, secrets *secrets) (state, error) {
 		return s, err
 	}
 	// A client of its own: logins that wait for connections do not hold it up.
-	s.limits, err = redislimit.New(redis.NewClient(options), redislimit.Options{Secret: secret})
+	s.limits, err = redislimit.New(redis.NewClient(limits), redislimit.Options{Secret: secret})
 	return s, err
+}
+
+// redisOptions reads the URL of a Redis, which may have a password, so that no error
+// shows it.
+func redisOptions(flag, url string) (*redis.Options, error) {
+	options, err := redis.ParseURL(url)
+	if err != nil {
+		return nil, errors.New(flag + " is not a URL such as redis://127.0.0.1:6379")
+	}
+	// The stores try again by themselves, where that is safe, and keep to their
+	// own deadlines.
+	options.MaxRetries, options.ContextTimeoutEnabled = -1, true
+	options.DialerRetries, options.DialTimeout = 1, time.Second
+	return options, nil
 }

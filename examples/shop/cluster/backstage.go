@@ -17,8 +17,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// backstage is what stands behind the load balancer: a Redis and three shops,
-// in processes of their own.
+// backstage is what stands behind the load balancer: a Redis for sessions, one for
+// limits, and three shops, in processes of their own.
 type backstage struct {
 	dir    string
 	shops  []*url.URL
@@ -37,8 +37,15 @@ func raise(ctx context.Context, redis, front string) (b *backstage, err error) {
 	if b.dir, err = os.MkdirTemp("", "ringwall-cluster"); err != nil {
 		return b, err
 	}
+	limits := redis
 	if redis == "" {
-		if redis, err = b.startRedis(ctx); err != nil {
+		// Sessions are kept: nothing is evicted, and every write is on disk within
+		// a second. The counts of limits are in another Redis: they may go, and
+		// do not wait while that file is rewritten.
+		if redis, err = b.startRedis(ctx, "--appendonly", "yes", "--maxmemory-policy", "noeviction"); err != nil {
+			return b, err
+		}
+		if limits, err = b.startRedis(ctx, "--save", "", "--maxmemory", "64mb", "--maxmemory-policy", "volatile-ttl"); err != nil {
 			return b, err
 		}
 	}
@@ -49,7 +56,7 @@ func raise(ctx context.Context, redis, front string) (b *backstage, err error) {
 	for i := range 3 {
 		// They listen on loopback, and believe what the load balancer there
 		// says of clients and their HTTPS.
-		err := b.startShop(i, binary, "-addr", "127.0.0.1:0", "-self", front, "-trust", "127.0.0.1/32", "-redis", redis, "-keys", filepath.Join(b.dir, "keys"))
+		err := b.startShop(i, binary, "-addr", "127.0.0.1:0", "-self", front, "-trust", "127.0.0.1/32", "-redis", redis, "-limits-redis", limits, "-keys", filepath.Join(b.dir, "keys"))
 		if err != nil {
 			return b, err
 		}
@@ -57,9 +64,8 @@ func raise(ctx context.Context, redis, front string) (b *backstage, err error) {
 	return b, nil
 }
 
-// startRedis runs a Redis that keeps what it is told: nothing is evicted, and
-// every write is on disk within a second.
-func (b *backstage) startRedis(ctx context.Context) (string, error) {
+// startRedis runs a Redis, and returns its URL.
+func (b *backstage) startRedis(ctx context.Context, args ...string) (string, error) {
 	binary, err := exec.LookPath("redis-server")
 	if err != nil {
 		return "", errors.New("redis-server is not installed; did you mean -redis URL?")
@@ -71,7 +77,7 @@ func (b *backstage) startRedis(ctx context.Context) (string, error) {
 	addr := free.Addr().String()
 	_ = free.Close()
 	_, port, _ := net.SplitHostPort(addr)
-	redis := exec.Command(binary, "--bind", "127.0.0.1", "--port", port, "--dir", b.dir, "--appendonly", "yes", "--maxmemory-policy", "noeviction")
+	redis := exec.Command(binary, append([]string{"--bind", "127.0.0.1", "--port", port, "--dir", b.dir}, args...)...)
 	if err := redis.Start(); err != nil {
 		return "", err
 	}

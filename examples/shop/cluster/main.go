@@ -1,9 +1,10 @@
 // Cluster runs three shops on one Redis behind one load balancer, and prints
-// numbers that show that they behave as one.
+// numbers that show that they behave as one. Another Redis counts the limits.
 //
 //	go run ./examples/shop/cluster
 //
-// It needs redis-server, or -redis with the URL of a Redis of your own.
+// It serves until Ctrl-C, or ends after the numbers with -once. It needs redis-server,
+// or -redis with the URL of a Redis of your own.
 package main
 
 import (
@@ -36,7 +37,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("cluster", flag.ContinueOnError)
 	addr := flags.String("addr", "127.0.0.1:8443", "the `address` of the load balancer")
 	redis := flags.String("redis", "", "the `URL` of a Redis; otherwise redis-server is started")
-	once := flags.Bool("once", false, "end after the numbers")
+	once := flags.Bool("once", false, "end after the numbers; otherwise Ctrl-C ends it")
 	var shops []*url.URL
 	flags.Func("to", "balance to the shop at this `URL`, which runs already; may be repeated", func(s string) error {
 		u, err := url.Parse(s)
@@ -82,6 +83,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if *once {
 		return srv.Close()
 	}
+	_, _ = fmt.Fprintln(stdout, "Ctrl-C ends it")
 	select {
 	case err := <-stopped:
 		return err

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"crypto/tls"
 	"io"
 	"net"
@@ -29,6 +31,7 @@ func TestCluster(t *testing.T) {
 	out := new(bytes.Buffer)
 	require.NoError(t, run(t.Context(), []string{"-once", "-addr", "127.0.0.1:0"}, out))
 	t.Log(out.String())
+	require.NotContains(t, out.String(), "Ctrl-C", "it has ended")
 	rows := regexp.MustCompile(`(?m)^(.+?)  +(\S.*?)  +(\S.*)$`).FindAllStringSubmatch(out.String(), -1)
 	require.Len(t, rows, 9)
 	for _, row := range rows[1:] { // below the headings
@@ -40,6 +43,32 @@ func TestCluster(t *testing.T) {
 		}
 		require.Equal(t, want, row[3], row[1])
 	}
+}
+
+// The program does not end by itself, and says so.
+func TestClusterServesUntilItIsInterrupted_D3(t *testing.T) {
+	out, in := io.Pipe()
+	ctx, interrupt := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- run(ctx, []string{"-addr", "127.0.0.1:0", "-to", mirror(t, "one").String()}, in)
+		_ = in.Close()
+	}()
+	lines := bufio.NewScanner(out)
+	require.True(t, lines.Scan())
+	front, found := strings.CutPrefix(lines.Text(), "The load balancer listens on ")
+	require.True(t, found, lines.Text())
+	front, _, _ = strings.Cut(front, ",")
+	require.True(t, lines.Scan())
+	require.Equal(t, "Ctrl-C ends it", lines.Text())
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}} // the certificate is made at start
+	response, err := client.Get(front)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	interrupt()
+	require.NoError(t, <-ended)
+	require.False(t, lines.Scan())
 }
 
 // mirror answers with what it saw.
