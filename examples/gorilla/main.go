@@ -24,7 +24,7 @@ import (
 	"github.com/ringwall/ringwall/validate"
 )
 
-const self, page = "https://api.example.com", "https://app.example.com"
+const host, self, page = "api.example.com", "https://api.example.com", "https://app.example.com"
 
 // service builds the rings around the routes. Wrong options stop it here,
 // before anybody is served.
@@ -41,7 +41,7 @@ func service(users *users, orders *orders) http.Handler {
 
 	// The rings, from the outside in.
 	failures := errors.Must(errors.NewResponder(errors.Options{}))
-	secure := errors.Must(headers.New(headers.Options{Scheme: proxy.Scheme}))
+	secure := errors.Must(headers.New(headers.Options{Scheme: proxy.Scheme, AllowedHosts: []string{host}}))
 	origins := errors.Must(cors.New(cors.Options{
 		Origins: []string{page}, Credentials: true, Headers: []string{"Authorization", "Content-Type", session.AttemptHeader}, Scheme: proxy.Scheme,
 	}))
@@ -122,7 +122,7 @@ func server() *http.Server {
 
 func main() {
 	srv := server()
-	log.Print(`try, in the proxy's place: curl -H 'X-Forwarded-Proto: https' -H 'Content-Type: application/json' -d '{"email":"ada@example.com","password":"` +
+	log.Print(`try, in the proxy's place: curl -H 'Host: ` + host + `' -H 'X-Forwarded-Proto: https' -H 'Content-Type: application/json' -d '{"email":"ada@example.com","password":"` +
 		demoPassword + `"}' http://` + srv.Addr + `/auth/login`)
 	log.Fatal(srv.ListenAndServe())
 }

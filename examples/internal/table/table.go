@@ -124,6 +124,9 @@ func (p *player) send(t *testing.T, row row) (*http.Response, []byte) {
 			r.Header.Del(name)
 		}
 	}
+	if host := r.Header.Get("Host"); host != "" {
+		r.Host = host // net/http sends no other
+	}
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	res, err := client.Do(r)
 	require.NoError(t, err)
