@@ -24,6 +24,7 @@
 //		{Name: "reads", Routes: []string{"GET /"}, Limits: ratelimit.Reads()},
 //		{Name: "writes", Limits: ratelimit.Writes()}, // all the rest
 //	}}))
+//	// Strangers can keep an owner out by this: see "Accounts and shared addresses".
 //	accounts := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
 //		{Name: "account", Limits: []ratelimit.Limit{{Requests: 10, Window: 15 * time.Minute}}},
 //	}}))
@@ -69,9 +70,11 @@
 //
 // # Accounts and shared addresses
 //
-// An account limit lets strangers keep its owner out: they only have to fail
-// often enough. Keep it looser than the address limit, quiet, without Penalty,
-// and given back on success. Tell an owner who is locked out by another way in.
+// An account limit lets strangers keep its owner out: with the limit of the program
+// above, ten wrong guesses keep the owner of an account out for 15 minutes, and
+// ten more for the next. Keep it looser than the address limit, quiet, without
+// Penalty, and given back on success. Sessions that run are not touched. Give an
+// owner who is locked out another way in, such as a link by e-mail.
 //
 // An address that an office, a school or a carrier's NAT shares makes an
 // address limit hit honest people: count failures only, or count principals

@@ -24,7 +24,8 @@ func Example_login() {
 		{Name: "rest", Limits: ratelimit.Reads()},
 	}}))
 	accounts := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
-		// Looser than the addresses' limit, quiet, without Penalty.
+		// Looser than the addresses' limit, quiet, without Penalty: ten wrong guesses
+		// by anybody keep the owner out for 15 minutes.
 		{Name: "account", Limits: []ratelimit.Limit{{Requests: 10, Window: 15 * time.Minute, Quiet: true}}},
 	}}))
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))

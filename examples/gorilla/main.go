@@ -59,6 +59,9 @@ func service(users *users, orders *orders) http.Handler {
 	sessions := errors.Must(session.New(session.Options{
 		Issue: issuer.ForSession, Account: users.current, Revocations: revoked, Scheme: proxy.Scheme, AllowsOrigin: origins.AllowsOrigin,
 	}))
+	// No account can be worked on from many addresses. The price: ten wrong guesses by
+	// anybody keep its owner out too, for 15 minutes. Whoever is logged in stays so;
+	// offer another way in, such as a link by e-mail.
 	failed := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
 		{Name: "account", Limits: []ratelimit.Limit{{Requests: 10, Window: 15 * time.Minute}}},
 	}}))
@@ -113,6 +116,9 @@ func notAllowed(router *mux.Router) http.Handler {
 	})
 }
 
+// server bounds how long a request may take to arrive. Its ReadTimeout is the bound of
+// every body, also of those that no handler reads: it takes the place of validate's
+// BodyTimeout, which is 10 s and is for servers without one.
 func server() *http.Server {
 	return &http.Server{
 		Addr: "127.0.0.1:8083", Handler: service(newUsers(), &orders{}),

@@ -37,19 +37,31 @@ func play(t *testing.T, story func(g *guarded)) {
 // try logs in from an address, as the proxy tells it, and returns the status.
 // 401 is a guess that was compared, 429 one that was not.
 func (g *guarded) try(from, email, password string) int {
-	r := httptest.NewRequest("POST", "https://shop.example.com/auth/login", strings.NewReader(`{"email":"`+email+`","password":"`+password+`"}`))
-	r.RemoteAddr, r.TLS = "127.0.0.1:1234", nil
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("X-Forwarded-For", from)
-	r.Header.Set("X-Forwarded-Proto", "https")
-	w := httptest.NewRecorder()
-	g.handler.ServeHTTP(w, r)
+	w := g.login(from, email, password)
 	if w.Code == http.StatusTooManyRequests {
 		require.NotEmpty(g.t, w.Header().Get("Retry-After"))
 		require.Empty(g.t, w.Header().Get("RateLimit"), "what is left would help to pace an attack")
 	}
 	g.tally[w.Code]++
 	return w.Code
+}
+
+func (g *guarded) login(from, email, password string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	g.handler.ServeHTTP(w, g.request(from, "/auth/login", `{"email":"`+email+`","password":"`+password+`"}`))
+	return w
+}
+
+// request is a POST as the proxy hands it on.
+func (g *guarded) request(from, path, body string) *http.Request {
+	r := httptest.NewRequest("POST", "https://shop.example.com"+path, strings.NewReader(body))
+	r.RemoteAddr, r.TLS = "127.0.0.1:1234", nil
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	r.Header.Set("X-Forwarded-For", from)
+	r.Header.Set("X-Forwarded-Proto", "https")
+	return r
 }
 
 // One address tries a list of accounts, a guess each two seconds for an hour:
@@ -87,6 +99,27 @@ func TestManyAddressesOnOneAccount(t *testing.T) {
 		require.Equal(t, 200, g.try("203.0.113.7", demoUsers[1].email, demoUsers[1].password), "somebody else")
 		time.Sleep(15 * time.Minute)
 		require.Equal(t, 200, g.try("203.0.113.7", demoUsers[0].email, demoUsers[0].password), "the owner, later")
+	})
+}
+
+// What the comment of the account limit says.
+func TestTenWrongGuessesKeepTheOwnerOut_D7(t *testing.T) {
+	play(t, func(g *guarded) {
+		ada := demoUsers[0]
+		in := g.login("203.0.113.7", ada.email, ada.password)
+		for i := range 10 {
+			require.Equal(t, 401, g.try(fmt.Sprintf("198.51.100.%d", i), ada.email, "password1"))
+		}
+		out := g.login("203.0.113.7", ada.email, ada.password)
+		require.Equal(t, 429, out.Code)
+		require.Equal(t, "900", out.Header().Get("Retry-After"))
+		r := g.request("203.0.113.7", "/auth/refresh", "")
+		r.Header.Set("Cookie", in.Result().Cookies()[0].String())
+		w := httptest.NewRecorder()
+		g.handler.ServeHTTP(w, r)
+		require.Equal(t, 200, w.Code, "who is logged in stays so")
+		time.Sleep(15 * time.Minute)
+		require.Equal(t, 200, g.try("203.0.113.7", ada.email, ada.password))
 	})
 }
 

@@ -129,11 +129,14 @@ func serve(ctx context.Context, c config, listener net.Listener, stdout io.Write
 	srv := &http.Server{
 		Handler:           s.handler,
 		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       30 * time.Second, // net/http reads a body before it answers, also where no handler does
-		WriteTimeout:      time.Minute,      // begins with the headers of the request, so it is the longer one
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(c.logger.Handler(), slog.LevelWarn),
+		// net/http reads a body before it answers, also where no handler does, so the
+		// bound is the server's. It takes the place of validate's BodyTimeout, which
+		// is 10 s and is for servers without a ReadTimeout.
+		ReadTimeout:    30 * time.Second,
+		WriteTimeout:   time.Minute, // begins with the headers of the request, so it is the longer one
+		IdleTimeout:    time.Minute,
+		MaxHeaderBytes: 32 << 10,
+		ErrorLog:       slog.NewLogLogger(c.logger.Handler(), slog.LevelWarn),
 	}
 	go s.upkeep(ctx)
 	if err := s.ready(ctx); err != nil { // it may come later

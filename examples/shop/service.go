@@ -104,7 +104,9 @@ func newService(c config) (*service, error) {
 		Issue: s.issuer(c).ForSession, Account: s.users.current, Revocations: s.revoked, Store: state.sessions, Keys: state.refreshKeys,
 		Scheme: scheme, AllowsOrigin: origins.AllowsOrigin, InsecureCookie: c.insecure, Logger: c.logger,
 	}))
-	// No account can be worked on from many addresses: 10 failures in 15 minutes.
+	// No account can be worked on from many addresses: 10 failures in 15 minutes. The
+	// price: ten wrong guesses by anybody keep its owner out too, for that long.
+	// Whoever is logged in stays so; offer another way in, such as a link by e-mail.
 	s.accounts = errors.Must(ratelimit.New(ratelimit.Options{Store: state.limits, Tiers: []ratelimit.Tier{
 		{Name: "account", Limits: []ratelimit.Limit{{Requests: 10, Window: 15 * time.Minute}}},
 	}}))
