@@ -48,7 +48,8 @@ type Options struct {
 	// no-referrer.
 	ReferrerPolicy string
 	// ResourcePolicy is Cross-Origin-Resource-Policy: same-origin, same-site or
-	// cross-origin. "": same-origin.
+	// cross-origin. "": same-origin, so that an <img> of another origin, such as
+	// that of a single-page application, shows nothing.
 	ResourcePolicy string
 	// FrameOptions is X-Frame-Options: DENY or SAMEORIGIN. "": DENY.
 	FrameOptions string

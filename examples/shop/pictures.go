@@ -92,6 +92,8 @@ func (s *service) showPicture(w http.ResponseWriter, r *http.Request, in *produc
 	}
 	w.Header().Set("Content-Type", http.DetectContentType(content)) // one of two, as putPicture saw to
 	w.Header().Set("Content-Length", strconv.Itoa(len(content)))
+	// An <img> of a page with another origin shows it: pictures of products are public.
+	w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
 	_, _ = w.Write(content)
 	return nil
 }

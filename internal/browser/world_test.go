@@ -150,7 +150,10 @@ func api(w http.ResponseWriter, r *http.Request) {
 		return
 	case "/stacked":
 		w.Header().Add("Access-Control-Allow-Origin", "*")
-	case "/image":
+	case "/image", "/opened":
+		if r.URL.Path == "/opened" {
+			w.Header().Set("Cross-Origin-Resource-Policy", "same-site") // the line of headers' page
+		}
 		w.Header().Set("Content-Type", "image/gif")
 		_, _ = io.WriteString(w, "GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;")
 		return
