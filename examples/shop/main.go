@@ -138,6 +138,7 @@ func serve(ctx context.Context, c config, listener net.Listener, stdout io.Write
 		MaxHeaderBytes: 32 << 10,
 		ErrorLog:       slog.NewLogLogger(c.logger.Handler(), slog.LevelWarn),
 	}
+	srv.RegisterOnShutdown(func() { close(s.stopping) }) // streams end, or a stop would wait for them
 	go s.upkeep(ctx)
 	if err := s.ready(ctx); err != nil { // it may come later
 		c.logger.LogAttrs(ctx, slog.LevelWarn, "Redis is not ready", slog.Any("error", err))

@@ -44,6 +44,9 @@ type service struct {
 	users    *users
 	orders   orders
 	pictures pictures
+	tickets  tickets
+	streams  chan struct{} // one element for each that runs
+	stopping chan struct{} // closed when the server stops
 	keys     *token.Keys
 	revoked  *auth.Revocations
 	sessions *session.Manager
@@ -57,7 +60,7 @@ type service struct {
 // before anybody is served: those of the command line are returned, and those
 // of this program panic.
 func newService(c config) (*service, error) {
-	s := &service{users: newUsers(c.rounds), logger: c.logger, shared: c.redis != ""}
+	s := &service{users: newUsers(c.rounds), logger: c.logger, shared: c.redis != "", streams: make(chan struct{}, maxStreams), stopping: make(chan struct{})}
 	var err error
 	if s.secrets, err = newSecrets(c.keys); err != nil {
 		return nil, err
@@ -66,7 +69,7 @@ func newService(c config) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.orders, s.pictures, s.ready = orders{state.shelf}, pictures{state.shelf}, state.ready
+	s.orders, s.pictures, s.tickets, s.ready = orders{state.shelf}, pictures{state.shelf}, tickets{state.shelf}, state.ready
 	clientIP, scheme := headers.PeerIP, (func(*http.Request) string)(nil)
 	if len(c.trusted) > 0 {
 		proxy, err := headers.NewForwarded(headers.ForwardedOptions{Trusted: c.trusted, Proto: "X-Forwarded-Proto"})
@@ -140,8 +143,8 @@ func hosts(c config) []string {
 
 var audience = []string{"shop"}
 
-// callers finds out who is calling: people by access tokens, programs by API
-// keys.
+// callers finds out who is calling: people by access tokens or, for a stream, by a
+// ticket, programs by API keys.
 func (s *service) callers(c config, state state, clientIP func(*http.Request) (netip.Addr, bool)) *auth.Middleware {
 	s.keys, s.newestKey = errors.Must(token.NewKeys(state.signingKeys...)), state.signingKeys[len(state.signingKeys)-1].ID()
 	s.revoked = errors.Must(auth.NewRevocations(auth.RevocationsOptions{Feed: state.revocations, Logger: c.logger}))
@@ -149,7 +152,7 @@ func (s *service) callers(c config, state state, clientIP func(*http.Request) (n
 	s.partners = errors.Must(apikey.New(apikey.Options{
 		Prefix: "shop", Store: state.partners, ClientIP: clientIP, Routes: []string{"/partner/"}, OnEvent: s.partnerEvent, Logger: c.logger,
 	}))
-	return errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{tokens, s.partners}, Public: public(c.demo)}))
+	return errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{tokens, s.partners, s.tickets}, Public: public(c.demo)}))
 }
 
 func (s *service) issuer(c config) *token.Issuer {
