@@ -14,29 +14,28 @@ import (
 
 // kindFor decides what an error is to the client: the first kind in the error
 // tree, depth first; else what the application's mapping says; else one of
-// the few errors of the standard library that mean one thing only.
+// the few errors of the standard library that mean one thing only. What comes
+// from a client that ended its request has no other kind.
 //
 // os.ErrDeadlineExceeded stays 500, since a slow upstream looks the same, and
 // so do sql.ErrNoRows and fs.ErrNotExist: guessing hides bugs. Methods such as
 // StatusCode of other packages' errors are never looked at: their status is
 // about their conversation, not about ours.
-func kindFor(r *http.Request, err error, mapping func(error) *Kind) *Kind {
-	if k, ok := errors.AsType[*Kind](err); ok && k != nil {
-		return k
+func (s *scope) kindFor(r *http.Request, err error) *Kind {
+	k, _ := errors.AsType[*Kind](err)
+	if mapping := s.responder.mapping; k == nil && mapping != nil && err != nil {
+		k = mapping(err)
 	}
-	if mapping != nil && err != nil {
-		if k := mapping(err); k != nil {
-			return k
-		}
+	if ended := s.kindOfHangUp(r, err, k); ended != nil {
+		return ended
+	}
+	if k != nil {
+		return k
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return ErrTooLarge
 	}
-	ended := r.Context().Err()
-	if ended == context.Canceled && errors.Is(err, context.Canceled) {
-		return ErrCanceled
-	}
-	if ended == context.DeadlineExceeded && errors.Is(err, context.DeadlineExceeded) {
+	if r.Context().Err() == context.DeadlineExceeded && errors.Is(err, context.DeadlineExceeded) {
 		return ErrTimeout
 	}
 	return ErrInternal

@@ -42,8 +42,11 @@ var (
 	ErrTimeout = Define(503, "timeout", "The request took too long.")
 	// ErrTooLarge answers an [http.MaxBytesError]: 413 content_too_large.
 	ErrTooLarge = Define(413, "content_too_large", "The request content is too large.")
-	// ErrCanceled stands for a client that went away before the answer: 499
-	// client_closed_request. Nobody is left to read it.
+	// ErrCanceled is the kind of a request whose client went away before the
+	// response: 499 client_closed_request, logged at Debug. It replaces the
+	// kind of an error that wraps the request's own [context.Canceled], such
+	// as a 503 around a query that was canceled, and a bare 5xx that a proxy
+	// writes then. A deadline of the server's own keeps its kind.
 	ErrCanceled = Define(499, "client_closed_request", "The client closed the request.")
 	// ErrNotFound answers for a router that found no route: 404 not_found.
 	ErrNotFound = Define(404, "not_found", "There is nothing at this address.")

@@ -23,7 +23,7 @@ func (s *scope) record(r *http.Request, k *Kind, err error) {
 	}
 	level := slog.LevelInfo
 	switch {
-	case k.status == ErrCanceled.status:
+	case k.status == ErrCanceled.status, k == errBodyTimeout: // the client's own doing
 		level = slog.LevelDebug
 	case k.status >= 500:
 		level = slog.LevelError

@@ -50,7 +50,7 @@ func Respond(w http.ResponseWriter, r *http.Request, err error) {
 var fallback = Responder{header: "X-Correlation-Id", redactor: newRedactor(nil)}
 
 func (s *scope) respond(w http.ResponseWriter, r *http.Request, err error) {
-	k := kindFor(r, err, s.responder.mapping)
+	k := s.kindFor(r, err)
 	s.record(r, k, err)
 	if s.out != nil {
 		switch s.out.state.Load() {

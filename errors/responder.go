@@ -13,9 +13,9 @@ import (
 // Options configures a [Responder]. The zero value is the recommended set-up.
 type Options struct {
 	// Logger gets one record for each failed request: 5xx at Error, the rest
-	// at Info, a canceled request at Debug. Secrets are masked before it sees
-	// them, and texts cut at 8 KiB. nil: slog.Default() at the time of the
-	// request.
+	// at Info, and at Debug a request that its client canceled, or whose body
+	// did not arrive. Secrets are masked before it sees them, and texts cut at
+	// 8 KiB. nil: slog.Default() at the time of the request.
 	Logger *slog.Logger
 
 	// CorrelationHeader names the response header that carries the
@@ -132,6 +132,7 @@ type scope struct {
 	id        string
 	client    string // the ID that the client sent, when it is not ours
 	trace     string
+	body      requestBody
 	line      [1]string // the header line of the ID, so that it costs nothing
 
 	writer writer
@@ -160,6 +161,7 @@ func (e *Responder) Handler(next http.Handler) http.Handler {
 		s.out = &s.writer
 		s.out.ResponseWriter, s.out.scope = w, s
 		s.request = r.WithContext(context.WithValue(r.Context(), scopeKey{}, s))
+		s.watchBody()
 		w.Header()[e.header] = s.line[:1:1]
 		s.serveNext(next)
 	})
@@ -234,8 +236,7 @@ func (s *scope) keepsForeignBody() bool {
 func (s *scope) replaceForeignBody() {
 	switch s.out.state.Load() {
 	case held, captured:
-		k := kindOf(s.out.status)
-		err := &Error{kind: k}
+		err := &Error{kind: s.kindOfForeign(s.out.status, string(s.out.kept))}
 		if body := string(s.out.kept); body != "" {
 			if len(body) == keptBytes {
 				body = wholeWords(body) + " [cut]"

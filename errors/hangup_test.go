@@ -1,0 +1,239 @@
+package errors_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+var discard = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+
+var errStore = errors.Define(503, "test_store_unavailable", "Try again later.")
+
+// record waits for the only record of a journal.
+func (j *journal) record(t *testing.T) map[string]any {
+	t.Helper()
+	require.Eventually(t, func() bool { return j.records() > 0 }, 10*time.Second, time.Millisecond)
+	var record map[string]any
+	require.NoError(t, json.Unmarshal([]byte(j.String()), &record), j.String())
+	return record
+}
+
+// sendAndHangUp sends the beginning of a request and closes the connection when
+// the handler has started.
+func sendAndHangUp(t *testing.T, s *httptest.Server, request string, started <-chan struct{}) {
+	t.Helper()
+	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	require.NoError(t, err)
+	_, err = io.WriteString(conn, request)
+	require.NoError(t, err)
+	<-started
+	require.NoError(t, conn.Close())
+}
+
+const bareGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+// TestClientThatHangsUp_E10 holds that the log calls a canceled request by its
+// name, whatever kind a handler wraps the cancellation in.
+func TestClientThatHangsUp_E10(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		fail func(context.Context) error
+	}{
+		{"the bare error", func(ctx context.Context) error { return ctx.Err() }},
+		{"a 503 of the application", func(ctx context.Context) error { return errStore.Wrap(ctx.Err()) }},
+		{"a 503 around a driver's error", func(ctx context.Context) error { return errStore.Wrap(fmt.Errorf("query: %w", ctx.Err())) }},
+		{"a 503 beside the error", func(ctx context.Context) error { return fmt.Errorf("%w: %w", errStore, ctx.Err()) }},
+		{"a 503 that is joined", func(ctx context.Context) error { return errors.Join(errStore, ctx.Err()) }},
+		{"a 4xx that wraps it", func(ctx context.Context) error { return errNoOrder.Wrap(ctx.Err()) }},
+		{"a 500", func(ctx context.Context) error { return errors.ErrInternal.Wrap(ctx.Err()).With("order", 7) }},
+		{"a 500 in http.Error", nil},
+	} {
+		t.Run("E10 "+tt.name, func(t *testing.T) {
+			started := make(chan struct{})
+			s, j := serve(t, errors.Options{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				close(started)
+				<-r.Context().Done()
+				if tt.fail == nil {
+					http.Error(w, fmt.Errorf("query: %w", r.Context().Err()).Error(), 500)
+					return
+				}
+				errors.Respond(w, r, tt.fail(r.Context()))
+			}))
+			sendAndHangUp(t, s, bareGet, started)
+			record := j.record(t)
+			require.Equal(t, "DEBUG", record["level"])
+			require.Equal(t, "client_closed_request", record["code"])
+			require.Equal(t, 499.0, record["status"])
+			require.NotContains(t, record, "stack")
+		})
+	}
+}
+
+// TestOtherFailuresKeepTheirKind_E10 holds the other side: what the server did is
+// not blamed on the client.
+func TestOtherFailuresKeepTheirKind_E10(t *testing.T) {
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	timedOut, cancelTimedOut := context.WithTimeout(t.Context(), 0)
+	defer cancelTimedOut()
+	stopped, stop := context.WithCancelCause(t.Context())
+	stop(errors.New("the service is shutting down"))
+	for _, tt := range []struct {
+		name  string
+		ctx   context.Context
+		fail  func(http.ResponseWriter, *http.Request)
+		level string
+		code  string
+	}{
+		{"a timeout of the server's own", timedOut, respondWith(errStore.Wrap(context.DeadlineExceeded)), "ERROR", "test_store_unavailable"},
+		{"a deadline without a kind", timedOut, respondWith(context.DeadlineExceeded), "ERROR", "timeout"},
+		{"a cause of the server's own", stopped, respondWith(errStore.Wrap(context.Canceled)), "ERROR", "test_store_unavailable"},
+		{"another failure at the same time", canceled, respondWith(errStore.Wrap(io.EOF)), "ERROR", "test_store_unavailable"},
+		{"a refusal that stands beside it", canceled, respondWith(errors.Join(errNoOrder, context.Canceled)), "INFO", "order_not_found"},
+		{"a client that waits", t.Context(), respondWith(errStore.Wrap(context.Canceled)), "ERROR", "test_store_unavailable"},
+		{"a context of the handler's own", t.Context(), func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithCancel(r.Context())
+			cancel()
+			errors.Respond(w, r.WithContext(ctx), context.Canceled)
+		}, "ERROR", "internal_error"},
+		{"a panic", canceled, func(http.ResponseWriter, *http.Request) { panic(context.Canceled) }, "ERROR", "internal_error"},
+		{"a body that says something else", canceled, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "pq: relation", 500) }, "ERROR", "internal_error"},
+		{"a 4xx that is bare", canceled, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, "INFO", "not_found"},
+	} {
+		t.Run("E10 "+tt.name, func(t *testing.T) {
+			j := new(journal)
+			h := errors.Must(errors.NewResponder(errors.Options{Logger: j.logger()})).Handler(http.HandlerFunc(tt.fail))
+			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(tt.ctx, "GET", "/", nil))
+			record := j.record(t)
+			require.Equal(t, tt.level, record["level"])
+			require.Equal(t, tt.code, record["code"])
+		})
+	}
+}
+
+func respondWith(err error) func(http.ResponseWriter, *http.Request) {
+	return func(w http.ResponseWriter, r *http.Request) { errors.Respond(w, r, err) }
+}
+
+// TestHangUpBehindAProxy_E8 holds that a default ReverseProxy, which writes a
+// bare 502 when its client goes away, leaves no error in the log.
+func TestHangUpBehindAProxy_E8(t *testing.T) {
+	for _, tt := range []struct{ name, request string }{
+		{"while the service works", bareGet},
+		{"in the middle of an upload", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf"},
+		{"in the middle of a chunk", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n40\r\nhalf"},
+	} {
+		t.Run("E8 "+tt.name, func(t *testing.T) {
+			started := make(chan struct{})
+			service := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				close(started)
+				_, _ = io.Copy(io.Discard, r.Body)
+				<-r.Context().Done()
+			}))
+			defer service.Close()
+			s, j := serve(t, errors.Options{}, quietProxy(t, service))
+			sendAndHangUp(t, s, tt.request, started)
+			record := j.record(t)
+			require.Equal(t, "DEBUG", record["level"], record)
+			require.Equal(t, 499.0, record["status"])
+			require.NotContains(t, record, "stack")
+		})
+	}
+
+	t.Run("E8 a service that is away is an error", func(t *testing.T) {
+		service := httptest.NewServer(http.NotFoundHandler())
+		proxy := quietProxy(t, service)
+		service.Close()
+		s, j := serve(t, errors.Options{}, proxy)
+		res, _ := do(t, s, "GET", "/", nil)
+		require.Equal(t, 502, res.StatusCode)
+		require.Equal(t, "ERROR", j.record(t)["level"])
+	})
+}
+
+func quietProxy(t *testing.T, service *httptest.Server) *httputil.ReverseProxy {
+	t.Helper()
+	to, err := url.Parse(service.URL)
+	require.NoError(t, err)
+	proxy := httputil.NewSingleHostReverseProxy(to)
+	proxy.ErrorLog = discard
+	proxy.Transport = service.Client().Transport
+	return proxy
+}
+
+// TestUploadThatFails_E8 holds that a body that does not arrive is the client's
+// failure in a handler that reads it by itself, and that no other error of the
+// handler is taken for it.
+func TestUploadThatFails_E8(t *testing.T) {
+	const half = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf"
+	read := func(_ http.ResponseWriter, r *http.Request) error {
+		_, err := io.ReadAll(r.Body)
+		return fmt.Errorf("read: %w", err)
+	}
+	for _, tt := range []struct {
+		name    string
+		hangsUp bool
+		timeout time.Duration
+		handler errors.HandlerFunc
+		level   string
+		code    string
+	}{
+		{"an aborted upload", true, 0, read, "DEBUG", "client_closed_request"},
+		{"an aborted upload in a 503", true, 0, func(w http.ResponseWriter, r *http.Request) error { return errStore.Wrap(read(w, r)) }, "DEBUG", "client_closed_request"},
+		{"an aborted upload, and another failure", true, 0, func(w http.ResponseWriter, r *http.Request) error {
+			_ = read(w, r)
+			return os.ErrDeadlineExceeded
+		}, "ERROR", "internal_error"},
+		{"a slow upload", false, 50 * time.Millisecond, read, "DEBUG", "body_timeout"},
+		{"a slow upload in a 503", false, 50 * time.Millisecond, func(w http.ResponseWriter, r *http.Request) error { return errStore.Wrap(read(w, r)) }, "DEBUG", "body_timeout"},
+		{"a slow upload, and another failure", false, 50 * time.Millisecond, func(w http.ResponseWriter, r *http.Request) error {
+			_ = read(w, r)
+			return errStore.Wrap(io.EOF)
+		}, "ERROR", "test_store_unavailable"},
+	} {
+		t.Run("E8 "+tt.name, func(t *testing.T) {
+			started := make(chan struct{})
+			s, j := serve(t, errors.Options{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if tt.timeout != 0 {
+					require.NoError(t, http.NewResponseController(w).SetReadDeadline(time.Now().Add(tt.timeout)))
+				}
+				close(started)
+				tt.handler.ServeHTTP(w, r)
+			}))
+			if tt.hangsUp {
+				sendAndHangUp(t, s, half, started)
+			} else {
+				conn, err := net.Dial("tcp", s.Listener.Addr().String())
+				require.NoError(t, err)
+				defer func() { _ = conn.Close() }()
+				_, err = io.WriteString(conn, half)
+				require.NoError(t, err)
+				res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+				require.NoError(t, err, "a slow client can still read")
+				body, err := io.ReadAll(res.Body)
+				require.NoError(t, err)
+				require.True(t, strings.HasPrefix(string(body), `{"code":"`+tt.code+`"`), string(body))
+			}
+			record := j.record(t)
+			require.Equal(t, tt.level, record["level"], record)
+			require.Equal(t, tt.code, record["code"])
+		})
+	}
+}
