@@ -55,8 +55,9 @@
 //     credentials are masked in every record; see [LogHandler] for an
 //     application's own. A shape that nobody thought of is not found: do not log
 //     bodies.
-//   - Floods of the log (CWE-779): a text is cut at 8 KiB, a path at 256 bytes, and
-//     kinds may be [Kind.Sampled].
+//   - Floods of the log (CWE-779): a text is cut at 8 KiB, a path at 256 bytes, only
+//     a panic has a stack, and kinds of the statuses 502, 503 and 504 and those
+//     marked with [Kind.Sampled] leave one record in 10 seconds.
 //   - Forged correlation (log injection, CWE-117): IDs are random, inbound ones
 //     are matched against a strict pattern, trace IDs go to the log alone.
 //   - Truncated bodies that look whole: a panic or an error after the header is

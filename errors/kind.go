@@ -80,6 +80,7 @@ func define(status int, code, message string) *Kind {
 		panic("errors: Define " + strconv.Quote(code) + ": a code matches ^[a-z][a-z0-9_]{0,62}$")
 	}
 	k := &Kind{status: status, code: code, message: message}
+	k.sampled, k.sample = isOutage(status), "reason"
 	k.prefix = append(k.prefix, `{"code":"`...)
 	k.prefix = append(k.prefix, code...)
 	k.prefix = append(k.prefix, `","message":`...)
@@ -89,6 +90,12 @@ func define(status int, code, message string) *Kind {
 	defer registry.mu.Unlock()
 	registry.kinds = append(registry.kinds, k)
 	return k
+}
+
+// isOutage reports whether a status says that something else is unavailable. In
+// an outage, every request says it.
+func isOutage(status int) bool {
+	return status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
 }
 
 func validCode(code string) bool {
@@ -135,7 +142,9 @@ func checkKinds() error {
 // Sampled marks a kind whose records come in floods, and returns it: within
 // a [Responder], of the errors of this kind that carry the same value of the
 // attribute, one is logged every 10 seconds, with the number of those left
-// out since as "suppressed". It is called where the kind is defined:
+// out since as "suppressed". Kinds of the statuses 502, 503 and 504 are sampled
+// by the attribute "reason" from the start, because in an outage every request
+// fails with them. Sampled is called where the kind is defined:
 //
 //	var ErrLimited = errors.Define(429, "rate_limited", "Too many requests.").Sampled("tier")
 func (k *Kind) Sampled(attribute string) *Kind {

@@ -3,7 +3,6 @@ package errors
 import (
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -11,8 +10,9 @@ import (
 
 const stackKey = "stack"
 
-// A stack is logged unmasked: it has names, numbers of lines and addresses, and
-// no values. It is a type, since the key may be anybody's.
+// A stack is that of a panic: every other error would have the Responder's own.
+// It is logged unmasked: it has names, numbers of lines and addresses, and no
+// values. It is a type, since the key may be anybody's.
 type stack string
 
 // record logs a failed request, once.
@@ -45,22 +45,16 @@ func (s *scope) record(r *http.Request, k *Kind, err error) {
 	if s.client != "" {
 		attrs = append(attrs, slog.String("client_correlation_id", s.client))
 	}
-	more, stacked := attrsOf(err), false
+	more := attrsOf(err)
 	if k.sampled && s.responder.samples != nil {
-		suppressed, ok := s.responder.samples.allowRecord(k, valueOf(more, k.sample), time.Now())
+		suppressed, ok := s.responder.samples.allowRecord(k, s.sampleValue(r, k, more), time.Now())
 		if !ok {
 			return
 		}
 		attrs = append(attrs, slog.Int("suppressed", suppressed))
 	}
 	for _, a := range more {
-		if _, ok := a.Value.Any().(stack); ok {
-			stacked = true
-		}
 		attrs = append(attrs, s.responder.redactor.attr(a))
-	}
-	if k.status >= 500 && !stacked {
-		attrs = append(attrs, slog.Any(stackKey, stack(debug.Stack())))
 	}
 	logger.LogAttrs(r.Context(), level, "request failed", attrs...)
 }
@@ -75,6 +69,15 @@ func (d redactor) maskCause(k *Kind, text string) string {
 		return k.code + ": " + d.mask(rest)
 	}
 	return d.mask(text)
+}
+
+// sampleValue returns the value that the sampler keeps apart within a kind. A
+// response that a handler wrote by itself has no attributes, but a route.
+func (s *scope) sampleValue(r *http.Request, k *Kind, attrs []slog.Attr) string {
+	if s.out != nil && s.out.foreign.Load() {
+		return r.Pattern
+	}
+	return valueOf(attrs, k.sample)
 }
 
 func valueOf(attrs []slog.Attr, key string) string {
@@ -99,8 +102,9 @@ type sampler struct {
 }
 
 type floodKey struct {
-	kind  *Kind
-	value string
+	status int
+	code   string
+	value  string
 }
 
 type flood struct {
@@ -115,7 +119,7 @@ func newSampler() *sampler { return &sampler{floods: make(map[floodKey]*flood)} 
 func (s *sampler) allowRecord(k *Kind, value string, now time.Time) (suppressed int, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := floodKey{k, value}
+	key := floodKey{k.status, k.code, value}
 	f := s.floods[key]
 	if f == nil && len(s.floods) >= sampleKeys {
 		for key, old := range s.floods {

@@ -33,6 +33,9 @@ type writer struct {
 	answer atomic.Int32 // the status of the response that Respond writes
 	status int          // the status, once state is not fresh
 	kept   []byte       // the beginning of a captured body
+	// foreign is set for a response of 400 and above that a handler wrote by
+	// itself. It is atomic for the reason that state is.
+	foreign atomic.Bool
 }
 
 // wrap returns w as a ResponseWriter that has the optional methods of the one
@@ -73,7 +76,22 @@ func (w *writer) WriteHeader(status int) {
 		w.ResponseWriter.WriteHeader(status) // net/http panics, and nothing is out
 	case status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols:
 		w.ResponseWriter.WriteHeader(status) // informational: the answer is to come
-	case status < 400 || w.isOwnResponse(status) || w.scope.keepsForeignBody():
+	case status < 400:
+		w.sendHeader(status)
+	case w.isOwnResponse(status):
+		w.foreign.Store(false) // Respond has replaced what was held back
+		w.sendHeader(status)
+	default:
+		w.foreign.Store(true)
+		w.decideForeign(status)
+	}
+}
+
+// decideForeign sends the header of a response that a handler wrote by itself,
+// or holds it back.
+func (w *writer) decideForeign(status int) {
+	switch {
+	case w.scope.keepsForeignBody():
 		w.sendHeader(status)
 	case isForeign(status, w.Header()):
 		w.status = status
