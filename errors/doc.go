@@ -11,9 +11,18 @@
 // An error that has no [Kind] is a 500 with a constant text: no driver's
 // message, Go type, path, stack or input value reaches a client. The texts of
 // a kind are constants by their type, so that run-time text in a response does
-// not compile. A 5xx that a handler writes by itself, the text of an http.Error
-// and a router's bare 404 or 405 are replaced by the same three facts; what was
-// written goes to the log. What a handler writes after [Respond] is dropped.
+// not compile. What a handler writes after [Respond] is dropped.
+//
+// Bodies that other code wrote are replaced by the same three facts if they are
+// one of these: any 5xx; any status of 400 and above with the headers of
+// http.Error (text/plain; charset=utf-8 and nosniff); a 404 or 405 without a
+// body, as routers write them. What was written goes to the log, at most 4 KiB.
+// Other 4xx, such as a handler's own JSON, reach the client as they are, and so
+// does what [Options].InsecureKeepBody keeps. They leave a record too, with
+// kept_body; those below 500 are sampled: one in 10 seconds for each status and
+// route. What follows a flushed header, and what is written to a hijacked
+// connection, is not looked at.
+//
 // A correlation ID that the client sent is never taken for ours, unless
 // [Options].TrustCorrelation says so.
 //

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -94,3 +95,127 @@ var (
 	errShards = errors.Define(503, "test_shards", "Try again later.").Sampled("shard")
 	errDisk   = errors.Define(507, "test_disk_full", "No more orders are accepted right now.")
 )
+
+// TestEveryFailureIsLogged_E7 holds that no response of 400 and above leaves the
+// service without a record, also one that a handler writes by itself.
+func TestEveryFailureIsLogged_E7(t *testing.T) {
+	always := func(*http.Request) bool { return true }
+	own := func(status int, body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+		}
+	}
+	for _, tt := range []struct {
+		name    string
+		keep    func(*http.Request) bool
+		handler http.Handler
+		status  int
+		level   string
+		code    string
+	}{
+		{"a 4xx JSON of the handler's own", nil, own(409, `{"mine":1}`), 409, "INFO", "conflict"},
+		{"a 404 with a body", nil, own(404, `{"mine":1}`), 404, "INFO", "not_found"},
+		{"a bare 403", nil, status(403), 403, "INFO", "forbidden"},
+		{"a 4xx without a name", nil, status(450), 450, "INFO", "client_error"},
+		{"a 404 that is flushed", nil, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(404)
+			w.(http.Flusher).Flush()
+		}), 404, "INFO", "not_found"},
+		{"a kept 500", always, own(500, `{"mine":1}`), 500, "ERROR", "internal_error"},
+		{"a kept 502 without a body", always, status(502), 502, "ERROR", "bad_gateway"},
+		{"a kept http.Error", always, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "x", 400) }), 400, "INFO", "bad_request"},
+		{"a kept answer of a handler inside http.TimeoutHandler", always, http.TimeoutHandler(own(500, `{}`), time.Minute, ""), 500, "ERROR", "internal_error"},
+		{"an answer of Respond, where bodies are kept", always, errors.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return errNoOrder }), 404, "INFO", "order_not_found"},
+		{"an answer of Respond inside http.TimeoutHandler", always, http.TimeoutHandler(errors.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return errNoOrder }), time.Minute, ""), 404, "INFO", "order_not_found"},
+	} {
+		for _, http2 := range []bool{false, true} {
+			t.Run(fmt.Sprint("E7 ", tt.name, ", HTTP/2 ", http2), func(t *testing.T) {
+				s, j := serveOver(t, http2, errors.Options{InsecureKeepBody: tt.keep}, tt.handler)
+				res, body := do(t, s, "GET", "/x", nil)
+				require.Equal(t, tt.status, res.StatusCode)
+				record := j.record(t)
+				require.Equal(t, tt.level, record["level"])
+				require.Equal(t, tt.code, record["code"])
+				require.Equal(t, float64(tt.status), record["status"])
+				require.Equal(t, "/x", record["route"])
+				require.Equal(t, res.Header.Get("X-Correlation-Id"), record["correlation_id"])
+				require.Equal(t, !strings.Contains(tt.name, "Respond"), record["kept_body"] == true)
+				require.NotContains(t, j.String(), "mine")
+				require.Equal(t, strings.Contains(body, "correlation_id"), strings.Contains(tt.name, "Respond"), body)
+			})
+		}
+	}
+
+	t.Run("E7 what is no failure has no record", func(t *testing.T) {
+		for _, code := range []int{200, 204, 304, 302} {
+			s, j := serve(t, errors.Options{InsecureKeepBody: always}, status(code))
+			s.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+			do(t, s, "GET", "/", nil)
+			require.Zero(t, j.records())
+		}
+	})
+	t.Run("E7 a handler that aborts its own 5xx", func(t *testing.T) {
+		s, j := serve(t, errors.Options{InsecureKeepBody: always}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			own(500, "x").ServeHTTP(w, nil)
+			w.(http.Flusher).Flush()
+			panic(http.ErrAbortHandler)
+		}))
+		res, err := s.Client().Get(s.URL)
+		require.NoError(t, err)
+		_, err = io.ReadAll(res.Body)
+		require.Error(t, err)
+		require.NoError(t, res.Body.Close())
+		require.Equal(t, "internal_error", j.record(t)["code"])
+	})
+	t.Run("E7 an error after a kept header is the one record", func(t *testing.T) {
+		s, j := serve(t, errors.Options{}, errors.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+			w.WriteHeader(409)
+			return errStore
+		}))
+		_, err := s.Client().Get(s.URL)
+		require.Error(t, err)
+		require.Equal(t, "test_store_unavailable", j.record(t)["code"])
+		require.Equal(t, 1, j.records())
+	})
+	t.Run("E7 a panic after a kept header is the one record", func(t *testing.T) {
+		s, j := serve(t, errors.Options{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(409)
+			panic("late")
+		}))
+		_, err := s.Client().Get(s.URL)
+		require.Error(t, err)
+		require.Equal(t, "internal_error", j.record(t)["code"])
+		require.Equal(t, 1, j.records())
+	})
+}
+
+// TestOwnAnswersAreSampled_E7 holds that 4xx of handlers cost a bounded part of the
+// log, and none of their 500s is left out.
+func TestOwnAnswersAreSampled_E7(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		status int
+		want   int
+	}{
+		{"a 4xx, by route", 409, 2},
+		{"a status without a name", 450, 2},
+		{"a 502, by route", 502, 2},
+		{"a 500", 500, 40},
+	} {
+		t.Run("E7 "+tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				j, mux := new(journal), http.NewServeMux()
+				mux.Handle("GET /orders/{id}", status(tt.status))
+				mux.Handle("GET /goods/{id}", status(tt.status))
+				h := errors.Must(errors.NewResponder(errors.Options{Logger: j.logger(), InsecureKeepBody: func(*http.Request) bool { return true }})).Handler(mux)
+				for i := range 20 { // the client chooses the path, and not the route
+					h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", fmt.Sprint("/orders/", i), nil))
+					h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", fmt.Sprint("/goods/", i), nil))
+				}
+				require.Equal(t, tt.want, j.records())
+			})
+		})
+	}
+}

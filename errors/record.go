@@ -15,8 +15,9 @@ const stackKey = "stack"
 // values. It is a type, since the key may be anybody's.
 type stack string
 
-// record logs a failed request, once.
-func (s *scope) record(r *http.Request, k *Kind, err error) {
+// record logs a failed request, once. If sampled, it leaves out what the sampler
+// does.
+func (s *scope) record(r *http.Request, k *Kind, err error, sampled bool) {
 	logger := s.responder.logger
 	if logger == nil {
 		logger = slog.Default()
@@ -46,7 +47,7 @@ func (s *scope) record(r *http.Request, k *Kind, err error) {
 		attrs = append(attrs, slog.String("client_correlation_id", s.client))
 	}
 	more := attrsOf(err)
-	if k.sampled && s.responder.samples != nil {
+	if sampled && s.responder.samples != nil {
 		suppressed, ok := s.responder.samples.allowRecord(k, s.sampleValue(r, k, more), time.Now())
 		if !ok {
 			return

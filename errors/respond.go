@@ -51,12 +51,13 @@ var fallback = Responder{header: "X-Correlation-Id", redactor: newRedactor(nil)}
 
 func (s *scope) respond(w http.ResponseWriter, r *http.Request, err error) {
 	k := s.kindFor(r, err)
-	s.record(r, k, err)
+	s.record(r, k, err, k.sampled)
 	if s.out != nil {
 		switch s.out.state.Load() {
 		case hijacked:
 			return
 		case sent, answered:
+			s.out.foreign.Store(false) // one record tells it
 			panic(http.ErrAbortHandler)
 		}
 		if ownWriter(w) == s.out { // else w buffers, and what was decided outside of it stays

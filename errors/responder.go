@@ -50,9 +50,9 @@ type Options struct {
 	Redact []string
 
 	// InsecureKeepBody reports whether the error bodies that handlers write
-	// by themselves reach the client as they are, for this request. nil: a
-	// 5xx, an http.Error and a bare 404 or 405 are replaced, and their text
-	// goes to the log.
+	// by themselves reach the client as they are, for this request. The record
+	// then has the status, and not the text. nil: a 5xx, an http.Error and a
+	// bare 404 or 405 are replaced, and their text goes to the log.
 	InsecureKeepBody func(*http.Request) bool
 }
 
@@ -189,6 +189,7 @@ func (s *scope) serveNext(next http.Handler) {
 		p := recover()
 		switch {
 		case p == http.ErrAbortHandler: // this very error: wrapped, it is a panic like others
+			s.recordForeign()
 			panic(p)
 		case p != nil:
 			s.respond(w, s.request, ErrInternal.Wrap(fmt.Errorf("panic: %v", p)).With(stackKey, stack(debug.Stack())))
@@ -207,7 +208,7 @@ func (s *scope) serveNext(next http.Handler) {
 func (s *scope) goexit(w http.ResponseWriter) {
 	err := ErrInternal.Wrap(errors.New("runtime.Goexit in a handler")).With(stackKey, stack(debug.Stack()))
 	if s.out.state.Load() >= sent {
-		s.record(s.request, ErrInternal, err)
+		s.record(s.request, ErrInternal, err, false)
 		return // net/http closes the connection without finishing the body
 	}
 	s.respond(lengthWriter{w, len(s.appendBody(nil, ErrInternal, err))}, s.request, err)
@@ -244,7 +245,24 @@ func (s *scope) replaceForeignBody() {
 			err = err.With("replaced_body", body)
 		}
 		s.respond(s.out, s.request, err)
+	case sent:
+		s.recordForeign()
 	case answered:
 		deleteTrailers(s.out.Header())
 	}
+}
+
+// recordForeign logs a response that a handler wrote by itself and that the
+// client got as it is. Below 500 it is sampled: the handler decides what is a
+// failure, and the client how often.
+func (s *scope) recordForeign() {
+	if !s.out.foreign.Load() || s.out.state.Load() != sent {
+		return
+	}
+	body := "" // of a gateway, it is most often bare; else it is not known
+	if !isOutage(s.out.status) {
+		body = "kept"
+	}
+	k := s.kindOfForeign(s.out.status, body)
+	s.record(s.request, k, k.With("kept_body", true), k.sampled || k.status < 500)
 }
