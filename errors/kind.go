@@ -163,39 +163,3 @@ func (k *Kind) Code() string { return k.code }
 
 // Message returns the human-readable message.
 func (k *Kind) Message() string { return k.message }
-
-// statusKinds has a kind for every status that net/http knows: what a foreign
-// body is replaced with.
-var statusKinds = defineStatuses()
-
-func defineStatuses() map[int]*Kind {
-	kinds := map[int]*Kind{404: ErrNotFound, 405: ErrMethodNotAllowed, 499: ErrCanceled, 500: ErrInternal}
-	for status := 400; status <= 599; status++ {
-		text := http.StatusText(status)
-		if text == "" || kinds[status] != nil {
-			continue
-		}
-		code := strings.ToLower(strings.NewReplacer(" ", "_", "-", "_", "'", "").Replace(text))
-		kinds[status] = define(status, code, text+".")
-	}
-	return kinds
-}
-
-var (
-	unknownClient = Define(400, "client_error", "The request cannot be processed.")
-	unknownServer = Define(500, "server_error", "Something went wrong on our side.")
-)
-
-// kindOf returns the kind that speaks for a bare status. A status that
-// net/http has no name for keeps its number and gets its class's text.
-func kindOf(status int) *Kind {
-	if k := statusKinds[status]; k != nil {
-		return k
-	}
-	k := *unknownServer
-	if status < 500 {
-		k = *unknownClient
-	}
-	k.status = status
-	return &k
-}

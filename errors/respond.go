@@ -130,7 +130,7 @@ func (s *scope) appendBody(b []byte, k *Kind, err error) []byte {
 	switch {
 	case s.responder.problem:
 		b = append(b, `{"title":`...)
-		b = appendString(b, http.StatusText(k.status))
+		b = appendString(b, statusText(k.status))
 		b = append(b, `,"status":`...)
 		b = appendInt(b, k.status)
 		b = append(b, `,"detail":`...)
