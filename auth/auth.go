@@ -9,6 +9,7 @@ import (
 
 	"github.com/ringwall/ringwall/errors"
 	"github.com/ringwall/ringwall/internal/route"
+	"github.com/ringwall/ringwall/internal/wiring"
 )
 
 // An Authenticator verifies one kind of credential. It is safe for concurrent
@@ -99,10 +100,10 @@ func New(o Options) (*Middleware, error) {
 }
 
 // Handler serves next with the principal in the request's context; see [From].
-// A public or anonymous request has none there. It panics for a nil next, when
-// the service starts.
+// A public or anonymous request has none there. Handler panics if next is nil: a
+// service finds that when it starts.
 func (m *Middleware) Handler(next http.Handler) http.Handler {
-	refuseNilHandler("Handler", next)
+	wiring.RequireHandler("auth: Handler", next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, used, err := m.authenticate(r)
 		if err != nil {

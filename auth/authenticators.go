@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/wiring"
 )
 
 // checkAuthenticators returns the problems of a list, and the challenge of
@@ -23,7 +24,7 @@ func checkAuthenticators(list []Authenticator, realm string) (challenges []strin
 			refuse("is nil")
 			continue
 		}
-		if isNil(a) {
+		if wiring.IsNil(a) {
 			refuse(fmt.Sprintf("is a nil %T; did you drop the constructor's error?", a))
 			continue
 		}
@@ -44,16 +45,6 @@ func checkAuthenticators(list []Authenticator, realm string) (challenges []strin
 		challenges = append(challenges, withParam(challenge, "realm", realm))
 	}
 	return challenges, problems
-}
-
-// isNil reports whether an interface value holds a nil pointer, func, map or
-// the like, whose methods panic when the first request comes.
-func isNil(value any) bool {
-	switch v := reflect.ValueOf(value); v.Kind() {
-	case reflect.Pointer, reflect.Func, reflect.Map, reflect.Slice, reflect.Chan:
-		return v.IsNil()
-	}
-	return false
 }
 
 // indexOf returns the index of the same authenticator, or -1. A value that

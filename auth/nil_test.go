@@ -23,16 +23,16 @@ func TestNilIsRefusedWhenTheServiceStarts_E9(t *testing.T) {
 		wire func()
 		want string
 	}{
-		"E9 Handler of nil":              {func() { m.Handler(nil) }, "auth: Handler: next is nil"},
-		"E9 Handler of a nil func":       {func() { m.Handler(http.HandlerFunc(nil)) }, "auth: Handler: next is a nil http.HandlerFunc"},
-		"E9 Require of nil":              {func() { auth.Require(nil) }, "auth: Require: policies[0] is nil; did you mean Require()?"},
-		"E9 Require of nil, the second":  {func() { auth.Require(auth.Role("a"), nil) }, "auth: Require: policies[1] is nil; did you mean Require()?"},
-		"E9 Require in front of nil":     {func() { auth.Require()(nil) }, "auth: Require: next is nil"},
-		"E9 AllOf of nil":                {func() { auth.AllOf(nil) }, "auth: AllOf: policies[0] is nil"},
-		"E9 AnyOf of nil":                {func() { auth.AnyOf(auth.Role("a"), nil) }, "auth: AnyOf: policies[1] is nil"},
-		"E9 Object without notFound":     {func() { auth.Object(nil, load, can) }, "auth: Object: notFound is nil"},
-		"E9 Object without load":         {func() { auth.Object(errGone, nil, can) }, "auth: Object: load is nil"},
-		"E9 Object without can":          {func() { auth.Object(errGone, load, nil) }, "auth: Object: can is nil"},
+		"E9 Handler of nil":              {func() { m.Handler(nil) }, "auth: Handler(nil): the next handler must not be nil; did you mean the router?"},
+		"E9 Handler of a nil func":       {func() { m.Handler(http.HandlerFunc(nil)) }, "auth: Handler(nil): the next handler must not be nil; did you mean the router?"},
+		"E9 Require of nil":              {func() { auth.Require(nil) }, "auth: Require: policies[0]: must not be nil; did you mean Require()?"},
+		"E9 Require of nil, the second":  {func() { auth.Require(auth.Role("a"), nil) }, "auth: Require: policies[1]: must not be nil; did you mean Require()?"},
+		"E9 Require in front of nil":     {func() { auth.Require()(nil) }, "auth: Require(nil): the next handler must not be nil; did you mean the router?"},
+		"E9 AllOf of nil":                {func() { auth.AllOf(nil) }, "auth: AllOf: policies[0]: must not be nil"},
+		"E9 AnyOf of nil":                {func() { auth.AnyOf(auth.Role("a"), nil) }, "auth: AnyOf: policies[1]: must not be nil"},
+		"E9 Object without notFound":     {func() { auth.Object(nil, load, can) }, "auth: Object: notFound must not be nil; did you mean errors.ErrNotFound?"},
+		"E9 Object without load":         {func() { auth.Object(errGone, nil, can) }, "auth: Object: load must not be nil"},
+		"E9 Object without can":          {func() { auth.Object(errGone, load, nil) }, "auth: Object: can must not be nil"},
 		"E9 Object whose notFound fails": {func() { auth.Object(auth.ErrUnavailable, load, can) }, "auth: Object: notFound has the status 503; did you mean a kind with 404?"},
 	} {
 		t.Run(name, func(t *testing.T) { require.PanicsWithValue(t, row.want, row.wire) })

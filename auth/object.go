@@ -31,17 +31,20 @@ func (h *hiddenError) Unwrap() error { return h.err }
 // The object is handed to the handler, see [ObjectFrom], so that what was
 // checked is what is used. A write should still put the owner into its own
 // condition, since the object can change in between (ASVS 5.0 15.4.2).
+//
+// Object panics if one of its arguments is nil: a service finds that when it
+// starts.
 func Object[O any](notFound *errors.Kind, load func(*http.Request) (O, error), can func(context.Context, *Principal, O) bool) Policy {
 	switch {
 	case notFound == nil:
-		panic("auth: Object: notFound is nil")
+		panic("auth: Object: notFound must not be nil; did you mean errors.ErrNotFound?")
 	case notFound.Status() >= 500:
 		// AnyOf would take the refusal for a failure.
 		panic("auth: Object: notFound has the status " + strconv.Itoa(notFound.Status()) + "; did you mean a kind with 404?")
 	case load == nil:
-		panic("auth: Object: load is nil")
+		panic("auth: Object: load must not be nil")
 	case can == nil:
-		panic("auth: Object: can is nil")
+		panic("auth: Object: can must not be nil")
 	}
 	return func(r *http.Request, p *Principal) error {
 		object, err := load(r)

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/wiring"
 )
 
 // A Policy decides whether a principal may do what a request asks for. nil
@@ -21,13 +21,13 @@ type Policy func(*http.Request, *Principal) error
 // Require is the authorization at a route. It lets a request through that has
 // a principal and that all policies allow, asked in their order; 401 for an
 // anonymous one, and the policy's error for a refused one. Without policies,
-// any principal will do. It panics for a nil policy and a nil handler, when
-// the service starts.
+// any principal will do. Require panics if a policy is nil, and the function that
+// it returns if the handler is: a service finds that when it starts.
 func Require(policies ...Policy) func(http.Handler) http.Handler {
-	refuseNil("Require", "; did you mean Require()?", policies)
+	requirePolicies("auth: Require", "; did you mean Require()?", policies)
 	policy := AllOf(policies...)
 	return func(next http.Handler) http.Handler {
-		refuseNilHandler("Require", next)
+		wiring.RequireHandler("auth: Require", next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s := stateOf(r.Context())
 			if s.principal == nil {
@@ -47,30 +47,21 @@ func Require(policies ...Policy) func(http.Handler) http.Handler {
 	}
 }
 
-// refuseNil panics for a nil policy, which would panic at the first request.
-func refuseNil(caller, hint string, policies []Policy) {
+// requirePolicies panics if a policy is nil, as net/http does for a nil handler.
+func requirePolicies(what, hint string, policies []Policy) {
 	for i, policy := range policies {
 		if policy == nil {
-			panic("auth: " + caller + ": policies[" + strconv.Itoa(i) + "] is nil" + hint)
+			panic(what + ": policies[" + strconv.Itoa(i) + "]: must not be nil" + hint)
 		}
-	}
-}
-
-// refuseNilHandler panics for a nil handler, as http.Handle does.
-func refuseNilHandler(caller string, next http.Handler) {
-	switch {
-	case next == nil:
-		panic("auth: " + caller + ": next is nil")
-	case isNil(next):
-		panic(fmt.Sprintf("auth: %s: next is a nil %T", caller, next))
 	}
 }
 
 // AllOf allows what all policies allow. The first refusal is the answer, and
 // those behind it are not asked: inside [AnyOf], an [Object] stands first, or
-// its object may be missing where another policy lets the caller through.
+// its object may be missing where another policy lets the caller through. It
+// panics if a policy is nil.
 func AllOf(policies ...Policy) Policy {
-	refuseNil("AllOf", "", policies)
+	requirePolicies("auth: AllOf", "", policies)
 	policies = slices.Clone(policies)
 	return func(r *http.Request, p *Principal) error {
 		for _, policy := range policies {
@@ -86,9 +77,9 @@ func AllOf(policies ...Policy) Policy {
 // object is loaded whoever may see it; and one that is not there stays not
 // there, whatever the others allow. A policy that fails, rather than refuses,
 // refuses the whole. The answer to a refusal is an [Object]'s, or else the
-// first. Without policies it refuses everybody.
+// first. Without policies it refuses everybody. It panics if a policy is nil.
 func AnyOf(policies ...Policy) Policy {
-	refuseNil("AnyOf", "", policies)
+	requirePolicies("auth: AnyOf", "", policies)
 	policies = slices.Clone(policies)
 	return func(r *http.Request, p *Principal) error {
 		allowed := false

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/wiring"
 )
 
 const (
@@ -108,7 +109,7 @@ func NewRevocations(o RevocationsOptions) (*Revocations, error) {
 	if o.MaxEntries < 0 {
 		problems = append(problems, errors.New("auth: MaxEntries: is negative; did you mean 0, for the default?"))
 	}
-	if isNil(o.Feed) {
+	if o.Feed != nil && wiring.IsNil(o.Feed) {
 		problems = append(problems, fmt.Errorf("auth: Feed: is a nil %T; did you drop the constructor's error?", o.Feed))
 	}
 	switch {

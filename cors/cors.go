@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/ringwall/ringwall/internal/wiring"
 )
 
 // NoCache is the MaxAge that forbids browsers to remember a preflight at all.
@@ -114,7 +116,10 @@ func (m *Middleware) Reconfigure(o Options) error {
 
 // Handler answers preflights itself, sets the CORS headers of all other
 // responses before next runs, and refuses what [Middleware.Check] refuses.
+// Handler panics if next is nil: a service finds that when it starts.
 func (m *Middleware) Handler(next http.Handler) http.Handler {
+	wiring.RequireNew("cors: Handler", m == nil || m.policy.Load() == nil)
+	wiring.RequireHandler("cors: Handler", next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.policy.Load().serveRequest(w, r, next) })
 }
 

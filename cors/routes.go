@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/wiring"
 )
 
 // Routes returns one outermost layer with a policy for each part of the paths:
@@ -55,6 +56,7 @@ func Routes(policies map[string]*Middleware) (func(http.Handler) http.Handler, e
 	}
 	slices.SortFunc(table, func(a, b prefix) int { return len(b.path) - len(a.path) })
 	return func(next http.Handler) http.Handler {
+		wiring.RequireHandler("cors: Routes", next)
 		handlers := make(map[*Middleware]http.Handler, len(table))
 		for _, p := range table {
 			handlers[p.policy] = p.policy.Handler(next)

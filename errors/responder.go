@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+
+	"github.com/ringwall/ringwall/internal/wiring"
 )
 
 // Options configures a [Responder]. The zero value is the recommended set-up.
@@ -150,8 +152,11 @@ func CorrelationID(ctx context.Context) string {
 }
 
 // Handler wraps the whole service: all other rings, and the router. Inside
-// another Responder it passes requests through unchanged.
+// another Responder it passes requests through unchanged. Handler panics if next
+// is nil: a service finds that when it starts.
 func (e *Responder) Handler(next http.Handler) http.Handler {
+	wiring.RequireNew("errors: Handler", e == nil)
+	wiring.RequireHandler("errors: Handler", next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, ok := r.Context().Value(scopeKey{}).(*scope); ok {
 			next.ServeHTTP(w, r)

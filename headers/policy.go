@@ -10,6 +10,7 @@ import (
 	"github.com/ringwall/ringwall/errors"
 	"github.com/ringwall/ringwall/internal/route"
 	"github.com/ringwall/ringwall/internal/rows"
+	"github.com/ringwall/ringwall/internal/wiring"
 )
 
 // Profile is what the responses are: data, or pages.
@@ -188,8 +189,11 @@ func New(o Options) (*Policy, error) {
 
 // Handler sets the headers before next runs, so that a handler may change
 // them, and so that every answer has them: errors, redirects and preflights
-// too. Of two policies, the inner one's headers win.
+// too. Of two policies, the inner one's headers win. Handler panics if next is
+// nil: a service finds that when it starts.
 func (p *Policy) Handler(next http.Handler) http.Handler {
+	wiring.RequireNew("headers: Handler", p == nil)
+	wiring.RequireHandler("headers: Handler", next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		secure, host := p.secure(r), p.host(r)
 		p.setHeaders(w.Header(), secure && mayHaveHSTS(host))

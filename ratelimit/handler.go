@@ -7,11 +7,15 @@ import (
 	"net/netip"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/wiring"
 )
 
 // Handler serves next within the limits of the request's tier. Inside another
-// Limiter, it adds its members to the fields of the outer one.
+// Limiter, it adds its members to the fields of the outer one. Handler panics if
+// next is nil: a service finds that when it starts.
 func (l *Limiter) Handler(next http.Handler) http.Handler {
+	wiring.RequireNew("ratelimit: Handler", l == nil)
+	wiring.RequireHandler("ratelimit: Handler", next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t := l.tierOf(r)
 		if t == nil {

@@ -7,12 +7,16 @@ import (
 	"time"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/wiring"
 )
 
 // checkFields returns all problems of the options, except those of patterns.
 func (o Options) checkFields() []error {
 	problems := o.checkTiers()
 	report := func(text string) { problems = append(problems, errors.New("ratelimit: "+text)) }
+	if o.Store != nil && wiring.IsNil(o.Store) {
+		report("Store: must not be a nil pointer; did you mean to check the error of its New?")
+	}
 	if !isFailure(o.OnStoreFailure) {
 		report(failureProblem(o.OnStoreFailure))
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/go-playground/validator/v10"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/wiring"
 )
 
 // Options configures a constructor of this package. The zero value is the
@@ -124,9 +125,12 @@ func Form[T any](options ...Options) (func(http.Handler) http.Handler, error) {
 }
 
 // Handle returns a handler of the input of a route, see [Input]. Errors of fn
-// go to ErrorHandler.
+// go to ErrorHandler. A nil fn is an error.
 func Handle[T any](fn func(http.ResponseWriter, *http.Request, *T) error, options ...Options) (http.Handler, error) {
 	input, err := Input[T](options...)
+	if fn == nil {
+		err = errors.Join(err, errors.New("validate: Handle: fn must not be nil"))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -167,6 +171,7 @@ func build[T any](options []Options, mode inputMode) (func(http.Handler) http.Ha
 		return nil, err
 	}
 	return func(next http.Handler) http.Handler {
+		wiring.RequireHandler("validate: the middleware", next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			v := new(T)
 			if err := p.readRequest(w, r, reflect.ValueOf(v)); err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/ringwall/ringwall/auth"
 	"github.com/ringwall/ringwall/errors"
 	"github.com/ringwall/ringwall/internal/route"
+	"github.com/ringwall/ringwall/internal/wiring"
 )
 
 // ErrNetworkDenied answers a key that is genuine, from a network that it does
@@ -85,7 +86,7 @@ func New(o Options) (*Manager, error) {
 	if !regexp.MustCompile(`^[a-z0-9]{1,16}$`).MatchString(o.Prefix) {
 		refuse(`Prefix: is not 1 to 16 lower-case letters and digits; did you mean the name of your service?`)
 	}
-	if o.Store == nil {
+	if wiring.IsNil(o.Store) {
 		refuse("Store: none; NewMemory loses the keys at a restart")
 	}
 	if o.ClientIP == nil {

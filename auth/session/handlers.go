@@ -9,6 +9,7 @@ import (
 
 	"github.com/ringwall/ringwall/auth"
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/wiring"
 )
 
 // Refresh returns the handler that takes the refresh cookie, and answers with
@@ -23,6 +24,7 @@ import (
 // the request has an [AttemptHeader]: a repeat with all cookies is then the same
 // attempt.
 func (m *Manager) Refresh() http.Handler {
+	wiring.RequireNew("session: Refresh", m == nil)
 	return m.handler(func(w http.ResponseWriter, r *http.Request) error {
 		arrived := wallNow()
 		c, s, token, err := m.rotateToken(w, r)
@@ -149,6 +151,7 @@ func (m *Manager) rotateInStore(w http.ResponseWriter, r *http.Request) (credent
 // was used already ends its session too. It is the only handler beside
 // [Manager.LogoutAll] that clears the cookie.
 func (m *Manager) Logout() http.Handler {
+	wiring.RequireNew("session: Logout", m == nil)
 	return m.handler(func(w http.ResponseWriter, r *http.Request) error {
 		c, err := m.credential(r)
 		if errors.Is(err, auth.ErrMalformed) || errors.Is(err, auth.ErrDenied) {
@@ -171,6 +174,7 @@ func (m *Manager) Logout() http.Handler {
 // subject, clears the cookie and answers 204. It asks for as much as
 // [Manager.Refresh] does: a token that was used already is theft, and a 401.
 func (m *Manager) LogoutAll() http.Handler {
+	wiring.RequireNew("session: LogoutAll", m == nil)
 	return m.handler(func(w http.ResponseWriter, r *http.Request) error {
 		c, s, _, err := m.rotateToken(w, r)
 		if err != nil {

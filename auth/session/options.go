@@ -11,6 +11,7 @@ import (
 
 	"github.com/ringwall/ringwall/auth"
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/wiring"
 )
 
 const day = 24 * time.Hour
@@ -176,6 +177,7 @@ func (o *Options) checkFields() []error {
 	refuse(o.Account != nil && o.InsecureStaticGrants, "InsecureStaticGrants: contradicts Account; did you mean to leave one out?")
 	refuse(o.Revocations == nil && !o.InsecureNoRevocations, "Revocations: is nil; did you mean those of the verifier?")
 	refuse(o.Revocations != nil && o.InsecureNoRevocations, "InsecureNoRevocations: contradicts Revocations; did you mean to leave one out?")
+	refuse(o.Store != nil && wiring.IsNil(o.Store), "Store: must not be a nil pointer; did you mean to check the error of its New?")
 	refuse(o.Store != nil && len(o.Keys) == 0, "Keys: none, while Store outlives this process; did you mean one key of 32 random bytes?")
 	refuse(o.idle() < time.Minute, "Idle "+o.Idle.String()+": is less than a minute")
 	refuse(o.absolute() < o.idle(), "Absolute "+o.absolute().String()+": is less than Idle, "+o.idle().String())

@@ -16,6 +16,7 @@ import (
 
 	"github.com/ringwall/ringwall/auth"
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/wiring"
 )
 
 // jwk is a public key as RFC 7517 has it. It has no member that could hold a
@@ -88,6 +89,7 @@ func isPublicKey(key crypto.PublicKey) bool {
 // with an ETag; caches may keep it for 5 minutes. Secrets are never in it. It
 // takes GET and HEAD.
 func (k *Keys) JWKS() http.Handler {
+	wiring.RequireNew("token: JWKS", k == nil)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			errors.Respond(w, r, errors.ErrMethodNotAllowed.Header("Allow", "GET, HEAD"))

@@ -1,0 +1,156 @@
+package wiring_test
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/apikey"
+	"github.com/ringwall/ringwall/auth/session"
+	"github.com/ringwall/ringwall/auth/token"
+	"github.com/ringwall/ringwall/cors"
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/headers"
+	"github.com/ringwall/ringwall/ratelimit"
+	"github.com/ringwall/ringwall/validate"
+)
+
+var quiet = slog.New(slog.DiscardHandler)
+
+type input struct {
+	Name string `json:"name" validate:"required,max=9"`
+}
+
+// handlers returns the Handler of each package, and the functions that are used
+// like one.
+func handlers(t *testing.T) map[string]func(http.Handler) http.Handler {
+	t.Helper()
+	keys := errors.Must(apikey.New(apikey.Options{Prefix: "test", Store: apikey.NewMemory(), ClientIP: headers.PeerIP, Routes: []string{"/partner/"}}))
+	limits := errors.Must(ratelimit.New(ratelimit.Options{ClientIP: headers.PeerIP, Tiers: []ratelimit.Tier{
+		{Name: "all", Limits: []ratelimit.Limit{{Requests: 1, Window: time.Minute}}},
+	}}))
+	policy := errors.Must(cors.New(cors.Options{Origins: []string{"https://a.example"}}))
+	return map[string]func(http.Handler) http.Handler{
+		"errors: Handler":           errors.Must(errors.NewResponder(errors.Options{Logger: quiet})).Handler,
+		"headers: Handler":          errors.Must(headers.New(headers.Options{Logger: quiet})).Handler,
+		"cors: Handler":             policy.Handler,
+		"cors: Routes":              errors.Must(cors.Routes(map[string]*cors.Middleware{"/": policy})),
+		"ratelimit: Handler":        limits.Handler,
+		"auth: Handler":             errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{keys}})).Handler,
+		"auth: Require":             auth.Require(),
+		"validate: the middleware":  errors.Must(validate.JSON[input](validate.Options{Logger: quiet})),
+		"validate: the middleware ": errors.Must(validate.Input[input](validate.Options{Logger: quiet})),
+	}
+}
+
+// TestNilHandlerIsRefusedAtStart_E9 holds that a router that was not made yet is
+// found when the service starts.
+func TestNilHandlerIsRefusedAtStart_E9(t *testing.T) {
+	for name, wrap := range handlers(t) {
+		for kind, next := range map[string]http.Handler{
+			"nil": nil, "a nil router": (*http.ServeMux)(nil), "a nil function": http.HandlerFunc(nil), "a nil function of errors": errors.HandlerFunc(nil),
+		} {
+			t.Run("E9 "+name+" of "+kind, func(t *testing.T) {
+				require.Contains(t, panicOf(t, func() { wrap(next) }), "(nil): the next handler must not be nil; did you mean the router?")
+			})
+		}
+		t.Run("E9 "+name+" of a handler", func(t *testing.T) {
+			require.NotPanics(t, func() { wrap(http.NewServeMux()) })
+			require.NotPanics(t, func() { wrap(stateless{}) })
+		})
+	}
+}
+
+type stateless struct{}
+
+func (stateless) ServeHTTP(http.ResponseWriter, *http.Request) {}
+
+func panicOf(t *testing.T, f func()) (text string) {
+	t.Helper()
+	defer func() {
+		p := recover()
+		require.NotNil(t, p, "it must panic")
+		text, _ = p.(string)
+	}()
+	f()
+	return ""
+}
+
+// TestNilIsRefusedAtStart_E9 holds the other places where a nil was accepted, and
+// cost a 500 for each request.
+func TestNilIsRefusedAtStart_E9(t *testing.T) {
+	allow := auth.Role("admin")
+	find := func(*http.Request) (int, error) { return 0, nil }
+	may := func(context.Context, *auth.Principal, int) bool { return true }
+	notFound := errors.ErrNotFound
+	next := http.NewServeMux()
+	for _, tt := range []struct {
+		name string
+		do   func()
+		want string
+	}{
+		{"auth.Require(nil)", func() { auth.Require(nil) }, "auth: Require: policies[0]: must not be nil; did you mean Require()?"},
+		{"auth.Require(allow, nil)", func() { auth.Require(allow, nil) }, "auth: Require: policies[1]: must not be nil; did you mean Require()?"},
+		{"auth.AllOf(nil)", func() { auth.AllOf(nil) }, "auth: AllOf: policies[0]: must not be nil"},
+		{"auth.AnyOf(allow, nil)", func() { auth.AnyOf(allow, nil) }, "auth: AnyOf: policies[1]: must not be nil"},
+		{"auth.Object without a kind", func() { auth.Object(nil, find, may) }, "auth: Object: notFound must not be nil; did you mean errors.ErrNotFound?"},
+		{"auth.Object without load", func() { auth.Object[int](notFound, nil, may) }, "auth: Object: load must not be nil"},
+		{"auth.Object without can", func() { auth.Object(notFound, find, nil) }, "auth: Object: can must not be nil"},
+		{"a nil Responder", func() { (*errors.Responder)(nil).Handler(next) }, "errors: Handler: the receiver must not be nil; did you mean to check the error of New?"},
+		{"a nil headers.Policy", func() { (*headers.Policy)(nil).Handler(next) }, "headers: Handler: the receiver must not be nil; did you mean to check the error of New?"},
+		{"a nil cors.Middleware", func() { (*cors.Middleware)(nil).Handler(next) }, "cors: Handler: the receiver must not be nil; did you mean to check the error of New?"},
+		{"a cors.Middleware that New did not make", func() { new(cors.Middleware).Handler(next) }, "cors: Handler: the receiver must not be nil; did you mean to check the error of New?"},
+		{"a nil Limiter", func() { (*ratelimit.Limiter)(nil).Handler(next) }, "ratelimit: Handler: the receiver must not be nil; did you mean to check the error of New?"},
+		{"session.Refresh of nil", func() { (*session.Manager)(nil).Refresh() }, "session: Refresh: the receiver must not be nil; did you mean to check the error of New?"},
+		{"session.Logout of nil", func() { (*session.Manager)(nil).Logout() }, "session: Logout: the receiver must not be nil; did you mean to check the error of New?"},
+		{"session.LogoutAll of nil", func() { (*session.Manager)(nil).LogoutAll() }, "session: LogoutAll: the receiver must not be nil; did you mean to check the error of New?"},
+		{"JWKS of nil", func() { (*token.Keys)(nil).JWKS() }, "token: JWKS: the receiver must not be nil; did you mean to check the error of New?"},
+	} {
+		t.Run("E9 "+tt.name, func(t *testing.T) { require.Equal(t, tt.want, panicOf(t, tt.do)) })
+	}
+}
+
+// TestNewRefusesNil_E9 holds that functions that return an error return it, also
+// for a nil pointer in an interface.
+func TestNewRefusesNil_E9(t *testing.T) {
+	secret := make([]byte, 32)
+	_, _ = rand.Read(secret)
+	for _, tt := range []struct {
+		name string
+		do   func() error
+		want string
+	}{
+		{"validate.Handle(nil)", func() error {
+			_, err := validate.Handle[input](nil, validate.Options{Logger: quiet})
+			return err
+		}, "validate: Handle: fn must not be nil"},
+		{"a nil pointer as a store of API keys", func() error {
+			_, err := apikey.New(apikey.Options{Prefix: "test", Store: (*keyStore)(nil), ClientIP: headers.PeerIP, Routes: []string{"/partner/"}})
+			return err
+		}, "apikey: Store: "},
+		{"a nil pointer as a store of sessions", func() error {
+			_, err := session.New(session.Options{Store: (*sessionStore)(nil)})
+			return err
+		}, "session: Store: must not be a nil pointer; did you mean to check the error of its New?"},
+		{"a nil pointer as a store of limits", func() error {
+			_, err := ratelimit.New(ratelimit.Options{ClientIP: headers.PeerIP, Store: (*limitStore)(nil), Tiers: []ratelimit.Tier{
+				{Name: "all", Limits: []ratelimit.Limit{{Requests: 1, Window: time.Minute}}},
+			}})
+			return err
+		}, "ratelimit: Store: must not be a nil pointer; did you mean to check the error of its New?"},
+	} {
+		t.Run("E9 "+tt.name, func(t *testing.T) { require.ErrorContains(t, tt.do(), tt.want) })
+	}
+}
+
+type (
+	keyStore     struct{ apikey.Store }
+	sessionStore struct{ session.Store }
+	limitStore   struct{ ratelimit.Store }
+)
