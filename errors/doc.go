@@ -60,10 +60,11 @@
 //
 //   - Error messages that reveal the inside (CWE-209, ASVS 5.0 16.5.1): constant
 //     texts, foreign bodies replaced.
-//   - Secrets in logs (CWE-532, ASVS 5.0 16.2.5): keys and values that look like
-//     credentials are masked in every record; see [LogHandler] for an
-//     application's own. A shape that nobody thought of is not found: do not log
-//     bodies.
+//   - Secrets in logs (CWE-532, ASVS 5.0 16.2.5): values under the keys of
+//     credentials and texts with their shapes are masked in every record; see
+//     [LogHandler] for an application's own. Prose is not changed: behind
+//     "token: ", a plain word between words stays, and so do public IDs, such as
+//     api_key_id. A shape that nobody thought of is not found: do not log bodies.
 //   - Floods of the log (CWE-779): a text is cut at 8 KiB, a path at 256 bytes, only
 //     a panic has a stack, and kinds of the statuses 502, 503 and 504 and those
 //     marked with [Kind.Sampled] leave one record in 10 seconds.

@@ -65,12 +65,28 @@ func (d redactor) secret(key string) bool {
 	if key = normalize(key); key == "pass" { // as a part of a word it is no secret: passenger
 		return true
 	}
-	for _, s := range d.keys {
-		if strings.Contains(key, s) {
+	public := withoutPublicID(key)
+	for i, s := range d.keys {
+		if i < len(secretKeys) && strings.Contains(public, s) || i >= len(secretKeys) && strings.Contains(key, s) {
 			return true
 		}
 	}
 	return false
+}
+
+// isCount reports whether an attribute is a number of secrets, and none itself:
+// refresh_cookies=2. The application's own keys are secret, whatever they hold.
+func (d redactor) isCount(a slog.Attr) bool {
+	if kind := a.Value.Kind(); kind != slog.KindInt64 && kind != slog.KindUint64 {
+		return false
+	}
+	key := normalize(a.Key)
+	for _, s := range d.keys[len(secretKeys):] {
+		if strings.Contains(key, s) {
+			return false
+		}
+	}
+	return strings.HasSuffix(key, "cookies") || strings.HasSuffix(key, "tokens")
 }
 
 // attr returns a with its secrets masked, at every depth of groups. Values of
@@ -78,7 +94,7 @@ func (d redactor) secret(key string) bool {
 // into their fields, where we cannot.
 func (d redactor) attr(a slog.Attr) slog.Attr {
 	a.Value = a.Value.Resolve()
-	if a.Value.Kind() != slog.KindGroup && d.secret(a.Key) {
+	if a.Value.Kind() != slog.KindGroup && d.secret(a.Key) && !d.isCount(a) {
 		return slog.String(a.Key, redacted)
 	}
 	switch a.Value.Kind() {

@@ -1,0 +1,103 @@
+package errors
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+// A key that names a secret is a word of prose too, and of our own messages:
+// "token: the session ends", "redislimit: Secret: has 12 bytes". What follows is
+// spared only where it is a word between words. A pair with "=", with quotes or
+// without a space after the colon is no prose.
+
+// plainWord is a word of prose or the name of a field, such as must, E-mail,
+// Cookie.Name or keys[2].
+var plainWord = regexp.MustCompile(`^\(?(?:\pL+(?:\[[0-9]*\]?)?[-'.]?)+[.:!?)\]]*$`)
+
+// isPlainWord reports whether a word has the letters of a word. Random letters
+// have more capitals, and are longer.
+func isPlainWord(word string) bool {
+	if len(word) > 40 || !plainWord.MatchString(word) {
+		return false
+	}
+	run, capitals, letters := 0, 0, 0
+	for _, c := range word {
+		if !unicode.IsLetter(c) {
+			run = 0
+			continue
+		}
+		if run++; run > 24 {
+			return false
+		}
+		letters++
+		if unicode.IsUpper(c) {
+			capitals++
+		}
+	}
+	return capitals <= letters/3+1 || capitals == letters && letters <= 8
+}
+
+// endsText reports whether a text ends where a word does, so that the word is
+// all that follows the key.
+func endsText(rest string) bool {
+	rest = strings.TrimLeft(rest, " \t")
+	return rest == "" || strings.ContainsAny(rest[:1], "\r\n,;}&\"'")
+}
+
+// strictKey finds the keys whose secrets people choose, which may be words.
+var strictKey = regexp.MustCompile(`(?i)passw|passphrase|pwd|secret|cvv|card`)
+
+// isProsePair reports whether the match of a key and its value is prose.
+func isProsePair(text string, m []int) bool {
+	key, quote, separator, word, rest := text[m[2]:m[3]], text[m[4]:m[5]], text[m[6]:m[7]], text[m[8]:m[9]], text[m[9]:]
+	if withoutPublicID(normalize(key)) == "" {
+		return true
+	}
+	if quote != "" || strings.Contains(separator, "=") || strings.HasSuffix(separator, ":") || strings.ContainsAny(word[:1], `\"'[{`) {
+		return false
+	}
+	if !strictKey.MatchString(key) { // such as "token: Ed25519 keys"
+		return isPlainWord(word) || len(word) < 8 && !endsText(rest)
+	}
+	sentence := strings.HasSuffix(word, ".") || strings.HasSuffix(word, ":")
+	return isPlainWord(word) && (sentence || !endsText(rest))
+}
+
+// isProseHeader reports whether the match of a header's name is the name of a
+// field of ours: a Cookie header has a pair, and Authorization is spared nowhere.
+func isProseHeader(text string, m []int) bool {
+	if m[6] < 0 { // a quoted name
+		return false
+	}
+	name, separator, line := text[m[2]:m[3]], text[m[6]:m[7]], text[m[7]:m[1]]
+	first, _, _ := strings.Cut(line, " ")
+	return strings.Contains(strings.ToLower(name), "cookie") && strings.HasSuffix(separator, ": ") &&
+		!strings.Contains(line, "=") && isPlainWord(first) && first != line
+}
+
+// isProseScheme reports whether the match of an authentication scheme is prose,
+// such as "bearer tokens".
+func isProseScheme(text string, m []int) bool {
+	scheme, word, rest := text[m[2]:m[3]], text[m[4]:m[5]], text[m[5]:]
+	return isPlainWord(word) && (strings.ToLower(scheme) == scheme || strings.HasSuffix(word, ".") || !endsText(rest))
+}
+
+// isName reports whether an unbroken text is a name: random text of that length
+// has digits or capitals.
+func isName(text string, m []int) bool {
+	return !strings.ContainsAny(text[m[0]:m[1]], "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+}
+
+// publicIDs end the keys of what names a credential and does not open anything.
+var publicIDs = [...]string{"credentialid", "apikeyid", "privatekeyid", "tokenid"}
+
+// withoutPublicID cuts off the end of a normalized key that names a public ID.
+func withoutPublicID(key string) string {
+	for _, id := range publicIDs {
+		if rest, ok := strings.CutSuffix(key, id); ok {
+			return rest
+		}
+	}
+	return key
+}

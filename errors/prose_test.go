@@ -1,0 +1,277 @@
+package errors_test
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// sources calls visit with the nodes of the module's programs, tests left out. A
+// node whose visit returns false has no visit of its parts.
+func sources(t *testing.T, visit func(path string, node ast.Node) bool) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool { return visit(filepath.ToSlash(path), n) })
+		return nil
+	}))
+}
+
+var verb = regexp.MustCompile(`%[+#]?[a-z]`)
+
+// textOf returns the text of an expression of strings, with a word in place of
+// what is not constant; "" for one that has no constant part.
+func textOf(n ast.Node) string {
+	switch e := n.(type) {
+	case *ast.BasicLit:
+		if e.Kind != token.STRING {
+			return ""
+		}
+		text, _ := strconv.Unquote(e.Value)
+		return verb.ReplaceAllStringFunc(text, func(v string) string {
+			if v == "%q" {
+				return `"it"`
+			}
+			return "it"
+		})
+	case *ast.BinaryExpr:
+		left, right := textOf(e.X), textOf(e.Y)
+		switch {
+		case e.Op != token.ADD || left == "" && right == "":
+			return ""
+		case left == "":
+			left = "it"
+		case right == "":
+			right = "it"
+		}
+		return left + right
+	}
+	return ""
+}
+
+// noProse are constants that have the shape of a secret and never are a text of
+// the log.
+var noProse = map[string]string{
+	"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz": "an alphabet",
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ":           "an alphabet",
+	"://a@": "a length",
+}
+
+// TestOwnTextIsNeverMasked_E11 holds that every text of this module reaches the
+// log as it is written. What masks a message hides a failure.
+func TestOwnTextIsNeverMasked_E11(t *testing.T) {
+	texts, odd := 0, map[string]bool{}
+	check := func(path, text string) {
+		if noProse[text] != "" {
+			odd[text] = true
+			return
+		}
+		texts++
+		require.Equal(t, text, logged(text), path)
+	}
+	sources(t, func(path string, n ast.Node) bool {
+		text := textOf(n)
+		if strings.HasPrefix(path, "../examples/") {
+			// They have commands and bodies with passwords to try; only the
+			// texts of their errors are prose.
+			text = errorText(n)
+		}
+		if text != "" && !isCode(text) {
+			check(path, text)
+		}
+		return text == "" // the parts of a text are not logged alone
+	})
+	require.Greater(t, texts, 4000)
+	require.Len(t, odd, len(noProse), "an exception that is not needed")
+	for _, k := range errors.Kinds() {
+		require.Equal(t, k.Error(), logged(k.Error()))
+	}
+}
+
+// errorText returns the text of an error that a call makes, or "".
+func errorText(n ast.Node) string {
+	call, ok := n.(*ast.CallExpr)
+	if !ok {
+		return ""
+	}
+	f, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok {
+		return ""
+	}
+	switch x, _ := f.X.(*ast.Ident); {
+	case x == nil || x.Name != "errors" && x.Name != "fmt":
+		return ""
+	case f.Sel.Name == "Define":
+		return textOf(call.Args[1]) + ": " + textOf(call.Args[2])
+	case f.Sel.Name == "New" || f.Sel.Name == "Errorf":
+		return textOf(call.Args[0])
+	}
+	return ""
+}
+
+// isCode reports whether a string is an expression, a schema or a header, and no
+// text: it has what no sentence has.
+func isCode(text string) bool {
+	return strings.Contains(text, "[^") || strings.Contains(text, "(?") || strings.Contains(text, "A-Z") ||
+		strings.HasPrefix(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") || strings.HasPrefix(text, `Cookie cookie-name="`)
+}
+
+// TestOwnAttributesAreNeverMasked_E11 holds that the keys under which the library
+// logs are not those of secrets: an ID of a key is public, and so is a count.
+func TestOwnAttributesAreNeverMasked_E11(t *testing.T) {
+	keys := map[string]bool{}
+	sources(t, func(path string, n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok || strings.HasPrefix(path, "../errors/") {
+			return true
+		}
+		f, ok := call.Fun.(*ast.SelectorExpr)
+		if !ok || len(call.Args) == 0 {
+			return true
+		}
+		switch x, _ := f.X.(*ast.Ident); {
+		case x != nil && x.Name == "slog" && len(call.Args) >= 2:
+			keys[textOf(call.Args[0])] = true
+		case f.Sel.Name == "With" && len(call.Args)%2 == 0:
+			for i := 0; i < len(call.Args); i += 2 {
+				keys[textOf(call.Args[i])] = true
+			}
+		}
+		return true
+	})
+	delete(keys, "")
+	require.Greater(t, len(keys), 30)
+	for key := range keys {
+		var log strings.Builder
+		slog.New(errors.LogHandler(slog.NewTextHandler(&log, nil))).Info("x", key, 7)
+		require.Contains(t, log.String(), key+"=7")
+	}
+	for _, key := range []string{"credential_id", "api_key_id", "KeyID", "token_id", "private_key_id"} {
+		var log strings.Builder
+		slog.New(errors.LogHandler(slog.NewTextHandler(&log, nil))).Info(key+": 2f41aa", key, "2f41aa")
+		require.Equal(t, 2, strings.Count(log.String(), "2f41aa"), log.String())
+	}
+}
+
+// TestMaskedTwiceIsMaskedOnce_E11 holds that a LogHandler under the Responder's
+// logger changes nothing: it sees a text that has lost its kind.
+func TestMaskedTwiceIsMaskedOnce_E11(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{errCredentials, `"wrong_credentials: Address or password are wrong."`},
+		{errCredentials.Wrap(errors.New("check password=hunter22 of ada")), `"wrong_credentials: check password=[redacted] of ada"`},
+		{errCredentials.Wrap(errors.New("apikey: the record of ada is gone")), `"wrong_credentials: apikey: the record of ada is gone"`},
+		{errPassword, `"wrong_password: Wrong."`},
+	} {
+		j := new(journal)
+		h := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(errors.LogHandler(slog.NewJSONHandler(j, nil)))})).Handler(errors.HandlerFunc(
+			func(http.ResponseWriter, *http.Request) error { return tt.err }))
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+		require.Contains(t, j.String(), tt.want)
+	}
+}
+
+var errPassword = errors.Define(401, "wrong_password", "Wrong.")
+
+// TestSecretsBesideProse_E11 holds that what is spared as prose is not a way
+// around the mask.
+func TestSecretsBesideProse_E11(t *testing.T) {
+	const s = "hunter2-hunter2"
+	for _, tt := range []struct{ name, text, secret string }{
+		{"a key behind a prefix of ours", "token: password: " + s, s},
+		{"keys in a row", "apikey: token: secret: key: password: " + s + " is wrong", s},
+		{"a pair behind prose", "token: Grant: the claims have secret=" + s, s},
+		{"JSON behind prose", `apikey: the record {"password":"` + s + `"}`, s},
+		{"a token in prose", "token: " + s + " is not valid", s},
+		{"a token at the end", "refresh token: " + s, s},
+		{"a token in brackets", "token: (" + s + ")", s},
+		{"a token in quotes", `token: "swordfish" is not valid`, "swordfish"},
+		{"a word under an equals sign", "password=swordfish is wrong", "swordfish"},
+		{"a word without a space", "password:swordfish is wrong", "swordfish"},
+		{"a word at the end", "password: swordfish", "swordfish"},
+		{"a word at the end of a line", "password: swordfish\nuser: ada", "swordfish"},
+		{"a word before a comma", "password: swordfish, user: ada", "swordfish"},
+		{"a password with a digit, in prose", "password: hunter2 is wrong", "hunter2"},
+		{"a password with a sign, in prose", "password: sword!fish is wrong", "sword!fish"},
+		{"a number", "cvv: 123 is wrong", "123"},
+		{"a secret with an ID", "secret_id: 2f41aa99", "2f41aa99"},
+		{"an ID of a cookie", "cookie_id=2f41aa99", "2f41aa99"},
+		{"a header of cookies", "Cookie: swordfish=ada", "swordfish=ada"},
+		{"a header of cookies behind a name of ours", "session: Cookie.Name: Cookie: sid=swordfish", "swordfish"},
+		{"a property of a cookie", "cookie.value=swordfish", "swordfish"},
+		{"a bearer of letters at the end", "sent Bearer swordfish", "swordfish"},
+		{"a bearer with a digit, in prose", "bearer swordfish1 is not valid", "swordfish1"},
+		{"a bearer of mixed letters", "bearer QWErtyUIOpASDfgh is not valid", "QWErtyUIOpASDfgh"},
+		{"a token of mixed letters", "token: QWErtyUIOpASDfgh is not valid", "QWErtyUIOpASDfgh"},
+		{"a token of many letters", "token: " + strings.Repeat("swordfish", 4), "swordfish"},
+		{"unbroken text with a digit", "found " + strings.Repeat("a", 39) + "1", "aaa1"},
+		{"an API key of small letters", "found shop_abcdefgh_abcdefghijklmnopqrs7", "abcdefghijklmnopqrs7"},
+	} {
+		t.Run("E11 "+tt.name, func(t *testing.T) {
+			got := logged(tt.text)
+			require.NotContains(t, got, tt.secret)
+			require.Equal(t, got, logged(got), "masked once and for all")
+		})
+	}
+	for _, prose := range []string{
+		"Basic authentication is refused", "two bearer verifiers: did you mean token.Issuers?", "Bearer tokens are refused.",
+		"token: Ed25519 keys have 32 bytes", "token: keys[2]: is nil", "session: Cookie: must not be empty", "credentials: E-mail address or password are wrong",
+		"redislimit: Secret: has 12 bytes; did you mean 32?", "the_name_of_a_test_that_is_a_very_long_sentence_indeed",
+	} {
+		t.Run("E11 "+prose, func(t *testing.T) { require.Equal(t, prose, logged(prose)) })
+	}
+}
+
+// TestRandomSecretsBesideKeys_E11 holds as a property that credentials as programs
+// make them are found behind every key, however it is written and whatever
+// follows.
+func TestRandomSecretsBesideKeys_E11(t *testing.T) {
+	makers := map[string]func() string{
+		"text":   rand.Text,
+		"hex":    func() string { return hex.EncodeToString(random(16)) },
+		"base64": func() string { return base64.RawURLEncoding.EncodeToString(random(24)) },
+	}
+	for name, newSecret := range makers {
+		t.Run("E11 "+name, func(t *testing.T) {
+			for _, key := range []string{"password", "token", "apikey", "api_key", "client_secret", "credentials", "signature", "csrf", "cookie.value", "token: password", "apikey: the record: token"} {
+				for _, separator := range []string{": ", ":", "=", " = ", `":"`, ":\n  "} {
+					for _, tail := range []string{"", " is not valid", ", next", "\nnext", ".", `"`, ")", ": wrong"} {
+						secret := newSecret()
+						text := key + separator + secret + tail
+						require.NotContains(t, logged(text), secret, text)
+					}
+				}
+			}
+		})
+	}
+}
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails, since Go 1.24
+	return b
+}
