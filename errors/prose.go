@@ -83,11 +83,13 @@ func isProseScheme(text string, m []int) bool {
 	return isPlainWord(word) && (strings.ToLower(scheme) == scheme || strings.HasSuffix(word, ".") || !endsText(rest))
 }
 
+// plainName is a long name, such as Cross-Origin-Embedder-Policy-Report-Only or
+// the code of an error.
+var plainName = regexp.MustCompile(`^(?:[A-Z]?[a-z]+[-_]+)+[A-Z]?[a-z]+[-_]*$`)
+
 // isName reports whether an unbroken text is a name: random text of that length
-// has digits or capitals.
-func isName(text string, m []int) bool {
-	return !strings.ContainsAny(text[m[0]:m[1]], "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-}
+// has digits, or capitals inside of its parts.
+func isName(text string, m []int) bool { return plainName.MatchString(text[m[0]:m[1]]) }
 
 // publicIDs end the keys of what names a credential and does not open anything.
 var publicIDs = [...]string{"credentialid", "apikeyid", "privatekeyid", "tokenid"}

@@ -27,6 +27,9 @@ import (
 func sources(t *testing.T, visit func(path string, node ast.Node) bool) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && strings.HasSuffix(path, "cases") {
+			return filepath.SkipDir // tables of hostile input, which only tests import
+		}
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
 		}
@@ -229,6 +232,8 @@ func TestSecretsBesideProse_E11(t *testing.T) {
 		{"a token of mixed letters", "token: QWErtyUIOpASDfgh is not valid", "QWErtyUIOpASDfgh"},
 		{"a token of many letters", "token: " + strings.Repeat("swordfish", 4), "swordfish"},
 		{"unbroken text with a digit", "found " + strings.Repeat("a", 39) + "1", "aaa1"},
+		{"unbroken small letters", "found " + strings.Repeat("swordfish", 5), "swordfish"},
+		{"unbroken letters in two cases", "found " + strings.Repeat("aBcDeFgH-", 5), "BcDe"},
 		{"an API key of small letters", "found shop_abcdefgh_abcdefghijklmnopqrs7", "abcdefghijklmnopqrs7"},
 	} {
 		t.Run("E11 "+tt.name, func(t *testing.T) {
@@ -241,6 +246,7 @@ func TestSecretsBesideProse_E11(t *testing.T) {
 		"Basic authentication is refused", "two bearer verifiers: did you mean token.Issuers?", "Bearer tokens are refused.",
 		"token: Ed25519 keys have 32 bytes", "token: keys[2]: is nil", "session: Cookie: must not be empty", "credentials: E-mail address or password are wrong",
 		"redislimit: Secret: has 12 bytes; did you mean 32?", "the_name_of_a_test_that_is_a_very_long_sentence_indeed",
+		"remove Cross-Origin-Embedder-Policy-Report-Only",
 	} {
 		t.Run("E11 "+prose, func(t *testing.T) { require.Equal(t, prose, logged(prose)) })
 	}

@@ -24,7 +24,7 @@ func (s *scope) record(r *http.Request, k *Kind, err error, sampled bool) {
 	}
 	level := slog.LevelInfo
 	switch {
-	case k.status == ErrCanceled.status, k == errBodyTimeout: // the client's own doing
+	case k.status == ErrCanceled.status, k.code == errBodyTimeout.code: // the client's own doing
 		level = slog.LevelDebug
 	case k.status >= 500:
 		level = slog.LevelError
