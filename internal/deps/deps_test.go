@@ -34,7 +34,7 @@ var allowed = map[string][]string{
 	},
 	"errors":                  {module + "internal/public"},
 	"examples/internal/table": {"github.com/stretchr/testify/require"}, // only tests import it
-	"examples/shop":           append([]string{module + "ratelimit/redislimit", "github.com/redis/go-redis/v9"}, rings...),
+	"examples/shop":           append([]string{module + "ratelimit/redislimit", "github.com/redis/go-redis/v9", "golang.org/x/net/websocket"}, rings...),
 	"examples/shop/cluster":   {module + "errors"},
 	"examples/stdlib":         rings,
 	"headers": {
