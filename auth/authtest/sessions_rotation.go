@@ -101,3 +101,45 @@ func (s *sessions) grace() {
 		require.Equal(s.t, session.Reused, s.rotateToken(id, session.MaxHistory+3-back, "", minute).Outcome, "%d back", back)
 	}
 }
+
+// ages holds how old a reuse says that the generation is.
+func (s *sessions) ages() {
+	for _, row := range []struct {
+		name       string
+		rotations  int           // one minute apart
+		after      time.Duration // the last of them
+		generation uint64
+		least      time.Duration
+		most       time.Duration
+	}{
+		{"at once", 1, 0, 0, 0, 0},
+		{"the one before", 1, 90 * second, 0, 90 * second, 90 * second},
+		{"three back", 3, 10 * minute, 0, 12 * minute, 12 * minute},
+		{"two back", 3, 10 * minute, 1, 11 * minute, 11 * minute},
+		{"as far back as is known", session.MaxHistory, 0, 0, (session.MaxHistory - 1) * minute, (session.MaxHistory - 1) * minute},
+		{"further back than is known", session.MaxHistory + 4, 0, 0, (session.MaxHistory - 1) * minute, (session.MaxHistory + 3) * minute},
+		{"the clock is set back", 2, -30 * second, 1, 30 * second, 30 * second},
+	} {
+		id := s.login()
+		for generation := range uint64(row.rotations) {
+			if generation > 0 {
+				s.Pass(minute)
+			}
+			r := s.rotateToken(id, generation, "", 0)
+			require.Equal(s.t, session.Advanced, r.Outcome, row.name)
+			require.Zero(s.t, r.Age, row.name)
+		}
+		s.Pass(row.after)
+		r := s.rotateToken(id, row.generation, "", 0)
+		require.Equal(s.t, session.Reused, r.Outcome, row.name)
+		require.Equal(s.t, uint64(row.rotations), r.Record.Generation, row.name)
+		require.GreaterOrEqual(s.t, r.Age, row.least-almost, row.name)
+		require.LessOrEqual(s.t, r.Age, row.most+almost, row.name)
+		require.GreaterOrEqual(s.t, r.Age, time.Duration(0), row.name)
+		s.Pass(max(0, -row.after))
+	}
+	id := s.login()
+	s.rotateToken(id, 5, "", 0)
+	s.Pass(minute)
+	require.InDelta(s.t, minute, s.rotateToken(id, 3, "", 0).Age, float64(almost), "what was lost counts as left when that was seen")
+}

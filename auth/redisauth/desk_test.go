@@ -34,6 +34,7 @@ type desk struct {
 
 	mu      sync.Mutex
 	events  []session.Reason
+	last    session.Event
 	issued  []string // the IDs of sessions
 	failing error    // of Issue
 	account func(session.Session) (session.Session, error)
@@ -60,7 +61,7 @@ func newDesk(t *testing.T, store session.Store, pass func(time.Duration), change
 		OnEvent: func(_ context.Context, e session.Event) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
-			d.events = append(d.events, e.Reason)
+			d.events, d.last = append(d.events, e.Reason), e
 		},
 	}
 	for _, f := range change {

@@ -137,6 +137,10 @@ local id, gen, attempt, idle, grace = ARGV[2], tonumber(ARGV[3]), ARGV[4], tonum
 local history, endedFor, call, later = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], ARGV[10] ~= '0'
 local tag = string.sub(attempt, 1, 16)
 local leaver = tag .. call
+local function reused(r, value)
+  local at = r.left[math.min(r.gen - gen, #r.left)]
+  return {'reused', reply(id, r, value), at and math.abs(now - at) or 0}
+end
 local r = find(id)
 if not r then
   local text, mine = redis.call('HGET', key, 'r') or '', call .. ' ' .. id .. ' '
@@ -146,7 +150,7 @@ if not r then
     redis.call('HDEL', key, 'ra')
   end
   if string.sub(text, 1, #mine) == mine then
-    return {'reused', reply(id, parse(string.sub(text, #mine + 1)), redis.call('HGET', key, 'rv'))}
+    return reused(parse(string.sub(text, #mine + 1)), redis.call('HGET', key, 'rv'))
   end
 end
 if not r or not (now < r.expires) then
@@ -163,7 +167,7 @@ if gen < r.gen then
   redis.call('HSET', key, 'r', call .. ' ' .. id .. ' ' .. format(r), 'rv', value, 'ra', attempt .. ' ' .. id)
   delete(id)
   ifEmptyAtMost(endedFor)
-  return {'reused', reply(id, r, value)}
+  return reused(r, value)
 end
 local outcome, skipped = 'advanced', gen - r.gen
 if skipped > 0 then outcome = 'rolled back' end

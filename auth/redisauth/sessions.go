@@ -88,6 +88,7 @@ func (s *SessionStore) rotateAs(ctx context.Context, call string, t session.Rota
 		rotated.Outcome = session.Repeated
 	case "reused":
 		rotated.Outcome = session.Reused
+		rotated.Age = time.Duration(r.numberAt(parts, 2)) * time.Microsecond
 	case "rolled back":
 		rotated.Outcome = session.RolledBack
 	default:

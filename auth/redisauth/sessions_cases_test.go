@@ -110,6 +110,14 @@ var sessionCases = []sessionCase{
 		d.pass(time.Hour)
 		d.theft(t0, thief)
 	}},
+	{"R5", "S5 the theft has its distance", nil, func(d *desk) {
+		t0 := d.login()
+		t1 := d.mustRefresh(t0)
+		d.pass(time.Hour)
+		d.theft(t0, d.mustRefresh(t1))
+		require.Equal(d.t, uint64(2), d.last.GenerationsBack)
+		require.InDelta(d.t, time.Hour, d.last.Age, float64(30*second))
+	}},
 	{"R6", "a thief in grace gets no line of their own", grace(10 * second), func(d *desk) {
 		t0 := d.login()
 		victim := d.mustRefresh(t0)

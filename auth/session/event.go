@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/ringwall/ringwall/internal/hook"
 )
@@ -27,14 +28,25 @@ const (
 type Event struct {
 	Reason  Reason
 	Session Session // as it was stored
+	// GenerationsBack is for TokenReused: how many rotations the session was
+	// ahead of the token. 1 is the token before the current one.
+	GenerationsBack uint64
+	// Age is for TokenReused: how long ago the token was used. Of a token more
+	// than [MaxHistory] generations back, it is a lower bound. One generation
+	// and a few seconds are often a late tab, or a client that repeats without its
+	// attempt; many generations or hours are a copy of the token.
+	Age time.Duration
 }
 
 // notifyHook calls the hook. What it tells of has happened.
 func (m *Manager) notifyHook(ctx context.Context, e Event) {
 	if m.onEvent == nil {
 		if e.Reason == TokenReused || e.Reason == StoreRolledBack {
-			m.log(ctx, slog.LevelWarn, "session: suspicious refresh", slog.String("reason", string(e.Reason)),
-				slog.String("session_id", e.Session.ID), slog.String("subject", e.Session.Subject))
+			attrs := []slog.Attr{slog.String("reason", string(e.Reason)), slog.String("session_id", e.Session.ID), slog.String("subject", e.Session.Subject)}
+			if e.Reason == TokenReused {
+				attrs = append(attrs, slog.Uint64("generations_back", e.GenerationsBack), slog.Duration("age", e.Age))
+			}
+			m.log(ctx, slog.LevelWarn, "session: suspicious refresh", attrs...)
 		}
 		return
 	}

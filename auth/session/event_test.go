@@ -19,16 +19,62 @@ import (
 // TestLog holds the whole record of a theft, where no hook is told of it, and
 // that it holds no token.
 func TestLog(t *testing.T) {
-	var out bytes.Buffer
-	d := newDesk(t, func(o *session.Options) { o.OnEvent, o.Logger = nil, slog.New(slog.NewJSONHandler(&out, nil)) })
-	token := d.login()
-	d.post(d.Refresh(), token)
-	d.post(d.Refresh(), token)
-	var record map[string]any
-	require.NoError(t, json.Unmarshal(out.Bytes(), &record))
-	delete(record, "time")
-	require.Equal(t, map[string]any{"level": "WARN", "msg": "session: suspicious refresh", "reason": "token_reused",
-		"session_id": d.issued[0].ID, "subject": "ann"}, record)
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		d := newDesk(t, func(o *session.Options) { o.OnEvent, o.Logger = nil, slog.New(slog.NewJSONHandler(&out, nil)) })
+		token := d.login()
+		d.post(d.Refresh(), token)
+		pass(90 * time.Second)
+		d.post(d.Refresh(), token)
+		var record map[string]any
+		require.NoError(t, json.Unmarshal(out.Bytes(), &record))
+		delete(record, "time")
+		require.Equal(t, map[string]any{"level": "WARN", "msg": "session: suspicious refresh", "reason": "token_reused",
+			"session_id": d.issued[0].ID, "subject": "ann", "generations_back": 1., "age": 90e9}, record)
+	})
+}
+
+// TestTheftHasItsDistance_S5 holds that the event of a theft tells a late tab from
+// a thief.
+func TestTheftHasItsDistance_S5(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		grace     time.Duration
+		rotations int // one minute apart
+		after     time.Duration
+		present   int
+		back      uint64
+		age       time.Duration
+	}{
+		{"a tab that is a little late", 0, 1, 2 * time.Second, 0, 1, 2 * time.Second},
+		{"a tab after grace", 10 * time.Second, 1, 11 * time.Second, 0, 1, 11 * time.Second},
+		{"a tab that two rotations have overtaken", time.Minute, 2, 0, 0, 2, time.Minute},
+		{"a copy of yesterday", 0, 3, 24 * time.Hour, 0, 3, 24*time.Hour + 2*time.Minute},
+		{"the token before the current one, a day later", 0, 3, 24 * time.Hour, 2, 1, 24 * time.Hour},
+		{"an old copy, whose age is known in part", 0, 40, time.Hour, 0, 40, time.Hour + (session.MaxHistory-1)*time.Minute},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var events []session.Event
+				d := newDesk(t, func(o *session.Options) {
+					o.Grace, o.OnEvent = tt.grace, func(_ context.Context, e session.Event) { events = append(events, e) }
+				})
+				tokens := []string{d.login()}
+				for i := range tt.rotations {
+					if i > 0 {
+						pass(time.Minute)
+					}
+					tokens = append(tokens, cookieOf(t, d.post(d.Refresh(), tokens[i])))
+				}
+				pass(tt.after)
+				require.Equal(t, 401, d.post(d.Refresh(), tokens[tt.present]).Code)
+				require.Len(t, events, 1)
+				require.Equal(t, d.issued[0].ID, events[0].Session.ID)
+				events[0].Session = session.Session{}
+				require.Equal(t, session.Event{Reason: session.TokenReused, GenerationsBack: tt.back, Age: tt.age}, events[0])
+			})
+		})
+	}
 }
 
 // TestPanickingHook holds that it is logged, and changes no answer.

@@ -86,11 +86,15 @@ func (m *Manager) rotateToken(w http.ResponseWriter, r *http.Request) (credentia
 	switch rotated.Outcome {
 	case Advanced, Repeated, RolledBack:
 	case Reused:
-		err := auth.ErrRevoked.With("reason", "reuse", "session_id", s.ID)
+		theft := Event{Reason: TokenReused, Session: s, Age: rotated.Age}
+		if newest := rotated.Record.Generation; newest > c.generation {
+			theft.GenerationsBack = newest - c.generation
+		}
+		err := auth.ErrRevoked.With("reason", "reuse", "session_id", s.ID, "generations_back", theft.GenerationsBack, "age", theft.Age)
 		if failed = errors.Join(failed, m.revoke(r.Context(), Ended{ID: s.ID})); failed != nil {
 			err = err.Wrap(errors.Opaque(failed))
 		}
-		m.notifyHook(r.Context(), Event{Reason: TokenReused, Session: s})
+		m.notifyHook(r.Context(), theft)
 		return c, s, "", err
 	default:
 		return c, s, "", auth.ErrInvalid.With("reason", "the session is over", "session_id", c.sessionID())

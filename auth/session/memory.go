@@ -118,9 +118,10 @@ func (m *memory) Rotate(_ context.Context, r Rotation) (Rotated, error) {
 		m.removeElement(element)
 		return Rotated{}, nil
 	}
-	outcome := e.outcome(r, now)
+	outcome, age := e.outcome(r, now), time.Duration(0)
 	switch outcome {
 	case Reused:
+		age = e.age(r.Generation, now)
 		m.removeElement(element)
 	case RolledBack, Advanced:
 		left := slices.Repeat([]time.Time{now}, int(min(r.Generation-e.Generation+1, MaxHistory)))
@@ -129,7 +130,17 @@ func (m *memory) Rotate(_ context.Context, r Rotation) (Rotated, error) {
 		e.use(now, r.Idle)
 		m.used.MoveToBack(element)
 	}
-	return Rotated{Outcome: outcome, Record: e.Record}, nil
+	return Rotated{Outcome: outcome, Record: e.Record, Age: age}, nil
+}
+
+// age returns how long ago an earlier generation was left, or the oldest one
+// that is known.
+func (e *entry) age(generation uint64, now time.Time) time.Duration {
+	known := min(e.Generation-generation, uint64(len(e.left)))
+	if known == 0 {
+		return 0
+	}
+	return now.Sub(e.left[known-1]).Abs()
 }
 
 func (e *entry) outcome(r Rotation, now time.Time) Outcome {

@@ -94,6 +94,10 @@ type Rotation struct {
 type Rotated struct {
 	Outcome Outcome
 	Record  Record
+	// Age is for Reused, and 0 for all else: how long ago the generation was
+	// left. Of one that is more than [MaxHistory] back, it is the age of the
+	// oldest that is known. A clock that was set back makes it positive too.
+	Age time.Duration
 }
 
 // Outcome is what a [Rotation] led to. The zero value refuses.
