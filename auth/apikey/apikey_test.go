@@ -192,6 +192,49 @@ func TestWhereKeysAreRead(t *testing.T) {
 	require.ErrorIs(t, err, auth.ErrMalformed)
 }
 
+// TestKeysEverywhere_R6 holds that a service for keys alone can say so, over real
+// HTTP: the key opens every path, whatever its spelling, and nothing opens without.
+func TestKeysEverywhere_R6(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		routes []string
+		route  func(*http.Request) string
+		method string
+		path   string
+		status int
+	}{
+		{"a path", []string{"/"}, nil, "GET", "/stock/7", 200},
+		{"the root", []string{"/"}, nil, "POST", "/", 200},
+		{"an unclean path", []string{"/"}, nil, "GET", "/a//b/../c", 200},
+		{"an escaped slash", []string{"/"}, nil, "GET", "/a%2Fb", 200},
+		{"beside another pattern", []string{"/partner/", "/"}, nil, "GET", "/stock", 200},
+		{"everywhere, as the rest of the path", []string{"/{rest...}"}, nil, "DELETE", "/stock", 200},
+		{"one method", []string{"GET /"}, nil, "GET", "/stock", 200},
+		{"another method", []string{"GET /"}, nil, "POST", "/stock", 401},
+		{"the root of another router", []string{"/"}, func(*http.Request) string { return "/" }, "GET", "/", 200},
+		{"another pattern of that router", []string{"/"}, func(*http.Request) string { return "/stock" }, "GET", "/stock", 401},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			m := errors.Must(apikey.New(apikey.Options{Prefix: "acme", Store: apikey.NewMemory(), ClientIP: peer, Routes: row.routes, Route: row.route}))
+			_, text, err := m.Create(t.Context(), apikey.Key{Name: "a", Subject: "a", Networks: nets("127.0.0.0/8", "::1/128")})
+			require.NoError(t, err)
+			callers := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{m}, Logger: slog.New(slog.DiscardHandler)}))
+			server := httptest.NewServer(callers.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+			defer server.Close()
+			for key, status := range map[string]int{text: row.status, "": 401} {
+				r := errors.Must(http.NewRequestWithContext(t.Context(), row.method, server.URL+row.path, nil))
+				if key != "" {
+					r.Header.Set("X-API-Key", key)
+				}
+				res, err := server.Client().Do(r)
+				require.NoError(t, err)
+				require.NoError(t, res.Body.Close())
+				require.Equal(t, status, res.StatusCode, "key %t", key != "")
+			}
+		})
+	}
+}
+
 func TestExpiry(t *testing.T) {
 	b := setUp(t, func(k *apikey.Key) { k.Expires = time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC) })
 	b.now = b.key.Expires.Add(-1)

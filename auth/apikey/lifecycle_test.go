@@ -54,7 +54,7 @@ func TestCreateRefuses(t *testing.T) {
 	}
 	_, err := apikey.New(apikey.Options{Prefix: "Acme"})
 	require.EqualError(t, err, "apikey: Prefix: is not 1 to 16 lower-case letters and digits; did you mean the name of your service?\napikey: Store: none; NewMemory loses the keys at a restart\n"+
-		"apikey: ClientIP: none; did you mean headers.PeerIP?\napikey: Routes: none; did you mean \"/partner/\"?")
+		"apikey: ClientIP: none; did you mean headers.PeerIP?\napikey: Routes: none; did you mean \"/partner/\", or \"/\" for everywhere?")
 }
 
 // TestRevokeFails holds that Revoke is a success only when the key has ended,

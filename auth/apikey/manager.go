@@ -38,6 +38,8 @@ type Options struct {
 	ClientIP func(*http.Request) (netip.Addr, bool)
 	// Routes are patterns of requests where keys are credentials. Elsewhere
 	// they are not read. The language is that of http.ServeMux without hosts.
+	// "/" is everywhere, for a service that takes keys alone. With Route it is
+	// the pattern "/" of that router.
 	Routes []string
 	// Header is where a key is sent. "": X-API-Key.
 	Header string
@@ -80,7 +82,7 @@ var taken = [...]string{"authorization", "proxy-authorization", "cookie", "host"
 
 // New returns a Manager. The error joins all problems.
 func New(o Options) (*Manager, error) {
-	routes, err := route.Opening(o.Route, route.Field{Name: "apikey: Routes", Patterns: o.Routes})
+	routes, err := route.Opening(o.Route, route.Field{Name: "apikey: Routes", Patterns: o.Routes, Everywhere: true})
 	problems := []error{err}
 	refuse := func(text string) { problems = append(problems, errors.New("apikey: "+text)) }
 	if !regexp.MustCompile(`^[a-z0-9]{1,16}$`).MatchString(o.Prefix) {
@@ -93,7 +95,7 @@ func New(o Options) (*Manager, error) {
 		refuse("ClientIP: none; did you mean headers.PeerIP?")
 	}
 	if len(o.Routes) == 0 {
-		refuse(`Routes: none; did you mean "/partner/"?`)
+		refuse(`Routes: none; did you mean "/partner/", or "/" for everywhere?`)
 	}
 	if o.Header == "" {
 		o.Header = "X-API-Key"

@@ -43,6 +43,10 @@ import (
 type Field struct {
 	Name     string
 	Patterns []string
+	// Everywhere lets a pattern of an [Opening] table cover every path. It is for
+	// a list that gives no access by itself, such as where a credential is read.
+	// The table must have no other field.
+	Everywhere bool
 }
 
 // A Table finds the field that a request belongs to. It is immutable, and safe
@@ -53,6 +57,9 @@ type Table struct {
 	opening  bool
 	route    func(*http.Request) string
 	picked   map[pick]int // with route: the patterns by method and path
+	// everywhere says that a pattern covers every path and method, so that no
+	// reading of a path matters.
+	everywhere bool
 }
 
 // pick is a pattern of the application's own router.
@@ -70,7 +77,7 @@ func Restricting(route func(*http.Request) string, fields ...Field) (*Table, err
 
 // Opening returns a table whose patterns match only when all readings of the
 // path agree and the path was clean. It refuses patterns that cover every
-// path. See [Restricting] for the parameters.
+// path, except in a [Field] with Everywhere. See [Restricting] for the parameters.
 func Opening(route func(*http.Request) string, fields ...Field) (*Table, error) {
 	return newTable(route, true, fields)
 }
@@ -83,7 +90,8 @@ func newTable(route func(*http.Request) string, opening bool, fields []Field) (*
 		for j, text := range field.Patterns {
 			place := placeOf(field.Name, j, text)
 			p, err := parsePattern(text, route != nil)
-			if err == nil && opening && p.matchesAll() {
+			t.everywhere = t.everywhere || err == nil && field.Everywhere && route == nil && p.method == "" && p.matchesAll()
+			if err == nil && opening && !field.Everywhere && p.matchesAll() {
 				err = errors.New(`opens every path; did you mean "` + p.prefix() + `/{$}"?`)
 			}
 			if err == nil && seen[p.key] != "" {
@@ -122,6 +130,9 @@ func moreSpecific(a, b pattern) int {
 // Find returns the index of the field whose pattern matches the request most
 // specifically. It reports false when no pattern matches.
 func (t *Table) Find(r *http.Request) (field int, ok bool) {
+	if t.everywhere {
+		return 0, true
+	}
 	i, ok := t.FindPattern(r)
 	if !ok {
 		return 0, false
