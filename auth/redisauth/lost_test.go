@@ -296,18 +296,28 @@ func (u *unheard) Rotate(ctx context.Context, r session.Rotation) (session.Rotat
 	return rotated, err
 }
 
-// TestLostReuse: a client that tries again after a 503 has the theft told, with
-// the access tokens.
+// TestLostReuse: a client that tries again after each 503 has the theft told,
+// with the access tokens, once; and nobody has it told for ever.
 func TestLostReuse(t *testing.T) {
 	store := sessions(t, single(t), redisauth.Options{})
-	d := newDesk(t, store, store.Advance)
-	other := d.again(func(o *session.Options) { o.Store = &unheard{store, 1} })
-	spent := d.login()
-	d.mustRefresh(spent)
-	status, _ := other.refresh(spent, session.AttemptHeader, once)
-	require.Equal(t, 503, status)
-	require.False(t, d.over())
-	other.refused(spent, session.AttemptHeader, once)
-	require.Equal(t, []session.Reason{session.TokenReused}, d.events)
-	require.True(t, d.over())
+	for _, times := range []int{1, 2, 15} {
+		t.Run(fmt.Sprint(times, " lost replies"), func(t *testing.T) {
+			d := newDesk(t, store, store.Advance)
+			other := d.again(func(o *session.Options) { o.Store = &unheard{store, times} })
+			spent := d.login()
+			d.mustRefresh(spent)
+			for range times {
+				status, _ := other.refresh(spent, session.AttemptHeader, once)
+				require.Equal(t, 503, status)
+				require.False(t, d.over())
+			}
+			other.refused(spent, session.AttemptHeader, once)
+			require.Equal(t, []session.Reason{session.TokenReused}, d.events)
+			require.True(t, d.over())
+			for range 30 {
+				other.refused(spent, session.AttemptHeader, once)
+			}
+			require.Len(t, d.events, 16-times)
+		})
+	}
 }

@@ -16,7 +16,7 @@ package redisauth
 //	x       the ID of the last session that evicted others, and theirs
 //	d       the call that deleted all last, and what was deleted so, id:when
 //	r, rv   the call and the record of the last reuse, and its value
-//	ra      its attempt, while no other call of that has been answered
+//	ra      its attempt, with the number of calls of that which may still be told
 //
 // The words: a call is one of the store's methods, with a name that no other
 // has. It is sent in up to three tries, for a reply may be lost: the later ones
@@ -130,8 +130,10 @@ return {'created', reply(id, r, value), evicted}
 // generation, and others went on from there. To a later try it is so also where
 // another call of the same attempt did, and where the session has ended since.
 //
-// A reuse is told once, and once more to another call of its attempt, since all
-// replies to the first may be lost. More would be a flood of thefts, at will.
+// A reuse is told once, and again to 15 other calls of its attempt, since all
+// replies to the first may be lost: while Redis stalls, the client calls each
+// second or two, and Redis runs all of the calls when it goes on. More would be a
+// flood of thefts, at will.
 const rotateLua = sessionLua + `
 local id, gen, attempt, idle, grace = ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local history, endedFor, call, later = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], ARGV[10] ~= '0'
@@ -144,10 +146,10 @@ end
 local r = find(id)
 if not r then
   local text, mine = redis.call('HGET', key, 'r') or '', call .. ' ' .. id .. ' '
-  if redis.call('HGET', key, 'ra') == attempt .. ' ' .. id and string.sub(text, 1, #mine) ~= mine then
+  local again = words(redis.call('HGET', key, 'ra'))
+  if again[1] == attempt and again[2] == id and again[3] ~= '0' and string.sub(text, 1, #mine) ~= mine then
     text = mine .. string.sub(text, #mine + 1)
-    redis.call('HSET', key, 'r', text)
-    redis.call('HDEL', key, 'ra')
+    redis.call('HSET', key, 'r', text, 'ra', attempt .. ' ' .. id .. ' ' .. int((again[3] or 1) - 1))
   end
   if string.sub(text, 1, #mine) == mine then
     return reused(parse(string.sub(text, #mine + 1)), redis.call('HGET', key, 'rv'))
@@ -164,7 +166,7 @@ if gen < r.gen then
     return {'repeated', reply(id, r, value)}
   end
   if r.leaver[back] == leaver or (later and string.sub(r.leaver[back] or '', 1, 16) == tag) then return {'unknown'} end
-  redis.call('HSET', key, 'r', call .. ' ' .. id .. ' ' .. format(r), 'rv', value, 'ra', attempt .. ' ' .. id)
+  redis.call('HSET', key, 'r', call .. ' ' .. id .. ' ' .. format(r), 'rv', value, 'ra', attempt .. ' ' .. id .. ' 15')
   delete(id)
   ifEmptyAtMost(endedFor)
   return reused(r, value)
