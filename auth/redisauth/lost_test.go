@@ -13,6 +13,7 @@ import (
 	"github.com/ringwall/ringwall/auth"
 	"github.com/ringwall/ringwall/auth/redisauth"
 	"github.com/ringwall/ringwall/auth/session"
+	"github.com/ringwall/ringwall/errors"
 )
 
 // TestLostReply: the rotation ran, and its reply is lost. Our own retry is
@@ -71,6 +72,34 @@ func TestLostReplyToALogin(t *testing.T) {
 	list, err := f.List(t.Context(), f.subject)
 	require.NoError(t, err)
 	require.Len(t, list, 2)
+}
+
+// TestLostReplyToAnOvertakenLogin: the login took the place of one session and
+// evicted another, its reply was lost, and all was ended before its retry. The
+// access tokens of both are dead, although RevokeAll found neither.
+func TestLostReplyToAnOvertakenLogin(t *testing.T) {
+	f := newFault(t, func(o *session.Options) { o.MaxSessions = 2 })
+	direct := sessions(t, connect(t, redis.NewClient(f.server.Options())), redisauth.Options{})
+	other := f.again(func(o *session.Options) { o.Store = direct })
+	evicting := f.again(func(o *session.Options) { o.MaxSessions = 1 })
+	f.login() // to be evicted
+	replaced := f.login()
+	lost, status := f.proxy.DropReply("evalsha"), make(chan int, 1)
+	go func() {
+		w := f.post(errors.HandlerFunc(evicting.Login), replaced)
+		status <- w.Code
+	}()
+	<-lost
+	require.NoError(t, other.RevokeAll(t.Context(), f.subject))
+	require.Equal(t, 401, <-status)
+	require.Len(t, f.issued, 2)
+	for _, id := range f.issued {
+		require.ErrorIs(t, f.revoked.Check(t.Context(), "", id, "", time.Now()), auth.ErrRevoked)
+	}
+	require.Equal(t, []session.Reason{session.SessionEvicted}, f.events)
+	list, err := f.List(t.Context(), f.subject)
+	require.NoError(t, err)
+	require.Empty(t, list)
 }
 
 // TestOvertakenRetry: our retry comes when others have gone on from what the

@@ -85,20 +85,27 @@ local function reply(id, r, value) return {id, r.gen, r.created, r.last, r.expir
 
 // ARGV: skew, ID, value, idle, absolute, the most, age, window of the epoch, the
 // ID of the one whose place it takes, how long after the first try this one is.
+//
+// An earlier try may have made the record, and all of the owner's, or this one,
+// may have been deleted since: then what that try ended is still to be told.
 const createLua = sessionLua + `
 local id, value, idle, absolute, most = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local age, epochWindow, replaces = ARGV[7] + ARGV[10], tonumber(ARGV[8]), ARGV[9]
 local epoch = tonumber(redis.call('HGET', key, 'e') or 0)
-if now >= epoch and now - epoch < epochWindow and now - age <= epoch then return {'superseded'} end
-if redis.call('HEXISTS', key, id .. 'g') == 1 or contains(words(redis.call('HGET', key, 'n')), id) then return {'superseded'} end
 local r, evicted = find(id), {}
-if r then
+local deleted = redis.call('HEXISTS', key, id .. 'g') == 1
+if r or deleted then
   local evictor = words(redis.call('HGET', key, 'x'))
   if evictor[1] == id then
     for i = 2, #evictor do evicted[i - 1] = {evictor[i], 0, 0, 0, 0, ''} end
   end
-  return {'created', reply(id, r, value), evicted}
 end
+if deleted and replaces ~= '' and words(redis.call('HGET', key, replaces .. 'g'))[2] == 'live' then
+  evicted[#evicted + 1] = {replaces, 0, 0, 0, 0, ''}
+end
+local began = now >= epoch and now - epoch < epochWindow and now - age <= epoch
+if began or deleted or contains(words(redis.call('HGET', key, 'n')), id) then return {'superseded', '', evicted} end
+if r then return {'created', reply(id, r, value), evicted} end
 if replaces ~= '' then delete(replaces) end
 local others = {}
 for _, field in ipairs(redis.call('HKEYS', key)) do

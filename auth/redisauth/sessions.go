@@ -51,11 +51,11 @@ func (s *SessionStore) Create(ctx context.Context, c session.Creation) (session.
 	}
 	r := reader{}
 	parts := r.asList(reply)
-	if r.textAt(parts, 0) == "superseded" {
-		return session.Created{Superseded: true}, err
+	var created session.Created
+	if created.Superseded = r.textAt(parts, 0) == "superseded"; !created.Superseded {
+		created.Record = r.record(r.at(parts, 1))
+		created.Record.Value = c.Value
 	}
-	created := session.Created{Record: r.record(r.at(parts, 1))}
-	created.Record.Value = c.Value
 	for _, evicted := range r.asList(r.at(parts, 2)) {
 		created.Evicted = append(created.Evicted, r.record(evicted))
 	}

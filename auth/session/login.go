@@ -109,6 +109,9 @@ func (m *Manager) create(ctx context.Context, c Creation) (Record, error) {
 	defer stop()
 	err = errors.Join(err, m.revokeEach(many, ended))
 	for _, evicted := range created.Evicted {
+		if evicted.ID == c.Replaces {
+			continue // the client has ended it
+		}
 		s, _ := decode(evicted) // the ID is there in any case
 		m.notifyHook(ctx, Event{Reason: SessionEvicted, Session: s})
 	}

@@ -67,7 +67,8 @@ type Creation struct {
 
 // Created is the result of [Store].Create. Superseded says that the login began
 // before the owner's last DeleteAll, or at the same time, so that there is no
-// record.
+// record. Evicted has something then if an earlier try of the call had made the
+// record: the IDs of the records that it deleted, the replaced one included.
 type Created struct {
 	Record     Record
 	Evicted    []Record
