@@ -138,20 +138,27 @@ func TestOvertakenRetry(t *testing.T) {
 }
 
 // TestLostReplyToRevokeAll: what it ended is told, and a login that came
-// meanwhile stays.
+// meanwhile stays, also when another RevokeAll came before that.
 func TestLostReplyToRevokeAll(t *testing.T) {
-	f := newFault(t)
-	direct := sessions(t, connect(t, redis.NewClient(f.server.Options())), redisauth.Options{})
-	other := f.again(func(o *session.Options) { o.Store = direct })
-	require.NoError(t, f.RevokeAll(t.Context(), "somebody else"), "Redis knows the script")
-	f.login()
-	lost, done := f.proxy.DropReply("evalsha"), make(chan error, 1)
-	go func() { done <- f.RevokeAll(t.Context(), f.subject) }()
-	<-lost
-	meanwhile := other.login()
-	require.NoError(t, <-done)
-	require.True(t, f.over(), "its access tokens too")
-	f.mustRefresh(meanwhile)
+	for _, others := range []int{0, 1, 7} {
+		t.Run(fmt.Sprint("others ", others), func(t *testing.T) {
+			f := newFault(t)
+			direct := sessions(t, connect(t, redis.NewClient(f.server.Options())), redisauth.Options{})
+			other := f.again(func(o *session.Options) { o.Store = direct })
+			require.NoError(t, f.RevokeAll(t.Context(), "somebody else"), "Redis knows the script")
+			f.login()
+			lost, done := f.proxy.DropReply("evalsha"), make(chan error, 1)
+			go func() { done <- f.RevokeAll(t.Context(), f.subject) }()
+			<-lost
+			for range others {
+				require.NoError(t, other.RevokeAll(t.Context(), f.subject))
+			}
+			meanwhile := other.login()
+			require.NoError(t, <-done)
+			require.True(t, f.over(), "its access tokens too")
+			f.mustRefresh(meanwhile)
+		})
+	}
 }
 
 // TestLateArrivals: a call whose first try hung in a network, and arrives when

@@ -14,7 +14,7 @@ package redisauth
 //	n       the last 16 IDs that were deleted without being there
 //	e       when they were all deleted last
 //	x       the ID of the last session that evicted others, and theirs
-//	d       the call that deleted all last, and what was deleted so, id:when
+//	d       the last 8 calls that deleted all, and what was deleted so, id:when
 //	r, rv   the call and the record of the last reuse, and its value
 //	ra      its attempt, with the number of calls of that which may still be told
 //
@@ -231,7 +231,9 @@ return ended
 //
 // When every reply to a call was lost, nobody has revoked the access tokens of
 // what it ended. So the next call tells of that too, for as long as such a token
-// lives, and of at most 1000, the newest: one call ends no more.
+// lives, and of at most 1000, the newest: one call ends no more. A later try finds
+// its call in the list, also when others have deleted all since: it must not end
+// the logins of the time between.
 const deleteAllLua = sessionLua + `
 local endedFor, call, spare = tonumber(ARGV[2]), ARGV[3], {}
 for i = 4, #ARGV do spare[ARGV[i]] = true end
@@ -239,8 +241,9 @@ local ended, list = {}, {}
 local function add(id, at)
   ended[#ended + 1], list[#list + 1] = {id, math.max(0, now - at)}, id .. ':' .. int(at)
 end
-local before = words(redis.call('HGET', key, 'd'))
-local done = before[1] == call
+local before, calls = words(redis.call('HGET', key, 'd')), {}
+for name in string.gmatch(before[1] or '', '[^,]+') do calls[#calls + 1] = name end
+local done = contains(calls, call)
 for _, id in ipairs(done and {} or ids()) do
   if not spare[id] then
     if now < find(id).expires then add(id, now) end
@@ -252,7 +255,8 @@ for i = 2, #before do
   if id and #ended < 1000 and math.abs(now - at) < endedFor then add(id, tonumber(at)) end
 end
 if done then return ended end
-redis.call('HSET', key, 'e', int(now), 'd', call .. ' ' .. table.concat(list, ' '))
+table.insert(calls, 1, call)
+redis.call('HSET', key, 'e', int(now), 'd', table.concat(calls, ',', 1, math.min(#calls, 8)) .. ' ' .. table.concat(list, ' '))
 atLeast(endedFor)
 ifEmptyAtMost(endedFor)
 return ended

@@ -130,7 +130,7 @@ func (s *SessionStore) Delete(ctx context.Context, owner string, ids ...string) 
 
 // DeleteAll implements [session.Store].
 func (s *SessionStore) DeleteAll(ctx context.Context, owner string, except ...string) ([]session.Ended, error) {
-	args := []any{micros(s.skew), micros(endedFor), rand.Text()}
+	args := []any{micros(s.skew), micros(endedFor), rand.Text()[:8]}
 	for _, id := range except {
 		args = append(args, id)
 	}
