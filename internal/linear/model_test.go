@@ -24,6 +24,8 @@ type input struct {
 	what    int
 	token   credential
 	attempt string
+	bare    bool   // the attempt is not sent: the service makes it
+	cookie  string // that of the 503 which named the attempt
 }
 
 // output is its answer.
@@ -69,7 +71,9 @@ func step(before, in, out any) []any {
 	case i.what == login && o.status == 503:
 		next = s.without(i.token.session) // a session whose token nobody has does nothing
 	case i.what == login && o.status != 200:
-		return []any{s}
+		// Its reply may have been lost, and all may have been ended before its
+		// retry: then it took the place first.
+		return []any{s, s.without(i.token.session)}
 	case i.what == login:
 		want.token = o.token
 		if _, twice := s[o.token.session]; twice || o.token.generation != 0 {

@@ -108,36 +108,43 @@ func read(text string) (presented, error) {
 	return p, nil
 }
 
-// ask sends one request to a process.
-func ask(client *http.Client, base string, in input, text string) (output, presented, error) {
+// The cookies of a token, and of the attempt that a 503 names.
+const tokenCookie, attemptCookie = "__Host-refresh", "__Host-refresh-attempt"
+
+// ask sends one request to a process. named is the attempt cookie of a 503.
+func ask(client *http.Client, base string, in input, text string) (out output, got presented, named string, err error) {
 	path := map[int]string{login: "/login", refresh: "/refresh", logout: "/logout", revokeAll: "/revoke-all"}[in.what]
 	r, err := http.NewRequest("POST", base+path+"?subject="+in.subject, nil)
 	if err != nil {
-		return output{}, presented{}, err
+		return output{}, presented{}, "", err
 	}
 	if text != "" {
-		r.Header.Set("Cookie", "__Host-refresh="+text)
+		r.AddCookie(&http.Cookie{Name: tokenCookie, Value: text})
 	}
-	if in.attempt != "" {
+	switch {
+	case in.cookie != "":
+		r.AddCookie(&http.Cookie{Name: attemptCookie, Value: in.cookie})
+	case in.attempt != "" && !in.bare:
 		r.Header.Set(session.AttemptHeader, in.attempt)
 	}
 	res, err := client.Do(r)
 	if err != nil {
-		return output{}, presented{}, err
+		return output{}, presented{}, "", err
 	}
 	_, _ = io.Copy(io.Discard, res.Body)
 	_ = res.Body.Close()
-	out := output{status: res.StatusCode}
+	out = output{status: res.StatusCode}
 	for _, c := range res.Cookies() {
-		if c.Value == "" {
-			continue
+		switch {
+		case c.Value == "":
+		case c.Name == attemptCookie:
+			named = c.Value
+		default:
+			if got, err = read(c.Value); err != nil {
+				return output{}, presented{}, "", err
+			}
+			out.token = got.credential
 		}
-		p, err := read(c.Value)
-		if err != nil {
-			return output{}, presented{}, err
-		}
-		out.token = p.credential
-		return out, p, nil
 	}
-	return out, presented{}, nil
+	return out, got, named, nil
 }
