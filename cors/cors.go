@@ -14,10 +14,12 @@ const NoCache time.Duration = -1
 
 // Options configures a [Middleware]. Origins or OriginFunc is required.
 type Options struct {
-	// Origins lists who may call: "https://app.example.com" exactly;
-	// "https://*.example.com" for every subdomain at any depth, without
-	// example.com itself; "http://localhost:*" for any port; or "*" alone, for
-	// everybody, which excludes Credentials and EnforceAll. null is refused.
+	// Origins lists the origins that may call, one for each entry:
+	// "https://app.example.com" exactly; "https://*.example.com" for every
+	// subdomain at any depth, without example.com itself; "http://localhost:*"
+	// for any port; "http://*.localhost:3000" on this machine; or "*" alone, for
+	// every origin, which excludes Credentials and EnforceAll. New refuses null
+	// and origins that no browser sends, such as those of wss, file and data.
 	Origins []string
 	// OriginFunc allows further origins, such as those of tenants in a table.
 	// It gets an origin that was parsed and is not null, and with Credentials

@@ -1,6 +1,10 @@
 package cors_test
 
 import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,48 +13,130 @@ import (
 	"github.com/ringwall/ringwall/cors"
 )
 
+// TestNewRefusesOrigins holds each problem and its hint, whole.
 func TestNewRefusesOrigins(t *testing.T) {
+	const generic = `is not an origin; did you mean one as in "https://app.example.com"?`
+	const list = "is a list; did you mean one origin for each entry?"
+	const tls = "anybody on the way can speak for an origin without TLS, so Credentials need InsecureOrigins; did you mean "
+	silent := func(scheme string) string {
+		return "no browser sends an origin of the scheme " + scheme + `; did you mean one as in "https://app.example.com"?`
+	}
 	for origin, want := range map[string]string{
-		"null":                     "is the origin of every sandboxed frame, so it is nobody's",
-		"*":                        `"*" stands alone`,
+		"null":                     "is the origin of every sandboxed frame, so it belongs to no one; did you mean the origin of the page around it?",
+		"NULL":                     "is the origin of every sandboxed frame, so it belongs to no one; did you mean the origin of the page around it?",
+		"*":                        `"*" stands alone; did you mean it as the only origin?`,
 		"":                         `is empty; did you mean "https://app.example.com"?`,
 		"example.com":              `did you mean "https://example.com"?`,
+		"example.com:8443":         `did you mean "https://example.com:8443"?`,
+		"*.example.com":            `did you mean "https://*.example.com"?`,
+		"//example.com":            `did you mean "https://example.com"?`,
+		"https//example.com":       `did you mean "https://example.com"?`,
+		"https:example.com":        `did you mean "https://example.com"?`,
+		"https:/example.com":       `did you mean "https://example.com"?`,
+		"https:://example.com":     `did you mean "https://example.com"?`,
+		`https:\\example.com`:      `did you mean "https://example.com"?`,
 		"https://Example.com/":     `did you mean "https://example.com"?`,
 		"https://example.com:443":  `did you mean "https://example.com"?`,
 		"https://example.com.":     `did you mean "https://example.com"?`,
 		"https://example.com/a?b":  `did you mean "https://example.com"?`,
-		"https://résumé.com":       "has characters that no origin has; write an international name in its ASCII form, xn--...",
-		"https://a b.com":          "has characters that no origin has; write an international name in its ASCII form, xn--...",
-		"https://*":                `is not an origin, a scheme and a host as in "https://app.example.com"`,
-		"https://*.com":            "a wildcard stands for the first labels of a host name of at least two more",
-		"https://*.10.0.0.1":       "a wildcard stands for the first labels of a host name of at least two more",
-		"https://*example.com":     `is not an origin, a scheme and a host as in "https://app.example.com"`,
-		"https://a.*.example.com":  `is not an origin, a scheme and a host as in "https://app.example.com"`,
-		"https://a.example:1:*":    `is not an origin, a scheme and a host as in "https://app.example.com"`,
-		"*://a.example":            `is not an origin, a scheme and a host as in "https://app.example.com"`,
-		"https://u@a.example":      `is not an origin, a scheme and a host as in "https://app.example.com"`,
-		"https://a.0x1f":           `is not an origin, a scheme and a host as in "https://app.example.com"`,
-		"https://a.12":             `is not an origin, a scheme and a host as in "https://app.example.com"`,
-		"https://10.0.0.0.1":       `is not an origin, a scheme and a host as in "https://app.example.com"`,
-		"https://[::1%25eth0]":     `is not an origin, a scheme and a host as in "https://app.example.com"`,
-		"tauri://*.example.com":    "a wildcard needs the scheme https or http",
-		"http://a.example":         `anybody on the way can speak for an origin without TLS, so Credentials need InsecureOrigins; did you mean "https://a.example"?`,
-		"http://*.a.example:*":     `anybody on the way can speak for an origin without TLS, so Credentials need InsecureOrigins; did you mean "https://*.a.example:*"?`,
-		"http://192.168.1.10:3000": `anybody on the way can speak for an origin without TLS, so Credentials need InsecureOrigins; did you mean "https://192.168.1.10:3000"?`,
+		"https://u:p@example.com":  `did you mean "https://example.com"?`,
+		"localhost:3000":           `did you mean "http://localhost:3000"?`,
+		"https://résumé.com":       "has characters that no origin has; did you mean its ASCII form, xn--...?",
+		"https://*":                generic,
+		"https://*.com":            `a wildcard stands for the first labels of a host name of at least two more; did you mean "https://*.example.com"?`,
+		"https://*.10.0.0.1":       `no name stands before an address; did you mean "https://10.0.0.1"?`,
+		"https://*example.com":     generic,
+		"https://a.*.example.com":  generic,
+		"https://a.example:1:*":    generic,
+		"*://a.example":            generic,
+		"https://a.0x1f":           generic,
+		"https://a.12":             generic,
+		"https://10.0.0.0.1":       generic,
+		"https://[::1%25eth0]":     generic,
+		"https://":                 generic,
+		"tauri://*.example.com":    "a wildcard needs the scheme https or http; did you mean each origin by its name?",
+		"http://a.example":         tls + `"https://a.example"?`,
+		"http://*.a.example:*":     tls + `"https://*.a.example:*"?`,
+		"http://192.168.1.10:3000": tls + `"https://192.168.1.10:3000"?`,
 		"chrome-extension://abcdefghijklmnopabcdefghijklmnop": "is an origin without TLS, so Credentials need InsecureOrigins",
+		// C2: origins that no browser sends.
+		"wss://a.example":                `did you mean "https://a.example"?`,
+		"wss://*.a.example:8443":         `did you mean "https://*.a.example:8443"?`,
+		"ws://a.example":                 `did you mean "https://a.example"?`,
+		"ws://localhost:3000":            `did you mean "http://localhost:3000"?`,
+		"htps://a.example":               `did you mean "https://a.example"?`,
+		"httpss://a.example":             `did you mean "https://a.example"?`,
+		"htpps://a.example":              `did you mean "https://a.example"?`,
+		"htp://localhost":                `did you mean "http://localhost"?`,
+		"file://":                        silent("file"),
+		"file:///home/index.html":        silent("file"),
+		"data:text/html":                 silent("data"),
+		"blob:https://a.example":         silent("blob"),
+		"about:blank":                    silent("about"),
+		"javascript:void(0)":             silent("javascript"),
+		"ftp://a.example":                silent("ftp"),
+		"https://xn--f":                  "has a label that is not Punycode after xn-- (RFC 3492), which no browser sends; did you mean the ASCII form of an international name?",
+		"https://a.xn--.example":         "has a label that is not Punycode after xn-- (RFC 3492), which no browser sends; did you mean the ASCII form of an international name?",
+		"https://*.xn--99999999.example": "has a label that is not Punycode after xn-- (RFC 3492), which no browser sends; did you mean the ASCII form of an international name?",
+		"https://*." + labels(252):       "no host name has a label more, since 253 bytes are the most; did you mean the host alone?",
+		"https://*." + labels(253):       "no host name has a label more, since 253 bytes are the most; did you mean the host alone?",
+		// C4: lists, and blanks.
+		"https://a.example,https://b.example":  list,
+		"https://a.example, https://b.example": list,
+		"https://a.example https://b.example":  list,
+		"https://a.example;https://b.example":  list,
+		"https://a b.com":                      list,
+		" https://a.example":                   `did you mean "https://a.example"?`,
+		"https://a.example\t":                  `did you mean "https://a.example"?`,
+		" null":                                "is the origin of every sandboxed frame, so it belongs to no one; did you mean the origin of the page around it?",
 	} {
 		t.Run(origin, func(t *testing.T) {
 			_, err := cors.New(cors.Options{Origins: []string{"https://ok.example", origin}, Credentials: true})
-			require.ErrorContains(t, err, `cors: Origins[1] "`)
-			require.ErrorContains(t, err, want)
+			require.EqualError(t, err, "cors: Origins[1] "+strconv.Quote(origin)+": "+want)
 		})
 	}
-	for _, origin := range []string{"https://localhost", "http://foo.localhost:3000", "http://127.0.0.1:8080", "http://[::1]", "capacitor://localhost", "https://1.2.3.4"} {
+	for _, origin := range []string{
+		"https://localhost", "http://foo.localhost:3000", "http://127.0.0.1:8080", "http://[::1]", "capacitor://localhost", "https://1.2.3.4",
+		"https://xn--bcher-kva.example", "https://xn--p1ai.example", "https://*.xn--fiqs8s.example", "https://*." + labels(251),
+	} {
 		_, err := cors.New(cors.Options{Origins: []string{origin}, Credentials: true})
 		require.NoError(t, err, origin)
 	}
 	_, err := cors.New(cors.Options{Origins: []string{"http://a.example", "moz-extension://a0b1"}, Credentials: true, InsecureOrigins: true})
 	require.NoError(t, err)
+}
+
+// labels is a host name of some bytes.
+func labels(n int) string {
+	name := strings.Repeat(strings.Repeat("a", 60)+".", 6)
+	return name[:n-len(".example")-1] + "a.example"
+}
+
+// TestHintsOfOriginsAreAccepted_C4 holds that a suggestion is never nonsense.
+func TestHintsOfOriginsAreAccepted_C4(t *testing.T) {
+	suggestion := regexp.MustCompile(`did you mean (?:one as in )?"(.*)"\?$`)
+	for _, origin := range slices.Concat(wpt, []string{"a", "a:b:c", "https:/:a", "x://y://z", "http//localhost", "app.example.com//x", ":443", "@", "https://@", "a@b@c.example", "https://*.*.a.example"}) {
+		_, err := cors.New(cors.Options{Origins: []string{origin}})
+		if err == nil {
+			continue
+		}
+		if match := suggestion.FindStringSubmatch(err.Error()); match != nil {
+			_, err := cors.New(cors.Options{Origins: []string{match[1]}})
+			require.NoError(t, err, "%q suggests %q", origin, match[1])
+		}
+	}
+}
+
+// TestWildcardsOnLoopback_C4 holds what local development needs.
+func TestWildcardsOnLoopback_C4(t *testing.T) {
+	m := compile(t, cors.Options{Origins: []string{"http://*.localhost:3000", "https://*.localhost:*", "http://*.app.localhost:8080"}, Credentials: true})
+	for origin, want := range map[string]bool{
+		"http://localhost:3000": false, "http://a.localhost": false, "http://a.localhost:3001": false, "http://evil.tld.localhost.evil.tld:3000": false, "http://alocalhost:3000": false,
+		"http://localhost.evil.tld:3000": false, "http://a.localhost.:3000": false, "http://app.localhost:8080": false,
+		"http://a.localhost:3000": true, "http://a.b.localhost:3000": true, "https://a.localhost:8443": true, "http://x.app.localhost:8080": true,
+	} {
+		require.Equal(t, want, m.AllowsOrigin(from(origin)), origin)
+	}
 }
 
 func TestNewRefuses(t *testing.T) {

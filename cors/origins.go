@@ -144,26 +144,14 @@ func (l *origins) hasSuffix(scheme, suffix, port string) bool {
 
 // addPattern compiles one pattern, or says what is wrong with it.
 func (l *origins) addPattern(pattern string, guard bool) string {
-	if problem := nearMiss(pattern); problem != "" {
-		return problem
-	}
-	base, anyPort := strings.CutSuffix(pattern, ":*")
-	scheme, rest, _ := strings.Cut(base, "://")
-	host, anyHost := strings.CutPrefix(rest, "*.")
-	o, ok := parseOrigin(scheme + "://" + host)
+	o, anyHost, anyPort, problem := parsePattern(pattern)
 	switch {
-	case !ok || anyPort && o.Port != "":
-		return `is not an origin, a scheme and a host as in "https://app.example.com"`
-	case anyHost && (o.address || !strings.Contains(o.Host, ".")):
-		return "a wildcard stands for the first labels of a host name of at least two more"
-	case anyHost && len(o.Host) >= longestHost:
-		return "no host name has a label more"
+	case problem != "":
+		return problem
 	case anyHost && guard && suffix.IsShared(o.Host):
 		return "anybody can have a name under " + strconv.Quote(o.Host) + ", so Credentials need InsecurePublicSuffixes; did you mean your own name under it?"
-	case (anyHost || anyPort) && o.Scheme != "http" && o.Scheme != "https":
-		return "a wildcard needs the scheme https or http"
 	case o.Scheme == "http" && !l.insecure && !o.loopback():
-		return "anybody on the way can speak for an origin without TLS, so Credentials need InsecureOrigins; did you mean " + strconv.Quote("https"+strings.TrimPrefix(pattern, scheme)) + "?"
+		return "anybody on the way can speak for an origin without TLS, so Credentials need InsecureOrigins; did you mean " + strconv.Quote("https"+strings.TrimPrefix(pattern, "http")) + "?"
 	case o.Scheme != "https" && !l.insecure && !o.loopback():
 		return "is an origin without TLS, so Credentials need InsecureOrigins"
 	}
@@ -185,39 +173,6 @@ func (l *origins) addPattern(pattern string, guard bool) string {
 	if !slices.Contains(l.lengths, len(end)) {
 		l.lengths = append(l.lengths, len(end))
 		slices.SortFunc(l.lengths, func(a, b int) int { return b - a })
-	}
-	return ""
-}
-
-// nearMiss finds what people write instead of an origin, with a suggestion.
-func nearMiss(pattern string) string {
-	suggestion := strings.ToLower(pattern)
-	switch pattern {
-	case "":
-		return `is empty; did you mean "https://app.example.com"?`
-	case "*":
-		return `"*" stands alone`
-	case "null":
-		return "is the origin of every sandboxed frame, so it is nobody's"
-	}
-	for _, c := range []byte(pattern) {
-		if c < '!' || c > '~' {
-			return "has characters that no origin has; write an international name in its ASCII form, xn--..."
-		}
-	}
-	if !strings.Contains(suggestion, "://") {
-		suggestion = "https://" + suggestion
-	}
-	scheme, rest, _ := strings.Cut(suggestion, "://")
-	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
-		rest = rest[:i]
-	}
-	if host, ok := strings.CutSuffix(rest, ":"+defaultPort(scheme)); ok && defaultPort(scheme) != "" {
-		rest = host
-	}
-	rest = strings.TrimSuffix(rest, ".")
-	if suggestion = scheme + "://" + rest; suggestion != pattern {
-		return "did you mean " + strconv.Quote(suggestion) + "?"
 	}
 	return ""
 }

@@ -1,0 +1,189 @@
+package cors
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// example ends the problem of an origin that suggests no other.
+const example = `; did you mean one as in "https://app.example.com"?`
+
+// parsePattern parses one element of Origins: an origin with or without a
+// wildcard for the first labels of the host, and for the port. It returns what
+// is wrong with the pattern, and what was probably meant.
+func parsePattern(pattern string) (o Origin, anyHost, anyPort bool, problem string) {
+	base, anyPort := strings.CutSuffix(pattern, ":*")
+	scheme, rest, _ := strings.Cut(base, "://")
+	host, anyHost := strings.CutPrefix(rest, "*.")
+	o, ok := parseOrigin(scheme + "://" + host)
+	isSpecial := scheme == "https" || scheme == "http"
+	switch {
+	case pattern == "":
+		problem = `is empty; did you mean "https://app.example.com"?`
+	case pattern == "*":
+		problem = `"*" stands alone; did you mean it as the only origin?`
+	case strings.ContainsFunc(strings.TrimSpace(pattern), isSeparator):
+		problem = "is a list; did you mean one origin for each entry?"
+	case strings.EqualFold(strings.TrimSpace(pattern), "null"):
+		problem = "is the origin of every sandboxed frame, so it belongs to no one; did you mean the origin of the page around it?"
+	case strings.ContainsFunc(pattern, func(c rune) bool { return c > '~' }):
+		problem = "has characters that no origin has; did you mean its ASCII form, xn--...?"
+	case !ok || anyPort && o.Port != "" || !isSpecial && !isAppScheme(scheme):
+		problem = misspelt(pattern)
+	case (anyHost || anyPort) && !isSpecial:
+		problem = "a wildcard needs the scheme https or http; did you mean each origin by its name?"
+	case anyHost && o.address:
+		problem = "no name stands before an address; did you mean " + strconv.Quote(strings.Replace(pattern, "*.", "", 1)) + "?"
+	case anyHost && !strings.Contains(o.Host, ".") && o.Host != "localhost":
+		problem = "a wildcard stands for the first labels of a host name of at least two more; did you mean " + strconv.Quote(strings.Replace(pattern, "*.", "*.example.", 1)) + "?"
+	case anyHost && len("a.")+len(o.Host) > longestHost:
+		problem = "no host name has a label more, since 253 bytes are the most; did you mean the host alone?"
+	case slices.ContainsFunc(strings.Split(o.Host, "."), isBrokenALabel):
+		problem = "has a label that is not Punycode after xn-- (RFC 3492), which no browser sends; did you mean the ASCII form of an international name?"
+	}
+	return o, anyHost, anyPort, problem
+}
+
+// isSeparator reports whether a character separates the entries of a list in
+// one text.
+func isSeparator(c rune) bool { return strings.ContainsRune(",; \t\n|", c) }
+
+// silentSchemes are those whose pages have the origin null, or that have no
+// pages in any browser, so that no browser sends them as an origin (HTML,
+// section 7.1.1).
+var silentSchemes = []string{"file", "data", "blob", "filesystem", "about", "javascript", "ftp", "mailto", "tel", "view-source"}
+
+// isAppScheme reports whether pages of an extension or of a native shell have
+// the scheme. Any name is taken that is not a mistake: browsers send it as it is.
+func isAppScheme(scheme string) bool {
+	return !slices.Contains(silentSchemes, scheme) && scheme != "ws" && scheme != "wss" && !isNearly(scheme, "https") && !isNearly(scheme, "http")
+}
+
+// isNearly reports whether a text becomes another by one letter that changes,
+// comes or goes, or by two neighbours that change places.
+func isNearly(s, word string) bool {
+	if len(s) > len(word) {
+		s, word = word, s
+	}
+	n := 0
+	for n < len(s) && s[n] == word[n] {
+		n++
+	}
+	switch s, word = s[n:], word[n:]; len(word) - len(s) {
+	case 0:
+		return len(s) == 0 || s[1:] == word[1:] || len(s) > 1 && s[0] == word[1] && s[1] == word[0] && s[2:] == word[2:]
+	case 1:
+		return s == word[1:]
+	}
+	return false
+}
+
+// beginning is the scheme of what people write for an origin, and the colon and
+// slashes behind it, or some of them.
+var beginning = regexp.MustCompile(`^([a-z][a-z0-9+.-]*)(?:://+|:/|//|:\\\\|:(?:[^0-9*/]|$))`)
+
+// misspelt says what was probably meant by a text that is not an origin.
+func misspelt(pattern string) string {
+	rest, scheme := strings.ToLower(strings.TrimSpace(pattern)), "https"
+	if match := beginning.FindStringSubmatch(rest); match != nil && !strings.Contains(match[1], ".") {
+		scheme, rest = match[1], strings.TrimLeft(rest[len(match[1]):], `:/\`)
+	}
+	if slices.Contains(silentSchemes, scheme) {
+		return "no browser sends an origin of the scheme " + scheme + example
+	}
+	switch {
+	case scheme == "wss" || scheme == "ws":
+		scheme = "https"
+	case scheme != "http" && isNearly(scheme, "https"):
+		scheme = "https"
+	case isNearly(scheme, "http"):
+		scheme = "http"
+	}
+	rest = strings.TrimLeft(rest, "/")
+	if i := strings.IndexAny(rest, `/?#\`); i >= 0 {
+		rest = rest[:i]
+	}
+	rest = rest[strings.LastIndexByte(rest, '@')+1:]
+	if port := defaultPort(scheme); port != "" {
+		rest = strings.TrimSuffix(rest, ":"+port)
+	}
+	rest = strings.TrimRight(rest, ".:")
+	if host, _, _ := strings.Cut(rest, ":"); host == "localhost" && !strings.Contains(pattern, "https") {
+		scheme = "http"
+	}
+	suggestion := scheme + "://" + rest
+	if suggestion == pattern {
+		return "is not an origin" + example
+	}
+	if _, _, _, problem := parsePattern(suggestion); problem != "" {
+		return "is not an origin" + example
+	}
+	return "did you mean " + strconv.Quote(suggestion) + "?"
+}
+
+// isBrokenALabel reports whether a label begins like an international one and
+// does not decode (RFC 3492, section 6.2), or decodes to ASCII letters alone.
+func isBrokenALabel(label string) bool {
+	encoded, found := strings.CutPrefix(label, "xn--")
+	if !found {
+		return false
+	}
+	basic := 0
+	if i := strings.LastIndexByte(encoded, '-'); i >= 0 {
+		basic, encoded = i, encoded[i+1:]
+	}
+	if encoded == "" {
+		return true
+	}
+	const base, tMin, tMax = 36, 1, 26
+	var n, i, bias, length int64 = 128, 0, 72, int64(basic)
+	for encoded != "" {
+		start, weight := i, int64(1)
+		for k := int64(base); ; k += base {
+			if encoded == "" {
+				return true
+			}
+			digit := int64(strings.IndexByte("abcdefghijklmnopqrstuvwxyz0123456789", encoded[0]))
+			if encoded = encoded[1:]; digit < 0 {
+				return true
+			}
+			if i += digit * weight; i > 1<<30 {
+				return true
+			}
+			t := min(max(k-bias, tMin), tMax)
+			if digit < t {
+				break
+			}
+			if weight *= base - t; weight > 1<<30 {
+				return true
+			}
+		}
+		length++
+		bias = adaptBias(i-start, length, start == 0)
+		n += i / length
+		i = i%length + 1
+		if n > 0x10ffff || 0xd800 <= n && n < 0xe000 {
+			return true
+		}
+	}
+	return false
+}
+
+// adaptBias is the function of RFC 3492, section 6.1.
+func adaptBias(delta, length int64, isFirst bool) int64 {
+	const base, tMin, tMax, skew, damp = 36, 1, 26, 38, 700
+	if isFirst {
+		delta /= damp
+	} else {
+		delta /= 2
+	}
+	delta += delta / length
+	k := int64(0)
+	for delta > (base-tMin)*tMax/2 {
+		delta /= base - tMin
+		k += base
+	}
+	return k + (base-tMin+1)*delta/(delta+skew)
+}
