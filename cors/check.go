@@ -25,7 +25,7 @@ func (o Options) checkFields() []error {
 		}
 	}
 	each("Methods", o.Methods, methodProblem)
-	each("Headers", o.Headers, headerProblem)
+	each("Headers", o.Headers, o.headerProblem)
 	each("Expose", o.Expose, exposeProblem)
 	if o.MaxAge != NoCache && (o.MaxAge < 0 || o.MaxAge > 24*time.Hour || o.MaxAge%time.Second != 0) {
 		problems = append(problems, errors.New("cors: MaxAge "+o.MaxAge.String()+": is not whole seconds up to 24h, 0 or NoCache"+suggestMaxAge(o.MaxAge)))
@@ -60,7 +60,7 @@ func methodProblem(method string) string {
 	upper := strings.ToUpper(method)
 	switch {
 	case method == "*":
-		return "lets a page use any method; name them"
+		return "lets a page use any method; did you mean the methods by their names?"
 	case !isToken(method):
 		return "is not a method"
 	case upper == "CONNECT" || upper == "TRACE" || upper == "TRACK":
@@ -79,27 +79,52 @@ var forbidden = [...]string{
 	"te", "trailer", "transfer-encoding", "upgrade", "via",
 }
 
-func headerProblem(name string) string {
+// ofResponses are headers that only a response has, and ofRequests those that
+// only a request has: in the other list they are a mistake.
+var (
+	ofResponses = []string{
+		"age", "allow", "content-security-policy", "location", "permissions-policy", "referrer-policy", "retry-after", "server",
+		"strict-transport-security", "vary", "www-authenticate", "x-content-type-options", "x-frame-options",
+	}
+	ofRequests = []string{
+		"authorization", "cookie", "dpop", "expect", "host", "if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since",
+		"origin", "range", "referer", "te", "user-agent", "x-requested-with",
+	}
+)
+
+func (o Options) headerProblem(name string) string {
 	lower := strings.ToLower(name)
+	isAny := slices.Contains(o.Headers, "*")
 	switch {
+	case name == "*" && (o.Credentials || !slices.Equal(o.Origins, []string{"*"})):
+		return "lets a page set any header, which needs Origins \"*\" without Credentials; did you mean the headers by their names?"
 	case name == "*":
-		return "lets a page set any header; name them"
+		return ""
 	case !isToken(name) || len(name) > longestName:
 		return "is not a header name of at most 128 bytes"
 	case slices.Contains(forbidden[:], lower) || strings.HasPrefix(lower, "proxy-") || strings.HasPrefix(lower, "sec-"):
 		return "is a header that no page can set (Fetch, forbidden request-header)"
+	case slices.Contains(ofResponses, lower) || strings.HasPrefix(lower, "access-control-"):
+		return "is a header of responses; did you mean Expose, or no entry at all?"
+	case isAny && lower != "authorization":
+		return "is covered by \"*\" already; did you mean one of them?"
 	}
 	return ""
 }
 
 func exposeProblem(name string) string {
+	lower := strings.ToLower(name)
 	switch {
 	case name == "*":
-		return "shows every header; name them"
+		return "shows every header; did you mean the headers by their names?"
 	case !isToken(name):
 		return "is not a header name"
-	case strings.EqualFold(name, "Set-Cookie") || strings.EqualFold(name, "Set-Cookie2"):
+	case lower == "set-cookie" || lower == "set-cookie2":
 		return "is a header that no page can read (Fetch, forbidden response-header name)"
+	case slices.Contains(ofRequests, lower) || strings.HasPrefix(lower, "sec-") || strings.HasPrefix(lower, "access-control-request-"):
+		return "is a header of requests; did you mean Headers?"
+	case strings.HasPrefix(lower, "access-control-"):
+		return "is read by the browser itself; did you mean to leave it out?"
 	}
 	return ""
 }

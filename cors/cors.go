@@ -33,16 +33,21 @@ type Options struct {
 	// suffix. Browsers send a cookie that is SameSite=Strict, as that of
 	// sessions is, for pages of the same site alone.
 	Credentials bool
-	// Methods lists methods beside GET, HEAD and POST, which need no
-	// permission. They are case-sensitive: PATCH, not patch. nil: none.
+	// Methods lists methods in addition to GET, HEAD and POST, which need no
+	// permission. They are case-sensitive: PATCH, not patch. New refuses "*".
+	// nil means none.
 	Methods []string
 	// Headers lists request headers that pages may set, such as Authorization
 	// and Content-Type (which application/json needs), of at most 128 bytes
-	// each. nil: none beyond those that need no permission (Fetch,
+	// each. "*" means every header but Authorization, which then has to be
+	// listed too (Fetch, CORS non-wildcard request-header name). It needs
+	// Origins "*" without Credentials, since browsers read it as a name
+	// otherwise. nil means none beyond those that need no permission (Fetch,
 	// CORS-safelisted request-header).
 	Headers []string
-	// Expose lists response headers that pages may read. nil: RateLimit,
-	// RateLimit-Policy, Retry-After, X-Correlation-ID. Empty, but not nil: none.
+	// Expose lists response headers that pages may read. New refuses "*". nil
+	// means RateLimit, RateLimit-Policy, Retry-After and X-Correlation-ID;
+	// empty, but not nil, means none.
 	Expose []string
 	// MaxAge is how long browsers remember a preflight, in whole seconds, at
 	// most 24 h. 0: the browser's own 5 s. NoCache: not at all. Chromium caps

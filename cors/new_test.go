@@ -1,6 +1,8 @@
 package cors_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strconv"
@@ -149,9 +151,12 @@ func TestNewRefuses(t *testing.T) {
 		{"everybody with credentials", cors.Options{Origins: []string{"*"}, Credentials: true}, `cors: Origins[0] "*": every site could act with the visitor's Credentials; name the origins`},
 		{"everybody and nobody", cors.Options{Origins: []string{"*"}, Enforce: cors.EnforceAll}, `cors: Enforce: EnforceAll with Origins "*" refuses nobody`},
 		{"twice", cors.Options{Origins: []string{"https://a.example", "https://a.example"}}, `cors: Origins[1] "https://a.example": is listed twice`},
-		{"methods", cors.Options{Origins: []string{"*"}, Methods: []string{"patch", "TRACE", "*", "a b"}}, "cors: Methods[0] \"patch\": did you mean \"PATCH\"?\ncors: Methods[1] \"TRACE\": is a method that browsers forbid (Fetch, forbidden method)\ncors: Methods[2] \"*\": lets a page use any method; name them\ncors: Methods[3] \"a b\": is not a method"},
-		{"headers", cors.Options{Origins: []string{"*"}, Headers: []string{"*", "a b", "Cookie", "Sec-X"}}, "cors: Headers[0] \"*\": lets a page set any header; name them\ncors: Headers[1] \"a b\": is not a header name of at most 128 bytes\ncors: Headers[2] \"Cookie\": is a header that no page can set (Fetch, forbidden request-header)\ncors: Headers[3] \"Sec-X\": is a header that no page can set (Fetch, forbidden request-header)"},
-		{"expose", cors.Options{Origins: []string{"*"}, Expose: []string{"*", "", "set-cookie"}}, "cors: Expose[0] \"*\": shows every header; name them\ncors: Expose[1] \"\": is not a header name\ncors: Expose[2] \"set-cookie\": is a header that no page can read (Fetch, forbidden response-header name)"},
+		{"methods", cors.Options{Origins: []string{"*"}, Methods: []string{"patch", "TRACE", "*", "a b"}}, "cors: Methods[0] \"patch\": did you mean \"PATCH\"?\ncors: Methods[1] \"TRACE\": is a method that browsers forbid (Fetch, forbidden method)\ncors: Methods[2] \"*\": lets a page use any method; did you mean the methods by their names?\ncors: Methods[3] \"a b\": is not a method"},
+		{"headers", cors.Options{Origins: []string{"*"}, Headers: []string{"a b", "Cookie", "Sec-X", "Proxy-X"}}, "cors: Headers[0] \"a b\": is not a header name of at most 128 bytes\ncors: Headers[1] \"Cookie\": is a header that no page can set (Fetch, forbidden request-header)\ncors: Headers[2] \"Sec-X\": is a header that no page can set (Fetch, forbidden request-header)\ncors: Headers[3] \"Proxy-X\": is a header that no page can set (Fetch, forbidden request-header)"},
+		{"C5 any header with credentials", cors.Options{Origins: []string{"https://a.example"}, Credentials: true, Headers: []string{"*"}}, `cors: Headers[0] "*": lets a page set any header, which needs Origins "*" without Credentials; did you mean the headers by their names?`},
+		{"C5 any header from one origin", cors.Options{Origins: []string{"https://a.example"}, Headers: []string{"*"}}, `cors: Headers[0] "*": lets a page set any header, which needs Origins "*" without Credentials; did you mean the headers by their names?`},
+		{"C5 any header and another", cors.Options{Origins: []string{"*"}, Headers: []string{"X-A", "*", "Authorization"}}, `cors: Headers[0] "X-A": is covered by "*" already; did you mean one of them?`},
+		{"expose", cors.Options{Origins: []string{"*"}, Expose: []string{"*", "", "set-cookie"}}, "cors: Expose[0] \"*\": shows every header; did you mean the headers by their names?\ncors: Expose[1] \"\": is not a header name\ncors: Expose[2] \"set-cookie\": is a header that no page can read (Fetch, forbidden response-header name)"},
 		{"ages", cors.Options{Origins: []string{"*"}, MaxAge: 25 * time.Hour}, "cors: MaxAge 25h0m0s: is not whole seconds up to 24h, 0 or NoCache; did you mean 24h0m0s?"},
 		{"a number of seconds", cors.Options{Origins: []string{"*"}, MaxAge: 600}, "cors: MaxAge 600ns: is not whole seconds up to 24h, 0 or NoCache; did you mean 10m0s?"},
 		{"milliseconds", cors.Options{Origins: []string{"*"}, MaxAge: 600 * time.Millisecond}, "cors: MaxAge 600ms: is not whole seconds up to 24h, 0 or NoCache"},
@@ -163,6 +168,67 @@ func TestNewRefuses(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			_, err := cors.New(row.options)
 			require.EqualError(t, err, row.want)
+		})
+	}
+}
+
+// TestHeadersInTheWrongList_C5 holds that response headers are no request
+// headers, and the other way round.
+func TestHeadersInTheWrongList_C5(t *testing.T) {
+	for _, name := range []string{
+		"Access-Control-Allow-Origin", "access-control-allow-headers", "Access-Control-Expose-Headers", "Access-Control-Max-Age",
+		"Location", "Retry-After", "Server", "Strict-Transport-Security", "Vary", "WWW-Authenticate", "Content-Security-Policy", "X-Frame-Options",
+	} {
+		_, err := cors.New(cors.Options{Origins: []string{allowedOrigin}, Headers: []string{name}})
+		require.EqualError(t, err, `cors: Headers[0] "`+name+`": is a header of responses; did you mean Expose, or no entry at all?`)
+	}
+	for _, name := range []string{
+		"Origin", "Referer", "Host", "Cookie", "Authorization", "User-Agent", "If-Match", "If-None-Match", "If-Modified-Since", "Range", "DPoP", "X-Requested-With", "Sec-Fetch-Site",
+		"Access-Control-Request-Headers",
+	} {
+		_, err := cors.New(cors.Options{Origins: []string{allowedOrigin}, Expose: []string{name}})
+		require.EqualError(t, err, `cors: Expose[0] "`+name+`": is a header of requests; did you mean Headers?`)
+	}
+	_, err := cors.New(cors.Options{Origins: []string{allowedOrigin}, Expose: []string{"Access-Control-Allow-Origin"}})
+	require.EqualError(t, err, `cors: Expose[0] "Access-Control-Allow-Origin": is read by the browser itself; did you mean to leave it out?`)
+	compile(t, cors.Options{
+		Origins: []string{allowedOrigin}, Headers: []string{"Authorization", "Content-Type", "If-Match", "Idempotency-Key", "X-Requested-With", "DPoP", "Range"},
+		Expose: []string{"ETag", "Location", "Retry-After", "Link", "DPoP-Nonce", "WWW-Authenticate", "Accept-Ranges", "Date"},
+	})
+}
+
+// TestAnyHeader_C5 holds "*" for headers, of which Authorization is none.
+func TestAnyHeader_C5(t *testing.T) {
+	for _, row := range []struct {
+		name      string
+		listed    []string
+		requested []string
+		allowed   string // "": the preflight fails
+	}{
+		{"Authorization that is not listed", []string{"*"}, []string{"authorization"}, ""},
+		{"Authorization among others", []string{"*"}, []string{"x-a, AUTHORIZATION"}, ""},
+		{"more than any browser sends", []string{"*"}, []string{strings.Repeat("x-a,", 1<<12)}, ""},
+		{"any header", []string{"*"}, []string{"content-type,x-a", strings.Repeat("x", 200)}, "*"},
+		{"no header", []string{"*"}, nil, "*"},
+		{"Authorization that is listed", []string{"*", "Authorization"}, []string{"authorization,x-a"}, "*, Authorization"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			m := compile(t, cors.Options{Origins: []string{"*"}, Headers: row.listed, MaxAge: time.Minute})
+			header := http.Header{"Origin": {"https://any.example"}, acrm: {"GET"}, acrh: row.requested}
+			res := do(m.Handler(next), "OPTIONS", "/", header)
+			if row.allowed == "" {
+				require.Equal(t, 403, res.StatusCode)
+				require.Equal(t, failed(), res.Header)
+				return
+			}
+			require.Equal(t, 204, res.StatusCode)
+			require.Equal(t, http.Header{
+				"Vary": {varyPreflight}, "Access-Control-Allow-Origin": {"*"}, "Access-Control-Allow-Headers": {row.allowed}, "Access-Control-Max-Age": {"60"},
+			}, res.Header)
+			w, r := &discard{header: http.Header{}}, httptest.NewRequest("OPTIONS", "/", nil)
+			r.Header = header
+			h := m.Handler(next)
+			require.Zero(t, testing.AllocsPerRun(100, func() { clear(w.header); h.ServeHTTP(w, r) }))
 		})
 	}
 }

@@ -39,9 +39,10 @@ type policy struct {
 }
 
 // compileRows lays the values out in the order in which they are taken: Vary,
-// "*", credentials, exposed headers or max-age, each only where it is sent.
+// "*", credentials, exposed headers or allowed headers and max-age, each only
+// if it is sent.
 func (p *policy) compileRows(o *Options) {
-	var credentials, expose, maxAge []string
+	var credentials, expose, headers, maxAge []string
 	switch {
 	case p.origins.all: // the answer is the same for everybody
 		p.vary = nil
@@ -68,12 +69,15 @@ func (p *policy) compileRows(o *Options) {
 	if p.origins.all {
 		all = []string{"*"}
 	}
+	if p.headers.any {
+		headers = []string{strings.Join(o.Headers, ", ")}
+	}
 	p.expose, p.maxAge = len(expose) > 0, len(maxAge) > 0
 	vary, varyPreflight := joined(p.vary), joined(preflightVary[:])
 	p.silent = rows.New(vary...)
 	p.actual = rows.New(slices.Concat(vary, all, credentials, expose)...)
 	p.failed = rows.New(varyPreflight...)
-	p.preflight = rows.New(slices.Concat(varyPreflight, all, credentials, maxAge)...)
+	p.preflight = rows.New(slices.Concat(varyPreflight, all, credentials, headers, maxAge)...)
 }
 
 // joined returns names as the one line that they are sent in, or none.

@@ -28,7 +28,11 @@ func (p *policy) answer(h http.Header, r *http.Request) Reason {
 	if !simple(method[0]) {
 		h["Access-Control-Allow-Methods"] = method[:1:1]
 	}
-	if len(names) > 0 { // allowed, and bounded by allows
+	switch {
+	case p.headers.any:
+		h["Access-Control-Allow-Headers"] = row[:1:1]
+		row = row[1:]
+	case len(names) > 0: // allowed, and bounded by allows
 		h["Access-Control-Allow-Headers"] = slices.Clip(names)
 	}
 	if p.maxAge {

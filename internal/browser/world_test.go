@@ -98,7 +98,7 @@ func hosts() http.Handler {
 		Origins: []string{"https://*.example.test:*"}, Credentials: true, Methods: []string{"PUT"}, Headers: []string{"Authorization", "Content-Type"},
 		Expose: []string{"X-Exposed"},
 	})
-	everybody := ring(cors.Options{Origins: []string{"*"}})
+	everybody := ring(cors.Options{Origins: []string{"*"}, Headers: []string{"*"}, Logger: quiet})
 	documents := failure.Must(headers.New(headers.Options{Profile: headers.Documents, Logger: quiet})).Handler(http.HandlerFunc(pages))
 	own := responder.Handler(failure.Must(cors.New(cors.Options{Origins: []string{"https://app.example.test"}})).Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
