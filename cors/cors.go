@@ -86,11 +86,13 @@ type Options struct {
 	// OnDecision is told what was decided of each request, before the handler
 	// runs. A panic in it is logged.
 	OnDecision func(*http.Request, Decision)
-	// Debug logs why a preflight failed, and that something else sets CORS
+	// Debug logs every failed preflight, and that something else sets CORS
 	// headers or removes Origin from Vary. It is for development: anybody can
 	// fill the log while it is on.
 	Debug bool
-	// Logger is where Debug and panics of OnDecision go. nil: slog.Default().
+	// Logger gets a warning for a failed preflight, at most once a minute for
+	// each reason, what Debug logs, and panics of OnDecision. nil means
+	// slog.Default().
 	Logger *slog.Logger
 }
 

@@ -1,6 +1,7 @@
 package cors_test
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -23,6 +24,7 @@ func options() cors.Options {
 		MaxAge:      10 * time.Minute,
 		Expose:      []string{"X-Request-Id"},
 		Enforce:     cors.InsecureEnforceOff,
+		Logger:      slog.New(slog.DiscardHandler),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/ringwall/ringwall/internal/hook"
 )
@@ -44,6 +45,8 @@ const (
 	// AmbiguousPath is a request whose path several policies of [Routes]
 	// claim.
 	AmbiguousPath
+
+	reasons = iota // the number of reasons
 )
 
 // String returns a name in snake_case, for logs and metrics.
@@ -58,18 +61,28 @@ func (r Reason) String() string {
 	return names[r]
 }
 
-// notifyHook tells OnDecision, and the log.
-func (p *policy) notifyHook(r *http.Request, d Decision) {
+// report calls OnDecision, and logs a failed preflight: with Debug each, else
+// one a minute for each reason, so that failures of unlisted origins, which any
+// site can cause, do not hide those of listed ones.
+func (p *policy) report(r *http.Request, d Decision) {
 	if p.onDecision != nil {
 		hook.Call(r.Context(), p.logger, "cors: OnDecision", func() { p.onDecision(r, d) })
 	}
-	if p.debug && d.Preflight && d.Refused {
-		p.logWarning(r, "a preflight failed",
+	if d.Preflight && d.Refused && (p.debug || p.isDue(d.Reason)) {
+		p.logWarning(r, "preflight refused",
 			slog.String("reason", d.Reason.String()),
 			slog.String("origin", clipLines(r.Header["Origin"])),
 			slog.String("method", clipLines(r.Header["Access-Control-Request-Method"])),
 			slog.String("headers", clipLines(r.Header["Access-Control-Request-Headers"])))
 	}
+}
+
+// isDue reports whether no failed preflight with a reason was logged in this
+// minute, and marks it as logged.
+func (p *policy) isDue(reason Reason) bool {
+	minute := time.Now().Unix()/60 + 1
+	last := p.logged[reason].Load()
+	return last != minute && p.logged[reason].CompareAndSwap(last, minute)
 }
 
 func (p *policy) logWarning(r *http.Request, message string, attrs ...slog.Attr) {

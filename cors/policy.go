@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/ringwall/ringwall/errors"
@@ -29,12 +30,12 @@ type policy struct {
 	respond     func(http.ResponseWriter, *http.Request, error)
 	onDecision  func(*http.Request, Decision)
 	debug       bool
-	observed    bool // by onDecision or debug
 	logger      *slog.Logger
-	vary        []string   // what a response that is no preflight's varies by
-	silent      *rows.Rows // Vary of a response without CORS headers
-	actual      *rows.Rows // Vary, and what else the response to an allowed origin has
-	failed      *rows.Rows // Vary of a failed preflight
+	logged      [reasons]atomic.Int64 // the minute of the last record of a failed preflight, by its reason
+	vary        []string              // what a response that is no preflight's varies by
+	silent      *rows.Rows            // Vary of a response without CORS headers
+	actual      *rows.Rows            // Vary, and what else the response to an allowed origin has
+	failed      *rows.Rows            // Vary of a failed preflight
 	preflight   *rows.Rows
 }
 
@@ -94,7 +95,6 @@ func compilePolicy(o Options) (*policy, error) {
 	p := &policy{
 		credentials: o.Credentials, methods: slices.Clone(o.Methods), headers: newHeaderList(o.Headers), status: o.PreflightStatus,
 		enforce: o.Enforce, respond: o.ErrorHandler, onDecision: o.OnDecision, debug: o.Debug, logger: o.Logger,
-		observed: o.OnDecision != nil || o.Debug,
 	}
 	problems := p.origins.compileOptions(&o)
 	exempt, err := route.Opening(o.Route, route.Field{Name: "cors: Exempt", Patterns: o.Exempt})
@@ -119,9 +119,7 @@ func compilePolicy(o Options) (*policy, error) {
 func (p *policy) serveRequest(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	if preflight(r) {
 		reason := p.answer(w.Header(), r)
-		if p.observed {
-			p.notifyHook(r, Decision{Preflight: true, Refused: reason != Listed, Reason: reason})
-		}
+		p.report(r, Decision{Preflight: true, Refused: reason != Listed, Reason: reason})
 		if reason != Listed {
 			w.WriteHeader(http.StatusForbidden)
 			return
@@ -138,8 +136,8 @@ func (p *policy) serveRequest(w http.ResponseWriter, r *http.Request, next http.
 	if refused || enforced == Exempted {
 		reason = enforced
 	}
-	if p.observed {
-		p.notifyHook(r, Decision{Refused: refused, Reason: reason})
+	if p.onDecision != nil {
+		p.report(r, Decision{Refused: refused, Reason: reason})
 	}
 	if refused {
 		p.respond(w, r, deniedError(r, reason))

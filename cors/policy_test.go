@@ -176,6 +176,54 @@ func TestOnDecision(t *testing.T) {
 	require.Equal(t, "reason_200", cors.Reason(200).String())
 }
 
+// TestAFailedPreflightLeavesARecordAMinute_C6 holds it without Debug.
+func TestAFailedPreflightLeavesARecordAMinute_C6(t *testing.T) {
+	evil := []string{"https://evil.example"}
+	for _, row := range []struct {
+		name   string
+		header http.Header
+		want   string // "": nothing
+	}{
+		{"a megabyte of headers", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {strings.Repeat("x", 1<<20)}}, "reason=header_not_allowed origin=https://app.example.com method=PUT headers=xxx"},
+		{"a line break", http.Header{"Origin": {"https://evil.example\nlevel=ERROR"}, acrm: {"PUT"}}, `reason=unlisted origin="https://evil.example\nlevel=ERROR" method=PUT headers=""`},
+		{"an unlisted origin", http.Header{"Origin": evil, acrm: {"PUT"}}, `reason=unlisted origin=https://evil.example method=PUT headers=""`},
+		{"two origins", http.Header{"Origin": append(evil, allowedOrigin), acrm: {"PUT"}}, `reason=several_origins origin="https://evil.example | https://app.example.com" method=PUT`},
+		{"a method", http.Header{"Origin": {allowedOrigin}, acrm: {"PATCH"}}, `reason=method_not_allowed origin=https://app.example.com method=PATCH`},
+		{"a header", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {"x-evil"}}, `reason=header_not_allowed origin=https://app.example.com method=PUT headers=x-evil`},
+		{"a listed origin", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}}, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var log bytes.Buffer
+			o := options()
+			o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+			h := compile(t, o).Handler(next)
+			for range 100 {
+				do(h, "OPTIONS", "/", row.header.Clone())
+			}
+			if row.want == "" {
+				require.Empty(t, log.String())
+				return
+			}
+			require.Contains(t, log.String(), `level=WARN msg="preflight refused" `+row.want)
+			require.LessOrEqual(t, strings.Count(log.String(), "\n"), 2, "a minute may end in between")
+			require.Less(t, log.Len(), 1000)
+		})
+	}
+}
+
+// TestUnlistedOriginsDoNotHideFailuresOfListedOnes_C6 holds that any site can
+// cause the first record, but not the absence of the second.
+func TestUnlistedOriginsDoNotHideFailuresOfListedOnes_C6(t *testing.T) {
+	var log bytes.Buffer
+	o := options()
+	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	h := compile(t, o).Handler(next)
+	do(h, "OPTIONS", "/", http.Header{"Origin": {"https://evil.example"}, acrm: {"PUT"}})
+	do(h, "OPTIONS", "/", http.Header{"Origin": {allowedOrigin}, acrm: {"PATCH"}})
+	require.Contains(t, log.String(), "reason=unlisted")
+	require.Contains(t, log.String(), "reason=method_not_allowed")
+}
+
 func TestDebug(t *testing.T) {
 	var log bytes.Buffer
 	o := options()

@@ -123,7 +123,7 @@ func ambiguous(w http.ResponseWriter, r *http.Request, policies []*Middleware, n
 	policies = slices.DeleteFunc(policies, func(m *Middleware) bool { return m == nil })
 	if preflight(r) {
 		for _, m := range policies {
-			m.policy.Load().notifyHook(r, Decision{Preflight: true, Refused: true, Reason: AmbiguousPath})
+			m.policy.Load().report(r, Decision{Preflight: true, Refused: true, Reason: AmbiguousPath})
 		}
 		addVary(w.Header(), joined(preflightVary[:]), preflightVary[:])
 		w.WriteHeader(http.StatusForbidden)
@@ -137,7 +137,7 @@ func ambiguous(w http.ResponseWriter, r *http.Request, policies []*Middleware, n
 		if !refused {
 			reason = AmbiguousPath
 		}
-		p.notifyHook(r, Decision{Refused: refused, Reason: reason})
+		p.report(r, Decision{Refused: refused, Reason: reason})
 		if refused {
 			p.respond(w, r, deniedError(r, reason))
 			return
