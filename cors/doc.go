@@ -42,8 +42,8 @@
 //
 // A handler that calls Set on Vary takes Origin away from it: call Add. A
 // handler that sets Access-Control-Allow-Origin itself makes a second line, and
-// browsers refuse both. Options.Debug logs both mistakes. Without it, the
-// log has one record a minute for each reason why preflights fail.
+// browsers refuse both. Options.Debug logs both mistakes. The log has one
+// record a minute for each reason of failed preflights; with Debug, each.
 //
 // # Threats
 //

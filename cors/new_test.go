@@ -57,7 +57,7 @@ func TestNewRefusesOrigins(t *testing.T) {
 		"https://[::1%25eth0]":     generic,
 		"https://":                 generic,
 		"tauri://*.example.com":    "a wildcard needs the scheme https or http; did you mean each origin by its name?",
-		"http://a.example":         tls + `"https://a.example"?`,
+		"http://a.example":         `anybody on the way can speak for an origin without TLS, so Credentials need InsecureOrigins; did you mean "https://a.example"?`,
 		"http://*.a.example:*":     tls + `"https://*.a.example:*"?`,
 		"http://192.168.1.10:3000": tls + `"https://192.168.1.10:3000"?`,
 		"chrome-extension://abcdefghijklmnopabcdefghijklmnop": "is an origin without TLS, so Credentials need InsecureOrigins",
