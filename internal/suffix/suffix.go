@@ -15,6 +15,10 @@ import (
 // ("s3.amazonaws.com" below "amazonaws.com"). The host is in lower case,
 // without a dot at its end. A host that the list does not contain, such as an
 // internal name, is not shared.
+//
+// The first two questions go to the list of the golang.org/x/net that the
+// application is built with. The third has a table of this module's version,
+// because that package exports no way to walk the list.
 func IsShared(host string) bool {
 	if isRule(host, host) || isRule("a."+host, "a."+host) {
 		return true

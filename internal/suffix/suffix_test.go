@@ -41,8 +41,12 @@ func TestParentsAreThoseOfTheList_C1(t *testing.T) {
 	if *update {
 		var b strings.Builder
 		b.WriteString("package suffix\n\n// parents are the hosts of two labels and more that have a rule below them and are\n// no rule, in order. TestParentsAreThoseOfTheList_C1 writes it.\nvar parents = [...]string{\n")
-		for _, host := range want {
-			fmt.Fprintf(&b, "%q,\n", host)
+		for chunk := range slices.Chunk(want, 4) {
+			b.WriteByte('\t')
+			for _, host := range chunk {
+				fmt.Fprintf(&b, "%q, ", host)
+			}
+			b.WriteByte('\n')
 		}
 		b.WriteString("}\n")
 		source, err := format.Source([]byte(b.String()))
@@ -80,19 +84,14 @@ func rulesOfTheModule(t *testing.T) []string {
 	require.NoError(t, err)
 	source, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "table_test.go"))
 	require.NoError(t, err)
-	source, _, found := cutBytes(source, "var nodeLabels")
+	text, _, found := strings.Cut(string(source), "var nodeLabels")
 	require.True(t, found, "the table of labels follows the rules")
 	var rules []string
-	for _, match := range ruleLine.FindAllSubmatch(source, -1) {
-		rules = append(rules, string(match[1]))
+	for _, match := range ruleLine.FindAllStringSubmatch(text, -1) {
+		rules = append(rules, match[1])
 	}
 	require.Greater(t, len(rules), 9000)
 	return rules
-}
-
-func cutBytes(b []byte, mark string) (before, after []byte, found bool) {
-	head, tail, found := strings.Cut(string(b), mark)
-	return []byte(head), []byte(tail), found
 }
 
 // parentsOf returns the hosts of two labels and more above the rules that are
