@@ -8,10 +8,12 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/idna"
 
 	"github.com/ringwall/ringwall/cors"
 )
@@ -121,4 +123,54 @@ func FuzzRequestHeaders(f *testing.F) {
 		res := do(h, "OPTIONS", "/", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: lines})
 		require.Equal(t, want, res.StatusCode == 204, "%q", s)
 	})
+}
+
+var suggested = regexp.MustCompile(`did you mean (?:one as in )?(".*")\?$`)
+
+// FuzzOriginPatterns_C4 holds that a suggestion is never nonsense: New accepts
+// it. An origin without a wildcard that New accepts matches itself.
+func FuzzOriginPatterns_C4(f *testing.F) {
+	for _, seed := range slices.Concat(wpt, []string{
+		"a", "a:b:c", "https:/:a", "x://y://z", "http//localhost", "app.example.com//x", ":443", "@", "https://@", "a@b@c.example", "https://*.*.a.example", "wss://a.example", "htps://a.example",
+		"*.com", "https://*.10.0.0.1:*", "https://xn--f", "https://xn--a-1ga.example", "localhost:3000", "https://a.example....:::",
+	}) {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, origin string) {
+		m, err := cors.New(cors.Options{Origins: []string{origin}})
+		if err == nil {
+			if !strings.Contains(origin, "*") {
+				require.True(t, m.AllowsOrigin(from(origin)), origin)
+			}
+			return
+		}
+		if match := suggested.FindStringSubmatch(err.Error()); match != nil {
+			text, err := strconv.Unquote(match[1])
+			require.NoError(t, err)
+			_, err = cors.New(cors.Options{Origins: []string{text}})
+			require.NoError(t, err, "%q suggests %q", origin, text)
+		}
+	})
+}
+
+// FuzzALabels_C2 compares the decoder of Punycode with that of golang.org/x/net,
+// which takes surrogates, written as U+FFFD.
+func FuzzALabels_C2(f *testing.F) {
+	for _, seed := range []string{"f", "", "-", "99999999", "a-1ga", "bcher-kva", "p1ai", "fiqs8s", "ls8h", "a-b-c", "zzzzzz", "0", "-99zz", "n3h", "abc-", "-00a", "009b00000a"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, encoded string) {
+		label := "xn--" + encoded
+		if len(label) > 63 || !hostName.MatchString(label) || strings.ContainsAny(label, "._") {
+			return
+		}
+		unicode, err := idna.Punycode.ToUnicode(label)
+		_, newErr := cors.New(cors.Options{Origins: []string{"https://" + label + ".example"}})
+		broken := newErr != nil && strings.Contains(newErr.Error(), "not Punycode")
+		require.Equal(t, err != nil || isASCII(unicode) || strings.Contains(unicode, "\ufffd"), broken, "%q is %q: %v", label, unicode, err)
+	})
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool { return c >= 0x80 })
 }

@@ -134,7 +134,7 @@ func isBrokenALabel(label string) bool {
 	if i := strings.LastIndexByte(encoded, '-'); i >= 0 {
 		basic, encoded = i, encoded[i+1:]
 	}
-	if encoded == "" {
+	if encoded == "" || label == "xn---"+encoded { // a delimiter without letters before it
 		return true
 	}
 	const base, tMin, tMax = 36, 1, 26
