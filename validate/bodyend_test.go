@@ -62,7 +62,7 @@ func TestBodyIsAtItsEnd_V14(t *testing.T) {
 	}
 }
 
-// A middleware in front that keeps the bytes, as the package's comment says,
+// A middleware in front that keeps the bytes, as the package describes it,
 // sees what was decoded.
 func TestBytesAreKeptInFront_V14(t *testing.T) {
 	type input struct {

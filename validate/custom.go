@@ -6,9 +6,8 @@ import (
 	"github.com/go-playground/validator/v10"
 )
 
-// extraction asks the validator for the value that it checks in the place of
-// another: that of a custom type function of Setup, or of a method
-// ValidatorValue.
+// extraction gets the value that the validator checks in the place of another:
+// the result of a custom type function of Setup, or of a method ValidatorValue.
 type extraction struct {
 	from reflect.Value
 	to   reflect.Type // nil: the validator has nothing to check
@@ -39,7 +38,7 @@ func (c *config) checkedType(t reflect.Type, pointed bool) (checked reflect.Type
 		return t
 	}
 	defer func() {
-		if recover() != nil { // the function wants another value
+		if recover() != nil { // the function expects another value
 			checked = anyType
 		}
 		c.extraction = nil

@@ -96,7 +96,7 @@ func repeatable(name string) bool {
 func (c *config) checkTokens(data []byte, t reflect.Type) error {
 	d := jsontext.NewDecoder(bytes.NewReader(data))
 	open := []container{{next: t}}
-	members, own := make(map[memberName]reflect.Type), make(map[reflect.Type]bool)
+	members := make(map[memberName]reflect.Type)
 	for {
 		token, err := d.ReadToken()
 		if err != nil {
@@ -129,7 +129,7 @@ func (c *config) checkTokens(data []byte, t reflect.Type) error {
 				return newRefusal(ErrInvalid, at.String(), at.pointer, "precision", "has too many digits")
 			}
 		case '{', '[':
-			open = append(open, containerOf(top.next, token.Kind(), own))
+			open = append(open, containerOf(top.next, token.Kind()))
 		case '}', ']':
 			open = open[:len(open)-1]
 		}
@@ -155,20 +155,15 @@ type memberName struct {
 	name string
 }
 
-// containerOf returns the container of a type. Own has the types that decode
-// themselves: what their methods read is unknown.
-func containerOf(t reflect.Type, kind jsontext.Kind, own map[reflect.Type]bool) container {
+// containerOf returns the container of a type. If a type decodes itself, what its
+// methods read is unknown.
+func containerOf(t reflect.Type, kind jsontext.Kind) container {
 	if t == nil {
 		return container{}
 	}
 	t = underlyingType(t)
-	itself, known := own[t]
-	if !known {
-		itself = decodesItself(t)
-		own[t] = itself
-	}
 	switch {
-	case itself:
+	case (t.Name() != "" || t.Kind() == reflect.Struct) && decodesItself(t): // other types without a name have no methods
 		return container{}
 	case t.Kind() == reflect.Interface:
 		return container{t: t, next: t}

@@ -9,7 +9,7 @@ import (
 )
 
 // printPattern prints a pattern of RE2, without its anchors, as a pattern of
-// ECMA 262 with the flag u, which JSON Schema wants (2020-12, section 6.4). It
+// ECMA 262 with the flag u, which JSON Schema recommends (2020-12, section 6.4). It
 // uses only what RE2 reads in the same way: classes become ranges, folded
 // letters become classes, and names of groups are dropped. It reports false for
 // a pattern with the flag m, whose anchors need a look-behind.

@@ -38,7 +38,7 @@ func (e *exporter) zeroBehind(c *check) keywords {
 	switch {
 	case c.quoted:
 		return keywords{"type": "string", "pattern": quotedZeros[c.shape]}
-	case c.readsItself(): // only its methods know the text
+	case c.readsItself(): // the text of zero is unknown
 		return keywords{"not": keywords{}}
 	}
 	switch c.shape {

@@ -18,7 +18,7 @@ var forms = map[string]keywords{
 	"hexadecimal": {"pattern": "^(?:0[xX])?[0-9a-fA-F]+$"}, "hexcolor": {"pattern": "^#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$"},
 	"e164": {"pattern": `^\+?[1-9][0-9]{7,14}$`}, "boolean": {"enum": []string{"1", "t", "T", "true", "TRUE", "True", "0", "f", "F", "false", "FALSE", "False"}},
 	"base64": {"pattern": `^(?:[A-Za-z0-9+\/]{4})*(?:[A-Za-z0-9+\/]{2}==|[A-Za-z0-9+\/]{3}=|[A-Za-z0-9+\/]{4})$`},
-	// Of letters beyond ASCII, JSON Schema cannot say it.
+	// The pattern covers the letters of ASCII.
 	"lowercase": {"pattern": "^[^A-Z]+$", "$comment": "rule lowercase"}, "uppercase": {"pattern": "^[^a-z]+$", "$comment": "rule uppercase"},
 }
 

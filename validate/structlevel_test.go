@@ -42,7 +42,7 @@ type trip struct {
 
 type callerKey struct{}
 
-// ordered registers a function that wants From before To, except for the
+// ordered registers a function that requires From before To, except for the
 // caller "any".
 func ordered(v *validator.Validate) error {
 	v.RegisterStructValidationCtx(func(ctx context.Context, sl validator.StructLevel) {

@@ -73,7 +73,7 @@ type mutation struct {
 }
 
 // How the documents are changed: of formats and of types that read themselves,
-// only the type of a value is changed, since JSON Schema cannot say more.
+// only the type of a value is changed, since JSON Schema expresses no more.
 const (
 	everything = false
 	typesOnly  = true
