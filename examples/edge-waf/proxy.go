@@ -37,8 +37,9 @@ func proxy(upstream *url.URL, logger *slog.Logger) http.Handler {
 		},
 		ModifyResponse: preferTheirs,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			_, tooLarge := errors.AsType[*http.MaxBytesError](err)
-			if !tooLarge && r.Context().Err() == nil {
+			// The Responder tells an upload that broke off, or was too slow,
+			// from a service that did: 499 and 408, and no error in the log.
+			if _, tooLarge := errors.AsType[*http.MaxBytesError](err); !tooLarge {
 				err = errUpstream.Wrap(err)
 			}
 			errors.Respond(w, r, err)

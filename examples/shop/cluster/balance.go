@@ -23,8 +23,13 @@ var errNoShop = errors.Define(502, "no_shop", "The shop cannot be reached. Try a
 
 // balance gives each request to the next shop. What a client says of itself in
 // forwarding headers is dropped: the shops believe ours, and ours alone.
+//
+// The Responder tells an upload that broke off, or was too slow, from a shop that
+// did: 499 and 408, and no error in the log. The errors of the shops pass as they
+// are.
 func balance(shops []*url.URL) http.Handler {
-	return &httputil.ReverseProxy{
+	failures := errors.Must(errors.NewResponder(errors.Options{InsecureKeepBody: func(*http.Request) bool { return true }}))
+	forward := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.Host = r.In.Host // which is part of a page's origin
 			r.SetXForwarded()
@@ -36,6 +41,10 @@ func balance(shops []*url.URL) http.Handler {
 		}},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) { errors.Respond(w, r, errNoShop.Wrap(err)) },
 	}
+	return failures.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Del("X-Correlation-Id") // a shop's response has its own; Respond sets ours again
+		forward.ServeHTTP(w, r)
+	}))
 }
 
 // turns takes the shops in turns, and the next one where a shop is not there.
