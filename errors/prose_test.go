@@ -79,7 +79,8 @@ func textOf(n ast.Node) string {
 var noProse = map[string]string{
 	"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz": "an alphabet",
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ":           "an alphabet",
-	"://a@": "a length",
+	"://a@":               "a length",
+	"!#$%&'*+-/=?^_`{|}~": "an alphabet",
 }
 
 // TestOwnTextIsNeverMasked_E11 holds that every text of this module reaches the
