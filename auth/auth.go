@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/nethttp"
 	"github.com/ringwall/ringwall/internal/route"
 	"github.com/ringwall/ringwall/internal/wiring"
 )
@@ -111,7 +112,9 @@ func (m *Middleware) Handler(next http.Handler) http.Handler {
 			return
 		}
 		ctx := context.WithValue(r.Context(), contextKey{}, &state{principal: p, from: m, used: used})
-		next.ServeHTTP(w, r.WithContext(ctx))
+		handled := nethttp.CopyRequest(ctx, r)
+		defer nethttp.CarryBack(r, handled)
+		next.ServeHTTP(w, handled)
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/nethttp"
 	"github.com/ringwall/ringwall/internal/wiring"
 )
 
@@ -37,12 +38,13 @@ func Require(policies ...Policy) func(http.Handler) http.Handler {
 			// What Object loads belongs to this request alone, also when the
 			// state came from a context that several requests share.
 			s.objects = slices.Clip(s.objects)
-			r = r.WithContext(context.WithValue(r.Context(), contextKey{}, &s))
-			if err := policy(r, s.principal); err != nil {
-				s.from.writeRefusal(w, r, s.used, err, Event{Reason: AccessDenied, Cause: ReasonOf(err), Principal: s.principal, Err: err})
+			handled := nethttp.CopyRequest(context.WithValue(r.Context(), contextKey{}, &s), r)
+			defer nethttp.CarryBack(r, handled) // a policy may have read a form
+			if err := policy(handled, s.principal); err != nil {
+				s.from.writeRefusal(w, handled, s.used, err, Event{Reason: AccessDenied, Cause: ReasonOf(err), Principal: s.principal, Err: err})
 				return
 			}
-			next.ServeHTTP(w, r)
+			next.ServeHTTP(w, handled)
 		})
 	}
 }

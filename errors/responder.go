@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"slices"
 
+	"github.com/ringwall/ringwall/internal/nethttp"
 	"github.com/ringwall/ringwall/internal/wiring"
 )
 
@@ -165,10 +166,18 @@ func (e *Responder) Handler(next http.Handler) http.Handler {
 		s := e.newScope(r)
 		s.out = &s.writer
 		s.out.ResponseWriter, s.out.scope = w, s
-		s.request = r.WithContext(context.WithValue(r.Context(), scopeKey{}, s))
+		s.request = nethttp.CopyRequest(context.WithValue(r.Context(), scopeKey{}, s), r)
+		ended := false
+		defer func() {
+			nethttp.CarryBack(r, s.request)
+			if !ended {
+				nethttp.RemoveForm(r)
+			}
+		}()
 		s.watchBody()
 		w.Header()[e.header] = s.line[:1:1]
 		s.serveNext(next)
+		ended = true
 	})
 }
 

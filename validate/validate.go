@@ -15,6 +15,7 @@ import (
 	"github.com/go-playground/validator/v10"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/nethttp"
 	"github.com/ringwall/ringwall/internal/wiring"
 )
 
@@ -178,7 +179,9 @@ func build[T any](options []Options, mode inputMode) (func(http.Handler) http.Ha
 				p.c.respond(w, r, err)
 				return
 			}
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), key[T]{}, v)))
+			handled := nethttp.CopyRequest(context.WithValue(r.Context(), key[T]{}, v), r)
+			defer nethttp.CarryBack(r, handled)
+			next.ServeHTTP(w, handled)
 		})
 	}, nil
 }

@@ -84,11 +84,15 @@ func newFirewall(o options) (*firewall, error) {
 // front of a proxy, or inside the service, between the limits and auth.
 func (f *firewall) Handler(next http.Handler) http.Handler {
 	return errors.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
-		r, err := f.check(w, r)
+		checked, err := f.check(w, r)
 		if err != nil {
 			return err
 		}
-		next.ServeHTTP(w, r)
+		if checked != r {
+			// net/http removes the files of its own request's form, and no others.
+			defer func() { r.MultipartForm, r.Pattern = checked.MultipartForm, checked.Pattern }()
+		}
+		next.ServeHTTP(w, checked)
 		return nil
 	})
 }

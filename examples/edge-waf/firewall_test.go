@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/textproto"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -202,6 +203,40 @@ func TestInProcess(t *testing.T) {
 	require.NoError(t, res.Body.Close())
 	require.Equal(t, 403, res.StatusCode)
 	require.Equal(t, 1, behind.count())
+}
+
+func TestPictureInProcessLeavesNoTemporaryFile_E1(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	rules := errors.Must(newFirewall(options{}))
+	failures := errors.Must(errors.NewResponder(errors.Options{}))
+	service := httptest.NewServer(failures.Handler(rules.Handler(errors.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
+		if err := r.ParseMultipartForm(1); err != nil {
+			return err
+		}
+		if stored, _ := filepath.Glob(filepath.Join(dir, "multipart-*")); len(stored) != 1 {
+			return errors.New("the picture is not in a file")
+		}
+		return nil
+	}))))
+	var b bytes.Buffer
+	form := multipart.NewWriter(&b)
+	part, err := form.CreatePart(textproto.MIMEHeader{"Content-Disposition": {`form-data; name="picture"; filename="ram.png"`}, "Content-Type": {"image/png"}})
+	require.NoError(t, err)
+	_, err = part.Write(bytes.Repeat([]byte("x"), 100<<10))
+	require.NoError(t, err)
+	require.NoError(t, form.Close())
+	r, err := http.NewRequestWithContext(t.Context(), "PUT", service.URL+"/products/RAM1/picture", &b)
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", form.FormDataContentType())
+	res, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, 200, res.StatusCode)
+	service.Close() // waits for the end of the request
+	left, err := filepath.Glob(filepath.Join(dir, "*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
 }
 
 // Coraza's own middleware answers 200 when it cannot read a body, and hides

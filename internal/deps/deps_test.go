@@ -16,7 +16,7 @@ const module = "github.com/ringwall/ringwall/"
 // allowed has, for each package, what it may import beside the standard
 // library. A package that is not listed fails the test.
 var allowed = map[string][]string{
-	"auth":        {module + "errors", module + "internal/route", module + "internal/hook"},
+	"auth":        {module + "errors", module + "internal/nethttp", module + "internal/route", module + "internal/hook"},
 	"auth/apikey": {module + "auth", module + "errors", module + "internal/route", module + "internal/hook"},
 	"auth/authtest": {
 		module + "auth", module + "auth/apikey", module + "auth/session", module + "auth/token", module + "errors", "github.com/stretchr/testify/require",
@@ -32,7 +32,7 @@ var allowed = map[string][]string{
 	"cors": {
 		module + "errors", module + "internal/hook", module + "internal/route", module + "internal/rows", module + "internal/sameorigin", module + "internal/suffix",
 	},
-	"errors":                  {module + "internal/public"},
+	"errors":                  {module + "internal/nethttp", module + "internal/public"},
 	"examples/internal/table": {"github.com/stretchr/testify/require"}, // only tests import it
 	"examples/shop":           append([]string{module + "ratelimit/redislimit", "github.com/redis/go-redis/v9", "golang.org/x/net/websocket"}, rings...),
 	"examples/shop/cluster":   {module + "errors"},
@@ -43,6 +43,7 @@ var allowed = map[string][]string{
 	"internal/deps":                   nil,
 	"internal/hints":                  nil, // only tests import it
 	"internal/hook":                   nil,
+	"internal/nethttp":                nil,
 	"internal/peeraddr":               nil,
 	"internal/peeraddr/addrcases":     nil, // only tests import it
 	"internal/public":                 nil,
@@ -61,7 +62,7 @@ var allowed = map[string][]string{
 		module + "ratelimit", "github.com/stretchr/testify/require",
 	},
 	"validate": {
-		module + "errors", module + "internal/public",
+		module + "errors", module + "internal/nethttp", module + "internal/public",
 		"github.com/go-json-experiment/json", "github.com/go-json-experiment/json/jsontext", "github.com/go-playground/validator/v10",
 	},
 }
