@@ -45,6 +45,10 @@
 // browsers refuse both. Options.Debug logs both mistakes. The log has one
 // record a minute for each reason of failed preflights; with Debug, each.
 //
+// In front of an httputil.ReverseProxy, a Middleware needs errors.Responder
+// outside: the proxy empties the header map after an informational response
+// (1xx), and the Responder restores the headers of the rings.
+//
 // # Threats
 //
 //   - Cross-site request forgery (CWE-352): Enforce; Sec-Fetch-Site first, then

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/nethttp"
 	"github.com/ringwall/ringwall/internal/route"
 	"github.com/ringwall/ringwall/internal/rows"
 	"github.com/ringwall/ringwall/internal/sameorigin"
@@ -37,6 +38,8 @@ type policy struct {
 	actual      *rows.Rows            // Vary, and what else the response to an allowed origin has
 	failed      *rows.Rows            // Vary of a failed preflight
 	preflight   *rows.Rows
+	ownSilent   nethttp.RingHeaders // of a response without CORS headers
+	ownActual   nethttp.RingHeaders // of the response to an allowed origin
 }
 
 // compileRows lays the values out in the order in which they are taken: Vary,
@@ -75,10 +78,25 @@ func (p *policy) compileRows(o *Options) {
 	}
 	p.expose, p.maxAge = len(expose) > 0, len(maxAge) > 0
 	vary, varyPreflight := joined(p.vary), joined(preflightVary[:])
+	p.compileOwn()
 	p.silent = rows.New(vary...)
 	p.actual = rows.New(slices.Concat(vary, all, credentials, expose)...)
 	p.failed = rows.New(varyPreflight...)
 	p.preflight = rows.New(slices.Concat(varyPreflight, all, credentials, headers, maxAge)...)
+}
+
+// compileOwn lists the headers that survive an informational response.
+func (p *policy) compileOwn() {
+	if len(p.vary) > 0 {
+		p.ownSilent = nethttp.RingHeaders{{Name: "Vary"}}
+	}
+	p.ownActual = append(slices.Clone(p.ownSilent), nethttp.RingHeader{Name: "Access-Control-Allow-Origin", Lines: 1})
+	if p.credentials {
+		p.ownActual = append(p.ownActual, nethttp.RingHeader{Name: "Access-Control-Allow-Credentials", Lines: 1})
+	}
+	if p.expose {
+		p.ownActual = append(p.ownActual, nethttp.RingHeader{Name: "Access-Control-Expose-Headers", Lines: 1})
+	}
 }
 
 // joined returns names as the one line that they are sent in, or none.
@@ -132,6 +150,7 @@ func (p *policy) serveRequest(w http.ResponseWriter, r *http.Request, next http.
 		p.lookOutside(r, w.Header())
 	}
 	reason := p.setHeaders(w.Header(), r)
+	p.keepHeaders(w, reason)
 	enforced, refused := p.checkEnforced(r)
 	if refused || enforced == Exempted {
 		reason = enforced
@@ -144,6 +163,18 @@ func (p *policy) serveRequest(w http.ResponseWriter, r *http.Request, next http.
 		return
 	}
 	next.ServeHTTP(w, r)
+}
+
+// keepHeaders lets the headers survive an informational response.
+func (p *policy) keepHeaders(w http.ResponseWriter, reason Reason) {
+	own, vary := &p.ownSilent, 0
+	if reason == Listed {
+		own = &p.ownActual
+	}
+	if len(p.vary) > 0 {
+		vary = len(w.Header()["Vary"])
+	}
+	nethttp.KeepHeaders(w, own, vary)
 }
 
 // setHeaders sets the headers of a response that is no preflight's. The lines

@@ -72,6 +72,7 @@ type Responder struct {
 	redactor redactor
 	keep     func(*http.Request) bool
 	samples  *sampler
+	own      nethttp.RingHeaders // what Handler sets
 }
 
 // NewResponder returns a Responder. It refuses a CorrelationHeader or a Redact
@@ -100,7 +101,7 @@ func NewResponder(o Options) (*Responder, error) {
 	return &Responder{
 		logger: o.Logger, header: http.CanonicalHeaderKey(header), trust: o.TrustCorrelation, mapping: o.Map,
 		problem: o.Problem, details: o.Details, redactor: newRedactor(o.Redact), keep: o.InsecureKeepBody,
-		samples: newSampler(),
+		samples: newSampler(), own: nethttp.RingHeaders{{Name: http.CanonicalHeaderKey(header), Lines: 1}},
 	}, nil
 }
 
@@ -175,7 +176,10 @@ func (e *Responder) Handler(next http.Handler) http.Handler {
 			}
 		}()
 		s.watchBody()
-		w.Header()[e.header] = s.line[:1:1]
+		h := w.Header()
+		s.writer.record.Begin(h)
+		s.writer.record.Add(&e.own, 0)
+		h[e.header] = s.line[:1:1]
 		s.serveNext(next)
 		ended = true
 	})

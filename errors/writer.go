@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+
+	"github.com/ringwall/ringwall/internal/nethttp"
 )
 
 // The states of a response, in order.
@@ -36,7 +38,19 @@ type writer struct {
 	// foreign is set for a response of 400 and above that a handler wrote by
 	// itself. It is atomic for the reason that state is.
 	foreign atomic.Bool
+	record  nethttp.HeaderRecord
 }
+
+// Header returns the header map of the response. If a proxy emptied it after an
+// informational response, the headers of the rings are there again.
+func (w *writer) Header() http.Header {
+	h := w.ResponseWriter.Header()
+	w.record.Restore(h)
+	return h
+}
+
+// KeepHeaders serves nethttp.KeepHeaders.
+func (w *writer) KeepHeaders(set *nethttp.RingHeaders, vary int) { w.record.Add(set, vary) }
 
 // wrap returns w as a ResponseWriter that has the optional methods of the one
 // that it wraps, and no others: handlers ask for them with type assertions.
@@ -75,7 +89,9 @@ func (w *writer) WriteHeader(status int) {
 	case status < 100 || status > 999:
 		w.ResponseWriter.WriteHeader(status) // net/http panics, and nothing is out
 	case status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols:
+		h := w.Header()
 		w.ResponseWriter.WriteHeader(status) // informational: the answer is to come
+		w.record.Save(h)
 	case status < 400:
 		w.sendHeader(status)
 	case w.isOwnResponse(status):
@@ -137,6 +153,8 @@ func (w *writer) mayBeBare(status int) bool {
 func (w *writer) sendHeader(status int) {
 	w.status = status
 	w.state.Store(sent)
+	w.record.Restore(w.ResponseWriter.Header())
+	w.record.End()
 	w.ResponseWriter.WriteHeader(status)
 }
 

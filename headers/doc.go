@@ -55,6 +55,12 @@
 // file servers delete Cache-Control from their errors (fs.go, serveError);
 // errors.Responder answers those with no-store.
 //
+// httputil.ReverseProxy empties the header map after each informational
+// response (1xx) of its upstream, and after each Expect: 100-continue. Inside
+// errors.Responder, the headers of this package are restored. A Policy without
+// a Responder loses them, as any middleware does, because only the Responder
+// wraps the ResponseWriter.
+//
 // # Threats
 //
 //   - Credentials in clear (ASVS 5.0 4.1.2): refused, and reported to

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/nethttp"
 	"github.com/ringwall/ringwall/internal/route"
 	"github.com/ringwall/ringwall/internal/rows"
 	"github.com/ringwall/ringwall/internal/wiring"
@@ -127,6 +128,8 @@ type Options struct {
 type Policy struct {
 	names       []name
 	values      *rows.Rows // of all names, then HSTS
+	own         nethttp.RingHeaders
+	ownAndHSTS  nethttp.RingHeaders
 	https       HTTPS
 	allowHTTP   bool
 	canonical   string
@@ -184,6 +187,12 @@ func New(o Options) (*Policy, error) {
 		p.names = append(p.names, name{l.key, len(values)})
 	}
 	p.values = rows.New(append(values, o.HSTS.headerValue())...)
+	start := 0
+	for _, n := range p.names {
+		p.own = append(p.own, nethttp.RingHeader{Name: n.key, Lines: n.end - start})
+		start = n.end
+	}
+	p.ownAndHSTS = append(slices.Clone(p.own), nethttp.RingHeader{Name: "Strict-Transport-Security", Lines: 1})
 	return p, nil
 }
 
@@ -196,7 +205,12 @@ func (p *Policy) Handler(next http.Handler) http.Handler {
 	wiring.RequireHandler("headers: Handler", next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		secure, host := p.secure(r), p.host(r)
-		p.setHeaders(w.Header(), secure && mayHaveHSTS(host))
+		hsts, own := secure && mayHaveHSTS(host), &p.own
+		if hsts {
+			own = &p.ownAndHSTS
+		}
+		p.setHeaders(w.Header(), hsts)
+		nethttp.KeepHeaders(w, own, 0)
 		if !secure {
 			p.reportPlaintext(r)
 		}

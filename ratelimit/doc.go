@@ -56,6 +56,10 @@
 // of a TimeoutHandler hides the status of the response, so that honest requests
 // count as failures. A warning once a minute reports that.
 //
+// In front of an httputil.ReverseProxy, a Limiter needs errors.Responder outside
+// to keep its fields: the proxy empties the header map after an informational
+// response (1xx), and the Responder restores the headers of the rings.
+//
 // # What is exact
 //
 // Up to 128 requests per window every request has a time stamp: never more in

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ringwall/ringwall/internal/nethttp"
 )
 
 // Fields are the headers that tell clients what is left. Browsers read them
@@ -31,6 +33,16 @@ const (
 	// NoFields sends Retry-After alone.
 	NoFields
 )
+
+// ownHeaders are the headers that setFields sets, by Fields.
+var ownHeaders = [...]nethttp.RingHeaders{
+	RateLimitFields: {{Name: "Ratelimit", Lines: 1}, {Name: "Ratelimit-Policy", Lines: 1}},
+	LegacyFields:    {{Name: "X-Ratelimit-Limit", Lines: 1}, {Name: "X-Ratelimit-Remaining", Lines: 1}, {Name: "X-Ratelimit-Reset", Lines: 1}},
+	BothFields: {
+		{Name: "Ratelimit", Lines: 1}, {Name: "Ratelimit-Policy", Lines: 1},
+		{Name: "X-Ratelimit-Limit", Lines: 1}, {Name: "X-Ratelimit-Remaining", Lines: 1}, {Name: "X-Ratelimit-Reset", Lines: 1},
+	},
+}
 
 // isPublished reports whether the fields tell of a limit.
 func (l *Limit) isPublished() bool { return !l.Quiet && !l.InsecureShadow }

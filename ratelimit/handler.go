@@ -7,6 +7,7 @@ import (
 	"net/netip"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/nethttp"
 	"github.com/ringwall/ringwall/internal/wiring"
 )
 
@@ -37,6 +38,9 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 		}
 		if mayGiveBack {
 			l.warnHiddenStatus(w, r, t)
+		}
+		if t.told && l.fields != NoFields {
+			nethttp.KeepHeaders(w, &ownHeaders[l.fields], 0)
 		}
 		served := l.storeDeadline()
 		next.ServeHTTP(w, r)

@@ -15,8 +15,8 @@ import (
 
 var errUpstream = errors.Define(502, "upstream_unavailable", "The service does not answer. Try again later.")
 
-// ownHeaders finds the header map of our own answer in a context.
-type ownHeaders struct{}
+// ownResponse finds our own response in a context.
+type ownResponse struct{}
 
 // proxy passes requests on to the service.
 func proxy(upstream *url.URL, logger *slog.Logger) http.Handler {
@@ -47,14 +47,17 @@ func proxy(upstream *url.URL, logger *slog.Logger) http.Handler {
 		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		forward.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), ownHeaders{}, w.Header())))
+		forward.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), ownResponse{}, w)))
 	})
 }
 
 // preferTheirs takes from our own answer what the service has set itself, so
 // that no security header is there twice. Ours stay where it has none.
 func preferTheirs(res *http.Response) error {
-	own, _ := res.Request.Context().Value(ownHeaders{}).(http.Header)
+	w := res.Request.Context().Value(ownResponse{}).(http.ResponseWriter)
+	// Header is called only now: after an informational response (1xx), the
+	// proxy has emptied the map, and Header restores it.
+	own := w.Header()
 	for name := range res.Header {
 		if name != "Vary" && !strings.HasPrefix(name, "Ratelimit") { // lists, of which both are right
 			own.Del(name)

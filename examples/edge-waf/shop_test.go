@@ -4,7 +4,11 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"io"
+	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
+	"net/textproto"
 	"os"
 	"path/filepath"
 	"strings"
@@ -158,4 +162,54 @@ func TestPlainHTTPIsForThisMachine(t *testing.T) {
 	require.EqualError(t, err, "plain HTTP is for a loopback address; add -cert and -key")
 	err = run(t.Context(), []string{"-upstream", "127.0.0.1:8080"}, &safeBuffer{}, &safeBuffer{})
 	require.EqualError(t, err, "-upstream is not a URL with a host")
+}
+
+// TestInformationalResponsesLeaveTheHeaders_E2 compares the whole headers of an
+// answer with those behind 103 and 102. The service has headers of its own, as
+// the shop has. Expect: 100-continue cannot come here: the rules refuse it.
+func TestInformationalResponsesLeaveTheHeaders_E2(t *testing.T) {
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", "sandbox")
+		w.Header().Set("Link", "</a.css>; rel=preload")
+		w.Header().Set("Vary", "Accept")
+		for range len(r.Header["Informational"]) {
+			w.WriteHeader(http.StatusEarlyHints)
+			w.WriteHeader(http.StatusProcessing)
+		}
+		_, _ = io.WriteString(w, "body")
+	}))
+	t.Cleanup(service.Close)
+	e := startEdge(t, service.URL)
+	stable := func(h http.Header) http.Header {
+		for _, name := range []string{"Date", "X-Correlation-Id", "Ratelimit"} {
+			h[name] = []string{"any"}
+		}
+		return h
+	}
+	send := func(header http.Header) (http.Header, int) {
+		seen := 0
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(int, textproto.MIMEHeader) error {
+			seen++
+			return nil
+		}})
+		r, err := http.NewRequestWithContext(ctx, "POST", e.url+"/", strings.NewReader(`{}`))
+		require.NoError(t, err)
+		r.Header = header
+		r.Header.Set("Content-Type", "application/json")
+		res, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		body, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		require.Equal(t, 200, res.StatusCode, "%s %s", body, e.log)
+		return stable(res.Header), seen
+	}
+	plain, _ := send(http.Header{})
+	require.Equal(t, []string{"sandbox"}, plain["Content-Security-Policy"], "the service's own headers win")
+	require.Equal(t, []string{"DENY"}, plain["X-Frame-Options"])
+	for name, header := range map[string]http.Header{"103 and 102": {"Informational": {"1"}}, "twice": {"Informational": {"1", "1"}}} {
+		got, seen := send(header)
+		require.NotZero(t, seen, name)
+		require.Equal(t, plain, got, name)
+	}
 }

@@ -18,6 +18,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/headers"
 )
 
 // The whole of it, as README says: the numbers are those to look for.
@@ -131,6 +134,50 @@ func TestTurns(t *testing.T) {
 	require.Equal(t, 502, w.Code)
 	require.Contains(t, w.Body.String(), `"code":"no_shop"`)
 	require.NotContains(t, w.Body.String(), "refused")
+}
+
+// The headers of a shop's rings pass the balancer whole, whatever comes before
+// them.
+func TestInformationalResponsesLeaveTheHeaders_E2(t *testing.T) {
+	failures := errors.Must(errors.NewResponder(errors.Options{}))
+	secure := errors.Must(headers.New(headers.Options{InsecureAllowHTTP: true}))
+	shop := httptest.NewServer(failures.Handler(secure.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Informational") != "" {
+			w.WriteHeader(http.StatusEarlyHints)
+			w.WriteHeader(http.StatusProcessing)
+		}
+		_, _ = io.Copy(w, r.Body)
+	}))))
+	t.Cleanup(shop.Close)
+	u, err := url.Parse(shop.URL)
+	require.NoError(t, err)
+	for version := 1; version <= 2; version++ {
+		front := httptest.NewUnstartedServer(balance([]*url.URL{u}))
+		front.EnableHTTP2 = version == 2
+		front.StartTLS()
+		t.Cleanup(front.Close)
+		send := func(header http.Header) http.Header {
+			r, err := http.NewRequestWithContext(t.Context(), "POST", front.URL, strings.NewReader("body"))
+			require.NoError(t, err)
+			r.Header = header
+			res, err := front.Client().Do(r)
+			require.NoError(t, err)
+			body, err := io.ReadAll(res.Body)
+			require.NoError(t, err)
+			require.NoError(t, res.Body.Close())
+			require.Equal(t, "body", string(body))
+			require.Equal(t, version, res.ProtoMajor)
+			for _, name := range []string{"Date", "X-Correlation-Id"} {
+				require.Len(t, res.Header[name], 1)
+				res.Header.Del(name)
+			}
+			return res.Header
+		}
+		plain := send(http.Header{})
+		require.Equal(t, []string{"DENY"}, plain["X-Frame-Options"])
+		require.Equal(t, plain, send(http.Header{"Informational": {"1"}}))
+		require.Equal(t, plain, send(http.Header{"Expect": {"100-continue"}}))
+	}
 }
 
 // A shop that has no API key to try, since its Redis is not there, is told of
