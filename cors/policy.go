@@ -138,6 +138,7 @@ func (p *policy) serveRequest(w http.ResponseWriter, r *http.Request, next http.
 	if preflight(r) {
 		reason := p.answer(w.Header(), r)
 		p.report(r, Decision{Preflight: true, Refused: reason != Listed, Reason: reason})
+		nethttp.DiscardBody(w, r, r.Body)
 		if reason != Listed {
 			w.WriteHeader(http.StatusForbidden)
 			return

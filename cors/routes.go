@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/nethttp"
 	"github.com/ringwall/ringwall/internal/wiring"
 )
 
@@ -126,6 +127,7 @@ func ambiguous(w http.ResponseWriter, r *http.Request, policies []*Middleware, n
 			m.policy.Load().report(r, Decision{Preflight: true, Refused: true, Reason: AmbiguousPath})
 		}
 		addVary(w.Header(), joined(preflightVary[:]), preflightVary[:])
+		nethttp.DiscardBody(w, r, r.Body)
 		w.WriteHeader(http.StatusForbidden)
 		return
 	}

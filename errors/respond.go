@@ -2,11 +2,13 @@ package errors
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
 
+	"github.com/ringwall/ringwall/internal/nethttp"
 	"github.com/ringwall/ringwall/internal/public"
 )
 
@@ -30,6 +32,12 @@ func (f HandlerFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // are dropped: Content-Length, ETag, Last-Modified. A HEAD request gets the
 // headers alone.
 //
+// Over HTTP/1.1, Respond reads the rest of the request body, at most 256 KiB,
+// and waits at most one second for the next bytes and about 5 s in total. If the
+// rest does not come, or with a 413 or an [http.MaxBytesError], the response
+// closes the connection. net/http alone would wait until Server.ReadTimeout
+// before it sends a response.
+//
 // Inside a [Responder], Respond also knows whether the header is out already:
 // it then logs the error and aborts the connection with [http.ErrAbortHandler],
 // so that a truncated body never looks whole. What a handler writes after it
@@ -39,7 +47,7 @@ func (f HandlerFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func Respond(w http.ResponseWriter, r *http.Request, err error) {
 	s, ok := r.Context().Value(scopeKey{}).(*scope)
 	if !ok {
-		s = &scope{responder: &fallback, id: newID()}
+		s = &scope{responder: &fallback, id: newID(), body: requestBody{ReadCloser: r.Body}}
 		s.respond(w, r, err)
 		return
 	}
@@ -65,6 +73,7 @@ func (s *scope) respond(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		s.out.answer.Store(int32(k.status))
 	}
+	s.endBody(w, r, k, err)
 	h := w.Header()
 	for key, lines := range headersOf(err, k) {
 		if key == "Vary" { // what the outer rings vary by stays
@@ -100,6 +109,15 @@ func (s *scope) respond(w http.ResponseWriter, r *http.Request, err error) {
 	if direct {
 		s.out.state.Store(answered) // a handler that forgot to return writes on
 	}
+}
+
+// endBody decides about the part of the request body that no handler has read.
+func (s *scope) endBody(w http.ResponseWriter, r *http.Request, k *Kind, err error) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok || k.status == http.StatusRequestEntityTooLarge {
+		nethttp.RefuseBody(w, r, s.body.ReadCloser)
+		return
+	}
+	nethttp.DiscardBody(w, r, s.body.ReadCloser)
 }
 
 // deleteTrailers deletes what would follow the body that we replace: trailers

@@ -39,6 +39,7 @@ type writer struct {
 	// itself. It is atomic for the reason that state is.
 	foreign atomic.Bool
 	record  nethttp.HeaderRecord
+	duplex  bool // the handler reads on after it has begun to respond
 }
 
 // Header returns the header map of the response. If a proxy emptied it after an
@@ -155,6 +156,13 @@ func (w *writer) sendHeader(status int) {
 	w.state.Store(sent)
 	w.record.Restore(w.ResponseWriter.Header())
 	w.record.End()
+	switch {
+	case status < 400 || w.duplex:
+	case status == http.StatusRequestEntityTooLarge:
+		nethttp.RefuseBody(w, w.scope.request, w.scope.body.ReadCloser)
+	default:
+		nethttp.DiscardBody(w, w.scope.request, w.scope.body.ReadCloser)
+	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
@@ -211,6 +219,13 @@ func (w *writer) FlushError() error {
 	}
 	w.startBody()
 	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// EnableFullDuplex serves http.ResponseController, which would unwrap past us.
+func (w *writer) EnableFullDuplex() error {
+	err := http.NewResponseController(w.ResponseWriter).EnableFullDuplex()
+	w.duplex = err == nil
+	return err
 }
 
 func (w flushWriter) Flush() { _ = w.FlushError() }

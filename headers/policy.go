@@ -228,6 +228,7 @@ func (p *Policy) writeRefusal(w http.ResponseWriter, r *http.Request, host strin
 		if to := p.redirect(r, host); to != "" {
 			w.Header().Set("Location", to)
 			w.Header().Set("Cache-Control", "no-store") // it depends on the credential that is not there
+			nethttp.DiscardBody(w, r, r.Body)
 			w.WriteHeader(http.StatusPermanentRedirect)
 			return
 		}
