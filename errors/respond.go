@@ -29,7 +29,8 @@ func (f HandlerFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 //
 // The response is not cached (Cache-Control: no-store), and not sniffed
 // (X-Content-Type-Options: nosniff). Headers that were meant for another body
-// are dropped: Content-Length, ETag, Last-Modified. A HEAD request gets the
+// are dropped: Content-Length, ETag, Last-Modified. Those that were set outside
+// of the Responder stay, except Content-Length. A HEAD request gets the
 // headers alone.
 //
 // Over HTTP/1.1, Respond reads the rest of the request body, at most 256 KiB,
@@ -73,25 +74,18 @@ func (s *scope) respond(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		s.out.answer.Store(int32(k.status))
 	}
-	s.endBody(w, r, k, err)
 	h := w.Header()
+	own, ok := w.(interface{ baseWriter() *writer })
+	direct := ok && own.baseWriter() == s.out // else a middleware in between may still encode the body
+	s.dropBodyHeaders(h, k.status, direct)
 	for key, lines := range headersOf(err, k) {
 		if key == "Vary" { // what the outer rings vary by stays
 			lines = slices.Concat(h[key], lines)
 		}
 		h[key] = slices.Clone(lines) // the error may be a package variable
 	}
-	delete(h, "Content-Length")
-	delete(h, "Etag")
-	delete(h, "Last-Modified")
-	own, ok := w.(interface{ baseWriter() *writer })
-	direct := ok && own.baseWriter() == s.out // else a middleware in between may still encode the body
-	if direct {
-		delete(h, "Content-Encoding")
-		delete(h, "Content-Range")
-		delete(h, "Content-Disposition")
-		deleteTrailers(h)
-	}
+	delete(h, "Content-Length") // that of another body, whoever set it
+	s.endBody(w, r, k, err)
 	// Lines of this answer alone: a handler may have changed the ID's that it
 	// found, and under http.TimeoutHandler two answers are made at once.
 	lines := [...]string{s.responder.contentType(), "no-store", "nosniff", s.id}
@@ -120,15 +114,40 @@ func (s *scope) endBody(w http.ResponseWriter, r *http.Request, k *Kind, err err
 	nethttp.DiscardBody(w, r, s.body.ReadCloser)
 }
 
-// deleteTrailers deletes what would follow the body that we replace: trailers
-// that are declared, and those that net/http takes by their prefix.
-func deleteTrailers(h http.Header) {
-	for _, line := range h["Trailer"] {
+// dropBodyHeaders drops the headers that a handler set for another body. Those
+// that were set outside of the Responder stay: a compressor there encodes this
+// body, too.
+func (s *scope) dropBodyHeaders(h http.Header, status int, direct bool) {
+	var outer *nethttp.HeaderRecord // nil without a Responder
+	if s.out != nil {
+		outer = &s.out.record
+	}
+	outer.Reset(h, "Etag")
+	outer.Reset(h, "Last-Modified")
+	if !direct {
+		return
+	}
+	outer.Reset(h, "Content-Encoding")
+	outer.Reset(h, "Content-Disposition")
+	if status != http.StatusRequestedRangeNotSatisfiable || !strings.Contains(firstValue(h, "Content-Range"), "*/") {
+		outer.Reset(h, "Content-Range") // "bytes */47" tells the length (RFC 9110, section 15.5.17)
+	}
+	s.dropTrailers(h)
+}
+
+// dropTrailers drops what would follow the body that we replace: trailers that
+// are declared, and those that net/http takes by their prefix.
+func (s *scope) dropTrailers(h http.Header) {
+	declared := h["Trailer"]
+	s.out.record.Reset(h, "Trailer")
+	for _, line := range declared {
+		if slices.Contains(h["Trailer"], line) {
+			continue // of a handler further out, which sets it later
+		}
 		for name := range strings.SplitSeq(line, ",") {
 			h.Del(strings.TrimSpace(name))
 		}
 	}
-	delete(h, "Trailer")
 	for key := range h {
 		if strings.HasPrefix(key, http.TrailerPrefix) {
 			delete(h, key)

@@ -266,7 +266,7 @@ func (s *scope) replaceForeignBody() {
 	case sent:
 		s.recordForeign()
 	case answered:
-		deleteTrailers(s.out.Header())
+		s.dropTrailers(s.out.Header())
 	}
 }
 

@@ -48,7 +48,7 @@ func KeepHeaders(w http.ResponseWriter, set *RingHeaders, vary int) {
 // header map, writes it, and empties the map. So the lines of the rings are
 // those that come first; what the proxy has added stands behind them.
 type HeaderRecord struct {
-	outer RingHeaders // of handlers outside of the HeaderKeeper
+	outer []outerHeader // of handlers outside of the HeaderKeeper
 	rings [5]*RingHeaders
 	count int32
 	vary  int32
@@ -60,10 +60,27 @@ func (k *HeaderRecord) Begin(h http.Header) {
 	if len(h) == 0 {
 		return
 	}
-	k.outer = make(RingHeaders, 0, len(h))
+	k.outer = make([]outerHeader, 0, len(h))
 	for name, lines := range h {
-		k.outer = append(k.outer, RingHeader{name, len(lines)})
+		k.outer = append(k.outer, outerHeader{name, lines[:len(lines):len(lines)]})
 	}
+}
+
+type outerHeader struct {
+	name  string
+	lines []string
+}
+
+// Reset gives a header the lines that it had at Begin, or deletes it. A nil
+// record has none.
+func (k *HeaderRecord) Reset(h http.Header, name string) {
+	for i := 0; k != nil && i < len(k.outer); i++ {
+		if k.outer[i].name == name {
+			h[name] = k.outer[i].lines
+			return
+		}
+	}
+	delete(h, name)
 }
 
 // Add records the headers of a ring.
@@ -85,7 +102,7 @@ func (k *HeaderRecord) Add(set *RingHeaders, vary int) {
 func (k *HeaderRecord) Save(h http.Header) {
 	k.saved = make(http.Header)
 	for _, header := range k.outer {
-		k.saveLines(h, header.Name, header.Lines)
+		k.saveLines(h, header.name, len(header.lines))
 	}
 	for _, set := range k.rings[:k.count] {
 		for _, header := range *set {
