@@ -56,6 +56,18 @@
 // shape, and keeps the headers that the inner rings set. [Respond] also works
 // without a Responder, so that each package of this module can be used alone.
 //
+// net/http and handlers further out find on their own request what a handler
+// left on the copy that it got: the form, whose temporary files net/http
+// removes, the pattern of the route, and trailers. A router or middleware that
+// copies the request itself (chi, gorilla/mux, [http.StripPrefix],
+// [http.TimeoutHandler], [http.MaxBytesHandler]) does not hand them back: a
+// handler behind one must call RemoveAll of its form. Path values do not go
+// outward.
+//
+// httputil.ReverseProxy empties the header map after an informational response
+// (1xx). The Responder then restores its own header and those of headers, cors
+// and ratelimit, and those that were set outside of it.
+//
 // # Threats
 //
 //   - Error messages that reveal the inside (CWE-209, ASVS 5.0 16.5.1): constant
