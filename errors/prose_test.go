@@ -79,8 +79,6 @@ func textOf(n ast.Node) string {
 var noProse = map[string]string{
 	"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz": "an alphabet",
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ":           "an alphabet",
-	"://a@":               "a length",
-	"!#$%&'*+-/=?^_`{|}~": "an alphabet",
 }
 
 // TestOwnTextIsNeverMasked_E11 holds that every text of this module reaches the
@@ -93,7 +91,7 @@ func TestOwnTextIsNeverMasked_E11(t *testing.T) {
 			return
 		}
 		texts++
-		require.Equal(t, text, logged(text), path)
+		require.Equal(t, text, logged(text), "%s: the log would lose a word of this text", path)
 	}
 	sources(t, func(path string, n ast.Node) bool {
 		text := textOf(n)
@@ -135,10 +133,12 @@ func errorText(n ast.Node) string {
 	return ""
 }
 
+var hasWord = regexp.MustCompile(`[A-Za-z]{2}`)
+
 // isCode reports whether a string is an expression, a schema or a header, and no
 // text: it has what no sentence has.
 func isCode(text string) bool {
-	return strings.Contains(text, "[^") || strings.Contains(text, "(?") || strings.Contains(text, "A-Z") ||
+	return !hasWord.MatchString(text) || strings.Contains(text, "[^") || strings.Contains(text, "(?") || strings.Contains(text, "A-Z") ||
 		strings.HasPrefix(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") || strings.HasPrefix(text, `Cookie cookie-name="`)
 }
 
