@@ -51,7 +51,9 @@ func TestStatusHasOneCode_E6(t *testing.T) {
 		bodies := make([]string, 2)
 		for i, h := range []http.Handler{
 			errors.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return &http.MaxBytesError{Limit: 1} }),
-			http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "too large", http.StatusRequestEntityTooLarge) }),
+			http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				http.Error(w, "too large", http.StatusRequestEntityTooLarge)
+			}),
 		} {
 			s, _ := serve(t, errors.Options{}, h)
 			_, bodies[i] = do(t, s, "GET", "/", nil)
