@@ -121,10 +121,12 @@ func (k *HeaderRecord) saveLines(h http.Header, name string, n int) {
 	}
 }
 
-// Restore puts the saved lines into a header map that was emptied.
+// Restore puts the saved lines into a header map that was emptied, once: a map
+// that is empty again is one whose only header a handler has deleted.
 func (k *HeaderRecord) Restore(h http.Header) {
 	if k.saved != nil && len(h) == 0 {
 		maps.Copy(h, k.saved)
+		k.saved = nil
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -39,12 +40,27 @@ func balance(shops []*url.URL) http.Handler {
 			MaxIdleConns:    100,
 			IdleConnTimeout: 30 * time.Second, // less than the shops'
 		}},
-		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) { errors.Respond(w, r, errNoShop.Wrap(err)) },
+		ModifyResponse: preferTheirID,
+		ErrorHandler:   func(w http.ResponseWriter, r *http.Request, err error) { errors.Respond(w, r, errNoShop.Wrap(err)) },
 	}
 	return failures.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Del("X-Correlation-Id") // a shop's response has its own; Respond sets ours again
-		forward.ServeHTTP(w, r)
+		forward.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), ownResponse{}, w)))
 	}))
+}
+
+// ownResponse finds our own response in a context.
+type ownResponse struct{}
+
+// preferTheirID deletes our correlation ID where the response of a shop has one:
+// the shop's log has the whole story.
+func preferTheirID(res *http.Response) error {
+	if res.Header.Get("X-Correlation-Id") != "" {
+		w := res.Request.Context().Value(ownResponse{}).(http.ResponseWriter)
+		// Header is called only now: after an informational response (1xx), the
+		// proxy has emptied the map, and Header restores it.
+		w.Header().Del("X-Correlation-Id")
+	}
+	return nil
 }
 
 // turns takes the shops in turns, and the next one where a shop is not there.
