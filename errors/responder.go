@@ -138,7 +138,12 @@ type scope struct {
 	trace     string
 	body      requestBody
 	line      [1]string // the header line of the ID, so that it costs nothing
+}
 
+// served is a scope with its writer, in one allocation. Respond without a
+// Responder needs no writer.
+type served struct {
+	scope
 	writer writer
 }
 
@@ -165,7 +170,6 @@ func (e *Responder) Handler(next http.Handler) http.Handler {
 			return
 		}
 		s := e.newScope(r)
-		s.out = &s.writer
 		s.out.ResponseWriter, s.out.scope = w, s
 		s.request = nethttp.CopyRequest(context.WithValue(r.Context(), scopeKey{}, s), r)
 		ended := false
@@ -177,8 +181,8 @@ func (e *Responder) Handler(next http.Handler) http.Handler {
 		}()
 		s.watchBody()
 		h := w.Header()
-		s.writer.record.Begin(h)
-		s.writer.record.Add(&e.own, 0)
+		s.out.record.Begin(h)
+		s.out.record.Add(&e.own, 0)
 		h[e.header] = s.line[:1:1]
 		s.serveNext(next)
 		ended = true
@@ -186,7 +190,9 @@ func (e *Responder) Handler(next http.Handler) http.Handler {
 }
 
 func (e *Responder) newScope(r *http.Request) *scope {
-	s := &scope{responder: e, id: newID(), client: inboundID(r, e.header), trace: traceID(r)}
+	x := new(served)
+	s := &x.scope
+	s.responder, s.id, s.client, s.trace, s.out = e, newID(), inboundID(r, e.header), traceID(r), &x.writer
 	s.line[0] = s.id
 	return s
 }

@@ -30,8 +30,8 @@ func DiscardBody(w http.ResponseWriter, r *http.Request, body io.Reader) {
 	if body == nil || body == http.NoBody || r.ProtoMajor != 1 {
 		return
 	}
-	control := http.NewResponseController(w)
-	if control.SetReadDeadline(time.Now().Add(idleTime)) != nil {
+	control := findDeadliner(w)
+	if control == nil || control.SetReadDeadline(time.Now().Add(idleTime)) != nil {
 		return // a buffer, such as that of http.TimeoutHandler, or a test
 	}
 	// A client that waits for 100 Continue sends nothing: reading would ask for it.
@@ -51,8 +51,8 @@ func RefuseBody(w http.ResponseWriter, r *http.Request, body io.Reader) {
 	if body == nil || body == http.NoBody || r.ProtoMajor != 1 {
 		return
 	}
-	control := http.NewResponseController(w)
-	if control.SetReadDeadline(time.Unix(1, 0)) != nil {
+	control := findDeadliner(w)
+	if control == nil || control.SetReadDeadline(time.Unix(1, 0)) != nil {
 		return
 	}
 	// With a deadline that has passed, only a body that has ended says so.
@@ -66,10 +66,27 @@ func RefuseBody(w http.ResponseWriter, r *http.Request, body io.Reader) {
 	closeConnection(w)
 }
 
+// A deadliner is net/http's own ResponseWriter.
+type deadliner interface{ SetReadDeadline(time.Time) error }
+
+// findDeadliner does what http.ResponseController does, without an allocation.
+func findDeadliner(w http.ResponseWriter) deadliner {
+	for {
+		switch v := w.(type) {
+		case deadliner:
+			return v
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = v.Unwrap()
+		default:
+			return nil
+		}
+	}
+}
+
 var readBuffers = sync.Pool{New: func() any { return new([8 << 10]byte) }}
 
 // readRest reports whether the body was read to its end.
-func readRest(control *http.ResponseController, r *http.Request, body io.Reader) bool {
+func readRest(control deadliner, r *http.Request, body io.Reader) bool {
 	buffer := readBuffers.Get().(*[8 << 10]byte)
 	defer readBuffers.Put(buffer)
 	started := time.Now()
