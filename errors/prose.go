@@ -16,13 +16,19 @@ import (
 var plainWord = regexp.MustCompile(`^\(?(?:\pL+(?:\[[0-9]*\]?)?[-'.]?)+[.:!?)\]]*$`)
 
 // isPlainWord reports whether a word has the letters of a word. Random letters
-// have more capitals, and are longer.
+// have more capitals, have them behind small letters more often than the name of
+// an option, and are longer.
 func isPlainWord(word string) bool {
 	if len(word) > 40 || !plainWord.MatchString(word) {
 		return false
 	}
-	run, capitals, letters := 0, 0, 0
+	run, capitals, letters, humps := 0, 0, 0, 0
+	before := ' '
 	for _, c := range word {
+		if unicode.IsLower(before) && unicode.IsUpper(c) {
+			humps++
+		}
+		before = c
 		if !unicode.IsLetter(c) {
 			run = 0
 			continue
@@ -34,6 +40,9 @@ func isPlainWord(word string) bool {
 		if unicode.IsUpper(c) {
 			capitals++
 		}
+	}
+	if humps > 2 || humps > 1 && letters > 24 {
+		return false
 	}
 	return capitals <= letters/3+1 || capitals == letters && letters <= 8
 }

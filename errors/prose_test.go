@@ -231,6 +231,8 @@ func TestSecretsBesideProse_E11(t *testing.T) {
 		{"a bearer with a digit, in prose", "bearer swordfish1 is not valid", "swordfish1"},
 		{"a bearer of mixed letters", "bearer QWErtyUIOpASDfgh is not valid", "QWErtyUIOpASDfgh"},
 		{"a token of mixed letters", "token: QWErtyUIOpASDfgh is not valid", "QWErtyUIOpASDfgh"},
+		{"a token of letters and hyphens", "signature: nzt-jJhh-ivtYixDVmPbiIkBzJQqyzEt is not valid", "ivtYixDVmPbiIkBzJQqyzEt"},
+		{"a token of letters and a hyphen", "token: DhcabgxdYIatkRsc-PxzydhrylibUDEs.", "PxzydhrylibUDEs"},
 		{"a token of many letters", "token: " + strings.Repeat("swordfish", 4), "swordfish"},
 		{"unbroken text with a digit", "found " + strings.Repeat("a", 39) + "1", "aaa1"},
 		{"unbroken small letters", "found " + strings.Repeat("swordfish", 5), "swordfish"},
