@@ -17,8 +17,9 @@ import (
 const (
 	second = time.Second
 	// once and other are attempts.
-	once  = "abcdefghijklmn-_"
-	other = "ABCDEFGHIJKLMNOP"
+	once    = "abcdefghijklmn-_"
+	another = "0123456789abcdef"
+	other   = "ABCDEFGHIJKLMNOP"
 )
 
 // grace lets a used token get its successor for so long.
