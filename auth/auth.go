@@ -32,7 +32,7 @@ type Authenticator interface {
 type Options struct {
 	// Authenticators verify credentials. A request with credentials for two of
 	// them is refused: which of them counts would be a guess. At most one takes
-	// bearer tokens; token.Issuers makes one of several verifiers.
+	// bearer tokens; token.ByIssuer makes one of several verifiers.
 	Authenticators []Authenticator
 	// Public are patterns of requests whose credentials are not even read:
 	// login, refresh, public keys, health. The language is that of

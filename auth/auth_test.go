@@ -39,7 +39,7 @@ func (s scheme) Authenticate(r *http.Request) (*auth.Principal, error) {
 	if err := s.refusals[user]; err != nil {
 		return nil, err
 	}
-	return auth.NewPrincipal(auth.Identity{Kind: auth.User, Subject: user, Scope: []string{"orders:read"}})
+	return auth.NewPrincipal(auth.Identity{CallerType: auth.Person, Subject: user, Scope: []string{"orders:read"}})
 }
 
 var (
@@ -141,11 +141,11 @@ func TestPublicAndOptionalRoutes(t *testing.T) {
 		{"H7 a strange scheme on an optional route", "GET", "/products", "Negotiate x", "", 401},
 		{"H8 a preflight, inside instead of behind cors", "OPTIONS", "/orders", "", "", 401},
 		{"anonymous on an optional route", "GET", "/products", "", "anonymous false", 200},
-		{"known on an optional route", "GET", "/products", "Bearer ada", "user ada true", 200},
+		{"known on an optional route", "GET", "/products", "Bearer ada", "person ada true", 200},
 		{"a public route", "POST", "/auth/login", "", "anonymous false", 200},
 		{"a bad credential on a public route is not read", "POST", "/auth/login", "Bearer bad", "anonymous false", 200},
 		{"a good credential on a public route is not read", "GET", "/assets/a.css", "Bearer ada", "anonymous false", 200},
-		{"a known caller", "GET", "/orders", "Bearer ada", "user ada true", 200},
+		{"a known caller", "GET", "/orders", "Bearer ada", "person ada true", 200},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			r := httptest.NewRequest(row.method, row.target, nil)
@@ -174,9 +174,9 @@ func TestNewRefuses(t *testing.T) {
 		{"T9 a typed nil", auth.Options{Authenticators: []auth.Authenticator{bearer, (*pointed)(nil)}}, "auth: Authenticators[1]: is a nil *auth_test.pointed; did you drop the constructor's error?"},
 		{"T9 a nil func", auth.Options{Authenticators: []auth.Authenticator{authenticatorFunc(nil)}}, "auth: Authenticators[0]: is a nil auth_test.authenticatorFunc; did you drop the constructor's error?"},
 		{"T9 two bearer authenticators", auth.Options{Authenticators: []auth.Authenticator{silent, bearer, signed, bearer}},
-			"auth: Authenticators[3]: takes Bearer as Authenticators[1] does, so both would claim each token; did you mean token.Issuers?"},
+			"auth: Authenticators[3]: takes Bearer as Authenticators[1] does, so both would claim each token; did you mean token.ByIssuer?"},
 		{"T9 the scheme has no case", auth.Options{Authenticators: []auth.Authenticator{bearer, scheme{challenge: `bearer scope="x"`}}},
-			"auth: Authenticators[1]: takes Bearer as Authenticators[0] does, so both would claim each token; did you mean token.Issuers?"},
+			"auth: Authenticators[1]: takes Bearer as Authenticators[0] does, so both would claim each token; did you mean token.ByIssuer?"},
 		{"T9 one authenticator twice", auth.Options{Authenticators: []auth.Authenticator{&pointed{}, bearer, onePointed, onePointed}}, "auth: Authenticators[3]: is Authenticators[2] again, so both would claim each credential"},
 		{"T9 a challenge that is a second header", auth.Options{Authenticators: []auth.Authenticator{scheme{challenge: "Signed\r\nX: y"}}}, `auth: Authenticators[0]: Challenge "Signed\r\nX: y": is not a scheme and parameters (RFC 9110, section 11.6.1)`},
 		{"T9 a challenge with a realm of its own", auth.Options{Authenticators: []auth.Authenticator{scheme{challenge: `Bearer Realm="x"`}}}, `auth: Authenticators[0]: Challenge "Bearer Realm=\"x\"": has a realm; did you mean Options.Realm?`},

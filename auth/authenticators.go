@@ -36,7 +36,7 @@ func checkAuthenticators(list []Authenticator, realm string) (challenges []strin
 		case hasRealm(challenge):
 			refuse("Challenge " + strconv.Quote(challenge) + ": has a realm; did you mean Options.Realm?")
 		case isBearer && bearer >= 0:
-			refuse("takes Bearer as Authenticators[" + strconv.Itoa(bearer) + "] does, so both would claim each token; did you mean token.Issuers?")
+			refuse("takes Bearer as Authenticators[" + strconv.Itoa(bearer) + "] does, so both would claim each token; did you mean token.ByIssuer?")
 		case first >= 0:
 			refuse("is Authenticators[" + strconv.Itoa(first) + "] again, so both would claim each credential")
 		case isBearer:

@@ -63,20 +63,20 @@ func ExampleNewRevocations() {
 
 // A principal, as an authenticator of one's own makes it.
 func ExampleNewPrincipal() {
-	p, err := auth.NewPrincipal(auth.Identity{Kind: auth.Service, Subject: "billing", Scope: []string{"invoices:write"}})
+	p, err := auth.NewPrincipal(auth.Identity{CallerType: auth.Program, Subject: "billing", Scope: []string{"invoices:write"}})
 	fmt.Println(p, p.HasScope("invoices:write"), err)
 	_, err = auth.NewPrincipal(auth.Identity{Subject: "billing"})
 	fmt.Println(err)
 	// Output:
-	// service billing true <nil>
-	// auth: Kind "": is not User, Service or Unknown
+	// program billing true <nil>
+	// auth: CallerType "": is not Person, Program or Unknown
 }
 
 // What needs a login that is not long ago.
 func ExampleMaxAuthAge() {
 	pay := auth.Require(auth.MaxAuthAge(10 * time.Minute))(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "paid") }))
 	for _, login := range []time.Time{time.Now(), time.Now().Add(-time.Hour), {}} {
-		p := errors.Must(auth.NewPrincipal(auth.Identity{Kind: auth.User, Subject: "ada", AuthTime: login}))
+		p := errors.Must(auth.NewPrincipal(auth.Identity{CallerType: auth.Person, Subject: "ada", AuthTime: login}))
 		r := httptest.NewRequest("POST", "/pay", nil)
 		w := httptest.NewRecorder()
 		pay.ServeHTTP(w, r.WithContext(auth.NewContext(r.Context(), p)))

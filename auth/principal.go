@@ -9,25 +9,25 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// Kind tells people from programs, so that a client that chooses its own name
+// CallerType tells people from programs, so that a client that chooses its own name
 // is never taken for the user of that name (RFC 9700, section 4.15). An
 // identity needs one of the three kinds.
-type Kind string
+type CallerType string
 
 const (
-	// User is a person, or a program that acts for one.
-	User Kind = "user"
-	// Service is a program that acts for itself.
-	Service Kind = "service"
+	// Person is a person, or a program that acts for one.
+	Person CallerType = "person"
+	// Program is a program that acts for itself.
+	Program CallerType = "program"
 	// Unknown is a caller of whom the credential does not say which of the two
-	// it is. [Kinds] with User or Service refuses it.
-	Unknown Kind = "unknown"
+	// it is. [CallerTypes] with Person or Program refuses it.
+	Unknown CallerType = "unknown"
 )
 
 // Identity has the facts that an [Authenticator] established.
 type Identity struct {
 	// Kind and Subject are required. A subject is unique for its issuer only.
-	Kind            Kind
+	CallerType      CallerType
 	Issuer, Subject string
 	// SessionID is the login that the credential belongs to, and CredentialID
 	// the credential itself: a token's jti, a key's ID. Neither is a secret.
@@ -51,8 +51,8 @@ type Principal struct{ id Identity }
 // without Kind or Subject.
 func NewPrincipal(id Identity) (*Principal, error) {
 	var problems []error
-	if id.Kind != User && id.Kind != Service && id.Kind != Unknown {
-		problems = append(problems, errors.New("auth: Kind "+strconv.Quote(string(id.Kind))+": is not User, Service or Unknown"))
+	if id.CallerType != Person && id.CallerType != Program && id.CallerType != Unknown {
+		problems = append(problems, errors.New("auth: CallerType "+strconv.Quote(string(id.CallerType))+": is not Person, Program or Unknown"))
 	}
 	if id.Subject == "" {
 		problems = append(problems, errors.New("auth: Subject: is empty"))
@@ -64,8 +64,8 @@ func NewPrincipal(id Identity) (*Principal, error) {
 	return &Principal{id}, nil
 }
 
-// Kind returns whether the caller is a person or a program, or [Unknown].
-func (p *Principal) Kind() Kind { return p.id.Kind }
+// CallerType returns whether the caller is a person or a program, or [Unknown].
+func (p *Principal) CallerType() CallerType { return p.id.CallerType }
 
 // Issuer returns who vouches for the subject, or "".
 func (p *Principal) Issuer() string { return p.id.Issuer }
@@ -110,7 +110,7 @@ func (p *Principal) LogValue() slog.Value {
 		return slog.StringValue("anonymous")
 	}
 	return slog.GroupValue(
-		slog.String("kind", string(p.id.Kind)),
+		slog.String("caller_type", string(p.id.CallerType)),
 		slog.String("subject", p.id.Subject),
 		slog.String("session_id", p.id.SessionID),
 		slog.String("credential_id", p.id.CredentialID),
@@ -123,7 +123,7 @@ func (p *Principal) String() string {
 	if p == nil {
 		return "anonymous"
 	}
-	return string(p.id.Kind) + " " + p.id.Subject
+	return string(p.id.CallerType) + " " + p.id.Subject
 }
 
 // GoString is [Principal.String], for %#v.

@@ -14,7 +14,7 @@ import (
 )
 
 func TestPrincipalIsImmutable(t *testing.T) {
-	id := auth.Identity{Kind: auth.User, Subject: "ada", Scope: []string{"read"}, Roles: []string{"user"}, Claims: []byte(`{"a":1}`)}
+	id := auth.Identity{CallerType: auth.Person, Subject: "ada", Scope: []string{"read"}, Roles: []string{"user"}, Claims: []byte(`{"a":1}`)}
 	p, err := auth.NewPrincipal(id)
 	require.NoError(t, err)
 	for _, change := range []func(){
@@ -28,16 +28,16 @@ func TestPrincipalIsImmutable(t *testing.T) {
 }
 
 func TestNewPrincipalRefuses(t *testing.T) {
-	_, err := auth.NewPrincipal(auth.Identity{Kind: "robot"})
-	require.EqualError(t, err, "auth: Kind \"robot\": is not User, Service or Unknown\nauth: Subject: is empty")
+	_, err := auth.NewPrincipal(auth.Identity{CallerType: "robot"})
+	require.EqualError(t, err, "auth: CallerType \"robot\": is not Person, Program or Unknown\nauth: Subject: is empty")
 }
 
 func TestPrincipalPrintsNoClaims(t *testing.T) {
-	p := errors.Must(auth.NewPrincipal(auth.Identity{Kind: auth.User, Subject: "ada", SessionID: "s1", CredentialID: "c1", Claims: []byte(`{"hidden":true}`)}))
+	p := errors.Must(auth.NewPrincipal(auth.Identity{CallerType: auth.Person, Subject: "ada", SessionID: "s1", CredentialID: "c1", Claims: []byte(`{"hidden":true}`)}))
 	var log bytes.Buffer
 	slog.New(slog.NewTextHandler(&log, nil)).Info("called", "principal", p)
-	require.Contains(t, log.String(), "principal.kind=user principal.subject=ada principal.session_id=s1 principal.credential_id=c1")
-	require.Equal(t, "user ada user ada user ada", fmt.Sprintf("%v %+v %#v", p, p, p))
+	require.Contains(t, log.String(), "principal.caller_type=person principal.subject=ada principal.session_id=s1 principal.credential_id=c1")
+	require.Equal(t, "person ada person ada person ada", fmt.Sprintf("%v %+v %#v", p, p, p))
 }
 
 func TestClaims(t *testing.T) {
@@ -45,7 +45,7 @@ func TestClaims(t *testing.T) {
 		Plan string `json:"plan"`
 	}
 	with := func(claims string) (own, error) {
-		p := errors.Must(auth.NewPrincipal(auth.Identity{Kind: auth.User, Subject: "ada", Claims: []byte(claims)}))
+		p := errors.Must(auth.NewPrincipal(auth.Identity{CallerType: auth.Person, Subject: "ada", Claims: []byte(claims)}))
 		return auth.Claims[own](auth.NewContext(t.Context(), p))
 	}
 	claims, err := with(`{"plan":"gold"}`)

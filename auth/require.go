@@ -160,14 +160,14 @@ func Role(role string) Policy {
 	}
 }
 
-// Kinds allows principals of these kinds: a route for people does not answer
+// CallerTypes allows principals of these kinds: a route for people does not answer
 // programs. It refuses a caller of the kind [Unknown], unless Unknown is
 // listed. Without kinds it refuses everybody.
-func Kinds(kinds ...Kind) Policy {
+func CallerTypes(kinds ...CallerType) Policy {
 	kinds = slices.Clone(kinds)
 	return func(_ *http.Request, p *Principal) error {
-		if !slices.Contains(kinds, p.Kind()) {
-			return ErrDenied.With("principal_kind", string(p.Kind()))
+		if !slices.Contains(kinds, p.CallerType()) {
+			return ErrDenied.With("principal_kind", string(p.CallerType()))
 		}
 		return nil
 	}

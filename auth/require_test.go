@@ -35,10 +35,10 @@ func load(r *http.Request) (order, error) {
 func mine(_ context.Context, p *auth.Principal, o order) bool { return o.owner == p.Subject() }
 
 func TestRequire(t *testing.T) {
-	ada := auth.Identity{Kind: auth.User, Subject: "ada", Scope: []string{"orders:read", "orders:write"}, AuthTime: time.Now()}
-	root := auth.Identity{Kind: auth.User, Subject: "root", Roles: []string{"admin"}}
-	key := auth.Identity{Kind: auth.Service, Subject: "ada"}
-	either := auth.Identity{Kind: auth.Unknown, Subject: "ada"}
+	ada := auth.Identity{CallerType: auth.Person, Subject: "ada", Scope: []string{"orders:read", "orders:write"}, AuthTime: time.Now()}
+	root := auth.Identity{CallerType: auth.Person, Subject: "root", Roles: []string{"admin"}}
+	key := auth.Identity{CallerType: auth.Program, Subject: "ada"}
+	either := auth.Identity{CallerType: auth.Unknown, Subject: "ada"}
 	own := auth.Object(errNoOrder, load, mine)
 	for _, row := range []struct {
 		name, query string
@@ -57,10 +57,10 @@ func TestRequire(t *testing.T) {
 		{"none of any scope", "", ada, []auth.Policy{auth.AnyScope("a", "b")}, 403, "access_denied"},
 		{"AnyOf nothing", "", ada, []auth.Policy{auth.AnyOf()}, 403, "access_denied"},
 		{"another role", "", ada, []auth.Policy{auth.Role("admin")}, 403, "access_denied"},
-		{"T4 an unknown kind is no user", "", either, []auth.Policy{auth.Kinds(auth.User)}, 403, "access_denied"},
-		{"T4 an unknown kind is no service", "", either, []auth.Policy{auth.Kinds(auth.Service)}, 403, "access_denied"},
-		{"T4 an unknown kind is neither of the two", "", either, []auth.Policy{auth.Kinds(auth.Service, auth.User)}, 403, "access_denied"},
-		{"Z4 a program of the same name", "", key, []auth.Policy{auth.Kinds(auth.User)}, 403, "access_denied"},
+		{"T4 an unknown kind is no user", "", either, []auth.Policy{auth.CallerTypes(auth.Person)}, 403, "access_denied"},
+		{"T4 an unknown kind is no service", "", either, []auth.Policy{auth.CallerTypes(auth.Program)}, 403, "access_denied"},
+		{"T4 an unknown kind is neither of the two", "", either, []auth.Policy{auth.CallerTypes(auth.Program, auth.Person)}, 403, "access_denied"},
+		{"Z4 a program of the same name", "", key, []auth.Policy{auth.CallerTypes(auth.Person)}, 403, "access_denied"},
 		{"a program never logged in", "", key, []auth.Policy{auth.MaxAuthAge(time.Hour)}, 401, "login_too_old"},
 		{"Z5 a policy that fails", "", ada, []auth.Policy{func(*http.Request, *auth.Principal) error { return errors.New("down") }}, 500, "internal_error"},
 		{"Z2 an object that is not there", "3", ada, []auth.Policy{own}, 404, "order_not_found"},
@@ -76,7 +76,7 @@ func TestRequire(t *testing.T) {
 		{"a recent login", "", ada, []auth.Policy{auth.MaxAuthAge(time.Hour)}, 200, "{ }"},
 		{"one's own object", "1", ada, []auth.Policy{own}, 200, "{1 ada}"},
 		{"an admin gets the object too", "2", root, []auth.Policy{auth.AnyOf(auth.Role("admin"), own)}, 200, "{2 eve}"},
-		{"AllOf inside AnyOf", "1", ada, []auth.Policy{auth.AnyOf(auth.AllOf(auth.Kinds(auth.User), own), auth.Role("x"))}, 200, "{1 ada}"},
+		{"AllOf inside AnyOf", "1", ada, []auth.Policy{auth.AnyOf(auth.AllOf(auth.CallerTypes(auth.Person), own), auth.Role("x"))}, 200, "{1 ada}"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			r := httptest.NewRequest("GET", "/?id="+row.query, nil)
@@ -152,7 +152,7 @@ func TestRequireChallenges(t *testing.T) {
 
 func TestMaxAuthAgeBoundary(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := errors.Must(auth.NewPrincipal(auth.Identity{Kind: auth.User, Subject: "ada", AuthTime: time.Now()}))
+		p := errors.Must(auth.NewPrincipal(auth.Identity{CallerType: auth.Person, Subject: "ada", AuthTime: time.Now()}))
 		policy := auth.MaxAuthAge(time.Minute)
 		<-time.After(time.Minute)
 		require.NoError(t, policy(nil, p))
@@ -173,12 +173,12 @@ func TestObjectFromIsTheOneThatMayBeUsed(t *testing.T) {
 	}{
 		{"API1 the last one is somebody else's", auth.AnyOf(of("1", "ada"), of("2", "eve")), "{1 ada}"},
 		{"API1 the first one is somebody else's", auth.AnyOf(of("2", "eve"), of("1", "ada")), "{1 ada}"},
-		{"neither is the caller's, who may see all", auth.AnyOf(of("2", "eve"), of("3", "eve"), auth.Kinds(auth.User)), "{3 eve}"},
+		{"neither is the caller's, who may see all", auth.AnyOf(of("2", "eve"), of("3", "eve"), auth.CallerTypes(auth.Person)), "{3 eve}"},
 		{"both are the caller's", auth.AllOf(of("1", "ada"), of("4", "ada")), "{4 ada}"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			r := httptest.NewRequest("GET", "/", nil)
-			r = r.WithContext(auth.NewContext(r.Context(), errors.Must(auth.NewPrincipal(auth.Identity{Kind: auth.User, Subject: "ada"}))))
+			r = r.WithContext(auth.NewContext(r.Context(), errors.Must(auth.NewPrincipal(auth.Identity{CallerType: auth.Person, Subject: "ada"}))))
 			w := httptest.NewRecorder()
 			auth.Require(row.policy)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				o, _ := auth.ObjectFrom[order](r.Context())
@@ -190,7 +190,7 @@ func TestObjectFromIsTheOneThatMayBeUsed(t *testing.T) {
 }
 
 func TestObjectsStayWithTheirRequest(t *testing.T) {
-	shared := auth.NewContext(t.Context(), errors.Must(auth.NewPrincipal(auth.Identity{Kind: auth.User, Subject: "ada"})))
+	shared := auth.NewContext(t.Context(), errors.Must(auth.NewPrincipal(auth.Identity{CallerType: auth.Person, Subject: "ada"})))
 	h := auth.Require(auth.Object(errNoOrder, load, mine))(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/?id=1", nil).WithContext(shared))
 	_, ok := auth.ObjectFrom[order](shared)

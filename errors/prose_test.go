@@ -246,7 +246,7 @@ func TestSecretsBesideProse_E11(t *testing.T) {
 		})
 	}
 	for _, prose := range []string{
-		"Basic authentication is refused", "two bearer verifiers: did you mean token.Issuers?", "Bearer tokens are refused.",
+		"Basic authentication is refused", "two bearer verifiers: did you mean token.ByIssuer?", "Bearer tokens are refused.",
 		"token: Ed25519 keys have 32 bytes", "token: keys[2]: is nil", "session: Cookie: must not be empty", "credentials: E-mail address or password are wrong",
 		"redislimit: Secret: has 12 bytes; did you mean 32?", "the_name_of_a_test_that_is_a_very_long_sentence_indeed",
 		"remove Cross-Origin-Embedder-Policy-Report-Only",

@@ -25,7 +25,7 @@ func with(key, value string) http.Header {
 
 func strict() *headers.Policy {
 	return errors.Must(headers.New(headers.Options{
-		AllowedHosts: []string{"api.example.com", "localhost", "a.localhost", "127.0.0.1", "[::1]"}, ExemptPaths: []string{"/healthz", "/.well-known/acme-challenge/{token}"}, CredentialHeaders: []string{"X-Own-Key"},
+		AllowedHosts: []string{"api.example.com", "localhost", "a.localhost", "127.0.0.1", "[::1]"}, Exempt: []string{"/healthz", "/.well-known/acme-challenge/{token}"}, CredentialHeaders: []string{"X-Own-Key"},
 		Logger: slog.New(slog.DiscardHandler), ErrorHandler: refuse,
 	}))
 }
@@ -311,7 +311,7 @@ func TestOnPlaintextAlsoOfServedRequests_H3(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			called := 0
 			o := tt.options
-			o.OnPlaintext, o.ExemptPaths, o.ErrorHandler, o.Logger = func(*http.Request) { called++; panic("hook") }, []string{"/healthz"}, refuse, slog.New(slog.DiscardHandler)
+			o.OnPlaintext, o.Exempt, o.ErrorHandler, o.Logger = func(*http.Request) { called++; panic("hook") }, []string{"/healthz"}, refuse, slog.New(slog.DiscardHandler)
 			w := httptest.NewRecorder()
 			errors.Must(headers.New(o)).Handler(served).ServeHTTP(w, over(tt.scheme, "GET", tt.scheme+"://a.example"+tt.path, tt.header))
 			require.Equal(t, tt.called, called)

@@ -91,10 +91,10 @@ type Options struct {
 	// listed. Empty: every host is answered, and only CanonicalHost
 	// redirected to.
 	AllowedHosts []string
-	// ExemptPaths are patterns of requests that are served in clear and for any
+	// Exempt are patterns of requests that are served in clear and for any
 	// host, such as "/healthz". Patterns are those of http.ServeMux without
 	// hosts; only clean paths match.
-	ExemptPaths []string
+	Exempt []string
 	// CredentialHeaders are further headers that hold credentials, beside
 	// Authorization, Cookie, X-API-Key, DPoP and Proxy-Authorization.
 	CredentialHeaders []string
@@ -109,7 +109,7 @@ type Options struct {
 	// HTTP: in one of the headers that hold credentials, or in the query
 	// (access_token, id_token, refresh_token, api_key, client_secret,
 	// password). It is called before the request is refused or redirected, and
-	// before it is served because of InsecureAllowHTTP or ExemptPaths, so that
+	// before it is served because of InsecureAllowHTTP or Exempt, so that
 	// an application can watch before it enforces. It is not called if Scheme is
 	// nil and a forwarding header is present, because the client may have used
 	// HTTPS then. Verify the credential before you revoke it: any client can
@@ -153,7 +153,7 @@ type name struct {
 // New returns a Policy. It refuses values that the standards do not know, and
 // options that contradict each other. The error joins all problems.
 func New(o Options) (*Policy, error) {
-	exempt, err := route.Opening(nil, route.Field{Name: "headers: ExemptPaths", Patterns: o.ExemptPaths})
+	exempt, err := route.Opening(nil, route.Field{Name: "headers: Exempt", Patterns: o.Exempt})
 	if err := errors.Join(append(o.checkFields(), err)...); err != nil {
 		return nil, err
 	}

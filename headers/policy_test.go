@@ -165,7 +165,7 @@ func TestNewRefuses(t *testing.T) {
 		{"extra without a name", headers.Options{Extra: http.Header{"X A": {"a"}}}, `headers: Extra "X A": is not the name of a header`},
 		{"extra with an unknown token", headers.Options{Extra: http.Header{"Cross-Origin-Opener-Policy": {"same-orgin"}}}, `did you mean "same-origin"?`},
 		{"a URL for a host", headers.Options{CanonicalHost: "https://a"}, "is not a host"},
-		{"everything exempt", headers.Options{ExemptPaths: []string{"/"}}, `ExemptPaths[0]`},
+		{"everything exempt", headers.Options{Exempt: []string{"/"}}, `Exempt[0]`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := headers.New(tt.options)

@@ -164,7 +164,7 @@
 //     excludes everything that needs to see single requests.
 //   - Decisions without the store are Allowed or Denied with Decision.Degraded;
 //     the outcomes Degraded and Restored are for changes.
-//   - [Limiter.Check] is the decision without a ResponseWriter, for tests and
+//   - [Limiter.Charge] is the decision without a ResponseWriter, for tests and
 //     other frameworks. It charges, and does not give back.
 //
 // # Threats

@@ -87,7 +87,7 @@ func ExampleNew() {
 		for {
 			r := httptest.NewRequest("GET", "/", nil)
 			r.Header.Set("Subject", who)
-			d, err := limits.Check(r)
+			d, err := limits.Charge(r)
 			fmt.Println(who, d.Allowed, d.Remaining, d.RetryAfter.Round(time.Second), err)
 			if !d.Allowed {
 				break

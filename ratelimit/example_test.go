@@ -40,8 +40,8 @@ func Example_incorrect() {
 	limit.Key = nil
 	right := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "search", Limits: []ratelimit.Limit{limit}}}}))
 	for _, target := range []string{"/search", "/search/", "//search"} {
-		w, _ := wrong.Check(httptest.NewRequest("GET", target, nil))
-		r, _ := right.Check(httptest.NewRequest("GET", target, nil))
+		w, _ := wrong.Charge(httptest.NewRequest("GET", target, nil))
+		r, _ := right.Charge(httptest.NewRequest("GET", target, nil))
 		fmt.Println("wrong:", w.Allowed, "right:", r.Allowed)
 	}
 	// Output:

@@ -66,10 +66,10 @@ func (l *Limiter) decideRequest(ctx context.Context, h http.Header, t *tier, b *
 	return d.Err()
 }
 
-// Check makes the decision that Handler makes about a request, and charges it.
+// Charge makes the decision that Handler makes about a request, and charges it.
 // The limits of FailuresOnly stay charged. A request that no tier claims is
 // allowed.
-func (l *Limiter) Check(r *http.Request) (Decision, error) {
+func (l *Limiter) Charge(r *http.Request) (Decision, error) {
 	t := l.tierOf(r)
 	if t == nil {
 		return Decision{Allowed: true}, nil

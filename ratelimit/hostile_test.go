@@ -200,7 +200,7 @@ func TestLimiterInItself(t *testing.T) {
 	}
 	group.Wait()
 	for i := range 8 {
-		d, err := l.Check(asked(strconv.Itoa(i), "", 1))
+		d, err := l.Charge(asked(strconv.Itoa(i), "", 1))
 		require.NoError(t, err)
 		require.Equal(t, map[bool]int{true: 1000 - n - 1, false: 1000 - 1}[i%2 == 0], d.Remaining)
 	}

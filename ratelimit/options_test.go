@@ -158,7 +158,7 @@ func TestPrincipalInsideAuth(t *testing.T) {
 		login := func(next http.Handler) http.Handler { // as auth's Handler does
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if who := r.Header.Get("Who"); who != "" {
-					r = r.WithContext(auth.NewContext(r.Context(), errors.Must(auth.NewPrincipal(auth.Identity{Kind: auth.User, Subject: who}))))
+					r = r.WithContext(auth.NewContext(r.Context(), errors.Must(auth.NewPrincipal(auth.Identity{CallerType: auth.Person, Subject: who}))))
 				}
 				next.ServeHTTP(w, r)
 			})
@@ -316,7 +316,7 @@ func TestFailuresOnlyCountsAllButSuccesses(t *testing.T) {
 			if row.name == "a client that went away" {
 				<-done
 			}
-			d, err := l.Check(requestFrom("127.0.0.1:1"))
+			d, err := l.Charge(requestFrom("127.0.0.1:1"))
 			require.NoError(t, err)
 			require.Equal(t, row.counts, !d.Allowed)
 		})

@@ -261,11 +261,11 @@ func TestDenialOverTheWire(t *testing.T) {
 // that somebody else made has no limiter.
 func TestDecisionsThatAreNotOfTake(t *testing.T) {
 	l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}})
-	d, err := l.Check(httptest.NewRequest("GET", "/", nil))
+	d, err := l.Charge(httptest.NewRequest("GET", "/", nil))
 	require.NoError(t, err)
 	require.True(t, d.Allowed)
 	require.NoError(t, d.Refund(t.Context()))
-	d, err = l.Check(httptest.NewRequest("GET", "/", nil))
+	d, err = l.Charge(httptest.NewRequest("GET", "/", nil))
 	require.NoError(t, err)
 	require.ErrorIs(t, d.Err(), ratelimit.ErrLimited)
 	made := ratelimit.Decision{Tier: "a", RetryAfter: time.Second}

@@ -119,7 +119,7 @@ func (c *config) readBody(r *http.Request, s *scratch, watch watcher) ([]byte, e
 		fresh := data[len(data) : len(data)+n]
 		data = data[:len(data)+n]
 		if over := watch.write(fresh); over != "" {
-			return nil, bodyRefusal(ErrTooLarge, over)
+			return nil, bodyRefusal(ErrInputTooLarge, over)
 		}
 		switch {
 		case int64(len(data)) > c.limits.Body:
@@ -155,7 +155,7 @@ func refuseBody(r *http.Request, patience *patience) error {
 }
 
 func (c *config) tooLarge() error {
-	return ErrTooLarge.With("limit", c.limits.Body).Header("Connection", "close")
+	return ErrInputTooLarge.With("limit", c.limits.Body).Header("Connection", "close")
 }
 
 // source returns what the bytes of a body are read from.
@@ -237,11 +237,11 @@ func readError(r *http.Request, err error) error {
 	_, broken := errors.AsType[*net.OpError](err) // the connection is
 	switch _, tooLarge := errors.AsType[*http.MaxBytesError](err); {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return ErrTimeout.Header("Connection", "close")
+		return ErrBodyTimeout.Header("Connection", "close")
 	case broken || r.Context().Err() != nil && !errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.ErrCanceled.Wrap(err)
 	case tooLarge: // a limit that stands outside of ours
-		return ErrTooLarge.Wrap(err)
+		return ErrInputTooLarge.Wrap(err)
 	}
 	return ErrMalformed.Wrap(err).Header("Connection", "close")
 }

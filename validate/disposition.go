@@ -26,7 +26,7 @@ func (s *stream) readDisposition() (disposition, error) {
 		lines += len(values)
 	}
 	if lines > headers {
-		return disposition{}, bodyRefusal(ErrTooLarge, "a part of the form must have at most "+strconv.Itoa(headers)+" header lines")
+		return disposition{}, bodyRefusal(ErrInputTooLarge, "a part of the form must have at most "+strconv.Itoa(headers)+" header lines")
 	}
 	if len(h["Content-Disposition"]) != 1 || len(h["Content-Type"]) > 1 || len(h["Content-Length"]) > 1 || !unencoded(h) {
 		return disposition{}, malformedForm(invalidHeader)

@@ -44,7 +44,7 @@ type File struct {
 func (f *File) Sent() bool { return f.stream != nil }
 
 // Read reads the file as it arrives. Its errors are of this package's kinds,
-// to be answered with: [ErrTooLarge] above Limits.File, [ErrTimeout],
+// to be answered with: [ErrInputTooLarge] above Limits.File, [ErrBodyTimeout],
 // [ErrMalformed] for a form that is cut short, [ErrInvalid] for parts behind
 // the file. It returns io.EOF when the form has ended as it should.
 func (f *File) Read(b []byte) (int, error) {
@@ -207,7 +207,7 @@ func (s *stream) readFile(b []byte) (int, error) {
 		n, s.err = s.source.Read(b)
 	}
 	if s.taken += int64(n); s.taken > s.c.limits.File {
-		s.err = ErrTooLarge.With("limit", s.c.limits.File).Header("Connection", "close")
+		s.err = ErrInputTooLarge.With("limit", s.c.limits.File).Header("Connection", "close")
 		return 0, s.err
 	}
 	switch {
@@ -236,7 +236,7 @@ func (s *stream) clientError(err error) error {
 	case s.fence.err != nil && s.fence.err != io.EOF:
 		return malformedForm(s.fence.err.Error())
 	case s.meter.over:
-		return ErrTooLarge.With("limit", s.c.limits.Body).Header("Connection", "close")
+		return ErrInputTooLarge.With("limit", s.c.limits.Body).Header("Connection", "close")
 	case err == io.EOF || errors.Is(err, io.EOF):
 		err = io.ErrUnexpectedEOF
 	}

@@ -160,7 +160,7 @@ func (s *stream) next() error {
 		return s.clientError(err)
 	}
 	if s.parts++; s.parts > s.c.limits.Parts {
-		return bodyRefusal(ErrTooLarge, "the form must have at most "+strconv.Itoa(s.c.limits.Parts)+" parts")
+		return bodyRefusal(ErrInputTooLarge, "the form must have at most "+strconv.Itoa(s.c.limits.Parts)+" parts")
 	}
 	s.part, s.source = part, refill{s}
 	return nil
@@ -196,9 +196,9 @@ func (s *stream) addField(values map[string][]string, name string) error {
 	case err != nil:
 		return s.clientError(err)
 	case len(data) > limit:
-		return bodyRefusal(ErrTooLarge, "a field of the form must have at most "+strconv.Itoa(limit)+" bytes")
+		return bodyRefusal(ErrInputTooLarge, "a field of the form must have at most "+strconv.Itoa(limit)+" bytes")
 	case len(values[name]) == s.c.limits.Values:
-		return newRefusal(ErrTooLarge, "the input", "", "too_many_values", "must have at most "+strconv.Itoa(s.c.limits.Values)+" values per name")
+		return newRefusal(ErrInputTooLarge, "the input", "", "too_many_values", "must have at most "+strconv.Itoa(s.c.limits.Values)+" values per name")
 	}
 	values[name] = append(values[name], string(data))
 	return s.disp.checkLength(int64(len(data)))

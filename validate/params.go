@@ -97,7 +97,7 @@ func (c *config) parsePairs(raw string, ignored func(string) bool, malformed fun
 			return nil, malformed("has an invalid escape")
 		}
 		if len(values[name]) == c.limits.Values {
-			return nil, newRefusal(ErrTooLarge, "the input", "", "too_many_values", "must have at most "+strconv.Itoa(c.limits.Values)+" values per name")
+			return nil, newRefusal(ErrInputTooLarge, "the input", "", "too_many_values", "must have at most "+strconv.Itoa(c.limits.Values)+" values per name")
 		}
 		values[name] = append(values[name], value)
 	}

@@ -19,7 +19,7 @@ var (
 	ErrMediaType = errors.Define(415, "unsupported_media_type", "The content has a media type or encoding that is not accepted here.")
 	// ErrTooLarge answers input of more bytes or more structure than a route
 	// is willing to process: 413 input_too_large.
-	ErrTooLarge = errors.Define(413, "input_too_large", "The input is larger than is accepted here.")
+	ErrInputTooLarge = errors.Define(413, "input_too_large", "The input is larger than is accepted here.")
 	// ErrQueryTooLong answers a query above its limit: 414 query_too_long.
 	ErrQueryTooLong = errors.Define(414, "query_too_long", "The query is longer than is accepted here.")
 	// ErrMalformed answers input that cannot be read in one way: 400
@@ -41,7 +41,7 @@ var (
 	// 431 header_too_large.
 	ErrHeaderTooLarge = errors.Define(431, "header_too_large", "A header is longer than is accepted here.")
 	// ErrTimeout answers a body that did not arrive in time: 408 body_timeout.
-	ErrTimeout = errors.Define(408, "body_timeout", "The body did not arrive in time.")
+	ErrBodyTimeout = errors.Define(408, "body_timeout", "The body did not arrive in time.")
 )
 
 // problem is one offence: where, and against which rule.

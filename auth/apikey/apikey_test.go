@@ -166,7 +166,7 @@ func TestPrincipal(t *testing.T) {
 	r.RemoteAddr = home
 	p, err := b.Authenticate(r)
 	require.NoError(t, err)
-	require.Equal(t, []any{auth.Service, "warehouse", b.key.ID, "gold", []string{"stock:read"}, []string{"partner"}}, []any{p.Kind(), p.Subject(), p.CredentialID(), p.Tier(), p.Scope(), p.Roles()})
+	require.Equal(t, []any{auth.Program, "warehouse", b.key.ID, "gold", []string{"stock:read"}, []string{"partner"}}, []any{p.CallerType(), p.Subject(), p.CredentialID(), p.Tier(), p.Scope(), p.Roles()})
 }
 
 func TestWhereKeysAreRead(t *testing.T) {

@@ -9,5 +9,5 @@ import (
 
 // TestConformance holds that memory is a Store like any other.
 func TestConformance(t *testing.T) {
-	authtest.KeyStore(t, func(*testing.T) apikey.Store { return apikey.NewMemory() })
+	authtest.TestKeyStore(t, func(*testing.T) apikey.Store { return apikey.NewMemory() })
 }

@@ -15,7 +15,7 @@
 //		Prefix: "acme", Store: store, ClientIP: proxy.ClientIP, Routes: []string{"/partner/"},
 //	}))
 //	callers := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{tokens, partners}}))
-//	mux.Handle("GET /partner/stock", auth.Require(auth.Kinds(auth.Service), auth.Scopes("stock:read"))(stock))
+//	mux.Handle("GET /partner/stock", auth.Require(auth.CallerTypes(auth.Program), auth.Scopes("stock:read"))(stock))
 //
 //	key, text, err := partners.Create(ctx, apikey.Key{
 //		Name: "warehouse", Subject: "warehouse", Scope: []string{"stock:read"},

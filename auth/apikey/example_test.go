@@ -25,7 +25,7 @@ func Example() {
 		fmt.Println(p, errors.Is(err, apikey.ErrNetworkDenied))
 	}
 	// Output:
-	// service warehouse false
+	// program warehouse false
 	// anonymous true
 }
 
@@ -47,6 +47,6 @@ func Example_incorrect() {
 		fmt.Println(name, p)
 	}
 	// Unordered output:
-	// wrong service warehouse
+	// wrong program warehouse
 	// right anonymous
 }

@@ -174,7 +174,7 @@ func (m *Manager) Verify(ctx context.Context, text string, addr netip.Addr, cert
 		expires = end
 	}
 	return auth.NewPrincipal(auth.Identity{
-		Kind: auth.Service, Subject: k.Subject, CredentialID: k.ID, Tier: k.Tier, Scope: k.Scope, Roles: k.Roles, ExpiresAt: expires,
+		CallerType: auth.Program, Subject: k.Subject, CredentialID: k.ID, Tier: k.Tier, Scope: k.Scope, Roles: k.Roles, ExpiresAt: expires,
 	})
 }
 

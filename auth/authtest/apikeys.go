@@ -14,10 +14,10 @@ import (
 	"github.com/ringwall/ringwall/auth/apikey"
 )
 
-// KeyStore tests that a store keeps what [apikey.Store] promises. It opens one
+// TestKeyStore tests that a store keeps what [apikey.Store] promises. It opens one
 // for each test; they may share what is behind them, since every key is a new
 // one.
-func KeyStore(t *testing.T, open func(t *testing.T) apikey.Store) {
+func TestKeyStore(t *testing.T, open func(t *testing.T) apikey.Store) {
 	for _, row := range keyRows {
 		t.Run(row.name, func(t *testing.T) { row.test(t, open(t)) })
 	}

@@ -79,5 +79,5 @@ func ExampleNewTokens() {
 	service.ServeHTTP(w, r)
 	fmt.Println(w.Code, w.Body)
 	// Output:
-	// 200 user ada
+	// 200 person ada
 }

@@ -202,14 +202,14 @@ func TestTokens(t *testing.T) {
 			require.Equal(t, row.status, w.Code)
 		})
 	}
-	require.Equal(t, "user ada", seen)
+	require.Equal(t, "person ada", seen)
 }
 
 func TestAs(t *testing.T) {
-	h := auth.Require(auth.Kinds(auth.Service))(ok)
-	for kind, want := range map[auth.Kind]int{"": 403, auth.Service: 200} {
+	h := auth.Require(auth.CallerTypes(auth.Program))(ok)
+	for kind, want := range map[auth.CallerType]int{"": 403, auth.Program: 200} {
 		w := httptest.NewRecorder()
-		quiet.Handler(h).ServeHTTP(w, authtest.As(t, httptest.NewRequest("GET", "/", nil), auth.Identity{Kind: kind, Subject: "ada"}))
+		quiet.Handler(h).ServeHTTP(w, authtest.As(t, httptest.NewRequest("GET", "/", nil), auth.Identity{CallerType: kind, Subject: "ada"}))
 		require.Equal(t, want, w.Code)
 	}
 	require.True(t, slices.Equal([]string{"a"}, authtest.Principal(t, auth.Identity{Subject: "ada", Scope: []string{"a"}}).Scope()))

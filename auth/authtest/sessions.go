@@ -22,10 +22,10 @@ type SessionBackend struct {
 	Pass func(time.Duration)
 }
 
-// SessionStore tests that a store keeps what [session.Store] promises. It opens
+// TestSessionStore tests that a store keeps what [session.Store] promises. It opens
 // one for each test; they may share what is behind them, since every owner is a
 // new one.
-func SessionStore(t *testing.T, open func(t *testing.T) SessionBackend) {
+func TestSessionStore(t *testing.T, open func(t *testing.T) SessionBackend) {
 	for _, row := range sessionRows {
 		t.Run(row.name, func(t *testing.T) {
 			row.test(&sessions{open(t), t, random(t)})

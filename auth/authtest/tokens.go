@@ -12,11 +12,11 @@ import (
 )
 
 // Principal returns a principal of this identity. A Kind that is not set is
-// auth.User.
+// auth.Person.
 func Principal(t testing.TB, id auth.Identity) *auth.Principal {
 	t.Helper()
-	if id.Kind == "" {
-		id.Kind = auth.User
+	if id.CallerType == "" {
+		id.CallerType = auth.Person
 	}
 	p, err := auth.NewPrincipal(id)
 	require.NoError(t, err)

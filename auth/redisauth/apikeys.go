@@ -27,10 +27,10 @@ type KeyStore struct {
 
 var _ apikey.Store = (*KeyStore)(nil)
 
-// APIKeys returns a store of API keys. The error joins all problems. Where a
+// NewKeyStore returns a store of API keys. The error joins all problems. Where a
 // session that is lost is a login, a key that is lost locks a client out: the
 // Redis has to write to disk (appendonly).
-func APIKeys(client redis.UniversalClient, o Options) (*KeyStore, error) {
+func NewKeyStore(client redis.UniversalClient, o Options) (*KeyStore, error) {
 	s, err := newStore(client, o)
 	if err != nil {
 		return nil, err

@@ -15,13 +15,13 @@ func TestConformance(t *testing.T) {
 		t.Run(kind.name, func(t *testing.T) {
 			client := kind.start(t)
 			t.Run("sessions", func(t *testing.T) {
-				authtest.SessionStore(t, func(t *testing.T) authtest.SessionBackend {
+				authtest.TestSessionStore(t, func(t *testing.T) authtest.SessionBackend {
 					s := sessions(t, client, redisauth.Options{})
 					return authtest.SessionBackend{Store: s, Pass: func(d time.Duration) { s.Advance(d) }}
 				})
 			})
 			t.Run("keys", func(t *testing.T) {
-				authtest.KeyStore(t, func(t *testing.T) apikey.Store { return apiKeys(t, client, redisauth.Options{}) })
+				authtest.TestKeyStore(t, func(t *testing.T) apikey.Store { return apiKeys(t, client, redisauth.Options{}) })
 			})
 		})
 	}

@@ -37,9 +37,9 @@
 // # A program
 //
 //	client := redis.NewClient(&redis.Options{Addr: "redis:6379", ContextTimeoutEnabled: true, MaxRetries: -1})
-//	sessionStore := errors.Must(redisauth.Sessions(client, redisauth.Options{Replicas: 1}))
-//	keyStore := errors.Must(redisauth.APIKeys(client, redisauth.Options{Replicas: 1}))
-//	feed := errors.Must(redisauth.Revocations(client, redisauth.Options{Replicas: 1}))
+//	sessionStore := errors.Must(redisauth.NewSessionStore(client, redisauth.Options{Replicas: 1}))
+//	keyStore := errors.Must(redisauth.NewKeyStore(client, redisauth.Options{Replicas: 1}))
+//	feed := errors.Must(redisauth.NewRevocationFeed(client, redisauth.Options{Replicas: 1}))
 //
 //	revoked := errors.Must(auth.NewRevocations(auth.RevocationsOptions{Feed: feed}))
 //	go revoked.Run(ctx)

@@ -21,10 +21,10 @@ func nowhere() *redis.Client {
 }
 
 // What Redis does not answer is a 503, and never a logout.
-func ExampleSessions() {
+func ExampleNewSessionStore() {
 	client := nowhere()
 	defer func() { _ = client.Close() }()
-	store := errors.Must(redisauth.Sessions(client, redisauth.Options{Timeout: 100 * time.Millisecond}))
+	store := errors.Must(redisauth.NewSessionStore(client, redisauth.Options{Timeout: 100 * time.Millisecond}))
 	manager := errors.Must(session.New(session.Options{
 		Issue: issueAccess, Account: today, Revocations: errors.Must(auth.NewRevocations(auth.RevocationsOptions{})),
 		Store: store, Keys: []session.Key{{ID: 1, Secret: []byte("32 bytes of the same random secret")}},
@@ -37,10 +37,10 @@ func ExampleSessions() {
 	// true
 }
 
-func ExampleAPIKeys() {
+func ExampleNewKeyStore() {
 	client := nowhere()
 	defer func() { _ = client.Close() }()
-	store := errors.Must(redisauth.APIKeys(client, redisauth.Options{Timeout: 100 * time.Millisecond}))
+	store := errors.Must(redisauth.NewKeyStore(client, redisauth.Options{Timeout: 100 * time.Millisecond}))
 	partners := errors.Must(apikey.New(apikey.Options{Prefix: "acme", Store: store, ClientIP: headers.PeerIP, Routes: []string{"/partner/"}}))
 	_, _, err := partners.Create(context.Background(), apikey.Key{Name: "warehouse", Subject: "warehouse", Networks: nets("192.0.2.0/24")})
 	fmt.Println(errors.Is(err, auth.ErrUnavailable))
@@ -51,7 +51,7 @@ func ExampleAPIKeys() {
 func ExampleRevocations() {
 	client := nowhere()
 	defer func() { _ = client.Close() }()
-	feed := errors.Must(redisauth.Revocations(client, redisauth.Options{}))
+	feed := errors.Must(redisauth.NewRevocationFeed(client, redisauth.Options{}))
 	revoked := errors.Must(auth.NewRevocations(auth.RevocationsOptions{Feed: feed}))
 	// go revoked.Run(ctx)
 	fmt.Println(revoked.Check(context.Background(), "", "a session", "", time.Now()))
@@ -65,7 +65,7 @@ func Example_incorrect() {
 	defer func() { _ = client.Close() }()
 	_, err := session.New(session.Options{
 		Issue: issueAccess, Account: today, Revocations: errors.Must(auth.NewRevocations(auth.RevocationsOptions{})),
-		Store: errors.Must(redisauth.Sessions(client, redisauth.Options{})),
+		Store: errors.Must(redisauth.NewSessionStore(client, redisauth.Options{})),
 	})
 	fmt.Println(err)
 	// Output: session: Keys: none, while Store outlives this process; did you mean one key of 32 random bytes?

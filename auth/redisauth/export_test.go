@@ -22,7 +22,7 @@ func (s *SessionStore) RotateAs(ctx context.Context, call string, t session.Rota
 func (s *SessionStore) Key(owner string) string { return s.ownerKey(owner) }
 
 // Stream returns the entries of a feed that are there.
-func (f *Feed) Stream(ctx context.Context) (int64, error) {
+func (f *RevocationFeed) Stream(ctx context.Context) (int64, error) {
 	return f.client.XLen(ctx, f.streamKey()).Result()
 }
 

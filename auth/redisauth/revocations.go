@@ -15,22 +15,22 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// A Feed carries revocations among processes through a stream in Redis. It is
+// A RevocationFeed carries revocations among processes through a stream in Redis. It is
 // an [auth.RevocationFeed], safe for concurrent use.
-type Feed struct {
+type RevocationFeed struct {
 	*store
 	add, read script
 }
 
-var _ auth.RevocationFeed = (*Feed)(nil)
+var _ auth.RevocationFeed = (*RevocationFeed)(nil)
 
-// Revocations returns a feed of revocations. The error joins all problems.
-func Revocations(client redis.UniversalClient, o Options) (*Feed, error) {
+// NewRevocationFeed returns a feed of revocations. The error joins all problems.
+func NewRevocationFeed(client redis.UniversalClient, o Options) (*RevocationFeed, error) {
 	s, err := newStore(client, o)
 	if err != nil {
 		return nil, err
 	}
-	return &Feed{store: s, add: newScript(addLua), read: newScript(readLua)}, nil
+	return &RevocationFeed{store: s, add: newScript(addLua), read: newScript(readLua)}, nil
 }
 
 const (
@@ -49,11 +49,11 @@ const (
 )
 
 // streamKey names the stream, which is in one slot of a Cluster.
-func (f *Feed) streamKey() string { return f.prefix + "revocations" }
+func (f *RevocationFeed) streamKey() string { return f.prefix + "revocations" }
 
 // Add implements [auth.RevocationFeed]. It takes some of what is dead out of the
 // stream.
-func (f *Feed) Add(ctx context.Context, v auth.Revocation) error {
+func (f *RevocationFeed) Add(ctx context.Context, v auth.Revocation) error {
 	kind, id := "t", v.Token
 	switch {
 	case v.Session != "":
@@ -99,7 +99,7 @@ func parsePlace(position string) (p place) {
 }
 
 // Load implements [auth.RevocationFeed].
-func (f *Feed) Load(ctx context.Context) (all []auth.Revocation, position string, err error) {
+func (f *RevocationFeed) Load(ctx context.Context) (all []auth.Revocation, position string, err error) {
 	for from := (place{"", "0-0"}); ; {
 		read, err := f.readAfter(ctx, from.id())
 		switch {
@@ -125,7 +125,7 @@ func (f *Feed) Load(ctx context.Context) (all []auth.Revocation, position string
 var errOtherStream = errors.New("redisauth: the last entry that was read is no longer in the stream")
 
 // Next implements [auth.RevocationFeed].
-func (f *Feed) Next(ctx context.Context, after string) (added []auth.Revocation, position string, err error) {
+func (f *RevocationFeed) Next(ctx context.Context, after string) (added []auth.Revocation, position string, err error) {
 	from := parsePlace(after)
 	for start := time.Now(); ; {
 		read, err := f.readAfter(ctx, from.id())
@@ -164,7 +164,7 @@ type reading struct {
 }
 
 // readAfter reads the entries after an ID.
-func (f *Feed) readAfter(ctx context.Context, id string) (reading, error) {
+func (f *RevocationFeed) readAfter(ctx context.Context, id string) (reading, error) {
 	reply, err := f.runScript(ctx, false, f.read, f.streamKey(), id, page)
 	if err != nil {
 		return reading{}, err

@@ -17,7 +17,7 @@ import (
 // TestPositionLost holds that a reader never goes on beside something that it
 // has not seen.
 func TestPositionLost(t *testing.T) {
-	add := func(t *testing.T, f *redisauth.Feed, ids ...string) {
+	add := func(t *testing.T, f *redisauth.RevocationFeed, ids ...string) {
 		for _, id := range ids {
 			require.NoError(t, f.Add(t.Context(), auth.Revocation{Token: id, Until: inAnHour()}))
 		}

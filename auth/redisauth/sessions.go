@@ -22,9 +22,9 @@ type SessionStore struct {
 
 var _ session.Store = (*SessionStore)(nil)
 
-// Sessions returns a store of sessions. The client may be of default options;
+// NewSessionStore returns a store of sessions. The client may be of default options;
 // it may be that of a Cluster or of a Sentinel. The error joins all problems.
-func Sessions(client redis.UniversalClient, o Options) (*SessionStore, error) {
+func NewSessionStore(client redis.UniversalClient, o Options) (*SessionStore, error) {
 	s, err := newStore(client, o)
 	if err != nil {
 		return nil, err

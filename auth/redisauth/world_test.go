@@ -47,17 +47,17 @@ func patient(o redisauth.Options) redisauth.Options {
 
 func sessions(t *testing.T, client redis.UniversalClient, o redisauth.Options) *redisauth.SessionStore {
 	t.Helper()
-	return errors.Must(redisauth.Sessions(client, patient(o)))
+	return errors.Must(redisauth.NewSessionStore(client, patient(o)))
 }
 
 func apiKeys(t *testing.T, client redis.UniversalClient, o redisauth.Options) *redisauth.KeyStore {
 	t.Helper()
-	return errors.Must(redisauth.APIKeys(client, patient(o)))
+	return errors.Must(redisauth.NewKeyStore(client, patient(o)))
 }
 
-func revocations(t *testing.T, client redis.UniversalClient, o redisauth.Options) *redisauth.Feed {
+func revocations(t *testing.T, client redis.UniversalClient, o redisauth.Options) *redisauth.RevocationFeed {
 	t.Helper()
-	return errors.Must(redisauth.Revocations(client, patient(o)))
+	return errors.Must(redisauth.NewRevocationFeed(client, patient(o)))
 }
 
 // TestNew holds that all problems are told at once.
@@ -78,11 +78,11 @@ func TestNew(t *testing.T) {
 		{"a ring", connect(t, redis.NewRing(&redis.RingOptions{})), redisauth.Options{Replicas: 1}, "redisauth: Replicas: needs a *redis.Client or a *redis.ClusterClient, since WAIT is about one connection"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := redisauth.Sessions(tt.client, tt.o)
+			_, err := redisauth.NewSessionStore(tt.client, tt.o)
 			require.EqualError(t, err, tt.want)
-			_, err = redisauth.APIKeys(tt.client, tt.o)
+			_, err = redisauth.NewKeyStore(tt.client, tt.o)
 			require.EqualError(t, err, tt.want)
-			_, err = redisauth.Revocations(tt.client, tt.o)
+			_, err = redisauth.NewRevocationFeed(tt.client, tt.o)
 			require.EqualError(t, err, tt.want)
 		})
 	}

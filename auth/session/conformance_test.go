@@ -10,7 +10,7 @@ import (
 
 // TestConformance holds that memory is a Store like any other.
 func TestConformance(t *testing.T) {
-	authtest.SessionStore(t, func(*testing.T) authtest.SessionBackend {
+	authtest.TestSessionStore(t, func(*testing.T) authtest.SessionBackend {
 		m, now := session.OpenMemory(), time.Now().Round(0).UTC()
 		start := time.Now()
 		m.SetClock(func() time.Time { return now.Add(time.Since(start)) })

@@ -186,7 +186,7 @@ func TestJ20KeysStayWithTheirIssuer(t *testing.T) {
 	theirs := errors.Must(token.NewKeys(errors.Must(token.NewKey("EdDSA", token.ES256, theirKey, token.Schedule{}))))
 	a := verifier(t, nil)
 	b := verifier(t, func(o *token.VerifierOptions) { o.Keys, o.Issuer = theirs, other })
-	both, err := token.Issuers(a, b)
+	both, err := token.ByIssuer(a, b)
 	require.NoError(t, err)
 	require.Equal(t, "Bearer", both.Challenge())
 	h := guarded(t, both, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -224,10 +224,10 @@ func TestJ20KeysStayWithTheirIssuer(t *testing.T) {
 	p, err := both.Authenticate(r)
 	require.NoError(t, err)
 	require.Nil(t, p, "no token is not ours")
-	_, err = token.Issuers(a, nil, b, a, new(token.Verifier))
+	_, err = token.ByIssuer(a, nil, b, a, new(token.Verifier))
 	require.EqualError(t, err, "token: Issuers[1]: is nil or zero; did you drop the constructor's error?\ntoken: Issuers[3]: \""+issuerName+"\" has a verifier already\n"+
 		"token: Issuers[4]: is nil or zero; did you drop the constructor's error?")
-	_, err = token.Issuers()
+	_, err = token.ByIssuer()
 	require.EqualError(t, err, "token: Issuers: none; did you mean NewVerifier?")
 }
 

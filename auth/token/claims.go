@@ -166,22 +166,22 @@ func (v *Verifier) hasAudience(aud member) (found bool) {
 // kindOf returns the kind of a caller. A client that acts for itself has its
 // own name as the subject (RFC 9068, section 5). Other issuers give it other
 // subjects, so their other callers are of a kind that is not known.
-func (v *Verifier) kindOf(c *claims, key *Key) auth.Kind {
+func (v *Verifier) kindOf(c *claims, key *Key) auth.CallerType {
 	switch {
 	case c.client != "" && c.client == c.subject:
-		return auth.Service
+		return auth.Program
 	case v.kind != "":
 		return v.kind
 	case !key.canSign() || c.marked || strings.HasSuffix(c.subject, "@clients"):
 		return auth.Unknown
 	}
-	return auth.User
+	return auth.Person
 }
 
 // principal returns who the claims are about.
-func (c *claims) principal(kind auth.Kind, payload string) (*auth.Principal, error) {
+func (c *claims) principal(kind auth.CallerType, payload string) (*auth.Principal, error) {
 	return auth.NewPrincipal(auth.Identity{
-		Kind: kind, Issuer: c.issuer, Subject: c.subject, SessionID: c.session, CredentialID: c.id,
+		CallerType: kind, Issuer: c.issuer, Subject: c.subject, SessionID: c.session, CredentialID: c.id,
 		Scope: c.scope, Roles: c.roles, ExpiresAt: c.expires, AuthTime: c.authTime, Claims: []byte(payload),
 	})
 }

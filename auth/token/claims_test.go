@@ -159,10 +159,10 @@ func TestValidateHasTheLastWord(t *testing.T) {
 // RFC 9068, section 5; RFC 9700, section 4.15.
 func TestClientsAreServices(t *testing.T) {
 	v := verifier(t, nil)
-	for client, want := range map[string]auth.Kind{"": auth.User, "web": auth.User, "ada": auth.Service} {
+	for client, want := range map[string]auth.CallerType{"": auth.Person, "web": auth.Person, "ada": auth.Program} {
 		p, err := v.Verify(t.Context(), sign(goodHeader().json(), goodClaims().with(object{"client_id": client}).json()))
 		require.NoError(t, err)
-		require.Equal(t, want, p.Kind(), client)
+		require.Equal(t, want, p.CallerType(), client)
 	}
 }
 

@@ -47,7 +47,7 @@
 //
 // A caller of another issuer is of the kind [auth.Unknown], unless its subject
 // is its client_id: each issuer marks its programs in its own way.
-// [VerifierOptions].Kind declares the kind where all other callers have one.
+// [VerifierOptions].CallerType declares the type where all other callers have one.
 //
 // [Remote.Ready] belongs into the service's readiness check, so that no request
 // has to wait for the first fetch.
@@ -77,7 +77,7 @@
 // # Its place
 //
 // A Verifier is an authenticator of auth's Middleware. Tokens of several
-// issuers go through [Issuers], since two bearer authenticators in one
+// issuers go through [ByIssuer], since two bearer authenticators in one
 // Middleware would both claim a request.
 //
 // # Threats
@@ -92,7 +92,7 @@
 //     own (ECDSA has two), and revocations go by names, not by bytes.
 //   - Floods of long tokens (CVE-2025-30204): size and parts are looked at
 //     first; the payload is not decoded before the signature is verified, but
-//     for the iss where [Issuers] has to choose.
+//     for the iss where [ByIssuer] has to choose.
 //   - Floods of unknown kids: one fetch in 10 s at most, one for all that wait,
 //     5 s at most; known keys verify meanwhile.
 //   - A cache that takes one token for another, or outlives a decision

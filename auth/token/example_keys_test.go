@@ -88,7 +88,7 @@ func ExampleNewRemote() {
 	}}))
 	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{
 		Keys: remote, Issuer: "https://issuer.example", Audience: []string{"orders"},
-		Kind: auth.User, // that issuer names each program by its client_id
+		CallerType: auth.Person, // that issuer names each program by its client_id
 	}))
 
 	ctx, stop := context.WithCancel(context.Background())
@@ -100,7 +100,7 @@ func ExampleNewRemote() {
 	// Output:
 	// event: keys_changed
 	// ready: <nil>
-	// user ada <nil>
+	// person ada <nil>
 }
 
 // Claims of the application's own come back as the type that it gives.
@@ -153,16 +153,16 @@ func ExampleNewVerifier() {
 		fmt.Println(w.Code, body)
 	}
 	// Output:
-	// 200 user ada
+	// 200 person ada
 	// 403 {"code":"access_denied"
 }
 
 // Tokens of one's own and of a partner: each issuer's keys verify its own
 // tokens alone.
-func ExampleIssuers() {
+func ExampleByIssuer() {
 	own := errors.Must(token.NewKeys(errors.Must(token.GenerateKey(token.Schedule{}))))
 	partner := errors.Must(token.NewRemote(token.RemoteOptions{URL: "https://partner.example/.well-known/jwks.json"}))
-	both, err := token.Issuers(
+	both, err := token.ByIssuer(
 		errors.Must(token.NewVerifier(token.VerifierOptions{Keys: own, Issuer: "https://api.example.com", Audience: []string{"api"}})),
 		errors.Must(token.NewVerifier(token.VerifierOptions{Keys: partner, Issuer: "https://partner.example", Audience: []string{"api"}})),
 	)

@@ -26,7 +26,7 @@ func Example() {
 	fmt.Println(errors.Is(err, auth.ErrInvalid))
 	// Output:
 	// <nil> true
-	// <nil> user ada [orders:read]
+	// <nil> person ada [orders:read]
 	// true
 }
 

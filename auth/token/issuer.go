@@ -90,7 +90,7 @@ type Grant struct {
 	SessionID string
 	// ClientID is the client that it was issued to. A client that acts for
 	// itself has its own ClientID as the Subject, and becomes an
-	// [auth.Service]: no person may have a Subject that is some client's ID
+	// [auth.Program]: no person may have a Subject that is some client's ID
 	// (RFC 9068, section 5).
 	ClientID string
 	// Scope and Roles are what is granted. Scopes have no spaces (RFC 6749,

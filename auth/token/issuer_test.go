@@ -40,7 +40,7 @@ func TestEveryAlgorithm(t *testing.T) {
 				require.Equal(t, noon.Add(5*time.Minute), expires)
 				p, err := verifier(t, nil).Verify(t.Context(), text)
 				require.NoError(t, err)
-				require.Equal(t, "user ada", p.String())
+				require.Equal(t, "person ada", p.String())
 				require.Equal(t, []string{issuerName, "s1"}, []string{p.Issuer(), p.SessionID()})
 				require.Equal(t, []string{"orders:read", "orders:write"}, p.Scope())
 				require.Equal(t, []string{"admin"}, p.Roles())

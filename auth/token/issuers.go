@@ -15,11 +15,11 @@ type issuers struct {
 	maxSize   int
 }
 
-// Issuers returns an authenticator for the tokens of several issuers. Which
+// ByIssuer returns an authenticator for the tokens of several issuers. Which
 // verifier is asked is decided by the iss, compared exactly: a key of one
 // issuer never verifies a token of another, whatever kid it has (RFC 8725,
 // section 3.8). It refuses none, nil, and two for one issuer.
-func Issuers(verifiers ...*Verifier) (auth.Authenticator, error) {
+func ByIssuer(verifiers ...*Verifier) (auth.Authenticator, error) {
 	var problems []error
 	if len(verifiers) == 0 {
 		problems = append(problems, errors.New("token: Issuers: none; did you mean NewVerifier?"))

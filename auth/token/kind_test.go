@@ -22,10 +22,10 @@ func kindServer(t *testing.T, v *token.Verifier) *httptest.Server {
 	mux := http.NewServeMux()
 	ok := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, _ := auth.From(r.Context())
-		_, _ = io.WriteString(w, string(p.Kind()))
+		_, _ = io.WriteString(w, string(p.CallerType()))
 	})
-	mux.Handle("/user", auth.Require(auth.Kinds(auth.User))(ok))
-	mux.Handle("/service", auth.Require(auth.Kinds(auth.Service))(ok))
+	mux.Handle("/user", auth.Require(auth.CallerTypes(auth.Person))(ok))
+	mux.Handle("/service", auth.Require(auth.CallerTypes(auth.Program))(ok))
 	mux.Handle("/any", auth.Require()(ok))
 	srv := httptest.NewServer(failures.Handler(callers.Handler(mux)))
 	t.Cleanup(srv.Close)
@@ -95,11 +95,11 @@ func TestOwnTokensKeepTheirKind_T4(t *testing.T) {
 	srv := kindServer(t, verifier(t, func(o *token.VerifierOptions) { o.Keys = k }))
 	for name, row := range map[string]struct {
 		grant token.Grant
-		want  auth.Kind
+		want  auth.CallerType
 	}{
-		"T4 a user":                    {token.Grant{Subject: "ada"}, auth.User},
-		"T4 a user by way of a client": {token.Grant{Subject: "ada", ClientID: "web", SessionID: "s1"}, auth.User},
-		"T4 a service":                 {token.Grant{Subject: "job", ClientID: "job"}, auth.Service},
+		"T4 a user":                    {token.Grant{Subject: "ada"}, auth.Person},
+		"T4 a user by way of a client": {token.Grant{Subject: "ada", ClientID: "web", SessionID: "s1"}, auth.Person},
+		"T4 a service":                 {token.Grant{Subject: "job", ClientID: "job"}, auth.Program},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text, _, err := i.Issue(t.Context(), row.grant)
@@ -121,21 +121,21 @@ func TestOwnTokensKeepTheirKind_T4(t *testing.T) {
 // The application declares an issuer's callers.
 func TestVerifierDeclaresTheKind_T4(t *testing.T) {
 	static := errors.Must(token.NewKeys(errors.Must(token.NewPublicKey("EdDSA", token.EdDSA, material().ed.Public(), token.Schedule{}))))
-	for _, kind := range []auth.Kind{auth.User, auth.Service, auth.Unknown} {
+	for _, kind := range []auth.CallerType{auth.Person, auth.Program, auth.Unknown} {
 		for source, keys := range map[string]token.KeySource{"a public key": static, "a key that signs": keys(t)} {
 			t.Run("T4 "+string(kind)+" for "+source, func(t *testing.T) {
-				v := verifier(t, func(o *token.VerifierOptions) { o.Keys, o.Kind = keys, kind })
+				v := verifier(t, func(o *token.VerifierOptions) { o.Keys, o.CallerType = keys, kind })
 				for name, claims := range foreignTokens {
 					p, err := v.Verify(t.Context(), sign(goodHeader().json(), goodClaims().with(claims).json()))
 					require.NoError(t, err)
-					require.Equal(t, kind, p.Kind(), name)
+					require.Equal(t, kind, p.CallerType(), name)
 				}
 				p, err := v.Verify(t.Context(), sign(goodHeader().json(), goodClaims().with(object{"sub": "job", "client_id": "job"}).json()))
 				require.NoError(t, err)
-				require.Equal(t, auth.Service, p.Kind(), "a client that names itself is never a user")
+				require.Equal(t, auth.Program, p.CallerType(), "a client that names itself is never a user")
 			})
 		}
 	}
-	_, err := token.NewVerifier(token.VerifierOptions{Keys: static, Issuer: issuerName, Audience: []string{audience}, Kind: "person"})
-	require.EqualError(t, err, `token: Kind "person": is unknown; did you mean auth.User, auth.Service or auth.Unknown?`)
+	_, err := token.NewVerifier(token.VerifierOptions{Keys: static, Issuer: issuerName, Audience: []string{audience}, CallerType: "people"})
+	require.EqualError(t, err, `token: CallerType "people": is unknown; did you mean auth.Person, auth.Program or auth.Unknown?`)
 }

@@ -99,7 +99,7 @@ func TestTypedNils_T9(t *testing.T) {
 	_, err := auth.New(auth.Options{Authenticators: []auth.Authenticator{v}})
 	require.EqualError(t, err, "auth: Authenticators[0]: is a nil *token.Verifier; did you drop the constructor's error?")
 	_, err = auth.New(auth.Options{Authenticators: []auth.Authenticator{verifier(t, nil), verifier(t, nil)}})
-	require.EqualError(t, err, "auth: Authenticators[1]: takes Bearer as Authenticators[0] does, so both would claim each token; did you mean token.Issuers?")
+	require.EqualError(t, err, "auth: Authenticators[1]: takes Bearer as Authenticators[0] does, so both would claim each token; did you mean token.ByIssuer?")
 	for name, keys := range map[string]token.KeySource{"nil": nil, "nil *Keys": (*token.Keys)(nil), "nil *Remote": (*token.Remote)(nil), "zero Keys": new(token.Keys), "zero Remote": new(token.Remote)} {
 		_, err = token.NewVerifier(token.VerifierOptions{Keys: keys, Issuer: issuerName, Audience: []string{audience}})
 		require.EqualError(t, err, "token: Keys: none; did you mean NewKeys or NewRemote?", name)

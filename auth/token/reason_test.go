@@ -88,7 +88,7 @@ func TestReasonsAreReadableByCode_T8(t *testing.T) {
 		})
 	}
 	t.Run("T8 several issuers", func(t *testing.T) {
-		all := ringerrors.Must(token.Issuers(v))
+		all := ringerrors.Must(token.ByIssuer(v))
 		for text, want := range map[string]auth.Reason{
 			strings.Repeat("a", 9<<10): token.ReasonSize, "a.b": token.ReasonParts, "a.!.c": token.ReasonEncoding, "a." + b64("x") + ".c": token.ReasonPayload,
 			"a." + b64("{}") + ".c": token.ReasonIssuer, "a." + b64(`{"iss":"x"}`) + ".c": token.ReasonIssuer,

@@ -42,13 +42,13 @@ type VerifierOptions struct {
 	// most; tokens above 2 KiB are not remembered. Negative: none. 0: 4096.
 	CacheEntries int
 	// Kind is the kind of the callers whose subject is not their client_id; a
-	// caller whose subject is its client_id is an [auth.Service] (RFC 9068,
-	// section 5). "" means [auth.User] for tokens that this service signs, that
+	// caller whose subject is its client_id is an [auth.Program] (RFC 9068,
+	// section 5). "" means [auth.Person] for tokens that this service signs, that
 	// is, if the key that verifies is a private key or a secret, and
 	// [auth.Unknown] for those of other issuers, whose tokens for programs have
 	// subjects of many forms. Set it for an issuer whose callers are all of one
 	// kind, and for another service that issues tokens with an [Issuer].
-	Kind auth.Kind
+	CallerType auth.CallerType
 	// Validate is the application's own check, after all others, for every
 	// request. Its errors are those of an [auth.Authenticator].
 	Validate func(context.Context, *auth.Principal) error
@@ -66,7 +66,7 @@ type Verifier struct {
 	revocations     *auth.Revocations
 	leeway, maxAge  time.Duration
 	maxSize         int
-	kind            auth.Kind // "": by the key
+	kind            auth.CallerType // "": by the key
 	validate        func(context.Context, *auth.Principal) error
 	cache           *cache
 	scratches       sync.Pool // of *scratch
@@ -99,14 +99,14 @@ func NewVerifier(o VerifierOptions) (*Verifier, error) {
 	if o.MaxSize < 0 || o.MaxSize > 64<<10 {
 		refuse("MaxSize " + strconv.Itoa(o.MaxSize) + ": is not between 0 and 65536")
 	}
-	if !slices.Contains([]auth.Kind{"", auth.User, auth.Service, auth.Unknown}, o.Kind) {
-		refuse("Kind " + strconv.Quote(string(o.Kind)) + ": is unknown; did you mean auth.User, auth.Service or auth.Unknown?")
+	if !slices.Contains([]auth.CallerType{"", auth.Person, auth.Program, auth.Unknown}, o.CallerType) {
+		refuse("CallerType " + strconv.Quote(string(o.CallerType)) + ": is unknown; did you mean auth.Person, auth.Program or auth.Unknown?")
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
 	v := &Verifier{
-		keys: o.Keys, kind: o.Kind, issuer: o.Issuer, audience: slices.Clone(o.Audience), revocations: o.Revocations, validate: o.Validate, now: time.Now,
+		keys: o.Keys, kind: o.CallerType, issuer: o.Issuer, audience: slices.Clone(o.Audience), revocations: o.Revocations, validate: o.Validate, now: time.Now,
 		leeway: orDefault(o.Leeway, 30*time.Second), maxAge: orDefault(o.MaxAge, time.Hour), maxSize: orDefault(o.MaxSize, 8<<10),
 		cache: newCache(orDefault(o.CacheEntries, 4096)),
 	}

@@ -55,7 +55,7 @@ func (t tickets) issue(ctx context.Context, p *auth.Principal) (string, error) {
 	ticket := rand.Text() // 128 bits
 	content, err := json.Marshal(ticketFor{
 		Identity: auth.Identity{
-			Kind: p.Kind(), Issuer: p.Issuer(), Subject: p.Subject(), SessionID: p.SessionID(), CredentialID: p.CredentialID(),
+			CallerType: p.CallerType(), Issuer: p.Issuer(), Subject: p.Subject(), SessionID: p.SessionID(), CredentialID: p.CredentialID(),
 			Scope: p.Scope(), ExpiresAt: p.ExpiresAt(),
 		},
 		Until: time.Now().Add(ticketLife),

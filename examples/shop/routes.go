@@ -72,9 +72,9 @@ func (s *service) routes(mux *http.ServeMux) {
 	mux.Handle("POST /events/ticket", readsOrders(errors.HandlerFunc(s.giveTicket)))
 	mux.Handle("GET /events", readsOrders(errors.HandlerFunc(s.events)))
 	mux.Handle("GET /socket", readsOrders(errors.HandlerFunc(s.socket)))
-	stock := auth.Require(auth.Kinds(auth.Service), auth.Scopes("stock:read"))
+	stock := auth.Require(auth.CallerTypes(auth.Program), auth.Scopes("stock:read"))
 	mux.Handle("GET /partner/stock", stock(errors.HandlerFunc(listStock)))
-	mux.Handle("POST /partner/keys/rotate", auth.Require(auth.Kinds(auth.Service))(errors.HandlerFunc(s.rotateKey)))
+	mux.Handle("POST /partner/keys/rotate", auth.Require(auth.CallerTypes(auth.Program))(errors.HandlerFunc(s.rotateKey)))
 	mux.Handle("POST /admin/refund/{id}", admin(ref(anybodys(errors.HandlerFunc(s.refund)))))
 }
 

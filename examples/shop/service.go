@@ -83,7 +83,7 @@ func newService(c config) (*service, error) {
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: c.logger}))
 	secure := errors.Must(headers.New(headers.Options{
 		Scheme: scheme, InsecureAllowHTTP: c.insecure, AllowedHosts: hosts(c), Logger: c.logger,
-		ExemptPaths: []string{"GET /healthz", "GET /readyz"}, // a probe uses an address of its own, in clear, and no name
+		Exempt: []string{"GET /healthz", "GET /readyz"}, // a probe uses an address of its own, in clear, and no name
 	}))
 	origins, err := cors.New(cors.Options{
 		Origins:     c.origins,

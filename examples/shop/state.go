@@ -55,16 +55,16 @@ func openState(c config, secrets *secrets) (state, error) {
 	}
 	client := redis.NewClient(options)
 	s.shelf = redisShelf{client}
-	sessions, err := redisauth.Sessions(client, redisauth.Options{})
+	sessions, err := redisauth.NewSessionStore(client, redisauth.Options{})
 	if err != nil {
 		return s, err
 	}
 	s.sessions = sessions
 	s.ready = sessions.Ready // one for all stores of this Redis
-	if s.partners, err = redisauth.APIKeys(client, redisauth.Options{}); err != nil {
+	if s.partners, err = redisauth.NewKeyStore(client, redisauth.Options{}); err != nil {
 		return s, err
 	}
-	if s.revocations, err = redisauth.Revocations(client, redisauth.Options{}); err != nil {
+	if s.revocations, err = redisauth.NewRevocationFeed(client, redisauth.Options{}); err != nil {
 		return s, err
 	}
 	secret, err := secrets.get("limits.key", true)

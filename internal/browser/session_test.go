@@ -46,7 +46,7 @@ func newFront(t *testing.T) *front {
 			return "access", time.Now().Add(time.Minute), nil
 		},
 		InsecureStaticGrants: true, Revocations: failure.Must(auth.NewRevocations(auth.RevocationsOptions{})),
-		Store: failure.Must(redisauth.Sessions(client, redisauth.Options{})), Keys: []session.Key{{ID: 1, Secret: []byte("0123456789abcdef0123456789abcdef")}},
+		Store: failure.Must(redisauth.NewSessionStore(client, redisauth.Options{})), Keys: []session.Key{{ID: 1, Secret: []byte("0123456789abcdef0123456789abcdef")}},
 		OnEvent: func(_ context.Context, e session.Event) {
 			f.mu.Lock()
 			defer f.mu.Unlock()

@@ -46,7 +46,7 @@ func serve(redisAddr string) {
 			return "access", time.Now().Add(time.Minute), nil
 		},
 		InsecureStaticGrants: true, InsecureNoRevocations: true, MaxSessions: 1000,
-		Store: errors.Must(redisauth.Sessions(client, redisauth.Options{})), Keys: []session.Key{{ID: 1, Secret: []byte("0123456789abcdef0123456789abcdef")}},
+		Store: errors.Must(redisauth.NewSessionStore(client, redisauth.Options{})), Keys: []session.Key{{ID: 1, Secret: []byte("0123456789abcdef0123456789abcdef")}},
 	}))
 	mux := http.NewServeMux()
 	mux.Handle("/login", errors.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {

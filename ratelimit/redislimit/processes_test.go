@@ -180,7 +180,7 @@ func leaseWorker(addr string) leased {
 	for begin := time.Now(); time.Since(begin) < leaseFor; {
 		<-pause.C
 		for range 2 { // 2000 in a second each, 16 000 together, of 3200 that the limit allows
-			d, err := l.Check(r)
+			d, err := l.Charge(r)
 			if err != nil {
 				panic(err)
 			}
