@@ -19,6 +19,9 @@ import (
 // that is listed twice is one key.
 func parseSet(text string, rsaAlg Alg) (keys map[string]*Key, ignored []Event, err error) {
 	list, err := rawKeys(text)
+	if err == nil {
+		err = checkCost(list)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -50,6 +53,23 @@ func parseSet(text string, rsaAlg Alg) (keys map[string]*Key, ignored []Event, e
 		return nil, nil, errors.Join(append([]error{errors.New("no key of the set verifies tokens")}, reasons(ignored)...)...)
 	}
 	return keys, ignored, nil
+}
+
+// checkCost bounds the work for the RSA keys of a set, which grows as the cube of
+// their lengths: requests wait for it. It is about a second at most.
+func checkCost(list []published) error {
+	const most = 42 * 4096 * 4096 * 4096
+	cost := int64(0)
+	for _, members := range list {
+		n := new(big.Int).SetBytes(members.bytes("n"))
+		if bits := int64(n.BitLen()); bits <= maxModulus {
+			cost += bits * bits * bits
+		}
+	}
+	if cost > most {
+		return errors.New("the RSA keys of the set cost too much to check: more than 42 of 4096 bits do, or 5 of 8192")
+	}
+	return nil
 }
 
 func reasons(events []Event) (list []error) {

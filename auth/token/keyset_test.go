@@ -2,6 +2,9 @@ package token_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"math/big"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -83,4 +86,40 @@ func jwkOf(t *testing.T, alg token.Alg) object {
 	}
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &set))
 	return set.Keys[0]
+}
+
+// The checks of an RSA key cost as the cube of its length: 100 keys of 8192 bits
+// took 44 s of a processor if they were primes, and requests waited as long.
+func TestKeysThatCostTooMuchToCheckAreRefused_T2(t *testing.T) {
+	modulus := func(times int64) string {
+		return b64(string(new(big.Int).Exp(material().rsa.N, big.NewInt(times), nil).Bytes()))
+	}
+	set := func(count int, times int64) http.HandlerFunc {
+		list := make([]any, count, count+1)
+		for i := range list {
+			list[i] = jwkOf(t, token.RS256).with(object{"kid": fmt.Sprint("k", i), "n": modulus(times)})
+		}
+		return says(200, object{"keys": append(list, jwkOf(t, token.EdDSA))}.json())
+	}
+	for _, row := range []struct {
+		name         string
+		count        int
+		times        int64
+		status, fail int
+	}{
+		{"99 keys of 2048 bits", 99, 1, 200, 0},
+		{"42 keys of 4096 bits", 42, 2, 200, 0},
+		{"43 keys of 4096 bits", 43, 2, 503, 1},
+		{"99 keys of 8192 bits", 99, 4, 503, 1},
+		{"99 keys of 16384 bits, which cost nothing", 99, 8, 200, 0},
+	} {
+		t.Run("T2 "+row.name, func(t *testing.T) {
+			s := newRemoteService(t, newPublisher(t, set(row.count, row.times)))
+			require.Equal(t, row.status, s.ask(token.EdDSA).StatusCode)
+			require.Equal(t, row.fail, s.told(token.FetchFailed))
+			if row.fail > 0 {
+				require.ErrorContains(t, s.events[0].Err, "the RSA keys of the set cost too much to check: more than 42 of 4096 bits do, or 5 of 8192")
+			}
+		})
+	}
 }
