@@ -88,14 +88,14 @@ func (m *Manager) offerAttempt(w http.ResponseWriter, a attempt, used credential
 	if !m.transient {
 		cookie.MaxAge = int(m.idle / time.Second)
 	}
-	http.SetCookie(w, &cookie)
+	replaceCookie(w, &cookie)
 }
 
 // clearAttempt clears the attempt cookie.
 func (m *Manager) clearAttempt(w http.ResponseWriter) {
 	cookie := m.attemptCookie()
 	cookie.MaxAge = -1
-	http.SetCookie(w, &cookie)
+	replaceCookie(w, &cookie)
 }
 
 // attemptCookie returns the cookie without a value and an age. It has all that

@@ -281,3 +281,16 @@ func TestAttemptCookie_S2(t *testing.T) {
 	require.Len(t, w.Header()["Set-Cookie"], 1, "the successor needs none")
 	require.NotEmpty(t, cookieOf(t, w))
 }
+
+// TestNoAnswerSetsTheAttemptCookieTwice_S2 holds what RFC 6265, section 4.1.1, asks
+// for, where a retry is a logout.
+func TestNoAnswerSetsTheAttemptCookieTwice_S2(t *testing.T) {
+	d, store := lossyDesk(t)
+	token := d.login()
+	store.done = []bool{true}
+	attempt := d.lost(d.LogoutAll(), token)
+	w := d.post(d.LogoutAll(), token, with(attempt)...)
+	require.Equal(t, 204, w.Code)
+	cleared := "=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict"
+	require.ElementsMatch(t, []string{"__Host-refresh" + cleared, attemptCookie + cleared}, w.Header()["Set-Cookie"])
+}

@@ -11,8 +11,9 @@ import (
 
 // Cookie changes the refresh cookie.
 type Cookie struct {
-	// Name begins with __Host-. "": __Host-refresh. Two managers behind one
-	// host need two names.
+	// Name begins with __Host-, and does not end in -attempt, as the name of the
+	// cookie for attempts does. "": __Host-refresh. Two managers behind one host
+	// need two names.
 	Name string
 	// Transient leaves Max-Age out, so that the cookie ends when the browser
 	// is closed.
@@ -26,26 +27,29 @@ func (m *Manager) setCookie(w http.ResponseWriter, token string, expires, now ti
 	if !m.transient {
 		c.MaxAge = max(1, int(expires.Sub(now)/time.Second)) // 0 would mean no age
 	}
-	m.withdrawCookie(w)
-	http.SetCookie(w, &c)
+	replaceCookie(w, &c)
 }
 
 // clearCookie clears the refresh cookie, and the request's attempt cookie.
 func (m *Manager) clearCookie(w http.ResponseWriter, r *http.Request) {
 	c := m.cookie
 	c.MaxAge = -1
-	m.withdrawCookie(w)
-	http.SetCookie(w, &c)
+	replaceCookie(w, &c)
 	if len(r.CookiesNamed(m.cookie.Name+attemptSuffix)) > 0 {
 		m.clearAttempt(w)
 	}
 }
 
-// withdrawCookie takes ours back, so that no answer sets it twice. Cookies of
-// others stay.
-func (m *Manager) withdrawCookie(w http.ResponseWriter) {
+// replaceCookie sets a cookie, so that no answer sets it twice.
+func replaceCookie(w http.ResponseWriter, c *http.Cookie) {
+	withdrawCookie(w, c.Name)
+	http.SetCookie(w, c)
+}
+
+// withdrawCookie takes a cookie of ours back. Those of others stay.
+func withdrawCookie(w http.ResponseWriter, name string) {
 	h := w.Header()
-	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool { return strings.HasPrefix(line, m.cookie.Name+"=") })
+	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool { return strings.HasPrefix(line, name+"=") })
 	if len(h["Set-Cookie"]) == 0 {
 		delete(h, "Set-Cookie")
 	}
@@ -65,7 +69,7 @@ func (m *Manager) setSuccessor(w http.ResponseWriter, r *http.Request, token str
 // clearSuccessor takes back what was offered.
 func (m *Manager) clearSuccessor(w http.ResponseWriter) {
 	w.Header().Del(TokenHeader)
-	m.withdrawCookie(w)
+	withdrawCookie(w, m.cookie.Name)
 }
 
 // credential returns what the request's refresh token says. It touches no

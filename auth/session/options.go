@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -204,6 +205,9 @@ func (o *Options) cookie() (http.Cookie, []error) {
 		c.Name = name
 		if !strings.HasPrefix(name, "__Host-") || len(name) == len("__Host-") || c.Valid() != nil {
 			return c, []error{errors.New("session: Cookie.Name " + strconv.Quote(name) + `: does not begin with __Host-, or is no cookie name; did you mean "__Host-refresh"?`)}
+		}
+		if first, ok := strings.CutSuffix(name, attemptSuffix); ok {
+			return c, []error{fmt.Errorf("session: Cookie.Name %q: is that of the attempts beside a cookie %q; did you mean %q?", name, first, first+"-2")}
 		}
 	}
 	return c, nil

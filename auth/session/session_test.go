@@ -138,6 +138,7 @@ func TestNew(t *testing.T) {
 		{"cookie without a prefix", func(o *session.Options) { o.Cookie.Name = "refresh" }, "session: Cookie.Name \"refresh\": does not begin with __Host-, or is no cookie name; did you mean \"__Host-refresh\"?"},
 		{"cookie that is a prefix", func(o *session.Options) { o.Cookie.Name = "__Host-" }, "session: Cookie.Name \"__Host-\": does not begin with __Host-, or is no cookie name; did you mean \"__Host-refresh\"?"},
 		{"cookie with a line break", func(o *session.Options) { o.Cookie.Name = "__Host-a\nb" }, "session: Cookie.Name \"__Host-a\\nb\": does not begin with __Host-, or is no cookie name; did you mean \"__Host-refresh\"?"},
+		{"S2 cookie of an attempt", func(o *session.Options) { o.Cookie.Name = "__Host-refresh-attempt" }, "session: Cookie.Name \"__Host-refresh-attempt\": is that of the attempts beside a cookie \"__Host-refresh\"; did you mean \"__Host-refresh-2\"?"},
 		{"two cookies", func(o *session.Options) { o.Cookie.Name, o.InsecureCookie = "__Host-a", true }, "session: Cookie.Name: contradicts InsecureCookie; did you mean to leave one out?"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
