@@ -35,9 +35,10 @@
 // when it could not read it for MaxStale. A revocation is in force at once in
 // the process that made it. Another process accepts the token until it has read
 // the feed: for 0.2 s with redisauth, and while it cannot read it for MaxStale
-// at most, which is 30 s, or down to 2 s where that is too long. What ends a login is its session (sid): RevokeSubject compares
-// times, whose resolution is a second, so it serves tokens without a session,
-// and never ends a login that was made after it.
+// at most, which is 30 s, or down to 2 s where that is too long. What ends a
+// login is its session (sid): RevokeSubject compares times, whose resolution is a
+// second, so it serves tokens without a session, and never ends a login that was
+// made after it.
 //
 // # Its place
 //

@@ -32,7 +32,8 @@ func (m *Manager) List(ctx context.Context, subject string) ([]Session, error) {
 	return sessions, nil
 }
 
-// Revoke ends one session of a subject. Nothing happens when the subject has
+// Revoke ends one session of a subject. Other processes hear of its access tokens
+// as after [Manager.RevokeAll]. Nothing happens when the subject has
 // no session of this ID: another's is not touched. An error is of kind
 // [auth.ErrUnavailable]; what was not done is done by calling it again soon.
 func (m *Manager) Revoke(ctx context.Context, subject, id string) error {
@@ -43,11 +44,14 @@ func (m *Manager) Revoke(ctx context.Context, subject, id string) error {
 }
 
 // RevokeAll ends the sessions of a subject, but for those whose IDs are given,
-// and the access tokens that belong to no session. When it returns, no token
-// works that was made for a session it ended, and no login that began before
-// makes another: see [Session].AuthTime. After a new password, change that
-// first. It takes 10 s and one call of the store or the feed at most; what did
-// not fit into them is an error as well, of the kind that [Manager.Revoke] has.
+// and the access tokens that belong to no session. When it returns, no refresh
+// token of a session that it ended works, this process accepts no access token of
+// such a session, and no login that began before makes another: see
+// [Session].AuthTime. Another process accepts the access tokens until it has read
+// the feed of Revocations, at most for its MaxStale: see [auth.Revocations]. After
+// a new password, change that first. It takes 10 s and one call of the store or the
+// feed at most; what did not fit into them is an error as well, of the kind that
+// [Manager.Revoke] has.
 func (m *Manager) RevokeAll(ctx context.Context, subject string, except ...string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), manyTimeout)
 	defer cancel()
