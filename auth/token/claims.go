@@ -19,6 +19,7 @@ type claims struct {
 	times
 	authTime time.Time
 	marked   bool // has a claim by which another issuer marks programs
+	program  bool // has such a claim that says program
 }
 
 // times are what the clock is compared with, on every request.
@@ -88,6 +89,7 @@ func (c *claims) setClaim(m member) (ok bool) {
 	case "gty", "idtyp":
 		// Of Auth0 and Entra. A secret may be theirs too.
 		c.marked = true
+		_ = m.each(func(value string) { c.program = c.program || value == "client-credentials" || value == "app" })
 		return true
 	default:
 		// EXP without exp is a mistake that a lenient reader would act on.
@@ -165,14 +167,18 @@ func (v *Verifier) hasAudience(aud member) (found bool) {
 
 // kindOf returns the kind of a caller. A client that acts for itself has its
 // own name as the subject (RFC 9068, section 5). Other issuers give it other
-// subjects, so their other callers are of a kind that is not known.
+// subjects, so their other callers are of a kind that is not known. A token that
+// says that a program has it is never a person's, whatever the options say.
 func (v *Verifier) kindOf(c *claims, key *Key) auth.CallerType {
+	program := c.program || strings.HasSuffix(c.subject, "@clients")
 	switch {
 	case c.client != "" && c.client == c.subject:
 		return auth.Program
+	case v.kind == auth.Person && program:
+		return auth.Unknown
 	case v.kind != "":
 		return v.kind
-	case !key.canSign() || c.marked || strings.HasSuffix(c.subject, "@clients"):
+	case !key.canSign() || c.marked || program:
 		return auth.Unknown
 	}
 	return auth.Person

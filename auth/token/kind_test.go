@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -118,6 +119,37 @@ func TestOwnTokensKeepTheirKind_T4(t *testing.T) {
 	}
 }
 
+// Kind is User for an issuer of people and programs: tokens that say of themselves
+// that a program has them opened the routes for people.
+func TestKindUserTakesNoProgramForAPerson_T4(t *testing.T) {
+	static := errors.Must(token.NewKeys(errors.Must(token.NewPublicKey("EdDSA", token.EdDSA, material().ed.Public(), token.Schedule{}))))
+	srv := kindServer(t, verifier(t, func(o *token.VerifierOptions) { o.Keys, o.CallerType = static, auth.Person }))
+	for name, row := range map[string]struct {
+		claims object
+		status int
+	}{
+		"Auth0, client credentials":           {object{"sub": "abc@clients", "gty": "client-credentials"}, 403},
+		"Auth0, a subject alone":              {object{"sub": "abc@clients"}, 403},
+		"Auth0, another subject":              {object{"sub": "ada", "gty": "client-credentials"}, 403},
+		"Auth0, a list":                       {object{"sub": "ada", "gty": []string{"refresh_token", "client-credentials"}}, 403},
+		"Entra, an application":               {object{"sub": "2f3c8b1e", "idtyp": "app"}, 403},
+		"a person with a password":            {object{"sub": "auth0|ada", "gty": "password"}, 200},
+		"a person, by the words of Entra":     {object{"sub": "2f3c8b1e", "idtyp": "user"}, 200},
+		"a claim of another type, no mark":    {object{"sub": "ada", "gty": object{"a": 1}}, 200},
+		"a person with a client_id beside":    {object{"sub": "ada", "client_id": "web"}, 200},
+		"a person whose name has the ending":  {object{"sub": "ada@clients.example"}, 200},
+		"a program that names itself (a 403)": {object{"sub": "job", "client_id": "job"}, 403},
+	} {
+		t.Run("T4 "+name, func(t *testing.T) {
+			text := sign(goodHeader().json(), goodClaims().with(row.claims).json())
+			for range 2 { // the second time it is cached
+				status, _ := bearerGet(t, srv.URL+"/user", text)
+				require.Equal(t, row.status, status)
+			}
+		})
+	}
+}
+
 // The application declares an issuer's callers.
 func TestVerifierDeclaresTheKind_T4(t *testing.T) {
 	static := errors.Must(token.NewKeys(errors.Must(token.NewPublicKey("EdDSA", token.EdDSA, material().ed.Public(), token.Schedule{}))))
@@ -128,7 +160,11 @@ func TestVerifierDeclaresTheKind_T4(t *testing.T) {
 				for name, claims := range foreignTokens {
 					p, err := v.Verify(t.Context(), sign(goodHeader().json(), goodClaims().with(claims).json()))
 					require.NoError(t, err)
-					require.Equal(t, kind, p.CallerType(), name)
+					want := kind
+					if kind == auth.Person && strings.HasPrefix(name, "client credentials") {
+						want = auth.Unknown
+					}
+					require.Equal(t, want, p.CallerType(), name)
 				}
 				p, err := v.Verify(t.Context(), sign(goodHeader().json(), goodClaims().with(object{"sub": "job", "client_id": "job"}).json()))
 				require.NoError(t, err)

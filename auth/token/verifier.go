@@ -47,7 +47,11 @@ type VerifierOptions struct {
 	// is, if the key that verifies is a private key or a secret, and
 	// [auth.Unknown] for those of other issuers, whose tokens for programs have
 	// subjects of many forms. Set it for an issuer whose callers are all of one
-	// kind, and for another service that issues tokens with an [Issuer].
+	// kind, and for another service that issues tokens with an [Issuer]. With
+	// [auth.Person], a token that says that a program has it (a subject that ends in
+	// @clients, gty client-credentials, idtyp app: Auth0 and Entra) is [auth.Unknown]
+	// nevertheless. The tokens of other issuers do not say it: for them Person is
+	// right only if the issuer gives this audience to no program.
 	CallerType auth.CallerType
 	// Validate is the application's own check, after all others, for every
 	// request. Its errors are those of an [auth.Authenticator].
