@@ -100,9 +100,20 @@ func (s *scope) kindOfForeign(status int, body string) *Kind {
 	if !gone && (failure == nil || !errors.Is(*failure, os.ErrDeadlineExceeded)) {
 		return kindOf(status)
 	}
-	bare := body == "" || strings.TrimSpace(body) == http.StatusText(status)
+	// Only a proxy says nothing more of a cause. A bare 500 is the handler's own.
+	bare := isOutage(status) && (body == "" || strings.TrimSpace(body) == http.StatusText(status))
 	if bare || strings.Contains(body, context.Canceled.Error()) || failure != nil && strings.Contains(body, (*failure).Error()) {
 		return s.kindOfGone()
+	}
+	return kindOf(status)
+}
+
+// kindOfKept returns the kind of a response that a handler wrote by itself and
+// that the client gets as it is. Of a gateway, it is most often bare; else its
+// text is not known.
+func (s *scope) kindOfKept(status int) *Kind {
+	if isOutage(status) {
+		return s.kindOfForeign(status, "")
 	}
 	return kindOf(status)
 }

@@ -115,6 +115,7 @@ func TestOtherFailuresKeepTheirKind_E10(t *testing.T) {
 		}, "ERROR", "internal_error"},
 		{"a panic", canceled, func(http.ResponseWriter, *http.Request) { panic(context.Canceled) }, "ERROR", "internal_error"},
 		{"a body that says something else", canceled, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "pq: relation", 500) }, "ERROR", "internal_error"},
+		{"a bare 500, which no proxy writes", canceled, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "Internal Server Error", 500) }, "ERROR", "internal_error"},
 		{"a 4xx that is bare", canceled, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, "INFO", "not_found"},
 	} {
 		t.Run("E10 "+tt.name, func(t *testing.T) {
@@ -166,6 +167,31 @@ func TestHangUpBehindAProxy_E8(t *testing.T) {
 		require.Equal(t, 502, res.StatusCode)
 		require.Equal(t, "ERROR", j.record(t)["level"])
 	})
+}
+
+// TestUnsentBodyHidesNoFailure_E8 holds that a client that waits for its answer,
+// and has not sent all of its body, does not make a failure look like its own:
+// the Responder reads that body before it sends the header, and net/http cancels
+// the request when that fails.
+func TestUnsentBodyHidesNoFailure_E8(t *testing.T) {
+	for _, keep := range []bool{true, false} {
+		t.Run(fmt.Sprintf("E8 InsecureKeepBody %t", keep), func(t *testing.T) {
+			s, j := serve(t, errors.Options{InsecureKeepBody: func(*http.Request) bool { return keep }}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(http.StatusBadGateway)
+			}))
+			conn, err := net.Dial("tcp", s.Listener.Addr().String())
+			require.NoError(t, err)
+			defer func() { _ = conn.Close() }()
+			_, err = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf")
+			require.NoError(t, err)
+			res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			require.NoError(t, err)
+			require.Equal(t, 502, res.StatusCode)
+			record := j.record(t)
+			require.Equal(t, "ERROR", record["level"], record)
+			require.Equal(t, "bad_gateway", record["code"])
+		})
+	}
 }
 
 func quietProxy(t *testing.T, service *httptest.Server) *httputil.ReverseProxy {

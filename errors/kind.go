@@ -45,8 +45,8 @@ var (
 	// ErrCanceled is the kind of a request whose client went away before the
 	// response: 499 client_closed_request, logged at Debug. It replaces the
 	// kind of an error that wraps the request's own [context.Canceled], such
-	// as a 503 around a query that was canceled, and a bare 5xx that a proxy
-	// writes then. A deadline of the server's own keeps its kind.
+	// as a 503 around a query that was canceled, and a bare 502, 503 or 504,
+	// as proxies write then. A deadline of the server's own keeps its kind.
 	ErrCanceled = Define(499, "client_closed_request", "The client closed the request.")
 	// ErrNotFound answers for a router that found no route: 404 not_found.
 	ErrNotFound = Define(404, "not_found", "There is nothing at this address.")

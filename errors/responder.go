@@ -283,10 +283,9 @@ func (s *scope) recordForeign() {
 	if !s.out.foreign.Load() || s.out.state.Load() != sent {
 		return
 	}
-	body := "" // of a gateway, it is most often bare; else it is not known
-	if !isOutage(s.out.status) {
-		body = "kept"
+	k := s.out.kind
+	if k == nil {
+		k = kindOf(s.out.status)
 	}
-	k := s.kindOfForeign(s.out.status, body)
 	s.record(s.request, k, k.With("kept_body", true), k.sampled || k.status < 500)
 }

@@ -38,6 +38,7 @@ type writer struct {
 	// foreign is set for a response of 400 and above that a handler wrote by
 	// itself. It is atomic for the reason that state is.
 	foreign atomic.Bool
+	kind    *Kind // of that response, if its body goes out
 	record  nethttp.HeaderRecord
 	duplex  bool // the handler reads on after it has begun to respond
 }
@@ -109,6 +110,7 @@ func (w *writer) WriteHeader(status int) {
 func (w *writer) decideForeign(status int) {
 	switch {
 	case w.scope.keepsForeignBody():
+		w.kind = w.scope.kindOfKept(status) // sendHeader may end the context
 		w.sendHeader(status)
 	case isForeign(status, w.Header()):
 		w.status = status
