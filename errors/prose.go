@@ -1,9 +1,12 @@
 package errors
 
 import (
+	"bytes"
+	"encoding/base64"
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // A key that names a secret is a word of prose too, and of our own messages:
@@ -44,8 +47,14 @@ func isPlainWord(word string) bool {
 	if humps > 2 || humps > 1 && letters > 24 {
 		return false
 	}
-	return capitals <= letters/3+1 || capitals == letters && letters <= 8
+	if capitals == letters {
+		return letters <= 8
+	}
+	return capitals <= letters/3+1 && !manyConsonants.MatchString(word)
 }
+
+// manyConsonants are more in a row than words have ("lengths", "TLSConfig").
+var manyConsonants = regexp.MustCompile(`(?i)[b-df-hj-np-tv-xz]{6}`)
 
 // endsText reports whether a text ends where a word does, so that the word is
 // all that follows the key.
@@ -54,8 +63,12 @@ func endsText(rest string) bool {
 	return rest == "" || strings.ContainsAny(rest[:1], "\r\n,;}&\"'")
 }
 
-// strictKey finds the keys whose secrets people choose, which may be words.
+// strictKey finds the keys of secrets that people choose, which may be words.
 var strictKey = regexp.MustCompile(`(?i)passw|passphrase|pwd|secret|cvv|card`)
+
+// oneTimeCode is a number that a person reads from one device and types into
+// another.
+var oneTimeCode = regexp.MustCompile(`^\(?[0-9]{4,}\D?$`)
 
 // isProsePair reports whether the match of a key and its value is prose.
 func isProsePair(text string, m []int) bool {
@@ -67,11 +80,17 @@ func isProsePair(text string, m []int) bool {
 		return false
 	}
 	if !strictKey.MatchString(key) { // such as "token: Ed25519 keys"
-		return isPlainWord(word) || len(word) < 8 && !endsText(rest)
+		return isPlainWord(word) || len(word) < 8 && !oneTimeCode.MatchString(word) && !endsText(rest)
 	}
-	sentence := strings.HasSuffix(word, ".") || strings.HasSuffix(word, ":")
-	return isPlainWord(word) && (sentence || !endsText(rest))
+	if isCode := strings.Contains(key, "_") || m[2] > 0 && text[m[2]-1] == '_'; isCode && unicode.IsUpper(rune(word[0])) {
+		return isPlainWord(word) && (strings.HasSuffix(word, ".") || !endsText(rest)) // "wrong_password: Wrong."
+	}
+	return functionWord.MatchString(word) && !endsText(rest)
 }
+
+// functionWord is a word that begins a statement about a secret, such as "Secret:
+// has 12 bytes". Any other word may be the secret: "password: swordfish is wrong".
+var functionWord = regexp.MustCompile(`^(?i:an?|the|is|are|was|were|has|have|had|must|may|can|cannot|should|needs|not|no|none|of|for|in|on|at|to|with|without|more|less|fewer|another|this|that|it)$`)
 
 // isProseHeader reports whether the match of a header's name is the name of a
 // field of ours: a Cookie header has a pair, and Authorization is spared nowhere.
@@ -89,7 +108,14 @@ func isProseHeader(text string, m []int) bool {
 // such as "bearer tokens".
 func isProseScheme(text string, m []int) bool {
 	scheme, word, rest := text[m[2]:m[3]], text[m[4]:m[5]], text[m[5]:]
-	return isPlainWord(word) && (strings.ToLower(scheme) == scheme || strings.HasSuffix(word, ".") || !endsText(rest))
+	return isPlainWord(word) && !isUserPass(word) && (strings.ToLower(scheme) == scheme || strings.HasSuffix(word, ".") || !endsText(rest))
+}
+
+// isUserPass reports whether a word is the credentials of Basic (RFC 7617,
+// section 2).
+func isUserPass(word string) bool {
+	decoded, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(word, ".="))
+	return err == nil && utf8.Valid(decoded) && bytes.IndexByte(decoded, ':') >= 0
 }
 
 // plainName is a long name, such as Cross-Origin-Embedder-Policy-Report-Only or
