@@ -91,7 +91,45 @@ func TestOutageIsSampled_E12(t *testing.T) {
 	}
 }
 
+// TestFullSamplerHidesNoOutage_E12 holds that floods that are over, and refusals
+// of another status, do not take the record of an outage away, however many
+// values clients have chosen before.
+func TestFullSamplerHidesNoOutage_E12(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		pause time.Duration
+	}{{"of floods that are over", 10 * time.Second}, {"of refusals that go on", 0}} {
+		t.Run("E12 "+tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				j := new(journal)
+				var err error
+				h := errors.Must(errors.NewResponder(errors.Options{Logger: j.logger()})).Handler(errors.HandlerFunc(
+					func(http.ResponseWriter, *http.Request) error { return err }))
+				fail := func(with error) {
+					err = with
+					h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+				}
+				for i := range 4000 {
+					fail(errGuess.With("guess", i/2))
+				}
+				time.Sleep(tt.pause) // of the bubble
+				fail(errGuess.With("guess", "one more"))
+				fail(errGuess.With("guess", "and one more"))
+				before := j.records()
+				fail(errStore.Wrap(io.EOF))
+				fail(errShards.With("shard", 1))
+				want := 1 // they share the entry of 503
+				if tt.pause > 0 {
+					want = 2
+				}
+				require.Equal(t, want, j.records()-before)
+			})
+		})
+	}
+}
+
 var (
+	errGuess  = errors.Define(429, "test_guesses", "Too many guesses.").Sampled("guess")
 	errShards = errors.Define(503, "test_shards", "Try again later.").Sampled("shard")
 	errDisk   = errors.Define(507, "test_disk_full", "No more orders are accepted right now.")
 )

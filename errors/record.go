@@ -96,7 +96,8 @@ const (
 )
 
 // A sampler lets one record of a flood through every samplePeriod. It keeps at
-// most sampleKeys floods apart; what comes beyond shares one entry.
+// most sampleKeys floods apart; what comes beyond shares one entry for each
+// status, so that refusals, which any client can cause, do not hide an outage.
 type sampler struct {
 	mu     sync.Mutex
 	floods map[floodKey]*flood
@@ -123,13 +124,9 @@ func (s *sampler) allowRecord(k *Kind, value string, now time.Time) (suppressed 
 	key := floodKey{k.status, k.code, value}
 	f := s.floods[key]
 	if f == nil && len(s.floods) >= sampleKeys {
-		for key, old := range s.floods {
-			if now.Sub(old.since) >= samplePeriod && old.suppressed == 0 {
-				delete(s.floods, key)
-			}
-		}
+		s.dropEnded(now)
 		if len(s.floods) >= sampleKeys {
-			key = floodKey{}
+			key = floodKey{status: k.status}
 			f = s.floods[key]
 		}
 	}
@@ -143,4 +140,23 @@ func (s *sampler) allowRecord(k *Kind, value string, now time.Time) (suppressed 
 	suppressed = f.suppressed
 	*f = flood{since: now}
 	return suppressed, true
+}
+
+// dropEnded forgets the floods that ended. Their suppressed records count for
+// the shared entry of the status.
+func (s *sampler) dropEnded(now time.Time) {
+	for key, old := range s.floods {
+		shared := floodKey{status: key.status}
+		if now.Sub(old.since) < samplePeriod || key == shared && old.suppressed > 0 {
+			continue
+		}
+		delete(s.floods, key)
+		if old.suppressed == 0 {
+			continue
+		}
+		if s.floods[shared] == nil {
+			s.floods[shared] = new(flood)
+		}
+		s.floods[shared].suppressed += old.suppressed
+	}
 }
