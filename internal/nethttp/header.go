@@ -102,7 +102,11 @@ func (k *HeaderRecord) Add(set *RingHeaders, vary int) {
 func (k *HeaderRecord) Save(h http.Header) {
 	k.saved = make(http.Header)
 	for _, header := range k.outer {
-		k.saveLines(h, header.name, len(header.lines))
+		n, lines := 0, h[header.name]
+		for n < min(len(lines), len(header.lines)) && lines[n] == header.lines[n] {
+			n++ // where it was deleted, the first lines are the proxy's
+		}
+		k.saveLines(h, header.name, n)
 	}
 	for _, set := range k.rings[:k.count] {
 		for _, header := range *set {

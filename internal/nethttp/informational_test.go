@@ -159,6 +159,30 @@ func TestOuterHeadersSurviveInformationalResponses_E2(t *testing.T) {
 	require.Equal(t, stableHeaders(plain), stableHeaders(res))
 }
 
+// TestDeletedOuterHeaderStaysDeletedAfterInformationalResponses_E2 holds that the
+// lines of a 103 are not sent again with the final response.
+func TestDeletedOuterHeaderStaysDeletedAfterInformationalResponses_E2(t *testing.T) {
+	proxied := func(w http.ResponseWriter, _ *http.Request) {
+		h := w.Header()
+		h.Del("Set-Cookie") // of a handler further out
+		h.Add("Set-Cookie", "upstream=1")
+		w.WriteHeader(http.StatusEarlyHints)
+		clear(h) // as httputil.ReverseProxy does
+		w.Header().Add("Set-Cookie", "upstream=1")
+		w.WriteHeader(http.StatusNoContent)
+	}
+	inner := errors.Must(errors.NewResponder(errors.Options{})).Handler(http.HandlerFunc(proxied))
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Set-Cookie", "outer=1")
+		inner.ServeHTTP(w, r)
+	}))
+	defer srv.Close()
+	res, err := srv.Client().Get(srv.URL)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, []string{"upstream=1"}, res.Header["Set-Cookie"], "a line of the upstream is not taken for one of the handler further out")
+}
+
 func TestUpgradeAfterAnInformationalResponseHasTheRingHeaders_E2(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
