@@ -19,6 +19,17 @@ var sourceLists = [...]string{
 // directives are all that browsers read.
 var directives = append(sourceLists[:], "sandbox", "report-uri", "report-to", "upgrade-insecure-requests", "require-trusted-types-for", "trusted-types", "webrtc")
 
+// obsolete are the directives that browsers gave up, with what a policy needs in
+// the place of each.
+var obsolete = map[string]string{
+	"block-all-mixed-content": `, since browsers always do it; did you mean "upgrade-insecure-requests"?`,
+	"navigate-to":             `; did you mean "form-action"?`,
+	"plugin-types":            `; did you mean "object-src 'none'"?`,
+	"prefetch-src":            `; did you mean "default-src"?`,
+	"referrer":                `; did you mean Options.ReferrerPolicy?`,
+	"reflected-xss":           `; did you mean "script-src 'self'"?`,
+}
+
 // sandboxTokens are those of HTML, section 7.1.5.
 var sandboxTokens = []string{
 	"allow-downloads", "allow-forms", "allow-modals", "allow-orientation-lock", "allow-pointer-lock", "allow-popups",
@@ -128,8 +139,10 @@ func (c *cspChecker) checkDirective(name string, values []string) {
 		if len(values) == 0 {
 			c.refuse("%q: has no address; did you mean \"report-uri /csp\"?", name)
 		}
+	case obsolete[name] != "":
+		c.refuse("%q: is read no more%s", name, obsolete[name])
 	default:
-		c.refuse("%q: is not a directive%s", name, didYouMean(name, directives))
+		c.refuse("%q: is not a directive%s", name, oneOfThem(name, directives))
 	}
 }
 

@@ -97,6 +97,9 @@ func hostProblem(source string) string {
 		if strings.HasPrefix(source, "/") {
 			return "is a path without a host; did you mean \"'self'\"?"
 		}
+		if strings.Contains(source, "[") { // section 6.7.2.8 of CSP Level 3
+			return "browsers match no IPv6 address; did you mean a host as in \"localhost\"?"
+		}
 		return "is not a source; did you mean a host as in \"https://cdn.example.com\"?"
 	}
 	host, port := strings.ToLower(parts[2]), parts[3]
