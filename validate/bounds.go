@@ -9,6 +9,8 @@ import (
 var boundedRules = []string{
 	"max", "len", "lte", "lt", "eq", "oneof", "isdefault", "email", "ip", "ipv4", "ipv6", "cidr", "cidrv4", "cidrv6", "hostname", "hostname_rfc1123",
 	"hostname_label", "hostname_port", "fqdn", "uuid", "uuid3", "uuid4", "uuid5", "uuid7", "ulid", "e164", "datetime", "rfc3339",
+	"iso3166_1_alpha2", "iso3166_1_alpha2_eu", "iso3166_1_alpha3", "iso3166_1_alpha3_eu", "iso3166_2", "iso4217", "bic", "bic_iso_9362_2014",
+	"mac", "hexcolor", "boolean", "ssn", "isbn", "isbn10", "isbn13", "issn", "md5", "sha256", "sha384", "sha512",
 }
 
 // isBounded reports whether the rules of a value bound its length: one of them

@@ -89,11 +89,13 @@ func TestStrictCountsOnlyRealBounds_V7(t *testing.T) {
 	for _, tag := range []string{
 		"max=5", "len=5", "lte=5", "lt=5", "eq=abc", "oneof=a b", "max=5|len=9", "max=5|email", "email|hostname", "rfc3339", "datetime=2006-01-02", "datetime=15:04|rfc3339", "hostname_port", "omitempty,max=5", "min=1,max=5,contains=a", "contains=a,max=5|len=9",
 		"email", "ip", "ipv4", "ipv6", "cidr", "hostname", "fqdn", "uuid", "uuid4", "hostname_label", "isdefault",
+		"iso3166_1_alpha2", "iso3166_1_alpha2_eu", "iso3166_1_alpha3", "iso3166_1_alpha3_eu", "iso3166_2", "iso4217", "bic", "bic_iso_9362_2014", "mac", "hexcolor", "boolean", "ssn", "isbn", "isbn10", "isbn13", "issn", "md5", "sha256", "sha384", "sha512",
 	} {
 		require.NoError(t, compile(tag), tag)
 	}
 	for _, tag := range []string{
 		"max=5|contains=a", "contains=a|max=5", "rfc3339|contains=a", "len=5|min=9", "email|url", "oneof=a|alpha", "min=5", "gt=5", "ne=abc", "contains=a", "url", "uri", "pattern=p", "alphanum", "required", "omitempty", "omitempty|max=5", "number", "e164|number", "startswith=a",
+		"postcode_iso3166_alpha2=GB", "country_code", "iso3166_1_alpha_numeric", "credit_card", "semver", "jwt",
 	} {
 		require.ErrorContains(t, compile(tag), "has no bound", tag)
 	}
@@ -103,14 +105,15 @@ func TestStrictCountsOnlyRealBounds_V7(t *testing.T) {
 func TestBoundedFormatsRefuseLongTexts_V7(t *testing.T) {
 	long := strings.Repeat("1", 60_000)
 	rules := validate.Formats()
-	for _, name := range []string{"uuid", "uuid3", "uuid4", "uuid5", "uuid7", "ulid", "e164"} {
+	for _, name := range []string{"uuid", "uuid3", "uuid4", "uuid5", "uuid7", "ulid", "e164",
+		"iso3166_1_alpha2", "iso3166_1_alpha2_eu", "iso3166_1_alpha3", "iso3166_1_alpha3_eu", "iso3166_2", "iso4217", "bic", "bic_iso_9362_2014", "mac", "hexcolor", "boolean", "ssn", "isbn", "isbn10", "isbn13", "issn", "md5", "sha256", "sha384", "sha512"} {
 		rules[name] = func(s string) bool { return validator.New().Var(s, name) == nil }
 	}
 	for name, ok := range rules {
 		if !validate.IsBounded(name) {
 			continue
 		}
-		for _, s := range []string{"a" + long, "a." + long, "a@b." + long + ".com", long + "@a.example", "a.example:" + long, "2024-01-01T03:04:05." + long + "Z", "::" + long, "1.2.3." + long, "1.2.3.4/" + long, strings.Repeat("a.", 30_000) + "a", strings.Repeat("0", 60_000) + "1", "::1%" + long} {
+		for _, s := range []string{"a" + long, "a." + long, "a@b." + long + ".com", long + "@a.example", "a.example:" + long, "2024-01-01T03:04:05." + long + "Z", "::" + long, "1.2.3." + long, "1.2.3.4/" + long, strings.Repeat("a.", 30_000) + "a", strings.Repeat("0", 60_000) + "1", "::1%" + long, "GB" + long, "#fff" + long, "00:00:5e:00:53:01" + long, "true" + long, "978-3-16-148410-0" + strings.Repeat("-", 60_000), strings.Repeat("a", 60_000)} {
 			require.False(t, ok(s), "%s takes %.40s...", name, s)
 		}
 	}
