@@ -41,12 +41,28 @@ func TestHints_V11(t *testing.T) {
 	type form struct {
 		A string `form:"a" validate:"max=9"`
 	}
+	type unnamed struct {
+		A string `json:"a" validate:"pattern=x,max=9"`
+	}
+	type rules struct {
+		A string `json:"a" validate:"pattern=^[a-z]+$,max=9"`
+		B string `json:"b" validate:"max=9,regexp=^[a-z]+$"`
+		C string `json:"c" validate:"required, max=9"`
+		D string `json:"d" validate:"max=9,pattern=slgu"`
+	}
 	bytes := validate.Options{Limits: validate.Limits{File: 1}}
 	requireReports(t, []group{
 		{"V11", asJSON[body](), []string{
 			"body.Wait: a time.Duration cannot be read from JSON; did you mean a number of seconds?", `body.Role: has the tag header:"X-Role", which is not applied inside a body; did you mean a field of the T of Input, beside one with body:"json"?`,
 			"body.Map: a map with keys of bool cannot be read from JSON; did you mean a string or a number?",
 		}},
+		{"V11", asJSON[rules](validate.Options{Patterns: map[string]string{"slug": "[a-z-]+"}}), []string{
+			"rules.A: the rule pattern=^[a-z]+$ names none of Options.Patterns; did you mean pattern=slug?",
+			"rules.B: the rule regexp=^[a-z]+$ does not exist; did you mean pattern, with a name of Options.Patterns?",
+			"rules.C: the rule \" max=9\" has a blank in its name; did you mean max=9?",
+			"rules.D: the rule pattern=slgu names none of Options.Patterns; did you mean pattern=slug?",
+		}},
+		{"V11", asJSON[unnamed](), []string{"unnamed.A: the rule pattern=x names none of Options.Patterns; did you mean an expression in Patterns, and its name here?"}},
 		{"V11", asInput[params](bytes), []string{
 			"params.Host: the server takes the header Host away; did you mean a field of the http.Request?", `params.Filter: a map[string]int cannot be read from text; did you mean a field for each name, such as query:"filter[name]"?`,
 			`params.None: has no name; did you mean query:"none"?`, "params.Bare: has not exactly one source; did you mean `query:\"bare\"`?", "params.File: a File comes from a form; did you mean the tag `form`?",

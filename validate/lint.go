@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-playground/validator/v10"
@@ -76,9 +78,15 @@ func (l *linter) tag(t reflect.Type, where, tag string, spared bool) {
 // rule refuses rules that do not exist, do not fit, look at other fields, or
 // at this machine.
 func (l *linter) rule(t reflect.Type, where, rule string) {
-	name, _, _ := strings.Cut(rule, "=")
+	name, param, _ := strings.Cut(rule, "=")
 	switch {
 	case conditions[rule] != 0 || rule == "required":
+		return
+	case misspelling(rule) != "":
+		l.problem(where, misspelling(rule))
+		return
+	case name == "pattern" && l.c.patterns[param] == nil:
+		l.problem(where, "the rule "+rule+" names none of Options.Patterns"+l.knownPatterns())
 		return
 	case rule == "-":
 		l.problem(where, `has the rule "-", which switches no rule off; did you mean no tag validate?`)
@@ -115,6 +123,27 @@ func (l *linter) rule(t reflect.Type, where, rule string) {
 	_ = l.c.rules.Var(probe.Interface(), rule)
 	setNonZero(probe)
 	_ = l.c.rules.Var(probe.Interface(), rule)
+}
+
+// misspelling describes a rule that has a blank in its name, or a name that
+// other packages have for pattern.
+func misspelling(rule string) string {
+	name, _, _ := strings.Cut(rule, "=")
+	switch {
+	case strings.TrimSpace(name) != name:
+		return "the rule " + strconv.Quote(rule) + " has a blank in its name; did you mean " + strings.TrimSpace(rule) + "?"
+	case name == "regexp", name == "regex":
+		return "the rule " + rule + " does not exist; did you mean pattern, with a name of Options.Patterns?"
+	}
+	return ""
+}
+
+// knownPatterns suggests the patterns that the options have.
+func (l *linter) knownPatterns() string {
+	if len(l.c.patterns) == 0 {
+		return "; did you mean an expression in Patterns, and its name here?"
+	}
+	return "; did you mean pattern=" + strings.Join(slices.Sorted(maps.Keys(l.c.patterns)), " or pattern=") + "?"
 }
 
 // setNonZero makes a value that is not zero, since some rules only look at those.
