@@ -24,6 +24,9 @@
 //	mux.Handle("GET /orders", auth.Require(auth.Scopes("orders:read"))(orders))
 //	handler := failures.Handler(callers.Handler(mux))
 //
+// A handler gets the caller from [From], and the object that a policy loaded
+// from [ObjectFrom].
+//
 // A route that was forgotten is found by authtest.Routes, in a test of the
 // application.
 //

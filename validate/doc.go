@@ -40,10 +40,12 @@
 //		return orders.place(r.Context(), in)
 //	})))
 //
-// A T whose fields have the tags path, query, header, cookie, form or body:"json"
-// is the whole input. The fields of a struct embedded in T are read as if they
-// were fields of T. A member that may be absent, null or a value, as in a
-// PATCH, is an [Opt].
+// A T whose fields have the tags path, query, header, cookie, form or
+// body:"json" is the whole input, also where the fields have names in JSON too:
+// a T with the tag form on every field is a form, and JSON reads the same T from
+// a body. The fields of a struct embedded in T are read as if they were fields
+// of T. A member that may be absent, null or a value, as in a PATCH, is an
+// [Opt].
 //
 // The constructors report every tag that they do not apply, such as a source
 // tag on a member of a body: otherwise the body would fill that field. They
@@ -60,10 +62,10 @@
 // maps are always checked, with and without dive. Its formats uri, url,
 // http_url, https_url, origin, hostname, hostname_rfc1123, hostname_label,
 // hostname_port, fqdn, mongodb_connection_string, ip, ipv4, ipv6, cidr, cidrv4,
-// cidrv6, email and datetime are replaced by stricter ones; rfc3339 and pattern
-// are new. Rules that look at other fields, or at this machine's files
-// and network, are refused at start-up, as is whatever would fail, or do
-// nothing, at a request.
+// cidrv6, email and datetime are replaced by stricter ones. New are rfc3339 and
+// pattern=name, whose expression Options.Patterns has. Rules that look at other
+// fields, or at this machine's files and network, are refused at start-up, as is
+// whatever would fail, or do nothing, at a request.
 //
 // The most common rules are compiled, and validator is only asked about what
 // they do not accept. Where Options.Setup is used, they are not: it may have

@@ -43,7 +43,8 @@
 //
 // The cookie is SameSite=Strict: pages of the same site alone can refresh, such
 // as app.example.com at api.example.com. Where they have another origin, cors has
-// to allow it with Credentials and with [AttemptHeader] among its Headers.
+// to allow it with Credentials and with [AttemptHeader] among its Headers, and
+// AllowsOrigin of its Middleware belongs into [Options].AllowsOrigin.
 //
 // # A program
 //
