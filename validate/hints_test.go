@@ -50,6 +50,11 @@ func TestHints_V11(t *testing.T) {
 		C string `json:"c" validate:"required, max=9"`
 		D string `json:"d" validate:"max=9,pattern=slgu"`
 	}
+	type postcodes struct {
+		A string `json:"a" validate:"max=9,postcode_iso3166_alpha2=UK"`
+		B string `json:"b" validate:"max=9,postcode_iso3166_alpha2=nl"`
+		C string `json:"c" validate:"max=9,postcode_iso3166_alpha2=GBR"`
+	}
 	bytes := validate.Options{Limits: validate.Limits{File: 1}}
 	requireReports(t, []group{
 		{"V11", asJSON[body](), []string{
@@ -61,6 +66,11 @@ func TestHints_V11(t *testing.T) {
 			"rules.B: the rule regexp=^[a-z]+$ does not exist; did you mean pattern, with a name of Options.Patterns?",
 			"rules.C: the rule \" max=9\" has a blank in its name; did you mean max=9?",
 			"rules.D: the rule pattern=slgu names none of Options.Patterns; did you mean pattern=slug?",
+		}},
+		{"V11", asJSON[postcodes](), []string{
+			"postcodes.A: the rule postcode_iso3166_alpha2=UK refuses every value, since UK is no code of ISO 3166-1; did you mean GB?",
+			"postcodes.B: the rule postcode_iso3166_alpha2=nl refuses every value, since nl is no code of ISO 3166-1; did you mean NL?",
+			"postcodes.C: the rule postcode_iso3166_alpha2=GBR refuses every value, since GBR is no code of ISO 3166-1; did you mean one of two letters, such as GB?",
 		}},
 		{"V11", asJSON[unnamed](), []string{"unnamed.A: the rule pattern=x names none of Options.Patterns; did you mean an expression in Patterns, and its name here?"}},
 		{"V11", asInput[params](bytes), []string{

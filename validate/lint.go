@@ -88,6 +88,9 @@ func (l *linter) rule(t reflect.Type, where, rule string) {
 	case name == "pattern" && l.c.patterns[param] == nil:
 		l.problem(where, "the rule "+rule+" names none of Options.Patterns"+l.knownPatterns())
 		return
+	case name == "postcode_iso3166_alpha2" && !l.isCountry(param):
+		l.problem(where, "the rule "+rule+" refuses every value, since "+param+" is no code of ISO 3166-1"+l.likelyCountry(param))
+		return
 	case rule == "-":
 		l.problem(where, `has the rule "-", which switches no rule off; did you mean no tag validate?`)
 		return
@@ -144,6 +147,21 @@ func (l *linter) knownPatterns() string {
 		return "; did you mean an expression in Patterns, and its name here?"
 	}
 	return "; did you mean pattern=" + strings.Join(slices.Sorted(maps.Keys(l.c.patterns)), " or pattern=") + "?"
+}
+
+// isCountry reports whether a text is a country code of two letters.
+func (l *linter) isCountry(code string) bool { return l.c.rules.Var(code, "iso3166_1_alpha2") == nil }
+
+// likelyCountry suggests the code for one that does not exist.
+func (l *linter) likelyCountry(code string) string {
+	code = strings.ToUpper(code)
+	if code == "UK" {
+		code = "GB"
+	}
+	if l.isCountry(code) {
+		return "; did you mean " + code + "?"
+	}
+	return "; did you mean one of two letters, such as GB?"
 }
 
 // setNonZero makes a value that is not zero, since some rules only look at those.
