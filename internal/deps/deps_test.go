@@ -54,6 +54,8 @@ var allowed = map[string][]string{
 	"internal/rows":                   nil,
 	"internal/sameorigin":             nil,
 	"internal/sameorigin/origincases": nil, // only tests import it
+	"internal/test/api":               nil,
+	"internal/test/imports":           nil,
 	"internal/wiring":                 nil,
 	"internal/suffix":                 {"golang.org/x/net/publicsuffix"},
 	"ratelimit":                       {module + "errors", module + "internal/nethttp", module + "internal/route", module + "internal/hook", module + "internal/peeraddr"},
