@@ -72,6 +72,9 @@ func parseIPv6(s string) (netip.Addr, bool) {
 		}
 		s = inside[:end]
 	}
+	if strings.ContainsAny(s, "[]") { // in a zone, which netip takes as it is
+		return netip.Addr{}, false
+	}
 	addr, err := netip.ParseAddr(s)
 	if err != nil || !addr.Is6() {
 		return netip.Addr{}, false

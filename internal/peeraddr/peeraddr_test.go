@@ -69,7 +69,7 @@ func naiveParse(s string) (netip.Addr, bool) {
 	}
 	plain := addr.WithZone("").Unmap()
 	special := plain.IsUnspecified() || plain.IsMulticast() || plain == netip.MustParseAddr("255.255.255.255")
-	return addr, !special && len(s) <= 69
+	return addr, !special && len(s) <= 69 && !strings.ContainsAny(addr.Zone(), "[]")
 }
 
 // TestParseDoesNotAllocate_R1 holds it for what a service meets on every
