@@ -25,7 +25,7 @@ const (
 
 // ErrOriginDenied answers a request that a page of a foreign origin sent: 403
 // origin_denied.
-var ErrOriginDenied = errors.Define(403, "origin_denied", "This origin may not do this.")
+var ErrOriginDenied = errors.Define(403, "origin_denied", "Requests from this origin are not allowed.")
 
 // checkEnforced reports whether Enforce refuses a request, and why.
 func (p *policy) checkEnforced(r *http.Request) (reason Reason, refused bool) {

@@ -11,7 +11,7 @@ import (
 )
 
 // errBodyTimeout has the code of the validate package: one failure, one code.
-var errBodyTimeout = Define(408, "body_timeout", "The body did not arrive in time.")
+var errBodyTimeout = Define(408, "body_timeout", "The request body did not arrive in time.")
 
 // A requestBody keeps the first failure of the request's body, so that a client
 // that ends its upload is not taken for a failure of an upstream, which has the

@@ -49,10 +49,10 @@ var (
 	// as proxies write then. A deadline of the server's own keeps its kind.
 	ErrCanceled = Define(499, "client_closed_request", "The client closed the request.")
 	// ErrNotFound answers for a router that found no route: 404 not_found.
-	ErrNotFound = Define(404, "not_found", "There is nothing at this address.")
+	ErrNotFound = Define(404, "not_found", "Nothing was found at this URL.")
 	// ErrMethodNotAllowed answers for a router that found no route for the
 	// method: 405 method_not_allowed.
-	ErrMethodNotAllowed = Define(405, "method_not_allowed", "This address does not take this method.")
+	ErrMethodNotAllowed = Define(405, "method_not_allowed", "This URL does not support the request method.")
 )
 
 // registry is the table of all kinds: the one piece of mutable state that the

@@ -132,8 +132,8 @@ func TestForeignBodies(t *testing.T) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("POST /only-post", own(200, "", ""))
-	notFound := `{"code":"not_found","message":"There is nothing at this address.","correlation_id":"ID"}` + "\n"
-	notAllowed := `{"code":"method_not_allowed","message":"This address does not take this method.","correlation_id":"ID"}` + "\n"
+	notFound := `{"code":"not_found","message":"Nothing was found at this URL.","correlation_id":"ID"}` + "\n"
+	notAllowed := `{"code":"method_not_allowed","message":"This URL does not support the request method.","correlation_id":"ID"}` + "\n"
 	for _, tt := range []struct {
 		name    string
 		handler http.Handler

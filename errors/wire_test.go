@@ -65,8 +65,8 @@ func TestOverTheWire(t *testing.T) {
 			{"E8 an error after 103", "GET", "/hints", 404, body("order_not_found", "No such order."), ""},
 			{"E9 HEAD", "HEAD", "/error", 500, "", ""},
 			{"E13 a handler's own 500", "GET", "/legacy", 500, body("internal_error", "Something went wrong on our side."), ""},
-			{"E14 404", "GET", "/nothing", 404, body("not_found", "There is nothing at this address."), ""},
-			{"E14 405", "POST", "/error", 405, body("method_not_allowed", "This address does not take this method."), "GET, HEAD"},
+			{"E14 404", "GET", "/nothing", 404, body("not_found", "Nothing was found at this URL."), ""},
+			{"E14 405", "POST", "/error", 405, body("method_not_allowed", "This URL does not support the request method."), "GET, HEAD"},
 		} {
 			t.Run(row.name, func(t *testing.T) {
 				r, err := http.NewRequest(row.method, srv.URL+row.path, nil)

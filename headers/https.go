@@ -25,11 +25,11 @@ const (
 )
 
 // ErrHTTPSRequired answers a request in clear: 403 https_required.
-var ErrHTTPSRequired = errors.Define(403, "https_required", "This service is reached over HTTPS only.")
+var ErrHTTPSRequired = errors.Define(403, "https_required", "This service requires HTTPS.")
 
 // ErrMisdirected answers a request to a host that AllowedHosts does not list:
 // 421 misdirected_request.
-var ErrMisdirected = errors.Define(421, "misdirected_request", "This service does not answer for that host.")
+var ErrMisdirected = errors.Define(421, "misdirected_request", "This service does not serve the requested host.")
 
 // secure reports whether a request came over HTTPS.
 func (p *Policy) secure(r *http.Request) bool {

@@ -13,7 +13,7 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-var errBadCredentials = errors.Define(401, "bad_credentials", "Wrong e-mail or password.")
+var errBadCredentials = errors.Define(401, "bad_credentials", "The email address or password is wrong.")
 
 // Login protection, whole: limits by address around the route, and by account
 // around the check of the password.

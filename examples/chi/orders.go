@@ -14,7 +14,7 @@ import (
 
 var (
 	errNoOrder = errors.Define(404, "order_not_found", "No such order.")
-	errFull    = errors.Define(507, "orders_full", "No further orders are taken at the moment.")
+	errFull    = errors.Define(507, "orders_full", "No more orders are accepted right now.")
 )
 
 // newOrder is the body of POST /orders.

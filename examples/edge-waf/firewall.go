@@ -24,12 +24,12 @@ import (
 )
 
 var (
-	errBlocked    = errors.Define(403, "request_blocked", "The request looks like an attack, and was not processed.")
-	errUnreadable = errors.Define(400, "request_unreadable", "The request cannot be read, or in two ways.")
-	errMediaType  = errors.Define(415, "unsupported_media_type", "The content has a media type or encoding that is not accepted here.")
-	errLongURL    = errors.Define(414, "url_too_long", "The address is longer than is accepted here.")
+	errBlocked    = errors.Define(403, "request_blocked", "The request was blocked because it looks like an attack.")
+	errUnreadable = errors.Define(400, "request_unreadable", "The request is malformed or ambiguous.")
+	errMediaType  = errors.Define(415, "unsupported_media_type", "This media type or encoding is not supported.")
+	errLongURL    = errors.Define(414, "url_too_long", "The URL is too long.")
 	errCookies    = errors.Define(431, "too_many_cookies", "The request has too many cookies.")
-	errSlow       = errors.Define(408, "body_timeout", "The body did not arrive in time.")
+	errSlow       = errors.Define(408, "body_timeout", "The request body did not arrive in time.")
 )
 
 // What a request may have. edge.conf says the first too.

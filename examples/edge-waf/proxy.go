@@ -13,7 +13,7 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-var errUpstream = errors.Define(502, "upstream_unavailable", "The service does not answer. Try again later.")
+var errUpstream = errors.Define(502, "upstream_unavailable", "The service did not respond. Try again later.")
 
 // ownResponse finds our own response in a context.
 type ownResponse struct{}

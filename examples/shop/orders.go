@@ -13,8 +13,8 @@ import (
 
 var (
 	errNoOrder  = errors.Define(404, "order_not_found", "No such order.")
-	errRefunded = errors.Define(409, "order_refunded", "The order has been refunded already.")
-	errNotSold  = errors.Define(422, "product_unknown", "The order has a product that is not sold here.")
+	errRefunded = errors.Define(409, "order_refunded", "The order was already refunded.")
+	errNotSold  = errors.Define(422, "product_unknown", "The order contains a product that is not sold here.")
 )
 
 // product is what the shop sells.

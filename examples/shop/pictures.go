@@ -18,7 +18,7 @@ import (
 var (
 	errNoProduct = errors.Define(404, "product_not_found", "No such product.")
 	errNoPicture = errors.Define(404, "picture_not_found", "This product has no picture.")
-	errPicture   = errors.Define(422, "picture_unreadable", "The picture cannot be read, or is larger than 4096 by 4096.")
+	errPicture   = errors.Define(422, "picture_unreadable", "The picture is unreadable or larger than 4096 by 4096 pixels.")
 )
 
 // newPicture is the whole input of an upload: the file comes last, and is read

@@ -11,7 +11,7 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-var errShelf = errors.Define(503, "goods_unavailable", "The shop cannot look it up at the moment. Try again later.")
+var errShelf = errors.Define(503, "goods_unavailable", "The shop cannot load this right now. Try again later.")
 
 // A shelf keeps the shop's own things, by key. A real service has a database
 // in its place.

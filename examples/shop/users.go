@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	errCredentials = errors.Define(401, "bad_credentials", "E-mail address or password are wrong.")
+	errCredentials = errors.Define(401, "bad_credentials", "The email address or password is wrong.")
 	errBusy        = errors.Define(503, "login_busy", "Too many logins at once. Try again in a moment.")
 )
 
