@@ -74,10 +74,10 @@ func Define(status int, code, message constant) *Kind {
 
 func define(status int, code, message string) *Kind {
 	if status < 400 || status > 599 {
-		panic("errors: Define " + strconv.Quote(code) + ": status " + strconv.Itoa(status) + " is outside 400..599")
+		panic("errors: Define " + strconv.Quote(code) + ": status " + strconv.Itoa(status) + ": must be between 400 and 599")
 	}
 	if !validCode(code) {
-		panic("errors: Define " + strconv.Quote(code) + ": a code matches ^[a-z][a-z0-9_]{0,62}$")
+		panic("errors: Define " + strconv.Quote(code) + ": must match ^[a-z][a-z0-9_]{0,62}$")
 	}
 	k := &Kind{status: status, code: code, message: message}
 	k.sampled, k.sample = isOutage(status), "reason"
@@ -133,7 +133,7 @@ func checkKinds() error {
 	kinds := Kinds()
 	for i := 1; i < len(kinds); i++ {
 		if a, b := kinds[i-1], kinds[i]; a.code == b.code && a.status != b.status {
-			problems = append(problems, fmt.Errorf("errors: Define %q: defined with status %d and with status %d; did you mean two codes?", a.code, a.status, b.status))
+			problems = append(problems, fmt.Errorf("errors: Define %q: is defined with status %d and with status %d; did you mean two codes?", a.code, a.status, b.status))
 		}
 	}
 	return errors.Join(problems...)

@@ -28,7 +28,7 @@ func TestOneCodeTwoStatuses(t *testing.T) {
 	cmd.Env = append(os.Environ(), child+"=1")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
-	require.Contains(t, string(out), `errors: Define "test_conflict": defined with status 409 and with status 410; did you mean two codes?`)
+	require.Contains(t, string(out), `errors: Define "test_conflict": is defined with status 409 and with status 410; did you mean two codes?`)
 }
 
 // offence is an error as a validation makes it.

@@ -85,14 +85,14 @@ func NewResponder(o Options) (*Responder, error) {
 	}
 	problems := []error{checkKinds()}
 	if !validName(header) {
-		problems = append(problems, fmt.Errorf("errors: CorrelationHeader %q: not a header name (RFC 9110, section 5.1); did you mean %q?", header, "X-Correlation-ID"))
+		problems = append(problems, fmt.Errorf("errors: CorrelationHeader %q: is not a header name (RFC 9110, section 5.1); did you mean %q?", header, "X-Correlation-ID"))
 	}
 	if slices.Contains(taken[:], http.CanonicalHeaderKey(header)) {
-		problems = append(problems, fmt.Errorf("errors: CorrelationHeader %q: has a meaning of its own; did you mean %q?", header, "X-Correlation-ID"))
+		problems = append(problems, fmt.Errorf("errors: CorrelationHeader %q: has another meaning in HTTP; did you mean %q?", header, "X-Correlation-ID"))
 	}
 	for i, key := range o.Redact {
 		if normalize(key) == "" {
-			problems = append(problems, fmt.Errorf("errors: Redact[%d] %q: matches every key; did you mean the name of one?", i, key))
+			problems = append(problems, fmt.Errorf("errors: Redact[%d] %q: matches every key; did you mean the name of a key?", i, key))
 		}
 	}
 	if err := errors.Join(problems...); err != nil {

@@ -281,10 +281,10 @@ func TestStatus(t *testing.T) {
 
 func TestNewResponderRefuses(t *testing.T) {
 	_, err := errors.NewResponder(errors.Options{CorrelationHeader: "X ID", Redact: []string{"pin", "-"}})
-	require.EqualError(t, err, `errors: CorrelationHeader "X ID": not a header name (RFC 9110, section 5.1); did you mean "X-Correlation-ID"?`+"\n"+
-		`errors: Redact[1] "-": matches every key; did you mean the name of one?`)
+	require.EqualError(t, err, `errors: CorrelationHeader "X ID": is not a header name (RFC 9110, section 5.1); did you mean "X-Correlation-ID"?`+"\n"+
+		`errors: Redact[1] "-": matches every key; did you mean the name of a key?`)
 	for _, header := range []string{"content-type", "Cache-Control", "Vary", "Set-Cookie", "Content-Length"} {
 		_, err = errors.NewResponder(errors.Options{CorrelationHeader: header})
-		require.EqualError(t, err, fmt.Sprintf(`errors: CorrelationHeader %q: has a meaning of its own; did you mean "X-Correlation-ID"?`, header))
+		require.EqualError(t, err, fmt.Sprintf(`errors: CorrelationHeader %q: has another meaning in HTTP; did you mean "X-Correlation-ID"?`, header))
 	}
 }

@@ -19,7 +19,7 @@ func Call(ctx context.Context, logger *slog.Logger, name string, f func()) {
 		if logger == nil {
 			logger = slog.Default()
 		}
-		logger.LogAttrs(ctx, slog.LevelError, "a hook panicked", slog.String("hook", name), slog.Any("panic", v))
+		logger.LogAttrs(ctx, slog.LevelError, "hook panicked", slog.String("hook", name), slog.Any("panic", v))
 	}()
 	f()
 }

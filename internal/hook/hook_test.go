@@ -19,5 +19,5 @@ func TestCall(t *testing.T) {
 	require.Empty(t, log.String())
 
 	hook.Call(t.Context(), logger, "auth: OnEvent", func() { panic("a mistake") })
-	require.Contains(t, log.String(), `level=ERROR msg="a hook panicked" hook="auth: OnEvent" panic="a mistake"`)
+	require.Contains(t, log.String(), `level=ERROR msg="hook panicked" hook="auth: OnEvent" panic="a mistake"`)
 }

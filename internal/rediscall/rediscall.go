@@ -33,7 +33,7 @@ func (Once) NoRetry() bool { return true }
 // are requests: a burst of them is no fault.
 const most = 128
 
-var errHangs = errors.New("call redis: it hangs: too many calls were given up")
+var errHangs = errors.New("call redis: too many abandoned calls")
 
 // Calls makes calls, and bounds those that are given up. It is safe for
 // concurrent use; its zero value is ready.

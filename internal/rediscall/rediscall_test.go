@@ -161,7 +161,7 @@ func TestDoIsBounded(t *testing.T) {
 					switch err := calls.Do(ctx, hangs); {
 					case errors.Is(err, context.DeadlineExceeded):
 						late.Add(1)
-					case err != nil && err.Error() == "call redis: it hangs: too many calls were given up":
+					case err != nil && err.Error() == "call redis: too many abandoned calls":
 						refused.Add(1)
 					}
 				}()

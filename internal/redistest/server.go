@@ -161,7 +161,7 @@ func (s *Server) startServer() error {
 		return !p.alive() || err == nil && strings.Contains(info, mine)
 	})
 	if !ready || !p.alive() {
-		return fmt.Errorf("%s on %s does not answer; its log ends with:\n%s", s.binary, s.Addr, logTail(s.dir))
+		return fmt.Errorf("%s on %s does not respond; its log ends with:\n%s", s.binary, s.Addr, logTail(s.dir))
 	}
 	return nil
 }

@@ -61,7 +61,7 @@ func parsePattern(text string, opaque bool) (pattern, error) {
 	p := pattern{method: method, path: rest}
 	switch {
 	case text == "":
-		return p, errors.New(`is empty; a pattern is "[METHOD ]/path"`)
+		return p, errors.New(`must not be empty; a pattern is "[METHOD ]/path"`)
 	case strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f }):
 		return p, errors.New("has a control character")
 	case strings.HasPrefix(method, "/"):
@@ -69,16 +69,16 @@ func parsePattern(text string, opaque bool) (pattern, error) {
 	case methodsProblem(text) != "":
 		return p, errors.New(methodsProblem(text))
 	case method != strings.ToUpper(method):
-		return p, errors.New("methods are case-sensitive; did you mean " + strconv.Quote(strings.ToUpper(method)+" "+rest) + "?")
+		return p, errors.New("has a method with lower-case letters; did you mean " + strconv.Quote(strings.ToUpper(method)+" "+rest) + "?")
 	case !isTokenOrEmpty(method):
-		return p, errors.New("the method is not a token of RFC 9110, section 5.6.2")
+		return p, errors.New("has a method that is not a token (RFC 9110, section 5.6.2)")
 	}
 	if opaque {
 		p.key = p.method + " " + p.path
 		return p, nil
 	}
 	if !strings.HasPrefix(p.path, "/") {
-		return p, errors.New(`a path starts with "/", and hosts are not matched; did you mean ` + strconv.Quote(p.prefix()+"/"+p.path) + "?")
+		return p, errors.New(`must have a path that starts with "/", without a host; did you mean ` + strconv.Quote(p.prefix()+"/"+p.path) + "?")
 	}
 	if err := p.parsePath(); err != nil {
 		return p, err
@@ -98,7 +98,7 @@ func methodsProblem(text string) string {
 	names := strings.FieldsFunc(strings.ToUpper(head), func(c rune) bool { return strings.ContainsRune(" ,;|/+&", c) })
 	switch {
 	case len(names) == 1 && (names[0] == "ANY" || names[0] == "ALL" || names[0] == "*"):
-		return head + " is not a method; did you mean " + strconv.Quote(path) + ", which is for all methods?"
+		return "has " + head + ", which is not a method; did you mean " + strconv.Quote(path) + ", which matches all methods?"
 	case len(names) < 2 || !strings.Contains(text, " /"):
 		return ""
 	}
@@ -132,7 +132,7 @@ func (p *pattern) parsePath() error {
 		case err != nil:
 			return err
 		case end != exact && more:
-			return errors.New(text + " can only be the last segment")
+			return errors.New("has " + text + " before the last segment")
 		case name != "" && names[name]:
 			return errors.New("has two wildcards named " + name)
 		case end != exact:
@@ -158,13 +158,13 @@ func wildcard(text string) (name string, _ end, _ error) {
 	inner, ok := strings.CutPrefix(text, "{")
 	if !ok {
 		if strings.ContainsAny(text, "{}") {
-			return "", exact, errors.New("a wildcard is a whole segment: " + text)
+			return "", exact, errors.New("has a wildcard that is not a whole segment: " + text)
 		}
 		return "", exact, nil
 	}
 	inner, ok = strings.CutSuffix(inner, "}")
 	if !ok {
-		return "", exact, errors.New("a wildcard is a whole segment: " + text)
+		return "", exact, errors.New("has a wildcard that is not a whole segment: " + text)
 	}
 	if inner == "$" {
 		return inner, slash, nil
@@ -174,7 +174,7 @@ func wildcard(text string) (name string, _ end, _ error) {
 		return "", exact, errors.New("has a regular expression; did you mean {" + before + "}?")
 	}
 	if inner == "" || inner[0] <= '9' || strings.ContainsFunc(inner, notNameRune) {
-		return "", exact, errors.New("a wildcard's name is letters, digits and _, with a letter first: " + text)
+		return "", exact, errors.New("has a wildcard name that is not letters, digits and _, or that starts with a digit: " + text)
 	}
 	if rest {
 		return inner, subtree, nil
@@ -189,13 +189,13 @@ func notNameRune(c rune) bool {
 func literal(text string) error {
 	switch {
 	case text == "" || text == "." || text == "..":
-		return errors.New(`has an empty segment, "." or "..", which no clean path has`)
+		return errors.New(`must not have an empty segment, "." or ".."`)
 	case text == "*":
-		return errors.New(`"*" is not a wildcard; did you mean a trailing "/", for the subtree?`)
+		return errors.New(`has "*", which is not a wildcard; did you mean a trailing "/" for the subtree?`)
 	case strings.Contains(text, "%"):
-		return errors.New("paths are written decoded, without %")
+		return errors.New("must have a decoded path, without %")
 	case strings.ContainsAny(text, "?#\\"):
-		return errors.New("a path has no query, fragment or backslash")
+		return errors.New("must not have a query, fragment or backslash")
 	}
 	return nil
 }

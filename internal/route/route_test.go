@@ -146,31 +146,31 @@ func TestRefusals(t *testing.T) {
 		{"everything", "/", `auth: Public[0] "/": opens every path; did you mean "/{$}"?`},
 		{"everything with method", "GET /", `auth: Public[0] "GET /": opens every path; did you mean "GET /{$}"?`},
 		{"everything as rest", "/{rest...}", `auth: Public[0] "/{rest...}": opens every path; did you mean "/{$}"?`},
-		{"empty", "", `auth: Public[0] "": is empty; a pattern is "[METHOD ]/path"`},
-		{"no slash", "POST auth", `auth: Public[0] "POST auth": a path starts with "/", and hosts are not matched; did you mean "POST /auth"?`},
-		{"small method", "post /a", `auth: Public[0] "post /a": methods are case-sensitive; did you mean "POST /a"?`},
-		{"bad method", "P(ST /a", `auth: Public[0] "P(ST /a": the method is not a token of RFC 9110, section 5.6.2`},
+		{"empty", "", `auth: Public[0] "": must not be empty; a pattern is "[METHOD ]/path"`},
+		{"no slash", "POST auth", `auth: Public[0] "POST auth": must have a path that starts with "/", without a host; did you mean "POST /auth"?`},
+		{"small method", "post /a", `auth: Public[0] "post /a": has a method with lower-case letters; did you mean "POST /a"?`},
+		{"bad method", "P(ST /a", `auth: Public[0] "P(ST /a": has a method that is not a token (RFC 9110, section 5.6.2)`},
 		{"R4 methods with a comma", "POST,PUT /a", `auth: Public[0] "POST,PUT /a": must have one method; did you mean "POST /a" and "PUT /a"?`},
 		{"R4 methods with a comma and a space", "POST, PUT, PATCH /a", `auth: Public[0] "POST, PUT, PATCH /a": must have one method; did you mean "POST /a" and "PUT /a" and "PATCH /a"?`},
 		{"R4 methods with a space", "POST PUT /a/b", `auth: Public[0] "POST PUT /a/b": must have one method; did you mean "POST /a/b" and "PUT /a/b"?`},
 		{"R4 methods with a bar, a token of RFC 9110", "GET|HEAD /a", `auth: Public[0] "GET|HEAD /a": must have one method; did you mean "GET /a" and "HEAD /a"?`},
 		{"R4 methods with a slash", "GET/HEAD /a", `auth: Public[0] "GET/HEAD /a": must have one method; did you mean "GET /a" and "HEAD /a"?`},
 		{"R4 methods in lower case", "post,put /a", `auth: Public[0] "post,put /a": must have one method; did you mean "POST /a" and "PUT /a"?`},
-		{"R4 a word for all methods", "ANY /a", `auth: Public[0] "ANY /a": ANY is not a method; did you mean "/a", which is for all methods?`},
-		{"R4 a sign for all methods", "* /a", `auth: Public[0] "* /a": * is not a method; did you mean "/a", which is for all methods?`},
+		{"R4 a word for all methods", "ANY /a", `auth: Public[0] "ANY /a": has ANY, which is not a method; did you mean "/a", which matches all methods?`},
+		{"R4 a sign for all methods", "* /a", `auth: Public[0] "* /a": has *, which is not a method; did you mean "/a", which matches all methods?`},
 		{"R4 a method behind the path", "/a POST", `auth: Public[0] "/a POST": has a space, which ends the method; did you mean "POST /a"?`},
 		{"space without a method", "/a b", `auth: Public[0] "/a b": has a space, which ends the method; did you mean a path without one?`},
 		{"control character", "/\t", `auth: Public[0] "/\t": has a control character`},
-		{"unclean", "/a//b", `auth: Public[0] "/a//b": has an empty segment, "." or "..", which no clean path has`},
-		{"dot dot", "/a/../b", `auth: Public[0] "/a/../b": has an empty segment, "." or "..", which no clean path has`},
-		{"asterisk", "/a/*", `auth: Public[0] "/a/*": "*" is not a wildcard; did you mean a trailing "/", for the subtree?`},
-		{"escaped", "/a%20b", `auth: Public[0] "/a%20b": paths are written decoded, without %`},
-		{"query", "/a?b", `auth: Public[0] "/a?b": a path has no query, fragment or backslash`},
+		{"unclean", "/a//b", `auth: Public[0] "/a//b": must not have an empty segment, "." or ".."`},
+		{"dot dot", "/a/../b", `auth: Public[0] "/a/../b": must not have an empty segment, "." or ".."`},
+		{"asterisk", "/a/*", `auth: Public[0] "/a/*": has "*", which is not a wildcard; did you mean a trailing "/" for the subtree?`},
+		{"escaped", "/a%20b", `auth: Public[0] "/a%20b": must have a decoded path, without %`},
+		{"query", "/a?b", `auth: Public[0] "/a?b": must not have a query, fragment or backslash`},
 		{"regexp", "/a/{id:[0-9]+}", `auth: Public[0] "/a/{id:[0-9]+}": has a regular expression; did you mean {id}?`},
-		{"part of a segment", "/a/x{id}", `auth: Public[0] "/a/x{id}": a wildcard is a whole segment: x{id}`},
-		{"open brace", "/a/{id", `auth: Public[0] "/a/{id": a wildcard is a whole segment: {id`},
-		{"no name", "/a/{}", `auth: Public[0] "/a/{}": a wildcard's name is letters, digits and _, with a letter first: {}`},
-		{"rest in the middle", "/a/{x...}/b", `auth: Public[0] "/a/{x...}/b": {x...} can only be the last segment`},
+		{"part of a segment", "/a/x{id}", `auth: Public[0] "/a/x{id}": has a wildcard that is not a whole segment: x{id}`},
+		{"open brace", "/a/{id", `auth: Public[0] "/a/{id": has a wildcard that is not a whole segment: {id`},
+		{"no name", "/a/{}", `auth: Public[0] "/a/{}": has a wildcard name that is not letters, digits and _, or that starts with a digit: {}`},
+		{"rest in the middle", "/a/{x...}/b", `auth: Public[0] "/a/{x...}/b": has {x...} before the last segment`},
 		{"name twice", "/a/{x}/{x}", `auth: Public[0] "/a/{x}/{x}": has two wildcards named x`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -184,7 +184,7 @@ func TestRefusals(t *testing.T) {
 	})
 	t.Run("all problems at once, equal patterns too", func(t *testing.T) {
 		_, err := route.Restricting(nil, route.Field{Name: "A", Patterns: []string{"/a/{x}", "b"}}, route.Field{Name: "B", Patterns: []string{"/a/{y}"}})
-		require.EqualError(t, err, `A[1] "b": a path starts with "/", and hosts are not matched; did you mean "/b"?`+"\n"+
+		require.EqualError(t, err, `A[1] "b": must have a path that starts with "/", without a host; did you mean "/b"?`+"\n"+
 			`B[0] "/a/{y}": is the same pattern as A[0] "/a/{x}"`)
 	})
 }
