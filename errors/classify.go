@@ -12,15 +12,13 @@ import (
 	"github.com/ringwall/ringwall/internal/public"
 )
 
-// kindFor decides what an error is to the client: the first kind in the error
-// tree, depth first; else what the application's mapping says; else one of
-// the few errors of the standard library that mean one thing only. What comes
-// from a client that ended its request has no other kind.
+// kindFor returns the kind that the client sees: the first kind in the error
+// tree, depth first; else the result of Options.Map; else the kind of an
+// unambiguous error of the standard library; else ErrInternal. If the client
+// ended the request and err comes from that, it returns that kind instead.
 //
-// os.ErrDeadlineExceeded stays 500, since a slow upstream looks the same, and
-// so do sql.ErrNoRows and fs.ErrNotExist: guessing hides bugs. Methods such as
-// StatusCode of other packages' errors are never looked at: their status is
-// about their conversation, not about ours.
+// os.ErrDeadlineExceeded is a 500, because a slow upstream causes it too.
+// sql.ErrNoRows and fs.ErrNotExist are a 500, because guessing hides bugs.
 func (s *scope) kindFor(r *http.Request, err error) *Kind {
 	k, _ := errors.AsType[*Kind](err)
 	if mapping := s.responder.mapping; k == nil && mapping != nil && err != nil {
@@ -53,9 +51,9 @@ func headersOf(err error, k *Kind) http.Header {
 	return header
 }
 
-// describer returns the error that has a message of its own for the client. It
-// stands in the tree before any kind, depth first; what stands behind one is a
-// cause, and for the log.
+// describer returns the first error in the tree, depth first, that carries its
+// own client message, if it comes before any kind. An error behind a kind is a
+// cause, which is only logged.
 func describer(err error) (d public.Describer, decided bool) {
 	switch e := err.(type) {
 	case public.Describer:
@@ -74,7 +72,6 @@ func describer(err error) (d public.Describer, decided bool) {
 	return nil, false
 }
 
-// attrsOf returns the attributes of every Error in the tree.
 func attrsOf(err error) []slog.Attr {
 	var attrs []slog.Attr
 	walk(err, func(e *Error) bool {
@@ -84,7 +81,7 @@ func attrsOf(err error) []slog.Attr {
 	return attrs
 }
 
-// walk calls visit for each Error of a tree, depth first, until it returns
+// walk calls visit for each Error of a tree, depth first, until visit returns
 // false.
 func walk(err error, visit func(*Error) bool) bool {
 	if e, ok := err.(*Error); ok && e != nil {
@@ -103,8 +100,8 @@ func walk(err error, visit func(*Error) bool) bool {
 	return true
 }
 
-// textOf returns the text of an error, also of a nil pointer that was returned
-// as an error, whose Error method panics.
+// textOf returns err.Error(), or a description if Error panics, as it does for a
+// nil pointer stored in an error.
 func textOf(err error) (text string) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -117,15 +114,15 @@ func textOf(err error) (text string) {
 	return err.Error()
 }
 
-// routeOf names the route for the log: the pattern when the router told, else
-// the cleaned path, without the query.
+// routeOf returns the route for the log: the route pattern if r.Pattern is set,
+// otherwise the cleaned path, without the query, of at most 256 bytes.
 func routeOf(r *http.Request) string {
 	if r.Pattern != "" {
 		return r.Pattern
 	}
 	p := r.URL.Path
 	if len(p) > 1024 {
-		p = p[:strings.LastIndexByte(p[:1024], '/')+1] // whole segments: a secret that is cut has no shape
+		p = p[:strings.LastIndexByte(p[:1024], '/')+1] // whole segments: a truncated secret would not be recognized
 	}
 	p = mask(path.Clean("/" + p))
 	return p[:min(len(p), 256)]

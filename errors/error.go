@@ -6,10 +6,10 @@ import (
 	"net/http"
 )
 
-// An Error is a [Kind] with what the log should know of this occurrence: a
-// cause, attributes, and headers for the response. It is made by
-// [Kind.Wrap], [Kind.With] and [Kind.Header]; its own methods of these names
-// return changed copies. [Is] and [As] see the kind first, then the cause.
+// An Error adds details of one occurrence to a [Kind]: a cause and attributes for
+// the log, and headers for the response. [Kind.Wrap], [Kind.With] and
+// [Kind.Header] create it; its own methods of these names return changed copies.
+// [Is] and [As] see the kind first, then the cause.
 type Error struct {
 	kind   *Kind
 	cause  error
@@ -17,16 +17,16 @@ type Error struct {
 	header http.Header
 }
 
-// Wrap returns an error of kind k with a cause that only the log will see.
+// Wrap returns an error of kind k with a cause that is only logged.
 func (k *Kind) Wrap(cause error) *Error { return &Error{kind: k, cause: cause} }
 
-// With returns an error of kind k with attributes that only the log will see.
-// The arguments are those of [slog.Logger.With]: keys and values, or
+// With returns an error of kind k with attributes that are only logged. The
+// arguments are those of [slog.Logger.With]: keys and values, or
 // [slog.Attr] values.
 func (k *Kind) With(args ...any) *Error { return (&Error{kind: k}).With(args...) }
 
 // Header returns an error of kind k that sets a response header, such as
-// Retry-After. Clients see the value.
+// Retry-After. The client receives the value.
 func (k *Kind) Header(key, value string) *Error { return (&Error{kind: k}).Header(key, value) }
 
 // Error returns the code and the cause's text, for logs.
@@ -37,10 +37,10 @@ func (e *Error) Error() string {
 	return e.kind.code + ": " + e.cause.Error()
 }
 
-// Unwrap returns the kind and the cause.
+// Unwrap returns the kind, and the cause if there is one.
 func (e *Error) Unwrap() []error {
 	switch {
-	case e == nil: // a nil pointer that was returned as an error has no kind
+	case e == nil: // a nil pointer stored in an error
 		return nil
 	case e.cause == nil:
 		return []error{e.kind}
@@ -48,7 +48,7 @@ func (e *Error) Unwrap() []error {
 	return []error{e.kind, e.cause}
 }
 
-// Wrap returns a copy of e with one more cause.
+// Wrap returns a copy of e with an additional cause.
 func (e *Error) Wrap(cause error) *Error {
 	c := *e
 	if c.cause != nil {
@@ -58,7 +58,7 @@ func (e *Error) Wrap(cause error) *Error {
 	return &c
 }
 
-// With returns a copy of e with more attributes.
+// With returns a copy of e with additional attributes.
 func (e *Error) With(args ...any) *Error {
 	c := *e
 	c.attrs = append(c.attrs[:len(c.attrs):len(c.attrs)], slog.Group("", args...).Value.Group()...)
@@ -76,10 +76,10 @@ func (e *Error) Header(key, value string) *Error {
 	return &c
 }
 
-// Opaque hides what kind of error err is: to [Is], [As] and the client it is
-// [ErrInternal], and its text is err's, for the log. What a dependency answered
-// must not become our answer: the 404 of a service that we call does not mean
-// that our own caller asked for nothing. Opaque of nil is nil.
+// Opaque returns an error that hides the kind of err: [Is], [As] and the client
+// see [ErrInternal], and the log has err's text. Use it for the error of a
+// dependency, because its 404 does not mean that this service's own resource does
+// not exist. Opaque(nil) is nil.
 func Opaque(err error) error {
 	if err == nil {
 		return nil
@@ -91,5 +91,5 @@ type opaque struct{ err error }
 
 func (o opaque) Error() string { return o.err.Error() }
 
-// Unwrap returns a kind, and nothing that is behind it.
+// Unwrap returns ErrInternal, so that the hidden error cannot be reached.
 func (o opaque) Unwrap() error { return ErrInternal }

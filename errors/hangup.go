@@ -10,28 +10,28 @@ import (
 	"sync/atomic"
 )
 
-// errBodyTimeout has the code of the validate package: one failure, one code.
+// errBodyTimeout has the code of validate.ErrBodyTimeout: one failure, one code.
 var errBodyTimeout = Define(408, "body_timeout", "The request body did not arrive in time.")
 
-// A requestBody keeps the first failure of the request's body, so that a client
-// that ends its upload is not taken for a failure of an upstream, which has the
-// same errors. A proxy reads it on another goroutine than the handler's.
+// A requestBody records the first read error of the request body. It separates a
+// client that ends its upload from an upstream that fails with the same error. The
+// field is atomic because a proxy reads the body on another goroutine.
 type requestBody struct {
 	io.ReadCloser
 	failure atomic.Pointer[error]
 }
 
-// Read reads from the client's body.
+// Read implements io.Reader.
 func (b *requestBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err != nil && err != io.EOF && b.failure.Load() == nil {
-		failure := err // so that only a failure costs an allocation
+		failure := err // only a failure costs an allocation
 		b.failure.Store(&failure)
 	}
 	return n, err
 }
 
-// watchBody makes the handler read the request's body through s.body.
+// watchBody makes the handler read the request body through s.body.
 func (s *scope) watchBody() {
 	if body := s.request.Body; body != nil && body != http.NoBody {
 		s.body.ReadCloser = body
@@ -40,30 +40,31 @@ func (s *scope) watchBody() {
 }
 
 // kindOfHangUp returns the kind of a request that its client ended, if err comes
-// from that; else nil. found is the kind that err has, or nil. What a driver
-// reports of a canceled request is often wrapped in a kind such as "store
-// unavailable", and that kind must not win.
+// from that; else nil. found is the kind of err, or nil. A driver's error of a
+// canceled request is often wrapped in a kind such as "store unavailable", which
+// must not be reported.
 func (s *scope) kindOfHangUp(r *http.Request, err error, found *Kind) *Kind {
 	if s.request != nil {
-		r = s.request // the handler may have canceled a context of its own
+		r = s.request // a handler may have canceled a context of its own
 	}
-	// A cause of another text is the server's: a timeout, or a shutdown.
+	// Any other cause comes from the server: a timeout, or a shutdown.
 	gone := context.Cause(r.Context()) == context.Canceled
 	if gone && isCauseOf(err, found, context.Canceled) {
 		return s.kindOfGone()
 	}
 	failure := s.body.failure.Load()
 	if failure == nil || found != nil && found.status < 500 || !errors.Is(err, *failure) {
-		return nil // a handler that reads bodies has kinds for those that are cut short
+		return nil // a handler that reads bodies has its own kinds for truncated ones
 	}
 	if gone || errors.Is(*failure, os.ErrDeadlineExceeded) {
 		return s.kindOfGone()
 	}
-	return nil // such as a chunk that is malformed
+	return nil // such as a malformed chunk
 }
 
-// kindOfGone tells a client that was too slow, which may still read the answer,
-// from one that went away: net/http cancels the context for both.
+// kindOfGone returns errBodyTimeout for a client that was too slow and may still
+// read the response, and ErrCanceled for one that disconnected. net/http cancels
+// the context for both.
 func (s *scope) kindOfGone() *Kind {
 	if failure := s.body.failure.Load(); failure != nil && errors.Is(*failure, os.ErrDeadlineExceeded) {
 		return errBodyTimeout
@@ -72,8 +73,8 @@ func (s *scope) kindOfGone() *Kind {
 }
 
 // isCauseOf reports whether err, which has kind k, was caused by end. A kind
-// below 500 is a decision about the request: an end that stands beside it came
-// later.
+// below 500 is a decision about the request, so an end that is joined with it
+// came later.
 func isCauseOf(err error, k *Kind, end error) bool {
 	if k == nil || k.status >= 500 {
 		return errors.Is(err, end)
@@ -88,9 +89,9 @@ func isCauseOf(err error, k *Kind, end error) bool {
 	return caused
 }
 
-// kindOfForeign returns the kind of a response that a handler wrote by itself. A
-// proxy writes a bare 502 when its client goes away (net/http/httputil), and
-// handlers write the text of the error that they got.
+// kindOfForeign returns the kind of a foreign response. If its client disconnects,
+// a proxy writes a bare 502 (net/http/httputil), and a handler writes the text of
+// the error.
 func (s *scope) kindOfForeign(status int, body string) *Kind {
 	if status < 500 {
 		return kindOf(status)
@@ -100,7 +101,7 @@ func (s *scope) kindOfForeign(status int, body string) *Kind {
 	if !gone && (failure == nil || !errors.Is(*failure, os.ErrDeadlineExceeded)) {
 		return kindOf(status)
 	}
-	// Only a proxy says nothing more of a cause. A bare 500 is the handler's own.
+	// Only a proxy writes a bare gateway status. A bare 500 is the handler's own.
 	bare := isOutage(status) && (body == "" || strings.TrimSpace(body) == http.StatusText(status))
 	if bare || strings.Contains(body, context.Canceled.Error()) || failure != nil && strings.Contains(body, (*failure).Error()) {
 		return s.kindOfGone()
@@ -108,9 +109,9 @@ func (s *scope) kindOfForeign(status int, body string) *Kind {
 	return kindOf(status)
 }
 
-// kindOfKept returns the kind of a response that a handler wrote by itself and
-// that the client gets as it is. Of a gateway, it is most often bare; else its
-// text is not known.
+// kindOfKept returns the kind of a foreign response that reaches the client
+// unchanged. Its body is not written yet: that of a gateway status is assumed to
+// be bare.
 func (s *scope) kindOfKept(status int) *Kind {
 	if isOutage(status) {
 		return s.kindOfForeign(status, "")

@@ -8,8 +8,7 @@ import (
 	"sync"
 )
 
-// batch holds random bytes for several IDs: one call of crypto/rand serves
-// them all.
+// batch holds random bytes for 32 IDs; it is filled by one call to crypto/rand.
 type batch struct {
 	random [32 * 16]byte
 	used   int
@@ -17,12 +16,12 @@ type batch struct {
 
 var batches = sync.Pool{New: func() any { return &batch{used: len(batch{}.random)} }}
 
-// newID returns 16 random bytes as 32 lower-case hex digits, which is also a
+// newID returns 16 random bytes as 32 lower-case hex digits, which are also a
 // valid trace-id of W3C Trace Context.
 func newID() string {
 	b := batches.Get().(*batch)
 	if b.used == len(b.random) {
-		rand.Read(b.random[:]) // never fails, since Go 1.24
+		rand.Read(b.random[:]) // never returns an error since Go 1.24
 		b.used = 0
 	}
 	var id [32]byte
@@ -32,8 +31,8 @@ func newID() string {
 	return string(id[:])
 }
 
-// inboundID returns the correlation ID that the client sent, or "" when it is
-// not one line that matches ^[A-Za-z0-9._-]{1,64}$. The key is canonical.
+// inboundID returns the correlation ID of the client, or "" if it is not one line
+// that matches ^[A-Za-z0-9._-]{1,64}$. The key must be canonical.
 func inboundID(r *http.Request, key string) string {
 	lines := r.Header[key]
 	if len(lines) != 1 || lines[0] == "" || len(lines[0]) > 64 {
@@ -49,9 +48,9 @@ func inboundID(r *http.Request, key string) string {
 
 const zeros = "00000000000000000000000000000000"
 
-// traceID returns the trace-id of a valid traceparent, or "". It is for the
-// log alone: naive continuation lets callers forge trace-id collisions (W3C
-// Trace Context, section 5.1).
+// traceID returns the trace-id of a valid traceparent, or "". It is only logged:
+// continuing it would let callers forge trace-id collisions (W3C Trace Context,
+// section 5.1).
 func traceID(r *http.Request) string {
 	lines := r.Header["Traceparent"]
 	if len(lines) != 1 {

@@ -10,64 +10,64 @@ import (
 	"sync"
 )
 
-// constant is satisfied by untyped constants only, outside of this package:
-// text computed at run time cannot become part of a response, because it does
-// not compile.
+// A constant is unexported, so that other packages can pass only untyped
+// constants: text computed at run time does not compile.
 type constant string
 
-// A Kind is a kind of error that clients may see: a status, a
-// machine-readable code and a human-readable message, all constant. Kinds are
-// package variables, made by [Define], and compared with [Is]:
+// A Kind is a kind of error that clients may see: a status, a machine-readable
+// code and a human-readable message, all constant. Kinds are package variables,
+// created by [Define] and compared with [Is]:
 //
 //	var ErrNoOrder = errors.Define(404, "order_not_found", "No such order.")
 //
-// A Kind is an error itself, and can be returned as it is. It is immutable
-// and safe for concurrent use.
+// A Kind is an error itself, and can be returned as it is. It is safe for
+// concurrent use once it is defined; [Kind.Sampled] changes it.
 type Kind struct {
 	status  int
 	code    string
 	message string
-	sample  string // the attribute whose values are sampled; see Sampled
+	sample  string // the attribute of Sampled
 	sampled bool
-	prefix  []byte // the response up to the correlation ID
+	prefix  []byte // the response body up to the correlation ID
 }
 
-// The kinds that [Respond] gives to errors that have none.
+// The kinds that [Respond] uses for errors without a kind.
 var (
-	// ErrInternal answers every error that is not known to be fit for a
-	// client: 500 internal_error.
+	// ErrInternal is the response to every error without another kind:
+	// 500 internal_error.
 	ErrInternal = Define(500, "internal_error", "Something went wrong on our side.")
-	// ErrTimeout answers an error that was caused by the request's own
-	// deadline: 503 timeout.
+	// ErrTimeout is the response to an error that the request's own deadline
+	// caused: 503 timeout.
 	ErrTimeout = Define(503, "timeout", "The request took too long.")
-	// ErrTooLarge answers an [http.MaxBytesError]: 413 content_too_large.
+	// ErrTooLarge is the response to an [http.MaxBytesError]:
+	// 413 content_too_large.
 	ErrTooLarge = Define(413, "content_too_large", "The request content is too large.")
-	// ErrCanceled is the kind of a request whose client went away before the
+	// ErrCanceled is the kind of a request whose client disconnected before the
 	// response: 499 client_closed_request, logged at Debug. It replaces the
 	// kind of an error that wraps the request's own [context.Canceled], such
-	// as a 503 around a query that was canceled, and a bare 502, 503 or 504,
-	// as proxies write then. A deadline of the server's own keeps its kind.
+	// as a 503 around a canceled query, and a bare 502, 503 or 504 of a proxy.
+	// An error of the server's own deadline keeps its kind.
 	ErrCanceled = Define(499, "client_closed_request", "The client closed the request.")
-	// ErrNotFound answers for a router that found no route: 404 not_found.
+	// ErrNotFound replaces the 404 of a router or of [http.Error]:
+	// 404 not_found.
 	ErrNotFound = Define(404, "not_found", "Nothing was found at this URL.")
-	// ErrMethodNotAllowed answers for a router that found no route for the
-	// method: 405 method_not_allowed.
+	// ErrMethodNotAllowed replaces the 405 of a router or of [http.Error]:
+	// 405 method_not_allowed.
 	ErrMethodNotAllowed = Define(405, "method_not_allowed", "This URL does not support the request method.")
 )
 
-// registry is the table of all kinds: the one piece of mutable state that the
-// module keeps, so that a code that means two things is found at start-up.
+// registry lists all kinds, so that NewResponder can find a code with two
+// statuses.
 var registry struct {
 	mu    sync.Mutex
 	kinds []*Kind
 }
 
-// Define makes a [Kind]. The status is between 400 and 599; the code matches
-// ^[a-z][a-z0-9_]{0,62}$, is stable, and is what clients compare; the message
-// is one sentence for a person. Define is for package variables: it panics
-// when status or code are wrong, which happens before the program serves
-// anybody. A code that was defined with another status before is reported by
-// [NewResponder].
+// Define returns a new [Kind]. The status must be between 400 and 599, and the code
+// must match ^[a-z][a-z0-9_]{0,62}$. Clients compare the code, so it must not
+// change. The message is one sentence for a person. Define is meant for package
+// variables: it panics if the status or the code is invalid. [NewResponder]
+// reports a code that is defined with two statuses.
 func Define(status int, code, message constant) *Kind {
 	return define(status, string(code), string(message))
 }
@@ -92,8 +92,8 @@ func define(status int, code, message string) *Kind {
 	return k
 }
 
-// isOutage reports whether a status says that something else is unavailable. In
-// an outage, every request says it.
+// isOutage reports whether a status means that a dependency is unavailable, in
+// which case every request fails.
 func isOutage(status int) bool {
 	return status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
 }
@@ -110,9 +110,9 @@ func validCode(code string) bool {
 	return true
 }
 
-// Kinds returns every [Kind] that the program has defined, those of its
-// dependencies included, sorted by code and status: a table for API
-// documentation, and for a test that guards it.
+// Kinds returns every [Kind] of the program and its dependencies, sorted by code
+// and status. Use it to generate API documentation, or to test that codes do not
+// change.
 func Kinds() []*Kind {
 	registry.mu.Lock()
 	kinds := slices.Clone(registry.kinds)
@@ -126,8 +126,8 @@ func Kinds() []*Kind {
 	return kinds
 }
 
-// checkKinds reports each code that was defined with two statuses: clients
-// could not tell what it means.
+// checkKinds reports each code that is defined with two statuses, because it would
+// be ambiguous to clients.
 func checkKinds() error {
 	var problems []error
 	kinds := Kinds()
@@ -139,12 +139,12 @@ func checkKinds() error {
 	return errors.Join(problems...)
 }
 
-// Sampled marks a kind whose records come in floods, and returns it: within
-// a [Responder], of the errors of this kind that carry the same value of the
-// attribute, one is logged every 10 seconds, with the number of those left
-// out since as "suppressed". Kinds of the statuses 502, 503 and 504 are sampled
-// by the attribute "reason" from the start, because in an outage every request
-// fails with them. Sampled is called where the kind is defined:
+// Sampled limits the log records of k, and returns k. A [Responder] logs at most
+// one error of this kind per 10 seconds for each value of the attribute, with the
+// number of suppressed records in the attribute "suppressed". Kinds with the
+// statuses 502, 503 and 504 are sampled by the attribute "reason" by default,
+// because every request fails with them in an outage. Sampled changes k, so it
+// must be called where the kind is defined:
 //
 //	var ErrLimited = errors.Define(429, "rate_limited", "Too many requests.").Sampled("tier")
 func (k *Kind) Sampled(attribute string) *Kind {

@@ -5,10 +5,10 @@ import (
 	"log/slog"
 )
 
-// LogHandler gives an application's own records what the [Responder] gives to
-// its: secrets are masked, texts are cut at 8 KiB, and a record that is logged
-// with a request's context carries its correlation_id. The further keys are
-// those of [Options].Redact.
+// LogHandler returns a handler that treats an application's own records as a
+// [Responder] treats its records: it masks secrets, truncates texts at 8 KiB, and
+// adds correlation_id to a record that is logged with the context of a request.
+// The keys in redact are those of [Options].Redact.
 //
 //	slog.SetDefault(slog.New(errors.LogHandler(slog.NewJSONHandler(os.Stderr, nil))))
 func LogHandler(next slog.Handler, redact ...string) slog.Handler {
@@ -18,10 +18,10 @@ func LogHandler(next slog.Handler, redact ...string) slog.Handler {
 type logHandler struct {
 	slog.Handler
 	redactor redactor
-	secret   bool // an open group's name tells that all in it is secret
+	secret   bool // the name of an open group is a secret key, so all values in it are masked
 }
 
-// Handle masks the record's message and attributes, and hands it on.
+// Handle masks the record's message and attributes, and passes it to next.
 func (h logHandler) Handle(ctx context.Context, r slog.Record) error {
 	masked := slog.NewRecord(r.Time, r.Level, h.redactor.mask(r.Message), r.PC)
 	id := CorrelationID(ctx)

@@ -6,33 +6,33 @@ import (
 	"strings"
 )
 
-// maskedBytes bounds a text in the log. Clients choose some of it, and the
-// expressions take up to a quarter of a microsecond for a byte.
+// maskedBytes is the maximum length of a text in the log. Clients choose some of
+// the text, and the expressions need up to a quarter of a microsecond per byte.
 const maskedBytes = 8 << 10
 
-// A shape is how a secret looks in text. RE2 is linear in the length of its
-// input, and runs only where one of the words, in lower case, is there.
+// A shape describes the format of a secret in text. The expression runs only on a
+// text that contains one of the words, in lower case.
 type shape struct {
-	words []string // none: a run of letters that is longer than words are
+	words []string // nil means a run of letters and digits of at least longWord
 	expr  *regexp.Regexp
 	with  string
-	// prose reports whether a match, whose groups are m, is prose. nil: never.
+	// prose reports whether the match with the groups m is prose. nil means never.
 	prose func(text string, m []int) bool
 }
 
-// value is what follows a key: a string of JSON, also inside of another string
-// or cut off, a list, an object, or text without spaces.
+// value matches the value of a key: a JSON string, which may be escaped in another
+// string or truncated, a list, an object, or text without spaces.
 const value = `(?:\\+"[^"]*"?|"(?:[^"\\]|\\.)*"?|'[^']*'?|\[[^\]]*\]?|\{[^}]*\}?|[^\s,;&}"']+)`
 
 var shapes = [...]shape{
 	{[]string{"-----begin"}, regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)`), redacted, nil},
-	// scheme://user:password@host; the password may have what a URL may not.
+	// scheme://user:password@host; the password may have bytes that a URL must not have.
 	{[]string{"://"}, regexp.MustCompile(`(://)(?:[^/\s@"']*:[^\s"']*|[^/\s@"']+)@`), "$1" + redacted + "@", nil},
-	// user:password@tcp(host), as MySQL's driver has it.
+	// user:password@tcp(host), a DSN of MySQL's driver.
 	{[]string{"@tcp(", "@unix("}, regexp.MustCompile(`([^\s:@/"'=]+:)[^\s"']*(@(?:tcp|unix)\()`), "$1" + redacted + "$2", nil},
 	// The query of any URL or path.
 	{[]string{"?"}, regexp.MustCompile(`(/[^\s?"'<>]*\?|\?[A-Za-z0-9_.~%+\[\]-]*=)[^\s"'<>]+`), "$1" + redacted, nil},
-	// These two headers are lists with spaces: all of the line goes.
+	// The values of these two headers may have spaces, so the whole line is masked.
 	{
 		[]string{"authorization", "cookie"},
 		regexp.MustCompile(`(?i)((?:authorization|cookie)[a-z0-9_-]*)(?:(\\*["']\s*:\s*)` + value + `|(\s*[:=]\s*)(?:\[[^\]]*\]?|[^\r\n]+))`), "$1$2$3" + redacted,
@@ -50,16 +50,16 @@ var shapes = [...]shape{
 		regexp.MustCompile(`(?i)((?:passw(?:or)?d|passphrase|pwd|secret|token|api[_-]?key|private[_-]?key|credential|signature|jwt|[cx]srf|cvv|card[_-]?number|(?:authorization|cookie)\.)[a-z0-9_.-]*)(\\*["']?)(\s*[:=]\s*)(` + value + `)`),
 		"$1$2$3" + redacted, isProsePair,
 	},
-	// prefix_id_secret keys such as those of auth/apikey, and unbroken base64url
-	// of 40 characters and more: refresh tokens, MACs.
+	// prefix_id_secret keys such as those of auth/apikey, and base64url of at
+	// least 40 characters: refresh tokens, MACs.
 	{nil, regexp.MustCompile(`\b[a-z0-9]+_[A-Za-z0-9]{4,}_[A-Za-z0-9_-]{20,}|[A-Za-z0-9_-]{40,}`), redacted, isName},
 }
 
-// longWord is the length of the shortest secret that has no word near it.
+// longWord is the length of the shortest secret of the shape without words.
 const longWord = len("p_1234_") + 20
 
-// mask replaces what looks like a secret in free text, and cuts off what is
-// longer than maskedBytes, at a space: half a secret has no shape to be found by.
+// mask replaces text that looks like a secret. It truncates the text to
+// maskedBytes at a space, because a truncated secret would not be recognized.
 func mask(s string) string {
 	if len(s) < len("://a@") {
 		return s
@@ -78,8 +78,8 @@ func mask(s string) string {
 	return s + more
 }
 
-// replaceIn masks all matches but prose. Behind a key that is spared, the search
-// goes on with its value, which may be a key itself.
+// replaceIn masks all matches except prose. After a match that is prose, the search
+// continues at the value of the match, which may itself be a key.
 func (p *shape) replaceIn(s string) string {
 	if p.prose == nil {
 		return p.expr.ReplaceAllString(s, p.with)
@@ -104,7 +104,7 @@ func (p *shape) replaceIn(s string) string {
 	}
 }
 
-// wholeWords cuts off the last word, which was cut already.
+// wholeWords removes the last word of a truncated text, which may be incomplete.
 func wholeWords(s string) string { return s[:max(0, strings.LastIndexAny(s, " \t\r\n"))] }
 
 // mayMatch reports whether a text may have the shape.

@@ -5,54 +5,55 @@ import (
 	"net/http"
 )
 
-// Options configures a [Responder]. The zero value is the recommended set-up.
+// Options configures a [Responder]. The zero value is the recommended setup.
 type Options struct {
-	// Logger gets one record for each failed request: 5xx at Error, the rest
-	// at Info, and at Debug a request that its client canceled, or whose body
-	// did not arrive. Secrets are masked before it sees them, and texts cut at
-	// 8 KiB. nil: slog.Default() at the time of the request.
+	// Logger receives a record for each error response: a 5xx at Error, other
+	// statuses at Info, and at Debug a request that its client canceled or whose
+	// body did not arrive in time. Kinds that are sampled leave fewer records; see
+	// [Kind.Sampled]. Secrets are masked, and texts truncated at 8 KiB. nil means
+	// slog.Default() at the time of the request.
 	Logger *slog.Logger
 
-	// CorrelationHeader names the response header that carries the
-	// correlation ID. "": X-Correlation-ID. A header with a meaning of its
-	// own, such as Content-Type, is refused.
+	// CorrelationHeader names the response header with the correlation ID. Empty
+	// means X-Correlation-ID. A header with another meaning in HTTP, such as
+	// Content-Type, is invalid.
 	CorrelationHeader string
 
-	// TrustCorrelation reports whether the peer may choose the correlation
-	// ID by sending CorrelationHeader. Even then the ID must match
-	// ^[A-Za-z0-9._-]{1,64}$. nil: nobody may; an ID that matches is logged
-	// as client_correlation_id.
+	// TrustCorrelation reports whether the client may choose the correlation ID
+	// by sending CorrelationHeader. The ID must still match
+	// ^[A-Za-z0-9._-]{1,64}$. If TrustCorrelation is nil or returns false, a
+	// matching ID is only logged, as client_correlation_id.
 	TrustCorrelation func(*http.Request) bool
 
-	// Map gives a kind to errors that have none, such as sql.ErrNoRows. It
-	// returns nil for those that it does not know.
+	// Map returns the kind of an error that has none, such as sql.ErrNoRows, or
+	// nil for an error that it does not handle. nil maps no error.
 	Map func(error) *Kind
 
-	// Problem answers with application/problem+json (RFC 9457): the same
-	// facts, with title, status and detail.
+	// Problem selects application/problem+json (RFC 9457): the same members, with
+	// title, status and detail.
 	Problem bool
 
-	// Details adds the list of a validation's problems to the response:
-	// "errors":[{"pointer":"/items/3/qty","code":"max"}]. It holds places and
-	// rules, never values.
+	// Details adds the problems of a failed validation to the response:
+	// "errors":[{"pointer":"/items/3/qty","code":"max"}]. It contains places and
+	// rules, but no values.
 	Details bool
 
-	// Redact names further keys whose values are masked in the log, beside
-	// authorization, cookie, password, token, secret and their like: "pin"
-	// masks the attribute user_pin, a field or member UserPIN at any depth,
-	// and in text "pin":"..." and pin=... . Keys are found as substrings, so
-	// "pin" masks shipping too; case, "_", "-", "." and spaces do not count.
+	// Redact names additional keys whose values are masked in the log, such as
+	// "pin". The built-in keys include authorization, cookie, password, token and
+	// secret. "pin" masks the attribute user_pin, a field or member UserPIN at any
+	// depth, and in text "pin":"..." and pin=... . A key matches as a substring, so
+	// "pin" also masks shipping. Case, "_", "-", "." and spaces are ignored.
 	Redact []string
 
-	// InsecureKeepBody reports whether the error bodies that handlers write
-	// by themselves reach the client as they are, for this request. The record
-	// then has the status, and not the text. nil: a 5xx, an http.Error and a
-	// bare 404 or 405 are replaced, and their text goes to the log.
+	// InsecureKeepBody reports whether the client receives the error bodies that
+	// handlers wrote themselves, for this request. The record then has the status,
+	// but not the body. nil means that a 5xx, an http.Error and a bare 404 or 405
+	// are replaced, and their bodies are logged.
 	InsecureKeepBody func(*http.Request) bool
 }
 
-// taken are headers that an ID would spoil: those that Respond and net/http set
-// themselves, and those that caches and browsers act on.
+// taken lists headers that cannot carry the ID: those that Respond and net/http set,
+// and those that caches and browsers act on.
 var taken = [...]string{
 	"Cache-Control", "Connection", "Content-Length", "Content-Type", "Date", "Location", "Set-Cookie", "Transfer-Encoding", "Vary",
 	"X-Content-Type-Options",

@@ -9,18 +9,17 @@ import (
 	"unicode/utf8"
 )
 
-// A key that names a secret is a word of prose too, and of our own messages:
-// "token: the session ends", "redislimit: Secret: has 12 bytes". What follows is
-// spared only where it is a word between words. A pair with "=", with quotes or
-// without a space after the colon is no prose.
+// A key that names a secret is also a word of prose, and of this module's messages:
+// "token: the session ends", "redislimit: Secret: has 12 bytes". The text after it
+// is left unmasked only if it is a word between words. A pair with "=", with quotes
+// or without a space after the colon is not prose.
 
 // plainWord is a word of prose or the name of a field, such as must, E-mail,
 // Cookie.Name or keys[2].
 var plainWord = regexp.MustCompile(`^\(?(?:\pL+(?:\[[0-9]*\]?)?[-'.]?)+[.:!?)\]]*$`)
 
-// isPlainWord reports whether a word has the letters of a word. Random letters
-// have more capitals, have them behind small letters more often than the name of
-// an option, and are longer.
+// isPlainWord reports whether word looks like a word and not like random letters,
+// which have more capitals, more capitals after small letters, and more letters.
 func isPlainWord(word string) bool {
 	if len(word) > 40 || !plainWord.MatchString(word) {
 		return false
@@ -53,24 +52,24 @@ func isPlainWord(word string) bool {
 	return capitals <= letters/3+1 && !manyConsonants.MatchString(word)
 }
 
-// manyConsonants are more in a row than words have ("lengths", "TLSConfig").
+// manyConsonants matches more consonants in a row than words have: "lengths" and
+// "TLSConfig" have fewer.
 var manyConsonants = regexp.MustCompile(`(?i)[b-df-hj-np-tv-xz]{6}`)
 
-// endsText reports whether a text ends where a word does, so that the word is
-// all that follows the key.
+// endsText reports whether the text or its line ends at rest, so that the word
+// before rest is the whole value of the key.
 func endsText(rest string) bool {
 	rest = strings.TrimLeft(rest, " \t")
 	return rest == "" || strings.ContainsAny(rest[:1], "\r\n,;}&\"'")
 }
 
-// strictKey finds the keys of secrets that people choose, which may be words.
+// strictKey matches keys of secrets that users choose, which may be plain words.
 var strictKey = regexp.MustCompile(`(?i)passw|passphrase|pwd|secret|cvv|card`)
 
-// oneTimeCode is a number that a person reads from one device and types into
-// another.
+// oneTimeCode matches a numeric one-time code.
 var oneTimeCode = regexp.MustCompile(`^\(?[0-9]{4,}\D?$`)
 
-// isProsePair reports whether the match of a key and its value is prose.
+// isProsePair reports whether a matched key and value are prose.
 func isProsePair(text string, m []int) bool {
 	key, quote, separator, word, rest := text[m[2]:m[3]], text[m[4]:m[5]], text[m[6]:m[7]], text[m[8]:m[9]], text[m[9]:]
 	if withoutPublicID(normalize(key)) == "" {
@@ -88,12 +87,13 @@ func isProsePair(text string, m []int) bool {
 	return functionWord.MatchString(word) && !endsText(rest)
 }
 
-// functionWord is a word that begins a statement about a secret, such as "Secret:
-// has 12 bytes". Any other word may be the secret: "password: swordfish is wrong".
+// functionWord matches a word that begins a statement about a secret, such as
+// "Secret: has 12 bytes". Any other word may be the secret: "password: swordfish
+// is wrong".
 var functionWord = regexp.MustCompile(`^(?i:an?|the|is|are|was|were|has|have|had|must|may|can|cannot|should|needs|not|no|none|of|for|in|on|at|to|with|without|more|less|fewer|another|this|that|it)$`)
 
-// isProseHeader reports whether the match of a header's name is the name of a
-// field of ours: a Cookie header has a pair, and Authorization is spared nowhere.
+// isProseHeader reports whether a matched header is prose about an option named
+// Cookie. The value of a Cookie header has "=". Authorization is always masked.
 func isProseHeader(text string, m []int) bool {
 	if m[6] < 0 { // a quoted name
 		return false
@@ -104,32 +104,32 @@ func isProseHeader(text string, m []int) bool {
 		!strings.Contains(line, "=") && isPlainWord(first) && first != line
 }
 
-// isProseScheme reports whether the match of an authentication scheme is prose,
-// such as "bearer tokens".
+// isProseScheme reports whether a matched authentication scheme is prose, such as
+// "bearer tokens".
 func isProseScheme(text string, m []int) bool {
 	scheme, word, rest := text[m[2]:m[3]], text[m[4]:m[5]], text[m[5]:]
 	return isPlainWord(word) && !isUserPass(word) && (strings.ToLower(scheme) == scheme || strings.HasSuffix(word, ".") || !endsText(rest))
 }
 
-// isUserPass reports whether a word is the credentials of Basic (RFC 7617,
-// section 2).
+// isUserPass reports whether a word is Basic credentials (RFC 7617, section 2).
 func isUserPass(word string) bool {
 	decoded, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(word, ".="))
 	return err == nil && utf8.Valid(decoded) && bytes.IndexByte(decoded, ':') >= 0
 }
 
-// plainName is a long name, such as Cross-Origin-Embedder-Policy-Report-Only or
-// the code of an error.
+// plainName matches a long name, such as Cross-Origin-Embedder-Policy-Report-Only
+// or an error code.
 var plainName = regexp.MustCompile(`^(?:[A-Z]?[a-z]+[-_]+)+[A-Z]?[a-z]+[-_]*$`)
 
-// isName reports whether an unbroken text is a name: random text of that length
-// has digits, or capitals inside of its parts.
+// isName reports whether the match is a name. Random text of that length has digits,
+// or capitals inside its parts.
 func isName(text string, m []int) bool { return plainName.MatchString(text[m[0]:m[1]]) }
 
-// publicIDs end the keys of what names a credential and does not open anything.
+// publicIDs are suffixes of keys whose values identify a credential but are not
+// secret.
 var publicIDs = [...]string{"credentialid", "apikeyid", "privatekeyid", "tokenid"}
 
-// withoutPublicID cuts off the end of a normalized key that names a public ID.
+// withoutPublicID removes the suffix of a normalized key that names a public ID.
 func withoutPublicID(key string) string {
 	for _, id := range publicIDs {
 		if rest, ok := strings.CutSuffix(key, id); ok {

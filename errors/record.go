@@ -10,13 +10,13 @@ import (
 
 const stackKey = "stack"
 
-// A stack is that of a panic: every other error would have the Responder's own.
-// It is logged unmasked: it has names, numbers of lines and addresses, and no
-// values. It is a type, since the key may be anybody's.
+// A stack is the stack trace of a panic or a Goexit. It is logged unmasked, because
+// it has function names, line numbers and addresses, but no strings. It is a type
+// because an application may use the key "stack" for something else.
 type stack string
 
-// record logs a failed request, once. If sampled, it leaves out what the sampler
-// does.
+// record logs a failed request. If sampled is true, the sampler may suppress the
+// record.
 func (s *scope) record(r *http.Request, k *Kind, err error, sampled bool) {
 	logger := s.responder.logger
 	if logger == nil {
@@ -24,7 +24,7 @@ func (s *scope) record(r *http.Request, k *Kind, err error, sampled bool) {
 	}
 	level := slog.LevelInfo
 	switch {
-	case k.status == ErrCanceled.status, k.code == errBodyTimeout.code: // the client's own doing
+	case k.status == ErrCanceled.status, k.code == errBodyTimeout.code: // caused by the client
 		level = slog.LevelDebug
 	case k.status >= 500:
 		level = slog.LevelError
@@ -60,8 +60,8 @@ func (s *scope) record(r *http.Request, k *Kind, err error, sampled bool) {
 	logger.LogAttrs(r.Context(), level, "request failed", attrs...)
 }
 
-// maskCause leaves a kind's own text as it is: it is a constant, and a code
-// that speaks of credentials makes what follows look like a secret.
+// maskCause masks text except for the kind's own text, which is constant. Without
+// the exception, a code such as bad_credentials would mask the message after it.
 func (d redactor) maskCause(k *Kind, text string) string {
 	if text == k.Error() {
 		return text
@@ -72,8 +72,8 @@ func (d redactor) maskCause(k *Kind, text string) string {
 	return d.mask(text)
 }
 
-// sampleValue returns the value that the sampler keeps apart within a kind. A
-// response that a handler wrote by itself has no attributes, but a route.
+// sampleValue returns the value by which records of a kind are sampled: an
+// attribute of the error, or the route of a foreign response.
 func (s *scope) sampleValue(r *http.Request, k *Kind, attrs []slog.Attr) string {
 	if s.out != nil && s.out.foreign.Load() {
 		return r.Pattern
@@ -95,9 +95,9 @@ const (
 	sampleKeys   = 1024
 )
 
-// A sampler lets one record of a flood through every samplePeriod. It keeps at
-// most sampleKeys floods apart; what comes beyond shares one entry for each
-// status, so that refusals, which any client can cause, do not hide an outage.
+// A sampler allows one record of each flood per samplePeriod. It tracks at most
+// sampleKeys floods; further floods share one entry for each status, so that 4xx
+// floods, which any client can cause, do not hide an outage.
 type sampler struct {
 	mu     sync.Mutex
 	floods map[floodKey]*flood
@@ -116,8 +116,8 @@ type flood struct {
 
 func newSampler() *sampler { return &sampler{floods: make(map[floodKey]*flood)} }
 
-// allowRecord reports whether a record may be logged, and how many were not since
-// the last one.
+// allowRecord reports whether a record may be logged, and returns the number of
+// records suppressed since the last one.
 func (s *sampler) allowRecord(k *Kind, value string, now time.Time) (suppressed int, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -142,8 +142,8 @@ func (s *sampler) allowRecord(k *Kind, value string, now time.Time) (suppressed 
 	return suppressed, true
 }
 
-// dropEnded forgets the floods that ended. Their suppressed records count for
-// the shared entry of the status.
+// dropEnded deletes the floods that have ended, and adds their suppressed records to
+// the shared entry of their status.
 func (s *sampler) dropEnded(now time.Time) {
 	for key, old := range s.floods {
 		shared := floodKey{status: key.status}

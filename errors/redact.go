@@ -14,8 +14,8 @@ import (
 
 const redacted = "[redacted]"
 
-// secretKeys are looked for in the keys of attributes, and in key=value text,
-// blind to case and separators.
+// secretKeys are the substrings of attribute keys whose values are masked. Case and
+// separators are ignored.
 var secretKeys = []string{
 	"authorization", "cookie", "password", "passwd", "passphrase", "pwd", "secret", "token", "apikey",
 	"credential", "privatekey", "signature", "jwt", "csrf", "xsrf", "cvv", "cardnumber", "ssn",
@@ -24,7 +24,7 @@ var secretKeys = []string{
 // A redactor masks attributes and texts before they reach a log.
 type redactor struct {
 	keys []string
-	own  *regexp.Regexp // the application's own keys, with their values; nil: none
+	own  *regexp.Regexp // the application's own keys, with their values; nil means none
 }
 
 func newRedactor(more []string) redactor {
@@ -42,13 +42,13 @@ func newRedactor(more []string) redactor {
 		own = append(own, strings.Join(letters, "[_. -]?"))
 	}
 	if len(own) > 0 {
-		// Not key: value, which prose has too, and whose words nobody chose.
+		// Not "key: value" without quotes, which prose has too.
 		d.own = regexp.MustCompile(`(?i)((?:` + strings.Join(own, "|") + `)[a-z0-9_.-]*(?:\\*["']\s*[:=]\s*|=))` + value)
 	}
 	return d
 }
 
-// mask masks a text: by the shapes of secrets, and by the application's keys.
+// mask masks secrets in a text, by their shapes and by the application's keys.
 func (d redactor) mask(s string) string {
 	s = mask(s)
 	if d.own != nil {
@@ -62,7 +62,7 @@ var separators = strings.NewReplacer("_", "", "-", "", ".", "", " ", "")
 func normalize(key string) string { return separators.Replace(strings.ToLower(key)) }
 
 func (d redactor) secret(key string) bool {
-	if key = normalize(key); key == "pass" { // as a part of a word it is no secret: passenger
+	if key = normalize(key); key == "pass" { // only as a whole key, because of "passenger"
 		return true
 	}
 	public := withoutPublicID(key)
@@ -74,8 +74,8 @@ func (d redactor) secret(key string) bool {
 	return false
 }
 
-// isCount reports whether an attribute is a number of secrets, and none itself:
-// refresh_cookies=2. The application's own keys are secret, whatever they hold.
+// isCount reports whether an attribute is a number of secrets and not a secret:
+// refresh_cookies=2. A value of one of the application's own keys is never a count.
 func (d redactor) isCount(a slog.Attr) bool {
 	if kind := a.Value.Kind(); kind != slog.KindInt64 && kind != slog.KindUint64 {
 		return false
@@ -89,9 +89,9 @@ func (d redactor) isCount(a slog.Attr) bool {
 	return strings.HasSuffix(key, "cookies") || strings.HasSuffix(key, "tokens")
 }
 
-// attr returns a with its secrets masked, at every depth of groups. Values of
-// types that slog does not know are turned into text: a handler would look
-// into their fields, where we cannot.
+// attr returns a with its secrets masked, at every depth of groups. A value that
+// slog has no kind for becomes text, because the next handler would format its
+// fields unmasked.
 func (d redactor) attr(a slog.Attr) slog.Attr {
 	a.Value = a.Value.Resolve()
 	if a.Value.Kind() != slog.KindGroup && d.secret(a.Key) && !d.isCount(a) {
@@ -125,7 +125,7 @@ func (d redactor) any(v any) slog.Value {
 		return d.values(v)
 	case url.Values:
 		return d.values(v)
-	case []byte: // fmt writes numbers, in which no shape is found
+	case []byte: // fmt would write numbers, in which a secret is not recognized
 		return slog.StringValue(d.mask(string(v)))
 	case *slog.Source:
 		return slog.AnyValue(v)
@@ -133,11 +133,11 @@ func (d redactor) any(v any) slog.Value {
 	return slog.StringValue(d.mask(d.formatValue(v)))
 }
 
-// formatValue writes what has fields as JSON does: without what tags keep out of JSON,
-// and without what stands under the name of a secret.
+// formatValue returns v as text. A struct, map or slice is formatted as JSON, without
+// the fields that json tags omit, and with the values of secret keys masked.
 func (d redactor) formatValue(v any) (text string) {
 	defer func() {
-		if recover() != nil { // a MarshalJSON of the application; fmt recovers by itself
+		if recover() != nil { // such as a panic in the application's MarshalJSON; fmt recovers by itself
 			text = fmt.Sprintf("%T that panics", v)
 		}
 	}()
@@ -146,14 +146,14 @@ func (d redactor) formatValue(v any) (text string) {
 	}
 	if b, err := json.Marshal(v); err == nil && (b[0] == '{' || b[0] == '[') {
 		decoder := json.NewDecoder(bytes.NewReader(b))
-		decoder.UseNumber() // as they were written
+		decoder.UseNumber() // keeps the digits
 		return string(d.appendJSON(nil, decoder))
 	}
 	return fmt.Sprintf("%+v", v)
 }
 
-// appendJSON appends the next value of a valid document. In place of a secret
-// it writes what a mask of the text writes, which is no JSON.
+// appendJSON appends the next value of a valid document. A secret becomes
+// [redacted] without quotes, as it does in text, so the result is not valid JSON.
 func (d redactor) appendJSON(b []byte, document *json.Decoder) []byte {
 	token, _ := document.Token()
 	opened, ok := token.(json.Delim)

@@ -12,7 +12,7 @@ import (
 	"github.com/ringwall/ringwall/internal/public"
 )
 
-// HandlerFunc is a handler that returns its error, which goes to [Respond].
+// HandlerFunc is a handler that returns an error, which is passed to [Respond].
 type HandlerFunc func(http.ResponseWriter, *http.Request) error
 
 // ServeHTTP calls f and responds with the error that it returns.
@@ -22,29 +22,28 @@ func (f HandlerFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Respond answers a request with an error: a JSON object of exactly a code, a
-// message and a correlation ID, and one record in the log with everything
-// else. The kind of the error decides the status; an error without a kind is a
-// 500 whose text says nothing.
+// Respond writes the response to an error: a JSON object with a code, a message
+// and a correlation ID. It logs everything else in one record. The kind of the
+// error decides the status; an error without a kind becomes a 500 with a constant
+// message.
 //
-// The response is not cached (Cache-Control: no-store), and not sniffed
-// (X-Content-Type-Options: nosniff). Headers that were meant for another body
-// are dropped: Content-Length, ETag, Last-Modified. Those that were set outside
-// of the Responder stay, except Content-Length. A HEAD request gets the
-// headers alone.
+// The response must not be cached (Cache-Control: no-store) or sniffed
+// (X-Content-Type-Options: nosniff). Headers of another body are removed, such as
+// Content-Length, ETag and Last-Modified. Those that were set outside the
+// Responder stay, except Content-Length. The response to HEAD has no body.
 //
 // Over HTTP/1.1, Respond reads the rest of the request body, at most 256 KiB,
 // and waits at most one second for the next bytes and about 5 s in total. If the
-// rest does not come, or with a 413 or an [http.MaxBytesError], the response
+// rest does not arrive, or for a 413 or an [http.MaxBytesError], the response
 // closes the connection. net/http alone would wait until Server.ReadTimeout
 // before it sends a response.
 //
-// Inside a [Responder], Respond also knows whether the header is out already:
-// it then logs the error and aborts the connection with [http.ErrAbortHandler],
-// so that a truncated body never looks whole. What a handler writes after it
-// called Respond is dropped, unless a middleware in between has wrapped w.
-// Outside of a Responder, the correlation ID is random, and the log is
-// [slog.Default].
+// Inside a [Responder], if the header has been sent, Respond logs the error and
+// aborts the connection with [http.ErrAbortHandler], so that a truncated body does
+// not look complete. Output that a handler writes after Respond is dropped, unless
+// a middleware inside the Responder has wrapped w. On a hijacked connection,
+// Respond only logs. Outside a Responder, the correlation ID is random, and the
+// logger is [slog.Default].
 func Respond(w http.ResponseWriter, r *http.Request, err error) {
 	s, ok := r.Context().Value(scopeKey{}).(*scope)
 	if !ok {
@@ -55,7 +54,7 @@ func Respond(w http.ResponseWriter, r *http.Request, err error) {
 	s.respond(w, r, err)
 }
 
-// fallback serves Respond where no Responder is outside.
+// fallback is used by Respond outside a Responder.
 var fallback = Responder{header: "X-Correlation-Id", redactor: newRedactor(nil)}
 
 func (s *scope) respond(w http.ResponseWriter, r *http.Request, err error) {
@@ -66,28 +65,28 @@ func (s *scope) respond(w http.ResponseWriter, r *http.Request, err error) {
 		case hijacked:
 			return
 		case sent, answered:
-			s.out.foreign.Store(false) // one record tells it
+			s.out.foreign.Store(false) // it is logged already
 			panic(http.ErrAbortHandler)
 		}
-		if ownWriter(w) == s.out { // else w buffers, and what was decided outside of it stays
+		if ownWriter(w) == s.out { // else w buffers, and the state of the outer writer stays
 			s.out.state.Store(fresh)
 		}
 		s.out.answer.Store(int32(k.status))
 	}
 	h := w.Header()
 	own, ok := w.(interface{ baseWriter() *writer })
-	direct := ok && own.baseWriter() == s.out // else a middleware in between may still encode the body
+	direct := ok && own.baseWriter() == s.out // else a middleware may still encode the body
 	s.dropBodyHeaders(h, k.status, direct)
 	for key, lines := range headersOf(err, k) {
-		if key == "Vary" { // what the outer rings vary by stays
+		if key == "Vary" { // keep the members of outer layers
 			lines = slices.Concat(h[key], lines)
 		}
 		h[key] = slices.Clone(lines) // the error may be a package variable
 	}
-	delete(h, "Content-Length") // that of another body, whoever set it
+	delete(h, "Content-Length") // also one of an outer handler
 	s.endBody(w, r, k, err)
-	// Lines of this answer alone: a handler may have changed the ID's that it
-	// found, and under http.TimeoutHandler two answers are made at once.
+	// Values of this response only: a handler may have changed the slice of the
+	// ID, and under http.TimeoutHandler two responses may be written at once.
 	lines := [...]string{s.responder.contentType(), "no-store", "nosniff", s.id}
 	h["Content-Type"] = lines[0:1:1]
 	h["Cache-Control"] = lines[1:2:2]
@@ -97,15 +96,15 @@ func (s *scope) respond(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Method != http.MethodHead {
 		b := buffers.Get().(*[]byte)
 		*b = s.appendBody((*b)[:0], k, err)
-		_, _ = w.Write(*b) // the client may be gone; nobody is left to tell
+		_, _ = w.Write(*b) // an error means that the client has disconnected
 		buffers.Put(b)
 	}
 	if direct {
-		s.out.state.Store(answered) // a handler that forgot to return writes on
+		s.out.state.Store(answered) // drops the output of a handler that does not return
 	}
 }
 
-// endBody decides about the part of the request body that no handler has read.
+// endBody discards or refuses the unread part of the request body.
 func (s *scope) endBody(w http.ResponseWriter, r *http.Request, k *Kind, err error) {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok || k.status == http.StatusRequestEntityTooLarge {
 		nethttp.RefuseBody(w, r, s.body.ReadCloser)
@@ -114,9 +113,9 @@ func (s *scope) endBody(w http.ResponseWriter, r *http.Request, k *Kind, err err
 	nethttp.DiscardBody(w, r, s.body.ReadCloser)
 }
 
-// dropBodyHeaders drops the headers that a handler set for another body. Those
-// that were set outside of the Responder stay: a compressor there encodes this
-// body, too.
+// dropBodyHeaders removes the headers that a handler set for another body. Those
+// that were set outside the Responder stay, because a compressor there also
+// encodes this body.
 func (s *scope) dropBodyHeaders(h http.Header, status int, direct bool) {
 	var outer *nethttp.HeaderRecord // nil without a Responder
 	if s.out != nil {
@@ -130,19 +129,19 @@ func (s *scope) dropBodyHeaders(h http.Header, status int, direct bool) {
 	outer.Reset(h, "Content-Encoding")
 	outer.Reset(h, "Content-Disposition")
 	if status != http.StatusRequestedRangeNotSatisfiable || !strings.Contains(firstValue(h, "Content-Range"), "*/") {
-		outer.Reset(h, "Content-Range") // "bytes */47" tells the length (RFC 9110, section 15.5.17)
+		outer.Reset(h, "Content-Range") // "bytes */47" has the length (RFC 9110, section 15.5.17)
 	}
 	s.dropTrailers(h)
 }
 
-// dropTrailers drops what would follow the body that we replace: trailers that
-// are declared, and those that net/http takes by their prefix.
+// dropTrailers removes the trailers of a replaced body: the declared ones, and
+// those that net/http recognizes by their prefix.
 func (s *scope) dropTrailers(h http.Header) {
 	declared := h["Trailer"]
 	s.out.record.Reset(h, "Trailer")
 	for _, line := range declared {
 		if slices.Contains(h["Trailer"], line) {
-			continue // of a handler further out, which sets it later
+			continue // of an outer handler, which sets it later
 		}
 		for name := range strings.SplitSeq(line, ",") {
 			h.Del(strings.TrimSpace(name))
@@ -157,7 +156,6 @@ func (s *scope) dropTrailers(h http.Header) {
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b }}
 
-// appendBody appends the response body.
 func (s *scope) appendBody(b []byte, k *Kind, err error) []byte {
 	message, problems := k.message, []public.Problem(nil)
 	if d, _ := describer(err); d != nil {
@@ -187,7 +185,7 @@ func (s *scope) appendBody(b []byte, k *Kind, err error) []byte {
 	b = append(append(b, s.id...), '"')
 	if s.responder.details && len(problems) > 0 {
 		b = append(b, `,"errors":`...)
-		list, _ := json.Marshal(problems) // two strings each: cannot fail
+		list, _ := json.Marshal(problems) // only strings: cannot fail
 		b = append(b, list...)
 	}
 	return append(b, '}', '\n')

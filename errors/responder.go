@@ -13,9 +13,9 @@ import (
 	"github.com/ringwall/ringwall/internal/wiring"
 )
 
-// A Responder is the outermost ring. It gives every request a correlation ID,
-// recovers panics, and makes sure that no error leaves in any other shape than
-// that of [Respond]. It is immutable and safe for concurrent use.
+// A Responder is the outermost middleware. It gives every request a correlation
+// ID, recovers panics, and replaces foreign error bodies by those of [Respond]. It
+// is immutable and safe for concurrent use.
 type Responder struct {
 	logger   *slog.Logger
 	header   string
@@ -26,12 +26,11 @@ type Responder struct {
 	redactor redactor
 	keep     func(*http.Request) bool
 	samples  *sampler
-	own      nethttp.RingHeaders // what Handler sets
+	own      nethttp.RingHeaders // the headers that Handler sets
 }
 
-// NewResponder returns a Responder. It refuses a CorrelationHeader or a Redact
-// key that is no name, and a program in which one code was defined with two
-// statuses. The error joins all problems.
+// NewResponder returns a Responder. It reports all invalid options, and each code
+// of the program that is defined with two statuses, joined.
 func NewResponder(o Options) (*Responder, error) {
 	header := o.CorrelationHeader
 	if header == "" {
@@ -66,20 +65,19 @@ func (e *Responder) contentType() string {
 	return "application/json"
 }
 
-// scope is what Respond knows about a request.
+// A scope is the state of one request.
 type scope struct {
 	responder *Responder
-	request   *http.Request // the one that the handler got
+	request   *http.Request // the copy that the handler received
 	out       *writer       // nil without a Responder
 	id        string
-	client    string // the ID that the client sent, when it is not ours
+	client    string // the ID of the client, unless it is adopted
 	trace     string
 	body      requestBody
-	line      [1]string // the header line of the ID, so that it costs nothing
+	line      [1]string // the header value with the ID, without an allocation
 }
 
-// served is a scope with its writer, in one allocation. Respond without a
-// Responder needs no writer.
+// served holds a scope and its writer in one allocation.
 type served struct {
 	scope
 	writer writer
@@ -87,8 +85,8 @@ type served struct {
 
 type scopeKey struct{}
 
-// CorrelationID returns the correlation ID of the request that the context
-// belongs to, or "" outside of a [Responder].
+// CorrelationID returns the correlation ID of the request with this context, or ""
+// outside a [Responder].
 func CorrelationID(ctx context.Context) string {
 	if s, ok := ctx.Value(scopeKey{}).(*scope); ok {
 		return s.id
@@ -96,9 +94,9 @@ func CorrelationID(ctx context.Context) string {
 	return ""
 }
 
-// Handler wraps the whole service: all other rings, and the router. Inside
+// Handler wraps the whole service: all other middleware, and the router. Inside
 // another Responder it passes requests through unchanged. Handler panics if next
-// is nil: a service finds that when it starts.
+// is nil, so that a service fails when it starts.
 func (e *Responder) Handler(next http.Handler) http.Handler {
 	wiring.RequireNew("errors: Handler", e == nil)
 	wiring.RequireHandler("errors: Handler", next)
@@ -135,7 +133,7 @@ func (e *Responder) newScope(r *http.Request) *scope {
 	return s
 }
 
-// adoptInboundID takes the client's ID for ours where the application trusts its peer.
+// adoptInboundID adopts the client's ID if TrustCorrelation accepts it.
 func (s *scope) adoptInboundID() {
 	if trust := s.responder.trust; trust != nil && s.client != "" && trust(s.request) {
 		s.id, s.client = s.client, ""
@@ -143,14 +141,14 @@ func (s *scope) adoptInboundID() {
 	}
 }
 
-// serveNext runs the handler and answers for whatever way it ends.
+// serveNext runs the handler, and completes the response however it ends.
 func (s *scope) serveNext(next http.Handler) {
 	w := s.out.wrap()
 	returned := false
 	defer func() {
 		p := recover()
 		switch {
-		case p == http.ErrAbortHandler: // this very error: wrapped, it is a panic like others
+		case p == http.ErrAbortHandler: // a wrapped ErrAbortHandler is an ordinary panic
 			s.recordForeign()
 			panic(p)
 		case p != nil:
@@ -159,14 +157,14 @@ func (s *scope) serveNext(next http.Handler) {
 			s.goexit(w)
 		}
 	}()
-	s.adoptInboundID() // in here, since it may panic
+	s.adoptInboundID() // here, because TrustCorrelation may panic
 	next.ServeHTTP(w, s.request)
 	returned = true
 	s.replaceForeignBody()
 }
 
-// goexit answers for a handler that ended its goroutine. net/http will not
-// finish the response, so it is sent here, with its length.
+// goexit responds for a handler that ended its goroutine. net/http does not finish
+// the response, so goexit sends it with its length.
 func (s *scope) goexit(w http.ResponseWriter) {
 	err := ErrInternal.Wrap(errors.New("runtime.Goexit in a handler")).With(stackKey, stack(debug.Stack()))
 	if s.out.state.Load() >= sent {
@@ -177,7 +175,7 @@ func (s *scope) goexit(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).Flush()
 }
 
-// lengthWriter announces the length of a body, and is no middleware.
+// lengthWriter sets the Content-Length of a body.
 type lengthWriter struct {
 	http.ResponseWriter
 	length int
@@ -190,12 +188,13 @@ func (w lengthWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// keepsForeignBody reports whether foreign bodies may reach the client.
+// keepsForeignBody reports whether InsecureKeepBody keeps a foreign body.
 func (s *scope) keepsForeignBody() bool {
 	return s.responder.keep != nil && s.responder.keep(s.request)
 }
 
-// replaceForeignBody answers in our shape for a foreign body that was held back.
+// replaceForeignBody replaces a foreign body that was held back, and logs one that
+// was not.
 func (s *scope) replaceForeignBody() {
 	switch s.out.state.Load() {
 	case held, captured:
@@ -214,9 +213,8 @@ func (s *scope) replaceForeignBody() {
 	}
 }
 
-// recordForeign logs a response that a handler wrote by itself and that the
-// client got as it is. Below 500 it is sampled: the handler decides what is a
-// failure, and the client how often.
+// recordForeign logs a foreign response that reached the client unchanged. Below 500
+// it is sampled, because clients control how often it occurs.
 func (s *scope) recordForeign() {
 	if !s.out.foreign.Load() || s.out.state.Load() != sent {
 		return

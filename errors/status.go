@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// renamed has the phrases of RFC 9110, section 15.5, where net/http keeps those
-// of older RFCs, and the phrase of 499, which is not registered.
+// renamed has the phrases of RFC 9110, section 15.5, for which net/http has those
+// of older RFCs, and a phrase for 499, which is not registered.
 var renamed = map[int]string{
 	413: "Content Too Large",
 	414: "URI Too Long",
@@ -15,7 +15,7 @@ var renamed = map[int]string{
 	499: "Client Closed Request",
 }
 
-// statusText returns the phrase of a status, or "" for one without a name.
+// statusText returns the phrase of a status, or "" for a status without one.
 func statusText(status int) string {
 	if text := renamed[status]; text != "" {
 		return text
@@ -23,9 +23,9 @@ func statusText(status int) string {
 	return http.StatusText(status)
 }
 
-// statusKinds has a kind for every status that has a name: what a foreign body is
-// replaced with. A status that an error has too, such as that of
-// [http.MaxBytesError], is the same failure, and has its code.
+// statusKinds maps each status with a phrase to the kind that replaces a foreign
+// body. A status of an exported kind, such as 413, maps to that kind, so that one
+// failure has one code.
 var statusKinds = defineStatuses()
 
 func defineStatuses() map[int]*Kind {
@@ -46,8 +46,8 @@ var (
 	unknownServer = Define(500, "server_error", "Something went wrong on our side.")
 )
 
-// kindOf returns the kind that speaks for a bare status. A status that
-// has no name keeps its number and gets its class's text.
+// kindOf returns the kind of a status. A status without a phrase keeps its number,
+// and has the code and the message of its class.
 func kindOf(status int) *Kind {
 	if k := statusKinds[status]; k != nil {
 		return k

@@ -8,12 +8,12 @@ import (
 // ErrUnsupported is the standard library's [errors.ErrUnsupported].
 var ErrUnsupported = errors.ErrUnsupported
 
-// New is the standard library's [errors.New]. Its text is for the log: sent
-// to [Respond], it becomes a 500 that does not contain it.
+// New is the standard library's [errors.New]. Its text is only logged: [Respond]
+// turns the error into a 500 that does not contain it.
 func New(text string) error { return errors.New(text) }
 
-// Is is the standard library's [errors.Is]. It sees through an [Error] to its
-// [Kind] and to its cause.
+// Is is the standard library's [errors.Is]. In an [Error], it finds the [Kind] and
+// the cause.
 func Is(err, target error) bool { return errors.Is(err, target) }
 
 // As is the standard library's [errors.As].
@@ -22,16 +22,15 @@ func As(err error, target any) bool { return errors.As(err, target) }
 // AsType is the standard library's [errors.AsType].
 func AsType[E error](err error) (E, bool) { return errors.AsType[E](err) }
 
-// Join is the standard library's [errors.Join]. When a joined error is sent
-// to [Respond], the first [Kind], depth first, decides the response.
+// Join is the standard library's [errors.Join]. The first [Kind] of a joined error,
+// depth first, decides the response of [Respond].
 func Join(errs ...error) error { return errors.Join(errs...) }
 
 // Unwrap is the standard library's [errors.Unwrap].
 func Unwrap(err error) error { return errors.Unwrap(err) }
 
-// Must returns v, and panics when err is not nil. It is meant for main and
-// for package variables, where a configuration mistake should stop the
-// program before it serves anybody:
+// Must returns v. It panics if err is not nil. It is meant for main and for package
+// variables, where an invalid configuration should stop the program at its start:
 //
 //	var failures = errors.Must(errors.NewResponder(errors.Options{}))
 func Must[T any](v T, err error) T {

@@ -11,51 +11,51 @@ import (
 	"github.com/ringwall/ringwall/internal/nethttp"
 )
 
-// The states of a response, in order.
+// The states of a response, in ascending order.
 const (
-	fresh    int32 = iota // nothing was decided
-	held                  // a 404 or 405 that may turn out to have no body
+	fresh    int32 = iota // no header was written
+	held                  // a 404 or 405 that is replaced if it has no body
 	captured              // a foreign body that will be replaced
-	sent                  // the header is out
-	answered              // an answer of ours is out, and what the handler still writes goes nowhere
-	hijacked              // the connection is the handler's
+	sent                  // the header was sent
+	answered              // Respond has written the response; further output is dropped
+	hijacked              // the handler has taken over the connection
 )
 
-// keptBytes bounds how much of a foreign body goes to the log.
+// keptBytes is the maximum number of bytes of a foreign body that are logged.
 const keptBytes = 4096
 
-// writer is the one ResponseWriter of the module that wraps another. It knows
-// what was sent, and holds back what must not be.
+// A writer wraps net/http's ResponseWriter. It tracks the state of the response, and
+// holds back foreign error bodies.
 type writer struct {
 	http.ResponseWriter
 	scope *scope
-	// state and answer are atomic since a handler under http.TimeoutHandler
-	// runs on, and may call Respond, while the timeout is being answered.
+	// state and answer are atomic because a handler under http.TimeoutHandler
+	// may still call Respond while the response to the timeout is written.
 	state  atomic.Int32
 	answer atomic.Int32 // the status of the response that Respond writes
 	status int          // the status, once state is not fresh
 	kept   []byte       // the beginning of a captured body
-	// foreign is set for a response of 400 and above that a handler wrote by
-	// itself. It is atomic for the reason that state is.
+	// foreign is true for a response of at least 400 that a handler wrote itself.
+	// It is atomic for the same reason as state.
 	foreign atomic.Bool
-	kind    *Kind // of that response, if its body goes out
+	kind    *Kind // of a foreign response that is not replaced
 	record  nethttp.HeaderRecord
-	duplex  bool // the handler reads on after it has begun to respond
+	duplex  bool // the handler may read the request body while it writes
 }
 
-// Header returns the header map of the response. If a proxy emptied it after an
-// informational response, the headers of the rings are there again.
+// Header returns the header map of the response. It restores the headers of this
+// module if a proxy emptied the map after an informational response.
 func (w *writer) Header() http.Header {
 	h := w.ResponseWriter.Header()
 	w.record.Restore(h)
 	return h
 }
 
-// KeepHeaders serves nethttp.KeepHeaders.
+// KeepHeaders implements nethttp.HeaderKeeper.
 func (w *writer) KeepHeaders(set *nethttp.RingHeaders, vary int) { w.record.Add(set, vary) }
 
-// wrap returns w as a ResponseWriter that has the optional methods of the one
-// that it wraps, and no others: handlers ask for them with type assertions.
+// wrap returns a ResponseWriter with the optional methods of the one that w wraps,
+// and no others, because handlers find them with type assertions.
 func (w *writer) wrap() http.ResponseWriter {
 	_, flushes := w.ResponseWriter.(http.Flusher)
 	_, hijacks := w.ResponseWriter.(http.Hijacker)
@@ -68,13 +68,13 @@ func (w *writer) wrap() http.ResponseWriter {
 	return w
 }
 
-// Structs of one pointer: as interfaces, they cost no allocation.
+// Structs of one pointer, which become interfaces without an allocation.
 type (
 	flushWriter  struct{ *writer }
 	hijackWriter struct{ flushWriter }
 )
 
-// Unwrap serves http.ResponseController, deadlines above all.
+// Unwrap is called by http.ResponseController, such as for deadlines.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *writer) baseWriter() *writer { return w }
@@ -89,15 +89,15 @@ func (w *writer) WriteHeader(status int) {
 	}
 	switch {
 	case status < 100 || status > 999:
-		w.ResponseWriter.WriteHeader(status) // net/http panics, and nothing is out
+		w.ResponseWriter.WriteHeader(status) // net/http panics before it sends anything
 	case status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols:
 		h := w.Header()
-		w.ResponseWriter.WriteHeader(status) // informational: the answer is to come
+		w.ResponseWriter.WriteHeader(status) // informational: the final response follows
 		w.record.Save(h)
 	case status < 400:
 		w.sendHeader(status)
 	case w.isOwnResponse(status):
-		w.foreign.Store(false) // Respond has replaced what was held back
+		w.foreign.Store(false) // Respond has replaced the foreign response
 		w.sendHeader(status)
 	default:
 		w.foreign.Store(true)
@@ -105,8 +105,7 @@ func (w *writer) WriteHeader(status int) {
 	}
 }
 
-// decideForeign sends the header of a response that a handler wrote by itself,
-// or holds it back.
+// decideForeign sends the header of a foreign response, or holds it back.
 func (w *writer) decideForeign(status int) {
 	switch {
 	case w.scope.keepsForeignBody():
@@ -123,15 +122,15 @@ func (w *writer) decideForeign(status int) {
 	}
 }
 
-// isOwnResponse reports whether a response is that of Respond. The header is looked at
-// too: a middleware that buffers may drop what Respond wrote into it, and write
-// an answer of its own with the same status (http.TimeoutHandler does).
+// isOwnResponse reports whether Respond is writing the response. It also checks the
+// header, because a middleware that buffers may drop the response of Respond and
+// write its own with the same status (http.TimeoutHandler does).
 func (w *writer) isOwnResponse(status int) bool {
 	return w.answer.Load() == int32(status) && strings.HasPrefix(firstValue(w.Header(), "Content-Type"), w.scope.responder.contentType())
 }
 
-// isForeign reports whether a response is one that may leak: a 5xx that was not
-// made by Respond, or any that has the signature of http.Error.
+// isForeign reports whether a body may reveal internals: the status is 5xx, or the
+// headers are those of http.Error.
 func isForeign(status int, h http.Header) bool {
 	return status >= 500 || firstValue(h, "Content-Type") == "text/plain; charset=utf-8" && firstValue(h, "X-Content-Type-Options") == "nosniff"
 }
@@ -144,8 +143,8 @@ func firstValue(h http.Header, key string) string {
 }
 
 // mayBeBare reports whether a response is a router's bare 404 or 405, unless a
-// body follows. No body follows on HEAD, where a content type tells that there
-// would have been one.
+// body follows. For HEAD, where no body follows, a Content-Type shows that GET would
+// have had one.
 func (w *writer) mayBeBare(status int) bool {
 	if status != http.StatusNotFound && status != http.StatusMethodNotAllowed {
 		return false
@@ -168,7 +167,7 @@ func (w *writer) sendHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// startBody prepares for bytes of a body, and reports whether they go out.
+// startBody prepares for bytes of a body, and reports whether they are sent.
 func (w *writer) startBody() bool {
 	switch w.state.Load() {
 	case fresh:
@@ -214,7 +213,8 @@ func (w *writer) ReadFrom(src io.Reader) (int64, error) {
 	return io.Copy(w.ResponseWriter, src)
 }
 
-// FlushError serves http.ResponseController, which would unwrap past us.
+// FlushError is called by http.ResponseController, which would otherwise use the
+// inner ResponseWriter.
 func (w *writer) FlushError() error {
 	if w.state.Load() == captured {
 		w.scope.replaceForeignBody()
@@ -223,7 +223,8 @@ func (w *writer) FlushError() error {
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
-// EnableFullDuplex serves http.ResponseController, which would unwrap past us.
+// EnableFullDuplex is called by http.ResponseController, which would otherwise use
+// the inner ResponseWriter.
 func (w *writer) EnableFullDuplex() error {
 	err := http.NewResponseController(w.ResponseWriter).EnableFullDuplex()
 	w.duplex = err == nil
@@ -240,11 +241,10 @@ func (w hijackWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, err
 }
 
-// Status returns the status of the response: the one that was sent, or that
-// will be when the handler returns, which is 200 as long as nothing was
-// decided. It reports false when no [Responder] is outside to know, when the
-// connection was hijacked, and where a ResponseWriter without an Unwrap method
-// hides it.
+// Status returns the status of the response: the one that was sent, or the one that
+// will be sent when the handler returns, which is 200 if no header was written. It
+// reports false outside a [Responder], if the connection was hijacked, and if a
+// ResponseWriter without an Unwrap method is in between.
 func Status(w http.ResponseWriter) (status int, ok bool) {
 	own := ownWriter(w)
 	if own == nil {
