@@ -70,7 +70,7 @@ func TestBytesAreKeptInFront_V14(t *testing.T) {
 	}
 	checked := errors.Must(validate.JSON[input](validate.Options{Logger: quiet}))
 	var kept, decoded string
-	handler := checked(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { decoded = validate.From[input](r).Name }))
+	handler := checked(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { decoded = validate.From[input](r.Context()).Name }))
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
 		if err != nil {

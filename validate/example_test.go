@@ -105,7 +105,7 @@ func ExampleInput() {
 	input := errors.Must(validate.Input[ListOrders]())
 	mux := http.NewServeMux()
 	mux.Handle("GET /shops/{shop}/orders", input(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		in := validate.From[ListOrders](r)
+		in := validate.From[ListOrders](r.Context())
 		_, _ = fmt.Fprint(w, in.Limit, " of ", in.Shop)
 	})))
 	get(mux, "/shops/a7/orders")
@@ -125,7 +125,7 @@ func ExampleJSON() {
 	}
 	body := errors.Must(validate.JSON[Order]())
 	h := body(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = fmt.Fprint(w, len(validate.From[Order](r).Items), " items")
+		_, _ = fmt.Fprint(w, len(validate.From[Order](r.Context()).Items), " items")
 	}))
 	post(h, `{"items":[{"qty":1},{"qty":2}]}`)
 	post(h, `{"items":[{"qty":1},{"qty":11}]}`) // without dive
@@ -142,7 +142,7 @@ func ExampleQuery() {
 	}
 	query := errors.Must(validate.Query[Page](validate.Options{IgnoreQuery: []string{"utm_*"}}))
 	h := query(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = fmt.Fprint(w, validate.From[Page](r).Sort)
+		_, _ = fmt.Fprint(w, validate.From[Page](r.Context()).Sort)
 	}))
 	get(h, "/?sort=date&sort=id&utm_source=mail")
 	get(h, "/?sort=price")

@@ -116,7 +116,7 @@ func FuzzForm(f *testing.F) {
 		r.Header = formHeader()
 		w := httptest.NewRecorder()
 		middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			in := validate.From[form](r)
+			in := validate.From[form](r.Context())
 			want, err := url.ParseQuery(body)
 			require.NoError(t, err)
 			require.Equal(t, want.Get("name"), in.Name)
@@ -135,7 +135,7 @@ func ExampleForm() {
 	}
 	form := errors.Must(validate.Form[Login]())
 	h := form(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Println(validate.From[Login](r).Email)
+		fmt.Println(validate.From[Login](r.Context()).Email)
 	}))
 	for _, body := range []string{"email=ada%40example.com", "email=ada%40example.com&admin=true"} {
 		r := httptest.NewRequest("POST", "/", strings.NewReader(body))

@@ -121,7 +121,7 @@ func TestEmbeddedStructs(t *testing.T) {
 }
 
 func TestFromWithoutMiddlewareNamesTheType(t *testing.T) {
-	require.PanicsWithValue(t, "validate: From: no middleware for validate_test.order ran", func() { validate.From[order](httptest.NewRequest("GET", "/", nil)) })
+	require.PanicsWithValue(t, "validate: From: no middleware for validate_test.order ran", func() { validate.From[order](t.Context()) })
 }
 
 func TestStackedMiddlewares(t *testing.T) {
@@ -130,7 +130,7 @@ func TestStackedMiddlewares(t *testing.T) {
 	}
 	body, query := errors.Must(validate.JSON[order](validate.Options{Logger: quiet})), errors.Must(validate.Query[page]())
 	h := query(body(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = fmt.Fprint(w, validate.From[page](r).Limit, validate.From[order](r).Note)
+		_, _ = fmt.Fprint(w, validate.From[page](r.Context()).Limit, validate.From[order](r.Context()).Note)
 	})))
 	require.Equal(t, "3x", in(t, h, "POST", "/?limit=3", jsonType(), strings.NewReader(`{"note":"x"}`)).Body.String())
 	require.Equal(t, 422, in(t, h, "POST", "/?limit=10", jsonType(), strings.NewReader(`{}`)).Code)

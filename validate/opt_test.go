@@ -71,7 +71,7 @@ func TestOpt(t *testing.T) {
 			r.Header = jsonType()
 			w := httptest.NewRecorder()
 			middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				_, _ = fmt.Fprint(w, "note ", validate.From[change](r).Note)
+				_, _ = fmt.Fprint(w, "note ", validate.From[change](r.Context()).Note)
 			})).ServeHTTP(w, r)
 			require.Equal(t, row.status, w.Code, w.Body)
 			require.Contains(t, w.Body.String(), row.message)

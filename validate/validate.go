@@ -140,16 +140,16 @@ func Handle[T any](fn func(http.ResponseWriter, *http.Request, *T) error, option
 		respond = options[0].ErrorHandler
 	}
 	return input(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := fn(w, r, From[T](r)); err != nil {
+		if err := fn(w, r, From[T](r.Context())); err != nil {
 			respond(w, r, err)
 		}
 	})), nil
 }
 
-// From returns the validated value. It panics, naming T, where no middleware
-// for T ran: that is a mistake in the wiring of the routes.
-func From[T any](r *http.Request) *T {
-	v, ok := r.Context().Value(key[T]{}).(*T)
+// From returns the validated value from the context of a request. It panics if
+// the route has no middleware for T.
+func From[T any](ctx context.Context) *T {
+	v, ok := ctx.Value(key[T]{}).(*T)
 	if !ok {
 		panic("validate: From: no middleware for " + reflect.TypeFor[T]().String() + " ran")
 	}

@@ -200,11 +200,11 @@ func (s *service) placeOrder(w http.ResponseWriter, r *http.Request, in *newOrde
 }
 
 func (s *service) loadOrder(r *http.Request) (order, error) {
-	return s.orders.find(r.Context(), validate.From[orderRef](r).ID)
+	return s.orders.find(r.Context(), validate.From[orderRef](r.Context()).ID)
 }
 
 func (s *service) loadChanged(r *http.Request) (order, error) {
-	return s.orders.find(r.Context(), validate.From[changeOrder](r).ID)
+	return s.orders.find(r.Context(), validate.From[changeOrder](r.Context()).ID)
 }
 
 func ownsOrder(_ context.Context, p *auth.Principal, o order) bool { return o.Owner == p.Subject() }
@@ -221,7 +221,7 @@ func showOrder(w http.ResponseWriter, r *http.Request) error {
 // owner stands in the write's own condition too (ASVS 5.0 15.4.2).
 func (s *service) changeOrder(w http.ResponseWriter, r *http.Request) error {
 	p, _ := auth.From(r.Context())
-	in := validate.From[changeOrder](r)
+	in := validate.From[changeOrder](r.Context())
 	changed, err := s.orders.change(r.Context(), in.ID, func(o *order) error {
 		if !ownsOrder(r.Context(), p, *o) {
 			return errNoOrder

@@ -67,7 +67,7 @@ func (o *orders) add(placed order) bool {
 func (o *orders) load(r *http.Request) (order, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	found, ok := o.byID[validate.From[orderRef](r).ID]
+	found, ok := o.byID[validate.From[orderRef](r.Context()).ID]
 	if !ok {
 		return order{}, errNoOrder
 	}
