@@ -16,32 +16,32 @@ import (
 var (
 	// ErrMediaType answers a body in a format that the route does not take:
 	// 415 unsupported_media_type.
-	ErrMediaType = errors.Define(415, "unsupported_media_type", "The content has a media type or encoding that is not accepted here.")
+	ErrMediaType = errors.Define(415, "unsupported_media_type", "This media type or encoding is not supported.")
 	// ErrTooLarge answers input of more bytes or more structure than a route
 	// is willing to process: 413 input_too_large.
-	ErrInputTooLarge = errors.Define(413, "input_too_large", "The input is larger than is accepted here.")
+	ErrInputTooLarge = errors.Define(413, "input_too_large", "The input is too large.")
 	// ErrQueryTooLong answers a query above its limit: 414 query_too_long.
-	ErrQueryTooLong = errors.Define(414, "query_too_long", "The query is longer than is accepted here.")
+	ErrQueryTooLong = errors.Define(414, "query_too_long", "The query string is too long.")
 	// ErrMalformed answers input that cannot be read in one way: 400
 	// malformed_input.
-	ErrMalformed = errors.Define(400, "malformed_input", "The input cannot be read.")
+	ErrMalformed = errors.Define(400, "malformed_input", "The input is malformed.")
 	// ErrDuplicate answers a parameter, header or cookie that is there twice:
 	// 400 duplicate_parameter.
-	ErrDuplicate = errors.Define(400, "duplicate_parameter", "A parameter is there more than once.")
+	ErrDuplicate = errors.Define(400, "duplicate_parameter", "A parameter appears more than once.")
 	// ErrUnexpectedBody answers a body on a route that takes none: 400
 	// unexpected_body.
-	ErrUnexpectedBody = errors.Define(400, "unexpected_body", "This request takes no body.")
+	ErrUnexpectedBody = errors.Define(400, "unexpected_body", "This request must not have a body.")
 	// ErrInvalid answers input that was read and breaks the schema: 422
 	// invalid_input.
-	ErrInvalid = errors.Define(422, "invalid_input", "The input does not fit the schema.")
+	ErrInvalid = errors.Define(422, "invalid_input", "The input does not match the schema.")
 	// ErrTooManyCookies answers more cookies than are looked through: 431
 	// too_many_cookies.
 	ErrTooManyCookies = errors.Define(431, "too_many_cookies", "The request has too many cookies.")
 	// ErrHeaderTooLarge answers a header, that is declared, of more than 8 KiB:
 	// 431 header_too_large.
-	ErrHeaderTooLarge = errors.Define(431, "header_too_large", "A header is longer than is accepted here.")
+	ErrHeaderTooLarge = errors.Define(431, "header_too_large", "A request header is too long.")
 	// ErrTimeout answers a body that did not arrive in time: 408 body_timeout.
-	ErrBodyTimeout = errors.Define(408, "body_timeout", "The body did not arrive in time.")
+	ErrBodyTimeout = errors.Define(408, "body_timeout", "The request body did not arrive in time.")
 )
 
 // problem is one offence: where, and against which rule.

@@ -103,7 +103,7 @@ func TestBodies(t *testing.T) {
 		{"61 values", `{"any":[[` + strings.Repeat("0,", 29) + `0],[` + strings.Repeat("0,", 29) + `0]]}`, 413, "the body must have at most 60 values"},
 		{"11 members", `{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1,"j":1,"k":1}`, 413, "an object must have at most 10 members"},
 		{"a long name", `{"` + long + `":1}`, 413, "a member name must have at most 20 bytes"}, {"a long string", `{"note":"` + long + `"}`, 413, "a string must have at most 100 bytes"},
-		{"a byte too many", `{}` + strings.Repeat(" ", 64<<10), 413, "The input is larger than is accepted here."},
+		{"a byte too many", `{}` + strings.Repeat(" ", 64<<10), 413, "The input is too large."},
 		{"too many items by the rule", `{"items":[` + strings.Repeat(`{"sku":"a","qty":1},`, 5) + `{"sku":"a","qty":1}]}`, 422, "/items must have at most 5 items"},
 		{"too large", `{"items":[{"sku":"a","qty":1},{"sku":"a b","qty":11}]}`, 422, "/items/1/sku must contain only letters and digits (and 1 more problem)"},
 		{"missing", `{"items":[{"qty":1}]}`, 422, "/items/0/sku is required"}, {"a map's value", `{"tags":{"k":"12345"}}`, 422, "/tags/k must have at most 4 characters"},
