@@ -44,7 +44,7 @@ func (l *linter) structure(c *check, where string) {
 			continue
 		}
 		if embedded && !sf.IsExported() && sf.Type.Kind() == reflect.Pointer {
-			l.problem(here, "the decoder cannot set an embedded pointer to a type that is not exported")
+			l.problem(here, "is an embedded pointer to an unexported type, which the decoder cannot set")
 		}
 		if name == "" && !embedded {
 			name = sf.Name
@@ -117,7 +117,7 @@ func (l *linter) compileField(sf reflect.StructField, where string) *check {
 	}
 	levels, ok := cutLevels(sf.Tag.Get("validate"))
 	if !ok {
-		l.problem(where, "has rules of keys that do not follow a dive, or do not end")
+		l.problem(where, "has keys without a dive before it or without an endkeys after it")
 	}
 	c := l.compileValue(sf.Type, where, levels)
 	_, options, _ := strings.Cut(sf.Tag.Get("json"), ",")
@@ -191,10 +191,10 @@ func (l *linter) compileValue(t reflect.Type, where string, levels []tags) *chec
 		}
 	}
 	if len(below) > 0 {
-		l.problem(where, "has dive, and nothing to dive into")
+		l.problem(where, "has dive but no elements")
 	}
 	if next.key != "" {
-		l.problem(where, "has rules of keys, and is no map")
+		l.problem(where, "has rules for keys but is not a map")
 	}
 	return c
 }
@@ -261,7 +261,7 @@ func (l *linter) param(sf reflect.StructField, where, source, name string) param
 		return p
 	}
 	if multiple(t) && source != "query" && source != "form" {
-		l.problem(where, "only a query parameter or a form field may come several times")
+		l.problem(where, "only a query parameter or a form field may be repeated")
 	}
 	if p.value, p.preset = sf.Tag.Lookup("default"); p.preset {
 		preset := reflect.New(sf.Type).Elem()

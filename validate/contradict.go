@@ -55,7 +55,7 @@ func (l *linter) contradictions(t reflect.Type, where, tag string, pointed bool)
 		rules = append(rules, p)
 	}
 	if !holdAll(rules...) {
-		l.problem(where, "the rules "+tag+" exclude every value together")
+		l.problem(where, "the rules "+tag+" together exclude every value")
 	}
 }
 

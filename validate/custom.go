@@ -32,7 +32,7 @@ var anyType = reflect.TypeFor[any]()
 
 // checkedType returns the type of the value that the validator checks for a
 // value of a type, which mostly is the type itself. It returns that of an
-// interface, which takes no rule but required, if the type is unknown.
+// interface, which accepts only the rule required, if the type is unknown.
 func (c *config) checkedType(t reflect.Type, pointed bool) (checked reflect.Type) {
 	if t.Kind() == reflect.Interface {
 		return t

@@ -76,7 +76,7 @@ func TestCustomTypesTakeRules_V2(t *testing.T) {
 		Plain  span           `json:"plain" validate:"max=3"`
 	}
 	requireReports(t, []group{
-		{"V2", asJSON[misfit](validate.Options{Setup: setup}), []string{"misfit.Price: the rule email does not fit a int64", "misfit.Note: the rule nonsense does not exist", "misfit.Weight: the rule alpha does not fit a int", "misfit.Plain: a struct takes no rule but required"}},
-		{"V2 without Setup", asJSON[goods](), []string{"goods.Price: a struct takes no rule but required; its fields have rules; did you mean RegisterCustomTypeFunc in Setup?", "goods.Note: a struct takes no rule"}},
+		{"V2", asJSON[misfit](validate.Options{Setup: setup}), []string{"misfit.Price: the rule email does not fit a int64", "misfit.Note: the rule nonsense does not exist", "misfit.Weight: the rule alpha does not fit a int", "misfit.Plain: a struct accepts only the rule required"}},
+		{"V2 without Setup", asJSON[goods](), []string{"goods.Price: a struct accepts only the rule required; its fields can have other rules; did you mean RegisterCustomTypeFunc in Setup?", "goods.Note: a struct accepts only the rule required"}},
 	})
 }

@@ -39,7 +39,7 @@ var (
 	errFormCut      = errors.New("ends too early")
 	errFormPreamble = errors.New("does not begin with its boundary")
 	errFormEpilogue = errors.New("has data after its end")
-	errFormBoundary = errors.New("has a boundary that its line does not end with")
+	errFormBoundary = errors.New("has a boundary that is not alone on its line")
 	errFormLine     = errors.New("has a header line that does not end with CRLF")
 )
 

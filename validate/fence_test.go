@@ -65,7 +65,7 @@ func TestEveryPrefixOfAFormIsMalformed_V5(t *testing.T) {
 func TestTheFrameOfAFormHasOneReading_V5(t *testing.T) {
 	var got string
 	h := uploads(t, &got)
-	const boundary, line, cut, epilogue, preamble = "the form has a boundary that its line does not end with", "the form has a header line that does not end with CRLF", "the form ends too early", "the form has data after its end", "the form does not begin with its boundary"
+	const boundary, line, cut, epilogue, preamble = "the form has a boundary that is not alone on its line", "the form has a header line that does not end with CRLF", "the form ends too early", "the form has data after its end", "the form does not begin with its boundary"
 	file := filePart("picture", "a.png", "image/png", png)
 	for _, row := range []struct{ name, boundary, body, text string }{
 		{"a preamble", "b", "This is a multi-part message\r\n" + file + "--b--\r\n", preamble},

@@ -116,15 +116,15 @@ func (l *linter) fileParam(sf reflect.StructField, where, source string) []strin
 	case source != "form":
 		l.problem(where, "a File comes from a form; did you mean the tag `form`?")
 	case l.c.limits.File == 0:
-		l.problem(where, "Limits.File says how many bytes a file may have, and is 0")
+		l.problem(where, "a File needs Limits.File, which is 0")
 	case tag != "" && tag != "required":
-		l.problem(where, "a File takes no rule but required")
+		l.problem(where, "a File accepts only the rule required")
 	case len(types) == 0:
 		l.problem(where, "has no media types; did you mean `types:\"image/png image/jpeg\"`?")
 	}
 	for _, media := range types {
 		if media != anything && !slices.Contains(sniffed, media) {
-			l.problem(where, "files of the type "+media+" cannot be told from others; did you mean "+anything+", and to look yourself?")
+			l.problem(where, "files of the type "+media+" cannot be recognized; did you mean "+anything+" and a check of your own?")
 		}
 	}
 	return types

@@ -94,9 +94,9 @@ func TestFormRefuses(t *testing.T) {
 		Body order  `body:"json"`
 	}
 	_, err := validate.Input[both](validate.Options{Logger: quiet})
-	require.ErrorContains(t, err, "a request has a form or a JSON body, not both")
+	require.ErrorContains(t, err, "has form fields and a JSON body; a request cannot have both")
 	_, err = validate.Form[contact](validate.Options{Logger: quiet})
-	require.ErrorContains(t, err, `contact.Page: has the source query:"page", and Form reads the form alone; did you mean Input?`)
+	require.ErrorContains(t, err, `contact.Page: has the source query:"page", but Form reads only the form; did you mean Input?`)
 	_, err = validate.Input[contact](validate.Options{Logger: quiet, Types: []string{"text/plain"}})
 	require.ErrorContains(t, err, "a form has one media type")
 }

@@ -62,25 +62,25 @@ func TestHints_V11(t *testing.T) {
 			"body.Map: a map with keys of bool cannot be read from JSON; did you mean a string or a number?",
 		}},
 		{"V11", asJSON[rules](validate.Options{Patterns: map[string]string{"slug": "[a-z-]+"}}), []string{
-			"rules.A: the rule pattern=^[a-z]+$ names none of Options.Patterns; did you mean pattern=slug?",
+			"rules.A: the rule pattern=^[a-z]+$ does not name an entry of Options.Patterns; did you mean pattern=slug?",
 			"rules.B: the rule regexp=^[a-z]+$ does not exist; did you mean pattern, with a name of Options.Patterns?",
-			"rules.C: the rule \" max=9\" has a blank in its name; did you mean max=9?",
-			"rules.D: the rule pattern=slgu names none of Options.Patterns; did you mean pattern=slug?",
+			"rules.C: the rule \" max=9\" has a space in its name; did you mean max=9?",
+			"rules.D: the rule pattern=slgu does not name an entry of Options.Patterns; did you mean pattern=slug?",
 		}},
 		{"V11", asJSON[postcodes](), []string{
-			"postcodes.A: the rule postcode_iso3166_alpha2=UK refuses every value, since UK is no code of ISO 3166-1; did you mean GB?",
-			"postcodes.B: the rule postcode_iso3166_alpha2=nl refuses every value, since nl is no code of ISO 3166-1; did you mean NL?",
-			"postcodes.C: the rule postcode_iso3166_alpha2=GBR refuses every value, since GBR is no code of ISO 3166-1; did you mean one of two letters, such as GB?",
+			"postcodes.A: the rule postcode_iso3166_alpha2=UK refuses every value because UK is not an ISO 3166-1 code; did you mean GB?",
+			"postcodes.B: the rule postcode_iso3166_alpha2=nl refuses every value because nl is not an ISO 3166-1 code; did you mean NL?",
+			"postcodes.C: the rule postcode_iso3166_alpha2=GBR refuses every value because GBR is not an ISO 3166-1 code; did you mean one of two letters, such as GB?",
 		}},
-		{"V11", asJSON[unnamed](), []string{"unnamed.A: the rule pattern=x names none of Options.Patterns; did you mean an expression in Patterns, and its name here?"}},
+		{"V11", asJSON[unnamed](), []string{"unnamed.A: the rule pattern=x does not name an entry of Options.Patterns; did you mean an expression in Patterns, and its name here?"}},
 		{"V11", asInput[params](bytes), []string{
-			"params.Host: the server takes the header Host away; did you mean a field of the http.Request?", `params.Filter: a map[string]int cannot be read from text; did you mean a field for each name, such as query:"filter[name]"?`,
-			`params.None: has no name; did you mean query:"none"?`, "params.Bare: has not exactly one source; did you mean `query:\"bare\"`?", "params.File: a File comes from a form; did you mean the tag `form`?",
+			"params.Host: is never set because net/http removes the header Host; did you mean a field of http.Request?", `params.Filter: a map[string]int cannot be read from text; did you mean a field for each name, such as query:"filter[name]"?`,
+			`params.None: has no name; did you mean query:"none"?`, "params.Bare: must have exactly one source; did you mean `query:\"bare\"`?", "params.File: a File comes from a form; did you mean the tag `form`?",
 		}},
 		{"V11", asForm[file](bytes), []string{"file.A: has no media types; did you mean `types:\"image/png image/jpeg\"`?"}},
-		{"V11", asForm[odd](bytes), []string{"odd.A: files of the type image/x-odd cannot be told from others; did you mean application/octet-stream, and to look yourself?"}},
+		{"V11", asForm[odd](bytes), []string{"odd.A: files of the type image/x-odd cannot be recognized; did you mean application/octet-stream and a check of your own?"}},
 		{"V11", asForm[form](validate.Options{Types: []string{"text"}, Limits: validate.Limits{Items: -1}}), []string{
-			"form: a form has one media type; did you mean Options without Types?", "validate: Limits: a limit is negative; did you mean 0, for the default?", `validate: Types[0] "text": is not a media type; did you mean "application/json"?`,
+			"form: a form has one media type; did you mean Options without Types?", "validate: Limits.Items -1: is negative; did you mean 0 for the default?", `validate: Types[0] "text": is not a media type; did you mean "application/json"?`,
 		}},
 	})
 }

@@ -121,7 +121,7 @@ func TestEmbeddedStructs(t *testing.T) {
 }
 
 func TestFromWithoutMiddlewareNamesTheType(t *testing.T) {
-	require.PanicsWithValue(t, "validate: From: no middleware for validate_test.order ran", func() { validate.From[order](t.Context()) })
+	require.PanicsWithValue(t, "validate: From: the route has no middleware for validate_test.order", func() { validate.From[order](t.Context()) })
 }
 
 func TestStackedMiddlewares(t *testing.T) {

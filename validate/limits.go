@@ -1,6 +1,8 @@
 package validate
 
 import (
+	"fmt"
+	"reflect"
 	"strconv"
 	"time"
 
@@ -63,12 +65,13 @@ func (l Limits) withDefaults() Limits {
 
 func (l Limits) checkBounds() []error {
 	var problems []error
-	least := min(l.Depth, l.Items, l.Keys, l.Tokens, l.String, l.Name, l.Number, l.Query, l.Params, l.Values, l.Cookies, l.Parts, l.Errors)
-	if least < 0 || min(l.Body, l.File, int64(l.BodyTimeout)) < 0 {
-		problems = append(problems, errors.New("validate: Limits: a limit is negative; did you mean 0, for the default?"))
+	for field, value := range reflect.ValueOf(l).Fields() {
+		if value.Int() < 0 {
+			problems = append(problems, errors.New("validate: Limits."+field.Name+" "+fmt.Sprint(value)+": is negative; did you mean 0 for the default?"))
+		}
 	}
 	if l.Depth > deepest {
-		problems = append(problems, errors.New("validate: Limits.Depth "+strconv.Itoa(l.Depth)+": is above 256"))
+		problems = append(problems, errors.New("validate: Limits.Depth "+strconv.Itoa(l.Depth)+": must be at most "+strconv.Itoa(deepest)))
 	}
 	return problems
 }

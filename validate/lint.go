@@ -55,7 +55,7 @@ func (l *linter) finish() []error {
 		if logger == nil {
 			logger = slog.Default()
 		}
-		logger.LogAttrs(context.Background(), slog.LevelWarn, "validate: a schema is looser than it could be", slog.Any("warnings", l.warnings))
+		logger.LogAttrs(context.Background(), slog.LevelWarn, "schema has unbounded fields", slog.Any("warnings", l.warnings))
 	}
 	return l.problems
 }
@@ -86,19 +86,19 @@ func (l *linter) rule(t reflect.Type, where, rule string) {
 		l.problem(where, misspelling(rule))
 		return
 	case name == "pattern" && l.c.patterns[param] == nil:
-		l.problem(where, "the rule "+rule+" names none of Options.Patterns"+l.knownPatterns())
+		l.problem(where, "the rule "+rule+" does not name an entry of Options.Patterns"+l.knownPatterns())
 		return
 	case name == "postcode_iso3166_alpha2" && !l.isCountry(param):
-		l.problem(where, "the rule "+rule+" refuses every value, since "+param+" is no code of ISO 3166-1"+l.likelyCountry(param))
+		l.problem(where, "the rule "+rule+" refuses every value because "+param+" is not an ISO 3166-1 code"+l.likelyCountry(param))
 		return
 	case rule == "-":
-		l.problem(where, `has the rule "-", which switches no rule off; did you mean no tag validate?`)
+		l.problem(where, `has the rule "-", which does not disable rules; did you mean no validate tag?`)
 		return
 	case t.Kind() == reflect.Interface:
-		l.problem(where, "an "+t.String()+" takes no rule but required")
+		l.problem(where, "an "+t.String()+" accepts only the rule required")
 		return
 	case shapeOf(t) == structure:
-		hint := "a struct takes no rule but required; its fields have rules"
+		hint := "a struct accepts only the rule required; its fields can have other rules"
 		if decodesItself(t) {
 			hint += "; did you mean RegisterCustomTypeFunc in Setup?"
 		}
@@ -108,10 +108,10 @@ func (l *linter) rule(t reflect.Type, where, rule string) {
 		l.problem(where, "the rule unique does not fit a "+t.String()+", whose elements cannot be compared")
 		return
 	case ofMachine(name):
-		l.problem(where, "the rule "+name+" asks this machine's files or network, for whoever sends the input")
+		l.problem(where, "the rule "+name+" reads this machine's files or network for the client")
 		return
 	case ofOthers(name):
-		l.problem(where, "the rule "+name+" looks at other fields; check those in the handler")
+		l.problem(where, "the rule "+name+" depends on other fields; check those in the handler")
 		return
 	case !fitting(t, name) && l.standard(name):
 		l.problem(where, "the rule "+rule+" does not fit a "+t.String())
@@ -134,7 +134,7 @@ func misspelling(rule string) string {
 	name, _, _ := strings.Cut(rule, "=")
 	switch {
 	case strings.TrimSpace(name) != name:
-		return "the rule " + strconv.Quote(rule) + " has a blank in its name; did you mean " + strings.TrimSpace(rule) + "?"
+		return "the rule " + strconv.Quote(rule) + " has a space in its name; did you mean " + strings.TrimSpace(rule) + "?"
 	case name == "regexp", name == "regex":
 		return "the rule " + rule + " does not exist; did you mean pattern, with a name of Options.Patterns?"
 	}
@@ -277,9 +277,9 @@ func (l *linter) bounds(t reflect.Type, where, tag string, spared bool) {
 	switch shapeOf(t) {
 	case text, list, mapping:
 		if !isBounded(tag) && t.Kind() != reflect.Array && !reflect.PointerTo(t).Implements(textUnmarshaler) {
-			hint := "has no bound; add max"
+			hint := "is unbounded; add max"
 			if strings.HasSuffix(where, elements) {
-				hint += " behind a dive"
+				hint += " after dive"
 			}
 			l.warn(where, hint)
 		}
@@ -294,6 +294,6 @@ func (l *linter) bounds(t reflect.Type, where, tag string, spared bool) {
 
 func (l *linter) zero(where, tag string, spared bool) {
 	if hasRule(tag, "required") && !spared {
-		l.warnings = append(l.warnings, where+": required makes false and 0 impossible to send; use a pointer")
+		l.warnings = append(l.warnings, where+": required refuses false and 0; use a pointer to accept them")
 	}
 }

@@ -125,7 +125,7 @@ func (c *config) open(r *http.Request, patience patience) (*stream, error) {
 	}
 	boundary := params["boundary"]
 	if len(params) != 1 || !properBoundary(boundary) {
-		return nil, malformedForm("has no boundary of its parts, or a wrong one")
+		return nil, malformedForm("has a missing or invalid boundary")
 	}
 	if r.ContentLength > c.limits.Body+c.limits.File {
 		return nil, c.tooLarge()

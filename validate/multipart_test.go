@@ -71,7 +71,7 @@ func TestMultipart(t *testing.T) {
 		status            int
 		code, text        string
 	}{
-		{"M1 no boundary", "multipart/form-data", good + end, 400, "malformed_input", "the form has no boundary of its parts, or a wrong one"},
+		{"M1 no boundary", "multipart/form-data", good + end, 400, "malformed_input", "the form has a missing or invalid boundary"},
 		{"M1 an empty boundary", `multipart/form-data; boundary=""`, good + end, 400, "malformed_input", ""},
 		{"M1 a boundary of 71", "multipart/form-data; boundary=" + strings.Repeat("b", 71), good + end, 400, "malformed_input", ""},
 		{"M1 a boundary with a quotation mark", `multipart/form-data; boundary="a\"b"`, good + end, 400, "malformed_input", ""},
@@ -265,7 +265,7 @@ func TestFilesAtStart(t *testing.T) {
 	}
 	o := validate.Options{Logger: quiet, Limits: validate.Limits{File: 1}}
 	_, err := validate.Input[picture](validate.Options{Logger: quiet})
-	refused("picture.File: Limits.File says how many bytes a file may have, and is 0", err)
+	refused("picture.File: a File needs Limits.File, which is 0", err)
 	type untyped struct {
 		File validate.File `form:"f"`
 	}
@@ -275,18 +275,18 @@ func TestFilesAtStart(t *testing.T) {
 		File validate.File `form:"f" types:"image/svg+xml"`
 	}
 	_, err = validate.Form[unsniffed](o)
-	refused("files of the type image/svg+xml cannot be told from others", err)
+	refused("files of the type image/svg+xml cannot be recognized", err)
 	type ruled struct {
 		File validate.File `form:"f" types:"image/png" validate:"max=3"`
 	}
 	_, err = validate.Form[ruled](o)
-	refused("a File takes no rule but required", err)
+	refused("a File accepts only the rule required", err)
 	type two struct {
 		A validate.File `form:"a" types:"image/png"`
 		B validate.File `form:"b" types:"image/png"`
 	}
 	_, err = validate.Form[two](o)
-	refused("two.B: a form has one file", err)
+	refused("two.B: a form can have only one file", err)
 	type inJSON struct {
 		File validate.File `json:"f"`
 	}

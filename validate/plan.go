@@ -48,7 +48,7 @@ func compilePlan(c *config, t reflect.Type, mode inputMode, o Options) (*plan, [
 		p.sources(l, t, nil, make(map[string]string))
 	}
 	if p.hasForm && p.root != nil {
-		l.problem(t.String(), "a request has a form or a JSON body, not both")
+		l.problem(t.String(), "has form fields and a JSON body; a request cannot have both")
 	}
 	if p.hasForm && o.Types != nil {
 		l.problem(t.String(), "a form has one media type; did you mean Options without Types?")
@@ -93,7 +93,7 @@ func (p *plan) sources(l *linter, t reflect.Type, above []int, names map[string]
 		l.checkParamTags(f, where, tagPair{source, name})
 		if source == "body" {
 			if name != "json" || p.root != nil || f.Type.Kind() != reflect.Struct {
-				l.problem(where, "the body is one struct, with the tag `body:\"json\"`")
+				l.problem(where, "must be the only body, a struct with the tag `body:\"json\"`")
 				continue
 			}
 			p.body, p.root = f.Index, l.compileField(f, where)
@@ -114,7 +114,7 @@ func (p *plan) source(l *linter, f reflect.StructField, where string, from tagPa
 		l.problem(where, "has the source "+from.String()+", which is also read by "+other)
 		return
 	case f.Type == fileType && p.hasFile:
-		l.problem(where, "a form has one file; the handler reads it as it arrives")
+		l.problem(where, "a form can have only one file")
 	}
 	names[from.String()] = where
 	p.hasForm, p.cookies = p.hasForm || from.key == "form", p.cookies || from.key == "cookie"
@@ -138,18 +138,18 @@ func (p *plan) sourceHint(f reflect.StructField, source string) string {
 	meant, tag, foreign := foreignSource(f)
 	switch {
 	case source == "" && foreign:
-		return "has not exactly one source; did you mean " + meant.String() + " in the place of " + tag.String() + "?"
+		return "must have exactly one source; did you mean " + meant.String() + " instead of " + tag.String() + "?"
 	case source != "" && p.unreadSource(source):
 		value := f.Tag.Get(source)
-		return "has the source " + tagPair{source, value}.String() + ", and " + name + " reads the " + likely + " alone; did you mean Input?"
+		return "has the source " + tagPair{source, value}.String() + ", but " + name + " reads only the " + likely + "; did you mean Input?"
 	case source != "":
-		return "has not exactly one source; did you mean " + tagPair{source, f.Tag.Get(source)}.String() + " alone?"
+		return "must have exactly one source; did you mean only " + tagPair{source, f.Tag.Get(source)}.String() + "?"
 	case source == "" && underlyingType(f.Type).Kind() == reflect.Struct && !readsItself(underlyingType(f.Type)) && tagged(underlyingType(f.Type)):
 		return "is a struct of parameters with a name; did you mean to embed it?"
 	case source == "" && member && p.mode == whole:
-		return `has not exactly one source; did you mean a struct of the members, in a field with body:"json"?`
+		return `must have exactly one source; did you mean a struct of the members, in a field with body:"json"?`
 	}
-	return "has not exactly one source; did you mean `" + likely + ":\"" + strings.ToLower(f.Name) + "\"`?"
+	return "must have exactly one source; did you mean `" + likely + ":\"" + strings.ToLower(f.Name) + "\"`?"
 }
 
 // readsItself reports whether a struct is read as one value, and not by its

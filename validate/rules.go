@@ -54,7 +54,7 @@ func (c *config) newRules(o Options) []error {
 // probe finds rules that stand at other kinds.
 func textOf(f validator.FieldLevel) string {
 	if f.Field().Kind() != reflect.String {
-		panic("the value is no string")
+		panic("the value is not a string")
 	}
 	return f.Field().String()
 }

@@ -163,19 +163,19 @@ func TestSilentDeclarationsAreReported_V11(t *testing.T) {
 	text := reflect.TypeFor[string]()
 	requireReports(t, []group{
 		{"V11", asInput[options](), []string{
-			`options.A: has the name query:"q,omitempty", and names take no options; did you mean query:"q"?`, `options.B: has the name query:"ids,comma", and names take no options; did you mean query:"ids"?`,
-			`options.C: has the name path:"id,required", and names take no options; did you mean path:"id"?`, `options.D: has the name path:"{id}", which is the pattern of a router; did you mean path:"id"?`,
+			`options.A: has options in the name query:"q,omitempty"; did you mean query:"q"?`, `options.B: has options in the name query:"ids,comma"; did you mean query:"ids"?`,
+			`options.C: has options in the name path:"id,required"; did you mean path:"id"?`, `options.D: has the name path:"{id}", which is the pattern of a router; did you mean path:"id"?`,
 			`options.E: has the name path:":id", which is the pattern of a router; did you mean path:"id"?`, `options.F: has the name path:"rest...", which is the pattern of a router; did you mean path:"rest"?`,
-			`options.G: has the name query:" q", with a blank at its end; did you mean query:"q"?`,
+			`options.G: has the name query:" q", which has a space around it; did you mean query:"q"?`,
 		}},
-		{"V11", asForm[formOptions](), []string{`formOptions.A: has the name form:"a,default=5", and names take no options; did you mean form:"a"?`}},
+		{"V11", asForm[formOptions](), []string{`formOptions.A: has options in the name form:"a,default=5"; did you mean form:"a"?`}},
 		{"V11", asJSON[jsonOptions](), []string{
 			`jsonOptions.C: has quotes in the tag json:"'c'"; did you mean json:"c"?`, `jsonOptions.D: has the tag default:"5", which is not applied inside a body; did you mean a pointer or an Opt, and the default in the handler?`,
 		}},
 		{"V11", asInput[types](), []string{
-			`types.A: has the tag types:"image/png", which only a File has; did you mean a validate.File?`, `types.B: has the tag json:"b", and is read from the query; did you mean json:"-"?`,
+			`types.A: has the tag types:"image/png", which applies only to a File; did you mean a validate.File?`, `types.B: has the tag json:"b", and is read from the query; did you mean json:"-"?`,
 			`types.D: has the tag json:"body", and is read from the body as a whole; did you mean json:"-"?`, `types.D: has the tag default:"{}", which is not applied to a body`,
-			`.E: has the tag types:"image/png", which only a File has; did you mean a validate.File?`,
+			`.E: has the tag types:"image/png", which applies only to a File; did you mean a validate.File?`,
 		}},
 		{"V11", asInput[values](), []string{
 			"values.A: a []uint8 cannot be read from text; did you mean a string with the rule base64?", "values.B: a time.Duration cannot be read from text; did you mean a number of seconds?",
@@ -187,30 +187,30 @@ func TestSilentDeclarationsAreReported_V11(t *testing.T) {
 			"bounds.E: the rules required and max=0 exclude every value", "bounds.F: the rule min=200 excludes every int8", "bounds.G: the rule lt=0 excludes every uint", "bounds.H: the rules oneof=abc abcd and max=2 exclude every value",
 			"bounds.I: the rules oneof=1 2 and min=3 exclude every value", "bounds.J[]: the rules min=3 and max=2 exclude every value", "bounds.K: the rules min=3 and max=2 exclude every value", "bounds.L: the rule max=1 excludes every [2]int",
 			"bounds.M: the rule max=-1 excludes every string", "bounds.N: the rules eq=abc and len=2 exclude every value", "bounds.O: the rules eq=3 and lt=3 exclude every value", "bounds.P: the rules required and eq=0 exclude every value",
-			"bounds.Q: the rules uuid and max=35 exclude every value", `bounds.R: has the rule "-", which switches no rule off; did you mean no tag validate?`,
+			"bounds.Q: the rules uuid and max=35 exclude every value", `bounds.R: has the rule "-", which does not disable rules; did you mean no validate tag?`,
 		}},
 		{"V11", asJSON[foreign](), []string{
-			`foreign.A: has the tag binding:"required,max=9" and no tag validate; did you mean validate:"required,max=9"?`, `foreign.B: has the tag param:"b", which is not applied inside a body`, `foreign.C: has the tag uri:"c", which is not applied inside a body`,
-			`foreign.D: has the tag reqHeader:"D", which is not applied inside a body`, `foreign.E: has the tag in:"query=e", which is not applied inside a body`, `foreign.F: has the tag valid:"required" and no tag validate; did you mean validate:"required"?`,
-			`foreign.G: has the tag vd:"len($)>1" and no tag validate`, `foreign.H: has the tag xml:"h" and no name in JSON; did you mean json:"h"?`, `foreign.I: has the tag mapstructure:"i,omitempty" and no name in JSON; did you mean json:"i"?`,
+			`foreign.A: has the tag binding:"required,max=9" but no validate tag; did you mean validate:"required,max=9"?`, `foreign.B: has the tag param:"b", which is not applied inside a body`, `foreign.C: has the tag uri:"c", which is not applied inside a body`,
+			`foreign.D: has the tag reqHeader:"D", which is not applied inside a body`, `foreign.E: has the tag in:"query=e", which is not applied inside a body`, `foreign.F: has the tag valid:"required" but no validate tag; did you mean validate:"required"?`,
+			`foreign.G: has the tag vd:"len($)>1" but no validate tag`, `foreign.H: has the tag xml:"h" but no name in JSON; did you mean json:"h"?`, `foreign.I: has the tag mapstructure:"i,omitempty" but no name in JSON; did you mean json:"i"?`,
 			`foreign.J: has the tag headers:"X", which is not read; did you mean header:"X"?`, `foreign.K: has the tag JSON:"k", which is not read; did you mean json:"k"?`, `foreign.L: has the tag validates:"max=9", which is not read; did you mean validate:"max=9"?`,
-			`foreign.M: has the tag params:"m", which is not applied inside a body`, `foreign.N: has the tag formData:"n", which is not applied inside a body`, `foreign.O: has the tag schema:"o" and no name in JSON; did you mean json:"o"?`,
+			`foreign.M: has the tag params:"m", which is not applied inside a body`, `foreign.N: has the tag formData:"n", which is not applied inside a body`, `foreign.O: has the tag schema:"o" but no name in JSON; did you mean json:"o"?`,
 			`foreign.P: has the tag time_format:"2006-01-02", which is not applied; did you mean a string with the rule datetime=2006-01-02?`,
 		}},
 		{"V11", asInput[foreignParams](), []string{
-			`foreignParams.A: has not exactly one source; did you mean path:"id" in the place of param:"id"?`, `foreignParams.B: has not exactly one source; did you mean path:"id" in the place of uri:"id"?`,
-			`foreignParams.C: has not exactly one source; did you mean header:"X-C" in the place of reqHeader:"X-C"?`, `foreignParams.D: has not exactly one source; did you mean query:"d" in the place of in:"query=d;required"?`,
-			`foreignParams.E: has the tag binding:"required,max=9" and no tag validate; did you mean validate:"required,max=9"?`,
+			`foreignParams.A: must have exactly one source; did you mean path:"id" instead of param:"id"?`, `foreignParams.B: must have exactly one source; did you mean path:"id" instead of uri:"id"?`,
+			`foreignParams.C: must have exactly one source; did you mean header:"X-C" instead of reqHeader:"X-C"?`, `foreignParams.D: must have exactly one source; did you mean query:"d" instead of in:"query=d;required"?`,
+			`foreignParams.E: has the tag binding:"required,max=9" but no validate tag; did you mean validate:"required,max=9"?`,
 		}},
-		{"V11", asJSON[unread](), []string{`unread.A: is not read from JSON, so its tag validate:"required,max=9" is not applied; did you mean a name in the tag json?`, `unread.b: is not exported, so its tag validate:"required" is not applied; did you mean B?`}},
+		{"V11", asJSON[unread](), []string{`unread.A: is not read from JSON, so its tag validate:"required,max=9" is not applied; did you mean a name in the json tag?`, `unread.b: is not exported, so its tag validate:"required" is not applied; did you mean B?`}},
 		{"V11", asForm[file](validate.Options{Limits: validate.Limits{File: 1}}), []string{`file.A: has the tag default:"x", which is not applied to a File`}},
-		{"V11", asStruct(pair{Name: "A", Type: text, Tag: `json:"a,default=5" validate:"max=9"`}), []string{`.A: has the option default=5 in the tag json, which is not applied; did you mean json:"a"?`}},
-		{"V11", asStruct(pair{Name: "A", Type: text, Tag: `json:"a,optional" validate:"max=9"`}), []string{`.A: has the option optional in the tag json, which is not applied; did you mean json:"a"?`}},
-		{"V11 a tag without quotes", asStruct(pair{Name: "A", Type: text, Tag: `json:"a" validate:required`}), []string{"A: has the tag `json:\"a\" validate:required`, of which a part is never read; did you mean pairs of key:\"value\", with one blank between and each key once?"}},
-		{"V11 a blank behind the colon", asStruct(pair{Name: "A", Type: text, Tag: `json:"a" validate: "required"`}), []string{"of which a part is never read"}},
-		{"V11 no blank between", asStruct(pair{Name: "A", Type: text, Tag: `json:"a"validate:"required"`}), []string{"of which a part is never read"}},
-		{"V11 a comma between", asStruct(pair{Name: "A", Type: text, Tag: `json:"a",validate:"required"`}), []string{"of which a part is never read"}},
-		{"V11 a key twice", asStruct(pair{Name: "A", Type: text, Tag: `json:"a" validate:"max=9" validate:"required"`}), []string{"of which a part is never read"}},
+		{"V11", asStruct(pair{Name: "A", Type: text, Tag: `json:"a,default=5" validate:"max=9"`}), []string{`.A: has the option default=5 in the json tag, which is not applied; did you mean json:"a"?`}},
+		{"V11", asStruct(pair{Name: "A", Type: text, Tag: `json:"a,optional" validate:"max=9"`}), []string{`.A: has the option optional in the json tag, which is not applied; did you mean json:"a"?`}},
+		{"V11 a tag without quotes", asStruct(pair{Name: "A", Type: text, Tag: `json:"a" validate:required`}), []string{"A: has the tag `json:\"a\" validate:required`, part of which is ignored; did you mean pairs of key:\"value\", with one space between and each key once?"}},
+		{"V11 a blank behind the colon", asStruct(pair{Name: "A", Type: text, Tag: `json:"a" validate: "required"`}), []string{"part of which is ignored"}},
+		{"V11 no blank between", asStruct(pair{Name: "A", Type: text, Tag: `json:"a"validate:"required"`}), []string{"part of which is ignored"}},
+		{"V11 a comma between", asStruct(pair{Name: "A", Type: text, Tag: `json:"a",validate:"required"`}), []string{"part of which is ignored"}},
+		{"V11 a key twice", asStruct(pair{Name: "A", Type: text, Tag: `json:"a" validate:"max=9" validate:"required"`}), []string{"part of which is ignored"}},
 	})
 	require.NoError(t, asJSON[fine](validate.Options{Logger: quiet})())
 }
@@ -322,7 +322,7 @@ func TestRulesOfTheBodyAreApplied_V11(t *testing.T) {
 			Name string `json:"name" validate:"max=9"`
 		} `body:"json" validate:"max=3"`
 	}
-	require.ErrorContains(t, asInput[wrong]()(), "wrong.Body: a struct takes no rule but required")
+	require.ErrorContains(t, asInput[wrong]()(), "wrong.Body: a struct accepts only the rule required")
 }
 
 // json.Number is checked by encoding/json alone: the decoder of this package

@@ -20,12 +20,12 @@ func (p *param) newRefusal(kind *errors.Kind, code, text string) error {
 func (l *linter) reachable(where, source, name string) {
 	switch {
 	case source == "query" && l.c.ignored(name):
-		l.problem(where, "IgnoreQuery drops the parameter "+name+", and the field would never be set")
+		l.problem(where, "is never set because IgnoreQuery drops the parameter "+name)
 	case source != "header" && source != "cookie":
 	case !token(name):
 		l.problem(where, "the name of a "+source+" must be a token, such as letters, digits and hyphens")
 	case source == "header" && slices.Contains(taken, name):
-		l.problem(where, "the server takes the header "+name+" away; did you mean a field of the http.Request?")
+		l.problem(where, "is never set because net/http removes the header "+name+"; did you mean a field of http.Request?")
 	}
 }
 

@@ -164,41 +164,41 @@ func TestStartCases(t *testing.T) {
 		{"R1", asJSON[unknown](), []string{"unknown.A: the rule nonsense", "unknown.B[]: the rule nonsense", "unknown.C: the rule nonsense", "unknown.D: the rule nonsense", "unknown.E: the rule nonsense"}},
 		{"R2", asJSON[misfit](), []string{
 			"misfit.A: the rule min=1", "misfit.B: the rule min=abc", "misfit.C: the rule alphanum", "misfit.D: the rule max=1.5", "misfit.E: the rule min=3", "misfit.F: the rule pattern=none",
-			"misfit.G: has dive, and nothing to dive into", "misfit.H: the rule unique", "misfit.I: the rule max=x", "misfit.J: the rule email", "misfit.K: the rule unique", "misfit.L: has rules of keys",
-			"misfit.M: has rules of keys, and is no map", "misfit.N: has rules of keys that do not follow", "misfit.O: the rule alpha does not", "misfit.P: the rule uuid does not", "misfit.Q: the rule startswith=a does not",
+			"misfit.G: has dive but no elements", "misfit.H: the rule unique", "misfit.I: the rule max=x", "misfit.J: the rule email", "misfit.K: the rule unique", "misfit.L: has keys without a dive",
+			"misfit.M: has rules for keys but is not a map", "misfit.N: has keys without a dive before it", "misfit.O: the rule alpha does not", "misfit.P: the rule uuid does not", "misfit.Q: the rule startswith=a does not",
 		}},
-		{"R3", asJSON[interfaces](), []string{"interfaces.A: an interface {} takes no rule but required", "interfaces.B[]: an interface {} takes", "interfaces.C[]: an interface {} takes", "interfaces.E: has dive"}},
+		{"R3", asJSON[interfaces](), []string{"interfaces.A: an interface {} accepts only the rule required", "interfaces.B[]: an interface {} accepts", "interfaces.C[]: an interface {} accepts", "interfaces.E: has dive but no elements"}},
 		{"R4", asJSON[machine](), []string{
-			"machine.A: the rule file asks this machine's files", "machine.B: the rule dir", "machine.C: the rule filepath", "machine.D: the rule dirpath", "machine.E: the rule image", "machine.F: the rule unix_addr",
+			"machine.A: the rule file reads this machine's files", "machine.B: the rule dir", "machine.C: the rule filepath", "machine.D: the rule dirpath", "machine.E: the rule image", "machine.F: the rule unix_addr",
 			"machine.G: the rule tcp_addr", "machine.H: the rule ip6_addr", "machine.I: the rule uds_exists", "machine.J: the rule file", "machine.K[]: the rule udp_addr",
 		}},
 		{"others", asJSON[others](), []string{
-			"others.A: the rule eqfield looks at other fields", "others.B: the rule required_with", "others.C: the rule excluded_if", "others.D: the rule gtecsfield", "others.E: the rule fieldcontains", "others.F: a struct takes no rule",
-			"others.G: a struct takes no rule",
+			"others.A: the rule eqfield depends on other fields", "others.B: the rule required_with", "others.C: the rule excluded_if", "others.D: the rule gtecsfield", "others.E: the rule fieldcontains", "others.F: a struct accepts only the rule required",
+			"others.G: a struct accepts only the rule required",
 		}},
 		{"R8", asInput[sourceless](), []string{
-			"sourceless.B: has not exactly one source", `sourceless.C: has the source query:"a", which is also read by validate_test.sourceless.A`, `sourceless.D: has not exactly one source; did you mean path:"d" alone?`, "sourceless.E: the default does not fit the type",
-			"sourceless.F: a chan int cannot be read from", "sourceless.G: only a query parameter or a form field may come several times", "sourceless.H: a validate_test.point cannot be read from text", "sourceless.I: has no name",
-			"sourceless.J: a map[string]int cannot be read from text", "sourceless.K: the body is one struct", "sourceless.L: a interface {} cannot be read from text",
+			"sourceless.B: must have exactly one source", `sourceless.C: has the source query:"a", which is also read by validate_test.sourceless.A`, `sourceless.D: must have exactly one source; did you mean only path:"d"?`, "sourceless.E: the default does not fit the type",
+			"sourceless.F: a chan int cannot be read from", "sourceless.G: only a query parameter or a form field may be repeated", "sourceless.H: a validate_test.point cannot be read from text", "sourceless.I: has no name",
+			"sourceless.J: a map[string]int cannot be read from text", "sourceless.K: must be the only body", "sourceless.L: a interface {} cannot be read from text",
 		}},
 		{"R8", asJSON[loose](), []string{
-			"loose.A: a chan int cannot be read from JSON", "loose.B: a io.Reader cannot", "loose.C: the option case:ignore", "loose.D: the option unknown", "loose.F: a func() cannot", "loose.G: a complex128 cannot",
-			"loose.H[]: a chan int cannot", "loose.I[]: a interface { M() int } cannot", "loose.point: the decoder cannot set",
+			"loose.A: a chan int cannot be read from JSON", "loose.B: a io.Reader cannot", "loose.C: the json option case:ignore", "loose.D: the json option unknown", "loose.F: a func() cannot", "loose.G: a complex128 cannot",
+			"loose.H[]: a chan int cannot", "loose.I[]: a interface { M() int } cannot", "loose.point: is an embedded pointer to an unexported type",
 		}},
 		{"R8", asJSON[forest](), []string{"forest.A: a validate_test.tree contains itself", "forest.B: a map[string]validate_test.tree contains itself"}},
 		{"R8", asJSON[slow](), []string{"slow.A: a time.Duration cannot be read from JSON", "slow.B: a time.Duration cannot", "slow.C: a time.Duration cannot"}},
 		{"R8", asInput[unreachable](validate.Options{IgnoreQuery: []string{"utm_*"}}), []string{
-			"unreachable.A: the server takes the header Host away", "unreachable.B: the name of a header", "unreachable.C: the name of a cookie", "unreachable.D: IgnoreQuery drops",
-			"unreachable.E: the server takes the header Transfer-Encoding away",
+			"unreachable.A: is never set because net/http removes the header Host", "unreachable.B: the name of a header", "unreachable.C: the name of a cookie", "unreachable.D: is never set because IgnoreQuery drops",
+			"unreachable.E: is never set because net/http removes the header Transfer-Encoding",
 		}},
 		{"default", asInput[badDefault](), []string{"badDefault.A: the default breaks the rules"}},
 		{"R8 twice", doubled, []string{"cannot be decoded"}},
-		{"options", asJSON[point](validate.Options{}, validate.Options{}), []string{"more than one Options"}},
+		{"options", asJSON[point](validate.Options{}, validate.Options{}), []string{"must be called with at most one Options"}},
 		{"options", asJSON[string](), []string{"string: is not a struct"}},
 		{"options", asJSON[point](validate.Options{
 			Patterns: map[string]string{"x": "(", "y": "a)|(?:b"}, Limits: validate.Limits{Items: -1, Depth: 300}, Types: []string{"json", "Application/JSON", "*/*"},
 			Setup: func(*validator.Validate) error { return errors.New("no") },
-		}), []string{`validate: Patterns["x"] "(": `, `validate: Patterns["y"] "a)|(?:b": `, "Limits: a limit is negative", "Limits.Depth 300: is above 256", "validate: Types[0]", "validate: Types[1]", "validate: Types[2]", "validate: Setup: no"}},
+		}), []string{`validate: Patterns["x"] "(": `, `validate: Patterns["y"] "a)|(?:b": `, "Limits.Items -1: is negative", "Limits.Depth 300: must be at most 256", "validate: Types[0]", "validate: Types[1]", "validate: Types[2]", "validate: Setup: no"}},
 	} {
 		for _, want := range group.wants {
 			rows = append(rows, refusedRow{group.name + " " + want, group.build, want})
@@ -231,9 +231,9 @@ func TestWarnings(t *testing.T) {
 		name, text     string
 		warned, strict bool
 	}{
-		{"R6 a string", "loose.A: has no bound; add max", true, true}, {"R6 a list", "loose.C: has no bound; add max", true, true}, {"R6 a map", "loose.D: has no bound; add max", true, true},
-		{"R6 an element", "loose.E[]: has no bound; add max behind a dive", true, true}, {"R6 and not its list", "loose.E: ", false, false}, {"R6 a format with a size", "loose.H", false, false},
-		{"R7 a number", "loose.B: required makes false and 0 impossible to send; use a pointer", true, false}, {"R7 a bool", "loose.F: required makes false", true, false},
+		{"R6 a string", "loose.A: is unbounded; add max", true, true}, {"R6 a list", "loose.C: is unbounded; add max", true, true}, {"R6 a map", "loose.D: is unbounded; add max", true, true},
+		{"R6 an element", "loose.E[]: is unbounded; add max after dive", true, true}, {"R6 and not its list", "loose.E: ", false, false}, {"R6 a format with a size", "loose.H", false, false},
+		{"R7 a number", "loose.B: required refuses false and 0; use a pointer to accept them", true, false}, {"R7 a bool", "loose.F: required refuses false", true, false},
 		{"R7 a pointer", "loose.G", false, false}, {"R7 an Opt", "loose.I", false, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {

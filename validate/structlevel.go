@@ -183,7 +183,7 @@ func checkSetup(v *validator.Validate) (problems []error) {
 		problems = append(problems, errors.New("validate: Setup: RegisterStructValidationMapRules has no effect; did you mean rules in the tags, or RegisterStructValidation?"))
 	}
 	if name := fields.FieldByName("tagName"); name.Kind() == reflect.String && name.String() != "validate" {
-		problems = append(problems, errors.New("validate: Setup: SetTagName "+strconv.Quote(name.String())+" has no effect; did you mean the tag validate?"))
+		problems = append(problems, errors.New("validate: Setup: SetTagName "+strconv.Quote(name.String())+" has no effect; did you mean the validate tag?"))
 	}
 	return problems
 }

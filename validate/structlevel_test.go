@@ -253,7 +253,7 @@ func TestSetupWithoutEffectIsReported_V2(t *testing.T) {
 		{"V2 map rules", asJSON[span](setup(func(v *validator.Validate) {
 			v.RegisterStructValidationMapRules(map[string]string{"To": "max=3"}, span{})
 		})), []string{"validate: Setup: RegisterStructValidationMapRules has no effect; did you mean rules in the tags, or RegisterStructValidation?"}},
-		{"V2 tag name", asJSON[span](setup(func(v *validator.Validate) { v.SetTagName("binding") })), []string{`validate: Setup: SetTagName "binding" has no effect; did you mean the tag validate?`}},
+		{"V2 tag name", asJSON[span](setup(func(v *validator.Validate) { v.SetTagName("binding") })), []string{`validate: Setup: SetTagName "binding" has no effect; did you mean the validate tag?`}},
 	})
 	require.NoError(t, asJSON[span](setup(func(v *validator.Validate) {
 		v.SetTagName("validate")

@@ -38,7 +38,7 @@ func parseTag(tag reflect.StructTag) (pairs []tagPair, ok bool) {
 func (l *linter) checkTagForm(sf reflect.StructField, where string) []tagPair {
 	pairs, ok := parseTag(sf.Tag)
 	if !ok {
-		l.problem(where, "has the tag `"+string(sf.Tag)+"`, of which a part is never read; did you mean pairs of key:\"value\", with one blank between and each key once?")
+		l.problem(where, "has the tag `"+string(sf.Tag)+"`, part of which is ignored; did you mean pairs of key:\"value\", with one space between and each key once?")
 	}
 	return pairs
 }
@@ -59,12 +59,12 @@ func (l *linter) checkBodyTags(parent reflect.Type, sf reflect.StructField, wher
 		case pair.key == "default":
 			l.problem(where, "has the tag "+pair.String()+", which is not applied inside a body; did you mean a pointer or an Opt, and the default in the handler?")
 		case pair.key == "validate" && sf.Tag.Get("json") == "-" && pair.value != "-":
-			l.problem(where, "is not read from JSON, so its tag "+pair.String()+" is not applied; did you mean a name in the tag json?")
+			l.problem(where, "is not read from JSON, so its tag "+pair.String()+" is not applied; did you mean a name in the json tag?")
 		case pair.key == "json":
 			l.checkMember(pair, where)
 		case slices.Contains(foreignNames, pair.key):
 			if _, named := sf.Tag.Lookup("json"); !named && bareName(pair.value) != "" && bareName(pair.value) != "-" {
-				l.problem(where, "has the tag "+pair.String()+" and no name in JSON; did you mean json:"+strconv.Quote(bareName(pair.value))+"?")
+				l.problem(where, "has the tag "+pair.String()+" but no name in JSON; did you mean json:"+strconv.Quote(bareName(pair.value))+"?")
 			}
 		default:
 			l.checkTag(sf, pair, where)
@@ -88,9 +88,9 @@ func (l *linter) checkMember(pair tagPair, where string) {
 	for option := range strings.SplitSeq(options, ",") {
 		switch {
 		case isLoose(option):
-			l.problem(where, "the option "+option+" of the tag json takes names that the schema does not have")
+			l.problem(where, "the json option "+option+" accepts names that are not in the schema")
 		case option != "" && option != "omitempty" && option != "omitzero" && option != "string" && !strings.HasPrefix(option, "format:"):
-			l.problem(where, "has the option "+option+" in the tag json, which is not applied; did you mean json:"+strconv.Quote(name)+"?")
+			l.problem(where, "has the option "+option+" in the json tag, which is not applied; did you mean json:"+strconv.Quote(name)+"?")
 		}
 	}
 }
@@ -124,9 +124,9 @@ func (l *linter) checkName(pair tagPair, where string) {
 	meant := func(name string) string { return "; did you mean " + tagPair{pair.key, name}.String() + "?" }
 	switch {
 	case name != value:
-		l.problem(where, "has the name "+pair.String()+", and names take no options"+meant(name))
+		l.problem(where, "has options in the name "+pair.String()+meant(name))
 	case strings.TrimSpace(value) != value:
-		l.problem(where, "has the name "+pair.String()+", with a blank at its end"+meant(strings.TrimSpace(value)))
+		l.problem(where, "has the name "+pair.String()+", which has a space around it"+meant(strings.TrimSpace(value)))
 	case pair.key == "path" && (strings.ContainsAny(value, "{}") || strings.HasPrefix(value, ":") || strings.HasSuffix(value, "...")):
 		l.problem(where, "has the name "+pair.String()+", which is the pattern of a router"+meant(strings.TrimSuffix(strings.Trim(value, "{}:"), "...")))
 	}
@@ -168,15 +168,15 @@ func (l *linter) checkTag(sf reflect.StructField, pair tagPair, where string) {
 	}
 	switch {
 	case pair.key == "types" && sf.Type != fileType:
-		l.problem(where, "has the tag "+pair.String()+", which only a File has; did you mean a validate.File?")
+		l.problem(where, "has the tag "+pair.String()+", which applies only to a File; did you mean a validate.File?")
 	case meant != "" && (pair.key != "type" || sf.Type == fileType):
 		l.problem(where, "has the tag "+pair.String()+", which is not read; did you mean "+tagPair{meant, pair.value}.String()+"?")
 	case slices.Contains(foreignRules, pair.key) && !ruled && pair.value != "-":
-		l.problem(where, "has the tag "+pair.String()+" and no tag validate; did you mean "+tagPair{"validate", pair.value}.String()+"?")
+		l.problem(where, "has the tag "+pair.String()+" but no validate tag; did you mean "+tagPair{"validate", pair.value}.String()+"?")
 	case pair.key == "time_format":
 		l.problem(where, "has the tag "+pair.String()+", which is not applied; did you mean a string with the rule datetime="+pair.value+"?")
 	case slices.Contains(likeRules, pair.key) && !ruled:
-		l.warn(where, "has the tag "+pair.String()+", which is not applied; write rules as validate")
+		l.warn(where, "has the tag "+pair.String()+", which is not applied; write rules in the validate tag")
 	case slices.Contains(likeChanges, pair.key):
 		l.warn(where, "has the tag "+pair.String()+", which is not applied; the input is never changed")
 	}

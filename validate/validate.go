@@ -151,7 +151,7 @@ func Handle[T any](fn func(http.ResponseWriter, *http.Request, *T) error, option
 func From[T any](ctx context.Context) *T {
 	v, ok := ctx.Value(key[T]{}).(*T)
 	if !ok {
-		panic("validate: From: no middleware for " + reflect.TypeFor[T]().String() + " ran")
+		panic("validate: From: the route has no middleware for " + reflect.TypeFor[T]().String())
 	}
 	return v
 }
@@ -188,7 +188,7 @@ func build[T any](options []Options, mode inputMode) (func(http.Handler) http.Ha
 
 func compileType(t reflect.Type, mode inputMode, options []Options) (*plan, error) {
 	if len(options) > 1 {
-		return nil, errors.New("validate: more than one Options")
+		return nil, errors.New("validate: must be called with at most one Options")
 	}
 	var o Options
 	if len(options) == 1 {
