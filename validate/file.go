@@ -13,10 +13,9 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// A File is the file of a multipart form (RFC 7578). The handler reads it as
-// it arrives: it is never held in memory or on disk as a whole. A T has one at
-// most, of Limits.File bytes; the tag types lists the media types that it may
-// have.
+// A File is the file of a multipart form (RFC 7578). The handler reads it while it
+// arrives: it is never stored in memory or on disk as a whole. A T has at most one
+// File, of at most Limits.File bytes. The tag types lists its media types.
 //
 //	type NewPicture struct {
 //		ID   string        `path:"id" validate:"required,len=26,alphanum"`
@@ -24,29 +23,29 @@ import (
 //		File validate.File `form:"picture" types:"image/png image/jpeg" validate:"required"`
 //	}
 //
-// The file is the last part of the form, so that all other fields are there,
-// and hold their rules, before the handler runs. Whether the file does is only
-// known when it was read to its end: what was written of it must not count
-// before Read has returned io.EOF.
+// The file is the last part of the form, so that all other fields are checked
+// before the handler runs. The file itself is checked only when it has been read to
+// its end: the handler must not use its contents before Read has returned io.EOF.
 type File struct {
-	// Name is what the client calls the file: a text to show, not to open
-	// files by. It has no path, no control characters, no name of a device and
-	// no executable extension in it. It is empty when no file was sent.
+	// Name is the file name that the client sent. It is for display, not for
+	// opening files. It contains no path, no control characters, no device name
+	// and no executable extension. It is empty if no file was sent.
 	Name string
-	// Type is the media type, one of the tag types. Other than for
-	// application/octet-stream, the first bytes look like it.
+	// Type is the media type, one of the tag types. The first bytes of the file
+	// match it, unless it is application/octet-stream.
 	Type string
 
 	stream *stream
 }
 
-// Sent reports whether there is a file.
+// Sent reports whether the client sent a file.
 func (f *File) Sent() bool { return f.stream != nil }
 
-// Read reads the file as it arrives. Its errors are of this package's kinds,
-// to be answered with: [ErrInputTooLarge] above Limits.File, [ErrBodyTimeout],
-// [ErrMalformed] for a form that is cut short, [ErrInvalid] for parts behind
-// the file. It returns io.EOF when the form has ended as it should.
+// Read reads the file while it arrives. It returns io.EOF when the form has ended
+// correctly. The handler must respond with its other errors: [ErrInputTooLarge] above
+// Limits.File, [ErrBodyTimeout], [ErrMalformed] for a truncated form, [ErrInvalid]
+// for parts after the file, and errors.ErrCanceled for a client that has
+// disconnected.
 func (f *File) Read(b []byte) (int, error) {
 	if f.stream == nil {
 		return 0, io.EOF

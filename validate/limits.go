@@ -9,29 +9,48 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// Limits bound what is processed of a request. Zero fields take the defaults.
+// Limits bounds the input of a request. Zero fields mean the defaults.
 type Limits struct {
-	Body   int64 // bytes of a body, of a multipart form without its file: 1 MiB
-	Depth  int   // open arrays and objects at once: 32; at most 256
-	Items  int   // of one array: 1000
-	Keys   int   // of one object: 256
-	Tokens int   // values in a body: 20 000
-	String int   // bytes of one string as it is written, or of a part: 64 KiB
-	Name   int   // bytes of one member's name: 128
-	Number int   // bytes of one number: 64
-	Query  int   // bytes of the query: 8 KiB
-	Params int   // query parameters, or form fields: 100
-	Values int   // values of one query parameter or form field: 20
-	// Cookies is how many cookies of any name are looked through for those
-	// that are declared: 50. Above 3000, net/http drops all of them unsaid.
+	// Body is the maximum number of bytes of a body, or of a multipart form without
+	// its file. 0 means 1 MiB.
+	Body int64
+	// Depth is the maximum number of nested arrays and objects, at most 256. 0
+	// means 32.
+	Depth int
+	// Items is the maximum number of items of one array. 0 means 1000.
+	Items int
+	// Keys is the maximum number of members of one object. 0 means 256.
+	Keys int
+	// Tokens is the maximum number of values in a body. 0 means 20 000.
+	Tokens int
+	// String is the maximum number of bytes of one string as it is written, or of
+	// one field of a multipart form. 0 means 64 KiB.
+	String int
+	// Name is the maximum number of bytes of one member name. 0 means 128.
+	Name int
+	// Number is the maximum number of bytes of one number. 0 means 64.
+	Number int
+	// Query is the maximum number of bytes of the query. 0 means 8 KiB.
+	Query int
+	// Params is the maximum number of query parameters, or of form fields. 0 means
+	// 100.
+	Params int
+	// Values is the maximum number of values of one query parameter or form field.
+	// 0 means 20.
+	Values int
+	// Cookies is the maximum number of cookies of any name, if T declares one. 0
+	// means 50. net/http silently drops all cookies if there are more than 3000.
 	Cookies int
-	Parts   int // of a multipart form: 50
-	// File is how many bytes a file may have. 0: no files, and a T with a
-	// [File] is refused.
-	File   int64
-	Errors int // problems that are looked for: 20
-	// BodyTimeout is how long a body may take, and a second more for every 32
-	// KiB of it: 10 s. A server's own ReadTimeout takes its place.
+	// Parts is the maximum number of parts of a multipart form. 0 means 50.
+	Parts int
+	// File is the maximum number of bytes of a file. 0 means no files: a T with a
+	// [File] is reported.
+	File int64
+	// Errors is the maximum number of problems in one response. 0 means 20.
+	Errors int
+	// BodyTimeout bounds the time until a body has arrived, plus one second for
+	// every 32 KiB of it. 0 means 10 s. It has no effect if the server has a
+	// ReadTimeout.
 	BodyTimeout time.Duration
 }
 

@@ -7,24 +7,24 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// An Opt is a member of a JSON body that may be absent, null or a value, which
-// a PATCH has to tell apart (RFC 7396): absent leaves a thing as it is, null
-// removes it. Rules are about the value; required refuses what is absent or
-// null.
+// An Opt is a member of a JSON body that may be absent, null or a value. A PATCH
+// distinguishes them (RFC 7396): an absent member changes nothing, null removes the
+// value. Rules apply to the value; required refuses an absent or null member.
 //
 //	type ChangeOrder struct {
 //		Note validate.Opt[string] `json:"note" validate:"max=500"`
 //	}
 type Opt[T any] struct {
-	// Set is true when the member is there, as null or as a value.
+	// Set reports whether the member is present, as null or as a value.
 	Set bool
-	// Null is true when it is null.
+	// Null reports whether the member is null.
 	Null bool
-	// Value is zero when it is absent or null.
+	// Value is the zero value if the member is absent or null.
 	Value T
 }
 
-// UnmarshalJSONFrom reads null or a value, as strictly as the rest of a body.
+// UnmarshalJSONFrom decodes null or a value with the options of d, such as its
+// strictness.
 func (o *Opt[T]) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	*o = Opt[T]{Set: true}
 	if d.PeekKind() == 'n' {
@@ -34,19 +34,19 @@ func (o *Opt[T]) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	return json.UnmarshalDecode(d, &o.Value)
 }
 
-// The fields of every Opt.
+// Indexes of the fields of every Opt.
 const optSet, optNull, optValue = 0, 1, 2
 
 func (o Opt[T]) opt() {}
 
-// optional is every Opt.
+// optional is implemented by every Opt.
 type optional interface{ opt() }
 
 var optionalType = reflect.TypeFor[optional]()
 
-// optType returns the type that an Opt is about, or t itself.
+// optType returns the type of the value of an Opt, or t itself.
 func optType(t reflect.Type) reflect.Type {
-	if t.Kind() != reflect.Struct || t.NumField() != 3 || !t.Implements(optionalType) { // the second spares the third
+	if t.Kind() != reflect.Struct || t.NumField() != 3 || !t.Implements(optionalType) { // the cheap checks first
 		return t
 	}
 	return t.Field(optValue).Type

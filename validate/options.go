@@ -15,53 +15,54 @@ import (
 )
 
 // Options configures a constructor of this package. The zero value is the
-// recommended set-up.
+// recommended setup.
 type Options struct {
-	// Limits bound what is processed. Zero fields take the defaults.
+	// Limits bounds the input. Zero fields mean the defaults.
 	Limits Limits
-	// Types are the media types that a JSON body may have. nil:
-	// application/json. A form has one type, and takes none here.
+	// Types lists the media types of a JSON body. nil means application/json. It
+	// must be nil for a form.
 	Types []string
-	// Patterns are regular expressions for the rule pattern=name, anchored at
-	// both ends, in RE2, which takes linear time.
+	// Patterns holds the regular expressions of the rule pattern=name, by name.
+	// They are in RE2 syntax, which matches in linear time, and are anchored at
+	// both ends.
 	Patterns map[string]string
-	// Setup adds rules of the application to the validator that only this
-	// middleware uses. Requests run them with the context of the request. A
-	// panic in one is a 500. With Setup, the validator runs every rule, which is
-	// slower. Aliases are not expanded: required and omitempty must stand in the
+	// Setup adds rules of the application to the validator, which only this
+	// middleware uses. Rules run with the context of the request. A panic in a
+	// rule is a 500 response. With Setup, the validator runs every rule, which is
+	// slower. Aliases are not expanded: required and omitempty must appear in the
 	// tag itself.
 	//
-	// Functions of RegisterStructValidation run at each struct of their type in
-	// T, at T itself and at structs embedded in it, after the rules of its fields
-	// hold. Top and Parent are then the struct itself. A problem is placed at the
-	// field that ReportError names, and at the struct if T has no such field; its
-	// code is the reported tag. Values in an interface, and Opt, File and
-	// time.Time themselves, are not structs of T. A rule that is registered to be
-	// called for nil is called with nil pointers, but not with an Opt that is
-	// absent or null. Translations and names of RegisterTagNameFunc are not used.
-	// New reports RegisterStructValidationMapRules and SetTagName, which have no
-	// effect.
+	// Functions of RegisterStructValidation run for each struct of their type: in
+	// T, for T itself and for structs embedded in it. They run after the rules of
+	// the fields hold. Top and Parent are the struct itself. A problem is reported
+	// at the field that ReportError names, or at the struct if T has no such field;
+	// its code is the reported tag. Values in an interface are not structs of T,
+	// and neither are Opt, File and time.Time. A rule that is registered to be
+	// called for nil is called for nil pointers, but not for an Opt that is absent
+	// or null. Translations and functions of RegisterTagNameFunc are not used. The
+	// constructor reports RegisterStructValidationMapRules and SetTagName, which
+	// have no effect.
 	Setup func(*validator.Validate) error
-	// PathValue returns a path parameter, such as mux.Vars(r)[name] of gorilla.
-	// nil: that of the request, which the standard mux and chi set. A value
-	// that the router has left escaped is unescaped, once.
+	// PathValue returns a path parameter, such as mux.Vars(r)[name] of gorilla. nil
+	// means (*http.Request).PathValue, which the standard mux and chi set. If the
+	// router returns an escaped value, it is unescaped once.
 	PathValue func(*http.Request, string) string
-	// IgnoreQuery are query parameters that are dropped unread, such as
-	// "gclid"; a "*" at the end stands for any rest.
+	// IgnoreQuery lists query parameters that are dropped without a check, such as
+	// "gclid". A "*" at the end matches any rest.
 	IgnoreQuery []string
-	// Strict makes errors of what the constructor otherwise warns of: strings,
-	// slices and maps without a bound.
+	// Strict turns the warnings of the constructor into errors: unbounded strings,
+	// slices and maps, and tags of other packages that look like rules.
 	Strict bool
-	// Gzip accepts bodies with Content-Encoding: gzip. All limits count what
-	// comes out, and Body what comes in too.
+	// Gzip accepts bodies with Content-Encoding: gzip. All limits apply to the
+	// decompressed body, and Limits.Body to the compressed one too.
 	Gzip bool
-	// InsecureAllowUnknown drops members of a body that are not known.
+	// InsecureAllowUnknown drops unknown members of a body.
 	InsecureAllowUnknown bool
-	// InsecureAllowNull reads null as the zero value where a type has none.
+	// InsecureAllowNull decodes null of a non-nullable field as the zero value.
 	InsecureAllowNull bool
-	// Logger gets the constructor's warnings, once. nil: slog.Default().
+	// Logger receives the warnings of the constructor. nil means slog.Default().
 	Logger *slog.Logger
-	// ErrorHandler answers refused requests. nil: errors.Respond.
+	// ErrorHandler responds to refused requests. nil means errors.Respond.
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)
 }
 

@@ -10,56 +10,58 @@ import (
 	"github.com/ringwall/ringwall/internal/public"
 )
 
-// The kinds of error that this package answers with. The message of a response
-// names the place and the rule; it is built from the schema and never repeats
-// what the client sent.
+// The kinds of error that this package responds with. The message of a response
+// names the place and the rule. It is built from the schema and contains no values
+// of the client.
 var (
-	// ErrMediaType answers a body in a format that the route does not take:
-	// 415 unsupported_media_type.
+	// ErrMediaType is the response to a media type or content coding that the
+	// route does not accept: 415 unsupported_media_type.
 	ErrMediaType = errors.Define(415, "unsupported_media_type", "This media type or encoding is not supported.")
-	// ErrTooLarge answers input of more bytes or more structure than a route
-	// is willing to process: 413 input_too_large.
+	// ErrInputTooLarge is the response to input above one of [Limits]: 413
+	// input_too_large.
 	ErrInputTooLarge = errors.Define(413, "input_too_large", "The input is too large.")
-	// ErrQueryTooLong answers a query above its limit: 414 query_too_long.
+	// ErrQueryTooLong is the response to a query above Limits.Query: 414
+	// query_too_long.
 	ErrQueryTooLong = errors.Define(414, "query_too_long", "The query string is too long.")
-	// ErrMalformed answers input that cannot be read in one way: 400
+	// ErrMalformed is the response to input that is malformed or ambiguous: 400
 	// malformed_input.
 	ErrMalformed = errors.Define(400, "malformed_input", "The input is malformed.")
-	// ErrDuplicate answers a parameter, header or cookie that is there twice:
-	// 400 duplicate_parameter.
+	// ErrDuplicate is the response to a repeated parameter, header or cookie: 400
+	// duplicate_parameter.
 	ErrDuplicate = errors.Define(400, "duplicate_parameter", "A parameter appears more than once.")
-	// ErrUnexpectedBody answers a body on a route that takes none: 400
+	// ErrUnexpectedBody is the response to a body on a route without one: 400
 	// unexpected_body.
 	ErrUnexpectedBody = errors.Define(400, "unexpected_body", "This request must not have a body.")
-	// ErrInvalid answers input that was read and breaks the schema: 422
+	// ErrInvalid is the response to well-formed input that breaks the schema: 422
 	// invalid_input.
 	ErrInvalid = errors.Define(422, "invalid_input", "The input does not match the schema.")
-	// ErrTooManyCookies answers more cookies than are looked through: 431
+	// ErrTooManyCookies is the response to more cookies than Limits.Cookies: 431
 	// too_many_cookies.
 	ErrTooManyCookies = errors.Define(431, "too_many_cookies", "The request has too many cookies.")
-	// ErrHeaderTooLarge answers a header, that is declared, of more than 8 KiB:
+	// ErrHeaderTooLarge is the response to a declared header of more than 8 KiB:
 	// 431 header_too_large.
 	ErrHeaderTooLarge = errors.Define(431, "header_too_large", "A request header is too long.")
-	// ErrTimeout answers a body that did not arrive in time: 408 body_timeout.
+	// ErrBodyTimeout is the response to a body that did not arrive within
+	// Limits.BodyTimeout: 408 body_timeout.
 	ErrBodyTimeout = errors.Define(408, "body_timeout", "The request body did not arrive in time.")
 )
 
-// problem is one offence: where, and against which rule.
+// A problem is a place in the input and the rule that it breaks.
 type problem struct {
 	place   string // for the message: "/items/3/qty", "query parameter limit"
-	pointer string // for the list of problems
+	pointer string // RFC 6901, for the list of problems
 	code    string
 	text    string // "must be at most 10"
 }
 
 func (p problem) String() string { return strings.TrimSpace(p.place + " " + p.text) }
 
-// refusal is an error with a message that was made at run time, of trusted
-// parts: names of the schema, limits and constant text.
+// A refusal is an error whose message is built at run time from trusted parts:
+// names of the schema, limits and constant text.
 type refusal struct {
 	kind     *errors.Kind
 	problems []problem
-	more     bool // there may be more problems: the budget is spent
+	more     bool // Limits.Errors was reached, so there may be more problems
 }
 
 func (r *refusal) Error() string {
@@ -91,29 +93,28 @@ func (r *refusal) Public() (public.Message, []public.Problem) {
 	return public.Message(text), list
 }
 
-// newRefusal returns an error about one place.
 func newRefusal(kind *errors.Kind, place, pointer, code, text string) error {
 	return &refusal{kind: kind, problems: []problem{{place, pointer, code, text}}}
 }
 
-// place is a position in the input.
+// A place is a position in the input.
 type place struct {
 	source string // path, query, header, cookie, form; "" for a body
-	name   string // of the parameter; without a source, of the whole in messages
+	name   string // of the parameter; without a source, the name of the whole input
 	steps  []step
 }
 
-// step is one level of a place: a member, an index if the name is empty, or an
-// entry of a map.
+// A step is one level of a place: a member, an index if the name is empty, or a map
+// entry.
 type step struct {
 	name   string
 	index  int
-	entry  *reflect.MapIter // of a map; its key is only read for a problem
+	entry  *reflect.MapIter // of a map; its key is read only for a problem
 	ofName bool             // the problem is the key itself
 }
 
-// key returns the name of a map's entry if it may stand in a response. Names are
-// the client's: only a plain word is repeated.
+// key returns the name of a map entry and reports whether a response may repeat it.
+// The client chose the name, so only a plain word is repeated.
 func (s *step) key() (string, bool) {
 	if s.ofName {
 		return "", false
@@ -134,7 +135,7 @@ func (s *step) key() (string, bool) {
 	return name, repeatable(name)
 }
 
-// pointer returns the RFC 6901 pointer. Parameters stand below their source.
+// pointer returns the RFC 6901 pointer. A parameter is below its source.
 func (p *place) pointer() string {
 	pointer, _ := p.below()
 	if p.source == "" {
@@ -169,13 +170,13 @@ func (p *place) below() (pointer, prefix string) {
 	return b.String(), ""
 }
 
-// How a message begins where the pointer ends at a map.
+// Prefixes of messages whose pointer ends at a map.
 const (
 	inName  = "a name in "
 	inValue = "a value in "
 )
 
-// String returns how a message names the place.
+// String returns the name of the place in messages.
 func (p *place) String() string {
 	pointer, prefix := p.below()
 	switch {
@@ -187,7 +188,7 @@ func (p *place) String() string {
 	return prefix + pointer
 }
 
-// label is how messages name a source.
+// label returns the name of a source in messages.
 func label(source string) string {
 	switch source {
 	case "query", "path":

@@ -13,32 +13,32 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// Schema returns the JSON Schema (2020-12) of a T, as [Input] would read it
-// with the same options: of the body, if all of T is one, or of an object that
-// has the members path, query, header, cookie, form and body.
+// Schema returns the JSON Schema (2020-12) of the input that [Input] accepts for a T
+// with the same options. If T is the body, it is the schema of the body. Otherwise
+// it is the schema of an object with the members path, query, header, cookie, form
+// and body.
 //
-// The schema accepts a document exactly if a request with it is accepted, except
-// for what JSON Schema cannot express:
+// The schema accepts a document if and only if a request with it is accepted,
+// except for rules that JSON Schema cannot express:
 //
-//   - the [Limits], control characters, and a member that appears twice;
-//   - how a number is written: 1.0 is an integer to JSON Schema, -0 an unsigned
-//     one, and a number beyond a float64 or of more digits than it keeps a
-//     number;
-//   - formats, such as email and url, which most validators ignore, and the
-//     layouts of times and of the rule datetime;
-//   - values of types that read themselves, and rules about them: the schema has
-//     their JSON type alone, if that is known;
-//   - the range of numbers in strings, with the option string or as names in a
-//     map, and rules about them;
-//   - unique for lists of structs, in which an absent member is equal to a zero,
-//     and for maps;
+//   - the [Limits], control characters, and repeated members;
+//   - the spelling of a number: to JSON Schema, 1.0 is an integer, -0 is an unsigned
+//     one, and numbers beyond the range or precision of a float64 are numbers;
+//   - formats, such as email and url, which most validators ignore, and the layouts
+//     of times and of the rule datetime;
+//   - values of types that decode themselves, and rules about them: the schema has
+//     only their JSON type, if it is known;
+//   - the range of numbers in strings, with the option string or as names in a map,
+//     and rules about them;
+//   - unique for lists of structs, in which an absent member is equal to a zero, and
+//     for maps;
 //   - lowercase and uppercase for letters beyond ASCII, patterns with the flag m,
 //     and lengths of more than 3000 bytes in base64;
-//   - rules and functions of Setup, and the rules of the validator that have no
-//     pattern here.
+//   - rules and functions of Setup, and rules of the validator without a pattern
+//     here.
 //
-// A rule that the schema does not express is a $comment in it. Patterns are in
-// the syntax of ECMA 262 with the flag u.
+// A rule that the schema does not express is a $comment in it. Patterns are in the
+// syntax of ECMA 262 with the flag u.
 func Schema[T any](options ...Options) ([]byte, error) {
 	options = slices.Clone(options)
 	for i := range options {

@@ -11,44 +11,44 @@ import (
 	"github.com/ringwall/ringwall/internal/wiring"
 )
 
-// key finds the value of type T in a context.
+// key is the context key of a validated T.
 type key[T any] struct{}
 
-// Input returns a middleware that reads the whole input of a route into a T:
-// each field has one source, by its tag: path, query, header, cookie, form, or
-// body:"json". The fields of an embedded struct are read as if they were fields
-// of T. A T with json tags only is the body. Query parameters, form fields and
-// bodies that T does not have are refused. See [From].
+// Input returns middleware that decodes the whole input of a route into a T. The
+// tag of each field names its one source: path, query, header, cookie, form, or
+// body:"json". The fields of an embedded struct are read like fields of T. A T
+// without such tags is the body. Query parameters, form fields and bodies that T
+// does not have are refused. The handler gets the value from [From].
 //
-// The body is then at its end, unless T has a [File]: a handler must not decode
-// r.Body itself. It takes at most one Options. The error joins all problems of T
-// and the options.
+// Input consumes the body, unless T has a [File]: a handler that decodes r.Body
+// itself finds it empty. It accepts at most one Options. It reports all problems
+// of T and of the options, joined.
 func Input[T any](options ...Options) (func(http.Handler) http.Handler, error) {
 	return build[T](options, whole)
 }
 
-// JSON returns a middleware that reads the body into a T, and leaves the rest
-// of the request alone. The body is then at its end: a handler that decodes
-// r.Body itself reads nothing, and must take the value of [From].
+// JSON returns middleware that decodes the body into a T. It ignores path, query,
+// headers and cookies. It consumes the body: a handler that decodes r.Body itself
+// finds it empty, and must use [From].
 func JSON[T any](options ...Options) (func(http.Handler) http.Handler, error) {
 	return build[T](options, bodyOnly)
 }
 
-// Query returns a middleware that reads the query into a T, whose fields have
-// query tags, and leaves the rest of the request alone.
+// Query returns middleware that decodes the query into a T, whose fields have query
+// tags. It ignores the rest of the request.
 func Query[T any](options ...Options) (func(http.Handler) http.Handler, error) {
 	return build[T](options, queryOnly)
 }
 
-// Form returns a middleware that reads a form in the body into a T, whose
-// fields have form tags, and leaves the rest of the request alone: a urlencoded
-// form, or a multipart one if T has a [File]. The query never feeds a form.
+// Form returns middleware that decodes a form in the body into a T, whose fields
+// have form tags. The form is urlencoded, or multipart if T has a [File]. Form
+// ignores the rest of the request: the query never fills a field.
 func Form[T any](options ...Options) (func(http.Handler) http.Handler, error) {
 	return build[T](options, formOnly)
 }
 
-// Handle returns a handler of the input of a route, see [Input]. Errors of fn
-// go to ErrorHandler. A nil fn is an error.
+// Handle returns a handler that calls fn with the input of a route, decoded as by
+// [Input]. Errors of fn go to Options.ErrorHandler. fn must not be nil.
 func Handle[T any](fn func(http.ResponseWriter, *http.Request, *T) error, options ...Options) (http.Handler, error) {
 	input, err := Input[T](options...)
 	if fn == nil {
@@ -68,8 +68,8 @@ func Handle[T any](fn func(http.ResponseWriter, *http.Request, *T) error, option
 	})), nil
 }
 
-// From returns the validated value from the context of a request. It panics if
-// the route has no middleware for T.
+// From returns the validated value from the context of a request. It panics if the
+// route has no middleware for T.
 func From[T any](ctx context.Context) *T {
 	v, ok := ctx.Value(key[T]{}).(*T)
 	if !ok {
@@ -78,7 +78,7 @@ func From[T any](ctx context.Context) *T {
 	return v
 }
 
-// inputMode is which part of a request a constructor is about.
+// An inputMode is the part of a request that a constructor decodes.
 type inputMode int
 
 const (
@@ -121,22 +121,21 @@ func compileType(t reflect.Type, mode inputMode, options []Options) (*plan, erro
 	return p, errors.Join(append(problems, more...)...)
 }
 
-// scratch is what one request needs while it is read, and the next one may use
-// again.
+// A scratch is the reusable memory for reading one request.
 type scratch struct {
 	counter  counter
 	walker   walker
 	buffer   []byte
 	patience patience
-	unzip    *gzip.Reader // nil until a body is compressed
+	unzip    *gzip.Reader // nil until the first compressed body
 }
 
 func (c *config) newScratch() *scratch {
 	return &scratch{walker: walker{ctx: context.Background(), rules: c.rules, foreign: c.foreign, levels: c.foreign, budget: c.limits.Errors}, buffer: make([]byte, firstBuffer)}
 }
 
-// release clears what was read of a request: a body may hold a password. A
-// decompressor keeps its window, which no later stream can refer to.
+// release clears the bytes of a request, because a body may contain a password. The
+// decompressor keeps its window, to which later streams cannot refer.
 func (c *config) release(s *scratch) {
 	clear(s.buffer)
 	s.patience = patience{}
