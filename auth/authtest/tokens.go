@@ -47,7 +47,7 @@ type Tokens struct {
 // NewTokens returns Tokens with a key of their own.
 func NewTokens(t testing.TB) *Tokens {
 	t.Helper()
-	key, err := token.GenerateKey(token.Schedule{})
+	key, err := token.GenerateKey()
 	require.NoError(t, err)
 	x := &Tokens{t: t}
 	x.Keys, err = token.NewKeys(key)

@@ -219,7 +219,7 @@ func (p *process) check(access string) error {
 // are refused in the other within a second.
 func TestTwoProcesses(t *testing.T) {
 	client := single(t)
-	signing := errors.Must(token.NewKeys(errors.Must(token.GenerateKey(token.Schedule{}))))
+	signing := errors.Must(token.NewKeys(errors.Must(token.GenerateKey())))
 	a, b := newProcess(t, client, signing), newProcess(t, client, signing)
 	for _, tt := range []struct {
 		name, subject string

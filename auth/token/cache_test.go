@@ -91,7 +91,7 @@ func TestWhatChangesAfterATokenWasRemembered(t *testing.T) {
 			require.NoError(t, k.Replace(key(token.ES256, token.Schedule{})))
 		}, 401, "auth_invalid"},
 		{"C3 its kid is another key now", func(t *testing.T, k *token.Keys, _ *auth.Revocations) {
-			require.NoError(t, k.Replace(errors.Must(token.NewPublicKey("EdDSA", token.ES256, &material().ec.PublicKey, token.Schedule{}))))
+			require.NoError(t, k.Replace(errors.Must(token.NewPublicKey("EdDSA", token.ES256, &material().ec.PublicKey))))
 		}, 401, "auth_invalid"},
 		{"C3 nothing that concerns it", func(t *testing.T, k *token.Keys, r *auth.Revocations) {
 			require.NoError(t, r.RevokeToken(t.Context(), "t2", time.Now().Add(time.Hour)))

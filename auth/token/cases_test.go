@@ -183,7 +183,7 @@ func TestJ19ExpiredAndForged(t *testing.T) {
 func TestJ20KeysStayWithTheirIssuer(t *testing.T) {
 	const other = "https://other.example"
 	theirKey := errors.Must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-	theirs := errors.Must(token.NewKeys(errors.Must(token.NewKey("EdDSA", token.ES256, theirKey, token.Schedule{}))))
+	theirs := errors.Must(token.NewKeys(errors.Must(token.NewKey("EdDSA", token.ES256, theirKey))))
 	a := verifier(t, nil)
 	b := verifier(t, func(o *token.VerifierOptions) { o.Keys, o.Issuer = theirs, other })
 	both, err := token.ByIssuer(a, b)
@@ -235,9 +235,9 @@ func TestJ20KeysStayWithTheirIssuer(t *testing.T) {
 func TestJ22SecretsAsLongAsTheHash(t *testing.T) {
 	secret := material().secret
 	for alg, size := range map[token.Alg]int{token.HS256: 32, token.HS384: 48, token.HS512: 64} {
-		_, err := token.NewSecret("k", alg, secret[:size-1], token.Schedule{})
+		_, err := token.NewSecret("k", alg, secret[:size-1])
 		require.ErrorContains(t, err, string(alg)+" needs a secret of at least "+strconv.Itoa(size)+" bytes")
-		_, err = token.NewSecret("k", alg, secret[:size], token.Schedule{})
+		_, err = token.NewSecret("k", alg, secret[:size])
 		require.NoError(t, err)
 	}
 }

@@ -18,7 +18,7 @@
 //
 // # A program
 //
-//	keys := errors.Must(token.NewKeys(errors.Must(token.GenerateKey(token.Schedule{}))))
+//	keys := errors.Must(token.NewKeys(errors.Must(token.GenerateKey())))
 //	issuer := errors.Must(token.NewIssuer(token.IssuerOptions{Keys: keys, Issuer: self, Audience: []string{"api"}}))
 //	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: keys, Issuer: self, Audience: []string{"api"}, Revocations: revoked}))
 //	callers := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{tokens}, Public: []string{"/.well-known/jwks.json"}}))
@@ -30,9 +30,12 @@
 //
 //	signer := ed25519.NewKeyFromSeed(seed) // 32 secret bytes, the same in all processes
 //	kid := errors.Must(token.Thumbprint(signer.Public()))
-//	key := errors.Must(token.NewKey(kid, token.EdDSA, signer, token.Schedule{}))
+//	key := errors.Must(token.NewKey(kid, token.EdDSA, signer))
 //
-// They change over by their [Schedule]: published first, signing ten minutes
+// A key signs and verifies from now on, unless [Key.On] sets its [Schedule]. On
+// returns an error, as the constructors do, so that a schedule whose times are
+// out of order is found when the service starts, and not when a key expires.
+// Keys change over by their schedules: published first, signing ten minutes
 // later at the earliest, retired when the next one signs, removed when their
 // last token is dead. What a key does depends on the clock alone, so replicas
 // that have the same keys change over together without talking, and clocks may

@@ -161,9 +161,9 @@ func TestPointsOfSmallOrderAreRefused_T2(t *testing.T) {
 	for _, point := range weak {
 		t.Run("T2 "+hex.EncodeToString([]byte(point)), func(t *testing.T) {
 			require.True(t, forgeable(ed25519.PublicKey(point)), "without any private key")
-			_, err := token.NewPublicKey("k", token.EdDSA, ed25519.PublicKey(point), token.Schedule{})
+			_, err := token.NewPublicKey("k", token.EdDSA, ed25519.PublicKey(point))
 			require.EqualError(t, err, `token: key "k": the Ed25519 point has a small order: any client can sign for it (RFC 8032, section 5.1.7)`)
-			_, err = token.NewKey("k", token.EdDSA, signerOf{ed25519.PublicKey(point), material().ed}, token.Schedule{})
+			_, err = token.NewKey("k", token.EdDSA, signerOf{ed25519.PublicKey(point), material().ed})
 			require.ErrorContains(t, err, "small order")
 		})
 	}
@@ -200,7 +200,7 @@ func TestOnlyCanonicalPointsAreTaken_T2(t *testing.T) {
 	const off = `token: key "k": the Ed25519 point is not on the curve; are the bytes in another order?`
 	for y := fieldPrime(); y.BitLen() <= 255; y = new(big.Int).Add(y, big.NewInt(1)) {
 		for sign := range byte(2) {
-			_, err := token.NewPublicKey("k", token.EdDSA, ed25519.PublicKey(littleEndian(y, sign)), token.Schedule{})
+			_, err := token.NewPublicKey("k", token.EdDSA, ed25519.PublicKey(littleEndian(y, sign)))
 			if rest := new(big.Int).Sub(y, fieldPrime()); rest.Cmp(big.NewInt(1)) <= 0 {
 				require.ErrorContains(t, err, "small order")
 				continue
@@ -210,7 +210,7 @@ func TestOnlyCanonicalPointsAreTaken_T2(t *testing.T) {
 	}
 	on := 0
 	for y := int64(2); y < 200; y++ {
-		_, err := token.NewPublicKey("k", token.EdDSA, ed25519.PublicKey(littleEndian(big.NewInt(y), 0)), token.Schedule{})
+		_, err := token.NewPublicKey("k", token.EdDSA, ed25519.PublicKey(littleEndian(big.NewInt(y), 0)))
 		if len(liftY(big.NewInt(y))) == 0 {
 			require.EqualError(t, err, off, y)
 			continue
@@ -222,7 +222,7 @@ func TestOnlyCanonicalPointsAreTaken_T2(t *testing.T) {
 	for range 200 {
 		public, _, err := ed25519.GenerateKey(rand.Reader)
 		require.NoError(t, err)
-		_, err = token.NewPublicKey("k", token.EdDSA, public, token.Schedule{})
+		_, err = token.NewPublicKey("k", token.EdDSA, public)
 		require.NoError(t, err)
 	}
 }

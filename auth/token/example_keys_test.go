@@ -21,9 +21,10 @@ import (
 func ExampleNewKeys() {
 	may := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
 	june := may.AddDate(0, 1, 0)
+	first, second := errors.Must(token.GenerateKey()), errors.Must(token.GenerateKey())
 	keys := errors.Must(token.NewKeys(
-		errors.Must(token.GenerateKey(token.Schedule{Sign: may, Retire: june, Remove: june.Add(2 * time.Hour)})),
-		errors.Must(token.GenerateKey(token.Schedule{Publish: june.Add(-time.Hour), Sign: june})),
+		errors.Must(first.On(token.Schedule{Sign: may, Retire: june, Remove: june.Add(2 * time.Hour)})),
+		errors.Must(second.On(token.Schedule{Publish: june.Add(-time.Hour), Sign: june})),
 	))
 	w := httptest.NewRecorder()
 	keys.JWKS().ServeHTTP(w, httptest.NewRequest("GET", "/.well-known/jwks.json", nil))
@@ -34,7 +35,7 @@ func ExampleNewKeys() {
 
 // The kid of a generated key is its thumbprint.
 func ExampleGenerateKey() {
-	key := errors.Must(token.GenerateKey(token.Schedule{}))
+	key := errors.Must(token.GenerateKey())
 	fmt.Println(len(key.ID()))
 	// Output:
 	// 43
@@ -43,8 +44,8 @@ func ExampleGenerateKey() {
 // A key of the standard library, or of a KMS that implements crypto.Signer.
 func ExampleNewKey() {
 	private := errors.Must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-	fmt.Println(errors.Must(token.NewKey("2026-05", token.ES256, private, token.Schedule{})))
-	_, err := token.NewKey("2026-05", token.ES384, private, token.Schedule{})
+	fmt.Println(errors.Must(token.NewKey("2026-05", token.ES256, private)))
+	_, err := token.NewKey("2026-05", token.ES384, private)
 	fmt.Println(err)
 	// Output:
 	// 2026-05 ES256
@@ -54,14 +55,14 @@ func ExampleNewKey() {
 // A service that only verifies holds no private key.
 func ExampleNewPublicKey() {
 	private := errors.Must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-	fmt.Println(errors.Must(token.NewPublicKey("2026-05", token.ES256, private.Public(), token.Schedule{})))
+	fmt.Println(errors.Must(token.NewPublicKey("2026-05", token.ES256, private.Public())))
 	// Output:
 	// 2026-05 ES256
 }
 
 // A secret comes from a generator, and never from a keyboard.
 func ExampleNewSecret() {
-	_, err := token.NewSecret("2026-05", token.HS256, []byte("correct horse battery staple, again"), token.Schedule{})
+	_, err := token.NewSecret("2026-05", token.HS256, []byte("correct horse battery staple, again"))
 	fmt.Println(err)
 	// Output:
 	// token: key "2026-05": the secret does not look random; take 32 bytes from crypto/rand
@@ -78,7 +79,7 @@ func ExampleThumbprint() {
 
 // A second service verifies with the keys that the first one publishes.
 func ExampleNewRemote() {
-	keys := errors.Must(token.NewKeys(errors.Must(token.GenerateKey(token.Schedule{}))))
+	keys := errors.Must(token.NewKeys(errors.Must(token.GenerateKey())))
 	first := httptest.NewTLSServer(keys.JWKS()) // https://issuer.example/.well-known/jwks.json
 	defer first.Close()
 	issuer := errors.Must(token.NewIssuer(token.IssuerOptions{Keys: keys, Issuer: "https://issuer.example", Audience: []string{"orders"}}))
@@ -105,7 +106,7 @@ func ExampleNewRemote() {
 
 // Claims of the application's own come back as the type that it gives.
 func ExampleNewIssuer() {
-	keys := errors.Must(token.NewKeys(errors.Must(token.GenerateKey(token.Schedule{}))))
+	keys := errors.Must(token.NewKeys(errors.Must(token.GenerateKey())))
 	issuer := errors.Must(token.NewIssuer(token.IssuerOptions{Keys: keys, Issuer: "https://api.example.com", Audience: []string{"api"}}))
 	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: keys, Issuer: "https://api.example.com", Audience: []string{"api"}}))
 
@@ -127,7 +128,7 @@ func ExampleNewIssuer() {
 // A Verifier says who is calling, behind auth's Middleware. Validate looks at
 // what only the application knows, on every request.
 func ExampleNewVerifier() {
-	keys := errors.Must(token.NewKeys(errors.Must(token.GenerateKey(token.Schedule{}))))
+	keys := errors.Must(token.NewKeys(errors.Must(token.GenerateKey())))
 	issuer := errors.Must(token.NewIssuer(token.IssuerOptions{Keys: keys, Issuer: "https://api.example.com", Audience: []string{"api"}}))
 	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{
 		Keys: keys, Issuer: "https://api.example.com", Audience: []string{"api"},
@@ -160,7 +161,7 @@ func ExampleNewVerifier() {
 // Tokens of one's own and of a partner: each issuer's keys verify its own
 // tokens alone.
 func ExampleByIssuer() {
-	own := errors.Must(token.NewKeys(errors.Must(token.GenerateKey(token.Schedule{}))))
+	own := errors.Must(token.NewKeys(errors.Must(token.GenerateKey())))
 	partner := errors.Must(token.NewRemote(token.RemoteOptions{URL: "https://partner.example/.well-known/jwks.json"}))
 	both, err := token.ByIssuer(
 		errors.Must(token.NewVerifier(token.VerifierOptions{Keys: own, Issuer: "https://api.example.com", Audience: []string{"api"}})),

@@ -13,7 +13,7 @@ import (
 )
 
 func Example() {
-	keys := errors.Must(token.NewKeys(errors.Must(token.GenerateKey(token.Schedule{}))))
+	keys := errors.Must(token.NewKeys(errors.Must(token.GenerateKey())))
 	issuer := errors.Must(token.NewIssuer(token.IssuerOptions{Keys: keys, Issuer: "https://api.example.com", Audience: []string{"api"}}))
 	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: keys, Issuer: "https://api.example.com", Audience: []string{"api"}}))
 
@@ -41,7 +41,7 @@ func Example_incorrect() {
 	_, err := jwt.Parse(foreign, func(*jwt.Token) (any, error) { return secret, nil })
 	fmt.Println("wrong:", err)
 
-	keys := errors.Must(token.NewKeys(errors.Must(token.NewSecret("2026", token.HS256, secret, token.Schedule{}))))
+	keys := errors.Must(token.NewKeys(errors.Must(token.NewSecret("2026", token.HS256, secret))))
 	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: keys, Issuer: "https://api.example.com", Audience: []string{"api"}}))
 	_, err = tokens.Verify(context.Background(), foreign)
 	fmt.Println("right:", errors.Is(err, auth.ErrInvalid))

@@ -169,7 +169,7 @@ func TestGrantsThatAreRefused(t *testing.T) {
 		require.NoError(t, err)
 	})
 	t.Run("no key that signs", func(t *testing.T) {
-		public := errors.Must(token.NewPublicKey("p", token.EdDSA, material().ed.Public(), token.Schedule{}))
+		public := errors.Must(token.NewPublicKey("p", token.EdDSA, material().ed.Public()))
 		k := keys(t)
 		i := issuer(t, func(o *token.IssuerOptions) { o.Keys = k })
 		require.NoError(t, k.Replace(public))

@@ -12,9 +12,9 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// A Key is key material with one name, one algorithm and one schedule. It is
-// made by [GenerateKey], [NewKey], [NewPublicKey] or [NewSecret], and prints
-// as its name.
+// A Key is key material with one name, one algorithm and one [Schedule].
+// [GenerateKey], [NewKey], [NewPublicKey] and [NewSecret] return a key without
+// limits of time; [Key.On] sets a schedule. A key prints as its name.
 type Key struct {
 	kid       string
 	alg       Alg
@@ -26,7 +26,7 @@ type Key struct {
 
 // GenerateKey returns a new Ed25519 key whose kid is its thumbprint (RFC
 // 7638). It is lost with the process, and so are the tokens that it signed.
-func GenerateKey(s Schedule) (Key, error) {
+func GenerateKey() (Key, error) {
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return Key{}, fmt.Errorf("generate key: %w", err)
@@ -35,7 +35,7 @@ func GenerateKey(s Schedule) (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
-	return NewKey(kid, EdDSA, private, s)
+	return NewKey(kid, EdDSA, private)
 }
 
 // NewKey returns a key that signs and verifies. The signer may be a private
@@ -47,7 +47,7 @@ func GenerateKey(s Schedule) (Key, error) {
 // small order, for which any client can sign, and encodings that are not
 // canonical (RFC 8032, section 5.1.3); Ed25519 seeds in the place of private
 // keys.
-func NewKey(kid string, alg Alg, key crypto.Signer, s Schedule) (Key, error) {
+func NewKey(kid string, alg Alg, key crypto.Signer) (Key, error) {
 	if key == nil {
 		return Key{}, errors.New("token: key: is nil")
 	}
@@ -58,7 +58,7 @@ func NewKey(kid string, alg Alg, key crypto.Signer, s Schedule) (Key, error) {
 	if problem == "" {
 		problem = checkPublic(alg, public)
 	}
-	k, err := newKey(kid, alg, public, s, problem)
+	k, err := newKey(kid, alg, public, problem)
 	if err != nil {
 		return Key{}, err
 	}
@@ -71,11 +71,11 @@ func NewKey(kid string, alg Alg, key crypto.Signer, s Schedule) (Key, error) {
 
 // NewPublicKey returns a key that only verifies. See [NewKey] for what it
 // refuses.
-func NewPublicKey(kid string, alg Alg, key crypto.PublicKey, s Schedule) (Key, error) {
+func NewPublicKey(kid string, alg Alg, key crypto.PublicKey) (Key, error) {
 	if alg.spec().family == secret {
 		return Key{}, errNoPublicKey(alg)
 	}
-	return newKey(kid, alg, key, s, checkPublic(alg, key))
+	return newKey(kid, alg, key, checkPublic(alg, key))
 }
 
 func errNoPublicKey(alg Alg) error {
@@ -87,14 +87,14 @@ func errNoPublicKey(alg Alg) error {
 // those that do not look random: few distinct characters, sequences, words.
 // Secrets come from a generator: random bytes, raw or in base64 or hex, or as
 // many random letters and digits as the hash has bytes.
-func NewSecret(kid string, alg Alg, key []byte, s Schedule) (Key, error) {
+func NewSecret(kid string, alg Alg, key []byte) (Key, error) {
 	if alg.spec().family != secret {
 		return Key{}, errors.New("token: alg " + strconv.Quote(string(alg)) + ": has no secret; did you mean NewKey, or HS256?")
 	}
-	return newKey(kid, alg, bytes.Clone(key), s, checkSecret(alg, key))
+	return newKey(kid, alg, bytes.Clone(key), checkSecret(alg, key))
 }
 
-func newKey(kid string, alg Alg, verify any, s Schedule, problem string) (Key, error) {
+func newKey(kid string, alg Alg, verify any, problem string) (Key, error) {
 	var problems []error
 	if kid == "" || len(kid) > 128 || !visible(kid) {
 		problems = append(problems, errors.New("token: kid "+strconv.Quote(kid)+": is not 1 to 128 visible ASCII characters"))
@@ -102,11 +102,23 @@ func newKey(kid string, alg Alg, verify any, s Schedule, problem string) (Key, e
 	if problem != "" {
 		problems = append(problems, errors.New("token: key "+strconv.Quote(kid)+": "+problem))
 	}
-	problems = append(problems, s.checkOrder(kid))
 	if err := errors.Join(problems...); err != nil {
 		return Key{}, err
 	}
-	return Key{kid: kid, alg: alg, algorithm: alg.spec(), schedule: s, verify: verify}, nil
+	return Key{kid: kid, alg: alg, algorithm: alg.spec(), verify: verify}, nil
+}
+
+// On returns a copy of the key with the schedule s instead of its own. It
+// reports a schedule whose times are out of order, and a zero Key.
+func (k Key) On(s Schedule) (Key, error) {
+	if k.algorithm.family == unknown {
+		return Key{}, errors.New("token: key: is a zero Key; did you drop the constructor's error?")
+	}
+	if err := s.checkOrder(k.kid); err != nil {
+		return Key{}, err
+	}
+	k.schedule = s
+	return k, nil
 }
 
 func visible(s string) bool {

@@ -77,7 +77,7 @@ func TestWeakKeysAreRefused(t *testing.T) {
 		{"J24 nil", token.EdDSA, nil, "a <nil> does not fit EdDSA"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			_, err := token.NewPublicKey("k", row.alg, row.key, token.Schedule{})
+			_, err := token.NewPublicKey("k", row.alg, row.key)
 			require.ErrorContains(t, err, row.want)
 		})
 	}
@@ -90,17 +90,17 @@ func TestWeakKeysAreRefused(t *testing.T) {
 		"J22 PEM, indented":   []byte("\n -----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA\n"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := token.NewSecret("k", token.HS256, secret, token.Schedule{})
+			_, err := token.NewSecret("k", token.HS256, secret)
 			require.Error(t, err)
 		})
 	}
-	_, err := token.NewSecret("k", token.RS256, m.secret, token.Schedule{})
+	_, err := token.NewSecret("k", token.RS256, m.secret)
 	require.ErrorContains(t, err, "did you mean NewKey, or HS256?")
-	_, err = token.NewKey("k", token.EdDSA, nil, token.Schedule{})
+	_, err = token.NewKey("k", token.EdDSA, nil)
 	require.EqualError(t, err, "token: key: is nil")
-	_, err = token.NewSecret("a b", token.HS256, m.secret, token.Schedule{})
+	_, err = token.NewSecret("a b", token.HS256, m.secret)
 	require.EqualError(t, err, `token: kid "a b": is not 1 to 128 visible ASCII characters`)
-	_, err = token.NewSecret("k", token.HS256, []byte(base64.StdEncoding.EncodeToString(m.secret)), token.Schedule{})
+	_, err = token.NewSecret("k", token.HS256, []byte(base64.StdEncoding.EncodeToString(m.secret)))
 	require.NoError(t, err)
 }
 
@@ -115,22 +115,45 @@ func TestSchedulesAreChecked(t *testing.T) {
 		"removed before":        {token.Schedule{Retire: noon, Remove: noon.Add(-1)}, "Remove is before Retire"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := token.GenerateKey(row.s)
-			require.ErrorContains(t, err, ": Schedule: "+row.want)
+			key := errors.Must(token.GenerateKey())
+			k, err := key.On(row.s)
+			require.EqualError(t, err, "token: key \""+key.ID()+"\": Schedule: "+row.want)
+			require.Empty(t, k)
 		})
 	}
+}
+
+// A schedule is set on a copy, and replaces the one before it.
+func TestOnSetsTheScheduleOfACopy(t *testing.T) {
+	key := errors.Must(token.GenerateKey())
+	accepted := func(k token.Key) int {
+		w := httptest.NewRecorder()
+		errors.Must(token.NewKeys(k)).JWKS().ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		return strings.Count(w.Body.String(), `"kid"`)
+	}
+	later := errors.Must(key.On(token.Schedule{Publish: time.Now().Add(time.Hour)}))
+	require.Equal(t, 0, accepted(later), "a key must not be published before its time")
+	require.Equal(t, 1, accepted(key), "On must not change its receiver")
+	require.Equal(t, 1, accepted(errors.Must(later.On(token.Schedule{}))), "a schedule must replace the one before")
+}
+
+// A zero Key comes from a constructor whose error was dropped.
+func TestOnRefusesAZeroKey(t *testing.T) {
+	k, err := token.Key{}.On(token.Schedule{})
+	require.EqualError(t, err, "token: key: is a zero Key; did you drop the constructor's error?")
+	require.Empty(t, k)
 }
 
 func TestNewKeysRefuses(t *testing.T) {
 	_, err := token.NewKeys()
 	require.EqualError(t, err, "token: keys: none; did you mean GenerateKey?")
-	one := errors.Must(token.GenerateKey(token.Schedule{}))
+	one := errors.Must(token.GenerateKey())
 	_, err = token.NewKeys(one, token.Key{}, one)
 	require.EqualError(t, err, "token: keys[1]: is a zero Key; did you drop the constructor's error?\ntoken: keys[2] \""+one.ID()+"\": has the kid of another key")
 }
 
 func TestKeysDoNotPrintSecrets(t *testing.T) {
-	k := errors.Must(token.NewSecret("k1", token.HS256, material().secret, token.Schedule{}))
+	k := errors.Must(token.NewSecret("k1", token.HS256, material().secret))
 	var log bytes.Buffer
 	slog.New(slog.NewTextHandler(&log, nil)).Info("key", "key", k)
 	require.Equal(t, "k1 HS256 k1 HS256 k1 HS256", fmt.Sprintf("%v %+v %#v", k, k, k))
@@ -139,8 +162,8 @@ func TestKeysDoNotPrintSecrets(t *testing.T) {
 
 // The change-over of two replicas whose clocks differ by 20 s.
 func TestK9Rotation(t *testing.T) {
-	old := errors.Must(token.GenerateKey(token.Schedule{Retire: noon.Add(time.Hour), Remove: noon.Add(2 * time.Hour)}))
-	young := errors.Must(token.GenerateKey(token.Schedule{Publish: noon.Add(40 * time.Minute), Sign: noon.Add(50 * time.Minute)}))
+	old := errors.Must(errors.Must(token.GenerateKey()).On(token.Schedule{Retire: noon.Add(time.Hour), Remove: noon.Add(2 * time.Hour)}))
+	young := errors.Must(errors.Must(token.GenerateKey()).On(token.Schedule{Publish: noon.Add(40 * time.Minute), Sign: noon.Add(50 * time.Minute)}))
 	fast, slow := errors.Must(token.NewKeys(old, young)), errors.Must(token.NewKeys(young, old))
 	issuer := errors.Must(token.NewIssuer(token.IssuerOptions{Keys: fast, Issuer: issuerName, Audience: []string{audience}}))
 	v := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: slow, Issuer: issuerName, Audience: []string{audience}}))
@@ -180,7 +203,7 @@ func TestReplaceEndsAKeyAtOnce(t *testing.T) {
 	require.Error(t, k.Replace(), "and an error changes nothing")
 	_, err = v.Verify(t.Context(), text)
 	require.NoError(t, err)
-	require.NoError(t, k.Replace(errors.Must(token.GenerateKey(token.Schedule{}))))
+	require.NoError(t, k.Replace(errors.Must(token.GenerateKey())))
 	_, err = v.Verify(t.Context(), text)
 	require.ErrorIs(t, err, auth.ErrInvalid)
 }

@@ -162,7 +162,7 @@ func (p published) parseKey(kid string, rsaAlg Alg) (Key, error) {
 		if crv, _ := p.stringMember("crv"); crv != "Ed25519" {
 			return Key{}, errors.New("the curve is unknown")
 		}
-		return NewPublicKey(kid, algOf(named, EdDSA), ed25519.PublicKey(p.bytes("x")), Schedule{})
+		return NewPublicKey(kid, algOf(named, EdDSA), ed25519.PublicKey(p.bytes("x")))
 	case "EC":
 		return p.ec(kid, named)
 	case "RSA":
@@ -224,7 +224,7 @@ func (p published) ec(kid, named string) (Key, error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("read the point: %w", err)
 	}
-	return NewPublicKey(kid, algOf(named, alg), key, Schedule{})
+	return NewPublicKey(kid, algOf(named, alg), key)
 }
 
 func (p published) rsa(kid string, alg Alg) (Key, error) {
@@ -232,7 +232,7 @@ func (p published) rsa(kid string, alg Alg) (Key, error) {
 	if e.BitLen() > 31 {
 		return Key{}, errors.New("the RSA exponent has more than 31 bits")
 	}
-	return NewPublicKey(kid, alg, &rsa.PublicKey{N: new(big.Int).SetBytes(p.bytes("n")), E: int(e.Int64())}, Schedule{})
+	return NewPublicKey(kid, alg, &rsa.PublicKey{N: new(big.Int).SetBytes(p.bytes("n")), E: int(e.Int64())})
 }
 
 // same reports whether two keys accept the same tokens.

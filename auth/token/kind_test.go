@@ -61,7 +61,7 @@ var foreignTokens = map[string]object{
 func TestForeignCallersAreOfUnknownKind_T4(t *testing.T) {
 	p := newPublisher(t, publishes(token.EdDSA))
 	published := errors.Must(token.NewRemote(token.RemoteOptions{URL: p.URL, Client: p.Client(), Logger: slog.New(slog.DiscardHandler)}))
-	static := errors.Must(token.NewKeys(errors.Must(token.NewPublicKey("EdDSA", token.EdDSA, material().ed.Public(), token.Schedule{}))))
+	static := errors.Must(token.NewKeys(errors.Must(token.NewPublicKey("EdDSA", token.EdDSA, material().ed.Public()))))
 	for source, keys := range map[string]token.KeySource{"published keys": published, "a public key": static} {
 		srv := kindServer(t, verifier(t, func(o *token.VerifierOptions) { o.Keys = keys }))
 		for name, claims := range foreignTokens {
@@ -122,7 +122,7 @@ func TestOwnTokensKeepTheirKind_T4(t *testing.T) {
 // Kind is User for an issuer of people and programs: tokens that say of themselves
 // that a program has them opened the routes for people.
 func TestKindUserTakesNoProgramForAPerson_T4(t *testing.T) {
-	static := errors.Must(token.NewKeys(errors.Must(token.NewPublicKey("EdDSA", token.EdDSA, material().ed.Public(), token.Schedule{}))))
+	static := errors.Must(token.NewKeys(errors.Must(token.NewPublicKey("EdDSA", token.EdDSA, material().ed.Public()))))
 	srv := kindServer(t, verifier(t, func(o *token.VerifierOptions) { o.Keys, o.CallerType = static, auth.Person }))
 	for name, row := range map[string]struct {
 		claims object
@@ -152,7 +152,7 @@ func TestKindUserTakesNoProgramForAPerson_T4(t *testing.T) {
 
 // The application declares an issuer's callers.
 func TestVerifierDeclaresTheKind_T4(t *testing.T) {
-	static := errors.Must(token.NewKeys(errors.Must(token.NewPublicKey("EdDSA", token.EdDSA, material().ed.Public(), token.Schedule{}))))
+	static := errors.Must(token.NewKeys(errors.Must(token.NewPublicKey("EdDSA", token.EdDSA, material().ed.Public()))))
 	for _, kind := range []auth.CallerType{auth.Person, auth.Program, auth.Unknown} {
 		for source, keys := range map[string]token.KeySource{"a public key": static, "a key that signs": keys(t)} {
 			t.Run("T4 "+string(kind)+" for "+source, func(t *testing.T) {

@@ -18,8 +18,8 @@ func TestEd25519AndEdDSAAreOneAlgorithm_T7(t *testing.T) {
 	}
 	for _, key := range names {
 		sources := map[string]token.KeySource{
-			"a private key": errors.Must(token.NewKeys(errors.Must(token.NewKey("EdDSA", key, material().ed, token.Schedule{})))),
-			"a public key":  errors.Must(token.NewKeys(errors.Must(token.NewPublicKey("EdDSA", key, material().ed.Public(), token.Schedule{})))),
+			"a private key": errors.Must(token.NewKeys(errors.Must(token.NewKey("EdDSA", key, material().ed)))),
+			"a public key":  errors.Must(token.NewKeys(errors.Must(token.NewPublicKey("EdDSA", key, material().ed.Public())))),
 		}
 		for _, header := range names {
 			for source, keys := range sources {
@@ -51,7 +51,7 @@ func TestEd25519AndEdDSAAreOneAlgorithm_T7(t *testing.T) {
 		})
 	}
 	t.Run("T7 Ed448 is no name of an Ed25519 key", func(t *testing.T) {
-		_, err := token.NewPublicKey("k", "Ed448", material().ed.Public(), token.Schedule{})
+		_, err := token.NewPublicKey("k", "Ed448", material().ed.Public())
 		require.ErrorContains(t, err, `alg "Ed448" is unknown`)
 	})
 }

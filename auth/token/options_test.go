@@ -14,7 +14,7 @@ import (
 
 // A declaration that no token can match is refused.
 func TestDeclarationsThatMatchNothing_T5(t *testing.T) {
-	public := errors.Must(token.NewKeys(errors.Must(token.NewPublicKey("k", token.EdDSA, material().ed.Public(), token.Schedule{}))))
+	public := errors.Must(token.NewKeys(errors.Must(token.NewPublicKey("k", token.EdDSA, material().ed.Public()))))
 	for name, row := range map[string]struct {
 		change func(*token.VerifierOptions)
 		want   string

@@ -32,7 +32,7 @@ func TestSeedIsNoPrivateKey_T1(t *testing.T) {
 	for size := range 66 {
 		if size != ed25519.PrivateKeySize {
 			t.Run(fmt.Sprintf("T1 %d bytes are no private key", size), func(t *testing.T) {
-				_, err := token.NewKey("k", token.EdDSA, ed25519.PrivateKey(long[:size]), token.Schedule{})
+				_, err := token.NewKey("k", token.EdDSA, ed25519.PrivateKey(long[:size]))
 				require.ErrorContains(t, err, fmt.Sprintf(`token: key "k": an Ed25519 private key has 64 bytes, not %d; `, size)+seedHint)
 			})
 		}
@@ -56,13 +56,13 @@ func TestSeedIsNoPrivateKey_T1(t *testing.T) {
 		"T1 a nil pointer to a signer in a struct": {struct{ *ecdsa.PrivateKey }{nil}, "panics"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := token.NewKey("k", token.EdDSA, row.key, token.Schedule{})
+			_, err := token.NewKey("k", token.EdDSA, row.key)
 			require.ErrorContains(t, err, row.want)
 		})
 	}
 	good := ed25519.PrivateKey(long[:64])
 	for name, key := range map[string]crypto.Signer{"a private key": good, "a pointer to one": &good} {
-		_, err := token.NewKey("k", token.EdDSA, key, token.Schedule{})
+		_, err := token.NewKey("k", token.EdDSA, key)
 		require.NoError(t, err, name)
 	}
 }
@@ -89,9 +89,9 @@ func TestNewKeySignsAndVerifiesOnce_T3(t *testing.T) {
 	}
 	for alg, keys := range pair {
 		t.Run("T3 a KMS that shows another key, "+string(alg), func(t *testing.T) {
-			_, err := token.NewKey("k", alg, signerOf{keys[0].Public(), keys[1]}, token.Schedule{})
+			_, err := token.NewKey("k", alg, signerOf{keys[0].Public(), keys[1]})
 			require.ErrorContains(t, err, `token: key "k": the signature does not verify with Public(); did you mean the public half of the key that signs?`)
-			_, err = token.NewKey("k", alg, signerOf{keys[0].Public(), keys[0]}, token.Schedule{})
+			_, err = token.NewKey("k", alg, signerOf{keys[0].Public(), keys[0]})
 			require.NoError(t, err)
 		})
 	}
@@ -99,13 +99,13 @@ func TestNewKeySignsAndVerifiesOnce_T3(t *testing.T) {
 		mixed := *foreign
 		mixed.PublicKey = m.rsa.PublicKey
 		mixed.Precomputed = rsa.PrecomputedValues{}
-		_, err := token.NewKey("k", token.RS256, &mixed, token.Schedule{})
+		_, err := token.NewKey("k", token.RS256, &mixed)
 		require.ErrorContains(t, err, `token: key "k": `)
 	})
 	t.Run("T3 an ECDSA private key with the point of another", func(t *testing.T) {
 		mixed := *pair[token.ES256][0].(*ecdsa.PrivateKey)
 		mixed.PublicKey = pair[token.ES256][1].(*ecdsa.PrivateKey).PublicKey
-		_, err := token.NewKey("k", token.ES256, &mixed, token.Schedule{})
+		_, err := token.NewKey("k", token.ES256, &mixed)
 		require.ErrorContains(t, err, `token: key "k": `)
 	})
 	down := errors.New("the KMS is down")
@@ -124,20 +124,19 @@ func TestNewKeySignsAndVerifiesOnce_T3(t *testing.T) {
 		"T3 an ECDSA signature of negative numbers": {token.ES256, func() ([]byte, error) { return []byte{0x30, 6, 2, 1, 0xff, 2, 1, 1}, nil }, "do not fit the curve"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := token.NewKey("k", row.alg, brokenSigner{signerOf{pair[row.alg][0].Public(), nil}, row.sign}, token.Schedule{})
+			_, err := token.NewKey("k", row.alg, brokenSigner{signerOf{pair[row.alg][0].Public(), nil}, row.sign})
 			require.ErrorContains(t, err, row.want)
 		})
 	}
-	_, err = token.NewKey("k", token.EdDSA, brokenSigner{signerOf{m.ed.Public(), nil}, func() ([]byte, error) { return nil, down }}, token.Schedule{})
+	_, err = token.NewKey("k", token.EdDSA, brokenSigner{signerOf{m.ed.Public(), nil}, func() ([]byte, error) { return nil, down }})
 	require.ErrorIs(t, err, down, "a start can tell an outage from a wrong key")
 }
 
 // All problems of a key are reported at once.
 func TestNewKeyReportsAllProblems_T3(t *testing.T) {
-	k, err := token.NewKey("a b", token.EdDSA, (ed25519.PrivateKey)(nil), token.Schedule{Remove: noon})
+	k, err := token.NewKey("a b", token.EdDSA, (ed25519.PrivateKey)(nil))
 	require.EqualError(t, err, "token: kid \"a b\": is not 1 to 128 visible ASCII characters\n"+
-		"token: key \"a b\": an Ed25519 private key has 64 bytes, not 0; "+seedHint+"\n"+
-		"token: key \"a b\": Schedule: Remove without Retire would end tokens that were just signed")
+		"token: key \"a b\": an Ed25519 private key has 64 bytes, not 0; "+seedHint)
 	require.Empty(t, k)
 }
 

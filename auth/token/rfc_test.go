@@ -34,7 +34,7 @@ func ecKey(t *testing.T, curve elliptic.Curve, x, y string) *ecdsa.PublicKey {
 // and never as access tokens.
 func TestSignaturesOfTheStandards(t *testing.T) {
 	public := func(alg token.Alg, key any) token.Key {
-		return errors.Must(token.NewPublicKey("k", alg, key, token.Schedule{}))
+		return errors.Must(token.NewPublicKey("k", alg, key))
 	}
 	v := verifier(t, nil)
 	for _, row := range []struct {
@@ -43,7 +43,7 @@ func TestSignaturesOfTheStandards(t *testing.T) {
 		text string
 	}{
 		{"RFC 7515, A.1; RFC 7519, 3.1: HS256", errors.Must(token.NewSecret("k", token.HS256,
-			unb64(t, "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"), token.Schedule{})),
+			unb64(t, "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"))),
 			"eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9." + joe + ".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"},
 		{"RFC 7515, A.2, A.6: RS256", public(token.RS256, rsaKey(t, "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ")),
 			"eyJhbGciOiJSUzI1NiJ9." + joe + ".cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw"},
@@ -87,7 +87,7 @@ func TestOtherFormsOfTheStandards(t *testing.T) {
 // of the standard's key is the standard's.
 func TestSigningOfRFC8037(t *testing.T) {
 	private := ed25519.NewKeyFromSeed(unb64(t, "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"))
-	k := errors.Must(token.NewKey("k", token.EdDSA, private, token.Schedule{}))
+	k := errors.Must(token.NewKey("k", token.EdDSA, private))
 	const input = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc"
 	require.Equal(t, "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg", b64(string(errors.Must(token.Sign(k, input)))))
 }

@@ -12,8 +12,8 @@ const jwksMaxAge = 5 * time.Minute
 
 // Schedule is the life of a key. All replicas of a service that have the same
 // keys change over together, without talking, since what a key does depends on
-// the clock alone. The zero Schedule is a key that does everything from now
-// on.
+// the clock alone. The zero Schedule, which a new key has, lets the key sign and
+// verify from now on, without an end. [Key.On] sets another one.
 type Schedule struct {
 	// Publish is when the key is first published and accepted. Zero: already.
 	Publish time.Time

@@ -65,7 +65,7 @@ func TestRandomSecretsAreTaken_T6(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for range 2000 {
 				secret := row.make()
-				_, err := token.NewSecret("k", row.alg, secret, token.Schedule{})
+				_, err := token.NewSecret("k", row.alg, secret)
 				require.NoError(t, err, "%q", secret)
 			}
 		})
@@ -99,7 +99,7 @@ func TestTypedSecretsAreRefused_T6(t *testing.T) {
 		"T6 zeros":                               string(make([]byte, 32)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := token.NewSecret("k", token.HS256, []byte(secret), token.Schedule{})
+			_, err := token.NewSecret("k", token.HS256, []byte(secret))
 			require.EqualError(t, err, `token: key "k": the secret does not look random; take 32 bytes from crypto/rand`)
 		})
 	}

@@ -78,9 +78,9 @@ func signer(alg token.Alg) crypto.Signer {
 // key returns the key of an algorithm, named after it.
 func key(alg token.Alg, s token.Schedule) token.Key {
 	if private := signer(alg); private != nil {
-		return errors.Must(token.NewKey(string(alg), alg, private, s))
+		return errors.Must(errors.Must(token.NewKey(string(alg), alg, private)).On(s))
 	}
-	return errors.Must(token.NewSecret(string(alg), alg, material().secret, s))
+	return errors.Must(errors.Must(token.NewSecret(string(alg), alg, material().secret)).On(s))
 }
 
 // keys has a key for each algorithm, named after it. EdDSA signs.

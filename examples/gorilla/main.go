@@ -34,7 +34,7 @@ func service(users *users, orders *orders) http.Handler {
 	}))
 
 	// Who is calling.
-	keys := errors.Must(token.NewKeys(errors.Must(token.GenerateKey(token.Schedule{}))))
+	keys := errors.Must(token.NewKeys(errors.Must(token.GenerateKey())))
 	revoked := errors.Must(auth.NewRevocations(auth.RevocationsOptions{}))
 	issuer := errors.Must(token.NewIssuer(token.IssuerOptions{Keys: keys, Issuer: self, Audience: []string{"api"}}))
 	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: keys, Issuer: self, Audience: []string{"api"}, Revocations: revoked}))

@@ -150,7 +150,7 @@ func TestSigningKeyChangesUnderLoad(t *testing.T) {
 func TestSigningKeyIsReplacedAtOnce(t *testing.T) {
 	s := newTestService(t, config{})
 	person := read(t, call(s.handler, "POST", "/auth/login", credentials(0)))
-	require.NoError(t, s.keys.Replace(errors.Must(token.GenerateKey(token.Schedule{}))))
+	require.NoError(t, s.keys.Replace(errors.Must(token.GenerateKey())))
 	require.Equal(t, 401, call(s.handler, "GET", "/me", "", "Authorization", person.bearer).Code)
 	again := read(t, call(s.handler, "POST", "/auth/refresh", "", "Cookie", person.cookie))
 	require.Equal(t, 200, call(s.handler, "GET", "/me", "", "Authorization", again.bearer).Code)

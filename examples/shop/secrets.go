@@ -134,7 +134,11 @@ func (s *secrets) signingKeys(now time.Time) ([]token.Key, error) {
 		}
 		sign := time.Unix(0, n*int64(signingLife))
 		retire := sign.Add(signingLife)
-		key, err := token.NewKey(kid, token.EdDSA, signer, token.Schedule{Publish: sign.Add(-signingLead), Sign: sign, Retire: retire, Remove: retire.Add(signingLead)})
+		key, err := token.NewKey(kid, token.EdDSA, signer)
+		if err != nil {
+			return nil, err
+		}
+		key, err = key.On(token.Schedule{Publish: sign.Add(-signingLead), Sign: sign, Retire: retire, Remove: retire.Add(signingLead)})
 		if err != nil {
 			return nil, err
 		}

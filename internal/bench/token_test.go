@@ -47,7 +47,7 @@ func newTokenKey(alg token.Alg) tokenKey {
 		secret := make([]byte, 32)
 		_, _ = rand.Read(secret)
 		k.private, k.public = secret, secret
-		k.ours = errors.Must(token.NewKeys(errors.Must(token.NewSecret("k", alg, secret, token.Schedule{}))))
+		k.ours = errors.Must(token.NewKeys(errors.Must(token.NewSecret("k", alg, secret))))
 		return k
 	case token.RS256:
 		k.private = errors.Must(rsa.GenerateKey(rand.Reader, 2048))
@@ -59,7 +59,7 @@ func newTokenKey(alg token.Alg) tokenKey {
 	}
 	signer := k.private.(crypto.Signer)
 	k.public = signer.Public()
-	k.ours = errors.Must(token.NewKeys(errors.Must(token.NewKey("k", alg, signer, token.Schedule{}))))
+	k.ours = errors.Must(token.NewKeys(errors.Must(token.NewKey("k", alg, signer))))
 	return k
 }
 

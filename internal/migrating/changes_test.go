@@ -98,7 +98,7 @@ func TestTokenChanges(t *testing.T) {
 	handler := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	theirs := jwtauth.New("HS256", secret, nil)
 	before := jwtauth.Verifier(theirs)(jwtauth.Authenticator(theirs)(handler))
-	keys := errors.Must(token.NewKeys(errors.Must(token.NewSecret("1", token.HS256, secret, token.Schedule{}))))
+	keys := errors.Must(token.NewKeys(errors.Must(token.NewSecret("1", token.HS256, secret))))
 	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: keys, Issuer: "https://api.example.com", Audience: []string{"api"}, AllowTypes: []string{"JWT"}}))
 	after := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{tokens}})).Handler(handler)
 	for name, claims := range map[string]map[string]any{
@@ -116,6 +116,6 @@ func TestTokenChanges(t *testing.T) {
 	require.Equal(t, []int{401, 401}, []int{old.Code, now.Code})
 	require.Empty(t, old.Header().Get("WWW-Authenticate"))
 	require.NotEmpty(t, now.Header().Get("WWW-Authenticate"))
-	_, err := token.NewSecret("1", token.HS256, secret[:31], token.Schedule{})
+	_, err := token.NewSecret("1", token.HS256, secret[:31])
 	require.Error(t, err)
 }
