@@ -56,27 +56,30 @@ func (r Record) clone() Record {
 // isID reports whether a key can have this ID.
 func isID(id string) bool { return id != "" && id[0] != '-' }
 
-// maxKeys bounds a memory store.
+// maxKeys bounds a Memory.
 const maxKeys = 1 << 16
 
-// memory is a Store in this process.
-type memory struct {
+// A Memory is a [Store] in the memory of this process. It is created by
+// [NewMemory], and safe for concurrent use.
+type Memory struct {
 	mu      sync.RWMutex
 	records map[string]Record
 }
 
-// NewMemory returns a [Store] in memory, of at most 65 536 keys. A restart
-// destroys them, and every client has to be given a new one.
-func NewMemory() Store { return &memory{records: make(map[string]Record)} }
+// NewMemory returns an empty Memory, for at most 65536 keys. A restart of the
+// process deletes all keys, and every client needs a new one.
+func NewMemory() *Memory { return &Memory{records: make(map[string]Record)} }
 
-func (m *memory) Get(_ context.Context, id string) (Record, bool, error) {
+// Get implements [Store].
+func (m *Memory) Get(_ context.Context, id string) (Record, bool, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	r, ok := m.records[id]
 	return r.clone(), ok, nil
 }
 
-func (m *memory) Put(_ context.Context, r Record) (bool, error) {
+// Put implements [Store].
+func (m *Memory) Put(_ context.Context, r Record) (bool, error) {
 	if !isID(r.Key.ID) {
 		return false, errors.New("apikey: " + strconv.Quote(r.Key.ID) + " is no ID of a key")
 	}
@@ -93,14 +96,16 @@ func (m *memory) Put(_ context.Context, r Record) (bool, error) {
 	return true, nil
 }
 
-func (m *memory) Delete(_ context.Context, id string) error {
+// Delete implements [Store].
+func (m *Memory) Delete(_ context.Context, id string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.records, id)
 	return nil
 }
 
-func (m *memory) List(context.Context) ([]Record, error) {
+// List implements [Store].
+func (m *Memory) List(context.Context) ([]Record, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	list := make([]Record, 0, len(m.records))

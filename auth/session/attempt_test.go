@@ -38,7 +38,7 @@ func (s *lossy) Rotate(ctx context.Context, r session.Rotation) (session.Rotated
 
 // lossyDesk returns a desk on such a store.
 func lossyDesk(t *testing.T, change ...func(*session.Options)) (*desk, *lossy) {
-	store := &lossy{Memory: session.OpenMemory()}
+	store := &lossy{Memory: session.NewMemory()}
 	return newDesk(t, append(change, func(o *session.Options) { o.Store = store })...), store
 }
 

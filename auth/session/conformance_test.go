@@ -11,7 +11,7 @@ import (
 // TestConformance holds that memory is a Store like any other.
 func TestConformance(t *testing.T) {
 	authtest.TestSessionStore(t, func(*testing.T) authtest.SessionBackend {
-		m, now := session.OpenMemory(), time.Now().Round(0).UTC()
+		m, now := session.NewMemory(), time.Now().Round(0).UTC()
 		start := time.Now()
 		m.SetClock(func() time.Time { return now.Add(time.Since(start)) })
 		return authtest.SessionBackend{Store: m, Pass: func(d time.Duration) { now = now.Add(d) }}

@@ -150,7 +150,7 @@ func (c corrupting) List(ctx context.Context, owner string) ([]session.Record, e
 
 // TestCorruptRecords holds that they are the store's failure, and not a logout.
 func TestCorruptRecords(t *testing.T) {
-	d := newDesk(t, func(o *session.Options) { o.Store = corrupting{session.OpenMemory()} })
+	d := newDesk(t, func(o *session.Options) { o.Store = corrupting{session.NewMemory()} })
 	token := d.login()
 	w := d.post(d.Refresh(), token)
 	require.Equal(t, 503, w.Code)

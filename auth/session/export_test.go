@@ -3,22 +3,16 @@ package session
 import "time"
 
 // Epochs returns how many it remembers.
-func (m *memory) Epochs() int { return max(len(m.epochs), m.ended.Len()) }
+func (m *Memory) Epochs() int { return max(len(m.epochs), m.ended.Len()) }
 
 // SetClock replaces the store's clock.
-func (m *memory) SetClock(now func() time.Time) { m.now = now }
-
-// Memory is the store that New makes when there is none.
-type Memory = memory
-
-// OpenMemory returns an empty one.
-func OpenMemory() *Memory { return newMemory() }
+func (m *Memory) SetClock(now func() time.Time) { m.now = now }
 
 // Len returns the number of records, dead ones included, and of owners.
-func (m *memory) Len() (records, owners int) { return m.used.Len(), len(m.owners) }
+func (m *Memory) Len() (records, owners int) { return m.used.Len(), len(m.owners) }
 
 // Rewind makes every record as it was some rotations ago, but for the attempt.
-func (m *memory) Rewind(rotations uint64) {
+func (m *Memory) Rewind(rotations uint64) {
 	if rotations == 0 {
 		return
 	}

@@ -78,7 +78,7 @@ func TestLoginThatFails(t *testing.T) {
 		{"another's, which cannot be ended", "bob", func(c *closing) { c.stuck = true }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			store := &closing{Memory: session.OpenMemory()}
+			store := &closing{Memory: session.NewMemory()}
 			d := newDesk(t, func(o *session.Options) { o.Store = store })
 			old := cookieOf(t, d.post(errors.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 				_, err := d.Manager.Login(w, r, session.Session{Subject: tt.subject})
@@ -268,7 +268,7 @@ func (u unsure) DeleteAll(ctx context.Context, owner string, except ...string) (
 // as done: the client gets the successor of a token that is used up, theft is
 // theft, and ended sessions have their access tokens revoked.
 func TestUnsureStore(t *testing.T) {
-	d := newDesk(t, func(o *session.Options) { o.Store = unsure{session.OpenMemory()} })
+	d := newDesk(t, func(o *session.Options) { o.Store = unsure{session.NewMemory()} })
 	first := d.login()
 	w := d.post(d.Refresh(), first)
 	require.Equal(t, 503, w.Code)
@@ -303,7 +303,7 @@ func (l listening) Rotate(ctx context.Context, r session.Rotation) (session.Rota
 
 // TestHangingUp holds that a client that is gone leaves nothing half done.
 func TestHangingUp(t *testing.T) {
-	d := newDesk(t, func(o *session.Options) { o.Store = listening{session.OpenMemory()} })
+	d := newDesk(t, func(o *session.Options) { o.Store = listening{session.NewMemory()} })
 	token := d.login()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

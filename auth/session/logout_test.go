@@ -331,7 +331,7 @@ func TestRevokeAllAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		feed := new(counting)
 		d := newDesk(t, func(o *session.Options) {
-			o.Store = carrying{session.OpenMemory(), map[string]time.Time{}}
+			o.Store = carrying{session.NewMemory(), map[string]time.Time{}}
 			o.Revocations = errors.Must(auth.NewRevocations(auth.RevocationsOptions{Feed: feed}))
 		})
 		for range 20 {
@@ -372,7 +372,7 @@ func logoutAllAgain(t *testing.T, from int64) {
 		feed := &failing{err: errDown, from: from}
 		revoked := errors.Must(auth.NewRevocations(auth.RevocationsOptions{Feed: feed}))
 		d := newDesk(t, func(o *session.Options) {
-			o.Store, o.Revocations = carrying{session.OpenMemory(), map[string]time.Time{}}, revoked
+			o.Store, o.Revocations = carrying{session.NewMemory(), map[string]time.Time{}}, revoked
 		})
 		d.login()
 		token := d.login()

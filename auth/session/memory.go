@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// memory is the Store of one process.
-type memory struct {
+// A Memory is a [Store] in the memory of this process. It is created by
+// [NewMemory], and safe for concurrent use.
+type Memory struct {
 	mu     sync.Mutex
 	owners map[string]map[string]*list.Element
 	// used holds every record, the longest idle in front, so that the dead
@@ -24,7 +25,7 @@ type memory struct {
 
 // epoch is when the sessions of an owner were all deleted, or one was.
 type epoch struct {
-	key string // in memory.epochs
+	key string // in Memory.epochs
 	at  time.Time
 }
 
@@ -43,19 +44,18 @@ type entry struct {
 	left     []time.Time // when the generations before the current one were left; newest first
 }
 
-// NewMemory returns a [Store] in the memory of this process. A restart ends all
+// NewMemory returns an empty Memory. A restart of the process ends all
 // sessions.
-func NewMemory() Store { return newMemory() }
-
-func newMemory() *memory {
-	return &memory{owners: make(map[string]map[string]*list.Element), used: list.New(), epochs: make(map[string]*list.Element), ended: list.New(), now: wallNow}
+func NewMemory() *Memory {
+	return &Memory{owners: make(map[string]map[string]*list.Element), used: list.New(), epochs: make(map[string]*list.Element), ended: list.New(), now: wallNow}
 }
 
 // wallNow has no monotonic reading: that clock stands still while a machine
 // sleeps, and sessions must not.
 func wallNow() time.Time { return time.Now().Round(0).UTC() }
 
-func (m *memory) Create(_ context.Context, c Creation) (Created, error) {
+// Create implements [Store].
+func (m *Memory) Create(_ context.Context, c Creation) (Created, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
@@ -80,7 +80,7 @@ func (m *memory) Create(_ context.Context, c Creation) (Created, error) {
 // evictSurplus deletes the records of an owner that are too many. The dead go first,
 // whenever they were used: one that ended by its absolute age may have been used
 // after a live one.
-func (m *memory) evictSurplus(c Creation, now time.Time) []Record {
+func (m *Memory) evictSurplus(c Creation, now time.Time) []Record {
 	if sessions := m.owners[c.Owner]; len(sessions) > c.Max {
 		for _, element := range sessions {
 			if !now.Before(element.Value.(*entry).Expires) {
@@ -104,7 +104,8 @@ func (m *memory) evictSurplus(c Creation, now time.Time) []Record {
 
 func lastUsed(element *list.Element) time.Time { return element.Value.(*entry).LastUsed }
 
-func (m *memory) Rotate(_ context.Context, r Rotation) (Rotated, error) {
+// Rotate implements [Store].
+func (m *Memory) Rotate(_ context.Context, r Rotation) (Rotated, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
@@ -167,7 +168,8 @@ func (e *entry) use(now time.Time, idle time.Duration) {
 	}
 }
 
-func (m *memory) List(_ context.Context, owner string) ([]Record, error) {
+// List implements [Store].
+func (m *Memory) List(_ context.Context, owner string) ([]Record, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
@@ -180,7 +182,8 @@ func (m *memory) List(_ context.Context, owner string) ([]Record, error) {
 	return records, nil
 }
 
-func (m *memory) Delete(_ context.Context, owner string, ids ...string) ([]Ended, error) {
+// Delete implements [Store].
+func (m *Memory) Delete(_ context.Context, owner string, ids ...string) ([]Ended, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
@@ -202,14 +205,15 @@ func (m *memory) Delete(_ context.Context, owner string, ids ...string) ([]Ended
 }
 
 // recordEpoch notes an epoch that is now.
-func (m *memory) recordEpoch(key string, now time.Time) {
+func (m *Memory) recordEpoch(key string, now time.Time) {
 	if last := m.epochs[key]; last != nil {
 		m.ended.Remove(last)
 	}
 	m.epochs[key] = m.ended.PushBack(epoch{key, now})
 }
 
-func (m *memory) DeleteAll(_ context.Context, owner string, except ...string) ([]Ended, error) {
+// DeleteAll implements [Store].
+func (m *Memory) DeleteAll(_ context.Context, owner string, except ...string) ([]Ended, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
@@ -229,7 +233,7 @@ func (m *memory) DeleteAll(_ context.Context, owner string, except ...string) ([
 }
 
 // removeElement takes nil for a record that is not there.
-func (m *memory) removeElement(element *list.Element) {
+func (m *Memory) removeElement(element *list.Element) {
 	if element == nil {
 		return
 	}
@@ -244,7 +248,7 @@ func (m *memory) removeElement(element *list.Element) {
 // sweep deletes dead records from the front, a few at a time so that no
 // request pays for many. A record that ended by its absolute age may stay
 // behind live ones, until it has been idle for long enough.
-func (m *memory) sweep(now time.Time) {
+func (m *Memory) sweep(now time.Time) {
 	for range 2 {
 		front := m.ended.Front()
 		if front == nil || now.Sub(front.Value.(epoch).at) < EpochWindow {

@@ -42,7 +42,7 @@ func TestMaxSessions(t *testing.T) {
 // TestMemoryIsBounded holds that dead records go as new ones come.
 func TestMemoryIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := session.OpenMemory()
+		m := session.NewMemory()
 		create := func(owner, id int) {
 			_, err := m.Create(t.Context(), session.Creation{Owner: fmt.Sprint(owner), ID: fmt.Sprint(id), Idle: time.Hour, Absolute: 2 * time.Hour, Max: 5})
 			require.NoError(t, err)
@@ -85,7 +85,7 @@ func (s *spying) Rotate(ctx context.Context, r session.Rotation) (session.Rotate
 
 // TestStoreKeepsNoToken holds R25: what the store holds logs nobody in.
 func TestStoreKeepsNoToken(t *testing.T) {
-	spy := &spying{Memory: session.OpenMemory()}
+	spy := &spying{Memory: session.NewMemory()}
 	d := newDesk(t, func(o *session.Options) { o.Store = spy })
 	token := d.login()
 	d.post(d.Refresh(), token, session.AttemptHeader, once)
@@ -102,7 +102,7 @@ func TestStoreKeepsNoToken(t *testing.T) {
 // TestDeadSessionsStayDead holds that a rotation cannot bring back what was
 // deleted, and that owners are kept apart.
 func TestDeadSessionsStayDead(t *testing.T) {
-	m := session.OpenMemory()
+	m := session.NewMemory()
 	ctx := t.Context()
 	_, err := m.Create(ctx, session.Creation{Owner: "a", ID: "1", Idle: time.Hour, Absolute: time.Hour, Max: 1})
 	require.NoError(t, err)

@@ -153,7 +153,7 @@ func TestLoginRacesRevokeAll(t *testing.T) {
 // TestEpochsAreBounded holds that they go as new calls come.
 func TestEpochsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := session.OpenMemory()
+		m := session.NewMemory()
 		for i := range 100 {
 			for range 3 {
 				_, err := m.DeleteAll(t.Context(), string(rune(i)))
@@ -204,8 +204,8 @@ func TestNativeClientsLogOutEverywhere(t *testing.T) {
 		name  string
 		store func(failing *error) session.Store
 	}{
-		{"the store ends nothing", func(failing *error) session.Store { return &lasting{session.OpenMemory(), failing} }},
-		{"no replica confirms the rotation", func(failing *error) session.Store { return &doubtful{session.OpenMemory(), failing} }},
+		{"the store ends nothing", func(failing *error) session.Store { return &lasting{session.NewMemory(), failing} }},
+		{"no replica confirms the rotation", func(failing *error) session.Store { return &doubtful{session.NewMemory(), failing} }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var failing error

@@ -135,7 +135,7 @@ func New(o Options) (*Manager, error) {
 		onEvent: o.OnEvent, logger: o.Logger, respond: o.ErrorHandler,
 	}
 	if m.store == nil {
-		m.store = newMemory()
+		m.store = NewMemory()
 	}
 	if len(m.keys) == 0 {
 		secret := make([]byte, 32)

@@ -33,7 +33,7 @@ type desk struct {
 }
 
 func newDesk(t *testing.T, change ...func(*session.Options)) *desk {
-	d := &desk{t: t, store: session.OpenMemory(), revoked: errors.Must(auth.NewRevocations(auth.RevocationsOptions{}))}
+	d := &desk{t: t, store: session.NewMemory(), revoked: errors.Must(auth.NewRevocations(auth.RevocationsOptions{}))}
 	o := session.Options{
 		Issue: func(_ context.Context, s session.Session) (string, time.Time, error) {
 			d.issued = append(d.issued, s)
@@ -120,7 +120,7 @@ func TestNew(t *testing.T) {
 			"session: Account: is nil; did you mean a function that looks the subject up?\nsession: Revocations: is nil; did you mean those of the verifier?"},
 		{"both accounts", func(o *session.Options) { o.InsecureStaticGrants = true }, "session: InsecureStaticGrants: contradicts Account; did you mean to leave one out?"},
 		{"both revocations", func(o *session.Options) { o.Revocations = new(auth.Revocations) }, "session: InsecureNoRevocations: contradicts Revocations; did you mean to leave one out?"},
-		{"store without keys", func(o *session.Options) { o.Store = session.OpenMemory() }, "session: Keys: none, while Store outlives this process; did you mean one key of 32 random bytes?"},
+		{"store without keys", func(o *session.Options) { o.Store = session.NewMemory() }, "session: Keys: none, while Store outlives this process; did you mean one key of 32 random bytes?"},
 		{"short key", func(o *session.Options) { o.Keys = []session.Key{{Secret: secret[:31]}} }, "session: Keys[0]: Secret has 31 bytes; did you mean 32 random ones?"},
 		{"no secret", func(o *session.Options) { o.Keys = []session.Key{{}} }, "session: Keys[0]: Secret has 0 bytes; did you mean 32 random ones?"},
 		{"zero key", func(o *session.Options) { o.Keys = []session.Key{{Secret: make([]byte, 32)}} }, "session: Keys[0]: Secret is one byte repeated; did you mean 32 random ones?"},
