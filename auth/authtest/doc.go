@@ -13,12 +13,14 @@
 //	service := newService(tokens.Verifier)
 //	r.Header.Set("Authorization", "Bearer "+tokens.Token(token.Grant{Subject: "ada"}))
 //
-// # What was forgotten
+// # Checking every route
 //
-// [Routes] asks each route of a service, and fails for one that answers
-// somebody without credentials, that has no auth.Require, or that an open
-// pattern covers by mistake.
+// [Routes].Check sends requests to each route of a service. Its error names
+// each route that serves a request without credentials, that has no
+// auth.Require, or that a public pattern covers by mistake.
 //
-// The rest of the package are conformance kits, which any store of sessions or
-// API keys has to pass.
+// # Conformance
+//
+// [TestSessionStore], [TestKeyStore] and [TestRevocationFeed] test that a store
+// or a feed implements its interface.
 package authtest

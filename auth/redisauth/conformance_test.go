@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringwall/ringwall/auth"
 	"github.com/ringwall/ringwall/auth/apikey"
 	"github.com/ringwall/ringwall/auth/authtest"
 	"github.com/ringwall/ringwall/auth/redisauth"
@@ -22,6 +23,9 @@ func TestConformance(t *testing.T) {
 			})
 			t.Run("keys", func(t *testing.T) {
 				authtest.TestKeyStore(t, func(t *testing.T) apikey.Store { return apiKeys(t, client, redisauth.Options{}) })
+			})
+			t.Run("revocations", func(t *testing.T) {
+				authtest.TestRevocationFeed(t, func(t *testing.T) auth.RevocationFeed { return revocations(t, client, redisauth.Options{}) })
 			})
 		})
 	}

@@ -1,0 +1,14 @@
+package auth_test
+
+import (
+	"testing"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/authtest"
+)
+
+// The feed that the tests of this package use is one like any other.
+func TestLedgerConforms(t *testing.T) {
+	l := newLedger()
+	authtest.TestRevocationFeed(t, func(*testing.T) auth.RevocationFeed { return l })
+}
