@@ -42,7 +42,7 @@ func Example() {
 	get(handler, "/orders", "ada")
 	// Output:
 	// 200 ok
-	// 401 {"code":"auth_required","message":"This request needs credentials."
+	// 401 {"code":"auth_required","message":"Authentication is required."
 	// 200 orders of ada
 }
 

@@ -9,10 +9,10 @@ var (
 	// ErrMissing answers a request that needs a credential and has none: 401
 	// auth_required. Its challenges have no error parameter (RFC 6750,
 	// section 3.1).
-	ErrMissing = errors.Define(401, "auth_required", "This request needs credentials.")
+	ErrMissing = errors.Define(401, "auth_required", "Authentication is required.")
 	// ErrMalformed answers a request whose credentials cannot be read, or that
 	// has more than one: 400 auth_malformed.
-	ErrMalformed = errors.Define(400, "auth_malformed", "The credentials cannot be read.")
+	ErrMalformed = errors.Define(400, "auth_malformed", "The credentials are malformed or ambiguous.")
 	// ErrInvalid answers a credential that is not, or no longer, one of ours:
 	// 401 auth_invalid.
 	ErrInvalid = errors.Define(401, "auth_invalid", "The credentials are not valid.")
@@ -23,10 +23,10 @@ var (
 	// auth_revoked.
 	ErrRevoked = errors.Define(401, "auth_revoked", "The credentials have been revoked.")
 	// ErrDenied answers a known caller who may not do this: 403 access_denied.
-	ErrDenied = errors.Define(403, "access_denied", "You may not do this.")
+	ErrDenied = errors.Define(403, "access_denied", "You do not have permission to do this.")
 	// ErrStepUp answers a caller whose login is too long ago for this: 401
 	// login_too_old (RFC 9470).
-	ErrStepUp = errors.Define(401, "login_too_old", "This needs a more recent login.")
+	ErrStepUp = errors.Define(401, "login_too_old", "This action needs a more recent login.")
 	// ErrUnavailable answers while nobody can tell whether a credential is
 	// good: 503 auth_unavailable with Retry-After. It is never a 401, which
 	// would make clients throw good credentials away. Of an outage, one record

@@ -21,7 +21,7 @@ import (
 
 // ErrNetworkDenied answers a key that is genuine, from a network that it does
 // not list: 403 network_denied.
-var ErrNetworkDenied = errors.Define(403, "network_denied", "This key is not accepted from this network.")
+var ErrNetworkDenied = errors.Define(403, "network_denied", "This API key is not accepted from this network.")
 
 // Options configures a [Manager]. Prefix, Store, ClientIP and Routes are
 // required.
