@@ -86,7 +86,7 @@ func New(o Options) (*Middleware, error) {
 	challenges, wrong := checkAuthenticators(o.Authenticators, realm)
 	problems = append(problems, wrong...)
 	if !quotable(o.Realm) {
-		problems = append(problems, errors.New("auth: Realm "+strconv.Quote(o.Realm)+`: has characters other than visible ASCII and space, or " or \`))
+		problems = append(problems, errors.New("auth: Realm "+strconv.Quote(o.Realm)+`: contains characters other than visible ASCII and space, or " or \`))
 	}
 	m := &Middleware{
 		authenticators: slices.Clone(o.Authenticators), challenges: challenges, routes: routes, onEvent: o.OnEvent, logger: o.Logger, respond: o.ErrorHandler,

@@ -169,22 +169,22 @@ func TestNewRefuses(t *testing.T) {
 		options auth.Options
 		want    string
 	}{
-		{"no authenticator", auth.Options{}, "auth: Authenticators: none; did you mean a *token.Verifier?"},
-		{"a nil authenticator", auth.Options{Authenticators: []auth.Authenticator{bearer, nil}}, "auth: Authenticators[1]: is nil"},
-		{"T9 a typed nil", auth.Options{Authenticators: []auth.Authenticator{bearer, (*pointed)(nil)}}, "auth: Authenticators[1]: is a nil *auth_test.pointed; did you drop the constructor's error?"},
-		{"T9 a nil func", auth.Options{Authenticators: []auth.Authenticator{authenticatorFunc(nil)}}, "auth: Authenticators[0]: is a nil auth_test.authenticatorFunc; did you drop the constructor's error?"},
+		{"no authenticator", auth.Options{}, "auth: Authenticators: must not be empty; did you mean a *token.Verifier?"},
+		{"a nil authenticator", auth.Options{Authenticators: []auth.Authenticator{bearer, nil}}, "auth: Authenticators[1]: must not be nil"},
+		{"T9 a typed nil", auth.Options{Authenticators: []auth.Authenticator{bearer, (*pointed)(nil)}}, "auth: Authenticators[1]: must not be a nil *auth_test.pointed; did you drop the constructor's error?"},
+		{"T9 a nil func", auth.Options{Authenticators: []auth.Authenticator{authenticatorFunc(nil)}}, "auth: Authenticators[0]: must not be a nil auth_test.authenticatorFunc; did you drop the constructor's error?"},
 		{"T9 two bearer authenticators", auth.Options{Authenticators: []auth.Authenticator{silent, bearer, signed, bearer}},
 			"auth: Authenticators[3]: takes Bearer as Authenticators[1] does, so both would claim each token; did you mean token.ByIssuer?"},
 		{"T9 the scheme has no case", auth.Options{Authenticators: []auth.Authenticator{bearer, scheme{challenge: `bearer scope="x"`}}},
 			"auth: Authenticators[1]: takes Bearer as Authenticators[0] does, so both would claim each token; did you mean token.ByIssuer?"},
-		{"T9 one authenticator twice", auth.Options{Authenticators: []auth.Authenticator{&pointed{}, bearer, onePointed, onePointed}}, "auth: Authenticators[3]: is Authenticators[2] again, so both would claim each credential"},
+		{"T9 one authenticator twice", auth.Options{Authenticators: []auth.Authenticator{&pointed{}, bearer, onePointed, onePointed}}, "auth: Authenticators[3]: is the same as Authenticators[2], so both would claim each credential"},
 		{"T9 a challenge that is a second header", auth.Options{Authenticators: []auth.Authenticator{scheme{challenge: "Signed\r\nX: y"}}}, `auth: Authenticators[0]: Challenge "Signed\r\nX: y": is not a scheme and parameters (RFC 9110, section 11.6.1)`},
 		{"T9 a challenge with a realm of its own", auth.Options{Authenticators: []auth.Authenticator{scheme{challenge: `Bearer Realm="x"`}}}, `auth: Authenticators[0]: Challenge "Bearer Realm=\"x\"": has a realm; did you mean Options.Realm?`},
 		{"everything public", auth.Options{Authenticators: []auth.Authenticator{bearer}, Public: []string{"/"}}, `auth: Public[0] "/": opens every path; did you mean "/{$}"?`},
 		{"everything optional", auth.Options{Authenticators: []auth.Authenticator{bearer}, Optional: []string{"GET /"}}, `auth: Optional[0] "GET /": opens every path; did you mean "GET /{$}"?`},
 		{"public and optional", auth.Options{Authenticators: []auth.Authenticator{bearer}, Public: []string{"/a"}, Optional: []string{"/a"}}, `auth: Optional[0] "/a": is the same pattern as auth: Public[0] "/a"`},
-		{"H6 a realm that ends the quotation", auth.Options{Authenticators: []auth.Authenticator{bearer}, Realm: "a\"\r\nX: y"}, `auth: Realm "a\"\r\nX: y": has characters other than visible ASCII and space, or " or \`},
-		{"H6 two problems", auth.Options{Realm: "é"}, "auth: Authenticators: none; did you mean a *token.Verifier?\nauth: Realm \"é\": has characters other than visible ASCII and space, or \" or \\"},
+		{"H6 a realm that ends the quotation", auth.Options{Authenticators: []auth.Authenticator{bearer}, Realm: "a\"\r\nX: y"}, `auth: Realm "a\"\r\nX: y": contains characters other than visible ASCII and space, or " or \`},
+		{"H6 two problems", auth.Options{Realm: "é"}, "auth: Authenticators: must not be empty; did you mean a *token.Verifier?\nauth: Realm \"é\": contains characters other than visible ASCII and space, or \" or \\"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, err := auth.New(row.options)
@@ -235,7 +235,7 @@ func TestZeroValuesRefuse_T9(t *testing.T) {
 		})
 	}
 	_, err := auth.NewRevocations(auth.RevocationsOptions{MaxEntries: -1, Feed: (*nilFeed)(nil)})
-	require.EqualError(t, err, "auth: MaxEntries: is negative; did you mean 0, for the default?\nauth: Feed: is a nil *auth_test.nilFeed; did you drop the constructor's error?")
+	require.EqualError(t, err, "auth: MaxEntries: is negative; did you mean 0, for the default?\nauth: Feed: must not be a nil *auth_test.nilFeed; did you drop the constructor's error?")
 }
 
 type nilFeed struct{ auth.RevocationFeed }

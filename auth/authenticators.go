@@ -14,18 +14,18 @@ import (
 // each, with the realm.
 func checkAuthenticators(list []Authenticator, realm string) (challenges []string, problems []error) {
 	if len(list) == 0 {
-		problems = append(problems, errors.New("auth: Authenticators: none; did you mean a *token.Verifier?"))
+		problems = append(problems, errors.New("auth: Authenticators: must not be empty; did you mean a *token.Verifier?"))
 	}
 	bearer := -1 // the index of the first that takes bearer tokens
 	for i, a := range list {
 		place := "Authenticators[" + strconv.Itoa(i) + "]"
 		refuse := func(problem string) { problems = append(problems, errors.New("auth: "+place+": "+problem)) }
 		if a == nil {
-			refuse("is nil")
+			refuse("must not be nil")
 			continue
 		}
 		if wiring.IsNil(a) {
-			refuse(fmt.Sprintf("is a nil %T; did you drop the constructor's error?", a))
+			refuse(fmt.Sprintf("must not be a nil %T; did you drop the constructor's error?", a))
 			continue
 		}
 		challenge := a.Challenge()
@@ -38,7 +38,7 @@ func checkAuthenticators(list []Authenticator, realm string) (challenges []strin
 		case isBearer && bearer >= 0:
 			refuse("takes Bearer as Authenticators[" + strconv.Itoa(bearer) + "] does, so both would claim each token; did you mean token.ByIssuer?")
 		case first >= 0:
-			refuse("is Authenticators[" + strconv.Itoa(first) + "] again, so both would claim each credential")
+			refuse("is the same as Authenticators[" + strconv.Itoa(first) + "], so both would claim each credential")
 		case isBearer:
 			bearer = i
 		}

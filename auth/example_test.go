@@ -69,7 +69,7 @@ func ExampleNewPrincipal() {
 	fmt.Println(err)
 	// Output:
 	// program billing true <nil>
-	// auth: CallerType "": is not Person, Program or Unknown
+	// auth: CallerType "": is unknown; did you mean auth.Person, auth.Program or auth.Unknown?
 }
 
 // What needs a login that is not long ago.

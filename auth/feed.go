@@ -157,10 +157,10 @@ func (r *Revocations) logFeedState(ctx context.Context, err error) {
 		logger = slog.Default()
 	}
 	if err == nil {
-		logger.LogAttrs(ctx, slog.LevelInfo, "revocations are read again")
+		logger.LogAttrs(ctx, slog.LevelInfo, "revocation feed recovered")
 		return
 	}
-	logger.LogAttrs(ctx, slog.LevelWarn, "revocations cannot be read", slog.Any("error", err))
+	logger.LogAttrs(ctx, slog.LevelWarn, "revocation feed unreadable", slog.Any("error", err))
 }
 
 // startEpoch takes nothing for told that may be what the feed has lost: what was

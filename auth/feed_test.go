@@ -195,11 +195,11 @@ func TestRevocationsInDoubt(t *testing.T) {
 			p := start(t, auth.RevocationsOptions{Feed: l})
 			require.ErrorIs(t, p.RevokeSession(t.Context(), "s1", time.Now().Add(time.Hour)), outage)
 			pass(time.Minute)
-			require.Equal(t, 1, strings.Count(p.log.String(), "level=WARN msg=\"revocations cannot be read\" error=\"connection refused\""), p.log)
+			require.Equal(t, 1, strings.Count(p.log.String(), "level=WARN msg=\"revocation feed unreadable\" error=\"connection refused\""), p.log)
 			return p, func() {
 				l.set(func(l *ledger) { l.fails = nil })
 				pass(time.Second)
-				require.Equal(t, 1, strings.Count(p.log.String(), "level=INFO msg=\"revocations are read again\""), p.log)
+				require.Equal(t, 1, strings.Count(p.log.String(), "level=INFO msg=\"revocation feed recovered\""), p.log)
 			}
 		}},
 		{"booting: the feed hangs", func(t *testing.T, l *ledger) (process, func()) {

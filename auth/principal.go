@@ -52,10 +52,10 @@ type Principal struct{ id Identity }
 func NewPrincipal(id Identity) (*Principal, error) {
 	var problems []error
 	if id.CallerType != Person && id.CallerType != Program && id.CallerType != Unknown {
-		problems = append(problems, errors.New("auth: CallerType "+strconv.Quote(string(id.CallerType))+": is not Person, Program or Unknown"))
+		problems = append(problems, errors.New("auth: CallerType "+strconv.Quote(string(id.CallerType))+": is unknown; did you mean auth.Person, auth.Program or auth.Unknown?"))
 	}
 	if id.Subject == "" {
-		problems = append(problems, errors.New("auth: Subject: is empty"))
+		problems = append(problems, errors.New("auth: Subject: must not be empty"))
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err

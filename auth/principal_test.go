@@ -29,7 +29,7 @@ func TestPrincipalIsImmutable(t *testing.T) {
 
 func TestNewPrincipalRefuses(t *testing.T) {
 	_, err := auth.NewPrincipal(auth.Identity{CallerType: "robot"})
-	require.EqualError(t, err, "auth: CallerType \"robot\": is not Person, Program or Unknown\nauth: Subject: is empty")
+	require.EqualError(t, err, "auth: CallerType \"robot\": is unknown; did you mean auth.Person, auth.Program or auth.Unknown?\nauth: Subject: must not be empty")
 }
 
 func TestPrincipalPrintsNoClaims(t *testing.T) {

@@ -110,7 +110,7 @@ func NewRevocations(o RevocationsOptions) (*Revocations, error) {
 		problems = append(problems, errors.New("auth: MaxEntries: is negative; did you mean 0, for the default?"))
 	}
 	if o.Feed != nil && wiring.IsNil(o.Feed) {
-		problems = append(problems, fmt.Errorf("auth: Feed: is a nil %T; did you drop the constructor's error?", o.Feed))
+		problems = append(problems, fmt.Errorf("auth: Feed: must not be a nil %T; did you drop the constructor's error?", o.Feed))
 	}
 	switch {
 	case o.MaxStale == 0:
@@ -176,11 +176,11 @@ func (r *Revocations) addRevocation(ctx context.Context, v Revocation) error {
 	}
 	key, ok := v.entryKey()
 	if !ok {
-		return errors.New("auth: revoke: an ID has 1 to 256 bytes")
+		return errors.New("auth: revoke: an ID must have 1 to 256 bytes")
 	}
 	// A time that was forgotten would revoke nothing, and report success.
 	if v.Until.IsZero() || v.Subject != "" && v.IssuedBefore.IsZero() {
-		return errors.New("auth: revoke: a time is zero; did you mean when the last token expires, and now?")
+		return errors.New("auth: revoke: a time must not be zero; did you mean the expiry of the last token, and the current time?")
 	}
 	v.Until = v.Until.Add(revocationSlack).Round(0)
 	m := mark{until: v.Until, issuedBefore: v.IssuedBefore}

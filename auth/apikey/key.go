@@ -59,7 +59,7 @@ func (k *Key) checkWithDefaults(now time.Time) error {
 	k.checkNetworks(refuse)
 	k.Expires = k.Expires.UTC().Round(0) // as it comes back from a store
 	if !k.Expires.IsZero() && !k.Expires.After(now) {
-		refuse("Expires: is over already")
+		refuse("Expires: is in the past")
 	}
 	if k.Expires.Year() > 9999 {
 		refuse("Expires: is after the year 9999") // which RFC 3339 cannot write
@@ -71,10 +71,10 @@ func (k *Key) checkWithDefaults(now time.Time) error {
 		k.Overlap = day
 	}
 	if k.RotateEvery < day {
-		refuse("RotateEvery " + k.RotateEvery.String() + ": is below a day")
+		refuse("RotateEvery " + k.RotateEvery.String() + ": must be at least 24h")
 	}
 	if k.Overlap < 0 || k.Overlap > min(longestOverlap, k.RotateEvery) {
-		refuse("Overlap " + k.Overlap.String() + ": is negative, above RotateEvery, or above 30 days")
+		refuse("Overlap " + k.Overlap.String() + ": must be between 0 and RotateEvery, and at most 30 days")
 	}
 	return errors.Join(problems...)
 }
@@ -83,11 +83,14 @@ func (k *Key) checkWithDefaults(now time.Time) error {
 // together. More than are allowed are not looked at: what many have together
 // takes long to tell.
 func (k *Key) checkNetworks(refuse func(string)) {
-	if k.InsecureAnyNetwork == (len(k.Networks) > 0) {
-		refuse("Networks: none, or some with InsecureAnyNetwork")
+	switch {
+	case len(k.Networks) == 0 && !k.InsecureAnyNetwork:
+		refuse("Networks: must not be empty; did you mean InsecureAnyNetwork?")
+	case len(k.Networks) > 0 && k.InsecureAnyNetwork:
+		refuse("InsecureAnyNetwork: contradicts Networks; did you mean to leave one out?")
 	}
 	if len(k.Networks) > 256 {
-		refuse("Networks: are " + strconv.Itoa(len(k.Networks)) + ", above 256")
+		refuse("Networks: has " + strconv.Itoa(len(k.Networks)) + " entries; the maximum is 256")
 		return
 	}
 	for i, network := range k.Networks {
@@ -99,7 +102,7 @@ func (k *Key) checkNetworks(refuse func(string)) {
 	}
 	for _, all := range []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)} {
 		if !slices.Contains(k.Networks, all) && coversAll(all, k.Networks) {
-			refuse("Networks: together are all of " + all.String() + "; did you mean InsecureAnyNetwork?")
+			refuse("Networks: contain every address of " + all.String() + "; did you mean InsecureAnyNetwork?")
 		}
 	}
 }
@@ -111,7 +114,7 @@ func (k *Key) checkNames(refuse func(string)) {
 		least, most int
 	}{{"Name", k.Name, 1, 100}, {"Subject", k.Subject, 1, 256}, {"Tier", k.Tier, 0, 128}} {
 		if len(field.value) < field.least || len(field.value) > field.most || !utf8.ValidString(field.value) {
-			refuse(field.name + ": has not " + strconv.Itoa(field.least) + " to " + strconv.Itoa(field.most) + " bytes of UTF-8")
+			refuse(field.name + ": must have " + strconv.Itoa(field.least) + " to " + strconv.Itoa(field.most) + " bytes of UTF-8")
 		}
 	}
 	for _, field := range []struct {
@@ -121,11 +124,11 @@ func (k *Key) checkNames(refuse func(string)) {
 		what   string
 	}{{"Scope", k.Scope, isScope, "visible ASCII"}, {"Roles", k.Roles, utf8.ValidString, "UTF-8"}} {
 		if len(field.values) > 64 {
-			refuse(field.name + ": are " + strconv.Itoa(len(field.values)) + ", above 64")
+			refuse(field.name + ": has " + strconv.Itoa(len(field.values)) + " entries; the maximum is 64")
 		}
 		for i, value := range field.values {
 			if value == "" || len(value) > 128 || !field.good(value) {
-				refuse(field.name + "[" + strconv.Itoa(i) + "]: has not 1 to 128 bytes of " + field.what)
+				refuse(field.name + "[" + strconv.Itoa(i) + "]: must have 1 to 128 bytes of " + field.what)
 			}
 		}
 	}

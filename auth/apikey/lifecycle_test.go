@@ -21,29 +21,29 @@ func TestCreateRefuses(t *testing.T) {
 		name, want string
 		change     func(*apikey.Key)
 	}{
-		{"no networks", "Networks: none, or some with InsecureAnyNetwork", func(k *apikey.Key) { k.Networks = nil }},
-		{"both", "Networks: none, or some with InsecureAnyNetwork", func(k *apikey.Key) { k.InsecureAnyNetwork = true }},
+		{"no networks", "Networks: must not be empty; did you mean InsecureAnyNetwork?", func(k *apikey.Key) { k.Networks = nil }},
+		{"both", "InsecureAnyNetwork: contradicts Networks; did you mean to leave one out?", func(k *apikey.Key) { k.InsecureAnyNetwork = true }},
 		{"host bits", `Networks[0] "10.0.0.5/24": has bits beyond its length; did you mean "10.0.0.0/24"?`, func(k *apikey.Key) { k.Networks = nets("10.0.0.5/24") }},
 		{"everywhere", `Networks[0] "0.0.0.0/0": is everywhere; did you mean InsecureAnyNetwork?`, func(k *apikey.Key) { k.Networks = nets("0.0.0.0/0") }},
 		{"everywhere, mapped", `is everywhere; did you mean InsecureAnyNetwork?`, func(k *apikey.Key) { k.Networks = nets("::ffff:0.0.0.0/96") }},
 		{"everywhere, mapped and more", `Networks[0] "::ffff:0.0.0.0/90": is IPv4 mapped into IPv6, with fewer than 96 bits; did you mean IPv4 as such?`, func(k *apikey.Key) { k.Networks = nets("::ffff:0.0.0.0/90") }},
 		{"mapped, a bit short", `is IPv4 mapped into IPv6, with fewer than 96 bits`, func(k *apikey.Key) { k.Networks = nets("::ffff:10.0.0.0/95") }},
-		{"halves, one of them mapped", `Networks: together are all of 0.0.0.0/0`, func(k *apikey.Key) { k.Networks = nets("::ffff:0.0.0.0/97", "128.0.0.0/1") }},
-		{"everywhere, in halves", `Networks: together are all of 0.0.0.0/0; did you mean InsecureAnyNetwork?`, func(k *apikey.Key) { k.Networks = nets("128.0.0.0/1", "10.0.0.0/8", "0.0.0.0/1") }},
-		{"everywhere, in parts", `Networks: together are all of ::/0`, func(k *apikey.Key) { k.Networks = nets("8000::/1", "::/2", "4000::/3", "6000::/3") }},
+		{"halves, one of them mapped", `Networks: contain every address of 0.0.0.0/0`, func(k *apikey.Key) { k.Networks = nets("::ffff:0.0.0.0/97", "128.0.0.0/1") }},
+		{"everywhere, in halves", `Networks: contain every address of 0.0.0.0/0; did you mean InsecureAnyNetwork?`, func(k *apikey.Key) { k.Networks = nets("128.0.0.0/1", "10.0.0.0/8", "0.0.0.0/1") }},
+		{"everywhere, in parts", `Networks: contain every address of ::/0`, func(k *apikey.Key) { k.Networks = nets("8000::/1", "::/2", "4000::/3", "6000::/3") }},
 		{"no network", `is not a network`, func(k *apikey.Key) { k.Networks = []netip.Prefix{{}} }},
-		{"nameless", "Name: has not 1 to 100 bytes of UTF-8", func(k *apikey.Key) { k.Name = "" }},
-		{"nobody", "Subject: has not 1 to 256 bytes of UTF-8", func(k *apikey.Key) { k.Subject = "" }},
-		{"over", "Expires: is over already", func(k *apikey.Key) { k.Expires = b.now }},
+		{"nameless", "Name: must have 1 to 100 bytes of UTF-8", func(k *apikey.Key) { k.Name = "" }},
+		{"nobody", "Subject: must have 1 to 256 bytes of UTF-8", func(k *apikey.Key) { k.Subject = "" }},
+		{"over", "Expires: is in the past", func(k *apikey.Key) { k.Expires = b.now }},
 		{"in the year 10000", "Expires: is after the year 9999", func(k *apikey.Key) { k.Expires = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) }},
-		{"often", "RotateEvery 1h0m0s: is below a day", func(k *apikey.Key) { k.RotateEvery = time.Hour }},
-		{"many scopes", "Scope: are 65, above 64", func(k *apikey.Key) { k.Scope = strings.Split(strings.Repeat("a ", 64)+"a", " ") }},
-		{"a scope with a space", "Scope[1]: has not 1 to 128 bytes of visible ASCII", func(k *apikey.Key) { k.Scope = []string{"a", "a b"} }},
-		{"an empty role", "Roles[0]: has not 1 to 128 bytes of UTF-8", func(k *apikey.Key) { k.Roles = []string{""} }},
-		{"a long role", "Roles[0]: has not 1 to 128 bytes of UTF-8", func(k *apikey.Key) { k.Roles = []string{strings.Repeat("a", 129)} }},
-		{"half a character", "Tier: has not 0 to 128 bytes of UTF-8", func(k *apikey.Key) { k.Tier = "\xc3" }},
-		{"many networks", "Networks: are 257, above 256", func(k *apikey.Key) { k.Networks = slices.Repeat(k.Networks, 257) }},
-		{"overlap", "Overlap 744h0m0s: is negative, above RotateEvery, or above 30 days", func(k *apikey.Key) { k.Overlap = 31 * 24 * time.Hour }},
+		{"often", "RotateEvery 1h0m0s: must be at least 24h", func(k *apikey.Key) { k.RotateEvery = time.Hour }},
+		{"many scopes", "Scope: has 65 entries; the maximum is 64", func(k *apikey.Key) { k.Scope = strings.Split(strings.Repeat("a ", 64)+"a", " ") }},
+		{"a scope with a space", "Scope[1]: must have 1 to 128 bytes of visible ASCII", func(k *apikey.Key) { k.Scope = []string{"a", "a b"} }},
+		{"an empty role", "Roles[0]: must have 1 to 128 bytes of UTF-8", func(k *apikey.Key) { k.Roles = []string{""} }},
+		{"a long role", "Roles[0]: must have 1 to 128 bytes of UTF-8", func(k *apikey.Key) { k.Roles = []string{strings.Repeat("a", 129)} }},
+		{"half a character", "Tier: must have 0 to 128 bytes of UTF-8", func(k *apikey.Key) { k.Tier = "\xc3" }},
+		{"many networks", "Networks: has 257 entries; the maximum is 256", func(k *apikey.Key) { k.Networks = slices.Repeat(k.Networks, 257) }},
+		{"overlap", "Overlap 744h0m0s: must be between 0 and RotateEvery, and at most 30 days", func(k *apikey.Key) { k.Overlap = 31 * 24 * time.Hour }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			k := apikey.Key{Name: "a", Subject: "a", Networks: nets("10.0.0.0/8")}
@@ -53,8 +53,8 @@ func TestCreateRefuses(t *testing.T) {
 		})
 	}
 	_, err := apikey.New(apikey.Options{Prefix: "Acme"})
-	require.EqualError(t, err, "apikey: Prefix: is not 1 to 16 lower-case letters and digits; did you mean the name of your service?\napikey: Store: none; NewMemory loses the keys at a restart\n"+
-		"apikey: ClientIP: none; did you mean headers.PeerIP?\napikey: Routes: none; did you mean \"/partner/\", or \"/\" for everywhere?")
+	require.EqualError(t, err, "apikey: Prefix: must have 1 to 16 lower-case letters and digits; did you mean the name of your service?\napikey: Store: must not be nil; NewMemory loses the keys at a restart\n"+
+		"apikey: ClientIP: must not be nil; did you mean headers.PeerIP?\napikey: Routes: must not be empty; did you mean \"/partner/\", or \"/\" for everywhere?")
 }
 
 // TestRevokeFails holds that Revoke is a success only when the key has ended,

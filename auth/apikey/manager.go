@@ -86,28 +86,28 @@ func New(o Options) (*Manager, error) {
 	problems := []error{err}
 	refuse := func(text string) { problems = append(problems, errors.New("apikey: "+text)) }
 	if !regexp.MustCompile(`^[a-z0-9]{1,16}$`).MatchString(o.Prefix) {
-		refuse(`Prefix: is not 1 to 16 lower-case letters and digits; did you mean the name of your service?`)
+		refuse(`Prefix: must have 1 to 16 lower-case letters and digits; did you mean the name of your service?`)
 	}
 	if wiring.IsNil(o.Store) {
-		refuse("Store: none; NewMemory loses the keys at a restart")
+		refuse("Store: must not be nil; NewMemory loses the keys at a restart")
 	}
 	if o.ClientIP == nil {
-		refuse("ClientIP: none; did you mean headers.PeerIP?")
+		refuse("ClientIP: must not be nil; did you mean headers.PeerIP?")
 	}
 	if len(o.Routes) == 0 {
-		refuse(`Routes: none; did you mean "/partner/", or "/" for everywhere?`)
+		refuse(`Routes: must not be empty; did you mean "/partner/", or "/" for everywhere?`)
 	}
 	if o.Header == "" {
 		o.Header = "X-API-Key"
 	}
 	if !regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`).MatchString(o.Header) || slices.Contains(taken[:], strings.ToLower(o.Header)) {
-		refuse(`Header: is not a header name, or one with another meaning; did you mean "X-API-Key"?`)
+		refuse(`Header: is not a header name, or has another meaning; did you mean "X-API-Key"?`)
 	}
 	if o.CacheTTL == 0 {
 		o.CacheTTL = time.Second
 	}
 	if o.CacheTTL < 0 || o.CacheTTL > time.Second {
-		refuse("CacheTTL " + o.CacheTTL.String() + ": is not between 0 and 1s")
+		refuse("CacheTTL " + o.CacheTTL.String() + ": must be between 0 and 1s")
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err

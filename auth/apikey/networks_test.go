@@ -92,7 +92,7 @@ func TestAlmostEverywhere(t *testing.T) {
 	setUp(t, func(k *apikey.Key) { k.Networks = networks })
 	b := setUp(t, nil)
 	_, _, err := b.Create(t.Context(), apikey.Key{Name: "a", Subject: "a", Networks: append(networks, nets("255.255.255.255/32")...)})
-	require.ErrorContains(t, err, "together are all of 0.0.0.0/0")
+	require.ErrorContains(t, err, "contain every address of 0.0.0.0/0")
 }
 
 // TestFarTooManyNetworks holds that they are refused at once: what they have
@@ -104,5 +104,5 @@ func TestFarTooManyNetworks(t *testing.T) {
 	}
 	b := setUp(t, nil)
 	_, _, err := b.Create(t.Context(), apikey.Key{Name: "a", Subject: "a", Networks: networks})
-	require.EqualError(t, err, "apikey: Networks: are 131072, above 256")
+	require.EqualError(t, err, "apikey: Networks: has 131072 entries; the maximum is 256")
 }

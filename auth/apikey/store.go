@@ -81,7 +81,7 @@ func (m *Memory) Get(_ context.Context, id string) (Record, bool, error) {
 // Put implements [Store].
 func (m *Memory) Put(_ context.Context, r Record) (bool, error) {
 	if !isID(r.Key.ID) {
-		return false, errors.New("apikey: " + strconv.Quote(r.Key.ID) + " is no ID of a key")
+		return false, errors.New("apikey: " + strconv.Quote(r.Key.ID) + " is not a key ID")
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -84,7 +84,7 @@ func (o Routes) Check() error {
 		handler http.Handler
 	}{{"Service", o.Service}, {"Router", o.Router}} {
 		if v := reflect.ValueOf(field.handler); (v.Kind() == reflect.Pointer || v.Kind() == reflect.Func) && v.IsNil() {
-			problems = append(problems, fmt.Errorf("authtest: Routes: %s is a nil %T", field.name, field.handler))
+			problems = append(problems, fmt.Errorf("authtest: Routes: %s must not be a nil %T", field.name, field.handler))
 		}
 	}
 	if len(problems) > 0 {
@@ -216,7 +216,7 @@ func (o Routes) request(pattern string) (method string, with func(method string)
 	}
 	target := "/" + o.fillWildcards(path)
 	if _, err := url.ParseRequestURI(target); err != nil {
-		return "", nil, fmt.Errorf("is no path: %w", err)
+		return "", nil, fmt.Errorf("is not a path: %w", err)
 	}
 	return method, func(method string) *http.Request {
 		r := httptest.NewRequest(method, target, nil)

@@ -63,7 +63,7 @@ func (s *KeyStore) Get(ctx context.Context, id string) (apikey.Record, bool, err
 // Put implements [apikey.Store].
 func (s *KeyStore) Put(ctx context.Context, k apikey.Record) (bool, error) {
 	if !isID(k.Key.ID) {
-		return false, fmt.Errorf("redisauth: %q is no ID of a key", k.Key.ID)
+		return false, fmt.Errorf("redisauth: %q is not a key ID", k.Key.ID)
 	}
 	value, err := json.Marshal(k)
 	if err != nil {
@@ -147,7 +147,7 @@ func readKey(id string, v any) (apikey.Record, error) {
 		return apikey.Record{}, unavailableError(fmt.Errorf("read the key %q: %w", id, err))
 	}
 	if k.Key.ID != id || len(k.Secrets) == 0 {
-		return apikey.Record{}, unavailableError(fmt.Errorf("read the key %q: it is another's, or has no secret", id))
+		return apikey.Record{}, unavailableError(fmt.Errorf("read the key %q: it has another ID, or no secret", id))
 	}
 	return k, nil
 }

@@ -107,7 +107,7 @@ func (s *store) sendCommand(ctx context.Context, confirm bool, args []any, key s
 		return answer{}, err
 	}
 	if n, err := wait.Int(); err != nil || n < s.replicas {
-		return answer{cmd.Val(), unavailableError(errors.Join(errors.New("redisauth: the change is made, but too few replicas have confirmed it"), err))}, nil
+		return answer{cmd.Val(), unavailableError(errors.Join(errors.New("redisauth: the change was made, but too few replicas confirmed it"), err))}, nil
 	}
 	return answer{reply: cmd.Val()}, nil
 }

@@ -68,7 +68,7 @@ func Example_incorrect() {
 		Store: errors.Must(redisauth.NewSessionStore(client, redisauth.Options{})),
 	})
 	fmt.Println(err)
-	// Output: session: Keys: none, while Store outlives this process; did you mean one key of 32 random bytes?
+	// Output: session: Keys: must not be empty, because Store outlives the process; did you mean one key of 32 random bytes?
 }
 
 // issueAccess stands for the ForSession of a token.Issuer.

@@ -22,7 +22,7 @@ func (r *reader) joinError(err error) error {
 
 func (r *reader) fail(v any, want string) {
 	if r.err == nil {
-		r.err = fmt.Errorf("redisauth: a reply has %T where %s should be", v, want)
+		r.err = fmt.Errorf("redisauth: a reply has %T instead of %s", v, want)
 	}
 }
 

@@ -58,19 +58,19 @@ func newStore(client redis.UniversalClient, o Options) (*store, error) {
 		o.Timeout = time.Second
 	}
 	bad := func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '{' || c == '}' }
-	refuse(len(o.Prefix) > 64 || strings.ContainsFunc(o.Prefix, bad), "Prefix "+strconv.Quote(o.Prefix)+": is not 1 to 64 visible ASCII characters without braces")
+	refuse(len(o.Prefix) > 64 || strings.ContainsFunc(o.Prefix, bad), "Prefix "+strconv.Quote(o.Prefix)+": must have 1 to 64 visible ASCII characters without braces")
 	refuse(o.Replicas < 0, "Replicas "+strconv.Itoa(o.Replicas)+": is negative; did you mean 0, for none?")
-	refuse(o.WaitRotations && o.Replicas == 0, "WaitRotations: without Replicas nobody confirms; did you mean Replicas: 1?")
-	refuse(o.Timeout < 10*time.Millisecond || o.Timeout > 5*time.Second, "Timeout "+o.Timeout.String()+": is not between 10ms and 5s")
+	refuse(o.WaitRotations && o.Replicas == 0, "WaitRotations: has no effect without Replicas; did you mean Replicas: 1?")
+	refuse(o.Timeout < 10*time.Millisecond || o.Timeout > 5*time.Second, "Timeout "+o.Timeout.String()+": must be between 10ms and 5s")
 	switch client := client.(type) {
 	case nil:
-		refuse(true, "client: is nil; did you mean redis.NewClient?")
+		refuse(true, "client: must not be nil; did you mean redis.NewClient?")
 	case *redis.Client:
-		refuse(client == nil, "client: is nil; did you mean redis.NewClient?")
+		refuse(client == nil, "client: must not be nil; did you mean redis.NewClient?")
 	case *redis.ClusterClient:
-		refuse(client == nil, "client: is nil; did you mean redis.NewClusterClient?")
+		refuse(client == nil, "client: must not be nil; did you mean redis.NewClusterClient?")
 	default:
-		refuse(o.Replicas > 0, "Replicas: needs a *redis.Client or a *redis.ClusterClient, since WAIT is about one connection")
+		refuse(o.Replicas > 0, "Replicas: needs a *redis.Client or a *redis.ClusterClient, because WAIT applies to one connection")
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
@@ -106,17 +106,17 @@ func (s *store) readyNode(ctx context.Context, node redis.Cmdable) error {
 		return err
 	}
 	if policy := infoField(memory, "maxmemory_policy"); policy != "noeviction" {
-		return errors.New("redisauth: maxmemory-policy is " + policy + ", so Redis may drop sessions and revocations; it should be noeviction")
+		return errors.New("redisauth: maxmemory-policy is " + policy + ", so Redis may evict sessions and revocations; it must be noeviction")
 	}
 	replication, err := node.Info(ctx, "replication").Result()
 	if err != nil {
 		return err
 	}
 	if role := infoField(replication, "role"); role != "master" {
-		return errors.New("redisauth: Redis is a " + role + ", which takes no writes")
+		return errors.New("redisauth: Redis is a " + role + ", which accepts no writes")
 	}
 	if n, _ := strconv.Atoi(infoField(replication, "connected_slaves")); n < s.replicas {
-		return errors.New("redisauth: " + strconv.Itoa(n) + " replicas are connected, and " + strconv.Itoa(s.replicas) + " have to confirm")
+		return errors.New("redisauth: " + strconv.Itoa(n) + " replicas are connected; " + strconv.Itoa(s.replicas) + " must confirm")
 	}
 	return nil
 }

@@ -11,4 +11,4 @@ local server = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
 `
 
 // errOtherServer ends what is read in steps.
-var errOtherServer = errors.New("redisauth: another Redis answers than the one that began, or it was started again")
+var errOtherServer = errors.New("redisauth: the Redis process has changed or was restarted")

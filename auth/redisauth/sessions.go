@@ -81,7 +81,7 @@ func (s *SessionStore) rotateAs(ctx context.Context, call string, t session.Rota
 	case "gone":
 		return session.Rotated{}, r.joinError(err)
 	case "unknown":
-		return session.Rotated{}, unavailableError(errors.New("redisauth: the reply to a rotation was lost, and what happened since hides what it was"))
+		return session.Rotated{}, unavailableError(errors.New("redisauth: the reply to a rotation was lost, and later rotations hide its result"))
 	case "advanced":
 		rotated.Outcome = session.Advanced
 	case "repeated":
@@ -92,7 +92,7 @@ func (s *SessionStore) rotateAs(ctx context.Context, call string, t session.Rota
 	case "rolled back":
 		rotated.Outcome = session.RolledBack
 	default:
-		return session.Rotated{}, unavailableError(fmt.Errorf("redisauth: an outcome is %q", outcome))
+		return session.Rotated{}, unavailableError(fmt.Errorf("redisauth: unknown outcome %q", outcome))
 	}
 	rotated.Record = r.record(r.at(parts, 1))
 	if r.err != nil {

@@ -69,13 +69,13 @@ func TestNew(t *testing.T) {
 		o      redisauth.Options
 		want   string
 	}{
-		{"nothing", nil, redisauth.Options{}, "redisauth: client: is nil; did you mean redis.NewClient?"},
-		{"a nil client", (*redis.Client)(nil), redisauth.Options{}, "redisauth: client: is nil; did you mean redis.NewClient?"},
-		{"a nil Cluster", (*redis.ClusterClient)(nil), redisauth.Options{}, "redisauth: client: is nil; did you mean redis.NewClusterClient?"},
-		{"all", client, redisauth.Options{Prefix: "a{b}", Replicas: -1, Timeout: 1}, "redisauth: Prefix \"a{b}\": is not 1 to 64 visible ASCII characters without braces\n" +
-			"redisauth: Replicas -1: is negative; did you mean 0, for none?\nredisauth: Timeout 1ns: is not between 10ms and 5s"},
-		{"rotations alone", client, redisauth.Options{WaitRotations: true}, "redisauth: WaitRotations: without Replicas nobody confirms; did you mean Replicas: 1?"},
-		{"a ring", connect(t, redis.NewRing(&redis.RingOptions{})), redisauth.Options{Replicas: 1}, "redisauth: Replicas: needs a *redis.Client or a *redis.ClusterClient, since WAIT is about one connection"},
+		{"nothing", nil, redisauth.Options{}, "redisauth: client: must not be nil; did you mean redis.NewClient?"},
+		{"a nil client", (*redis.Client)(nil), redisauth.Options{}, "redisauth: client: must not be nil; did you mean redis.NewClient?"},
+		{"a nil Cluster", (*redis.ClusterClient)(nil), redisauth.Options{}, "redisauth: client: must not be nil; did you mean redis.NewClusterClient?"},
+		{"all", client, redisauth.Options{Prefix: "a{b}", Replicas: -1, Timeout: 1}, "redisauth: Prefix \"a{b}\": must have 1 to 64 visible ASCII characters without braces\n" +
+			"redisauth: Replicas -1: is negative; did you mean 0, for none?\nredisauth: Timeout 1ns: must be between 10ms and 5s"},
+		{"rotations alone", client, redisauth.Options{WaitRotations: true}, "redisauth: WaitRotations: has no effect without Replicas; did you mean Replicas: 1?"},
+		{"a ring", connect(t, redis.NewRing(&redis.RingOptions{})), redisauth.Options{Replicas: 1}, "redisauth: Replicas: needs a *redis.Client or a *redis.ClusterClient, because WAIT applies to one connection"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := redisauth.NewSessionStore(tt.client, tt.o)

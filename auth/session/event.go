@@ -46,7 +46,7 @@ func (m *Manager) notifyHook(ctx context.Context, e Event) {
 			if e.Reason == TokenReused {
 				attrs = append(attrs, slog.Uint64("generations_back", e.GenerationsBack), slog.Duration("age", e.Age))
 			}
-			m.log(ctx, slog.LevelWarn, "session: suspicious refresh", attrs...)
+			m.log(ctx, slog.LevelWarn, "suspicious refresh", attrs...)
 		}
 		return
 	}

@@ -29,7 +29,7 @@ func TestLog(t *testing.T) {
 		var record map[string]any
 		require.NoError(t, json.Unmarshal(out.Bytes(), &record))
 		delete(record, "time")
-		require.Equal(t, map[string]any{"level": "WARN", "msg": "session: suspicious refresh", "reason": "token_reused",
+		require.Equal(t, map[string]any{"level": "WARN", "msg": "suspicious refresh", "reason": "token_reused",
 			"session_id": d.issued[0].ID, "subject": "ann", "generations_back": 1., "age": 90e9}, record)
 	})
 }

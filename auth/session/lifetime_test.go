@@ -203,7 +203,7 @@ func TestTokensOutliveNoSession(t *testing.T) {
 		pass(time.Second)
 		w = d.post(d.Refresh(), cookieOf(t, w))
 		require.Equal(t, auth.ErrUnavailable.Code(), codeOf(t, w))
-		require.Contains(t, log.String(), "session: Issue: the token expires 1s after its session; did you mean the earlier of the two ends?")
+		require.Contains(t, log.String(), "session: Issue: the token expires 1s after its session; did you mean the earlier of the two times?")
 		ends = func(s session.Session) time.Time { return s.Expires }
 		w = d.post(d.Refresh(), cookieOf(t, w))
 		require.Equal(t, 200, w.Code, "the session was not lost by it")

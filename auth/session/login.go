@@ -161,7 +161,7 @@ func (m *Manager) issueAccessToken(ctx context.Context, s Session, arrived time.
 		return Tokens{}, unavailableError(errors.New("session: Issue: no token, or one that does not expire within an hour"))
 	}
 	if late := expires.Sub(s.Expires); late > 0 {
-		return Tokens{}, unavailableError(errors.New("session: Issue: the token expires " + late.String() + " after its session; did you mean the earlier of the two ends?"))
+		return Tokens{}, unavailableError(errors.New("session: Issue: the token expires " + late.String() + " after its session; did you mean the earlier of the two times?"))
 	}
 	return Tokens{AccessToken: token, TokenType: "Bearer", ExpiresIn: int(expires.Sub(now) / time.Second), Scope: strings.Join(s.Scope, " ")}, nil
 }

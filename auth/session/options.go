@@ -173,18 +173,18 @@ func (o *Options) checkFields() []error {
 			problems = append(problems, errors.New("session: "+text))
 		}
 	}
-	refuse(o.Issue == nil, "Issue: is nil; did you mean the ForSession of a token.Issuer?")
-	refuse(o.Account == nil && !o.InsecureStaticGrants, "Account: is nil; did you mean a function that looks the subject up?")
+	refuse(o.Issue == nil, "Issue: must not be nil; did you mean the ForSession of a token.Issuer?")
+	refuse(o.Account == nil && !o.InsecureStaticGrants, "Account: must not be nil; did you mean a function that looks up the subject?")
 	refuse(o.Account != nil && o.InsecureStaticGrants, "InsecureStaticGrants: contradicts Account; did you mean to leave one out?")
-	refuse(o.Revocations == nil && !o.InsecureNoRevocations, "Revocations: is nil; did you mean those of the verifier?")
+	refuse(o.Revocations == nil && !o.InsecureNoRevocations, "Revocations: must not be nil; did you mean those of the verifier?")
 	refuse(o.Revocations != nil && o.InsecureNoRevocations, "InsecureNoRevocations: contradicts Revocations; did you mean to leave one out?")
 	refuse(o.Store != nil && wiring.IsNil(o.Store), "Store: must not be a nil pointer; did you mean to check the error of its New?")
-	refuse(o.Store != nil && len(o.Keys) == 0, "Keys: none, while Store outlives this process; did you mean one key of 32 random bytes?")
-	refuse(o.idle() < time.Minute, "Idle "+o.Idle.String()+": is less than a minute")
-	refuse(o.absolute() < o.idle(), "Absolute "+o.absolute().String()+": is less than Idle, "+o.idle().String())
-	refuse(o.absolute() > 400*day, "Absolute "+o.Absolute.String()+": is more than 400 days")
-	refuse(o.MaxSessions < 0 || o.MaxSessions > 1000, "MaxSessions "+strconv.Itoa(o.MaxSessions)+": is not between 1 and 1000; did you mean 0, for the default?")
-	refuse(o.Grace < 0 || o.Grace > time.Minute, "Grace "+o.Grace.String()+": is not between 0 and 60s")
+	refuse(o.Store != nil && len(o.Keys) == 0, "Keys: must not be empty, because Store outlives the process; did you mean one key of 32 random bytes?")
+	refuse(o.idle() < time.Minute, "Idle "+o.Idle.String()+": must be at least 1m")
+	refuse(o.absolute() < o.idle(), "Absolute "+o.absolute().String()+": must be at least Idle, "+o.idle().String())
+	refuse(o.absolute() > 400*day, "Absolute "+o.Absolute.String()+": must be at most 400 days")
+	refuse(o.MaxSessions < 0 || o.MaxSessions > 1000, "MaxSessions "+strconv.Itoa(o.MaxSessions)+": must be between 1 and 1000; did you mean 0, for the default?")
+	refuse(o.Grace < 0 || o.Grace > time.Minute, "Grace "+o.Grace.String()+": must be between 0 and 60s")
 	return problems
 }
 
@@ -204,10 +204,10 @@ func (o *Options) cookie() (http.Cookie, []error) {
 	if name := o.Cookie.Name; name != "" {
 		c.Name = name
 		if !strings.HasPrefix(name, "__Host-") || len(name) == len("__Host-") || c.Valid() != nil {
-			return c, []error{errors.New("session: Cookie.Name " + strconv.Quote(name) + `: does not begin with __Host-, or is no cookie name; did you mean "__Host-refresh"?`)}
+			return c, []error{errors.New("session: Cookie.Name " + strconv.Quote(name) + `: must be a cookie name that begins with __Host-; did you mean "__Host-refresh"?`)}
 		}
 		if first, ok := strings.CutSuffix(name, attemptSuffix); ok {
-			return c, []error{fmt.Errorf("session: Cookie.Name %q: is that of the attempts beside a cookie %q; did you mean %q?", name, first, first+"-2")}
+			return c, []error{fmt.Errorf("session: Cookie.Name %q: is the name of the attempt cookie of %q; did you mean %q?", name, first, first+"-2")}
 		}
 	}
 	return c, nil

@@ -77,11 +77,11 @@ type stored struct {
 // encode returns the value of a record. It refuses what JSON would change.
 func (s *Session) encode() ([]byte, error) {
 	if s.Subject == "" || len(s.Subject) > 256 {
-		return nil, errors.New("session: Subject has " + strconv.Itoa(len(s.Subject)) + " bytes; it takes 1 to 256")
+		return nil, errors.New("session: Subject has " + strconv.Itoa(len(s.Subject)) + " bytes; it must have 1 to 256")
 	}
 	for _, text := range slices.Concat([]string{s.Subject}, s.Scope, s.Roles) {
 		if !utf8.ValidString(text) {
-			return nil, errors.New("session: Subject, Scope and Roles are UTF-8")
+			return nil, errors.New("session: Subject, Scope and Roles must be UTF-8")
 		}
 	}
 	value, err := json.Marshal(stored{s.Subject, s.Scope, s.Roles, s.AuthTime, s.Client, s.Data})
@@ -89,7 +89,7 @@ func (s *Session) encode() ([]byte, error) {
 		return nil, err
 	}
 	if len(value) > maxValue {
-		return nil, errors.New("session: the session takes " + strconv.Itoa(len(value)) + " bytes; did you mean to keep less in Data?")
+		return nil, errors.New("session: the session has " + strconv.Itoa(len(value)) + " bytes; did you mean to keep less in Data?")
 	}
 	return value, nil
 }

@@ -107,23 +107,23 @@ func newKeyring(keys []Key, now time.Time) (keyring, []error) {
 			problems = append(problems, errors.New("session: Keys["+strconv.Itoa(i)+"]: "+text))
 		}
 		if seen[k.ID] {
-			bad("ID " + strconv.Itoa(int(k.ID)) + " is there twice; did you mean another one for the new key?")
+			bad("ID " + strconv.Itoa(int(k.ID)) + " is listed twice; did you mean another one for the new key?")
 		}
 		seen[k.ID] = true
 		switch {
 		case len(k.Secret) < 32 || len(k.Secret) > 256:
-			bad("Secret has " + strconv.Itoa(len(k.Secret)) + " bytes; did you mean 32 random ones?")
+			bad("Secret must have 32 to 256 bytes, not " + strconv.Itoa(len(k.Secret)) + "; did you mean 32 random ones?")
 		case bytes.Count(k.Secret, k.Secret[:1]) == len(k.Secret):
 			bad("Secret is one byte repeated; did you mean 32 random ones?")
 		}
 		if !k.Remove.IsZero() && !k.Remove.After(k.Sign) {
-			bad("Remove is not after Sign")
+			bad("Remove must be after Sign")
 		}
 		k.Secret = bytes.Clone(k.Secret)
 		ring[i] = k
 	}
 	if len(keys) > 0 && ring.signer(now) == nil {
-		problems = append(problems, errors.New("session: Keys: none signs now; did you mean a zero Sign for the first?"))
+		problems = append(problems, errors.New("session: Keys: contain no key that signs now; did you mean a zero Sign for the first?"))
 	}
 	return ring, problems
 }

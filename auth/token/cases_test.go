@@ -225,10 +225,10 @@ func TestJ20KeysStayWithTheirIssuer(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, p, "no token is not ours")
 	_, err = token.ByIssuer(a, nil, b, a, new(token.Verifier))
-	require.EqualError(t, err, "token: Issuers[1]: is nil or zero; did you drop the constructor's error?\ntoken: Issuers[3]: \""+issuerName+"\" has a verifier already\n"+
-		"token: Issuers[4]: is nil or zero; did you drop the constructor's error?")
+	require.EqualError(t, err, "token: verifiers[1]: is nil or zero; did you drop the constructor's error?\ntoken: verifiers[3]: \""+issuerName+"\" has a verifier already\n"+
+		"token: verifiers[4]: is nil or zero; did you drop the constructor's error?")
 	_, err = token.ByIssuer()
-	require.EqualError(t, err, "token: Issuers: none; did you mean NewVerifier?")
+	require.EqualError(t, err, "token: verifiers: must not be empty; did you mean NewVerifier?")
 }
 
 // RFC 7518, section 3.2.
@@ -247,7 +247,7 @@ func TestJ24ZeroValues(t *testing.T) {
 	for name, source := range map[string]token.KeySource{"nil": nil, "nil Keys": (*token.Keys)(nil), "zero Keys": new(token.Keys), "nil Remote": (*token.Remote)(nil), "zero Remote": new(token.Remote)} {
 		t.Run("J24 "+name, func(t *testing.T) {
 			_, err := token.NewVerifier(token.VerifierOptions{Keys: source, Issuer: issuerName, Audience: []string{audience}})
-			require.EqualError(t, err, "token: Keys: none; did you mean NewKeys or NewRemote?")
+			require.EqualError(t, err, "token: Keys: must not be nil or zero; did you mean NewKeys or NewRemote?")
 		})
 	}
 	t.Run("J24 verifier zero", func(t *testing.T) {
@@ -263,7 +263,7 @@ func TestJ24ZeroValues(t *testing.T) {
 		require.ErrorIs(t, new(token.Remote).Ready(t.Context()), auth.ErrUnavailable)
 		require.ErrorIs(t, new(token.Remote).Run(t.Context()), auth.ErrUnavailable)
 		_, err := token.NewIssuer(token.IssuerOptions{Keys: new(token.Keys), Issuer: issuerName, Audience: []string{audience}})
-		require.EqualError(t, err, "token: Keys: none; did you mean NewKeys?")
+		require.EqualError(t, err, "token: Keys: must not be nil or zero; did you mean NewKeys?")
 		w := httptest.NewRecorder()
 		new(token.Keys).JWKS().ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 		require.Equal(t, 503, w.Code)

@@ -36,12 +36,15 @@ func (r *Remote) reportEvent(ctx context.Context, e Event) {
 		hook.Call(ctx, r.logger, "token: OnEvent", func() { r.onEvent(ctx, e) })
 		return
 	}
-	logger, level := r.logger, slog.LevelInfo
+	logger, level, message := r.logger, slog.LevelInfo, "issuer keys changed"
 	if logger == nil {
 		logger = slog.Default()
 	}
-	if e.Reason == FetchFailed {
-		level = slog.LevelWarn
+	switch e.Reason {
+	case FetchFailed:
+		level, message = slog.LevelWarn, "issuer keys unreadable"
+	case KeyIgnored:
+		message = "issuer key ignored"
 	}
-	logger.LogAttrs(ctx, level, "keys of an issuer", slog.String("reason", string(e.Reason)), slog.String("url", e.URL), slog.String("kid", e.Kid), slog.Any("error", e.Err))
+	logger.LogAttrs(ctx, level, message, slog.String("reason", string(e.Reason)), slog.String("url", e.URL), slog.String("kid", e.Kid), slog.Any("error", e.Err))
 }

@@ -122,7 +122,7 @@ func ExampleNewIssuer() {
 	fmt.Println(err)
 	// Output:
 	// {gold} <nil>
-	// token: Grant: Claims: "password" does not belong into a payload that everybody can read; if it is harmless, list it in InsecureClaims
+	// token: Grant: Claims: "password" must not be in a payload, which anyone can read; if it is harmless, list it in InsecureClaims
 }
 
 // A Verifier says who is calling, behind auth's Middleware. Validate looks at

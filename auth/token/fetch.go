@@ -96,14 +96,14 @@ func (r *Remote) fetchBody(ctx context.Context) ([]byte, error) {
 	}
 	defer func() { _ = res.Body.Close() }() // it was read as far as it counts
 	if res.StatusCode != http.StatusOK {
-		return nil, errors.New("the answer is " + res.Status)
+		return nil, errors.New("the response is " + res.Status)
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxSet+1))
 	switch {
 	case err != nil:
 		return nil, err
 	case len(body) > maxSet:
-		return nil, errors.New("the answer has more than 512 KiB")
+		return nil, errors.New("the response has more than 512 KiB")
 	}
 	return body, nil
 }

@@ -49,9 +49,9 @@ func NewIssuer(o IssuerOptions) (*Issuer, error) {
 	var problems []error
 	refuse := func(problem string) { problems = append(problems, errors.New("token: "+problem)) }
 	if !o.Keys.usable() {
-		refuse("Keys: none; did you mean NewKeys?")
+		refuse("Keys: must not be nil or zero; did you mean NewKeys?")
 	} else if !slices.ContainsFunc(o.Keys.currentKeys(), (*Key).canSign) {
-		refuse("Keys: none of them signs; did you mean NewKey in the place of NewPublicKey?")
+		refuse("Keys: contain no key that signs; did you mean NewKey instead of NewPublicKey?")
 	}
 	problems = append(problems, checkNames(o.Issuer, o.Audience))
 	for i, name := range o.InsecureClaims {
@@ -64,13 +64,13 @@ func NewIssuer(o IssuerOptions) (*Issuer, error) {
 		}
 	}
 	if o.Issuer == "" {
-		refuse(`Issuer: is empty; did you mean "https://api.example.com"?`)
+		refuse(`Issuer: must not be empty; did you mean "https://api.example.com"?`)
 	}
 	if len(o.Audience) == 0 || len(o.Audience) > maxElements || slices.Contains(o.Audience, "") {
-		refuse("Audience: none, an empty one, or more than 100")
+		refuse("Audience: must have 1 to 100 entries, none of them empty")
 	}
 	if o.TTL < 0 || o.TTL > time.Hour || o.TTL%time.Second != 0 {
-		refuse("TTL " + o.TTL.String() + ": is not whole seconds up to 1h; sessions are what lives longer")
+		refuse("TTL " + o.TTL.String() + ": must be whole seconds, at most 1h; for a longer login, use package session")
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
@@ -184,7 +184,7 @@ func (i *Issuer) ForSession(ctx context.Context, s session.Session) (string, tim
 // checkFields returns what a verifier would refuse, or read otherwise.
 func (g *Grant) checkFields() error {
 	if g.Subject == "" || len(g.Subject) > 256 {
-		return errors.New("token: Grant: Subject has not 1 to 256 bytes")
+		return errors.New("token: Grant: Subject must have 1 to 256 bytes")
 	}
 	if len(g.SessionID) > 256 {
 		return errors.New("token: Grant: SessionID has more than 256 bytes")
@@ -204,7 +204,7 @@ func (g *Grant) checkFields() error {
 		}
 	}
 	if len(g.Roles) > maxElements {
-		return errors.New("token: Grant: more than 100 Roles")
+		return errors.New("token: Grant: Roles has more than 100 entries")
 	}
 	return nil
 }
@@ -231,7 +231,7 @@ func (i *Issuer) encode(p payload, own any) ([]byte, error) {
 		}
 	}
 	if len(body) > maxPayload {
-		return nil, errors.New("token: Grant: the claims have " + strconv.Itoa(len(body)) + " bytes; at most 5120 fit")
+		return nil, errors.New("token: Grant: the claims have " + strconv.Itoa(len(body)) + " bytes; the maximum is 5120")
 	}
 	if _, wrong := parseClaims(string(body)); wrong != "" {
 		return nil, errors.New("token: Grant: a verifier would refuse the claim " + strconv.Quote(wrong))

@@ -129,7 +129,7 @@ func TestGrantsThatAreRefused(t *testing.T) {
 		grant token.Grant
 		want  string
 	}{
-		{"no subject", token.Grant{}, "Subject has not 1 to 256 bytes"},
+		{"no subject", token.Grant{}, "Subject must have 1 to 256 bytes"},
 		{"J23 a subject that JSON would spell as another's", token.Grant{Subject: "ada\xff"}, "Subject is not UTF-8"},
 		{"J23 a session that JSON would spell as another", token.Grant{Subject: "a", SessionID: "s\xff"}, "SessionID is not UTF-8"},
 		{"J23 a client that JSON would spell as another", token.Grant{Subject: "a", ClientID: "c\xff"}, "ClientID is not UTF-8"},
@@ -140,16 +140,16 @@ func TestGrantsThatAreRefused(t *testing.T) {
 		{"J23 an own sub", token.Grant{Subject: "a", Claims: map[string]any{"sub": "root"}}, `"sub" is the issuer's own claim`},
 		{"J23 an own exp", token.Grant{Subject: "a", Claims: map[string]any{"exp": 1}}, `"exp" is the issuer's own claim`},
 		{"J23 an own role in another case", token.Grant{Subject: "a", Claims: map[string]any{"Roles": 1}}, `"Roles" is the issuer's own claim`},
-		{"a password", token.Grant{Subject: "a", Claims: map[string]any{"Password": "x"}}, `"Password" does not belong into a payload`},
-		{"a card", token.Grant{Subject: "a", Claims: card{"4111"}}, `"card_number" does not belong into a payload`},
-		{"a key, deep inside", token.Grant{Subject: "a", Claims: deep}, `"API-Key" does not belong into a payload`},
-		{"a password in a name space", token.Grant{Subject: "a", Claims: map[string]any{"https://acme.example/claims/Password": "x"}}, `"https://acme.example/claims/Password" does not belong`},
-		{"a number in a name space", token.Grant{Subject: "a", Claims: map[string]any{"a": map[string]any{"urn:acme:tax_id": "x"}}}, `"urn:acme:tax_id" does not belong`},
-		{"a password in an old script", token.Grant{Subject: "a", Claims: map[string]any{"paſſword": "x"}}, `"paſſword" does not belong`},
+		{"a password", token.Grant{Subject: "a", Claims: map[string]any{"Password": "x"}}, `"Password" must not be in a payload`},
+		{"a card", token.Grant{Subject: "a", Claims: card{"4111"}}, `"card_number" must not be in a payload`},
+		{"a key, deep inside", token.Grant{Subject: "a", Claims: deep}, `"API-Key" must not be in a payload`},
+		{"a password in a name space", token.Grant{Subject: "a", Claims: map[string]any{"https://acme.example/claims/Password": "x"}}, `"https://acme.example/claims/Password" must not be in a payload`},
+		{"a number in a name space", token.Grant{Subject: "a", Claims: map[string]any{"a": map[string]any{"urn:acme:tax_id": "x"}}}, `"urn:acme:tax_id" must not be in a payload`},
+		{"a password in an old script", token.Grant{Subject: "a", Claims: map[string]any{"paſſword": "x"}}, `"paſſword" must not be in a payload`},
 		{"an array", token.Grant{Subject: "a", Claims: []int{1}}, "Claims is not a struct or map of distinct names"},
 		{"names that differ in case", token.Grant{Subject: "a", Claims: map[string]any{"Plan": 1, "plan": 2}}, "Claims is not a struct or map of distinct names"},
 		{"what JSON has not", token.Grant{Subject: "a", Claims: func() {}}, "encode claims: "},
-		{"5 KiB", token.Grant{Subject: "a", Claims: map[string]string{"x": strings.Repeat("x", 5<<10)}}, "at most 5120 fit"},
+		{"5 KiB", token.Grant{Subject: "a", Claims: map[string]string{"x": strings.Repeat("x", 5<<10)}}, "the maximum is 5120"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, _, err := issuer(t, nil).Issue(t.Context(), row.grant)
@@ -180,10 +180,10 @@ func TestGrantsThatAreRefused(t *testing.T) {
 
 func TestConstructorsRefuse(t *testing.T) {
 	_, err := token.NewIssuer(token.IssuerOptions{TTL: 2 * time.Hour})
-	require.EqualError(t, err, "token: Keys: none; did you mean NewKeys?\ntoken: Issuer: is empty; did you mean \"https://api.example.com\"?\n"+
-		"token: Audience: none, an empty one, or more than 100\ntoken: TTL 2h0m0s: is not whole seconds up to 1h; sessions are what lives longer")
+	require.EqualError(t, err, "token: Keys: must not be nil or zero; did you mean NewKeys?\ntoken: Issuer: must not be empty; did you mean \"https://api.example.com\"?\n"+
+		"token: Audience: must have 1 to 100 entries, none of them empty\ntoken: TTL 2h0m0s: must be whole seconds, at most 1h; for a longer login, use package session")
 	_, err = token.NewVerifier(token.VerifierOptions{Audience: []string{""}, Leeway: 2 * time.Minute, MaxAge: -1, MaxSize: 1 << 20})
-	require.EqualError(t, err, "token: Keys: none; did you mean NewKeys or NewRemote?\ntoken: Issuer: is empty, so anybody's tokens would pass\n"+
-		"token: Audience: none, or an empty one: tokens for other services would pass\ntoken: Leeway 2m0s: is not between 0 and 1m\n"+
-		"token: MaxAge -1ns: is not between 0 and 24h\ntoken: MaxSize 1048576: is not between 0 and 65536")
+	require.EqualError(t, err, "token: Keys: must not be nil or zero; did you mean NewKeys or NewRemote?\ntoken: Issuer: must not be empty: the tokens of every issuer would pass\n"+
+		"token: Audience: must not be empty, nor have an empty entry: tokens for other services would pass\ntoken: Leeway 2m0s: must be between 0 and 1m\n"+
+		"token: MaxAge -1ns: must be between 0 and 24h\ntoken: MaxSize 1048576: must be between 0 and 65536")
 }

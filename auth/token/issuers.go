@@ -22,15 +22,15 @@ type issuers struct {
 func ByIssuer(verifiers ...*Verifier) (auth.Authenticator, error) {
 	var problems []error
 	if len(verifiers) == 0 {
-		problems = append(problems, errors.New("token: Issuers: none; did you mean NewVerifier?"))
+		problems = append(problems, errors.New("token: verifiers: must not be empty; did you mean NewVerifier?"))
 	}
 	all := issuers{verifiers: make(map[string]*Verifier)}
 	for i, v := range verifiers {
 		switch {
 		case v == nil || v.keys == nil:
-			problems = append(problems, errors.New("token: Issuers["+strconv.Itoa(i)+"]: is nil or zero; did you drop the constructor's error?"))
+			problems = append(problems, errors.New("token: verifiers["+strconv.Itoa(i)+"]: is nil or zero; did you drop the constructor's error?"))
 		case all.verifiers[v.issuer] != nil:
-			problems = append(problems, errors.New("token: Issuers["+strconv.Itoa(i)+"]: "+strconv.Quote(v.issuer)+" has a verifier already"))
+			problems = append(problems, errors.New("token: verifiers["+strconv.Itoa(i)+"]: "+strconv.Quote(v.issuer)+" has a verifier already"))
 		default:
 			all.verifiers[v.issuer] = v
 			all.maxSize = max(all.maxSize, v.maxSize)

@@ -49,7 +49,7 @@ func GenerateKey() (Key, error) {
 // keys.
 func NewKey(kid string, alg Alg, key crypto.Signer) (Key, error) {
 	if key == nil {
-		return Key{}, errors.New("token: key: is nil")
+		return Key{}, errors.New("token: key: must not be nil")
 	}
 	if alg.spec().family == secret {
 		return Key{}, errNoPublicKey(alg)
@@ -97,7 +97,7 @@ func NewSecret(kid string, alg Alg, key []byte) (Key, error) {
 func newKey(kid string, alg Alg, verify any, problem string) (Key, error) {
 	var problems []error
 	if kid == "" || len(kid) > 128 || !visible(kid) {
-		problems = append(problems, errors.New("token: kid "+strconv.Quote(kid)+": is not 1 to 128 visible ASCII characters"))
+		problems = append(problems, errors.New("token: kid "+strconv.Quote(kid)+": must have 1 to 128 visible ASCII characters"))
 	}
 	if problem != "" {
 		problems = append(problems, errors.New("token: key "+strconv.Quote(kid)+": "+problem))

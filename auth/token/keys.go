@@ -45,7 +45,7 @@ func NewKeys(keys ...Key) (*Keys, error) {
 func (k *Keys) Replace(keys ...Key) error {
 	var problems []error
 	if len(keys) == 0 {
-		problems = append(problems, errors.New("token: keys: none; did you mean GenerateKey?"))
+		problems = append(problems, errors.New("token: keys: must not be empty; did you mean GenerateKey?"))
 	}
 	for i, key := range keys {
 		switch {

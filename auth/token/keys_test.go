@@ -56,16 +56,16 @@ func TestWeakKeysAreRefused(t *testing.T) {
 		want string
 	}{
 		{"J1 none", "none", m.ed.Public(), `alg "none" is unknown`},
-		{"J22 RSA 1024", token.RS256, &small.PublicKey, "RSA below 2048 bits (RFC 7518, section 3.3)"},
-		{"J22 RSA 16384", token.RS256, &rsa.PublicKey{N: new(big.Int).Lsh(n, 14336), E: 65537}, "RSA above 8192 bits costs too much to verify"},
-		{"J22 RSA exponent 1", token.PS256, &rsa.PublicKey{N: n, E: 1}, "an RSA exponent below 65537, or even"},
-		{"J22 RSA exponent 3", token.PS256, &rsa.PublicKey{N: n, E: 3}, "an RSA exponent below 65537, or even"},
-		{"J22 RSA even modulus", token.RS256, &rsa.PublicKey{N: new(big.Int).Lsh(n, 1), E: 65537}, "a broken RSA modulus (CVE-2017-15361)"},
-		{"J22 RSA of a broken generator", token.RS256, &rsa.PublicKey{N: brokenModulus(), E: 65537}, "a broken RSA modulus (CVE-2017-15361)"},
-		{"T2 RSA exponent of 33 bits", token.RS256, &rsa.PublicKey{N: n, E: 1<<32 + 1}, "an RSA exponent of more than 31 bits, which crypto/rsa never verifies with"},
-		{"T2 RSA modulus that is negative", token.RS256, &rsa.PublicKey{N: new(big.Int).Neg(n), E: 65537}, "a negative RSA modulus"},
-		{"T2 RSA modulus that is a Mersenne prime", token.RS256, &rsa.PublicKey{N: new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 2203), big.NewInt(1)), E: 65537}, "an RSA modulus that is a prime: any client can sign for it"},
-		{"T2 RSA modulus with a factor of 997", token.PS512, &rsa.PublicKey{N: new(big.Int).Mul(n, big.NewInt(997)), E: 65537}, "an RSA modulus with a factor below 1000: any client can sign for it"},
+		{"J22 RSA 1024", token.RS256, &small.PublicKey, "is an RSA key below 2048 bits (RFC 7518, section 3.3)"},
+		{"J22 RSA 16384", token.RS256, &rsa.PublicKey{N: new(big.Int).Lsh(n, 14336), E: 65537}, "is an RSA key above 8192 bits, which costs too much to verify"},
+		{"J22 RSA exponent 1", token.PS256, &rsa.PublicKey{N: n, E: 1}, "has an RSA exponent below 65537, or an even one"},
+		{"J22 RSA exponent 3", token.PS256, &rsa.PublicKey{N: n, E: 3}, "has an RSA exponent below 65537, or an even one"},
+		{"J22 RSA even modulus", token.RS256, &rsa.PublicKey{N: new(big.Int).Lsh(n, 1), E: 65537}, "has a broken RSA modulus (CVE-2017-15361)"},
+		{"J22 RSA of a broken generator", token.RS256, &rsa.PublicKey{N: brokenModulus(), E: 65537}, "has a broken RSA modulus (CVE-2017-15361)"},
+		{"T2 RSA exponent of 33 bits", token.RS256, &rsa.PublicKey{N: n, E: 1<<32 + 1}, "has an RSA exponent of more than 31 bits, which crypto/rsa never verifies with"},
+		{"T2 RSA modulus that is negative", token.RS256, &rsa.PublicKey{N: new(big.Int).Neg(n), E: 65537}, "has a negative RSA modulus"},
+		{"T2 RSA modulus that is a Mersenne prime", token.RS256, &rsa.PublicKey{N: new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 2203), big.NewInt(1)), E: 65537}, "has an RSA modulus that is prime: any client can sign for it"},
+		{"T2 RSA modulus with a factor of 997", token.PS512, &rsa.PublicKey{N: new(big.Int).Mul(n, big.NewInt(997)), E: 65537}, "has an RSA modulus with a factor below 1000: any client can sign for it"},
 		{"RSA without a modulus", token.RS256, &rsa.PublicKey{}, "a *rsa.PublicKey does not fit RS256"},
 		{"J4 P-384 for ES256", token.ES256, &p384.PublicKey, "a *ecdsa.PublicKey does not fit ES256"},
 		{"J4 P-256 for ES384", token.ES384, &m.ec.PublicKey, "a *ecdsa.PublicKey does not fit ES384"},
@@ -97,9 +97,9 @@ func TestWeakKeysAreRefused(t *testing.T) {
 	_, err := token.NewSecret("k", token.RS256, m.secret)
 	require.ErrorContains(t, err, "did you mean NewKey, or HS256?")
 	_, err = token.NewKey("k", token.EdDSA, nil)
-	require.EqualError(t, err, "token: key: is nil")
+	require.EqualError(t, err, "token: key: must not be nil")
 	_, err = token.NewSecret("a b", token.HS256, m.secret)
-	require.EqualError(t, err, `token: kid "a b": is not 1 to 128 visible ASCII characters`)
+	require.EqualError(t, err, `token: kid "a b": must have 1 to 128 visible ASCII characters`)
 	_, err = token.NewSecret("k", token.HS256, []byte(base64.StdEncoding.EncodeToString(m.secret)))
 	require.NoError(t, err)
 }
@@ -146,7 +146,7 @@ func TestOnRefusesAZeroKey(t *testing.T) {
 
 func TestNewKeysRefuses(t *testing.T) {
 	_, err := token.NewKeys()
-	require.EqualError(t, err, "token: keys: none; did you mean GenerateKey?")
+	require.EqualError(t, err, "token: keys: must not be empty; did you mean GenerateKey?")
 	one := errors.Must(token.GenerateKey())
 	_, err = token.NewKeys(one, token.Key{}, one)
 	require.EqualError(t, err, "token: keys[1]: is a zero Key; did you drop the constructor's error?\ntoken: keys[2] \""+one.ID()+"\": has the kid of another key")

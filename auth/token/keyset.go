@@ -37,7 +37,7 @@ func parseSet(text string, rsaAlg Alg) (keys map[string]*Key, ignored []Event, e
 		case err != nil:
 			ignore(kid, err)
 		case slices.ContainsFunc(exposed, key.sameMaterial):
-			ignore(kid, errors.New("another entry shows the private part of the key, so anybody may have it"))
+			ignore(kid, errors.New("another entry publishes the private part of the key"))
 		case known && first.same(&key):
 			// One key, which is listed twice.
 		case known || doubled[kid]:
@@ -86,7 +86,7 @@ type published []member
 func rawKeys(text string) (keys []published, err error) {
 	outer, ok := members(text, nil, maxClaims)
 	if !ok {
-		return nil, errors.New("the set is no JSON object")
+		return nil, errors.New("the set is not a JSON object")
 	}
 	at := slices.IndexFunc(outer, func(m member) bool { return m.name == "keys" })
 	if at < 0 || outer[at].value[0] != '[' {
@@ -95,7 +95,7 @@ func rawKeys(text string) (keys []published, err error) {
 	s := scanner{rest: outer[at].value[1:]}
 	for !s.acceptByte(']') {
 		if len(keys) > 0 && !s.acceptByte(',') {
-			return nil, errors.New("the set is no JSON object") // it was looked at before
+			return nil, errors.New("the set is not a JSON object") // it was looked at before
 		}
 		s.space()
 		value, ok := s.scanValue()
@@ -147,7 +147,7 @@ func (p published) publicKey(rsaAlg Alg) (Key, error) {
 	purposes, _ := operations.texts()
 	switch {
 	case slices.ContainsFunc(p, isPrivate):
-		return Key{}, errors.New("the key is shown with its private part, so anybody may have it")
+		return Key{}, errors.New("the key is published with its private part")
 	case !ok || !fine || use != "" && use != "sig", operations.value != "" && !slices.Contains(purposes, "verify"):
 		return Key{}, errors.New("the key is not for signatures")
 	}

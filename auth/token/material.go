@@ -19,7 +19,7 @@ import (
 // for.
 func publicHalf(signer crypto.Signer) (public crypto.PublicKey, problem string) {
 	if isNil(signer) {
-		return nil, fmt.Sprintf("is a nil %T", signer)
+		return nil, fmt.Sprintf("must not be a nil %T", signer)
 	}
 	switch private := signer.(type) {
 	case ed25519.PrivateKey:
@@ -131,21 +131,21 @@ const maxModulus = 8192
 func checkRSA(k *rsa.PublicKey) string {
 	switch bits := k.N.BitLen(); {
 	case bits < 2048:
-		return "RSA below 2048 bits (RFC 7518, section 3.3)"
+		return "is an RSA key below 2048 bits (RFC 7518, section 3.3)"
 	case bits > maxModulus:
-		return "RSA above 8192 bits costs too much to verify"
+		return "is an RSA key above 8192 bits, which costs too much to verify"
 	case k.E < 65537 || k.E%2 == 0:
-		return "an RSA exponent below 65537, or even"
+		return "has an RSA exponent below 65537, or an even one"
 	case k.E > math.MaxInt32:
-		return "an RSA exponent of more than 31 bits, which crypto/rsa never verifies with"
+		return "has an RSA exponent of more than 31 bits, which crypto/rsa never verifies with"
 	case k.N.Sign() < 0:
-		return "a negative RSA modulus"
+		return "has a negative RSA modulus"
 	case k.N.Bit(0) == 0 || hasROCAFingerprint(k.N):
-		return "a broken RSA modulus (CVE-2017-15361)"
+		return "has a broken RSA modulus (CVE-2017-15361)"
 	case hasSmallFactor(k.N):
-		return "an RSA modulus with a factor below 1000: any client can sign for it"
+		return "has an RSA modulus with a factor below 1000: any client can sign for it"
 	case isPrime(k.N):
-		return "an RSA modulus that is a prime: any client can sign for it"
+		return "has an RSA modulus that is prime: any client can sign for it"
 	}
 	return ""
 }

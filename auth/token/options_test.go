@@ -43,7 +43,7 @@ func TestDeclarationsThatMatchNothing_T5(t *testing.T) {
 		change func(*token.IssuerOptions)
 		want   string
 	}{
-		"T5 keys that only verify":           {func(o *token.IssuerOptions) { o.Keys = public }, "token: Keys: none of them signs; did you mean NewKey in the place of NewPublicKey?"},
+		"T5 keys that only verify":           {func(o *token.IssuerOptions) { o.Keys = public }, "token: Keys: contain no key that signs; did you mean NewKey instead of NewPublicKey?"},
 		"T5 an issuer with a blank":          {func(o *token.IssuerOptions) { o.Issuer += " " }, `token: Issuer "https://api.example.com ": has blanks or control characters at an end; did you mean "https://api.example.com"?`},
 		"T5 an audience with a tab":          {func(o *token.IssuerOptions) { o.Audience = []string{"\tapi"} }, `token: Audience[0] "\tapi": has blanks or control characters at an end; did you mean "api"?`},
 		"T5 a claim that is not sensitive":   {func(o *token.IssuerOptions) { o.InsecureClaims = []string{"pin", "plan"} }, `token: InsecureClaims[1] "plan": is not a sensitive name, so it is issued anyway; did you mistype it?`},
@@ -70,10 +70,10 @@ func TestRemoteDurationsHaveUnits_T5(t *testing.T) {
 		change func(*token.RemoteOptions)
 		want   string
 	}{
-		"T5 a refresh without a unit":  {func(o *token.RemoteOptions) { o.Refresh = 300 }, "token: Refresh 300ns: is not between 1m and MaxStale; did you mean 5m0s?"},
-		"T5 a MaxStale without a unit": {func(o *token.RemoteOptions) { o.MaxStale = 3600 }, "token: MaxStale 3.6µs: is not between 1m and 24h; did you mean 1h0m0s?"},
-		"T5 a refresh above MaxStale":  {func(o *token.RemoteOptions) { o.Refresh, o.MaxStale = time.Hour, time.Minute }, "token: Refresh 1h0m0s: is not between 1m and MaxStale"},
-		"T5 a nil transport":           {func(o *token.RemoteOptions) { o.Client = &http.Client{Transport: (*http.Transport)(nil)} }, "token: Client: its Transport is a nil *http.Transport; did you mean no Transport?"},
+		"T5 a refresh without a unit":  {func(o *token.RemoteOptions) { o.Refresh = 300 }, "token: Refresh 300ns: must be between 1m and MaxStale; did you mean 5m0s?"},
+		"T5 a MaxStale without a unit": {func(o *token.RemoteOptions) { o.MaxStale = 3600 }, "token: MaxStale 3.6µs: must be between 1m and 24h; did you mean 1h0m0s?"},
+		"T5 a refresh above MaxStale":  {func(o *token.RemoteOptions) { o.Refresh, o.MaxStale = time.Hour, time.Minute }, "token: Refresh 1h0m0s: must be between 1m and MaxStale"},
+		"T5 a nil transport":           {func(o *token.RemoteOptions) { o.Client = &http.Client{Transport: (*http.Transport)(nil)} }, "token: Client: its Transport must not be a nil *http.Transport; did you mean no Transport?"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := token.RemoteOptions{URL: "https://issuer.example/keys"}
@@ -97,12 +97,12 @@ func TestTypesMatchInEverySpelling_T5(t *testing.T) {
 func TestTypedNils_T9(t *testing.T) {
 	var v *token.Verifier
 	_, err := auth.New(auth.Options{Authenticators: []auth.Authenticator{v}})
-	require.EqualError(t, err, "auth: Authenticators[0]: is a nil *token.Verifier; did you drop the constructor's error?")
+	require.EqualError(t, err, "auth: Authenticators[0]: must not be a nil *token.Verifier; did you drop the constructor's error?")
 	_, err = auth.New(auth.Options{Authenticators: []auth.Authenticator{verifier(t, nil), verifier(t, nil)}})
 	require.EqualError(t, err, "auth: Authenticators[1]: takes Bearer as Authenticators[0] does, so both would claim each token; did you mean token.ByIssuer?")
 	for name, keys := range map[string]token.KeySource{"nil": nil, "nil *Keys": (*token.Keys)(nil), "nil *Remote": (*token.Remote)(nil), "zero Keys": new(token.Keys), "zero Remote": new(token.Remote)} {
 		_, err = token.NewVerifier(token.VerifierOptions{Keys: keys, Issuer: issuerName, Audience: []string{audience}})
-		require.EqualError(t, err, "token: Keys: none; did you mean NewKeys or NewRemote?", name)
+		require.EqualError(t, err, "token: Keys: must not be nil or zero; did you mean NewKeys or NewRemote?", name)
 	}
 	for name, i := range map[string]*token.Issuer{"nil": nil, "zero": {}} {
 		_, _, err = i.Issue(t.Context(), token.Grant{Subject: "ada"})

@@ -46,9 +46,9 @@ func TestSeedIsNoPrivateKey_T1(t *testing.T) {
 		"T1 the public half of another key":        {ed25519.PrivateKey(swapped), "the public half does not belong to the seed; " + seedHint},
 		"T1 a public half of zeros":                {ed25519.PrivateKey(append(bytes.Clone(private[:32]), make([]byte, 32)...)), "the public half does not belong to the seed; " + seedHint},
 		"T1 a pointer to a seed":                   {&pointer, "an Ed25519 private key has 64 bytes, not 32; " + seedHint},
-		"T1 a nil pointer to an Ed25519 key":       {(*ed25519.PrivateKey)(nil), "token: key \"k\": is a nil *ed25519.PrivateKey"},
-		"T1 a nil pointer to an RSA key":           {(*rsa.PrivateKey)(nil), "token: key \"k\": is a nil *rsa.PrivateKey"},
-		"T1 a nil pointer to an ECDSA key":         {(*ecdsa.PrivateKey)(nil), "token: key \"k\": is a nil *ecdsa.PrivateKey"},
+		"T1 a nil pointer to an Ed25519 key":       {(*ed25519.PrivateKey)(nil), "token: key \"k\": must not be a nil *ed25519.PrivateKey"},
+		"T1 a nil pointer to an RSA key":           {(*rsa.PrivateKey)(nil), "token: key \"k\": must not be a nil *rsa.PrivateKey"},
+		"T1 a nil pointer to an ECDSA key":         {(*ecdsa.PrivateKey)(nil), "token: key \"k\": must not be a nil *ecdsa.PrivateKey"},
 		"T1 a signer that has a seed inside":       {struct{ ed25519.PrivateKey }{ed25519.PrivateKey(long[:31])}, "panics"},
 		"T1 a signer without a public key":         {signerOf{nil, private}, "a <nil> does not fit EdDSA"},
 		"T1 a seed of zeros":                       {ed25519.NewKeyFromSeed(make([]byte, 32)), "the seed is not random; read 32 bytes from crypto/rand"},
@@ -135,7 +135,7 @@ func TestNewKeySignsAndVerifiesOnce_T3(t *testing.T) {
 // All problems of a key are reported at once.
 func TestNewKeyReportsAllProblems_T3(t *testing.T) {
 	k, err := token.NewKey("a b", token.EdDSA, (ed25519.PrivateKey)(nil))
-	require.EqualError(t, err, "token: kid \"a b\": is not 1 to 128 visible ASCII characters\n"+
+	require.EqualError(t, err, "token: kid \"a b\": must have 1 to 128 visible ASCII characters\n"+
 		"token: key \"a b\": an Ed25519 private key has 64 bytes, not 0; "+seedHint)
 	require.Empty(t, k)
 }

@@ -104,25 +104,25 @@ func NewRemote(o RemoteOptions) (*Remote, error) {
 	var problems []error
 	refuse := func(problem string) { problems = append(problems, errors.New("token: "+problem)) }
 	if u, err := url.Parse(o.URL); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
-		refuse("URL " + strconv.Quote(o.URL) + `: is not an https URL without user and fragment; did you mean "https://issuer.example/.well-known/jwks.json"?`)
+		refuse("URL " + strconv.Quote(o.URL) + `: must be an https URL without user and fragment; did you mean "https://issuer.example/.well-known/jwks.json"?`)
 	}
 	if o.RSA == "" {
 		o.RSA = RS256
 	}
 	if f := o.RSA.spec().family; f != pkcs1 && f != pss {
-		refuse("RSA " + strconv.Quote(string(o.RSA)) + ": is no algorithm of RSA keys")
+		refuse("RSA " + strconv.Quote(string(o.RSA)) + ": is not an RSA algorithm")
 	}
 	maxStale := orDefault(o.MaxStale, time.Hour)
 	if maxStale < time.Minute || maxStale > 24*time.Hour {
-		refuse("MaxStale " + o.MaxStale.String() + ": is not between 1m and 24h" + suggestSeconds(o.MaxStale))
+		refuse("MaxStale " + o.MaxStale.String() + ": must be between 1m and 24h" + suggestSeconds(o.MaxStale))
 		maxStale = time.Hour // Refresh is checked by itself
 	}
 	refresh := orDefault(o.Refresh, min(5*time.Minute, maxStale))
 	if refresh < time.Minute || refresh > maxStale {
-		refuse("Refresh " + refresh.String() + ": is not between 1m and MaxStale" + suggestSeconds(o.Refresh))
+		refuse("Refresh " + refresh.String() + ": must be between 1m and MaxStale" + suggestSeconds(o.Refresh))
 	}
 	if o.Client != nil && isNil(o.Client.Transport) {
-		refuse(fmt.Sprintf("Client: its Transport is a nil %T; did you mean no Transport?", o.Client.Transport))
+		refuse(fmt.Sprintf("Client: its Transport must not be a nil %T; did you mean no Transport?", o.Client.Transport))
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err

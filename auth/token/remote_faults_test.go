@@ -124,7 +124,7 @@ func TestAClientThatPanics(t *testing.T) {
 	var log strings.Builder
 	r := errors.Must(token.NewRemote(token.RemoteOptions{URL: "https://issuer.example/jwks.json", Client: &http.Client{Transport: broken{}}, Logger: slog.New(slog.NewTextHandler(&log, nil))}))
 	require.ErrorIs(t, r.Ready(t.Context()), auth.ErrUnavailable)
-	require.Contains(t, log.String(), `level=WARN msg="keys of an issuer" reason=keys_fetch_failed url=https://issuer.example/jwks.json kid="" error="fetch keys: panic: nil map"`)
+	require.Contains(t, log.String(), `level=WARN msg="issuer keys unreadable" reason=keys_fetch_failed url=https://issuer.example/jwks.json kid="" error="fetch keys: panic: nil map"`)
 }
 
 // A server that shows another name's certificate, or none that we trust.
@@ -139,10 +139,10 @@ func TestRemoteWantsACertificate(t *testing.T) {
 
 func TestNewRemoteRefuses(t *testing.T) {
 	_, err := token.NewRemote(token.RemoteOptions{URL: "http://issuer.example/", RSA: token.ES256, MaxStale: 48 * time.Hour, Refresh: time.Second})
-	require.EqualError(t, err, `token: URL "http://issuer.example/": is not an https URL without user and fragment; did you mean "https://issuer.example/.well-known/jwks.json"?`+
-		"\ntoken: RSA \"ES256\": is no algorithm of RSA keys\ntoken: MaxStale 48h0m0s: is not between 1m and 24h\ntoken: Refresh 1s: is not between 1m and MaxStale")
+	require.EqualError(t, err, `token: URL "http://issuer.example/": must be an https URL without user and fragment; did you mean "https://issuer.example/.well-known/jwks.json"?`+
+		"\ntoken: RSA \"ES256\": is not an RSA algorithm\ntoken: MaxStale 48h0m0s: must be between 1m and 24h\ntoken: Refresh 1s: must be between 1m and MaxStale")
 	for _, url := range []string{"", "/jwks", "https://", "https://a:b@issuer.example/", "https://issuer.example/#x", "file:///etc/passwd", ":"} {
 		_, err := token.NewRemote(token.RemoteOptions{URL: url})
-		require.ErrorContains(t, err, "is not an https URL", url)
+		require.ErrorContains(t, err, "must be an https URL", url)
 	}
 }

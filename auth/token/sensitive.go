@@ -62,7 +62,7 @@ func (i *Issuer) checkOwn(data []byte) error {
 			continue
 		}
 		if name := token.String(); !i.allows(name) {
-			return errors.New("token: Grant: Claims: " + strconv.Quote(name) + " does not belong into a payload that everybody can read; if it is harmless, list it in InsecureClaims")
+			return errors.New("token: Grant: Claims: " + strconv.Quote(name) + " must not be in a payload, which anyone can read; if it is harmless, list it in InsecureClaims")
 		}
 	}
 }

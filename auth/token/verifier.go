@@ -84,24 +84,24 @@ func NewVerifier(o VerifierOptions) (*Verifier, error) {
 	var problems []error
 	refuse := func(problem string) { problems = append(problems, errors.New("token: "+problem)) }
 	if o.Keys == nil || !o.Keys.usable() {
-		refuse("Keys: none; did you mean NewKeys or NewRemote?")
+		refuse("Keys: must not be nil or zero; did you mean NewKeys or NewRemote?")
 	}
 	if o.Issuer == "" {
-		refuse("Issuer: is empty, so anybody's tokens would pass")
+		refuse("Issuer: must not be empty: the tokens of every issuer would pass")
 	}
 	problems = append(problems, checkNames(o.Issuer, o.Audience), checkTypes(o))
 	if len(o.Audience) == 0 || slices.Contains(o.Audience, "") {
-		refuse("Audience: none, or an empty one: tokens for other services would pass")
+		refuse("Audience: must not be empty, nor have an empty entry: tokens for other services would pass")
 	}
 	problems = append(problems, checkUnits(o))
 	if o.Leeway < 0 || o.Leeway > time.Minute {
-		refuse("Leeway " + o.Leeway.String() + ": is not between 0 and 1m")
+		refuse("Leeway " + o.Leeway.String() + ": must be between 0 and 1m")
 	}
 	if o.MaxAge < 0 || o.MaxAge > 24*time.Hour {
-		refuse("MaxAge " + o.MaxAge.String() + ": is not between 0 and 24h")
+		refuse("MaxAge " + o.MaxAge.String() + ": must be between 0 and 24h")
 	}
 	if o.MaxSize < 0 || o.MaxSize > 64<<10 {
-		refuse("MaxSize " + strconv.Itoa(o.MaxSize) + ": is not between 0 and 65536")
+		refuse("MaxSize " + strconv.Itoa(o.MaxSize) + ": must be between 0 and 65536")
 	}
 	if !slices.Contains([]auth.CallerType{"", auth.Person, auth.Program, auth.Unknown}, o.CallerType) {
 		refuse("CallerType " + strconv.Quote(string(o.CallerType)) + ": is unknown; did you mean auth.Person, auth.Program or auth.Unknown?")

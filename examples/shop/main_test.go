@@ -351,7 +351,7 @@ func TestStory(t *testing.T) {
 		require.Equal(t, 401, s.do("POST", "/auth/refresh", "", "Cookie", first).StatusCode, "a replay")
 		require.Equal(t, 401, s.do("POST", "/auth/refresh", "", "Cookie", second.cookie(t)).StatusCode, "and the new one is dead too")
 		s.expect(401, "auth_revoked", "GET", "/me", "", "Authorization", second.bearer())
-		require.Regexp(t, `"level":"WARN","msg":"session: suspicious refresh".*"correlation_id":"[0-9a-f]{32}"`, s.log.String())
+		require.Regexp(t, `"level":"WARN","msg":"suspicious refresh".*"correlation_id":"[0-9a-f]{32}"`, s.log.String())
 	})
 }
 
