@@ -1,6 +1,7 @@
 package cors
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
@@ -83,15 +84,15 @@ type Options struct {
 	InsecurePublicSuffixes bool
 	// ErrorHandler answers a request that Enforce refuses. nil: errors.Respond.
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)
-	// OnDecision is told what was decided of each request, before the handler
-	// runs. A panic in it is logged.
-	OnDecision func(*http.Request, Decision)
+	// OnEvent is called with the decision about each request, before the handler
+	// runs. It must not block. A panic is logged and has no other effect.
+	OnEvent func(context.Context, Event)
 	// Debug logs every failed preflight, and that something else sets CORS
 	// headers or removes Origin from Vary. It is for development: anybody can
 	// fill the log while it is on.
 	Debug bool
 	// Logger gets a warning for a failed preflight, at most once a minute for
-	// each reason, what Debug logs, and panics of OnDecision. nil means
+	// each reason, what Debug logs, and panics of OnEvent. nil means
 	// slog.Default().
 	Logger *slog.Logger
 }

@@ -1,6 +1,7 @@
 package cors_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -69,7 +70,7 @@ func spoil(h http.Header) {
 
 func TestAllocations(t *testing.T) {
 	o := options()
-	o.OnDecision = func(*http.Request, cors.Decision) {}
+	o.OnEvent = func(context.Context, cors.Event) {}
 	h := compile(t, o).Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	for _, row := range []struct {
 		name, method string

@@ -3,74 +3,83 @@ package cors
 import (
 	"log/slog"
 	"net/http"
-	"strconv"
+	"slices"
 	"time"
 
 	"github.com/ringwall/ringwall/internal/hook"
 )
 
-// A Decision is what was decided of one request.
-type Decision struct {
+// An Event is the decision about one request.
+type Event struct {
+	// Reason is the reason for the decision.
+	Reason Reason
 	// Preflight is true for a preflight, which never reaches the handler.
 	Preflight bool
-	// Refused is true for an answer of 403.
+	// Refused is true if the response is 403.
 	Refused bool
-	// Reason says why.
-	Reason Reason
+	// Method is the method of the request. For a preflight, it is the method
+	// that the preflight asks for, cut to 100 bytes.
+	Method string
+	// Path is the path of the request, unescaped.
+	Path string
+	// Origin is the first Origin header line, or "". It is cut to the length of
+	// the longest valid origin. It is unverified text.
+	Origin string
 }
 
-// Reason is why a request got the CORS headers that it got, or none.
-type Reason uint8
+// A Reason is the reason for a decision, in snake_case.
+type Reason string
 
 const (
-	// Listed is an origin that may call; the only reason with CORS headers.
-	Listed Reason = iota
-	// NoOrigin is a request without Origin: not from a page, or a read by a
-	// page of our own.
-	NoOrigin
-	// Unlisted is an origin that may not call, or a text that is no origin.
-	Unlisted
-	// SeveralOrigins is a request with more than one Origin line, which no
-	// browser sends.
-	SeveralOrigins
-	// MethodNotAllowed is a preflight for a method that is not in Methods.
-	MethodNotAllowed
-	// HeaderNotAllowed is a preflight for a header that is not in Headers, or
-	// with a list of headers that is longer than any browser would send.
-	HeaderNotAllowed
-	// ForeignSite is a request that Enforce refused by Sec-Fetch-Site.
-	ForeignSite
-	// Exempted is a request that Enforce would have refused but for Exempt.
-	Exempted
-	// AmbiguousPath is a request whose path several policies of [Routes]
-	// claim.
-	AmbiguousPath
-
-	reasons = iota // the number of reasons
+	// Listed means that the origin may call. Only then are CORS headers sent.
+	Listed Reason = "listed"
+	// NoOrigin means that the request has no Origin header: it is not from a
+	// page, or is a same-origin read.
+	NoOrigin Reason = "no_origin"
+	// Unlisted means that the origin is not listed, or is not an origin. The
+	// request may be the service's own, which Enforce does not refuse.
+	Unlisted Reason = "unlisted"
+	// SeveralOrigins means that the request has more than one Origin header
+	// line, which no browser sends.
+	SeveralOrigins Reason = "several_origins"
+	// MethodNotAllowed means that a preflight asks for a method that Methods
+	// does not list.
+	MethodNotAllowed Reason = "method_not_allowed"
+	// HeaderNotAllowed means that a preflight asks for a header that Headers
+	// does not list, or that its list is longer than browsers send.
+	HeaderNotAllowed Reason = "header_not_allowed"
+	// ForeignSite means that Enforce refused the request because of
+	// Sec-Fetch-Site.
+	ForeignSite Reason = "foreign_site"
+	// Exempted means that Enforce would have refused the request without
+	// Exempt.
+	Exempted Reason = "exempted"
+	// AmbiguousPath means that the forms of the path select different policies
+	// of [Routes].
+	AmbiguousPath Reason = "ambiguous_path"
 )
 
-// String returns a name in snake_case, for logs and metrics.
-func (r Reason) String() string {
-	names := [...]string{
-		"listed", "no_origin", "unlisted", "several_origins", "method_not_allowed", "header_not_allowed", "foreign_site", "exempted",
-		"ambiguous_path",
-	}
-	if int(r) >= len(names) {
-		return "reason_" + strconv.Itoa(int(r))
-	}
-	return names[r]
-}
+// failures lists the reasons for which a preflight fails.
+var failures = [...]Reason{Unlisted, SeveralOrigins, MethodNotAllowed, HeaderNotAllowed, AmbiguousPath}
 
-// report calls OnDecision, and logs a failed preflight: with Debug each, else
+// report calls OnEvent, and logs a failed preflight: with Debug each, else
 // one a minute for each reason, so that failures of unlisted origins, which any
 // site can cause, do not hide those of listed ones.
-func (p *policy) report(r *http.Request, d Decision) {
-	if p.onDecision != nil {
-		hook.Call(r.Context(), p.logger, "cors: OnDecision", func() { p.onDecision(r, d) })
+func (p *policy) report(r *http.Request, e Event) {
+	if p.onEvent != nil {
+		e.Method, e.Path = r.Method, r.URL.Path
+		if e.Preflight {
+			e.Method = clip(r.Header["Access-Control-Request-Method"][0], 100)
+		}
+		if from := r.Header["Origin"]; len(from) > 0 {
+			e.Origin = clip(from[0], longestOrigin)
+		}
+		ctx := r.Context()
+		hook.Call(ctx, p.logger, "cors: OnEvent", func() { p.onEvent(ctx, e) })
 	}
-	if d.Preflight && d.Refused && (p.debug || p.isDue(d.Reason)) {
+	if e.Preflight && e.Refused && (p.debug || p.isDue(e.Reason)) {
 		p.logWarning(r, "preflight refused",
-			slog.String("reason", d.Reason.String()),
+			slog.String("reason", string(e.Reason)),
 			slog.String("origin", clipLines(r.Header["Origin"])),
 			slog.String("method", clipLines(r.Header["Access-Control-Request-Method"])),
 			slog.String("headers", clipLines(r.Header["Access-Control-Request-Headers"])))
@@ -81,8 +90,9 @@ func (p *policy) report(r *http.Request, d Decision) {
 // minute, and marks it as logged.
 func (p *policy) isDue(reason Reason) bool {
 	minute := time.Now().Unix()/60 + 1
-	last := p.logged[reason].Load()
-	return last != minute && p.logged[reason].CompareAndSwap(last, minute)
+	logged := &p.logged[slices.Index(failures[:], reason)+1] // the first is for other reasons
+	last := logged.Load()
+	return last != minute && logged.CompareAndSwap(last, minute)
 }
 
 func (p *policy) logWarning(r *http.Request, message string, attrs ...slog.Attr) {

@@ -59,7 +59,7 @@ func reasonOf(verdict sameorigin.Verdict) Reason {
 
 // deniedError is the error for a refused request.
 func deniedError(r *http.Request, reason Reason) error {
-	return ErrOriginDenied.With("reason", reason.String(), "origin", clipLines(r.Header["Origin"]), "sec_fetch_site", clipLines(r.Header["Sec-Fetch-Site"]))
+	return ErrOriginDenied.With("reason", string(reason), "origin", clipLines(r.Header["Origin"]), "sec_fetch_site", clipLines(r.Header["Sec-Fetch-Site"]))
 }
 
 func safe(method string) bool {
@@ -69,5 +69,7 @@ func safe(method string) bool {
 // clipLines is what the log gets of a header that anybody can fill.
 func clipLines(lines []string) string {
 	s := strings.Join(lines[:min(len(lines), 2)], " | ")
-	return s[:min(len(s), 100)]
+	return clip(s, 100)
 }
+
+func clip(s string, most int) string { return s[:min(len(s), most)] }

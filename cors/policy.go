@@ -1,6 +1,7 @@
 package cors
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -29,14 +30,14 @@ type policy struct {
 	exempt      *route.Table
 	own         sameorigin.Service
 	respond     func(http.ResponseWriter, *http.Request, error)
-	onDecision  func(*http.Request, Decision)
+	onEvent     func(context.Context, Event)
 	debug       bool
 	logger      *slog.Logger
-	logged      [reasons]atomic.Int64 // the minute of the last record of a failed preflight, by its reason
-	vary        []string              // what a response that is no preflight's varies by
-	silent      *rows.Rows            // Vary of a response without CORS headers
-	actual      *rows.Rows            // Vary, and what else the response to an allowed origin has
-	failed      *rows.Rows            // Vary of a failed preflight
+	logged      [len(failures) + 1]atomic.Int64 // the minute of the last record of a failed preflight, by its reason
+	vary        []string                        // what a response that is no preflight's varies by
+	silent      *rows.Rows                      // Vary of a response without CORS headers
+	actual      *rows.Rows                      // Vary, and what else the response to an allowed origin has
+	failed      *rows.Rows                      // Vary of a failed preflight
 	preflight   *rows.Rows
 	ownSilent   nethttp.RingHeaders // of a response without CORS headers
 	ownActual   nethttp.RingHeaders // of the response to an allowed origin
@@ -112,7 +113,7 @@ var preflightVary = [...]string{"Origin", "Access-Control-Request-Method", "Acce
 func compilePolicy(o Options) (*policy, error) {
 	p := &policy{
 		credentials: o.Credentials, methods: slices.Clone(o.Methods), headers: newHeaderList(o.Headers), status: o.PreflightStatus,
-		enforce: o.Enforce, respond: o.ErrorHandler, onDecision: o.OnDecision, debug: o.Debug, logger: o.Logger,
+		enforce: o.Enforce, respond: o.ErrorHandler, onEvent: o.OnEvent, debug: o.Debug, logger: o.Logger,
 	}
 	problems := p.origins.compileOptions(&o)
 	exempt, err := route.Opening(o.Route, route.Field{Name: "cors: Exempt", Patterns: o.Exempt})
@@ -137,7 +138,7 @@ func compilePolicy(o Options) (*policy, error) {
 func (p *policy) serveRequest(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	if preflight(r) {
 		reason := p.answer(w.Header(), r)
-		p.report(r, Decision{Preflight: true, Refused: reason != Listed, Reason: reason})
+		p.report(r, Event{Preflight: true, Refused: reason != Listed, Reason: reason})
 		nethttp.DiscardBody(w, r, r.Body)
 		if reason != Listed {
 			w.WriteHeader(http.StatusForbidden)
@@ -156,8 +157,8 @@ func (p *policy) serveRequest(w http.ResponseWriter, r *http.Request, next http.
 	if refused || enforced == Exempted {
 		reason = enforced
 	}
-	if p.onDecision != nil {
-		p.report(r, Decision{Refused: refused, Reason: reason})
+	if p.onEvent != nil {
+		p.report(r, Event{Refused: refused, Reason: reason})
 	}
 	if refused {
 		p.respond(w, r, deniedError(r, reason))

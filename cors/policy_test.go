@@ -2,6 +2,7 @@ package cors_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -136,12 +137,12 @@ func TestReconfigure(t *testing.T) {
 	require.True(t, m.AllowsOrigin(from(allowedOrigin)), "a refused change changes nothing")
 }
 
-func TestOnDecision(t *testing.T) {
-	var got []cors.Decision
+func TestEveryDecisionIsReportedAsAnEvent(t *testing.T) {
+	var got []cors.Event
 	o := options()
 	o.Enforce, o.Exempt, o.Logger = cors.EnforceUnsafe, []string{"/sso"}, slog.New(slog.DiscardHandler)
-	o.OnDecision = func(_ *http.Request, d cors.Decision) {
-		got = append(got, d)
+	o.OnEvent = func(_ context.Context, e cors.Event) {
+		got = append(got, e)
 		panic("a hook that fails changes nothing")
 	}
 	o.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(403) }
@@ -150,30 +151,42 @@ func TestOnDecision(t *testing.T) {
 	for _, row := range []struct {
 		name, method, target string
 		header               http.Header
-		want                 cors.Decision
+		want                 cors.Event
 		reason               string
 	}{
-		{"a foreign write", "POST", "/", http.Header{"Origin": evil}, cors.Decision{Refused: true, Reason: cors.Unlisted}, "unlisted"},
-		{"a foreign write without an origin", "POST", "/", http.Header{"Sec-Fetch-Site": {"cross-site"}}, cors.Decision{Refused: true, Reason: cors.ForeignSite}, "foreign_site"},
-		{"a write from two origins", "POST", "/", http.Header{"Origin": append(evil, evil...)}, cors.Decision{Refused: true, Reason: cors.SeveralOrigins}, "several_origins"},
-		{"a foreign preflight", "OPTIONS", "/", http.Header{"Origin": evil, acrm: {"PUT"}}, cors.Decision{Preflight: true, Refused: true, Reason: cors.Unlisted}, "unlisted"},
-		{"a preflight for a method", "OPTIONS", "/", http.Header{"Origin": {allowedOrigin}, acrm: {"PATCH"}}, cors.Decision{Preflight: true, Refused: true, Reason: cors.MethodNotAllowed}, "method_not_allowed"},
-		{"a preflight for a header", "OPTIONS", "/", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {"x-evil"}}, cors.Decision{Preflight: true, Refused: true, Reason: cors.HeaderNotAllowed}, "header_not_allowed"},
-		{"an exempt write", "POST", "/sso", http.Header{"Origin": evil}, cors.Decision{Reason: cors.Exempted}, "exempted"},
-		{"a foreign read", "GET", "/", http.Header{"Origin": evil}, cors.Decision{Reason: cors.Unlisted}, "unlisted"},
-		{"no browser", "GET", "/", http.Header{}, cors.Decision{Reason: cors.NoOrigin}, "no_origin"},
-		{"a listed origin", "PUT", "/", http.Header{"Origin": {allowedOrigin}}, cors.Decision{Reason: cors.Listed}, "listed"},
-		{"a listed preflight", "OPTIONS", "/", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}}, cors.Decision{Preflight: true, Reason: cors.Listed}, "listed"},
+		{"a foreign write", "POST", "/", http.Header{"Origin": evil}, cors.Event{Refused: true, Reason: cors.Unlisted}, "unlisted"},
+		{"a foreign write without an origin", "POST", "/", http.Header{"Sec-Fetch-Site": {"cross-site"}}, cors.Event{Refused: true, Reason: cors.ForeignSite}, "foreign_site"},
+		{"a write from two origins", "POST", "/", http.Header{"Origin": append(evil, evil...)}, cors.Event{Refused: true, Reason: cors.SeveralOrigins}, "several_origins"},
+		{"a foreign preflight", "OPTIONS", "/", http.Header{"Origin": evil, acrm: {"PUT"}}, cors.Event{Preflight: true, Refused: true, Reason: cors.Unlisted}, "unlisted"},
+		{"a preflight for a method", "OPTIONS", "/", http.Header{"Origin": {allowedOrigin}, acrm: {"PATCH"}}, cors.Event{Preflight: true, Refused: true, Reason: cors.MethodNotAllowed}, "method_not_allowed"},
+		{"a preflight for a header", "OPTIONS", "/", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {"x-evil"}}, cors.Event{Preflight: true, Refused: true, Reason: cors.HeaderNotAllowed}, "header_not_allowed"},
+		{"an exempt write", "POST", "/sso", http.Header{"Origin": evil}, cors.Event{Reason: cors.Exempted}, "exempted"},
+		{"a foreign read", "GET", "/", http.Header{"Origin": evil}, cors.Event{Reason: cors.Unlisted}, "unlisted"},
+		{"no browser", "GET", "/", http.Header{}, cors.Event{Reason: cors.NoOrigin}, "no_origin"},
+		{"a listed origin", "PUT", "/", http.Header{"Origin": {allowedOrigin}}, cors.Event{Reason: cors.Listed}, "listed"},
+		{"a listed preflight", "OPTIONS", "/", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}}, cors.Event{Preflight: true, Reason: cors.Listed}, "listed"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			got = nil
 			res := do(h, row.method, row.target, row.header)
-			require.Equal(t, []cors.Decision{row.want}, got)
+			want := row.want
+			want.Method, want.Path = row.method, row.target
+			if want.Preflight {
+				want.Method = row.header[acrm][0]
+			}
+			if from := row.header["Origin"]; len(from) > 0 {
+				want.Origin = from[0]
+			}
+			require.Equal(t, []cors.Event{want}, got)
 			require.Equal(t, row.want.Refused, res.StatusCode == 403)
-			require.Equal(t, row.reason, row.want.Reason.String())
+			require.Equal(t, row.reason, string(row.want.Reason))
 		})
 	}
-	require.Equal(t, "reason_200", cors.Reason(200).String())
+	got = nil
+	do(h, "OPTIONS", "/", http.Header{"Origin": {"https://" + strings.Repeat("a", 1<<16)}, acrm: {strings.Repeat("A", 1<<16)}})
+	require.Len(t, got, 1)
+	require.Len(t, got[0].Method, 100)
+	require.Less(t, len(got[0].Origin), 400)
 }
 
 // TestAFailedPreflightLeavesARecordAMinute_C6 holds it without Debug.

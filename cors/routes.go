@@ -33,7 +33,7 @@ import (
 // unescaped or cleaned: "/public/../api", "/api%2Fpartner". Which of them the
 // router will take is not known, so such a request gets no CORS headers, its
 // preflight fails, and Enforce of every policy that could be meant must let it
-// pass. OnDecision is told [AmbiguousPath].
+// pass. OnEvent is called with [AmbiguousPath].
 func Routes(policies map[string]*Middleware) (func(http.Handler) http.Handler, error) {
 	if len(policies) == 0 {
 		return nil, errors.New(`cors: Routes: none; did you mean {"/": policy}?`)
@@ -124,7 +124,7 @@ func ambiguous(w http.ResponseWriter, r *http.Request, policies []*Middleware, n
 	policies = slices.DeleteFunc(policies, func(m *Middleware) bool { return m == nil })
 	if preflight(r) {
 		for _, m := range policies {
-			m.policy.Load().report(r, Decision{Preflight: true, Refused: true, Reason: AmbiguousPath})
+			m.policy.Load().report(r, Event{Preflight: true, Refused: true, Reason: AmbiguousPath})
 		}
 		addVary(w.Header(), joined(preflightVary[:]), preflightVary[:])
 		nethttp.DiscardBody(w, r, r.Body)
@@ -139,7 +139,7 @@ func ambiguous(w http.ResponseWriter, r *http.Request, policies []*Middleware, n
 		if !refused {
 			reason = AmbiguousPath
 		}
-		p.report(r, Decision{Refused: refused, Reason: reason})
+		p.report(r, Event{Refused: refused, Reason: reason})
 		if refused {
 			p.respond(w, r, deniedError(r, reason))
 			return

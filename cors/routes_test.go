@@ -1,6 +1,7 @@
 package cors_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -69,14 +70,14 @@ func TestRoutesVary(t *testing.T) {
 	require.Equal(t, failed(), res.Header)
 }
 
-// TestRoutesTell holds that nobody hides from OnDecision behind a path that two
-// policies claim.
-func TestRoutesTell(t *testing.T) {
-	var told []cors.Decision
-	tell := func(_ *http.Request, d cors.Decision) { told = append(told, d) }
+// TestEveryPolicyOfAnAmbiguousPathReportsAnEvent holds that a path that two
+// policies claim hides no request from OnEvent.
+func TestEveryPolicyOfAnAmbiguousPathReportsAnEvent(t *testing.T) {
+	var told []cors.Event
+	tell := func(_ context.Context, e cors.Event) { told = append(told, e) }
 	layer, err := cors.Routes(map[string]*cors.Middleware{
-		"/a/": compile(t, cors.Options{Origins: []string{"*"}, OnDecision: tell}),
-		"/b/": compile(t, cors.Options{Origins: []string{allowedOrigin}, OnDecision: tell}),
+		"/a/": compile(t, cors.Options{Origins: []string{"*"}, OnEvent: tell}),
+		"/b/": compile(t, cors.Options{Origins: []string{allowedOrigin}, OnEvent: tell}),
 	})
 	require.NoError(t, err)
 	evil := []string{"https://evil.example"}
@@ -84,21 +85,29 @@ func TestRoutesTell(t *testing.T) {
 		name, method string
 		header       http.Header
 		status       int
-		want         []cors.Decision
+		want         []cors.Event
 	}{
-		{"a foreign write", "POST", http.Header{"Origin": evil}, 403, []cors.Decision{{Reason: cors.AmbiguousPath}, {Refused: true, Reason: cors.Unlisted}}},
-		{"a preflight", "OPTIONS", http.Header{"Origin": evil, acrm: {"PUT"}}, 403, []cors.Decision{
+		{"a foreign write", "POST", http.Header{"Origin": evil}, 403, []cors.Event{{Reason: cors.AmbiguousPath}, {Refused: true, Reason: cors.Unlisted}}},
+		{"a preflight", "OPTIONS", http.Header{"Origin": evil, acrm: {"PUT"}}, 403, []cors.Event{
 			{Preflight: true, Refused: true, Reason: cors.AmbiguousPath}, {Preflight: true, Refused: true, Reason: cors.AmbiguousPath},
 		}},
-		{"a read", "GET", http.Header{"Origin": {allowedOrigin}}, 200, []cors.Decision{{Reason: cors.AmbiguousPath}, {Reason: cors.AmbiguousPath}}},
+		{"a read", "GET", http.Header{"Origin": {allowedOrigin}}, 200, []cors.Event{{Reason: cors.AmbiguousPath}, {Reason: cors.AmbiguousPath}}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			told = nil
 			require.Equal(t, row.status, do(layer(next), row.method, "/a/../b/x", row.header).StatusCode)
+			for i := range row.want {
+				w := &row.want[i]
+				w.Path, w.Method = "/a/../b/x", row.method
+				if w.Preflight {
+					w.Method = "PUT"
+				}
+				w.Origin = row.header["Origin"][0]
+			}
 			require.Equal(t, row.want, told)
 		})
 	}
-	require.Equal(t, "ambiguous_path", cors.AmbiguousPath.String())
+	require.Equal(t, "ambiguous_path", string(cors.AmbiguousPath))
 }
 
 func TestRoutesRefuses(t *testing.T) {
