@@ -34,7 +34,7 @@ func TestWriterIsPassedThrough(t *testing.T) {
 func chain(t *testing.T, h http.Handler) http.Handler {
 	t.Helper()
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
-	secure := errors.Must(headers.New(headers.Options{InsecureAllowHTTP: true}))
+	secure := errors.Must(headers.New(headers.Options{HTTPS: headers.InsecureAllowHTTP}))
 	return failures.Handler(secure.Handler(h))
 }
 

@@ -64,7 +64,7 @@
 // # Threats
 //
 //   - Credentials in clear (ASVS 5.0 4.1.2): refused, and reported to
-//     OnPlaintext; never redirected.
+//     OnEvent; never redirected.
 //   - Downgrade to HTTP: HSTS (RFC 6797), over HTTPS only.
 //   - Open redirects through the Host header: it is never reflected.
 //   - Framing, sniffing, embedding (CWE-1021, CWE-430): the headers.

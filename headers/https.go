@@ -20,8 +20,10 @@ const (
 	// refuses all else: a credential or a body that crossed in clear is lost
 	// already, and a redirect would hide it (ASVS 5.0 4.1.2).
 	RejectOrRedirect HTTPS = iota
-	// RejectAll never redirects.
+	// RejectAll refuses every plain HTTP request.
 	RejectAll
+	// InsecureAllowHTTP serves plain HTTP requests, for local development.
+	InsecureAllowHTTP
 )
 
 // ErrHTTPSRequired answers a request in clear: 403 https_required.
@@ -40,14 +42,14 @@ func (p *Policy) secure(r *http.Request) bool {
 }
 
 func (p *Policy) checkRequest(r *http.Request, secure bool, host string) error {
-	ours := len(p.allowed) == 0 || p.allowed[hostname(host)] != ""
-	if ours && (secure || p.allowHTTP) {
+	ours, allowed := len(p.allowed) == 0 || p.allowed[hostname(host)] != "", secure || p.https == InsecureAllowHTTP
+	if ours && allowed {
 		return nil
 	}
 	if _, ok := p.exempt.Find(r); ok {
 		return nil
 	}
-	if secure || p.allowHTTP {
+	if allowed {
 		return ErrMisdirected.With("host", host[:min(len(host), 255)])
 	}
 	if p.scheme == nil {
@@ -78,13 +80,13 @@ func plaintextReason(r *http.Request) string {
 	return "no forwarding header with a scheme"
 }
 
-// errNoTLS tells the log, for whoever tries this for the first time.
-var errNoTLS = ErrHTTPSRequired.With("reason", "no TLS; set Scheme behind a proxy, InsecureAllowHTTP on this machine alone")
+// errNoTLS has the reason for the log, because most first tries fail with it.
+var errNoTLS = ErrHTTPSRequired.With("reason", "no TLS: set Scheme behind a proxy, or HTTPS to InsecureAllowHTTP for local development")
 
 // redirect returns where a refused request may go instead, or "". The host is
 // one that was configured, never a reflected one.
 func (p *Policy) redirect(r *http.Request, host string) string {
-	if p.https != RejectOrRedirect || r.Method != http.MethodGet && r.Method != http.MethodHead || p.hasCredential(r) || !acceptsHTML(r) {
+	if p.https != RejectOrRedirect || r.Method != http.MethodGet && r.Method != http.MethodHead || p.findCredential(r) != "" || !acceptsHTML(r) {
 		return ""
 	}
 	to := p.canonical
@@ -121,32 +123,40 @@ func ascii(s string) string {
 // forwarding are the headers that tell that a proxy stands in front of us.
 var forwarding = [...]string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "X-Real-Ip", "Via"}
 
-// reportPlaintext reports a plain HTTP request with a credential, or a proxy
-// that Scheme is not set for: a proxy that terminates TLS gets every redirect
-// back over plain HTTP, and the browser never arrives.
-func (p *Policy) reportPlaintext(r *http.Request) {
+// reportPlaintext calls OnEvent for a plain HTTP request with a credential. If
+// a forwarding header is present and Scheme is nil, it logs a warning instead:
+// redirects would loop behind a proxy that terminates TLS.
+func (p *Policy) reportPlaintext(r *http.Request, refused bool) {
 	if p.scheme == nil && slices.ContainsFunc(forwarding[:], func(key string) bool { return len(r.Header[key]) > 0 }) {
 		p.warnMissingScheme(r)
 		return
 	}
-	if p.onPlaintext != nil && p.hasCredential(r) {
-		hook.Call(r.Context(), p.logger, "headers: OnPlaintext", func() { p.onPlaintext(r) })
+	if p.onEvent == nil {
+		return
+	}
+	if reason := p.findCredential(r); reason != "" {
+		ctx := r.Context()
+		hook.Call(ctx, p.logger, "headers: OnEvent", func() { p.onEvent(ctx, Event{Reason: reason, Refused: refused, Request: r}) })
 	}
 }
 
-// hasCredential reports whether a request has one: in a header, before the host
-// of a target that is absolute, or in its query (RFC 6750, section 2.3).
-func (p *Policy) hasCredential(r *http.Request) bool {
-	if r.URL.User != nil || slices.ContainsFunc(p.credentials, func(key string) bool { return len(r.Header[key]) > 0 }) {
-		return true
+// findCredential returns where a request has a credential, or "": in a header,
+// before the host of an absolute target, or in the query (RFC 6750, section
+// 2.3).
+func (p *Policy) findCredential(r *http.Request) Reason {
+	if slices.ContainsFunc(p.credentials, func(key string) bool { return len(r.Header[key]) > 0 }) {
+		return CredentialInHeader
+	}
+	if r.URL.User != nil {
+		return CredentialInURL
 	}
 	for parameter := range strings.SplitSeq(r.URL.RawQuery, "&") {
 		key, _, _ := strings.Cut(parameter, "=")
 		if key, err := url.QueryUnescape(key); err == nil && slices.Contains(credentialParameters[:], strings.ToLower(key)) {
-			return true
+			return CredentialInURL
 		}
 	}
-	return false
+	return ""
 }
 
 var credentialParameters = [...]string{"access_token", "id_token", "refresh_token", "api_key", "apikey", "api-key", "client_secret", "password"}

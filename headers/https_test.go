@@ -2,6 +2,7 @@ package headers_test
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -154,9 +155,9 @@ func TestEveryAnswer(t *testing.T) {
 	}
 }
 
-func TestOnPlaintext(t *testing.T) {
+func TestPlaintextCredentialsAreReported(t *testing.T) {
 	told := 0
-	p := errors.Must(headers.New(headers.Options{OnPlaintext: func(*http.Request) { told++; panic("hook") }, Logger: slog.New(slog.DiscardHandler), ErrorHandler: refuse}))
+	p := errors.Must(headers.New(headers.Options{OnEvent: func(context.Context, headers.Event) { told++; panic("hook") }, Logger: slog.New(slog.DiscardHandler), ErrorHandler: refuse}))
 	h := p.Handler(served)
 	h.ServeHTTP(httptest.NewRecorder(), over("http", "GET", "http://a.example/", nil))
 	require.Equal(t, 0, told)
@@ -200,7 +201,7 @@ func TestBehindAProxy(t *testing.T) {
 	told := 0
 	p := errors.Must(headers.New(headers.Options{
 		Scheme: proxy.Scheme, Host: proxy.Host, AllowedHosts: []string{"api.example.com"}, ErrorHandler: refuse,
-		OnPlaintext: func(*http.Request) { told++ },
+		OnEvent: func(context.Context, headers.Event) { told++ },
 	}))
 	serve := func(pairs ...string) *httptest.ResponseRecorder {
 		r := sent("10.0.0.1:1", false, append(pairs, "X-Forwarded-For", "1.1.1.1")...)
@@ -265,7 +266,7 @@ func TestRefusalsOfPlainHTTPHaveAReason_H4(t *testing.T) {
 		{"a trusted peer, garbage", "10.0.0.1:1", proxy.Scheme, []string{"Forwarded", ";;=,\""}, plain},
 		{"no header at all", "203.0.113.1:1", proxy.Scheme, nil, silent},
 		{"a long peer", strings.Repeat("x", 1<<16), proxy.Scheme, nil, silent},
-		{"no Scheme", "203.0.113.1:1", nil, nil, "no TLS; set Scheme behind a proxy, InsecureAllowHTTP on this machine alone"},
+		{"no Scheme", "203.0.113.1:1", nil, nil, "no TLS: set Scheme behind a proxy, or HTTPS to InsecureAllowHTTP for local development"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var log bytes.Buffer
@@ -287,9 +288,9 @@ func TestRefusalsOfPlainHTTPHaveAReason_H4(t *testing.T) {
 	}
 }
 
-// TestOnPlaintextAlsoOfServedRequests_H3 holds how an application watches before
+// TestPlaintextCredentialsOfServedRequestsAreReported_H3 holds how an application watches before
 // it enforces.
-func TestOnPlaintextAlsoOfServedRequests_H3(t *testing.T) {
+func TestPlaintextCredentialsOfServedRequestsAreReported_H3(t *testing.T) {
 	secret := http.Header{"Authorization": {"x"}}
 	for _, tt := range []struct {
 		name, scheme, path string
@@ -297,24 +298,34 @@ func TestOnPlaintextAlsoOfServedRequests_H3(t *testing.T) {
 		header             http.Header
 		called, status     int
 	}{
-		{"no credential, InsecureAllowHTTP", "http", "/a", headers.Options{InsecureAllowHTTP: true}, nil, 0, 204},
+		{"no credential, InsecureAllowHTTP", "http", "/a", headers.Options{HTTPS: headers.InsecureAllowHTTP}, nil, 0, 204},
 		{"no credential, exempt", "http", "/healthz", headers.Options{}, nil, 0, 204},
-		{"HTTPS", "https", "/a", headers.Options{InsecureAllowHTTP: true}, secret, 0, 204},
-		{"an unknown proxy may have used HTTPS", "http", "/a", headers.Options{InsecureAllowHTTP: true}, http.Header{"Authorization": {"x"}, "X-Forwarded-For": {"1.1.1.1"}}, 0, 204},
-		{"InsecureAllowHTTP", "http", "/a", headers.Options{InsecureAllowHTTP: true}, secret, 1, 204},
-		{"InsecureAllowHTTP, in the query", "http", "/a?access_token=x", headers.Options{InsecureAllowHTTP: true}, nil, 1, 204},
+		{"HTTPS", "https", "/a", headers.Options{HTTPS: headers.InsecureAllowHTTP}, secret, 0, 204},
+		{"an unknown proxy may have used HTTPS", "http", "/a", headers.Options{HTTPS: headers.InsecureAllowHTTP}, http.Header{"Authorization": {"x"}, "X-Forwarded-For": {"1.1.1.1"}}, 0, 204},
+		{"InsecureAllowHTTP", "http", "/a", headers.Options{HTTPS: headers.InsecureAllowHTTP}, secret, 1, 204},
+		{"InsecureAllowHTTP, in the query", "http", "/a?access_token=x", headers.Options{HTTPS: headers.InsecureAllowHTTP}, nil, 1, 204},
 		{"exempt", "http", "/healthz", headers.Options{}, secret, 1, 204},
 		{"exempt, behind a proxy", "http", "/healthz", headers.Options{Scheme: func(*http.Request) string { return "http" }}, http.Header{"Authorization": {"x"}, "X-Forwarded-For": {"1.1.1.1"}}, 1, 204},
-		{"another host", "http", "/a", headers.Options{InsecureAllowHTTP: true, AllowedHosts: []string{"b.example"}}, secret, 1, 421},
+		{"another host", "http", "/a", headers.Options{HTTPS: headers.InsecureAllowHTTP, AllowedHosts: []string{"b.example"}}, secret, 1, 421},
 		{"refused", "http", "/a", headers.Options{}, secret, 1, 403},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			called := 0
+			var called []headers.Event
 			o := tt.options
-			o.OnPlaintext, o.Exempt, o.ErrorHandler, o.Logger = func(*http.Request) { called++; panic("hook") }, []string{"/healthz"}, refuse, slog.New(slog.DiscardHandler)
-			w := httptest.NewRecorder()
-			errors.Must(headers.New(o)).Handler(served).ServeHTTP(w, over(tt.scheme, "GET", tt.scheme+"://a.example"+tt.path, tt.header))
-			require.Equal(t, tt.called, called)
+			o.OnEvent = func(_ context.Context, e headers.Event) { called = append(called, e); panic("hook") }
+			o.Exempt, o.ErrorHandler, o.Logger = []string{"/healthz"}, refuse, slog.New(slog.DiscardHandler)
+			w, r := httptest.NewRecorder(), over(tt.scheme, "GET", tt.scheme+"://a.example"+tt.path, tt.header)
+			errors.Must(headers.New(o)).Handler(served).ServeHTTP(w, r)
+			require.Len(t, called, tt.called)
+			for _, e := range called {
+				reason := headers.CredentialInURL
+				if len(tt.header) > 0 {
+					reason = headers.CredentialInHeader
+				}
+				require.Equal(t, reason, e.Reason)
+				require.Equal(t, tt.status >= 400, e.Refused)
+				require.Same(t, r, e.Request)
+			}
 			require.Equal(t, tt.status, w.Code)
 		})
 	}

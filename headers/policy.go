@@ -1,6 +1,7 @@
 package headers
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -76,11 +77,9 @@ type Options struct {
 	// profile Documents has.
 	Extra http.Header
 
-	// HTTPS is what happens to requests in clear. Zero: RejectOrRedirect.
+	// HTTPS selects how plain HTTP requests are handled. 0 means
+	// RejectOrRedirect.
 	HTTPS HTTPS
-	// InsecureAllowHTTP serves requests in clear, as HTTPS would not: for local
-	// development. RejectAll beside it is refused.
-	InsecureAllowHTTP bool
 	// CanonicalHost is the host, with a port when it has one, that redirects
 	// go to. "": the request's own, when AllowedHosts lists it; else nobody is
 	// redirected.
@@ -105,16 +104,13 @@ type Options struct {
 	// Host returns the host that the client asked for. nil: the Host header.
 	// Where a proxy changes it: [Forwarded.Host].
 	Host func(*http.Request) string
-	// OnPlaintext is called with a request that sent a credential over plain
-	// HTTP: in one of the headers that hold credentials, or in the query
-	// (access_token, id_token, refresh_token, api_key, client_secret,
-	// password). It is called before the request is refused or redirected, and
-	// before it is served because of InsecureAllowHTTP or Exempt, so that
-	// an application can watch before it enforces. It is not called if Scheme is
-	// nil and a forwarding header is present, because the client may have used
-	// HTTPS then. Verify the credential before you revoke it: any client can
-	// send one that is not its own. A panic is logged and has no other effect.
-	OnPlaintext func(*http.Request)
+	// OnEvent is called with each plain HTTP request that has a credential,
+	// before it is refused, redirected, or served because of InsecureAllowHTTP
+	// or Exempt, so that an application can watch before it enforces. It is not
+	// called if Scheme is nil and a forwarding header is present, because the
+	// client may have used HTTPS. It must not block. A panic is logged and has
+	// no other effect.
+	OnEvent func(context.Context, Event)
 
 	// Logger gets a warning, at most once a minute, when a proxy in front
 	// seems to end TLS and Scheme is nil. nil: slog.Default().
@@ -131,14 +127,13 @@ type Policy struct {
 	own         nethttp.RingHeaders
 	ownAndHSTS  nethttp.RingHeaders
 	https       HTTPS
-	allowHTTP   bool
 	canonical   string
 	allowed     map[string]string // by their names, as they are listed
 	exempt      *route.Table
 	credentials []string
 	scheme      func(*http.Request) string // nil: r.TLS
 	host        func(*http.Request) string
-	onPlaintext func(*http.Request)
+	onEvent     func(context.Context, Event)
 	logger      *slog.Logger
 	respond     func(http.ResponseWriter, *http.Request, error)
 	warned      atomic.Int64 // the minute of the last warning
@@ -158,8 +153,8 @@ func New(o Options) (*Policy, error) {
 		return nil, err
 	}
 	p := &Policy{
-		https: o.HTTPS, allowHTTP: o.InsecureAllowHTTP, canonical: o.CanonicalHost, allowed: make(map[string]string),
-		exempt: exempt, scheme: o.Scheme, host: o.Host, onPlaintext: o.OnPlaintext, logger: o.Logger, respond: o.ErrorHandler,
+		https: o.HTTPS, canonical: o.CanonicalHost, allowed: make(map[string]string),
+		exempt: exempt, scheme: o.Scheme, host: o.Host, onEvent: o.OnEvent, logger: o.Logger, respond: o.ErrorHandler,
 		credentials: []string{"Authorization", "Cookie", "X-Api-Key", "Dpop", "Proxy-Authorization"},
 	}
 	for _, host := range slices.Backward(o.AllowedHosts) { // the first of a name counts
@@ -211,10 +206,11 @@ func (p *Policy) Handler(next http.Handler) http.Handler {
 		}
 		p.setHeaders(w.Header(), hsts)
 		nethttp.KeepHeaders(w, own, 0)
+		err := p.checkRequest(r, secure, host)
 		if !secure {
-			p.reportPlaintext(r)
+			p.reportPlaintext(r, err != nil)
 		}
-		if err := p.checkRequest(r, secure, host); err != nil {
+		if err != nil {
 			p.writeRefusal(w, r, host, err)
 			return
 		}

@@ -62,11 +62,8 @@ func (o *Options) checkFields() []error {
 	if o.Profile != API && o.Profile != Documents {
 		refuse("Profile %d: is unknown; did you mean API or Documents?", o.Profile)
 	}
-	if o.HTTPS != RejectOrRedirect && o.HTTPS != RejectAll {
-		refuse("HTTPS %d: is unknown; did you mean RejectOrRedirect or RejectAll?", o.HTTPS)
-	}
-	if o.InsecureAllowHTTP && o.HTTPS == RejectAll {
-		refuse("InsecureAllowHTTP true: contradicts HTTPS: RejectAll; did you mean one of them?")
+	if o.HTTPS < RejectOrRedirect || o.HTTPS > InsecureAllowHTTP {
+		refuse("HTTPS %d: is unknown; did you mean RejectOrRedirect, RejectAll or InsecureAllowHTTP?", o.HTTPS)
 	}
 	for _, field := range []line{{"CSP", o.CSP}, {"CacheControl", o.CacheControl}} {
 		if !printable(field.value) || strings.Trim(field.value, " \t") != field.value {

@@ -112,7 +112,11 @@ func edge(c config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	secure, err := headers.New(headers.Options{InsecureAllowHTTP: !c.tls, Logger: c.logger}) // plain on loopback alone
+	plaintext := headers.RejectOrRedirect
+	if !c.tls {
+		plaintext = headers.InsecureAllowHTTP // only on loopback
+	}
+	secure, err := headers.New(headers.Options{HTTPS: plaintext, Logger: c.logger})
 	if err != nil {
 		return nil, err
 	}

@@ -26,9 +26,9 @@ const strangerPolicy = "sandbox allow-scripts; default-src 'none'; script-src 's
 
 // pageRoutes serve under headers of their own, which win over those of the API.
 func pageRoutes(mux *http.ServeMux, c config, scheme func(*http.Request) string) {
-	documents := errors.Must(headers.New(headers.Options{Profile: headers.Documents, CSP: pagePolicy, Scheme: scheme, InsecureAllowHTTP: c.insecure}))
+	documents := errors.Must(headers.New(headers.Options{Profile: headers.Documents, CSP: pagePolicy, Scheme: scheme, HTTPS: c.plaintext()}))
 	stranger := errors.Must(headers.New(headers.Options{
-		Profile: headers.Documents, CSP: strangerPolicy, FrameOptions: "SAMEORIGIN", ResourcePolicy: "cross-origin", Scheme: scheme, InsecureAllowHTTP: c.insecure,
+		Profile: headers.Documents, CSP: strangerPolicy, FrameOptions: "SAMEORIGIN", ResourcePolicy: "cross-origin", Scheme: scheme, HTTPS: c.plaintext(),
 	}))
 	mux.Handle("GET /{$}", documents.Handler(file("index.html")))
 	mux.Handle("GET /page/{file}", documents.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -34,6 +34,14 @@ type config struct {
 	logger      *slog.Logger
 }
 
+// plaintext returns how plain HTTP requests are handled.
+func (c config) plaintext() headers.HTTPS {
+	if c.insecure {
+		return headers.InsecureAllowHTTP
+	}
+	return headers.RejectOrRedirect
+}
+
 // service has what the handlers need.
 type service struct {
 	handler  http.Handler
@@ -82,7 +90,7 @@ func newService(c config) (*service, error) {
 	// The rings, from the outside in.
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: c.logger}))
 	secure := errors.Must(headers.New(headers.Options{
-		Scheme: scheme, InsecureAllowHTTP: c.insecure, AllowedHosts: hosts(c), Logger: c.logger,
+		Scheme: scheme, HTTPS: c.plaintext(), AllowedHosts: hosts(c), Logger: c.logger,
 		Exempt: []string{"GET /healthz", "GET /readyz"}, // a probe uses an address of its own, in clear, and no name
 	}))
 	origins, err := cors.New(cors.Options{

@@ -139,7 +139,7 @@ func TestOuterHeadersSurviveInformationalResponses_E2(t *testing.T) {
 	h := x.wrap("/", func() http.Handler {
 		h := proxyTo(u)
 		for i := range 6 {
-			secure := errors.Must(headers.New(headers.Options{InsecureAllowHTTP: true, Extra: http.Header{fmt.Sprintf("X-Ring-%d", i): {"a", "b"}}}))
+			secure := errors.Must(headers.New(headers.Options{HTTPS: headers.InsecureAllowHTTP, Extra: http.Header{fmt.Sprintf("X-Ring-%d", i): {"a", "b"}}}))
 			h = secure.Handler(h)
 		}
 		return h

@@ -61,7 +61,7 @@ func newWorld(t *testing.T) *world {
 	journal := new(journal)
 	tokens := authtest.NewTokens(t)
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.NewJSONHandler(journal, nil))}))
-	secure := errors.Must(headers.New(headers.Options{InsecureAllowHTTP: true}))
+	secure := errors.Must(headers.New(headers.Options{HTTPS: headers.InsecureAllowHTTP}))
 	origins := errors.Must(cors.New(cors.Options{Origins: []string{page}, Headers: []string{"Authorization", "Content-Type"}}))
 	limits := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
 		{Name: "all", Limits: []ratelimit.Limit{{Requests: 1e6, Window: time.Hour}}},

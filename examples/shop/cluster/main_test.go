@@ -140,7 +140,7 @@ func TestTurns(t *testing.T) {
 // them.
 func TestInformationalResponsesLeaveTheHeaders_E2(t *testing.T) {
 	failures := errors.Must(errors.NewResponder(errors.Options{}))
-	secure := errors.Must(headers.New(headers.Options{InsecureAllowHTTP: true}))
+	secure := errors.Must(headers.New(headers.Options{HTTPS: headers.InsecureAllowHTTP}))
 	shop := httptest.NewServer(failures.Handler(secure.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Informational") != "" {
 			w.WriteHeader(http.StatusEarlyHints)
