@@ -55,46 +55,6 @@ func orDefault(value, otherwise string) string {
 	return value
 }
 
-// checkFields returns the problems of the options.
-func (o *Options) checkFields() []error {
-	problems := []error{o.HSTS.checkFields()}
-	refuse := func(format string, args ...any) { problems = append(problems, fmt.Errorf("headers: "+format, args...)) }
-	if o.Profile != API && o.Profile != Documents {
-		refuse("Profile %d: is unknown; did you mean API or Documents?", o.Profile)
-	}
-	if o.HTTPS < RejectOrRedirect || o.HTTPS > InsecureAllowHTTP {
-		refuse("HTTPS %d: is unknown; did you mean RejectOrRedirect, RejectAll or InsecureAllowHTTP?", o.HTTPS)
-	}
-	for _, field := range []line{{"CSP", o.CSP}, {"CacheControl", o.CacheControl}} {
-		if !printable(field.value) || strings.Trim(field.value, " \t") != field.value {
-			refuse("%s %q: has a character or a space that no header value has (RFC 9110, section 5.5)", field.key, field.value)
-		}
-	}
-	if o.CanonicalHost != "" && !validHost(o.CanonicalHost) {
-		refuse("CanonicalHost %q: is not a host; did you mean \"api.example.com\"?", o.CanonicalHost)
-	}
-	for i, host := range o.AllowedHosts {
-		if !validHost(host) {
-			refuse("AllowedHosts[%d] %q: is not a host; did you mean \"api.example.com\"?", i, host)
-		}
-	}
-	for i, key := range o.CredentialHeaders {
-		if !isToken(key) {
-			refuse("CredentialHeaders[%d] %q: is not the name of a header", i, key)
-		}
-	}
-	oneOf := func(name, value string, known ...string) {
-		if value != "" && value != InsecureOmit && !slices.Contains(known, value) {
-			refuse("%s %q: is unknown%s", name, value, orDefault(didYouMean(value, known), fmt.Sprintf("; did you mean %q?", known[0])))
-		}
-	}
-	oneOf("ReferrerPolicy", o.ReferrerPolicy, "no-referrer", "same-origin", "strict-origin", "strict-origin-when-cross-origin", "origin", "origin-when-cross-origin", "no-referrer-when-downgrade", "unsafe-url")
-	oneOf("ResourcePolicy", o.ResourcePolicy, "same-origin", "same-site", "cross-origin")
-	oneOf("FrameOptions", o.FrameOptions, "DENY", "SAMEORIGIN")
-	problems = append(problems, o.checkCacheControl()...)
-	return append(problems, o.checkCSP(), checkExtra(o.Extra))
-}
-
 // managed has, for each header that is not Extra's, what sets it.
 var managed = map[string]string{
 	"Strict-Transport-Security": "HSTS", "Content-Security-Policy": "CSP", "X-Frame-Options": "FrameOptions", "Referrer-Policy": "ReferrerPolicy",
