@@ -107,7 +107,7 @@ func (p *policy) logWarning(r *http.Request, message string, attrs ...slog.Attr)
 // Access-Control-Allow-Origin make browsers refuse the response.
 func (p *policy) lookOutside(r *http.Request, h http.Header) {
 	if len(h["Access-Control-Allow-Origin"]) > 0 {
-		p.logWarning(r, "stacked CORS: a middleware further out sets Access-Control-Allow-Origin too")
+		p.logWarning(r, "outer middleware also sets Access-Control-Allow-Origin")
 	}
 }
 
@@ -122,9 +122,9 @@ func (p *policy) watchHeaders(next http.Handler) http.Handler {
 // lookInside finds what was changed behind us.
 func (p *policy) lookInside(r *http.Request, h http.Header) {
 	if lines, from := h["Access-Control-Allow-Origin"], r.Header["Origin"]; len(lines) > 1 || len(lines) == 1 && lines[0] != "*" && (len(from) != 1 || lines[0] != from[0]) {
-		p.logWarning(r, "stacked CORS: the handler sets Access-Control-Allow-Origin too")
+		p.logWarning(r, "handler also sets Access-Control-Allow-Origin")
 	}
 	if !p.origins.all && !listed(h["Vary"], "Origin") {
-		p.logWarning(r, "the handler took Origin from Vary: it calls Set where it should call Add")
+		p.logWarning(r, "handler removed Origin from Vary")
 	}
 }

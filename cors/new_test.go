@@ -16,35 +16,35 @@ import (
 // TestNewRefusesOrigins holds each problem and its hint, whole.
 func TestNewRefusesOrigins(t *testing.T) {
 	const generic = `is not an origin; did you mean one as in "https://app.example.com"?`
-	const list = "is a list; did you mean one origin for each entry?"
-	const tls = "anybody on the way can speak for an origin without TLS, so Credentials need InsecureOrigins; did you mean "
+	const list = "is a list; did you mean one origin per entry?"
+	const tls = "is an origin without TLS, so Credentials need InsecureOrigins; did you mean "
 	silent := func(scheme string) string {
-		return "no browser sends an origin of the scheme " + scheme + `; did you mean one as in "https://app.example.com"?`
+		return "has a scheme that is never part of an origin, " + scheme + `; did you mean one as in "https://app.example.com"?`
 	}
 	for origin, want := range map[string]string{
-		"null":                     "is the origin of every sandboxed frame, so it belongs to no one; did you mean the origin of the page around it?",
-		"NULL":                     "is the origin of every sandboxed frame, so it belongs to no one; did you mean the origin of the page around it?",
-		"*":                        `"*" stands alone; did you mean it as the only origin?`,
-		"":                         `is empty; did you mean "https://app.example.com"?`,
-		"example.com":              `did you mean "https://example.com"?`,
-		"example.com:8443":         `did you mean "https://example.com:8443"?`,
-		"*.example.com":            `did you mean "https://*.example.com"?`,
-		"//example.com":            `did you mean "https://example.com"?`,
-		"https//example.com":       `did you mean "https://example.com"?`,
-		"https:example.com":        `did you mean "https://example.com"?`,
-		"https:/example.com":       `did you mean "https://example.com"?`,
-		"https:://example.com":     `did you mean "https://example.com"?`,
-		`https:\\example.com`:      `did you mean "https://example.com"?`,
-		"https://Example.com/":     `did you mean "https://example.com"?`,
-		"https://example.com:443":  `did you mean "https://example.com"?`,
-		"https://example.com.":     `did you mean "https://example.com"?`,
-		"https://example.com/a?b":  `did you mean "https://example.com"?`,
-		"https://u:p@example.com":  `did you mean "https://example.com"?`,
-		"localhost:3000":           `did you mean "http://localhost:3000"?`,
+		"null":                     "is the origin of every sandboxed frame; did you mean the origin of the embedding page?",
+		"NULL":                     "is the origin of every sandboxed frame; did you mean the origin of the embedding page?",
+		"*":                        `must be the only origin; did you mean to remove the others?`,
+		"":                         `must not be empty; did you mean "https://app.example.com"?`,
+		"example.com":              `is not an origin; did you mean "https://example.com"?`,
+		"example.com:8443":         `is not an origin; did you mean "https://example.com:8443"?`,
+		"*.example.com":            `is not an origin; did you mean "https://*.example.com"?`,
+		"//example.com":            `is not an origin; did you mean "https://example.com"?`,
+		"https//example.com":       `is not an origin; did you mean "https://example.com"?`,
+		"https:example.com":        `is not an origin; did you mean "https://example.com"?`,
+		"https:/example.com":       `is not an origin; did you mean "https://example.com"?`,
+		"https:://example.com":     `is not an origin; did you mean "https://example.com"?`,
+		`https:\\example.com`:      `is not an origin; did you mean "https://example.com"?`,
+		"https://Example.com/":     `is not an origin; did you mean "https://example.com"?`,
+		"https://example.com:443":  `is not an origin; did you mean "https://example.com"?`,
+		"https://example.com.":     `is not an origin; did you mean "https://example.com"?`,
+		"https://example.com/a?b":  `is not an origin; did you mean "https://example.com"?`,
+		"https://u:p@example.com":  `is not an origin; did you mean "https://example.com"?`,
+		"localhost:3000":           `is not an origin; did you mean "http://localhost:3000"?`,
 		"https://résumé.com":       "has characters that no origin has; did you mean its ASCII form, xn--...?",
 		"https://*":                generic,
-		"https://*.com":            `a wildcard stands for the first labels of a host name of at least two more; did you mean "https://*.example.com"?`,
-		"https://*.10.0.0.1":       `no name stands before an address; did you mean "https://10.0.0.1"?`,
+		"https://*.com":            `has a wildcard before a single label; did you mean "https://*.example.com"?`,
+		"https://*.10.0.0.1":       `has a wildcard before an address; did you mean "https://10.0.0.1"?`,
 		"https://*example.com":     generic,
 		"https://a.*.example.com":  generic,
 		"https://a.example:1:*":    generic,
@@ -54,20 +54,20 @@ func TestNewRefusesOrigins(t *testing.T) {
 		"https://10.0.0.0.1":       generic,
 		"https://[::1%25eth0]":     generic,
 		"https://":                 generic,
-		"tauri://*.example.com":    "a wildcard needs the scheme https or http; did you mean each origin by its name?",
-		"http://a.example":         `anybody on the way can speak for an origin without TLS, so Credentials need InsecureOrigins; did you mean "https://a.example"?`,
+		"tauri://*.example.com":    "has a wildcard, which needs the scheme https or http; did you mean each origin by its name?",
+		"http://a.example":         `is an origin without TLS, so Credentials need InsecureOrigins; did you mean "https://a.example"?`,
 		"http://*.a.example:*":     tls + `"https://*.a.example:*"?`,
 		"http://192.168.1.10:3000": tls + `"https://192.168.1.10:3000"?`,
 		"chrome-extension://abcdefghijklmnopabcdefghijklmnop": "is an origin without TLS, so Credentials need InsecureOrigins",
 		// C2: origins that no browser sends.
-		"wss://a.example":                `did you mean "https://a.example"?`,
-		"wss://*.a.example:8443":         `did you mean "https://*.a.example:8443"?`,
-		"ws://a.example":                 `did you mean "https://a.example"?`,
-		"ws://localhost:3000":            `did you mean "http://localhost:3000"?`,
-		"htps://a.example":               `did you mean "https://a.example"?`,
-		"httpss://a.example":             `did you mean "https://a.example"?`,
-		"htpps://a.example":              `did you mean "https://a.example"?`,
-		"htp://localhost":                `did you mean "http://localhost"?`,
+		"wss://a.example":                `is not an origin; did you mean "https://a.example"?`,
+		"wss://*.a.example:8443":         `is not an origin; did you mean "https://*.a.example:8443"?`,
+		"ws://a.example":                 `is not an origin; did you mean "https://a.example"?`,
+		"ws://localhost:3000":            `is not an origin; did you mean "http://localhost:3000"?`,
+		"htps://a.example":               `is not an origin; did you mean "https://a.example"?`,
+		"httpss://a.example":             `is not an origin; did you mean "https://a.example"?`,
+		"htpps://a.example":              `is not an origin; did you mean "https://a.example"?`,
+		"htp://localhost":                `is not an origin; did you mean "http://localhost"?`,
 		"file://":                        silent("file"),
 		"file:///home/index.html":        silent("file"),
 		"data:text/html":                 silent("data"),
@@ -75,20 +75,20 @@ func TestNewRefusesOrigins(t *testing.T) {
 		"about:blank":                    silent("about"),
 		"javascript:void(0)":             silent("javascript"),
 		"ftp://a.example":                silent("ftp"),
-		"https://xn--f":                  "has a label that is not Punycode after xn-- (RFC 3492), which no browser sends; did you mean the ASCII form of an international name?",
-		"https://a.xn--.example":         "has a label that is not Punycode after xn-- (RFC 3492), which no browser sends; did you mean the ASCII form of an international name?",
-		"https://*.xn--99999999.example": "has a label that is not Punycode after xn-- (RFC 3492), which no browser sends; did you mean the ASCII form of an international name?",
-		"https://*." + labels(252):       "no host name has a label more, since 253 bytes are the most; did you mean the host alone?",
-		"https://*." + labels(253):       "no host name has a label more, since 253 bytes are the most; did you mean the host alone?",
+		"https://xn--f":                  "has a label with invalid Punycode after xn-- (RFC 3492); did you mean the ASCII form of an international name?",
+		"https://a.xn--.example":         "has a label with invalid Punycode after xn-- (RFC 3492); did you mean the ASCII form of an international name?",
+		"https://*.xn--99999999.example": "has a label with invalid Punycode after xn-- (RFC 3492); did you mean the ASCII form of an international name?",
+		"https://*." + labels(252):       "matches nothing, because a host name has at most 253 bytes; did you mean the host alone?",
+		"https://*." + labels(253):       "matches nothing, because a host name has at most 253 bytes; did you mean the host alone?",
 		// C4: lists, and blanks.
 		"https://a.example,https://b.example":  list,
 		"https://a.example, https://b.example": list,
 		"https://a.example https://b.example":  list,
 		"https://a.example;https://b.example":  list,
 		"https://a b.com":                      list,
-		" https://a.example":                   `did you mean "https://a.example"?`,
-		"https://a.example\t":                  `did you mean "https://a.example"?`,
-		" null":                                "is the origin of every sandboxed frame, so it belongs to no one; did you mean the origin of the page around it?",
+		" https://a.example":                   `is not an origin; did you mean "https://a.example"?`,
+		"https://a.example\t":                  `is not an origin; did you mean "https://a.example"?`,
+		" null":                                "is the origin of every sandboxed frame; did you mean the origin of the embedding page?",
 	} {
 		t.Run(origin, func(t *testing.T) {
 			_, err := cors.New(cors.Options{Origins: []string{"https://ok.example", origin}, Credentials: true})
@@ -130,22 +130,23 @@ func TestNewRefuses(t *testing.T) {
 		options cors.Options
 		want    string
 	}{
-		{"nothing", cors.Options{}, `cors: Origins: none; did you mean "https://app.example.com", or "*"?`},
-		{"everybody with credentials", cors.Options{Origins: []string{"*"}, Credentials: true}, `cors: Origins[0] "*": every site could act with the visitor's Credentials; name the origins`},
-		{"everybody and nobody", cors.Options{Origins: []string{"*"}, Enforce: cors.EnforceAll}, `cors: Enforce: EnforceAll with Origins "*" refuses nobody`},
+		{"nothing", cors.Options{}, `cors: Origins: must not be empty; did you mean "https://app.example.com" or "*"?`},
+		{"everybody with credentials", cors.Options{Origins: []string{"*"}, Credentials: true}, `cors: Origins[0] "*": lets every page use the visitor's Credentials; did you mean to list the origins?`},
+		{"everybody and nobody", cors.Options{Origins: []string{"*"}, Enforce: cors.EnforceAll}, `cors: Enforce: EnforceAll has no effect with Origins "*"; did you mean one of them?`},
 		{"twice", cors.Options{Origins: []string{"https://a.example", "https://a.example"}}, `cors: Origins[1] "https://a.example": is listed twice`},
-		{"methods", cors.Options{Origins: []string{"*"}, Methods: []string{"patch", "TRACE", "*", "a b"}}, "cors: Methods[0] \"patch\": did you mean \"PATCH\"?\ncors: Methods[1] \"TRACE\": is a method that browsers forbid (Fetch, forbidden method)\ncors: Methods[2] \"*\": lets a page use any method; did you mean the methods by their names?\ncors: Methods[3] \"a b\": is not a method"},
+		{"methods", cors.Options{Origins: []string{"*"}, Methods: []string{"patch", "TRACE", "*", "a b"}}, "cors: Methods[0] \"patch\": is not in upper case; did you mean \"PATCH\"?\ncors: Methods[1] \"TRACE\": is a method that browsers forbid (Fetch, forbidden method)\ncors: Methods[2] \"*\": lets a page use any method; did you mean the methods by their names?\ncors: Methods[3] \"a b\": is not a method"},
 		{"headers", cors.Options{Origins: []string{"*"}, Headers: []string{"a b", "Cookie", "Sec-X", "Proxy-X"}}, "cors: Headers[0] \"a b\": is not a header name of at most 128 bytes\ncors: Headers[1] \"Cookie\": is a header that no page can set (Fetch, forbidden request-header)\ncors: Headers[2] \"Sec-X\": is a header that no page can set (Fetch, forbidden request-header)\ncors: Headers[3] \"Proxy-X\": is a header that no page can set (Fetch, forbidden request-header)"},
 		{"C5 any header with credentials", cors.Options{Origins: []string{"https://a.example"}, Credentials: true, Headers: []string{"*"}}, `cors: Headers[0] "*": lets a page set any header, which needs Origins "*" without Credentials; did you mean the headers by their names?`},
 		{"C5 any header from one origin", cors.Options{Origins: []string{"https://a.example"}, Headers: []string{"*"}}, `cors: Headers[0] "*": lets a page set any header, which needs Origins "*" without Credentials; did you mean the headers by their names?`},
-		{"C5 any header and another", cors.Options{Origins: []string{"*"}, Headers: []string{"X-A", "*", "Authorization"}}, `cors: Headers[0] "X-A": is covered by "*" already; did you mean one of them?`},
-		{"expose", cors.Options{Origins: []string{"*"}, Expose: []string{"*", "", "set-cookie"}}, "cors: Expose[0] \"*\": shows every header; did you mean the headers by their names?\ncors: Expose[1] \"\": is not a header name\ncors: Expose[2] \"set-cookie\": is a header that no page can read (Fetch, forbidden response-header name)"},
-		{"ages", cors.Options{Origins: []string{"*"}, MaxAge: 25 * time.Hour}, "cors: MaxAge 25h0m0s: is not whole seconds up to 24h, 0 or NoCache; did you mean 24h0m0s?"},
-		{"a number of seconds", cors.Options{Origins: []string{"*"}, MaxAge: 600}, "cors: MaxAge 600ns: is not whole seconds up to 24h, 0 or NoCache; did you mean 10m0s?"},
-		{"milliseconds", cors.Options{Origins: []string{"*"}, MaxAge: 600 * time.Millisecond}, "cors: MaxAge 600ms: is not whole seconds up to 24h, 0 or NoCache"},
-		{"status", cors.Options{Origins: []string{"*"}, PreflightStatus: 201}, "cors: PreflightStatus 201: is neither 200 nor 204"},
+		{"C5 any header and another", cors.Options{Origins: []string{"*"}, Headers: []string{"X-A", "*", "Authorization"}}, `cors: Headers[0] "X-A": is covered by "*"; did you mean one of them?`},
+		{"expose", cors.Options{Origins: []string{"*"}, Expose: []string{"*", "", "set-cookie"}}, "cors: Expose[0] \"*\": exposes every header; did you mean the headers by their names?\ncors: Expose[1] \"\": is not a header name\ncors: Expose[2] \"set-cookie\": is a header that no page can read (Fetch, forbidden response-header name)"},
+		{"ages", cors.Options{Origins: []string{"*"}, MaxAge: 25 * time.Hour}, "cors: MaxAge 25h0m0s: must be whole seconds up to 24h, 0 or NoCache; did you mean 24h0m0s?"},
+		{"a negative age", cors.Options{Origins: []string{"*"}, MaxAge: -time.Second}, "cors: MaxAge -1s: is negative; did you mean cors.NoCache?"},
+		{"a number of seconds", cors.Options{Origins: []string{"*"}, MaxAge: 600}, "cors: MaxAge 600ns: must be whole seconds up to 24h, 0 or NoCache; did you mean 10m0s?"},
+		{"milliseconds", cors.Options{Origins: []string{"*"}, MaxAge: 600 * time.Millisecond}, "cors: MaxAge 600ms: must be whole seconds up to 24h, 0 or NoCache"},
+		{"status", cors.Options{Origins: []string{"*"}, PreflightStatus: 201}, "cors: PreflightStatus 201: must be 200 or 204"},
 		{"enforcement", cors.Options{Origins: []string{"*"}, Enforce: 9}, "cors: Enforce 9: is unknown; did you mean EnforceUnsafe, EnforceAll or InsecureEnforceOff?"},
-		{"exempt from nothing", cors.Options{Origins: []string{"*"}, Enforce: cors.InsecureEnforceOff, Exempt: []string{"/x"}}, "cors: Exempt: InsecureEnforceOff exempts everything already; did you mean one of them?"},
+		{"exempt from nothing", cors.Options{Origins: []string{"*"}, Enforce: cors.InsecureEnforceOff, Exempt: []string{"/x"}}, "cors: Exempt: InsecureEnforceOff exempts every request; did you mean one of them?"},
 		{"all exempt", cors.Options{Origins: []string{"https://a.example"}, Exempt: []string{"/"}}, `cors: Exempt[0] "/": opens every path; did you mean "/{$}"?`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -163,14 +164,14 @@ func TestHeadersInTheWrongList_C5(t *testing.T) {
 		"Location", "Retry-After", "Server", "Strict-Transport-Security", "Vary", "WWW-Authenticate", "Content-Security-Policy", "X-Frame-Options",
 	} {
 		_, err := cors.New(cors.Options{Origins: []string{allowedOrigin}, Headers: []string{name}})
-		require.EqualError(t, err, `cors: Headers[0] "`+name+`": is a header of responses; did you mean Expose, or no entry at all?`)
+		require.EqualError(t, err, `cors: Headers[0] "`+name+`": is a response header; did you mean Expose, or no entry at all?`)
 	}
 	for _, name := range []string{
 		"Origin", "Referer", "Host", "Cookie", "Authorization", "User-Agent", "If-Match", "If-None-Match", "If-Modified-Since", "Range", "DPoP", "X-Requested-With", "Sec-Fetch-Site",
 		"Access-Control-Request-Headers",
 	} {
 		_, err := cors.New(cors.Options{Origins: []string{allowedOrigin}, Expose: []string{name}})
-		require.EqualError(t, err, `cors: Expose[0] "`+name+`": is a header of requests; did you mean Headers?`)
+		require.EqualError(t, err, `cors: Expose[0] "`+name+`": is a request header; did you mean Headers?`)
 	}
 	_, err := cors.New(cors.Options{Origins: []string{allowedOrigin}, Expose: []string{"Access-Control-Allow-Origin"}})
 	require.EqualError(t, err, `cors: Expose[0] "Access-Control-Allow-Origin": is read by the browser itself; did you mean to leave it out?`)

@@ -116,17 +116,21 @@ func (o Options) checkFields() []error {
 	each("Methods", o.Methods, methodProblem)
 	each("Headers", o.Headers, o.headerProblem)
 	each("Expose", o.Expose, exposeProblem)
-	if o.MaxAge != NoCache && (o.MaxAge < 0 || o.MaxAge > 24*time.Hour || o.MaxAge%time.Second != 0) {
-		problems = append(problems, errors.New("cors: MaxAge "+o.MaxAge.String()+": is not whole seconds up to 24h, 0 or NoCache"+suggestMaxAge(o.MaxAge)))
+	switch {
+	case o.MaxAge == NoCache:
+	case o.MaxAge < 0:
+		problems = append(problems, errors.New("cors: MaxAge "+o.MaxAge.String()+": is negative; did you mean cors.NoCache?"))
+	case o.MaxAge > 24*time.Hour || o.MaxAge%time.Second != 0:
+		problems = append(problems, errors.New("cors: MaxAge "+o.MaxAge.String()+": must be whole seconds up to 24h, 0 or NoCache"+suggestMaxAge(o.MaxAge)))
 	}
 	if o.PreflightStatus != 0 && o.PreflightStatus != http.StatusOK && o.PreflightStatus != http.StatusNoContent {
-		problems = append(problems, errors.New("cors: PreflightStatus "+strconv.Itoa(o.PreflightStatus)+": is neither 200 nor 204"))
+		problems = append(problems, errors.New("cors: PreflightStatus "+strconv.Itoa(o.PreflightStatus)+": must be 200 or 204"))
 	}
 	switch {
 	case o.Enforce < EnforceUnsafe || o.Enforce > InsecureEnforceOff:
 		problems = append(problems, errors.New("cors: Enforce "+strconv.Itoa(int(o.Enforce))+": is unknown; did you mean EnforceUnsafe, EnforceAll or InsecureEnforceOff?"))
 	case o.Enforce == InsecureEnforceOff && len(o.Exempt) > 0:
-		problems = append(problems, errors.New("cors: Exempt: InsecureEnforceOff exempts everything already; did you mean one of them?"))
+		problems = append(problems, errors.New("cors: Exempt: InsecureEnforceOff exempts every request; did you mean one of them?"))
 	}
 	return problems
 }
@@ -155,7 +159,7 @@ func methodProblem(method string) string {
 	case upper == "CONNECT" || upper == "TRACE" || upper == "TRACK":
 		return "is a method that browsers forbid (Fetch, forbidden method)"
 	case method != upper && slices.Contains([]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}, upper):
-		return "did you mean " + strconv.Quote(upper) + "?"
+		return "is not in upper case; did you mean " + strconv.Quote(upper) + "?"
 	}
 	return ""
 }
@@ -194,9 +198,9 @@ func (o Options) headerProblem(name string) string {
 	case slices.Contains(forbidden[:], lower) || strings.HasPrefix(lower, "proxy-") || strings.HasPrefix(lower, "sec-"):
 		return "is a header that no page can set (Fetch, forbidden request-header)"
 	case slices.Contains(ofResponses, lower) || strings.HasPrefix(lower, "access-control-"):
-		return "is a header of responses; did you mean Expose, or no entry at all?"
+		return "is a response header; did you mean Expose, or no entry at all?"
 	case isAny && lower != "authorization":
-		return "is covered by \"*\" already; did you mean one of them?"
+		return "is covered by \"*\"; did you mean one of them?"
 	}
 	return ""
 }
@@ -205,13 +209,13 @@ func exposeProblem(name string) string {
 	lower := strings.ToLower(name)
 	switch {
 	case name == "*":
-		return "shows every header; did you mean the headers by their names?"
+		return "exposes every header; did you mean the headers by their names?"
 	case !isToken(name):
 		return "is not a header name"
 	case lower == "set-cookie" || lower == "set-cookie2":
 		return "is a header that no page can read (Fetch, forbidden response-header name)"
 	case slices.Contains(ofRequests, lower) || strings.HasPrefix(lower, "sec-") || strings.HasPrefix(lower, "access-control-request-"):
-		return "is a header of requests; did you mean Headers?"
+		return "is a request header; did you mean Headers?"
 	case strings.HasPrefix(lower, "access-control-"):
 		return "is read by the browser itself; did you mean to leave it out?"
 	}

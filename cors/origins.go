@@ -29,19 +29,19 @@ func (l *origins) compileOptions(o *Options) []error {
 	l.exact, l.wildcards = make(map[string]struct{}), make(map[string][]wildcard)
 	l.allow, l.insecure = o.OriginFunc, o.InsecureOrigins || !o.Credentials
 	if len(o.Origins) == 0 && o.OriginFunc == nil {
-		return []error{errors.New(`cors: Origins: none; did you mean "https://app.example.com", or "*"?`)}
+		return []error{errors.New(`cors: Origins: must not be empty; did you mean "https://app.example.com" or "*"?`)}
 	}
 	var problems []error
 	if len(o.Origins) == 1 && o.Origins[0] == "*" {
 		l.all = true
 		if o.Credentials {
-			problems = append(problems, errors.New(`cors: Origins[0] "*": every site could act with the visitor's Credentials; name the origins`))
+			problems = append(problems, errors.New(`cors: Origins[0] "*": lets every page use the visitor's Credentials; did you mean to list the origins?`))
 		}
 		if o.Enforce == EnforceAll {
-			problems = append(problems, errors.New(`cors: Enforce: EnforceAll with Origins "*" refuses nobody`))
+			problems = append(problems, errors.New(`cors: Enforce: EnforceAll has no effect with Origins "*"; did you mean one of them?`))
 		}
 		if o.OriginFunc != nil {
-			problems = append(problems, errors.New(`cors: OriginFunc: is never asked with Origins "*"; did you mean one of them?`))
+			problems = append(problems, errors.New(`cors: OriginFunc: is never called with Origins "*"; did you mean one of them?`))
 		}
 		return problems
 	}
@@ -149,9 +149,9 @@ func (l *origins) addPattern(pattern string, guard bool) string {
 	case problem != "":
 		return problem
 	case anyHost && guard && suffix.IsShared(o.Host):
-		return "anybody can have a name under " + strconv.Quote(o.Host) + ", so Credentials need InsecurePublicSuffixes; did you mean your own name under it?"
+		return "covers names of unrelated parties under " + strconv.Quote(o.Host) + ", so Credentials need InsecurePublicSuffixes; did you mean your own name under it?"
 	case o.Scheme == "http" && !l.insecure && !o.loopback():
-		return "anybody on the way can speak for an origin without TLS, so Credentials need InsecureOrigins; did you mean " + strconv.Quote("https"+strings.TrimPrefix(pattern, "http")) + "?"
+		return "is an origin without TLS, so Credentials need InsecureOrigins; did you mean " + strconv.Quote("https"+strings.TrimPrefix(pattern, "http")) + "?"
 	case o.Scheme != "https" && !l.insecure && !o.loopback():
 		return "is an origin without TLS, so Credentials need InsecureOrigins"
 	}

@@ -21,27 +21,27 @@ func parsePattern(pattern string) (o Origin, anyHost, anyPort bool, problem stri
 	isSpecial := scheme == "https" || scheme == "http"
 	switch {
 	case pattern == "":
-		problem = `is empty; did you mean "https://app.example.com"?`
+		problem = `must not be empty; did you mean "https://app.example.com"?`
 	case pattern == "*":
-		problem = `"*" stands alone; did you mean it as the only origin?`
+		problem = `must be the only origin; did you mean to remove the others?`
 	case strings.ContainsFunc(strings.TrimSpace(pattern), isSeparator):
-		problem = "is a list; did you mean one origin for each entry?"
+		problem = "is a list; did you mean one origin per entry?"
 	case strings.EqualFold(strings.TrimSpace(pattern), "null"):
-		problem = "is the origin of every sandboxed frame, so it belongs to no one; did you mean the origin of the page around it?"
+		problem = "is the origin of every sandboxed frame; did you mean the origin of the embedding page?"
 	case strings.ContainsFunc(pattern, func(c rune) bool { return c > '~' }):
 		problem = "has characters that no origin has; did you mean its ASCII form, xn--...?"
 	case !ok || anyPort && o.Port != "" || !isSpecial && !isAppScheme(scheme):
 		problem = misspelt(pattern)
 	case (anyHost || anyPort) && !isSpecial:
-		problem = "a wildcard needs the scheme https or http; did you mean each origin by its name?"
+		problem = "has a wildcard, which needs the scheme https or http; did you mean each origin by its name?"
 	case anyHost && o.address:
-		problem = "no name stands before an address; did you mean " + strconv.Quote(strings.Replace(pattern, "*.", "", 1)) + "?"
+		problem = "has a wildcard before an address; did you mean " + strconv.Quote(strings.Replace(pattern, "*.", "", 1)) + "?"
 	case anyHost && !strings.Contains(o.Host, ".") && o.Host != "localhost":
-		problem = "a wildcard stands for the first labels of a host name of at least two more; did you mean " + strconv.Quote(strings.Replace(pattern, "*.", "*.example.", 1)) + "?"
+		problem = "has a wildcard before a single label; did you mean " + strconv.Quote(strings.Replace(pattern, "*.", "*.example.", 1)) + "?"
 	case anyHost && len("a.")+len(o.Host) > longestHost:
-		problem = "no host name has a label more, since 253 bytes are the most; did you mean the host alone?"
+		problem = "matches nothing, because a host name has at most 253 bytes; did you mean the host alone?"
 	case slices.ContainsFunc(strings.Split(o.Host, "."), isBrokenALabel):
-		problem = "has a label that is not Punycode after xn-- (RFC 3492), which no browser sends; did you mean the ASCII form of an international name?"
+		problem = "has a label with invalid Punycode after xn-- (RFC 3492); did you mean the ASCII form of an international name?"
 	}
 	return o, anyHost, anyPort, problem
 }
@@ -91,7 +91,7 @@ func misspelt(pattern string) string {
 		scheme, rest = match[1], strings.TrimLeft(rest[len(match[1]):], `:/\`)
 	}
 	if slices.Contains(silentSchemes, scheme) {
-		return "no browser sends an origin of the scheme " + scheme + example
+		return "has a scheme that is never part of an origin, " + scheme + example
 	}
 	switch {
 	case scheme == "wss" || scheme == "ws":
@@ -120,7 +120,7 @@ func misspelt(pattern string) string {
 	if _, _, _, problem := parsePattern(suggestion); problem != "" {
 		return "is not an origin" + example
 	}
-	return "did you mean " + strconv.Quote(suggestion) + "?"
+	return "is not an origin; did you mean " + strconv.Quote(suggestion) + "?"
 }
 
 // isBrokenALabel reports whether a label begins like an international one and

@@ -50,7 +50,7 @@ func TestOriginFunc(t *testing.T) {
 	}
 	compile(t, cors.Options{OriginFunc: tenant})
 	_, err := cors.New(cors.Options{Origins: []string{"*"}, OriginFunc: tenant})
-	require.EqualError(t, err, `cors: OriginFunc: is never asked with Origins "*"; did you mean one of them?`)
+	require.EqualError(t, err, `cors: OriginFunc: is never called with Origins "*"; did you mean one of them?`)
 }
 
 // TestOriginFuncThatPanics holds that a mistake in the application's own check
@@ -95,7 +95,7 @@ func TestCredentialsNeedHostsOfOneOwner_C1(t *testing.T) {
 		t.Run(suffix, func(t *testing.T) {
 			o := cors.Options{Origins: []string{"https://*." + suffix}, Credentials: true}
 			_, err := cors.New(o)
-			require.EqualError(t, err, `cors: Origins[0] "https://*.`+suffix+`": anybody can have a name under "`+suffix+`", so Credentials need InsecurePublicSuffixes; did you mean your own name under it?`)
+			require.EqualError(t, err, `cors: Origins[0] "https://*.`+suffix+`": covers names of unrelated parties under "`+suffix+`", so Credentials need InsecurePublicSuffixes; did you mean your own name under it?`)
 			o.InsecurePublicSuffixes = true
 			compile(t, o)
 			o.InsecurePublicSuffixes, o.Credentials = false, false
@@ -251,12 +251,12 @@ func TestDebug(t *testing.T) {
 		want   string // "": nothing
 	}{
 		{"a preflight that failed", m.Handler(next), http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {"x-evil"}}, "OPTIONS", "reason=header_not_allowed origin=https://app.example.com method=PUT headers=x-evil"},
-		{"two of us", m.Handler(m.Handler(next)), listed, "GET", "stacked CORS"},
-		{"a handler that adds", m.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Add("Access-Control-Allow-Origin", "*") })), listed, "GET", "stacked CORS"},
+		{"two of us", m.Handler(m.Handler(next)), listed, "GET", "outer middleware also sets Access-Control-Allow-Origin"},
+		{"a handler that adds", m.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Add("Access-Control-Allow-Origin", "*") })), listed, "GET", "handler also sets Access-Control-Allow-Origin"},
 		{"a handler that sets", m.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Access-Control-Allow-Origin", "https://x.example")
-		})), listed, "GET", "stacked CORS"},
-		{"a handler that sets Vary", m.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Vary", "Accept") })), listed, "GET", "took Origin from Vary"},
+		})), listed, "GET", "handler also sets Access-Control-Allow-Origin"},
+		{"a handler that sets Vary", m.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Vary", "Accept") })), listed, "GET", "handler removed Origin from Vary"},
 		{"nothing wrong", m.Handler(next), listed, "GET", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {

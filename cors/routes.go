@@ -36,7 +36,7 @@ import (
 // pass. OnEvent is called with [AmbiguousPath].
 func Routes(policies map[string]*Middleware) (func(http.Handler) http.Handler, error) {
 	if len(policies) == 0 {
-		return nil, errors.New(`cors: Routes: none; did you mean {"/": policy}?`)
+		return nil, errors.New(`cors: Routes: must not be empty; did you mean {"/": policy}?`)
 	}
 	var table []prefix
 	var problems []error
@@ -46,9 +46,9 @@ func Routes(policies map[string]*Middleware) (func(http.Handler) http.Handler, e
 		case !strings.HasPrefix(key, "/") || clean != "" && path.Clean(key) != clean || strings.ContainsAny(key, "{}*%?# "):
 			problems = append(problems, fmt.Errorf("cors: Routes %q: is not a plain path; did you mean %q?", key, suggestPath(key)))
 		case policies[key] == nil || policies[key].policy.Load() == nil:
-			problems = append(problems, fmt.Errorf("cors: Routes %q: has no policy", key))
+			problems = append(problems, fmt.Errorf("cors: Routes %q: must be a Middleware from New", key))
 		case slices.ContainsFunc(table, func(p prefix) bool { return p.path == clean }):
-			problems = append(problems, fmt.Errorf("cors: Routes %q: is there with and without a slash at its end", key))
+			problems = append(problems, fmt.Errorf("cors: Routes %q: is listed with and without a trailing slash", key))
 		}
 		table = append(table, prefix{clean, policies[key]})
 	}

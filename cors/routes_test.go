@@ -117,13 +117,13 @@ func TestRoutesRefuses(t *testing.T) {
 		policies map[string]*cors.Middleware
 		want     string
 	}{
-		{"none", nil, `cors: Routes: none; did you mean {"/": policy}?`},
+		{"none", nil, `cors: Routes: must not be empty; did you mean {"/": policy}?`},
 		{"no slash", map[string]*cors.Middleware{"api": m}, `cors: Routes "api": is not a plain path; did you mean "/api/"?`},
 		{"a pattern", map[string]*cors.Middleware{"/api/{x...}": m}, `cors: Routes "/api/{x...}": is not a plain path; did you mean "/api/"?`},
 		{"not clean", map[string]*cors.Middleware{"/a/../b": m}, `cors: Routes "/a/../b": is not a plain path; did you mean "/b/"?`},
-		{"nil", map[string]*cors.Middleware{"/a": nil}, `cors: Routes "/a": has no policy`},
-		{"zero", map[string]*cors.Middleware{"/a": new(cors.Middleware)}, `cors: Routes "/a": has no policy`},
-		{"twice", map[string]*cors.Middleware{"/a": m, "/a/": m}, `cors: Routes "/a/": is there with and without a slash at its end`},
+		{"nil", map[string]*cors.Middleware{"/a": nil}, `cors: Routes "/a": must be a Middleware from New`},
+		{"zero", map[string]*cors.Middleware{"/a": new(cors.Middleware)}, `cors: Routes "/a": must be a Middleware from New`},
+		{"twice", map[string]*cors.Middleware{"/a": m, "/a/": m}, `cors: Routes "/a/": is listed with and without a trailing slash`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, err := cors.Routes(row.policies)

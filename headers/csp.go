@@ -113,7 +113,7 @@ func (c *cspChecker) checkDirective(name string, values []string) {
 				c.refuse("%q: %s", name+" "+source, problem)
 			}
 			if strings.EqualFold(source, "'none'") && len(values) > 1 {
-				c.refuse("%q: 'none' is ignored beside other sources; did you mean one of them?", name)
+				c.refuse("%q: has 'none' and other sources, so browsers ignore 'none'; did you mean one of them?", name)
 			}
 		}
 	case name == "sandbox":
@@ -129,18 +129,18 @@ func (c *cspChecker) checkDirective(name string, values []string) {
 		c.checkWords(name, values, []string{"'allow'", "'block'"})
 	case name == "upgrade-insecure-requests":
 		if len(values) > 0 {
-			c.refuse("%q: has no values; did you mean a semicolon before %q?", name+" "+values[0], values[0])
+			c.refuse("%q: must not have a value; did you mean a semicolon before %q?", name+" "+values[0], values[0])
 		}
 	case name == "report-to":
 		if len(values) != 1 || !isToken(values[0]) {
-			c.refuse("%q: must have the name of one endpoint; did you mean \"report-to default\"?", strings.Join(append([]string{name}, values...), " "))
+			c.refuse("%q: must have one endpoint name; did you mean \"report-to default\"?", strings.Join(append([]string{name}, values...), " "))
 		}
 	case name == "report-uri":
 		if len(values) == 0 {
-			c.refuse("%q: has no address; did you mean \"report-uri /csp\"?", name)
+			c.refuse("%q: must have a URL; did you mean \"report-uri /csp\"?", name)
 		}
 	case obsolete[name] != "":
-		c.refuse("%q: is read no more%s", name, obsolete[name])
+		c.refuse("%q: is obsolete%s", name, obsolete[name])
 	default:
 		c.refuse("%q: is not a directive%s", name, oneOfThem(name, directives))
 	}
@@ -164,15 +164,15 @@ func (c *cspChecker) checkTrustedTypes(values []string) {
 		switch {
 		case slices.Contains(keywords, strings.ToLower(value)), value == "*":
 		case slices.Contains(keywords, "'"+bare+"'"):
-			c.refuse("%q: a keyword has single quotes; did you mean \"'%s'\"?", "trusted-types "+value, bare)
+			c.refuse("%q: must have single quotes; did you mean \"'%s'\"?", "trusted-types "+value, bare)
 		case strings.HasPrefix(value, "'"):
 			c.refuse("%q: is unknown%s", "trusted-types "+value, oneOfThem(value, keywords))
 		case strings.ContainsFunc(value, func(r rune) bool { return !isLetterOrDigit(r) && !strings.ContainsRune("-#=_/@.%", r) }):
-			c.refuse("%q: is not the name of a policy; did you mean letters and digits?", "trusted-types "+value)
+			c.refuse("%q: is not a policy name; did you mean letters and digits?", "trusted-types "+value)
 		}
 	}
 	if len(values) > 1 && slices.ContainsFunc(values, func(v string) bool { return strings.EqualFold(v, "'none'") }) {
-		c.refuse("%q: 'none' is ignored beside other names; did you mean one of them?", "trusted-types")
+		c.refuse("%q: has 'none' and other names, so browsers ignore 'none'; did you mean one of them?", "trusted-types")
 	}
 }
 

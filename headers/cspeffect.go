@@ -60,7 +60,7 @@ func scriptProblem(list, source string) string {
 	case lower == "'unsafe-inline'" && list == "default-src":
 		return "lets injected code run, so it needs InsecureCSP; did you mean \"style-src 'unsafe-inline'\" alone, with InsecureInlineStyles?"
 	case strings.HasPrefix(lower, "'nonce-"):
-		return "a nonce that every response has protects nothing, so it needs InsecureCSP; did you mean a hash, or a policy that the handler sets?"
+		return "is the same nonce in every response, so it needs InsecureCSP; did you mean a hash, or a policy that the handler sets?"
 	case strings.HasPrefix(lower, "'unsafe-"):
 		return "lets injected code run, so it needs InsecureCSP; did you mean a hash, or a file of its own?"
 	case strings.HasPrefix(lower, "'"):
@@ -87,7 +87,7 @@ func openProblem(lower string) string {
 	case parts[2] == "*":
 		return "lets code of any host run, so it needs InsecureCSP; did you mean \"'self'\", or a host by its name?"
 	case isWildcard && suffix.IsShared(host):
-		return "anybody can have a name under it, so it needs InsecureCSP; did you mean your own name under it?"
+		return "covers hosts of unrelated parties, so it needs InsecureCSP; did you mean your own name under it?"
 	}
 	return ""
 }
@@ -141,7 +141,7 @@ func (c *cspChecker) checkStyles() {
 			case strings.HasPrefix(lower, "'unsafe-"):
 				c.refuse("%q: lets injected styles apply, so it needs InsecureInlineStyles; did you mean a hash, or a file of its own?", list+" "+source)
 			case strings.HasPrefix(lower, "'nonce-"):
-				c.refuse("%q: a nonce that every response has protects nothing, so it needs InsecureInlineStyles; did you mean a hash, or a policy that the handler sets?", list+" "+source)
+				c.refuse("%q: is the same nonce in every response, so it needs InsecureInlineStyles; did you mean a hash, or a policy that the handler sets?", list+" "+source)
 			}
 		}
 	}

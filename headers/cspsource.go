@@ -38,17 +38,17 @@ func sourceProblem(directive, source string) string {
 		return digestProblem(source)
 	case slices.Contains(keywords, "'"+bare+"'"):
 		if !quoted || len(source) != len(bare)+2 {
-			return fmt.Sprintf("a keyword has single quotes; did you mean \"'%s'\"?", bare)
+			return fmt.Sprintf("must have single quotes; did you mean \"'%s'\"?", bare)
 		}
 		return misplacedKeyword(directive, bare)
 	case hashOrNonce.MatchString(bare):
-		return fmt.Sprintf("a hash or nonce has single quotes; did you mean \"'%s'\"?", strings.Trim(source, `'"`+"`"))
+		return fmt.Sprintf("must have single quotes; did you mean \"'%s'\"?", strings.Trim(source, `'"`+"`"))
 	case strings.ContainsAny(source, `'"`+"`"):
 		return "is not a keyword" + oneOfThem("'"+bare+"'", keywords)
 	case schemeSource.MatchString(source):
 		return ""
 	case slices.Contains(schemes, bare):
-		return fmt.Sprintf("is a host to browsers; did you mean %q?", bare+":")
+		return fmt.Sprintf("is read as a host; did you mean %q?", bare+":")
 	}
 	return hostProblem(source)
 }
@@ -63,7 +63,7 @@ func digestProblem(source string) string {
 	}
 	text = strings.NewReplacer("-", "+", "_", "/").Replace(text)
 	if digest, err := base64.StdEncoding.DecodeString(text); err != nil || len(digest) != size {
-		return fmt.Sprintf("is not the digest of a text; did you mean the base64 form of its %d bytes?", size)
+		return fmt.Sprintf("is not a digest; did you mean the base64 form of %d bytes?", size)
 	}
 	return ""
 }
@@ -84,7 +84,7 @@ func misplacedKeyword(directive, bare string) string {
 	if reads {
 		return ""
 	}
-	return "browsers ignore it there; did you mean script-src or style-src?"
+	return "is ignored in this directive; did you mean script-src or style-src?"
 }
 
 // hostProblem reports what is no host-source of CSP Level 3, section 2.3.1.
@@ -92,24 +92,24 @@ func hostProblem(source string) string {
 	parts := hostSource.FindStringSubmatch(source)
 	if parts == nil {
 		if i := strings.IndexAny(source, "?#"); i > 0 && hostSource.MatchString(source[:i]) {
-			return fmt.Sprintf("browsers do not match a query; did you mean %q?", source[:i])
+			return fmt.Sprintf("has a query, which browsers do not match; did you mean %q?", source[:i])
 		}
 		if strings.HasPrefix(source, "/") {
 			return "is a path without a host; did you mean \"'self'\"?"
 		}
 		if strings.Contains(source, "[") { // section 6.7.2.8 of CSP Level 3
-			return "browsers match no IPv6 address; did you mean a host as in \"localhost\"?"
+			return "is an IPv6 address, which browsers do not match; did you mean a host as in \"localhost\"?"
 		}
 		return "is not a source; did you mean a host as in \"https://cdn.example.com\"?"
 	}
 	host, port := strings.ToLower(parts[2]), parts[3]
 	if n, err := strconv.ParseUint(port, 10, 16); port != "" && port != "*" && (err != nil || n == 0) {
-		return "has no port from 1 to 65535; did you mean \":443\"?"
+		return "must have a port between 1 and 65535; did you mean \":443\"?"
 	}
 	if strings.ToLower(source) == host && !strings.Contains(host, ".") {
 		for _, keyword := range keywords { // a single label that is nearly a keyword is a mistake
 			if bare := strings.Trim(keyword, "'"); distance(host, bare) <= min(2, len(host)/2) {
-				return fmt.Sprintf("is a host to browsers; did you mean %q?", keyword)
+				return fmt.Sprintf("is read as a host; did you mean %q?", keyword)
 			}
 		}
 	}

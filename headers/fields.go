@@ -89,7 +89,7 @@ func checkPermissions(key, value string) []error {
 			refuse(name, "is unknown%s", near)
 		}
 		if !v.isList && len(v.items) == 0 {
-			refuse(name, "has no list of origins; did you mean %q?", name+"=()")
+			refuse(name, "must have a list of origins; did you mean %q?", name+"=()")
 		}
 		for _, it := range v.items {
 			if suggestion := permissionHint(it); suggestion != "" {
@@ -169,11 +169,11 @@ func (o *Options) checkCacheControl() []error {
 		case seen[name]:
 			refuse(name, "is listed twice; did you mean one of them?")
 		case slices.Contains(flags, name) && hasArgument:
-			refuse(directive, "has no argument; did you mean %q?", name)
+			refuse(directive, "must not have an argument; did you mean %q?", name)
 		case slices.Contains(seconds, name) && (argument == "" || strings.Trim(argument, "0123456789") != ""):
 			refuse(directive, "must have a number of seconds; did you mean %q?", name+"=60")
 		case slices.Contains(fieldLists, name) && hasArgument && (len(argument) < 3 || argument[0] != '"' || argument[len(argument)-1] != '"'):
-			refuse(directive, "must have names of headers in quotes; did you mean %q?", name+`="`+strings.Trim(argument, `'"`)+`"`)
+			refuse(directive, "must have quoted header names; did you mean %q?", name+`="`+strings.Trim(argument, `'"`)+`"`)
 		}
 		seen[name] = true
 		if !more {

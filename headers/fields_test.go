@@ -23,7 +23,7 @@ func TestTokensThatBrowsersDropInExtra_H2(t *testing.T) {
 		{pp, "Camera=()", `"Camera=()": is not a dictionary (RFC 9651), so browsers drop all of it; did you mean "camera=()"?`},
 		{pp, "camera=('self')", `is not a dictionary (RFC 9651), so browsers drop all of it; did you mean "camera=(self)"?`},
 		{pp, ",", `",": is not a dictionary (RFC 9651), so browsers drop all of it; did you mean "camera=()"?`},
-		{pp, "camera", `"camera": has no list of origins; did you mean "camera=()"?`},
+		{pp, "camera", `"camera": must have a list of origins; did you mean "camera=()"?`},
 		{pp, "camera=none", `"camera": has "none", which browsers drop; did you mean "camera=()"?`},
 		{pp, "camera=all", `"camera": has "all", which browsers drop; did you mean "camera=*"?`},
 		{pp, `camera=("self")`, `"camera": has "self", which browsers drop; did you mean "camera=(self)"?`},
@@ -32,7 +32,7 @@ func TestTokensThatBrowsersDropInExtra_H2(t *testing.T) {
 		{pp, "camra=()", `"camra": is unknown; did you mean "camera"?`},
 		{pp, "camera=(), camera=*", `"camera": is listed twice, and browsers ignore the first; did you mean one list?`},
 		{"Permissions-Policy-Report-Only", "camera 'none'", `is not a dictionary (RFC 9651), so browsers drop all of it; did you mean "camera=()"?`},
-		{"Content-Security-Policy-Report-Only", "default-src self", `"default-src self": a keyword has single quotes; did you mean "'self'"?`},
+		{"Content-Security-Policy-Report-Only", "default-src self", `"default-src self": must have single quotes; did you mean "'self'"?`},
 		{coop, "same-orgin", `"same-orgin": is unknown; did you mean "same-origin"?`},
 		{coop, "Same-Origin", `"Same-Origin": is unknown; did you mean "same-origin"?`},
 		{coop, "something-else-here", `"something-else-here": is unknown; did you mean one of same-origin, same-origin-allow-popups, noopener-allow-popups, unsafe-none?`},
@@ -82,12 +82,12 @@ func TestDirectivesThatCachesDrop_H2(t *testing.T) {
 		"surrogate-of-something": `"surrogate-of-something": is unknown; did you mean one of no-store, no-transform, must-revalidate, proxy-revalidate, must-understand, public, immutable, no-cache, private, max-age, s-maxage, stale-while-revalidate, stale-if-error?`,
 		"no-store; max-age=0":    `"no-store; max-age=0": has a semicolon, and directives are separated by commas; did you mean "no-store, max-age=0"?`,
 		"no-store,":              `"no-store,": has an empty directive; did you mean "no-store"?`,
-		"no-store=1":             `"no-store=1": has no argument; did you mean "no-store"?`,
+		"no-store=1":             `"no-store=1": must not have an argument; did you mean "no-store"?`,
 		"max-age":                `"max-age": must have a number of seconds; did you mean "max-age=60"?`,
 		"private, max-age=1h":    `"max-age=1h": must have a number of seconds; did you mean "max-age=60"?`,
 		"max-age=-1":             `"max-age=-1": must have a number of seconds; did you mean "max-age=60"?`,
 		"max-age=60, MAX-AGE=90": `"max-age": is listed twice; did you mean one of them?`,
-		"private=Set-Cookie":     `"private=Set-Cookie": must have names of headers in quotes; did you mean "private=\"set-cookie\""?`,
+		"private=Set-Cookie":     `"private=Set-Cookie": must have quoted header names; did you mean "private=\"set-cookie\""?`,
 	} {
 		t.Run(value, func(t *testing.T) {
 			_, err := headers.New(headers.Options{CacheControl: value})

@@ -90,21 +90,21 @@ func (f *Forwarded) checkHeaders() error {
 	}
 	switch {
 	case !isToken(f.header):
-		refuse("Header %q: is not the name of one header; did you mean %q or %q?", f.header, forwardedFor, rfc7239)
+		refuse("Header %q: is not a header name; did you mean %q or %q?", f.header, forwardedFor, rfc7239)
 	case strings.HasPrefix(f.header, "X-Forwarded-") && f.header != forwardedFor,
 		slices.Contains([]string{"Host", "Via", "Origin", "Authorization", "Cookie"}, f.header):
-		refuse("Header %q: has no address of a client; did you mean %q?", f.header, forwardedFor)
+		refuse("Header %q: does not contain a client address; did you mean %q?", f.header, forwardedFor)
 	}
 	for _, field := range []line{{"Proto", f.proto}, {"Host", f.host}} {
 		switch {
 		case field.value == "":
 		case !isToken(field.value):
-			refuse("%s %q: is not the name of one header; did you mean %q?", field.key, field.value, "X-Forwarded-"+field.key)
+			refuse("%s %q: is not a header name; did you mean %q?", field.key, field.value, "X-Forwarded-"+field.key)
 		case field.value == rfc7239 && f.header != rfc7239:
-			refuse("%s %q: is read where Header is %q too, since its elements belong to its chain", field.key, field.value, rfc7239)
+			refuse("%s %q: requires Header %q, because its elements belong to that chain", field.key, field.value, rfc7239)
 		case field.value == f.header && f.header != rfc7239, field.value == forwardedFor, field.key == "Proto" && field.value == "X-Forwarded-Host",
 			field.key == "Host" && (field.value == "X-Forwarded-Proto" || field.value == "Host"):
-			refuse("%s %q: is a header for something else; did you mean %q?", field.key, field.value, "X-Forwarded-"+field.key)
+			refuse("%s %q: has another meaning; did you mean %q?", field.key, field.value, "X-Forwarded-"+field.key)
 		}
 	}
 	return errors.Join(problems...)
@@ -116,17 +116,17 @@ func (f *Forwarded) checkHeaders() error {
 func (f *Forwarded) SetTrusted(trusted []netip.Prefix) error {
 	var problems []error
 	if len(trusted) == 0 {
-		problems = append(problems, errors.New("headers: Trusted: is empty, so that nobody may speak for a client; did you mean headers.PeerIP?"))
+		problems = append(problems, errors.New("headers: Trusted: must not be empty; did you mean headers.PeerIP?"))
 	}
 	networks := slices.Clone(trusted)
 	for i, p := range networks {
 		switch {
 		case !p.IsValid():
-			problems = append(problems, fmt.Errorf("headers: Trusted[%d] %q: is no network", i, p))
+			problems = append(problems, fmt.Errorf("headers: Trusted[%d] %q: is not a network", i, p))
 		case p.Bits() == 0:
-			problems = append(problems, fmt.Errorf("headers: Trusted[%d] %q: trusts everybody; did you mean the networks of your proxies?", i, p))
+			problems = append(problems, fmt.Errorf("headers: Trusted[%d] %q: trusts every address; did you mean the networks of your proxies?", i, p))
 		case p.Addr().Is4In6():
-			problems = append(problems, fmt.Errorf("headers: Trusted[%d] %q: is IPv4-mapped, and addresses are compared unmapped; did you mean the IPv4 network?", i, p))
+			problems = append(problems, fmt.Errorf("headers: Trusted[%d] %q: is IPv4-mapped; did you mean the IPv4 network?", i, p))
 		case p != p.Masked():
 			problems = append(problems, fmt.Errorf("headers: Trusted[%d] %q: has host bits; did you mean %q?", i, p, p.Masked()))
 		}

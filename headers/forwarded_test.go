@@ -105,15 +105,15 @@ func TestPeerIPOverASocket(t *testing.T) {
 func TestNewForwardedRefuses(t *testing.T) {
 	_, err := headers.NewForwarded(headers.ForwardedOptions{MaxHops: -1, Trusted: append(networks("0.0.0.0/0", "::/0", "10.1.2.3/8", "::ffff:10.0.0.0/104"), netip.Prefix{})})
 	require.EqualError(t, err, strings.Join([]string{
-		`headers: Trusted[0] "0.0.0.0/0": trusts everybody; did you mean the networks of your proxies?`,
-		`headers: Trusted[1] "::/0": trusts everybody; did you mean the networks of your proxies?`,
+		`headers: Trusted[0] "0.0.0.0/0": trusts every address; did you mean the networks of your proxies?`,
+		`headers: Trusted[1] "::/0": trusts every address; did you mean the networks of your proxies?`,
 		`headers: Trusted[2] "10.1.2.3/8": has host bits; did you mean "10.0.0.0/8"?`,
-		`headers: Trusted[3] "::ffff:10.0.0.0/104": is IPv4-mapped, and addresses are compared unmapped; did you mean the IPv4 network?`,
-		`headers: Trusted[4] "invalid Prefix": is no network`,
+		`headers: Trusted[3] "::ffff:10.0.0.0/104": is IPv4-mapped; did you mean the IPv4 network?`,
+		`headers: Trusted[4] "invalid Prefix": is not a network`,
 		`headers: MaxHops -1: is negative; did you mean 0, for 32?`,
 	}, "\n"))
 	_, err = headers.NewForwarded(headers.ForwardedOptions{})
-	require.EqualError(t, err, `headers: Trusted: is empty, so that nobody may speak for a client; did you mean headers.PeerIP?`)
+	require.EqualError(t, err, `headers: Trusted: must not be empty; did you mean headers.PeerIP?`)
 }
 
 func TestSetTrusted(t *testing.T) {

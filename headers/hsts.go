@@ -45,13 +45,13 @@ func (h HSTS) checkFields() error {
 	case h.MaxAge < 0:
 		return fmt.Errorf("headers: HSTS.MaxAge %v: is negative; did you mean Clear?", h.MaxAge)
 	case h.MaxAge > 0 && h.MaxAge < time.Second: // a plain number, which counts nanoseconds
-		return fmt.Errorf("headers: HSTS.MaxAge %v: is not a number of whole seconds, 0 or more; did you mean %v?", h.MaxAge, h.MaxAge*time.Second)
+		return fmt.Errorf("headers: HSTS.MaxAge %v: must be whole seconds; did you mean %v?", h.MaxAge, h.MaxAge*time.Second)
 	case h.MaxAge%time.Second != 0:
-		return fmt.Errorf("headers: HSTS.MaxAge %v: is not a number of whole seconds, 0 or more", h.MaxAge)
+		return fmt.Errorf("headers: HSTS.MaxAge %v: must be whole seconds", h.MaxAge)
 	case h.Clear && h != HSTS{Clear: true}:
 		return fmt.Errorf("headers: HSTS.Clear true: contradicts the other fields; did you mean HSTS{Clear: true}?")
 	case h.Preload && (h.ExcludeSubdomains || h.MaxAge != 0 && h.MaxAge < year):
-		return fmt.Errorf("headers: HSTS.Preload true: the lists take hosts with subdomains and a max-age of a year; did you mean HSTS{Preload: true}?")
+		return fmt.Errorf("headers: HSTS.Preload true: requires subdomains and a max-age of at least one year; did you mean HSTS{Preload: true}?")
 	}
 	return nil
 }

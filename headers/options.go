@@ -125,7 +125,7 @@ func (o *Options) checkFields() []error {
 	}
 	for _, field := range []line{{"CSP", o.CSP}, {"CacheControl", o.CacheControl}} {
 		if !printable(field.value) || strings.Trim(field.value, " \t") != field.value {
-			refuse("%s %q: has a character or a space that no header value has (RFC 9110, section 5.5)", field.key, field.value)
+			refuse("%s %q: is not a header value (RFC 9110, section 5.5)", field.key, field.value)
 		}
 	}
 	if o.CanonicalHost != "" && !validHost(o.CanonicalHost) {
@@ -138,7 +138,7 @@ func (o *Options) checkFields() []error {
 	}
 	for i, key := range o.CredentialHeaders {
 		if !isToken(key) {
-			refuse("CredentialHeaders[%d] %q: is not the name of a header", i, key)
+			refuse("CredentialHeaders[%d] %q: is not a header name", i, key)
 		}
 	}
 	oneOf := func(name, value string, known ...string) {

@@ -156,6 +156,6 @@ func (p *Policy) warnMissingScheme(r *http.Request) {
 	if logger == nil {
 		logger = slog.Default()
 	}
-	logger.LogAttrs(r.Context(), slog.LevelWarn, "a forwarding header arrived in clear, and Options.Scheme is not set: does a proxy end TLS in front?",
+	logger.LogAttrs(r.Context(), slog.LevelWarn, "Options.Scheme is not set behind a proxy",
 		slog.String("peer", r.RemoteAddr))
 }

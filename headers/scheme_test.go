@@ -194,14 +194,14 @@ func TestNewForwardedRefusesHeaders(t *testing.T) {
 		options headers.ForwardedOptions
 		want    string
 	}{
-		{"two families", headers.ForwardedOptions{Header: "X-Forwarded-For, Forwarded"}, `headers: Header "X-Forwarded-For, Forwarded": is not the name of one header; did you mean "X-Forwarded-For" or "Forwarded"?`},
-		{"a scheme for an address", headers.ForwardedOptions{Header: "X-Forwarded-Proto"}, `headers: Header "X-Forwarded-Proto": has no address of a client; did you mean "X-Forwarded-For"?`},
-		{"Via", headers.ForwardedOptions{Header: "via"}, `headers: Header "Via": has no address of a client; did you mean "X-Forwarded-For"?`},
-		{"an address for a scheme", headers.ForwardedOptions{Proto: "X-Forwarded-For"}, `headers: Proto "X-Forwarded-For": is a header for something else; did you mean "X-Forwarded-Proto"?`},
-		{"a host for a scheme", headers.ForwardedOptions{Proto: "X-Forwarded-Host"}, `headers: Proto "X-Forwarded-Host": is a header for something else; did you mean "X-Forwarded-Proto"?`},
-		{"a scheme for a host", headers.ForwardedOptions{Host: "X-Forwarded-Proto"}, `headers: Host "X-Forwarded-Proto": is a header for something else; did you mean "X-Forwarded-Host"?`},
-		{"Forwarded beside X-Forwarded-For", headers.ForwardedOptions{Proto: "Forwarded"}, `headers: Proto "Forwarded": is read where Header is "Forwarded" too, since its elements belong to its chain`},
-		{"not a name", headers.ForwardedOptions{Host: "a b"}, `headers: Host "a b": is not the name of one header; did you mean "X-Forwarded-Host"?`},
+		{"two families", headers.ForwardedOptions{Header: "X-Forwarded-For, Forwarded"}, `headers: Header "X-Forwarded-For, Forwarded": is not a header name; did you mean "X-Forwarded-For" or "Forwarded"?`},
+		{"a scheme for an address", headers.ForwardedOptions{Header: "X-Forwarded-Proto"}, `headers: Header "X-Forwarded-Proto": does not contain a client address; did you mean "X-Forwarded-For"?`},
+		{"Via", headers.ForwardedOptions{Header: "via"}, `headers: Header "Via": does not contain a client address; did you mean "X-Forwarded-For"?`},
+		{"an address for a scheme", headers.ForwardedOptions{Proto: "X-Forwarded-For"}, `headers: Proto "X-Forwarded-For": has another meaning; did you mean "X-Forwarded-Proto"?`},
+		{"a host for a scheme", headers.ForwardedOptions{Proto: "X-Forwarded-Host"}, `headers: Proto "X-Forwarded-Host": has another meaning; did you mean "X-Forwarded-Proto"?`},
+		{"a scheme for a host", headers.ForwardedOptions{Host: "X-Forwarded-Proto"}, `headers: Host "X-Forwarded-Proto": has another meaning; did you mean "X-Forwarded-Host"?`},
+		{"Forwarded beside X-Forwarded-For", headers.ForwardedOptions{Proto: "Forwarded"}, `headers: Proto "Forwarded": requires Header "Forwarded", because its elements belong to that chain`},
+		{"not a name", headers.ForwardedOptions{Host: "a b"}, `headers: Host "a b": is not a header name; did you mean "X-Forwarded-Host"?`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.options.Trusted = networks("10.0.0.0/8")

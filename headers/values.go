@@ -55,14 +55,14 @@ func orDefault(value, otherwise string) string {
 	return value
 }
 
-// managed has, for each header that is not Extra's, what sets it.
+// managed maps each header that Extra must not set to the reason.
 var managed = map[string]string{
-	"Strict-Transport-Security": "HSTS", "Content-Security-Policy": "CSP", "X-Frame-Options": "FrameOptions", "Referrer-Policy": "ReferrerPolicy",
-	"Cross-Origin-Resource-Policy": "ResourcePolicy", "Cache-Control": "CacheControl", "X-Content-Type-Options": "nothing: nosniff is its only value",
-	"Vary": "the handler that varies", "Set-Cookie": "the handler that has a cookie", "Content-Type": "the handler that has a body",
-	"Content-Length": "net/http", "Transfer-Encoding": "net/http", "Connection": "net/http", "Date": "net/http", "Trailer": "the handler",
-	"Location": "the handler that redirects", "Clear-Site-Data": "headers.ClearSiteData", "Etag": "the handler that has a body",
-	"X-Xss-Protection": "nothing: it did harm and is gone", "Server": "nothing: it tells attackers what to try", "X-Powered-By": "nothing: it tells attackers what to try",
+	"Strict-Transport-Security": "is set by HSTS", "Content-Security-Policy": "is set by CSP", "X-Frame-Options": "is set by FrameOptions",
+	"Referrer-Policy": "is set by ReferrerPolicy", "Cross-Origin-Resource-Policy": "is set by ResourcePolicy", "Cache-Control": "is set by CacheControl",
+	"X-Content-Type-Options": "is always nosniff", "Vary": "is set by handlers", "Set-Cookie": "is set by handlers", "Content-Type": "is set by handlers",
+	"Location": "is set by handlers", "Etag": "is set by handlers", "Trailer": "is set by handlers", "Clear-Site-Data": "is set by headers.ClearSiteData",
+	"Content-Length": "is set by net/http", "Transfer-Encoding": "is set by net/http", "Connection": "is set by net/http", "Date": "is set by net/http",
+	"X-Xss-Protection": "is obsolete and harmful", "Server": "helps attackers", "X-Powered-By": "helps attackers",
 }
 
 func checkExtra(extra http.Header) error {
@@ -71,22 +71,22 @@ func checkExtra(extra http.Header) error {
 		refuse := func(format string, args ...any) {
 			problems = append(problems, fmt.Errorf("headers: Extra %q: "+format, append([]any{key}, args...)...))
 		}
-		by, clashes := managed[http.CanonicalHeaderKey(key)]
+		reason, clashes := managed[http.CanonicalHeaderKey(key)]
 		switch {
 		case !isToken(key):
-			refuse("is not the name of a header")
+			refuse("is not a header name")
 		case key != http.CanonicalHeaderKey(key):
-			refuse("would not be found; did you mean %q?", http.CanonicalHeaderKey(key))
+			refuse("is not in canonical form; did you mean %q?", http.CanonicalHeaderKey(key))
 		case clashes:
-			refuse("is set by %s", by)
+			refuse("%s", reason)
 		case strings.HasPrefix(key, "Access-Control-"):
-			refuse("is set by package cors, for the origins that may have it")
+			refuse("is set by package cors")
 		case len(extra[key]) == 0:
-			refuse("has no value")
+			refuse("must not be empty")
 		}
 		for _, value := range extra[key] {
 			if !printable(value) || strings.Trim(value, " \t") != value || value == "" {
-				refuse("has a value that is empty or that no header has (RFC 9110, section 5.5)")
+				refuse("has an empty or invalid value (RFC 9110, section 5.5)")
 			}
 			problems = append(problems, checkField(key, value)...)
 		}

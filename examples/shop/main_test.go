@@ -429,8 +429,8 @@ func TestWrongCommandLines(t *testing.T) {
 		{"seen in clear", []string{"-self", "http://shop.example.com"}, "plain HTTP is for a loopback address; add -tls, or -cert and -key"},
 		{"seen at no address", []string{"-self", "shop.example.com"}, `"shop.example.com" is not an address such as https://shop.example.com`},
 		{"seen at a path", []string{"-self", "https://shop.example.com/"}, `"https://shop.example.com/" is not an address such as https://shop.example.com`},
-		{"an origin without a scheme", []string{"-origin", "app.example.com"}, `cors: Origins[0] "app.example.com": did you mean "https://app.example.com"?`},
-		{"everybody trusted", []string{"-trust", "0.0.0.0/0"}, `headers: Trusted[0] "0.0.0.0/0": trusts everybody; did you mean the networks of your proxies?`},
+		{"an origin without a scheme", []string{"-origin", "app.example.com"}, `cors: Origins[0] "app.example.com": is not an origin; did you mean "https://app.example.com"?`},
+		{"everybody trusted", []string{"-trust", "0.0.0.0/0"}, `headers: Trusted[0] "0.0.0.0/0": trusts every address; did you mean the networks of your proxies?`},
 		{"a Redis without keys", []string{"-redis", "redis://127.0.0.1:1"}, "-redis needs -keys: shops that share their state share their keys too"},
 		{"a Redis at no address", []string{"-redis", "redis://:hunter2@127.0.0.1:port", "-keys", filepath.Join(t.TempDir(), "keys")}, "-redis is not a URL such as redis://127.0.0.1:6379"},
 	} {
