@@ -7,13 +7,12 @@ import (
 	"github.com/ringwall/ringwall/internal/wiring"
 )
 
-// A Middleware is a CORS policy. It is safe for concurrent use, and changes
-// only by [Middleware.Reconfigure], as a whole.
+// A Middleware applies a CORS policy. It is safe for concurrent use. Only
+// [Middleware.Reconfigure] changes it.
 type Middleware struct{ policy atomic.Pointer[policy] }
 
-// New returns a Middleware. It refuses a list without origins, origins that
-// cannot match or match too much, and options that contradict each other. The
-// error joins all problems.
+// New returns a Middleware. It reports all invalid options, joined: no origins,
+// origins that cannot match or match too much, and contradictions.
 func New(o Options) (*Middleware, error) {
 	m := new(Middleware)
 	if err := m.Reconfigure(o); err != nil {
@@ -22,9 +21,8 @@ func New(o Options) (*Middleware, error) {
 	return m, nil
 }
 
-// Reconfigure replaces all options. A request that is under way keeps those
-// that it began with. It refuses what [New] refuses, and then keeps the options
-// as they were.
+// Reconfigure replaces all options at once. Requests in progress keep the old
+// options. It returns the errors of [New], and then changes nothing.
 func (m *Middleware) Reconfigure(o Options) error {
 	p, err := compilePolicy(o)
 	if err != nil {
@@ -34,19 +32,19 @@ func (m *Middleware) Reconfigure(o Options) error {
 	return nil
 }
 
-// Handler answers preflights itself, sets the CORS headers of all other
-// responses before next runs, and refuses what [Middleware.Check] refuses.
-// Handler panics if next is nil: a service finds that when it starts.
+// Handler responds to preflights, sets the CORS headers of other responses
+// before next runs, and refuses the requests for which [Middleware.Check]
+// returns an error. It panics if next is nil.
 func (m *Middleware) Handler(next http.Handler) http.Handler {
 	wiring.RequireNew("cors: Handler", m == nil || m.policy.Load() == nil)
 	wiring.RequireHandler("cors: Handler", next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.policy.Load().serveRequest(w, r, next) })
 }
 
-// Check returns [ErrOriginDenied] for a request that Handler would refuse
-// because of where it comes from. Browsers tell that in Sec-Fetch-Site,
-// which pages cannot set, and in Origin. A request with neither does not come
-// from a browser of this decade, and passes: it has no cookies of a victim.
+// Check returns [ErrOriginDenied] for a request that Enforce refuses because of
+// Sec-Fetch-Site, which pages cannot set, or Origin. It accepts a request with
+// neither header, because it does not come from a current browser and so has no
+// cookies of a victim.
 func (m *Middleware) Check(r *http.Request) error {
 	if reason, refused := m.policy.Load().checkEnforced(r); refused {
 		return deniedError(r, reason)
@@ -54,9 +52,10 @@ func (m *Middleware) Check(r *http.Request) error {
 	return nil
 }
 
-// AllowsOrigin reports whether a request has exactly one Origin, and that one is
-// listed. A list that is "*" lists nobody here. It is made for upgrades to WebSocket, which CORS does not cover
-// (ASVS 5.0 4.4.2), and for handlers that check origins themselves.
+// AllowsOrigin reports whether a request has exactly one Origin and it is
+// listed. With Origins "*", it reports false. Use it for WebSocket upgrades,
+// which CORS does not cover (ASVS 5.0 4.4.2), and for handlers that check
+// origins themselves.
 func (m *Middleware) AllowsOrigin(r *http.Request) bool {
 	p := m.policy.Load()
 	from := r.Header["Origin"]

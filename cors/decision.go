@@ -62,9 +62,9 @@ const (
 // failures lists the reasons for which a preflight fails.
 var failures = [...]Reason{Unlisted, SeveralOrigins, MethodNotAllowed, HeaderNotAllowed, AmbiguousPath}
 
-// report calls OnEvent, and logs a failed preflight: with Debug each, else
-// one a minute for each reason, so that failures of unlisted origins, which any
-// site can cause, do not hide those of listed ones.
+// report calls OnEvent and logs failed preflights: all of them with Debug,
+// otherwise one per minute and reason. Any page can cause failures of unlisted
+// origins; they must not hide those of listed ones.
 func (p *policy) report(r *http.Request, e Event) {
 	if p.onEvent != nil {
 		e.Method, e.Path = r.Method, r.URL.Path
@@ -86,8 +86,8 @@ func (p *policy) report(r *http.Request, e Event) {
 	}
 }
 
-// isDue reports whether no failed preflight with a reason was logged in this
-// minute, and marks it as logged.
+// isDue reports whether no failed preflight with this reason was logged in the
+// current minute, and marks it as logged.
 func (p *policy) isDue(reason Reason) bool {
 	minute := time.Now().Unix()/60 + 1
 	logged := &p.logged[slices.Index(failures[:], reason)+1] // the first is for other reasons
@@ -103,15 +103,14 @@ func (p *policy) logWarning(r *http.Request, message string, attrs ...slog.Attr)
 	logger.LogAttrs(r.Context(), slog.LevelWarn, message, attrs...)
 }
 
-// lookOutside finds what was set before us. Two lines of
-// Access-Control-Allow-Origin make browsers refuse the response.
+// lookOutside warns if an outer middleware has set Access-Control-Allow-Origin.
 func (p *policy) lookOutside(r *http.Request, h http.Header) {
 	if len(h["Access-Control-Allow-Origin"]) > 0 {
 		p.logWarning(r, "outer middleware also sets Access-Control-Allow-Origin")
 	}
 }
 
-// watchHeaders looks at the headers after next ran.
+// watchHeaders calls lookInside after next has run.
 func (p *policy) watchHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(w, r)
@@ -119,7 +118,8 @@ func (p *policy) watchHeaders(next http.Handler) http.Handler {
 	})
 }
 
-// lookInside finds what was changed behind us.
+// lookInside warns if the handler has changed Access-Control-Allow-Origin or
+// Vary.
 func (p *policy) lookInside(r *http.Request, h http.Header) {
 	if lines, from := h["Access-Control-Allow-Origin"], r.Header["Origin"]; len(lines) > 1 || len(lines) == 1 && lines[0] != "*" && (len(from) != 1 || lines[0] != from[0]) {
 		p.logWarning(r, "handler also sets Access-Control-Allow-Origin")

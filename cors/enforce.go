@@ -8,28 +8,28 @@ import (
 	"github.com/ringwall/ringwall/internal/sameorigin"
 )
 
-// Enforcement says which requests from origins that are not listed the server
-// refuses. CORS alone only keeps a page from reading an answer: a simple POST
-// has acted by then.
+// Enforcement selects the requests from unlisted origins that are refused.
+// Without it, a simple POST takes effect although the page cannot read the
+// response. OPTIONS is never refused.
 type Enforcement int
 
 const (
 	// EnforceUnsafe refuses methods other than GET, HEAD and OPTIONS.
 	EnforceUnsafe Enforcement = iota
-	// EnforceAll refuses every method but OPTIONS.
+	// EnforceAll refuses every method except OPTIONS.
 	EnforceAll
-	// InsecureEnforceOff refuses nothing: for services that have another
-	// protection from cross-site request forgery, or no cookies.
+	// InsecureEnforceOff refuses nothing. It is for services without cookies,
+	// or with another protection against cross-site request forgery.
 	InsecureEnforceOff
 )
 
-// ErrOriginDenied answers a request that a page of a foreign origin sent: 403
-// origin_denied.
+// ErrOriginDenied is the response to a request from a page of an unlisted
+// origin: 403 origin_denied.
 var ErrOriginDenied = errors.Define(403, "origin_denied", "Requests from this origin are not allowed.")
 
-// checkEnforced reports whether Enforce refuses a request, and why.
+// checkEnforced reports whether Enforce refuses a request, and the reason.
 func (p *policy) checkEnforced(r *http.Request) (reason Reason, refused bool) {
-	if p.enforce == InsecureEnforceOff || p.enforce == EnforceUnsafe && safe(r.Method) || r.Method == http.MethodOptions {
+	if p.enforce == InsecureEnforceOff || p.enforce == EnforceUnsafe && isSafe(r.Method) || r.Method == http.MethodOptions {
 		return Listed, false
 	}
 	verdict := p.own.Check(r)
@@ -42,7 +42,6 @@ func (p *policy) checkEnforced(r *http.Request) (reason Reason, refused bool) {
 	return reasonOf(verdict), true
 }
 
-// reasonOf names a verdict of internal/sameorigin in this package's words.
 func reasonOf(verdict sameorigin.Verdict) Reason {
 	switch verdict {
 	case sameorigin.NoBrowser:
@@ -57,19 +56,19 @@ func reasonOf(verdict sameorigin.Verdict) Reason {
 	return ForeignSite
 }
 
-// deniedError is the error for a refused request.
 func deniedError(r *http.Request, reason Reason) error {
 	return ErrOriginDenied.With("reason", string(reason), "origin", clipLines(r.Header["Origin"]), "sec_fetch_site", clipLines(r.Header["Sec-Fetch-Site"]))
 }
 
-func safe(method string) bool {
+func isSafe(method string) bool {
 	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
 }
 
-// clipLines is what the log gets of a header that anybody can fill.
+// clipLines returns at most 100 bytes of a client-controlled header, for the
+// log.
 func clipLines(lines []string) string {
 	s := strings.Join(lines[:min(len(lines), 2)], " | ")
 	return clip(s, 100)
 }
 
-func clip(s string, most int) string { return s[:min(len(s), most)] }
+func clip(s string, maximum int) string { return s[:min(len(s), maximum)] }

@@ -10,8 +10,8 @@ type headerList struct {
 	any     bool // "*": every name but Authorization (Fetch, CORS non-wildcard request-header name)
 }
 
-// anyBudget bounds Access-Control-Request-Headers in bytes where every name is
-// allowed. Requests of browsers stay far below.
+// anyBudget bounds Access-Control-Request-Headers, in bytes, if every name is
+// allowed. Browsers send far less.
 const anyBudget = 8 << 10
 
 func newHeaderList(names []string) headerList {
@@ -29,15 +29,14 @@ func newHeaderList(names []string) headerList {
 	return l
 }
 
-// longestName bounds a header name, so that it is compared on the stack.
+// longestName bounds a header name in bytes, so that it is lowered on the stack.
 const longestName = 128
 
 // allows reports whether all names in the lines of
-// Access-Control-Request-Headers are in the list. Browsers send them sorted,
-// in lower case and in one line; proxies and other clients reorder, split and
-// pad, which is harmless. What is not harmless is the length, so it is looked
-// at first: no browser sends more than twice the names that are allowed. It
-// allocates nothing.
+// Access-Control-Request-Headers are in the list. Browsers send them sorted, in
+// lower case and in one line, but other clients and proxies may reorder, split
+// and pad them. The total length is checked first, against a budget of twice the
+// allowed names plus 256 bytes. It does not allocate.
 func (l *headerList) allows(lines []string) bool {
 	total := 0
 	for _, line := range lines {

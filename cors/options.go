@@ -12,90 +12,95 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// NoCache is the MaxAge that forbids browsers to remember a preflight at all.
+// NoCache is a MaxAge that disables preflight caching.
 const NoCache time.Duration = -1
 
 // Options configures a [Middleware]. Origins or OriginFunc is required.
 type Options struct {
-	// Origins lists the origins that may call, one for each entry:
-	// "https://app.example.com" exactly; "https://*.example.com" for every
-	// subdomain at any depth, without example.com itself; "http://localhost:*"
-	// for any port; "http://*.localhost:3000" on this machine; or "*" alone, for
-	// every origin, which excludes Credentials and EnforceAll. New refuses null
-	// and origins that no browser sends, such as those of wss, file and data.
+	// Origins lists the origins that may call, one per entry:
+	//   - "https://app.example.com" is one origin.
+	//   - "https://*.example.com" is every subdomain at any depth, without
+	//     example.com itself.
+	//   - "http://localhost:*" is any port, and "http://*.localhost:3000" is any
+	//     name on this machine.
+	//   - "*" alone is every origin. It excludes Credentials and EnforceAll.
+	//
+	// New refuses null, and origins that no browser sends, such as those with
+	// the schemes wss, file and data.
 	Origins []string
 	// OriginFunc allows further origins, such as those of tenants in a table.
-	// It gets an origin that was parsed and is not null, and with Credentials
-	// one that has https or is loopback, unless InsecureOrigins is set. It is
-	// asked for each request, and must be safe for concurrent use. It has no
-	// request to look at, so that caches need to know of Origin alone (compare
-	// rs/cors issue 157).
+	// It is called for each request with an origin that Origins does not list,
+	// and must be safe for concurrent use. The origin is valid and not null.
+	// With Credentials it has https or is loopback, unless InsecureOrigins is
+	// set. The request is not an argument, because caches distinguish responses
+	// only by Origin (compare rs/cors issue 157).
 	OriginFunc func(Origin) bool
-	// Credentials lets pages send cookies and other credentials. Origins then
-	// have https, or are loopback, and no wildcard stands at or above a public
-	// suffix. Browsers send a cookie that is SameSite=Strict, as that of
-	// sessions is, for pages of the same site alone.
+	// Credentials lets pages send cookies and other credentials. Every origin
+	// must then have https or be loopback, and a wildcard must not stand at or
+	// above a public suffix. Browsers send SameSite=Strict cookies, such as
+	// those of package session, only for pages of the same site.
 	Credentials bool
-	// Methods lists methods in addition to GET, HEAD and POST, which need no
-	// permission. They are case-sensitive: PATCH, not patch. New refuses "*".
-	// nil means none.
+	// Methods lists the allowed methods except GET, HEAD and POST, which are
+	// always allowed. They are case-sensitive. New refuses "*". nil means none.
 	Methods []string
-	// Headers lists request headers that pages may set, such as Authorization
-	// and Content-Type (which application/json needs), of at most 128 bytes
-	// each. "*" means every header but Authorization, which then has to be
-	// listed too (Fetch, CORS non-wildcard request-header name). It needs
-	// Origins "*" without Credentials, since browsers read it as a name
-	// otherwise. nil means none beyond those that need no permission (Fetch,
+	// Headers lists the request headers that pages may set, such as
+	// Authorization, and Content-Type, which application/json needs. A name has
+	// at most 128 bytes. "*" means every header except Authorization, which
+	// must be listed, too (Fetch, CORS non-wildcard request-header name). "*"
+	// requires Origins "*" without Credentials, because browsers otherwise read
+	// it as a header name. nil means only those that need no permission (Fetch,
 	// CORS-safelisted request-header).
 	Headers []string
-	// Expose lists response headers that pages may read. New refuses "*". nil
-	// means RateLimit, RateLimit-Policy, Retry-After and X-Correlation-ID;
-	// empty, but not nil, means none.
+	// Expose lists the response headers that pages may read. New refuses "*".
+	// nil means RateLimit, RateLimit-Policy, Retry-After and X-Correlation-ID.
+	// An empty list that is not nil means none.
 	Expose []string
-	// MaxAge is how long browsers remember a preflight, in whole seconds, at
-	// most 24 h. 0: the browser's own 5 s. NoCache: not at all. Chromium caps
-	// it at 2 h.
+	// MaxAge bounds the time for which browsers cache a preflight, in whole
+	// seconds, at most 24 h. 0 means the default of the browser, 5 s. NoCache
+	// disables caching. Chromium caps MaxAge at 2 h.
 	MaxAge time.Duration
-	// PreflightStatus answers allowed preflights: 204 (0) or 200, for old
-	// clients.
+	// PreflightStatus is the status of the response to an allowed preflight:
+	// 204, or 200 for old clients. 0 means 204.
 	PreflightStatus int
 
-	// Enforce says what the server itself refuses. Zero: unsafe methods from
-	// origins that are not listed, unless Origins is "*".
+	// Enforce selects the requests from unlisted origins that are refused. 0
+	// means EnforceUnsafe. With Origins "*", nothing is refused.
 	Enforce Enforcement
-	// Exempt are patterns of requests that Enforce lets pass, such as "POST
-	// /sso/callback". The language is that of http.ServeMux without hosts;
-	// only a clean path matches.
+	// Exempt lists patterns of requests that Enforce accepts from every
+	// origin, such as "POST /sso/callback". Patterns are those of
+	// http.ServeMux without hosts. They match only clean paths.
 	Exempt []string
-	// Route returns the pattern that the application's own router picks, for
-	// routers that strip prefixes. Exempt is then compared with it.
+	// Route returns the pattern that the application's router selects for a
+	// request. Set it if the router strips prefixes. Exempt is then compared
+	// with that pattern.
 	Route func(*http.Request) string
-	// Scheme and Host return what the client used to reach us, "https" or
-	// "http" and a host, by which requests of our own pages are known. Behind a
-	// proxy: those of headers.Forwarded. nil: TLS of this process decides, and
-	// the Host header.
+	// Scheme and Host return the scheme and host that the client used. A
+	// request from the origin that they form is the service's own. Behind a
+	// proxy, set them to the methods of headers.Forwarded. nil means TLS of
+	// this process and the Host header.
 	Scheme, Host func(*http.Request) string
 
-	// InsecureOrigins allows origins without TLS together with Credentials.
+	// InsecureOrigins accepts origins without TLS together with Credentials.
 	InsecureOrigins bool
-	// InsecurePublicSuffixes allows wildcards that cover names of unrelated
+	// InsecurePublicSuffixes accepts wildcards that cover names of unrelated
 	// parties together with Credentials: at a rule of the Public Suffix List,
 	// such as "https://*.github.io", or above one, such as
-	// "https://*.amazonaws.com". Any customer of that provider can then call
+	// "https://*.amazonaws.com". Every customer of that provider can then call
 	// with the credentials of a visitor.
 	InsecurePublicSuffixes bool
-	// ErrorHandler answers a request that Enforce refuses. nil: errors.Respond.
+	// ErrorHandler responds to requests that Enforce refuses. nil means
+	// errors.Respond.
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)
 	// OnEvent is called with the decision about each request, before the handler
 	// runs. It must not block. A panic is logged and has no other effect.
 	OnEvent func(context.Context, Event)
-	// Debug logs every failed preflight, and that something else sets CORS
-	// headers or removes Origin from Vary. It is for development: anybody can
-	// fill the log while it is on.
+	// Debug logs every failed preflight. It also logs if other code sets
+	// Access-Control-Allow-Origin or removes Origin from Vary. Use it only for
+	// development, because any client can then fill the log.
 	Debug bool
-	// Logger gets a warning for a failed preflight, at most once a minute for
-	// each reason, what Debug logs, and panics of OnEvent. nil means
-	// slog.Default().
+	// Logger receives at most one warning per minute and reason for failed
+	// preflights, the records of Debug, and panics of OnEvent. nil means
+	// slog.Default() at the time of the record.
 	Logger *slog.Logger
 }
 
@@ -135,8 +140,8 @@ func (o Options) checkFields() []error {
 	return problems
 }
 
-// suggestMaxAge is what was probably meant by a MaxAge: a plain number, which counts
-// nanoseconds, is one of seconds to most other packages.
+// suggestMaxAge returns a suggestion for an invalid MaxAge. A plain number is in
+// nanoseconds, but most other packages count seconds.
 func suggestMaxAge(age time.Duration) string {
 	switch {
 	case age > 24*time.Hour:
@@ -147,8 +152,8 @@ func suggestMaxAge(age time.Duration) string {
 	return ""
 }
 
-// methodProblem finds methods that browsers never send, and those that they
-// send in another case.
+// methodProblem returns the problem of a method that browsers never send, or
+// send in upper case.
 func methodProblem(method string) string {
 	upper := strings.ToUpper(method)
 	switch {
@@ -164,7 +169,7 @@ func methodProblem(method string) string {
 	return ""
 }
 
-// forbidden are the names that pages cannot set (Fetch, forbidden
+// forbidden lists the headers that pages cannot set (Fetch, forbidden
 // request-header).
 var forbidden = [...]string{
 	"accept-charset", "accept-encoding", "access-control-request-headers", "access-control-request-method", "connection",
@@ -172,8 +177,8 @@ var forbidden = [...]string{
 	"te", "trailer", "transfer-encoding", "upgrade", "via",
 }
 
-// ofResponses are headers that only a response has, and ofRequests those that
-// only a request has: in the other list they are a mistake.
+// ofResponses lists headers that only responses have, and ofRequests those that
+// only requests have.
 var (
 	ofResponses = []string{
 		"age", "allow", "content-security-policy", "location", "permissions-policy", "referrer-policy", "retry-after", "server",
@@ -222,7 +227,7 @@ func exposeProblem(name string) string {
 	return ""
 }
 
-// isToken takes a token of RFC 9110, section 5.6.2.
+// isToken reports whether s is a token (RFC 9110, section 5.6.2).
 func isToken(s string) bool {
 	for _, c := range []byte(s) {
 		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// longestOrigin is the length in bytes of the longest origin that can exist: a
-// scheme of 64, a host name of 253 (RFC 1035, section 2.3.4), a port.
+// longestOrigin is the maximum length of an origin in bytes: a scheme of 64, a
+// host name of 253 (RFC 1035, section 2.3.4) and a port.
 const longestOrigin = 64 + len("://") + longestHost + len(":65535")
 
 const longestHost = 253
@@ -15,9 +15,10 @@ const longestHost = 253
 type Origin struct {
 	// Scheme is in lower case, such as https.
 	Scheme string
-	// Host is a name in lower case, or an address: IPv6 has brackets.
+	// Host is a name in lower case or an IP address. IPv6 addresses have
+	// brackets.
 	Host string
-	// Port is "" where it is the scheme's default.
+	// Port is "" if it is the default of the scheme.
 	Port string
 
 	address bool // the host is an IP address
@@ -31,9 +32,8 @@ func (o Origin) String() string {
 	return o.Scheme + "://" + o.Host + ":" + o.Port
 }
 
-// parseOrigin reads the one serialization that browsers send, and nothing that
-// a lenient URL parser would repair: no case, no userinfo, no path, no default
-// port, no dot at the end. It allocates nothing.
+// parseOrigin accepts only the serialization that browsers send: no upper case,
+// userinfo, path, default port or trailing dot. It does not allocate.
 func parseOrigin(s string) (Origin, bool) {
 	scheme, rest, ok := strings.Cut(s, "://")
 	if !ok || len(s) > longestOrigin || !validScheme(scheme) {
@@ -50,7 +50,7 @@ func parseOrigin(s string) (Origin, bool) {
 	return o, ok
 }
 
-// validScheme takes a scheme of RFC 3986, section 3.1, in lower case.
+// validScheme reports whether s is a scheme (RFC 3986, section 3.1) in lower case.
 func validScheme(s string) bool {
 	if s == "https" || s == "http" {
 		return true
@@ -64,8 +64,8 @@ func validScheme(s string) bool {
 	return s != ""
 }
 
-// validPort takes 1 to 65535 without leading zeros, unless it is the scheme's
-// default, which is never serialized.
+// validPort reports whether port is between 1 and 65535, without leading zeros,
+// and not the default of the scheme, which browsers do not serialize.
 func validPort(scheme, port string) bool {
 	if port == "" || len(port) > 5 || port[0] == '0' {
 		return false
@@ -90,8 +90,9 @@ func defaultPort(scheme string) string {
 	return ""
 }
 
-// parseHost takes a host name of letters, digits, hyphens and underscores, or
-// an IP address as browsers serialize it, and tells which.
+// parseHost reports whether host is a name of letters, digits, hyphens and
+// underscores, or an IP address as browsers serialize it, and whether it is an
+// address.
 func parseHost(scheme, host string) (address, ok bool) {
 	if strings.HasPrefix(host, "[") {
 		addr, err := netip.ParseAddr(strings.TrimSuffix(host[1:], "]"))
@@ -104,8 +105,8 @@ func parseHost(scheme, host string) (address, ok bool) {
 	if scheme != "https" && scheme != "http" || !isNumber(last) {
 		return false, last != ""
 	}
-	// The host ends in a number, so the whole is an IPv4 address or nothing
-	// (URL, section 3.5). Extensions have hosts that mean nothing.
+	// The host ends in a number, so it must be an IPv4 address (URL, section
+	// 3.5).
 	addr, err := netip.ParseAddr(host)
 	return true, err == nil && addr.Is4()
 }
@@ -119,8 +120,8 @@ func isNumber(label string) bool {
 	return label != "" && strings.Trim(label, "0123456789") == ""
 }
 
-// validLabels takes labels of 1 to 63 bytes (RFC 1035, section 2.3.4). A dot at
-// the end is parseHost's to refuse.
+// validLabels reports whether all labels have 1 to 63 bytes (RFC 1035, section
+// 2.3.4). It accepts a trailing dot; its callers do not.
 func validLabels(s string) bool {
 	label := 0
 	for i := range len(s) {
@@ -141,8 +142,8 @@ func validLabels(s string) bool {
 	return s != ""
 }
 
-// hostByte has the bytes of a label: LDH letters in lower case, and the
-// underscore, which browsers take too.
+// hostByte has the bytes of a label: lower-case letters, digits, the hyphen, and
+// the underscore, which browsers accept.
 var hostByte = func() (set [256]bool) {
 	for _, c := range []byte("abcdefghijklmnopqrstuvwxyz0123456789_-") {
 		set[c] = true
@@ -150,9 +151,9 @@ var hostByte = func() (set [256]bool) {
 	return set
 }()
 
-// loopback reports whether the origin is this machine itself, which browsers
-// trust without TLS.
-func (o Origin) loopback() bool {
+// isLoopback reports whether the origin is this machine, which browsers trust
+// without TLS.
+func (o Origin) isLoopback() bool {
 	if !o.address {
 		return o.Host == "localhost" || strings.HasSuffix(o.Host, ".localhost")
 	}

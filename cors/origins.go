@@ -13,15 +13,15 @@ import (
 // port, or for both.
 type wildcard struct{ scheme, port string }
 
-// origins is the compiled list. Most origins end at the first lookup.
+// origins is the compiled form of Origins and OriginFunc.
 type origins struct {
 	all       bool // the list is "*"
 	exact     map[string]struct{}
-	first     []string              // of exact; all while they are few
-	wildcards map[string][]wildcard // by the suffix of the host, from its dot on, or the whole host
-	lengths   []int                 // of the suffixes, the longest first
-	allow     func(Origin) bool     // nil: nothing more
-	insecure  bool                  // allow sees origins without TLS too
+	first     []string              // the first few of exact
+	wildcards map[string][]wildcard // by the suffix of the host from its dot, or by the whole host
+	lengths   []int                 // of the suffixes, longest first
+	allow     func(Origin) bool     // nil means none
+	insecure  bool                  // allow is called with origins without TLS
 }
 
 // compileOptions compiles Origins and OriginFunc, and returns the problems.
@@ -57,7 +57,7 @@ func (l *origins) compileOptions(o *Options) []error {
 	return problems
 }
 
-// allowsOrigin reports whether the list has the origin; "*" has every one.
+// allowsOrigin reports whether an origin is listed. "*" lists every text.
 func (l *origins) allowsOrigin(s string) bool {
 	if l.all {
 		return true
@@ -69,10 +69,11 @@ func (l *origins) allowsOrigin(s string) bool {
 		return false
 	}
 	o, ok := parseOrigin(s)
-	return ok && (l.insecure || o.Scheme == "https" || o.loopback()) && l.allow(o)
+	return ok && (l.insecure || o.Scheme == "https" || o.isLoopback()) && l.allow(o)
 }
 
-// few is how many origins are compared one by one faster than one is hashed.
+// few is the largest number of origins that a linear search finds faster than a
+// map.
 const few = 8
 
 func (l *origins) hasExact(s string) bool {
@@ -83,9 +84,8 @@ func (l *origins) hasExact(s string) bool {
 	return slices.Contains(l.first, s)
 }
 
-// hasWildcard reports whether a pattern matches. What it compares equal was
-// checked with the pattern, so that only the rest has to be parsed: the labels
-// before the suffix, and the port.
+// hasWildcard reports whether a wildcard matches. The suffix was checked when
+// the pattern was compiled, so it parses only the labels before it and the port.
 func (l *origins) hasWildcard(s string) bool {
 	scheme, host := "https", ""
 	switch {
@@ -109,8 +109,8 @@ func (l *origins) hasWildcard(s string) bool {
 	return false
 }
 
-// cutPort cuts off what may be a port: digits behind a colon. A colon that is
-// left matches no pattern.
+// cutPort cuts a colon and digits off the end. A colon that remains matches no
+// pattern.
 func cutPort(host string) (name, port string) {
 	i := len(host)
 	for i > 0 && '0' <= host[i-1] && host[i-1] <= '9' {
@@ -122,9 +122,8 @@ func cutPort(host string) (name, port string) {
 	return host[:i-1], host[i:]
 }
 
-// cutSuffix returns the labels before a suffix of a length, which are none when
-// it is the whole host. A suffix that follows labels begins with a dot, and one
-// that is the whole host does not.
+// cutSuffix returns the labels before a suffix of the given length. A suffix
+// after labels must start with a dot. One that is the whole host must not.
 func cutSuffix(host string, length int) (labels string, ok bool) {
 	n := len(host) - length
 	if n < 0 || length == 0 || (host[n] == '.') != (n > 0) {
@@ -142,7 +141,7 @@ func (l *origins) hasSuffix(scheme, suffix, port string) bool {
 	return false
 }
 
-// addPattern compiles one pattern, or says what is wrong with it.
+// addPattern compiles one pattern, or returns its problem.
 func (l *origins) addPattern(pattern string, guard bool) string {
 	o, anyHost, anyPort, problem := parsePattern(pattern)
 	switch {
@@ -150,9 +149,9 @@ func (l *origins) addPattern(pattern string, guard bool) string {
 		return problem
 	case anyHost && guard && suffix.IsShared(o.Host):
 		return "covers names of unrelated parties under " + strconv.Quote(o.Host) + ", so Credentials need InsecurePublicSuffixes; did you mean your own name under it?"
-	case o.Scheme == "http" && !l.insecure && !o.loopback():
+	case o.Scheme == "http" && !l.insecure && !o.isLoopback():
 		return "is an origin without TLS, so Credentials need InsecureOrigins; did you mean " + strconv.Quote("https"+strings.TrimPrefix(pattern, "http")) + "?"
-	case o.Scheme != "https" && !l.insecure && !o.loopback():
+	case o.Scheme != "https" && !l.insecure && !o.isLoopback():
 		return "is an origin without TLS, so Credentials need InsecureOrigins"
 	}
 	if !anyHost && !anyPort {

@@ -7,12 +7,11 @@ import (
 	"strings"
 )
 
-// example ends the problem of an origin that suggests no other.
+// example ends a problem that has no better suggestion.
 const example = `; did you mean one as in "https://app.example.com"?`
 
-// parsePattern parses one element of Origins: an origin with or without a
-// wildcard for the first labels of the host, and for the port. It returns what
-// is wrong with the pattern, and what was probably meant.
+// parsePattern parses an entry of Origins: an origin, with or without wildcards
+// for the first labels of the host and for the port. problem has a suggestion.
 func parsePattern(pattern string) (o Origin, anyHost, anyPort bool, problem string) {
 	base, anyPort := strings.CutSuffix(pattern, ":*")
 	scheme, rest, _ := strings.Cut(base, "://")
@@ -46,23 +45,20 @@ func parsePattern(pattern string) (o Origin, anyHost, anyPort bool, problem stri
 	return o, anyHost, anyPort, problem
 }
 
-// isSeparator reports whether a character separates the entries of a list in
-// one text.
 func isSeparator(c rune) bool { return strings.ContainsRune(",; \t\n|", c) }
 
-// silentSchemes are those whose pages have the origin null, or that have no
-// pages in any browser, so that no browser sends them as an origin (HTML,
-// section 7.1.1).
+// silentSchemes lists schemes that browsers never send in an origin, because
+// their pages have the origin null or do not exist (HTML, section 7.1.1).
 var silentSchemes = []string{"file", "data", "blob", "filesystem", "about", "javascript", "ftp", "mailto", "tel", "view-source"}
 
-// isAppScheme reports whether pages of an extension or of a native shell have
-// the scheme. Any name is taken that is not a mistake: browsers send it as it is.
+// isAppScheme reports whether pages of an extension or a native shell may have
+// the scheme. Every scheme qualifies that is not a likely mistake.
 func isAppScheme(scheme string) bool {
 	return !slices.Contains(silentSchemes, scheme) && scheme != "ws" && scheme != "wss" && !isNearly(scheme, "https") && !isNearly(scheme, "http")
 }
 
-// isNearly reports whether a text becomes another by one letter that changes,
-// comes or goes, or by two neighbours that change places.
+// isNearly reports whether s becomes word by at most one substitution,
+// insertion, deletion or transposition of neighbours.
 func isNearly(s, word string) bool {
 	if len(s) > len(word) {
 		s, word = word, s
@@ -80,11 +76,12 @@ func isNearly(s, word string) bool {
 	return false
 }
 
-// beginning is the scheme of what people write for an origin, and the colon and
-// slashes behind it, or some of them.
+// beginning matches a scheme with the colon and slashes after it, or some of
+// them, as in common mistakes.
 var beginning = regexp.MustCompile(`^([a-z][a-z0-9+.-]*)(?:://+|:/|//|:\\\\|:(?:[^0-9*/]|$))`)
 
-// misspelt says what was probably meant by a text that is not an origin.
+// misspelt returns the problem of a text that is not an origin, mostly with a
+// suggestion.
 func misspelt(pattern string) string {
 	rest, scheme := strings.ToLower(strings.TrimSpace(pattern)), "https"
 	if match := beginning.FindStringSubmatch(rest); match != nil && !strings.Contains(match[1], ".") {
@@ -123,8 +120,8 @@ func misspelt(pattern string) string {
 	return "is not an origin; did you mean " + strconv.Quote(suggestion) + "?"
 }
 
-// isBrokenALabel reports whether a label begins like an international one and
-// does not decode (RFC 3492, section 6.2), or decodes to ASCII letters alone.
+// isBrokenALabel reports whether a label starts with xn-- but does not decode
+// (RFC 3492, section 6.2), or decodes to only ASCII.
 func isBrokenALabel(label string) bool {
 	encoded, found := strings.CutPrefix(label, "xn--")
 	if !found {
@@ -134,7 +131,7 @@ func isBrokenALabel(label string) bool {
 	if i := strings.LastIndexByte(encoded, '-'); i >= 0 {
 		basic, encoded = i, encoded[i+1:]
 	}
-	if encoded == "" || label == "xn---"+encoded { // a delimiter without letters before it
+	if encoded == "" || label == "xn---"+encoded { // nothing before the delimiter
 		return true
 	}
 	const base, tMin, tMax = 36, 1, 26

@@ -17,7 +17,7 @@ import (
 	"github.com/ringwall/ringwall/internal/sameorigin"
 )
 
-// A policy is what Options compile to.
+// A policy is the compiled form of Options.
 type policy struct {
 	origins     origins
 	credentials bool
@@ -34,22 +34,22 @@ type policy struct {
 	debug       bool
 	logger      *slog.Logger
 	logged      [len(failures) + 1]atomic.Int64 // the minute of the last record of a failed preflight, by its reason
-	vary        []string                        // what a response that is no preflight's varies by
+	vary        []string                        // of responses except those to preflights
 	silent      *rows.Rows                      // Vary of a response without CORS headers
-	actual      *rows.Rows                      // Vary, and what else the response to an allowed origin has
+	actual      *rows.Rows                      // Vary and the CORS headers of the response to an allowed origin
 	failed      *rows.Rows                      // Vary of a failed preflight
 	preflight   *rows.Rows
 	ownSilent   nethttp.RingHeaders // of a response without CORS headers
 	ownActual   nethttp.RingHeaders // of the response to an allowed origin
 }
 
-// compileRows lays the values out in the order in which they are taken: Vary,
-// "*", credentials, exposed headers or allowed headers and max-age, each only
-// if it is sent.
+// compileRows lays out the values in the order in which they are used: Vary,
+// "*", credentials, exposed headers or allowed headers, and max-age. A value
+// that is not sent is left out.
 func (p *policy) compileRows(o *Options) {
 	var credentials, expose, headers, maxAge []string
 	switch {
-	case p.origins.all: // the answer is the same for everybody
+	case p.origins.all: // the response does not depend on the origin
 		p.vary = nil
 	case p.enforce == EnforceAll:
 		p.vary = []string{"Origin", "Sec-Fetch-Site"}
@@ -86,7 +86,7 @@ func (p *policy) compileRows(o *Options) {
 	p.preflight = rows.New(slices.Concat(varyPreflight, all, credentials, headers, maxAge)...)
 }
 
-// compileOwn lists the headers that survive an informational response.
+// compileOwn lists the headers that must survive an informational response.
 func (p *policy) compileOwn() {
 	if len(p.vary) > 0 {
 		p.ownSilent = nethttp.RingHeaders{{Name: "Vary"}}
@@ -100,7 +100,7 @@ func (p *policy) compileOwn() {
 	}
 }
 
-// joined returns names as the one line that they are sent in, or none.
+// joined returns names in one header line, or nil if there are none.
 func joined(names []string) []string {
 	if len(names) == 0 {
 		return nil
@@ -122,7 +122,7 @@ func compilePolicy(o Options) (*policy, error) {
 		return nil, err
 	}
 	if p.origins.all {
-		p.enforce = InsecureEnforceOff // everybody is listed
+		p.enforce = InsecureEnforceOff // every origin is listed
 	}
 	p.compileRows(&o)
 	if p.status == 0 {
@@ -136,8 +136,8 @@ func compilePolicy(o Options) (*policy, error) {
 }
 
 func (p *policy) serveRequest(w http.ResponseWriter, r *http.Request, next http.Handler) {
-	if preflight(r) {
-		reason := p.answer(w.Header(), r)
+	if isPreflight(r) {
+		reason := p.answerPreflight(w.Header(), r)
 		p.report(r, Event{Preflight: true, Refused: reason != Listed, Reason: reason})
 		nethttp.DiscardBody(w, r, r.Body)
 		if reason != Listed {
@@ -167,7 +167,7 @@ func (p *policy) serveRequest(w http.ResponseWriter, r *http.Request, next http.
 	next.ServeHTTP(w, r)
 }
 
-// keepHeaders lets the headers survive an informational response.
+// keepHeaders makes the headers survive an informational response.
 func (p *policy) keepHeaders(w http.ResponseWriter, reason Reason) {
 	own, vary := &p.ownSilent, 0
 	if reason == Listed {
@@ -179,8 +179,8 @@ func (p *policy) keepHeaders(w http.ResponseWriter, reason Reason) {
 	nethttp.KeepHeaders(w, own, vary)
 }
 
-// setHeaders sets the headers of a response that is no preflight's. The lines
-// are slices of this response alone: a handler may change what it finds.
+// setHeaders sets the headers of a response, except that to a preflight. No
+// other response shares the value slices, so a handler may change them.
 func (p *policy) setHeaders(h http.Header, r *http.Request) Reason {
 	from := r.Header["Origin"]
 	reason := p.checkOrigin(from)
@@ -196,7 +196,7 @@ func (p *policy) setHeaders(h http.Header, r *http.Request) Reason {
 	return Listed
 }
 
-// checkOrigin says whether the origin of a request is listed.
+// checkOrigin returns Listed if the origin of a request may call.
 func (p *policy) checkOrigin(from []string) Reason {
 	switch {
 	case len(from) == 0:
@@ -209,8 +209,8 @@ func (p *policy) checkOrigin(from []string) Reason {
 	return Unlisted
 }
 
-// allow sets the headers that every response to an allowed origin has, and
-// returns the rest of the row. The origin's slice is the request's own.
+// allow sets the headers of every response to an allowed origin, and returns
+// the rest of the row. Access-Control-Allow-Origin shares the request's slice.
 func (p *policy) allow(h http.Header, from, row []string) []string {
 	if p.origins.all {
 		h["Access-Control-Allow-Origin"] = row[:1:1]
@@ -225,15 +225,15 @@ func (p *policy) allow(h http.Header, from, row []string) []string {
 	return row
 }
 
-// addVary adds names to Vary, but for those that a line has, and for all when
-// one has "*". The row begins with the names in one line, which becomes the
-// response's when it has no Vary yet. It returns the rest of the row.
+// addVary adds names to Vary, except those that Vary has, and none if it has
+// "*". The first value of row is the names in one line. It becomes the Vary of a
+// response that has none. addVary returns the rest of row.
 func addVary(h http.Header, row, names []string) []string {
 	if len(names) == 0 {
 		return row
 	}
 	var lines []string
-	if len(h) > 0 { // empty where we are the outermost that sets headers
+	if len(h) > 0 { // empty if no outer handler sets headers
 		lines = h["Vary"]
 	}
 	if len(lines) == 0 {

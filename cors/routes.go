@@ -13,27 +13,26 @@ import (
 	"github.com/ringwall/ringwall/internal/wiring"
 )
 
-// Routes returns one outermost layer with a policy for each part of the paths:
+// Routes returns one layer with a policy for each path prefix:
 //
 //	layer, err := cors.Routes(map[string]*cors.Middleware{
-//		"/public/": everybody,
-//		"/":        ours,
+//		"/public/": anyOrigin,
+//		"/":        ownOrigins,
 //	})
 //
-// A preflight has to be answered before any router sees it, since a router has
-// no route for OPTIONS and answers 404 or 405. So all policies stand in one
-// layer around the router, not at its routes (go-chi/chi issue 263, gorilla/mux
-// issue 381).
+// The layer belongs around the router, not at its routes, because a router has
+// no route for OPTIONS and responds to a preflight with 404 or 405 (go-chi/chi
+// issue 263, gorilla/mux issue 381).
 //
-// A key is a path that starts with "/"; it stands for itself and all below it,
-// with or without a slash at its end. The longest wins. A path that no key
-// covers has no CORS headers, and nothing is enforced there.
+// A key is a path that starts with "/", with or without a trailing slash. It
+// covers that path and every path below it. The longest key wins. A path that no
+// key covers gets no CORS headers, and nothing is enforced there.
 //
-// A path may belong to one key as it was sent, and to another once it is
-// unescaped or cleaned: "/public/../api", "/api%2Fpartner". Which of them the
-// router will take is not known, so such a request gets no CORS headers, its
-// preflight fails, and Enforce of every policy that could be meant must let it
-// pass. OnEvent is called with [AmbiguousPath].
+// The forms of a path (as sent, unescaped, cleaned) may select different
+// policies, as those of "/public/../api" and "/api%2Fpartner". The router may
+// use either form. So such a request gets no CORS headers, its preflight fails,
+// and Enforce of each selected policy must accept it. OnEvent of each is called,
+// with [AmbiguousPath] unless the policy refuses the request.
 func Routes(policies map[string]*Middleware) (func(http.Handler) http.Handler, error) {
 	if len(policies) == 0 {
 		return nil, errors.New(`cors: Routes: must not be empty; did you mean {"/": policy}?`)
@@ -66,7 +65,7 @@ func Routes(policies map[string]*Middleware) (func(http.Handler) http.Handler, e
 			candidates, n := claims(table, r)
 			switch {
 			case n > 1:
-				ambiguous(w, r, candidates[:n], next)
+				serveAmbiguous(w, r, candidates[:n], next)
 			case candidates[0] == nil:
 				next.ServeHTTP(w, r)
 			default:
@@ -76,14 +75,14 @@ func Routes(policies map[string]*Middleware) (func(http.Handler) http.Handler, e
 	}, nil
 }
 
-// A prefix is a path without the slash at its end, and all below it.
+// A prefix is a path without a trailing slash, and its policy.
 type prefix struct {
 	path   string
 	policy *Middleware
 }
 
-// claims returns the different policies, nil for none, that the forms of a
-// request's path select: at least one.
+// claims returns the different policies that the forms of a request's path
+// select, at least one. nil stands for a form that no key covers.
 func claims(table []prefix, r *http.Request) (policies [4]*Middleware, n int) {
 	raw := r.URL.EscapedPath()
 	for _, form := range [...]string{r.URL.Path, raw, cleanPath(r.URL.Path), cleanPath(raw)} {
@@ -95,7 +94,7 @@ func claims(table []prefix, r *http.Request) (policies [4]*Middleware, n int) {
 	return policies, n
 }
 
-// suggestPath is what was probably meant by a key.
+// suggestPath returns a suggestion for an invalid key.
 func suggestPath(key string) string {
 	if i := strings.IndexAny(key, "{}*%?# "); i >= 0 {
 		key = key[:i]
@@ -119,10 +118,11 @@ func policyFor(table []prefix, p string) *Middleware {
 	return nil
 }
 
-// ambiguous serves a request whose path two policies claim, or one and none.
-func ambiguous(w http.ResponseWriter, r *http.Request, policies []*Middleware, next http.Handler) {
+// serveAmbiguous handles a request whose path forms select different policies,
+// or a policy and none.
+func serveAmbiguous(w http.ResponseWriter, r *http.Request, policies []*Middleware, next http.Handler) {
 	policies = slices.DeleteFunc(policies, func(m *Middleware) bool { return m == nil })
-	if preflight(r) {
+	if isPreflight(r) {
 		for _, m := range policies {
 			m.policy.Load().report(r, Event{Preflight: true, Refused: true, Reason: AmbiguousPath})
 		}
