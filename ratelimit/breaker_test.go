@@ -109,7 +109,7 @@ func TestBreaker(t *testing.T) {
 			require.Zero(t, heard.count(ratelimit.Degraded))
 		}},
 		{"a store that panics is a store that fails", func(t *testing.T, _ *counted, _ *ratelimit.Limiter, heard *events) {
-			l := limiter(t, ratelimit.Options{Store: panicking{}, Tiers: []ratelimit.Tier{one("a", 5)}, OnDecision: heard.hear})
+			l := limiter(t, ratelimit.Options{Store: panicking{}, Tiers: []ratelimit.Tier{one("a", 5)}, OnEvent: heard.hear})
 			for range 10 {
 				require.True(t, takes(t, l, "a", "k", 0).Degraded)
 			}
@@ -119,7 +119,7 @@ func TestBreaker(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, heard := newCounted(), new(events)
-				row.play(t, s, limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{one("a", 1_000_000)}, OnDecision: heard.hear}), heard)
+				row.play(t, s, limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{one("a", 1_000_000)}, OnEvent: heard.hear}), heard)
 			})
 		})
 	}

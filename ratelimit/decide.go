@@ -15,7 +15,7 @@ type batch struct {
 	verdicts [maxLimits]Verdict
 	known    [maxLimits]bool // which verdicts mean something
 	leased   [maxLimits]bool // which charges were taken from a lease
-	how      Outcome         // Cached, Leased, or "": the store was asked
+	how      Reason          // Cached, Leased, or "": the store was asked
 	pressure bool
 	counted  bool             // this process has counted the charges already
 	warm     [maxLimits]int64 // with these marks
@@ -60,7 +60,7 @@ func (l *Limiter) decide(ctx context.Context, t *tier, b *batch, d *Decision) er
 	} else if err = l.decideRemotely(ctx, t, b); err != nil {
 		d.Degraded = true
 		if refused := l.withoutStore(t, b, d, err); refused != nil {
-			l.notifyHook(ctx, Event{Outcome: Denied, Decision: *d, Err: err})
+			l.notifyHook(ctx, Event{Reason: Denied, Decision: *d, Err: err})
 			return refused
 		}
 	}
@@ -69,8 +69,8 @@ func (l *Limiter) decide(ctx context.Context, t *tier, b *batch, d *Decision) er
 	if l.remote != nil && !d.Degraded {
 		l.updateLocalCount(d, b, charges, verdicts)
 	}
-	if l.onDecision != nil {
-		l.notifyHook(ctx, Event{Outcome: outcome(d, b, shadow), Decision: *d, Limit: limit, Err: err})
+	if l.onEvent != nil {
+		l.notifyHook(ctx, Event{Reason: reasonOf(d, b, shadow), Decision: *d, Limit: limit, Err: err})
 	}
 	return nil
 }

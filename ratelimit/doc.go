@@ -141,7 +141,7 @@
 //
 // A failure of configuration, such as a wrong password, is Deny always: see
 // [ErrMisconfigured]. Each change of the store's health is logged once and told
-// to OnDecision once.
+// to OnEvent once.
 //
 // What is promised after a failover of a replicated store that no call noticed: at
 // most what was admitted in the lost interval is admitted again. What is not:
@@ -163,7 +163,7 @@
 //     of the window, which bounds what many processes can hold; hence it
 //     excludes everything that needs to see single requests.
 //   - Decisions without the store are Allowed or Denied with Decision.Degraded;
-//     the outcomes Degraded and Restored are for changes.
+//     the reasons Degraded and Restored are for changes.
 //   - [Limiter.Charge] is the decision without a ResponseWriter, for tests and
 //     other frameworks. It charges, and does not give back.
 //

@@ -6,50 +6,49 @@ import (
 	"github.com/ringwall/ringwall/internal/hook"
 )
 
-// Outcome says how a decision came about.
-type Outcome string
+// A Reason says how a decision was made, or how the store's health changed.
+type Reason string
 
 const (
-	// Allowed and Denied are decisions of the store, or of this process where
-	// the Decision is Degraded.
-	Allowed Outcome = "allowed"
-	Denied  Outcome = "denied"
-	// Cached is a denial that this process remembered: the store was not asked.
-	Cached Outcome = "cached"
-	// Leased is an admission that was charged to the store before.
-	Leased Outcome = "leased"
+	// Allowed and Denied are decisions of the store, or of this process if
+	// Decision.Degraded is true.
+	Allowed Reason = "allowed"
+	Denied  Reason = "denied"
+	// Cached is a cached denial: the store was not called.
+	Cached Reason = "cached"
+	// Leased is an admission from a lease, which was charged to the store before.
+	Leased Reason = "leased"
 	// Shadow is an admission that a limit with InsecureShadow would have
 	// denied.
-	Shadow Outcome = "shadow"
+	Shadow Reason = "shadow"
 	// Pressure is a decision that a full [Memory] made for several keys
 	// together.
-	Pressure Outcome = "pressure"
-	// Degraded and Restored are no decisions: from now on this process decides
-	// without the store, for the reason in Err, or with it again. Degraded
-	// comes a second time when a failure turns out to be one of configuration,
-	// or no longer is.
-	Degraded Outcome = "degraded"
-	Restored Outcome = "restored"
+	Pressure Reason = "pressure"
+	// Degraded and Restored are not decisions. After Degraded, this process
+	// decides without the store, because of Event.Err; after Restored, it calls
+	// the store again. Degraded is reported again when the failure becomes one of
+	// configuration, see [ErrMisconfigured], or stops being one.
+	Degraded Reason = "degraded"
+	Restored Reason = "restored"
 )
 
 // An Event is one decision, or one change of the store's health. It has no
-// key: a metric's labels stay few.
+// key, so that a metric has few labels.
 type Event struct {
-	Outcome  Outcome
+	Reason   Reason
 	Decision Decision // zero for Degraded and Restored
 	Limit    string   // the limit that denied, or would have: "login-2"
-	Err      error    // the store's, where the Decision is Degraded
+	Err      error    // the store's, if the Decision is Degraded
 }
 
-// notifyHook calls the hook. The decision stands already.
+// notifyHook calls the hook, which cannot change the decision.
 func (l *Limiter) notifyHook(ctx context.Context, e Event) {
-	if l.onDecision != nil {
-		hook.Call(ctx, nil, "ratelimit: OnDecision", func() { l.onDecision(ctx, e) })
+	if l.onEvent != nil {
+		hook.Call(ctx, nil, "ratelimit: OnEvent", func() { l.onEvent(ctx, e) })
 	}
 }
 
-// outcome names a decision.
-func outcome(d *Decision, b *batch, shadow bool) Outcome {
+func reasonOf(d *Decision, b *batch, shadow bool) Reason {
 	switch {
 	case b.pressure:
 		return Pressure

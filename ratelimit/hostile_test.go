@@ -135,8 +135,8 @@ func TestManyDecisionsAreRefundedOnceEach(t *testing.T) {
 	const n = 1200
 	heard := make(chan ratelimit.Decision, n)
 	l := limiter(t, ratelimit.Options{
-		Tiers:      []ratelimit.Tier{one("a", 10*n)},
-		OnDecision: func(_ context.Context, e ratelimit.Event) { heard <- e.Decision },
+		Tiers:   []ratelimit.Tier{one("a", 10*n)},
+		OnEvent: func(_ context.Context, e ratelimit.Event) { heard <- e.Decision },
 	})
 	var group sync.WaitGroup
 	for i := range n {

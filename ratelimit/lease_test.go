@@ -173,7 +173,7 @@ func TestLeaseWithOthers(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, heard := newCounted(), new(events)
-				row.play(t, s, limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{{Name: "a", Limits: row.limits}}, OnDecision: heard.hear}), heard)
+				row.play(t, s, limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{{Name: "a", Limits: row.limits}}, OnEvent: heard.hear}), heard)
 			})
 		})
 	}

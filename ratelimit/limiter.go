@@ -30,18 +30,18 @@ var (
 // A Limiter holds clients to limits. It is immutable but for its counts, and
 // safe for concurrent use.
 type Limiter struct {
-	tiers      []*tier
-	byName     map[string]*tier
-	routes     *route.Table
-	rest       *tier   // for what no other tier claims; nil for nothing
-	memory     *Memory // the store, or the warm count beside a remote one
-	remote     *remote // nil where the store is a Memory
-	clientIP   func(*http.Request) (netip.Addr, bool)
-	fields     Fields
-	onDecision func(context.Context, Event)
-	respond    func(http.ResponseWriter, *http.Request, error)
-	warned     oncePerMinute
-	batches    sync.Pool
+	tiers    []*tier
+	byName   map[string]*tier
+	routes   *route.Table
+	rest     *tier   // for what no other tier claims; nil for nothing
+	memory   *Memory // the store, or the warm count beside a remote one
+	remote   *remote // nil where the store is a Memory
+	clientIP func(*http.Request) (netip.Addr, bool)
+	fields   Fields
+	onEvent  func(context.Context, Event)
+	respond  func(http.ResponseWriter, *http.Request, error)
+	warned   oncePerMinute
+	batches  sync.Pool
 
 	warnedNoAddress oncePerMinute
 	warnedStatus    oncePerMinute
@@ -81,7 +81,7 @@ func New(o Options) (*Limiter, error) {
 	}
 	l := &Limiter{
 		tiers: make([]*tier, len(o.Tiers)), byName: make(map[string]*tier), routes: routes,
-		clientIP: o.ClientIP, fields: o.Fields, onDecision: o.OnDecision, respond: responder(o.ErrorHandler),
+		clientIP: o.ClientIP, fields: o.Fields, onEvent: o.OnEvent, respond: responder(o.ErrorHandler),
 		unmatched: unmatched{matched: make([]atomic.Bool, routes.Len()), started: time.Now()},
 	}
 	l.setStore(o)
@@ -130,14 +130,14 @@ func (l *Limiter) healthChanged(ctx context.Context, err error) {
 	switch {
 	case err == nil:
 		slog.Default().LogAttrs(ctx, slog.LevelInfo, "ratelimit: the store answers again")
-		l.notifyHook(ctx, Event{Outcome: Restored})
+		l.notifyHook(ctx, Event{Reason: Restored})
 		return
 	case errors.Is(err, ErrMisconfigured):
 		slog.Default().LogAttrs(ctx, slog.LevelError, "ratelimit: the store is misconfigured, and all that it limits is denied", slog.Any("error", err))
 	default:
 		slog.Default().LogAttrs(ctx, slog.LevelWarn, "ratelimit: the store fails, and is not asked for a while", slog.Any("error", err))
 	}
-	l.notifyHook(ctx, Event{Outcome: Degraded, Err: err})
+	l.notifyHook(ctx, Event{Reason: Degraded, Err: err})
 }
 
 // newTier returns a tier with the errors that it answers with, which floods

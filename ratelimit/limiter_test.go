@@ -195,7 +195,7 @@ func TestStoreFailure(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store := &broken{Memory: ratelimit.NewMemory(ratelimit.MemoryOptions{})}
 			var events []bool
-			l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("reads", 2)}, Store: store, OnStoreFailure: row.failure, OnDecision: func(_ context.Context, e ratelimit.Event) {
+			l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("reads", 2)}, Store: store, OnStoreFailure: row.failure, OnEvent: func(_ context.Context, e ratelimit.Event) {
 				events = append(events, e.Decision.Degraded)
 				panic("a hook")
 			}})

@@ -32,9 +32,10 @@ type Options struct {
 	// Fields are the headers that tell clients what is left. Zero: RateLimit and
 	// RateLimit-Policy.
 	Fields Fields
-	// OnDecision is told of each decision, and once of each change of the
-	// store's health. It must not block.
-	OnDecision func(context.Context, Event)
+	// OnEvent is called for each decision, and once for each change of the
+	// store's health. It must not block. A panic is logged and has no other
+	// effect.
+	OnEvent func(context.Context, Event)
 	// Route returns the pattern that the application's own router picks, for
 	// routers that strip prefixes. Routes are then compared with it. nil: the
 	// path decides.

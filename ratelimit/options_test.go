@@ -81,7 +81,7 @@ func TestScale(t *testing.T) {
 func TestInsecureShadow(t *testing.T) {
 	both(t, "decides, and never denies", func(t *testing.T, s ratelimit.Store) {
 		heard := new(events)
-		l := limiter(t, ratelimit.Options{Store: s, OnDecision: heard.hear, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{
+		l := limiter(t, ratelimit.Options{Store: s, OnEvent: heard.hear, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{
 			{Requests: 3, Window: time.Minute}, {Requests: 1, Window: time.Minute, InsecureShadow: true, Penalty: time.Hour},
 		}}}})
 		for i, want := range []int{200, 200, 200, 429} {
@@ -92,7 +92,7 @@ func TestInsecureShadow(t *testing.T) {
 		}
 		var got []string
 		for _, e := range heard.all {
-			got = append(got, string(e.Outcome)+" "+e.Limit)
+			got = append(got, string(e.Reason)+" "+e.Limit)
 		}
 		require.Equal(t, []string{"allowed ", "shadow a-2", "shadow a-2", "denied a"}, got)
 	})
@@ -126,7 +126,7 @@ func TestRequestsThatAreNotCounted(t *testing.T) {
 // that are not quiet.
 func TestEventsNameTheLimit(t *testing.T) {
 	heard := new(events)
-	l := limiter(t, ratelimit.Options{OnDecision: heard.hear, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{
+	l := limiter(t, ratelimit.Options{OnEvent: heard.hear, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{
 		{Requests: 5, Window: time.Minute}, {Requests: 1, Window: time.Hour, Quiet: true},
 	}}}})
 	call(l, "GET", "/", peer, 200)
@@ -135,7 +135,7 @@ func TestEventsNameTheLimit(t *testing.T) {
 	require.Equal(t, "3600", w.Header().Get("Retry-After"))
 	require.Equal(t, `"a";r=4;t=60`, w.Header().Get("RateLimit"))
 	require.Equal(t, "a-2", heard.all[1].Limit)
-	require.Equal(t, ratelimit.Denied, heard.all[1].Outcome)
+	require.Equal(t, ratelimit.Denied, heard.all[1].Reason)
 }
 
 // A limit by principal is a second Limiter, inside auth, on the same store.
@@ -330,10 +330,10 @@ func requestFrom(addr string) *http.Request {
 }
 
 // Each outcome is heard once for each decision.
-func TestOutcomes(t *testing.T) {
+func TestReasons(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		heard, s := new(events), newCounted()
-		l := limiter(t, ratelimit.Options{Store: s, OnDecision: heard.hear, Tiers: []ratelimit.Tier{
+		l := limiter(t, ratelimit.Options{Store: s, OnEvent: heard.hear, Tiers: []ratelimit.Tier{
 			one("a", 1), {Name: "lease", Routes: []string{"/l"}, Limits: []ratelimit.Limit{{Requests: 1000, Window: time.Hour, Lease: true}}},
 			{Name: "shadow", Routes: []string{"/s"}, Limits: []ratelimit.Limit{{Requests: 1, Window: time.Hour, InsecureShadow: true}}},
 		}})
@@ -347,14 +347,14 @@ func TestOutcomes(t *testing.T) {
 		s.set(func() { s.fail = nil })
 		time.Sleep(time.Second)
 		takes(t, l, "a", "up", 1)
-		full := limiter(t, ratelimit.Options{Store: ratelimit.NewMemory(ratelimit.MemoryOptions{MaxKeys: 1}), OnDecision: heard.hear, Tiers: []ratelimit.Tier{one("a", 1)}})
+		full := limiter(t, ratelimit.Options{Store: ratelimit.NewMemory(ratelimit.MemoryOptions{MaxKeys: 1}), OnEvent: heard.hear, Tiers: []ratelimit.Tier{one("a", 1)}})
 		takes(t, full, "a", "first", 1)
 		takes(t, full, "a", "second", 1)
-		var got []ratelimit.Outcome
+		var got []ratelimit.Reason
 		for _, e := range heard.all {
-			got = append(got, e.Outcome)
+			got = append(got, e.Reason)
 		}
-		require.Equal(t, []ratelimit.Outcome{
+		require.Equal(t, []ratelimit.Reason{
 			"allowed", "denied", "cached", "allowed", "allowed", "leased", "allowed", "shadow",
 			"allowed", "denied", "degraded", "denied", "denied", "restored", "allowed", "allowed", "pressure",
 		}, got)

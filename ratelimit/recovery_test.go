@@ -16,7 +16,7 @@ import (
 func afterOutage(t *testing.T, limit ratelimit.Limit, spent int) (*ratelimit.Limiter, *counted, *events) {
 	t.Helper()
 	s, heard := newCounted(), new(events)
-	l := limiter(t, ratelimit.Options{Store: s, OnDecision: heard.hear, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{limit}}}})
+	l := limiter(t, ratelimit.Options{Store: s, OnEvent: heard.hear, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{limit}}}})
 	s.set(func() { s.fail = errDown })
 	for range spent {
 		require.True(t, takes(t, l, "a", "ada", 1).Degraded)
@@ -27,7 +27,7 @@ func afterOutage(t *testing.T, limit ratelimit.Limit, spent int) (*ratelimit.Lim
 	s.set(func() { s.fail = nil })
 	time.Sleep(time.Second)
 	require.False(t, takes(t, l, "a", "probe", 1).Degraded)
-	require.Equal(t, ratelimit.Restored, heard.all[len(heard.all)-2].Outcome)
+	require.Equal(t, ratelimit.Restored, heard.all[len(heard.all)-2].Reason)
 	return l, s, heard
 }
 
@@ -45,7 +45,7 @@ func TestTheOwnCountDeniesAfterAnOutage_R7(t *testing.T) {
 			require.False(t, d.Degraded)
 			require.Equal(t, 59*time.Second, d.RetryAfter)
 			require.Equal(t, calls, s.calls.Load())
-			require.Equal(t, ratelimit.Cached, heard.all[len(heard.all)-1].Outcome)
+			require.Equal(t, ratelimit.Cached, heard.all[len(heard.all)-1].Reason)
 		}},
 		{"R7 what remains is the smaller of both counts", func(t *testing.T) {
 			l, _, _ := afterOutage(t, ratelimit.Limit{Requests: 5, Window: time.Minute}, 3)
@@ -110,7 +110,7 @@ func TestTheOwnCountDeniesAfterAnOutage_R7(t *testing.T) {
 		}},
 		{"R7 denied requests alone find out that the store works, and are charged nowhere", func(t *testing.T) {
 			s, heard := newCounted(), new(events)
-			l := limiter(t, ratelimit.Options{Store: s, OnDecision: heard.hear, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{twice}}}})
+			l := limiter(t, ratelimit.Options{Store: s, OnEvent: heard.hear, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{twice}}}})
 			s.set(func() { s.fail = errDown })
 			for range 5 {
 				takes(t, l, "a", "ada", 1)
@@ -118,7 +118,7 @@ func TestTheOwnCountDeniesAfterAnOutage_R7(t *testing.T) {
 			s.set(func() { s.fail = nil })
 			time.Sleep(time.Second)
 			require.False(t, takes(t, l, "a", "ada", 1).Allowed)
-			require.Equal(t, ratelimit.Restored, heard.all[len(heard.all)-2].Outcome)
+			require.Equal(t, ratelimit.Restored, heard.all[len(heard.all)-2].Reason)
 			v := make([]ratelimit.Verdict, 1)
 			require.NoError(t, s.Peek(t.Context(), []ratelimit.Charge{{Key: ratelimit.Key{Policy: "a", Text: "ada"}, Requests: 2, Window: time.Minute, Cost: 1}}, v))
 			require.Equal(t, 2, v[0].Remaining)

@@ -78,7 +78,7 @@ func (s *counted) Reset(ctx context.Context, k []ratelimit.Key) error {
 	return s.Memory.Reset(ctx, k)
 }
 
-// events keeps what OnDecision hears.
+// events keeps the calls of OnEvent.
 type events struct {
 	mu  sync.Mutex
 	all []ratelimit.Event
@@ -90,12 +90,12 @@ func (e *events) hear(_ context.Context, event ratelimit.Event) {
 	e.all = append(e.all, event)
 }
 
-func (e *events) count(o ratelimit.Outcome) int {
+func (e *events) count(reason ratelimit.Reason) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	n := 0
 	for _, event := range e.all {
-		if event.Outcome == o {
+		if event.Reason == reason {
 			n++
 		}
 	}
@@ -204,7 +204,7 @@ func TestDenyCache(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, heard := newCounted(), new(events)
-				row.play(t, s, limiter(t, ratelimit.Options{Store: s, Tiers: hour(2), OnDecision: heard.hear}), heard)
+				row.play(t, s, limiter(t, ratelimit.Options{Store: s, Tiers: hour(2), OnEvent: heard.hear}), heard)
 			})
 		})
 	}
@@ -224,7 +224,7 @@ func TestStoreThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, heard := newCounted(), new(events)
 		tiers := []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: 1000, Window: time.Hour, FailuresOnly: true}, {Requests: 5000, Window: time.Hour, Lease: true}}}}
-		l := limiter(t, ratelimit.Options{Store: s, Tiers: tiers, Timeout: 50 * time.Millisecond, OnDecision: heard.hear})
+		l := limiter(t, ratelimit.Options{Store: s, Tiers: tiers, Timeout: 50 * time.Millisecond, OnEvent: heard.hear})
 		release := make(chan struct{})
 		s.set(func() { s.deaf = release })
 		longest := time.Duration(0)
@@ -283,7 +283,7 @@ func TestMisconfiguredStore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, heard := newCounted(), new(events)
-				l := limiter(t, ratelimit.Options{Store: s, OnStoreFailure: failure, Tiers: []ratelimit.Tier{one("a", 5)}, OnDecision: heard.hear})
+				l := limiter(t, ratelimit.Options{Store: s, OnStoreFailure: failure, Tiers: []ratelimit.Tier{one("a", 5)}, OnEvent: heard.hear})
 				s.set(func() { s.fail = ratelimit.ErrMisconfigured.Wrap(errors.New("WRONGPASS for user lim")) })
 				for range 10 {
 					w := call(l, "GET", "/", peer, 200)

@@ -64,8 +64,9 @@ type Limit struct {
 	// ResponseWriter has no Unwrap. A warning once a minute reports that. Put
 	// http.TimeoutHandler inside of the Limiter.
 	FailuresOnly bool
-	// InsecureShadow lets the limit decide, and never deny. OnDecision hears
-	// what it would have denied; the fields do not tell of it.
+	// InsecureShadow lets the limit decide, but never deny. Its denials are
+	// reported to OnEvent with the reason Shadow. It does not appear in the
+	// fields.
 	InsecureShadow bool
 	// Quiet keeps what remains out of the fields: it would help to pace a
 	// guessing attack.

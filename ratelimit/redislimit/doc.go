@@ -31,8 +31,8 @@
 // the tier; values are packed numbers. Neither addresses nor accounts are in Redis,
 // its snapshots or its logs. Processes whose secrets differ would not see each
 // other's counts: each compares a fingerprint of its own with the one in Redis,
-// once a minute, and Options.OnMismatch is told. That denies nobody, since
-// secrets have to be replaced at some time, process by process.
+// once a minute, and calls Options.OnEvent on a mismatch. No request is denied,
+// because secrets are replaced process by process.
 //
 // # The client
 //

@@ -153,7 +153,10 @@ func TestSecretsDiffer(t *testing.T) {
 	}{
 		{"the first", string(secret), 0}, {"the same", string(secret), 0}, {"another", strings.Repeat("x", 32), 1}, {"the first again", string(secret), 1},
 	} {
-		s, err := redislimit.New(client, redislimit.Options{Secret: []byte(row.secret), OnMismatch: func(context.Context) { told.Add(1) }})
+		s, err := redislimit.New(client, redislimit.Options{Secret: []byte(row.secret), OnEvent: func(_ context.Context, e redislimit.Event) {
+			require.Equal(t, redislimit.Event{Reason: redislimit.SecretMismatch}, e)
+			told.Add(1)
+		}})
 		require.NoError(t, err)
 		for range 3 { // said once
 			v := make([]ratelimit.Verdict, 1)
@@ -177,7 +180,7 @@ func TestSecretsDiffer(t *testing.T) {
 	ttl, _ := server.Do(t, "PTTL", "rl:secret").(int64)
 	require.Positive(t, ttl)
 	require.LessOrEqual(t, ttl, (5 * time.Minute).Milliseconds())
-	panics, err := redislimit.New(client, redislimit.Options{Secret: []byte(strings.Repeat("z", 32)), OnMismatch: func(context.Context) { panic("a mistake") }})
+	panics, err := redislimit.New(client, redislimit.Options{Secret: []byte(strings.Repeat("z", 32)), OnEvent: func(context.Context, redislimit.Event) { panic("a mistake") }})
 	require.NoError(t, err)
 	require.NoError(t, panics.Take(t.Context(), []ratelimit.Charge{charge("/p", "a", 5)}, make([]ratelimit.Verdict, 1)))
 }

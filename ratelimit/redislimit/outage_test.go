@@ -36,8 +36,8 @@ func newMember(t *testing.T, server *redistest.Server, limits []ratelimit.Limit,
 	limiter, err := ratelimit.New(ratelimit.Options{
 		Store:   open(t, connect(t, &redis.Options{Addr: server.Addr}), redislimit.Options{}),
 		Timeout: slack, Tiers: []ratelimit.Tier{{Name: "a", Limits: limits}},
-		OnDecision: func(_ context.Context, e ratelimit.Event) {
-			switch e.Outcome {
+		OnEvent: func(_ context.Context, e ratelimit.Event) {
+			switch e.Reason {
 			case ratelimit.Degraded:
 				m.healthy.Store(false)
 			case ratelimit.Restored:

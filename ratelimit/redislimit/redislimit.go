@@ -23,23 +23,23 @@ type Options struct {
 	// Prefix begins every key; services that do not share limits have
 	// different ones. At most 64 bytes, no braces. "": "rl:".
 	Prefix string
-	// OnMismatch is told, at most once a minute, that another process counts
-	// under the same Prefix with another Secret: the two do not see each
-	// other's counts. nil: a warning to slog.Default().
-	OnMismatch func(context.Context)
+	// OnEvent is called, at most once a minute, if another process uses the same
+	// Prefix with a different Secret, see [SecretMismatch]. It must not block. A
+	// panic is logged and has no other effect. nil means a warning in the log.
+	OnEvent func(context.Context, Event)
 }
 
 // Store is a [ratelimit.Store] in Redis. It is immutable, and safe for
 // concurrent use. It starts nothing that has to be closed; the client stays the
 // caller's.
 type Store struct {
-	client     link
-	keys       *keyer
-	scattered  bool // keys of different tags may be on different servers
-	onMismatch func(context.Context)
-	start      time.Time
-	compare    atomic.Int64 // when to compare fingerprints again
-	clock      string       // "": the server's
+	client    link
+	keys      *keyer
+	scattered bool // keys of different tags may be on different servers
+	onEvent   func(context.Context, Event)
+	start     time.Time
+	compare   atomic.Int64 // when to compare fingerprints again
+	clock     string       // "": the server's
 }
 
 var _ ratelimit.Store = (*Store)(nil)
@@ -76,7 +76,7 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 	single, isSingle := client.(*redis.Client)
 	return &Store{
 		client: link{client: client, single: single}, keys: newKeyer(append([]byte(nil), o.Secret...), o.Prefix),
-		scattered: !isSingle, onMismatch: o.OnMismatch, start: time.Now(),
+		scattered: !isSingle, onEvent: o.OnEvent, start: time.Now(),
 	}, nil
 }
 

@@ -40,8 +40,9 @@ func (s *Store) compareSecrets(ctx context.Context) {
 	if reply, err := c.reply(); err != nil || len(reply) != 1 || reply[0] != 0 {
 		return
 	}
-	if s.onMismatch != nil {
-		hook.Call(ctx, nil, "redislimit: OnMismatch", func() { s.onMismatch(context.WithoutCancel(ctx)) })
+	if s.onEvent != nil {
+		ctx = context.WithoutCancel(ctx)
+		hook.Call(ctx, nil, "redislimit: OnEvent", func() { s.onEvent(ctx, Event{Reason: SecretMismatch}) })
 		return
 	}
 	slog.Default().LogAttrs(ctx, slog.LevelWarn,

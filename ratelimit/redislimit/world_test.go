@@ -81,7 +81,7 @@ func serveWithin(t *testing.T, client redis.UniversalClient, requests int, timeo
 	t.Helper()
 	w := &world{t: t, statuses: make(map[answer]int), healthy: true}
 	limiter, err := ratelimit.New(ratelimit.Options{
-		Tiers: tiers(requests), Store: open(t, client, redislimit.Options{}), OnDecision: w.hear, Timeout: timeout,
+		Tiers: tiers(requests), Store: open(t, client, redislimit.Options{}), OnEvent: w.hear, Timeout: timeout,
 	})
 	require.NoError(t, err)
 	w.limiter = limiter
@@ -97,7 +97,7 @@ func serveWithin(t *testing.T, client redis.UniversalClient, requests int, timeo
 func (w *world) hear(_ context.Context, e ratelimit.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	switch e.Outcome {
+	switch e.Reason {
 	case ratelimit.Degraded:
 		w.events, w.healthy = append(w.events, e), false
 	case ratelimit.Restored:
