@@ -21,8 +21,8 @@ func (l *Limiter) clientAddr(r *http.Request) netip.Addr {
 		return addr
 	}
 	if l.warnedNoAddress.mayWarn() {
-		slog.Default().LogAttrs(r.Context(), slog.LevelWarn,
-			"RemoteAddr is not a client address, and ratelimit's Options.ClientIP returns none: all such requests count as one client",
+		l.log().LogAttrs(r.Context(), slog.LevelWarn,
+			"no client address; such requests count as one client",
 			slog.String("remote_addr", r.RemoteAddr[:min(len(r.RemoteAddr), longestLogged)]))
 	}
 	return netip.IPv6Unspecified()
@@ -32,7 +32,7 @@ func (l *Limiter) clientAddr(r *http.Request) netip.Addr {
 // middleware copy from a header.
 const longestLogged = 64
 
-// warnMissingClientIP tells the owner of a service behind a proxy why all clients are one.
+// warnMissingClientIP warns that all clients behind a proxy count as one.
 func (l *Limiter) warnMissingClientIP(r *http.Request) {
 	if len(r.Header["X-Forwarded-For"]) == 0 && len(r.Header["Forwarded"]) == 0 && len(r.Header["X-Real-Ip"]) == 0 {
 		return
@@ -40,8 +40,8 @@ func (l *Limiter) warnMissingClientIP(r *http.Request) {
 	if !l.warned.mayWarn() {
 		return
 	}
-	slog.Default().LogAttrs(r.Context(), slog.LevelWarn,
-		"a forwarding header arrived, and ratelimit's Options.ClientIP is not set: everybody behind a proxy counts as one client",
+	l.log().LogAttrs(r.Context(), slog.LevelWarn,
+		"ClientIP is not set behind a proxy",
 		slog.String("peer", r.RemoteAddr[:min(len(r.RemoteAddr), longestLogged)]))
 }
 

@@ -44,7 +44,7 @@ type Event struct {
 // notifyHook calls the hook, which cannot change the decision.
 func (l *Limiter) notifyHook(ctx context.Context, e Event) {
 	if l.onEvent != nil {
-		hook.Call(ctx, nil, "ratelimit: OnEvent", func() { l.onEvent(ctx, e) })
+		hook.Call(ctx, l.logger, "ratelimit: OnEvent", func() { l.onEvent(ctx, e) })
 	}
 }
 

@@ -134,6 +134,6 @@ func (l *Limiter) giveBack(w http.ResponseWriter, r *http.Request, t *tier, b *b
 	inHandler := l.storeDeadline() - served
 	if err := l.refundCharges(r.Context(), t, b, d, true, deadline+inHandler); err != nil {
 		// The client was served; it merely counts once too often.
-		slog.Default().LogAttrs(r.Context(), slog.LevelWarn, "ratelimit: a charge was not given back", slog.String("tier", t.name), slog.Any("error", err))
+		l.log().LogAttrs(r.Context(), slog.LevelWarn, "refund failed", slog.String("tier", t.name), slog.Any("error", err))
 	}
 }

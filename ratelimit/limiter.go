@@ -39,6 +39,7 @@ type Limiter struct {
 	clientIP func(*http.Request) (netip.Addr, bool)
 	fields   Fields
 	onEvent  func(context.Context, Event)
+	logger   *slog.Logger
 	respond  func(http.ResponseWriter, *http.Request, error)
 	warned   oncePerMinute
 	batches  sync.Pool
@@ -81,7 +82,7 @@ func New(o Options) (*Limiter, error) {
 	}
 	l := &Limiter{
 		tiers: make([]*tier, len(o.Tiers)), byName: make(map[string]*tier), routes: routes,
-		clientIP: o.ClientIP, fields: o.Fields, onEvent: o.OnEvent, respond: responder(o.ErrorHandler),
+		clientIP: o.ClientIP, fields: o.Fields, onEvent: o.OnEvent, logger: o.Logger, respond: responder(o.ErrorHandler),
 		unmatched: unmatched{matched: make([]atomic.Bool, routes.Len()), started: time.Now()},
 	}
 	l.setStore(o)
@@ -125,17 +126,17 @@ func (l *Limiter) setStore(o Options) {
 	l.remote = newRemote(o.Store, o.Timeout, l.healthChanged)
 }
 
-// healthChanged says once that the store fails, or no longer does.
+// healthChanged logs and reports a change of the store's health.
 func (l *Limiter) healthChanged(ctx context.Context, err error) {
 	switch {
 	case err == nil:
-		slog.Default().LogAttrs(ctx, slog.LevelInfo, "ratelimit: the store answers again")
+		l.log().LogAttrs(ctx, slog.LevelInfo, "store recovered")
 		l.notifyHook(ctx, Event{Reason: Restored})
 		return
 	case errors.Is(err, ErrMisconfigured):
-		slog.Default().LogAttrs(ctx, slog.LevelError, "ratelimit: the store is misconfigured, and all that it limits is denied", slog.Any("error", err))
+		l.log().LogAttrs(ctx, slog.LevelError, "store misconfigured; denying", slog.Any("error", err))
 	default:
-		slog.Default().LogAttrs(ctx, slog.LevelWarn, "ratelimit: the store fails, and is not asked for a while", slog.Any("error", err))
+		l.log().LogAttrs(ctx, slog.LevelWarn, "store failing", slog.Any("error", err))
 	}
 	l.notifyHook(ctx, Event{Reason: Degraded, Err: err})
 }

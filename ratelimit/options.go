@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"time"
@@ -36,6 +37,9 @@ type Options struct {
 	// store's health. It must not block. A panic is logged and has no other
 	// effect.
 	OnEvent func(context.Context, Event)
+	// Logger receives warnings, changes of the store's health, and panics of
+	// OnEvent. nil means slog.Default() at the time of the record.
+	Logger *slog.Logger
 	// Route returns the pattern that the application's own router picks, for
 	// routers that strip prefixes. Routes are then compared with it. nil: the
 	// path decides.

@@ -50,7 +50,7 @@ func (l *Limiter) reviewPatterns(ctx context.Context) {
 	}
 	for i, patterns := range unmatched {
 		if len(patterns) > 0 && !matched[i] {
-			slog.Default().LogAttrs(ctx, slog.LevelWarn, "tier has matched no request; its patterns may lack the prefix of a mount",
+			l.log().LogAttrs(ctx, slog.LevelWarn, "tier has matched no request; its patterns may lack the prefix of a mount",
 				slog.String("tier", l.tiers[i].name), slog.Any("patterns", patterns), slog.Int64("requests", l.requests.Load()))
 		}
 	}

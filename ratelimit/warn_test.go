@@ -113,3 +113,25 @@ func TestFailuresOnlyWarnsOnceAMinute_R2(t *testing.T) {
 	})
 	require.Len(t, log.with("hidden from FailuresOnly"), 5)
 }
+
+func TestLoggerReceivesTheStoresHealthAndPanicsOfOnEvent(t *testing.T) {
+	byDefault, own := collectRecords(t), new(records)
+	synctest.Test(t, func(t *testing.T) {
+		for _, logger := range []*slog.Logger{nil, slog.New(slog.NewJSONHandler(own, nil))} {
+			s := newCounted()
+			l := limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{one("a", 9)}, Logger: logger, OnEvent: func(context.Context, ratelimit.Event) { panic("a mistake") }})
+			s.set(func() { s.fail = errDown })
+			for range 3 {
+				takes(t, l, "a", "k", 1)
+			}
+			s.set(func() { s.fail = nil })
+			time.Sleep(time.Second)
+			takes(t, l, "a", "k", 1)
+		}
+	})
+	for _, l := range []*records{byDefault, own} {
+		require.Len(t, l.with(`"level":"WARN","msg":"store failing","error":"`), 1)
+		require.Len(t, l.with(`"level":"INFO","msg":"store recovered"}`), 1)
+		require.NotEmpty(t, l.with(`"hook":"ratelimit: OnEvent","panic":"a mistake"`))
+	}
+}

@@ -168,21 +168,25 @@ func TestSecretsDiffer(t *testing.T) {
 
 	var log bytes.Buffer
 	before := slog.Default()
-	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	slog.SetDefault(slog.New(slog.DiscardHandler))
 	defer slog.SetDefault(before)
 	s, err := redislimit.New(client, redislimit.Options{Secret: []byte(strings.Repeat("y", 32))})
 	require.NoError(t, err)
+	// The default is that at the time of the record.
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
 	require.NoError(t, s.Take(t.Context(), []ratelimit.Charge{charge("/p", "a", 5)}, make([]ratelimit.Verdict, 1)))
-	require.Contains(t, log.String(), "another process counts under the same Prefix with another Secret")
+	require.Contains(t, log.String(), `msg="secret mismatch in Redis" prefix=rl:`)
 	require.NotContains(t, log.String(), "yyyy")
 
 	// The fingerprint of processes that are gone is forgotten.
 	ttl, _ := server.Do(t, "PTTL", "rl:secret").(int64)
 	require.Positive(t, ttl)
 	require.LessOrEqual(t, ttl, (5 * time.Minute).Milliseconds())
-	panics, err := redislimit.New(client, redislimit.Options{Secret: []byte(strings.Repeat("z", 32)), OnEvent: func(context.Context, redislimit.Event) { panic("a mistake") }})
+	var own bytes.Buffer
+	panics, err := redislimit.New(client, redislimit.Options{Secret: []byte(strings.Repeat("z", 32)), OnEvent: func(context.Context, redislimit.Event) { panic("a mistake") }, Logger: slog.New(slog.NewTextHandler(&own, nil))})
 	require.NoError(t, err)
 	require.NoError(t, panics.Take(t.Context(), []ratelimit.Charge{charge("/p", "a", 5)}, make([]ratelimit.Verdict, 1)))
+	require.Contains(t, own.String(), `hook="redislimit: OnEvent" panic="a mistake"`)
 }
 
 // A deployment that changes a window counts anew, in the same key; a reset

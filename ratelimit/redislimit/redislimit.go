@@ -2,6 +2,7 @@ package redislimit
 
 import (
 	"context"
+	"log/slog"
 	"math"
 	"strconv"
 	"strings"
@@ -27,6 +28,9 @@ type Options struct {
 	// Prefix with a different Secret, see [SecretMismatch]. It must not block. A
 	// panic is logged and has no other effect. nil means a warning in the log.
 	OnEvent func(context.Context, Event)
+	// Logger receives that warning, and panics of OnEvent. nil means
+	// slog.Default() at the time of the record.
+	Logger *slog.Logger
 }
 
 // Store is a [ratelimit.Store] in Redis. It is immutable, and safe for
@@ -37,6 +41,7 @@ type Store struct {
 	keys      *keyer
 	scattered bool // keys of different tags may be on different servers
 	onEvent   func(context.Context, Event)
+	logger    *slog.Logger
 	start     time.Time
 	compare   atomic.Int64 // when to compare fingerprints again
 	clock     string       // "": the server's
@@ -76,7 +81,7 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 	single, isSingle := client.(*redis.Client)
 	return &Store{
 		client: link{client: client, single: single}, keys: newKeyer(append([]byte(nil), o.Secret...), o.Prefix),
-		scattered: !isSingle, onEvent: o.OnEvent, start: time.Now(),
+		scattered: !isSingle, onEvent: o.OnEvent, logger: o.Logger, start: time.Now(),
 	}, nil
 }
 

@@ -42,10 +42,12 @@ func (s *Store) compareSecrets(ctx context.Context) {
 	}
 	if s.onEvent != nil {
 		ctx = context.WithoutCancel(ctx)
-		hook.Call(ctx, nil, "redislimit: OnEvent", func() { s.onEvent(ctx, Event{Reason: SecretMismatch}) })
+		hook.Call(ctx, s.logger, "redislimit: OnEvent", func() { s.onEvent(ctx, Event{Reason: SecretMismatch}) })
 		return
 	}
-	slog.Default().LogAttrs(ctx, slog.LevelWarn,
-		"redislimit: another process counts under the same Prefix with another Secret: the two do not see each other's counts",
-		slog.String("prefix", s.keys.prefix))
+	logger := s.logger
+	if logger == nil {
+		logger = slog.Default()
+	}
+	logger.LogAttrs(ctx, slog.LevelWarn, "secret mismatch in Redis", slog.String("prefix", s.keys.prefix))
 }
