@@ -89,7 +89,7 @@ func TestPanickingHook(t *testing.T) {
 	w := d.post(d.Refresh(), token)
 	require.Equal(t, 401, w.Code)
 	require.Equal(t, auth.ErrRevoked.Code(), codeOf(t, w))
-	require.Contains(t, out.String(), `"level":"ERROR","msg":"a hook panicked","hook":"session: OnEvent","panic":"hook"`)
+	require.Contains(t, out.String(), `"level":"ERROR","msg":"hook panicked","hook":"session: OnEvent","panic":"hook"`)
 }
 
 // TestFullRevocations holds that a login whose victim's tokens cannot be
