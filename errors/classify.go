@@ -20,7 +20,12 @@ import (
 // os.ErrDeadlineExceeded is a 500, because a slow upstream causes it too.
 // sql.ErrNoRows and fs.ErrNotExist are a 500, because guessing hides bugs.
 func (s *scope) kindFor(r *http.Request, err error) *Kind {
-	k, _ := errors.AsType[*Kind](err)
+	var k *Kind
+	if e, ok := err.(*Error); ok && e != nil {
+		k = e.kind // what AsType would find, without the slice that Unwrap allocates
+	} else {
+		k, _ = errors.AsType[*Kind](err)
+	}
 	if mapping := s.responder.mapping; k == nil && mapping != nil && err != nil {
 		k = mapping(err)
 	}

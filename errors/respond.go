@@ -106,6 +106,9 @@ func (s *scope) respond(w http.ResponseWriter, r *http.Request, err error) {
 
 // endBody discards or refuses the unread part of the request body.
 func (s *scope) endBody(w http.ResponseWriter, r *http.Request, k *Kind, err error) {
+	if s.body.ReadCloser == nil || s.body.ReadCloser == http.NoBody {
+		return
+	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok || k.status == http.StatusRequestEntityTooLarge {
 		nethttp.RefuseBody(w, r, s.body.ReadCloser)
 		return
