@@ -1,6 +1,5 @@
-// Package hook calls functions of the application that are told of something.
-// What they are told of has happened already, so a hook that panics is logged,
-// and changes nothing.
+// Package hook calls event functions of the application. The event has already
+// happened, so a panic in a hook is logged and has no other effect.
 package hook
 
 import (
@@ -8,8 +7,8 @@ import (
 	"log/slog"
 )
 
-// Call calls a hook. A panic is logged as an error under the hook's name, such
-// as "auth: OnEvent". A nil logger is slog.Default().
+// Call calls f, and logs a panic in it as an error with the name of the hook, such
+// as "auth: OnEvent". A nil logger means slog.Default().
 func Call(ctx context.Context, logger *slog.Logger, name string, f func()) {
 	defer func() {
 		v := recover()

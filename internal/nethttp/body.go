@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// The bounds of DiscardBody.
+// The limits of DiscardBody.
 const (
-	maxUnread = 256 << 10       // as net/http has it (maxPostHandlerReadBytes)
+	maxUnread = 256 << 10       // the limit of net/http (maxPostHandlerReadBytes)
 	idleTime  = time.Second     // until the next bytes
 	totalTime = 5 * time.Second // for all of them
 )
@@ -18,23 +18,23 @@ const (
 // DiscardBody reads the rest of a request body that no handler will read. It
 // must be called before the header of the response is written.
 //
-// net/http reads the rest itself before it sends the response, so that the
-// connection can serve another request. It waits for a client that sends
-// nothing until ReadTimeout, or for ever. DiscardBody waits for at most one
-// second for the next bytes, and for about 5 s in total. If the rest is longer
-// than 256 KiB or does not come in time, the response closes the connection.
+// net/http itself reads the rest before it sends the response, so that the
+// connection can serve another request. It waits for a silent client until
+// ReadTimeout, or forever. DiscardBody waits at most one second for the next bytes,
+// and about 5 s in total. If the rest is longer than 256 KiB or does not arrive in
+// time, the response closes the connection.
 //
-// The body must be that of the request that net/http made, or one around it.
-// HTTP/2 needs nothing of this: it resets the stream alone.
+// The body must be that of net/http's own request, or one that wraps it. For
+// HTTP/2, DiscardBody does nothing, because the server resets the stream.
 func DiscardBody(w http.ResponseWriter, r *http.Request, body io.Reader) {
 	if body == nil || body == http.NoBody || r.ProtoMajor != 1 {
 		return
 	}
 	control := findDeadliner(w)
 	if control == nil || control.SetReadDeadline(time.Now().Add(idleTime)) != nil {
-		return // a buffer, such as that of http.TimeoutHandler, or a test
+		return // such as in http.TimeoutHandler or a test
 	}
-	// A client that waits for 100 Continue sends nothing: reading would ask for it.
+	// A client that waits for 100 Continue sends nothing, and a read would request it.
 	waits := r.Close || w.Header().Get("Connection") == "close" || strings.EqualFold(r.Header.Get("Expect"), "100-continue")
 	if waits || !readRest(control, r, body) {
 		closeConnection(w)
@@ -44,9 +44,8 @@ func DiscardBody(w http.ResponseWriter, r *http.Request, body io.Reader) {
 }
 
 // RefuseBody is called instead of [DiscardBody] for a body that is too large.
-// Unless all of it was read, the response is sent at once and closes the
-// connection, as it does where http.MaxBytesReader has net/http's own
-// ResponseWriter.
+// Unless the body was read completely, the response is sent at once and closes the
+// connection, as with http.MaxBytesReader on net/http's own ResponseWriter.
 func RefuseBody(w http.ResponseWriter, r *http.Request, body io.Reader) {
 	if body == nil || body == http.NoBody || r.ProtoMajor != 1 {
 		return
@@ -55,7 +54,7 @@ func RefuseBody(w http.ResponseWriter, r *http.Request, body io.Reader) {
 	if control == nil || control.SetReadDeadline(time.Unix(1, 0)) != nil {
 		return
 	}
-	// With a deadline that has passed, only a body that has ended says so.
+	// The deadline has passed, so only a body that has ended returns io.EOF.
 	if !strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
 		if n, err := body.Read(make([]byte, 1)); n == 0 && err == io.EOF {
 			_ = control.SetReadDeadline(time.Time{})
@@ -66,10 +65,10 @@ func RefuseBody(w http.ResponseWriter, r *http.Request, body io.Reader) {
 	closeConnection(w)
 }
 
-// A deadliner is net/http's own ResponseWriter.
+// A deadliner is a ResponseWriter with read deadlines, such as net/http's own.
 type deadliner interface{ SetReadDeadline(time.Time) error }
 
-// findDeadliner does what http.ResponseController does, without an allocation.
+// findDeadliner unwraps w as http.ResponseController does, without an allocation.
 func findDeadliner(w http.ResponseWriter) deadliner {
 	for {
 		switch v := w.(type) {
@@ -85,7 +84,7 @@ func findDeadliner(w http.ResponseWriter) deadliner {
 
 var readBuffers = sync.Pool{New: func() any { return new([8 << 10]byte) }}
 
-// readRest reports whether the body was read to its end.
+// readRest reads body, and reports whether it reached the end in time.
 func readRest(control deadliner, r *http.Request, body io.Reader) bool {
 	buffer := readBuffers.Get().(*[8 << 10]byte)
 	defer readBuffers.Put(buffer)
@@ -97,11 +96,12 @@ func readRest(control deadliner, r *http.Request, body io.Reader) bool {
 		now := time.Now()
 		switch {
 		case err == io.EOF:
-			// From here on, net/http reads in the background: a deadline that passes
-			// cancels all requests of the connection. One that is near may have.
+			// After io.EOF, net/http reads in the background, and a deadline that
+			// passes cancels all requests of the connection. If the deadline is near,
+			// it may have passed already.
 			return now.Sub(waited) < idleTime/2
 		case err == http.ErrBodyReadAfterClose:
-			return true // net/http knows whether it was read to its end
+			return true // net/http knows whether it was read completely
 		case err != nil, r.ContentLength > maxUnread, now.Sub(started) > totalTime:
 			return false
 		}
@@ -114,9 +114,9 @@ func readRest(control deadliner, r *http.Request, body io.Reader) bool {
 }
 
 // closeConnection makes net/http send the response without reading the rest of
-// the body, and wait after it for the client to read (closeWriteAndWait), so
-// that the response does not get lost. The only way to its requestTooLarge is
-// a MaxBytesReader that reaches its limit.
+// the body, and then wait for the client to read (closeWriteAndWait), so that the
+// response is not lost. net/http does this in requestTooLarge, which only a
+// MaxBytesReader at its limit can call.
 func closeConnection(w http.ResponseWriter) {
 	w.Header().Set("Connection", "close")
 	for {

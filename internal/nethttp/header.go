@@ -5,28 +5,28 @@ import (
 	"net/http"
 )
 
-// A RingHeader is a header that a ring sets before it calls the next handler.
+// A RingHeader is a header that a middleware of this module (a ring) sets before it
+// calls the next handler.
 type RingHeader struct {
 	Name  string
-	Lines int // 0: as many as Vary has
+	Lines int // 0 means the number that was passed for Vary
 }
 
-// RingHeaders are the headers of one ring. They must not change.
+// RingHeaders are the headers of one ring. They must not be modified.
 type RingHeaders []RingHeader
 
-// A HeaderKeeper is a ResponseWriter that restores the headers of rings after
-// an informational response (1xx). That of package errors is one.
+// A HeaderKeeper is a ResponseWriter that restores the headers of rings after an
+// informational response (1xx). Package errors implements it.
 type HeaderKeeper interface {
 	http.ResponseWriter
-	// KeepHeaders is called by each ring, from the outside in. vary is the number
-	// of lines that Vary has, or 0 from a ring that does not set it.
+	// KeepHeaders is called by each ring, the outermost first. The parameter vary
+	// is the number of Vary lines, or 0 if the ring does not set Vary.
 	KeepHeaders(set *RingHeaders, vary int)
 }
 
-// KeepHeaders registers headers that a ring has set with the HeaderKeeper that w
-// is or wraps, if there is one. A ring without one does as any middleware: a
-// writer of its own would cost each request an allocation, and would hide the
-// methods of w.
+// KeepHeaders registers the headers of a ring with the HeaderKeeper that w is or
+// wraps. Without one it does nothing. A ring does not wrap w itself, because this
+// would allocate for each request and hide the methods of w.
 func KeepHeaders(w http.ResponseWriter, set *RingHeaders, vary int) {
 	for {
 		switch v := w.(type) {
@@ -41,21 +41,21 @@ func KeepHeaders(w http.ResponseWriter, set *RingHeaders, vary int) {
 	}
 }
 
-// A HeaderRecord is what a HeaderKeeper knows about one response. The zero
-// value is ready for use.
+// A HeaderRecord is the state of a HeaderKeeper for one response. The zero value is
+// ready for use.
 //
 // httputil.ReverseProxy adds the lines of each informational response to the
-// header map, writes it, and empties the map. So the lines of the rings are
-// those that come first; what the proxy has added stands behind them.
+// header map, writes it, and empties the map. The lines of the rings therefore come
+// first, and those of the proxy after them.
 type HeaderRecord struct {
-	outer []outerHeader // of handlers outside of the HeaderKeeper
+	outer []outerHeader // set by handlers outside the HeaderKeeper
 	rings [5]*RingHeaders
 	count int32
 	vary  int32
 	saved http.Header // nil without an informational response
 }
 
-// Begin records the headers that were set before the HeaderKeeper existed.
+// Begin records the headers that outer handlers have set.
 func (k *HeaderRecord) Begin(h http.Header) {
 	if len(h) == 0 {
 		return
@@ -71,8 +71,8 @@ type outerHeader struct {
 	lines []string
 }
 
-// Reset gives a header the lines that it had at Begin, or deletes it. A nil
-// record has none.
+// Reset restores the lines that a header had at Begin, or deletes the header if it
+// had none. A nil record has no headers.
 func (k *HeaderRecord) Reset(h http.Header, name string) {
 	for i := 0; k != nil && i < len(k.outer); i++ {
 		if k.outer[i].name == name {
@@ -97,14 +97,14 @@ func (k *HeaderRecord) Add(set *RingHeaders, vary int) {
 	k.count++
 }
 
-// Save saves the rings' lines of a header map that was just written with an
-// informational response.
+// Save saves the lines of outer handlers and of the rings. It is called after an
+// informational response was written, before the proxy empties the map.
 func (k *HeaderRecord) Save(h http.Header) {
 	k.saved = make(http.Header)
 	for _, header := range k.outer {
 		n, lines := 0, h[header.name]
 		for n < min(len(lines), len(header.lines)) && lines[n] == header.lines[n] {
-			n++ // where it was deleted, the first lines are the proxy's
+			n++ // if the header was deleted, its lines are the proxy's
 		}
 		k.saveLines(h, header.name, n)
 	}
@@ -125,8 +125,8 @@ func (k *HeaderRecord) saveLines(h http.Header, name string, n int) {
 	}
 }
 
-// Restore puts the saved lines into a header map that was emptied, once: a map
-// that is empty again is one whose only header a handler has deleted.
+// Restore copies the saved lines into an empty header map. It does so once for each
+// Save, because a map that is empty later is one whose headers a handler has deleted.
 func (k *HeaderRecord) Restore(h http.Header) {
 	if k.saved != nil && len(h) == 0 {
 		maps.Copy(h, k.saved)
@@ -134,5 +134,5 @@ func (k *HeaderRecord) Restore(h http.Header) {
 	}
 }
 
-// End forgets the saved lines: the final header is out.
+// End drops the saved lines. It is called when the final header is sent.
 func (k *HeaderRecord) End() { k.saved = nil }

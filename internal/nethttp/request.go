@@ -1,28 +1,27 @@
-// Package nethttp keeps the promises that net/http, and handlers further out,
-// take for granted of a middleware.
+// Package nethttp preserves what net/http and outer handlers expect of a middleware
+// that copies the request and wraps the ResponseWriter.
 //
-// net/http looks these up on the request and the ResponseWriter that it made
-// (Go 1.26, server.go, transfer.go, h2_bundle.go). After the handler, the
-// request's:
+// net/http uses these fields of its own request (Go 1.26, server.go, transfer.go,
+// h2_bundle.go):
 //
-//   - MultipartForm, to remove the temporary files of a form. A form that
-//     only a copy of the request has leaves its files on the disk.
-//   - Trailer, where it puts the trailers of a chunked body.
-//   - Body, to discard the unread rest. It is never handed back from a copy:
-//     net/http recognizes only its own.
+//   - MultipartForm, to remove the temporary files of a form after the handler. If
+//     only a copy of the request has the form, its files stay on the disk.
+//   - Trailer, in which it stores the trailers of a chunked body.
+//   - Body, to discard the unread rest. The Body of a copy is not carried back,
+//     because net/http recognizes only its own.
 //
-// And the writer's:
+// It uses these parts of its own ResponseWriter:
 //
-//   - requestTooLarge, which [http.MaxBytesReader] calls at its limit so that
-//     the response is sent at once and closes the connection. The method is
-//     unexported: no other ResponseWriter can have it.
-//   - the header map, which httputil.ReverseProxy empties after each
-//     informational response (1xx).
-//   - Unwrap, which [http.ResponseController] follows.
+//   - requestTooLarge, which [http.MaxBytesReader] calls at its limit, so that the
+//     response is sent at once and closes the connection. The method is unexported,
+//     so a wrapper cannot have it.
+//   - the header map, which httputil.ReverseProxy empties after each informational
+//     response (1xx).
+//   - Unwrap, which [http.ResponseController] calls on wrappers.
 //
-// Handlers further out read Pattern, Form and PostForm, as tracers and access
-// logs do. Path values go inward only: ServeMux keeps them in fields without an
-// accessor, and setting them again would cost an allocation for each request.
+// Outer handlers, such as tracers and access logs, read Pattern, Form and PostForm.
+// Path values are not carried back: ServeMux stores them in fields without an
+// accessor, and setting them again would allocate for each request.
 package nethttp
 
 import (
@@ -30,26 +29,25 @@ import (
 	"net/http"
 )
 
-// CopyRequest returns a copy of a request with another context. The caller
-// must call [CarryBack] when the handler of the copy has ended, also by a
-// panic.
+// CopyRequest returns a copy of r with the context ctx. The caller must call
+// [CarryBack] when the handler of the copy has ended, even by a panic. CopyRequest
+// may set r.Trailer.
 func CopyRequest(ctx context.Context, r *http.Request) *http.Request {
 	if r.Trailer == nil && r.ContentLength < 0 && r.ProtoMajor == 1 {
-		// net/http assigns trailers that were not announced to the field of its own
-		// request, or adds them to the map that is there: which both then have.
+		// net/http stores trailers that were not announced in the map of its own
+		// request, if there is one: the copy then shares the map.
 		r.Trailer = make(http.Header)
 	}
 	return r.WithContext(ctx)
 }
 
-// CarryBack gives a request the fields that the handler of its copy has set. It
-// writes only what differs, because a handler further out may read the others
-// at the same time.
+// CarryBack sets on r the fields that the handler has set on its copy. It writes only
+// fields that differ, because an outer handler may read the others concurrently.
 func CarryBack(r, handled *http.Request) {
 	if r.MultipartForm != handled.MultipartForm {
 		r.MultipartForm = handled.MultipartForm
 	}
-	if r.Form == nil && handled.Form != nil { // ParseForm leaves a form that exists
+	if r.Form == nil && handled.Form != nil { // ParseForm does not replace an existing form
 		r.Form = handled.Form
 	}
 	if r.PostForm == nil && handled.PostForm != nil {
@@ -63,9 +61,9 @@ func CarryBack(r, handled *http.Request) {
 	}
 }
 
-// RemoveForm removes the temporary files of a request whose handler panics or
-// ends its goroutine. net/http does so for HTTP/2 only (compare finishRequest
-// with http2serverConn.runHandler).
+// RemoveForm removes the temporary files of a request whose handler panicked or ended
+// its goroutine. net/http then does so for HTTP/2 only (compare finishRequest with
+// http2serverConn.runHandler).
 func RemoveForm(r *http.Request) {
 	if r.MultipartForm != nil {
 		_ = r.MultipartForm.RemoveAll()

@@ -1,13 +1,12 @@
-// Package rediscall keeps calls of Redis from being made twice, and from taking
-// longer than they may.
+// Package rediscall prevents Redis commands from being sent twice, and bounds their
+// duration.
 //
-// By default go-redis does both. It sends a command again, up to three times,
-// when no reply came. And it does not look at a context once a command is sent:
-// a server that hangs holds a call for ReadTimeout, which is five seconds
-// (redis/go-redis issue 2243).
+// By default, go-redis retries a command up to three times if no reply arrives, and
+// ignores its context once the command is sent: a server that hangs blocks a call
+// for ReadTimeout, which is five seconds (redis/go-redis issue 2243).
 //
-// Package ratelimit bounds the calls of its stores likewise, by code of its own:
-// it must not know Redis, and its calls make no garbage.
+// Package ratelimit has its own code for this, because it must not depend on Redis,
+// and its calls must not allocate.
 package rediscall
 
 import (
@@ -20,40 +19,41 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// Once is a command that the client does not send again: one whose reply was
-// lost has been executed, as a rule. The reply is in the command within.
+// Once is a command that the client does not retry: if the reply is lost, the
+// command has usually been executed. The inner command has the reply.
 type Once struct{ redis.Cmder }
 
-// NoRetry is asked by the client.
+// NoRetry is called by go-redis, which retries only if it returns false.
 func (Once) NoRetry() bool { return true }
 
-// most is how many calls of Calls may go on that nobody waits for any longer,
-// before further ones are refused. Each holds a goroutine, and a connection or a
-// place in the queue for one. Calls that somebody waits for are as many as there
-// are requests: a burst of them is no fault.
-const most = 128
+// maxAbandoned is the maximum number of abandoned calls. While it is reached, Do
+// refuses new calls. An abandoned call holds a goroutine, and a connection or a
+// place in the queue for one. Other calls are not limited, because a burst of them
+// is not a failure.
+const maxAbandoned = 128
 
 var errHangs = errors.New("call redis: too many abandoned calls")
 
-// Calls makes calls, and bounds those that are given up. It is safe for
-// concurrent use; its zero value is ready.
+// Calls makes calls, and bounds the number of abandoned ones. The zero value is
+// ready for use. It is safe for concurrent use.
 type Calls struct{ abandoned atomic.Int64 }
 
-// Abandoned returns how many calls run that were given up.
+// Abandoned returns the number of abandoned calls that are still running.
 func (c *Calls) Abandoned() int { return int(c.abandoned.Load()) }
 
-// Do makes a call, until it returns or the context ends, and returns its error.
-// Where there is one, the call may still run, and what it writes is not the
-// caller's. A panic is an error: on its goroutine it would end the process.
+// Do runs call on its own goroutine, and waits until it returns or ctx ends. It
+// returns the error of call or of ctx. After an error, the call may still be
+// running, and the caller must not use what it writes. A panic in call is returned
+// as an error, because it would otherwise end the process.
 func (c *Calls) Do(ctx context.Context, call func(context.Context) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if c.abandoned.Load() >= most {
+	if c.abandoned.Load() >= maxAbandoned {
 		return errHangs
 	}
 	done := make(chan error, 1)
-	var left atomic.Bool // by the first of the two: the call, or who waits for it
+	var left atomic.Bool // set by the first of the two: the call, or Do
 	go func() {
 		done <- recovered(ctx, call)
 		if left.Swap(true) {
@@ -70,7 +70,7 @@ func (c *Calls) Do(ctx context.Context, call func(context.Context) error) error 
 		c.abandoned.Add(-1)
 	}
 	select {
-	case err := <-done: // it came at the last moment
+	case err := <-done: // the call returned at the last moment
 		return err
 	default:
 		return ctx.Err()
@@ -79,7 +79,7 @@ func (c *Calls) Do(ctx context.Context, call func(context.Context) error) error 
 
 func recovered(ctx context.Context, call func(context.Context) error) (err error) {
 	defer func() {
-		if v := recover(); v != nil { // in a hook of the client
+		if v := recover(); v != nil { // such as in a hook of the client
 			err = fmt.Errorf("call redis: panic: %v", v)
 		}
 	}()

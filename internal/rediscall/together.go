@@ -9,14 +9,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// maxMoves bounds how often commands are sent on to another node.
+// maxMoves is the maximum number of redirections to another node.
 const maxMoves = 3
 
-// Together sends commands to the node that has a key, on one connection, one
-// after the other: WAIT, the last one, is then about what the first one wrote.
-// While a slot moves, it follows the first command's MOVED and ASK, which a
-// client of one node does not; of the others, WAIT alone has run until then, for
-// nothing. The commands have their errors.
+// Together sends commands in order on one connection to the node of the key, so that
+// a final WAIT covers the first command's write. It follows a MOVED or an ASK reply
+// to the first command, because a client of a single node does not. It sends all
+// commands again then; until then, the others must have had no effect, as WAIT has
+// none. Each command has its own error.
 func Together(ctx context.Context, client redis.UniversalClient, key string, commands ...redis.Cmder) {
 	cluster, ok := client.(*redis.ClusterClient)
 	if !ok {
@@ -36,11 +36,11 @@ func Together(ctx context.Context, client redis.UniversalClient, key string, com
 			if addr, ok = redis.IsAskError(commands[0].Err()); !ok {
 				return
 			}
-			// It goes for the next command alone.
+			// ASKING applies only to the next command.
 			send = append([]redis.Cmder{redis.NewCmd(ctx, "asking")}, commands...)
 		}
 		for _, c := range commands {
-			c.SetErr(nil) // go-redis writes that of a connection only where there is none
+			c.SetErr(nil) // go-redis sets a connection error only on commands without an error
 		}
 		node, end := nodeAt(ctx, cluster, master, addr)
 		pipe(ctx, node, send)
@@ -53,16 +53,17 @@ func pipe(ctx context.Context, client redis.UniversalClient, commands []redis.Cm
 	for _, c := range commands {
 		_ = p.Process(ctx, c) // queues it
 	}
-	_, _ = p.Exec(ctx) // each command has its own
+	_, _ = p.Exec(ctx) // each command has its own error
 }
 
-// nodeAt returns the client of a node, and what ends it. One that has no slot
-// yet is unknown to the Cluster's client: it gets a client like another's.
+// nodeAt returns a client for a node and a function that closes it if it is
+// temporary. A node without slots is unknown to the Cluster's client, so nodeAt
+// creates a client with the options of like.
 func nodeAt(ctx context.Context, cluster *redis.ClusterClient, like *redis.Client, addr string) (*redis.Client, func()) {
 	addr = bracketed(addr)
 	var mu sync.Mutex
 	var found *redis.Client
-	// It asks for the slots anew. Where that fails, none is found.
+	// ForEachMaster reloads the slots first, if it can.
 	_ = cluster.ForEachMaster(ctx, func(_ context.Context, node *redis.Client) error {
 		mu.Lock()
 		defer mu.Unlock()
@@ -80,8 +81,7 @@ func nodeAt(ctx context.Context, cluster *redis.ClusterClient, like *redis.Clien
 	return found, func() { _ = found.Close() }
 }
 
-// bracketed returns an address as clients write it: a Cluster that is on IPv6
-// sends ::1:6379.
+// bracketed adds the brackets to an IPv6 address: a Cluster sends ::1:6379.
 func bracketed(addr string) string {
 	i := strings.LastIndexByte(addr, ':')
 	if i < 0 || strings.HasPrefix(addr, "[") {

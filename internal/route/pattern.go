@@ -11,24 +11,25 @@ import (
 
 // A pattern is one parsed pattern.
 type pattern struct {
-	text      string // as written
-	method    string // "": all
-	path      string // as written
+	text      string // as given in the options
+	method    string // empty means all methods
+	path      string // as given in the options
 	segments  []segment
 	end       end
-	literal   int    // bytes of literal text
-	wildcards int    // single wildcards
-	key       string // the same for patterns that match the same requests
+	literal   int    // the number of bytes of literal text
+	wildcards int    // the number of single wildcards
+	key       string // equal for patterns that match the same requests
 	field     int
 }
 
-// A segment is a literal, or a wildcard when text is "".
+// A segment is a literal, or a wildcard if text is empty.
 type segment struct {
 	text    string // decoded
-	escaped string // as a client writes it that escapes what it must
+	escaped string // escaped as net/url escapes a path
 }
 
-// end is what a pattern wants after its segments, the most specific first.
+// An end says what may follow the segments of a pattern. Values are ordered from
+// most to least specific.
 type end uint8
 
 const (
@@ -37,21 +38,21 @@ const (
 	subtree            // a slash and anything
 )
 
-// form is how the literals of a pattern are compared with a path.
+// A form says how the literals of a pattern are compared with a path.
 type form uint8
 
 const (
 	literally   form = iota // the path is decoded
-	unescaped               // the path is escaped; its segments are unescaped one by one
-	canonically             // the path is escaped, and no more than it has to be
+	unescaped               // the path is escaped; each segment is unescaped
+	canonically             // the path is escaped as net/url escapes it
 )
 
 func placeOf(name string, index int, text string) string {
 	return name + "[" + strconv.Itoa(index) + "] " + strconv.Quote(text)
 }
 
-// parsePattern parses a pattern. An opaque one belongs to another router: only its
-// method is split off.
+// parsePattern parses a pattern. An opaque pattern has the syntax of another router,
+// so only its method is parsed.
 func parsePattern(text string, opaque bool) (pattern, error) {
 	method, rest, ok := strings.Cut(text, " ")
 	if !ok {
@@ -87,9 +88,9 @@ func parsePattern(text string, opaque bool) (pattern, error) {
 	return p, nil
 }
 
-// methodsProblem returns the problem of a pattern that has several methods, or a
-// word for all of them, before its path. Some of those are tokens, as GET|POST
-// and ANY, which no request ever has.
+// methodsProblem returns the problem of a pattern with several methods, or with a
+// word for all methods, or "". GET|POST and ANY are valid tokens, but not methods of
+// any request.
 func methodsProblem(text string) string {
 	head, path, _ := strings.Cut(text, " /")
 	if path = "/" + path; strings.HasPrefix(head, "/") {
@@ -108,8 +109,7 @@ func methodsProblem(text string) string {
 	return "must have one method; did you mean " + strings.Join(names, " and ") + "?"
 }
 
-// suggestSpaceless returns the pattern that was probably meant by a path with a
-// space behind it.
+// suggestSpaceless returns a suggestion for a pattern with a space after the path.
 func suggestSpaceless(path, rest string) string {
 	if rest != "" && rest == strings.ToUpper(rest) && isTokenOrEmpty(rest) {
 		return strconv.Quote(rest + " " + path)
@@ -153,7 +153,7 @@ func (p *pattern) parsePath() error {
 	return nil
 }
 
-// wildcard parses {name}, {name...} and {$}. It returns no name for a literal.
+// wildcard parses {name}, {name...} and {$}. It returns an empty name for a literal.
 func wildcard(text string) (name string, _ end, _ error) {
 	inner, ok := strings.CutPrefix(text, "{")
 	if !ok {
@@ -220,7 +220,7 @@ func (p *pattern) setKey() {
 	p.key = b.String()
 }
 
-// prefix returns the method and a space, or "".
+// prefix returns the method and a space, or "" for all methods.
 func (p *pattern) prefix() string {
 	if p.method == "" {
 		return ""
@@ -233,7 +233,7 @@ func (p *pattern) matchesAll() bool {
 	return p.path == "/" || p.end == subtree && len(p.segments) == 0
 }
 
-// methodRank is higher for a method that covers less.
+// methodRank returns a higher number for a more specific method.
 func (p *pattern) methodRank() int {
 	switch p.method {
 	case "":
@@ -263,15 +263,15 @@ func (p *pattern) matchesPath(method, path string, form form) bool {
 	return rest == ""
 }
 
-// matchesEitherSlash is matches for a path whose last slash may be missing, or
-// too much.
+// matchesEitherSlash is like matchesPath, but ignores a missing or an additional
+// trailing slash.
 func (p *pattern) matchesEitherSlash(method, path string, form form) bool {
 	rest, ok := p.matchSegments(method, path, form)
 	return ok && (p.end == subtree || rest == "" || rest == "/")
 }
 
-// matchSegments matches the segments of p, and returns what follows them in
-// the path: "" or something that begins with a slash.
+// matchSegments matches the segments of p. It returns the rest of the path, which is
+// empty or begins with a slash.
 func (p *pattern) matchSegments(method, path string, form form) (rest string, ok bool) {
 	if !p.matchesMethod(method) {
 		return "", false
@@ -304,8 +304,8 @@ func (s *segment) matchesText(text string, form form) bool {
 	return equalUnescaped(text, s.text)
 }
 
-// equalUnescaped reports whether an escaped text stands for a decoded one. A
-// bad escape stands for nothing.
+// equalUnescaped reports whether escaped decodes to decoded. An invalid escape
+// decodes to nothing.
 func equalUnescaped(escaped, decoded string) bool {
 	i := 0
 	for ; escaped != "" && i < len(decoded); i++ {

@@ -1,31 +1,29 @@
-// Package route is the pattern language that names routes in options: which
-// are public, which are limited, which are exempt.
+// Package route implements the patterns that select routes in options: public,
+// limited and exempt routes.
 //
-// A pattern is `[METHOD ]/path`, as in [http.ServeMux] but without hosts:
-// `{x}` stands for one segment, `{x...}` for the rest of the path, a trailing
-// "/" for the subtree, `{$}` for the end after a slash. A pattern without a
-// method is for all methods, and GET covers HEAD. Of several patterns that
-// match, the most specific wins: the longest literal text, then the most
-// single wildcards, then an exact end, then a method. Only patterns that match
-// the same requests conflict.
+// A pattern is `[METHOD ]/path`, as in [http.ServeMux] but without hosts: `{x}`
+// matches one segment, `{x...}` the rest of the path, a trailing "/" the subtree,
+// and `{$}` the end after a slash. A pattern without a method matches all methods,
+// and GET also matches HEAD. If several patterns match, the most specific one takes
+// precedence: the longest literal text, then the most single wildcards, then an
+// exact end, then a method. Only patterns that match the same requests conflict.
 //
-// [http.ServeMux] itself does not serve here: it panics on patterns that
-// overlap, such as "/auth/" and "GET /", and it sees one form of a path, while
-// the router behind us may see another. A request for `/auth%2Flogin` is one
-// segment to some routers and two to others. What a pattern does decides which
-// reading counts:
+// [http.ServeMux] itself cannot be used: it panics on overlapping patterns, such as
+// "/auth/" and "GET /", and it checks one form of a path, while the service's router
+// may use another. `/auth%2Flogin` has one segment for some routers and two for
+// others. A table is therefore one of two kinds:
 //
-//   - A table made by [Restricting] holds patterns that take something away,
-//     such as rate limits. They match when any form of the path does: decoded,
-//     escaped, cleaned, with or without its last slash. The strictest reading
-//     wins, so no spelling of a path escapes into a looser limit.
-//   - A table made by [Opening] holds patterns that give something, such as
-//     access without credentials. They match only a clean path, and only when
-//     its decoded and escaped forms agree.
+//   - [Restricting] is for patterns that restrict, such as rate limits. They match
+//     if any form of the path matches: decoded, escaped, cleaned, with or without
+//     its last slash. The most specific match takes precedence, so that another
+//     spelling of a path does not escape a limit.
+//   - [Opening] is for patterns that grant, such as access without credentials. They
+//     match only a clean path, and only if its decoded and escaped forms select the
+//     same pattern.
 //
-// A service whose router strips prefixes, or takes patterns of its own, plugs
-// in a function that tells which pattern the router picks. Patterns are then
-// compared with its answer, and the path is not looked at.
+// A service whose router strips prefixes, or has its own pattern syntax, can pass a
+// function that returns the router's pattern. Patterns are then compared with that
+// pattern, not with the path.
 package route
 
 import (
@@ -38,46 +36,45 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// A Field is a list of patterns and the name that errors give it, such as
-// "cors: Exempt".
+// A Field is a list of patterns, and its name in errors, such as "cors: Exempt".
 type Field struct {
 	Name     string
 	Patterns []string
-	// Everywhere lets a pattern of an [Opening] table cover every path. It is for
-	// a list that gives no access by itself, such as where a credential is read.
-	// The table must have no other field.
+	// Everywhere permits a pattern of an [Opening] table that matches every path.
+	// It is for a list that does not grant access, such as the routes on which a
+	// credential is read. The table must not have another field.
 	Everywhere bool
 }
 
-// A Table finds the field that a request belongs to. It is immutable, and safe
-// for concurrent use. Finding allocates nothing, unless a restricting table
-// has to clean a path first.
+// A Table finds the field whose pattern matches a request. It is immutable and safe
+// for concurrent use. Find does not allocate, unless a restricting table must clean
+// a path.
 type Table struct {
-	patterns []pattern // the most specific first
+	patterns []pattern // most specific first
 	opening  bool
 	route    func(*http.Request) string
-	picked   map[pick]int // with route: the patterns by method and path
-	// everywhere says that a pattern covers every path and method, so that no
-	// reading of a path matters.
+	picked   map[pick]int // the index of a pattern; used if route is not nil
+	// everywhere is true if a pattern matches every method and path, so that the
+	// form of a path does not matter.
 	everywhere bool
 }
 
-// pick is a pattern of the application's own router.
+// A pick is a pattern of the application's router.
 type pick struct{ method, path string }
 
-// Restricting returns a table whose patterns match when any reading of the
-// path does. The route function, when not nil, returns the pattern that the
-// application's own router picks for a request, with or without a method, or
-// "" for none.
+// Restricting returns a table whose patterns match if any form of the path matches.
+// If route is not nil, it returns the pattern that the application's router selects
+// for a request, with or without a method, or "" for none.
 //
-// The error joins all problems, each with the name and index of its pattern.
+// Restricting reports all problems, joined, each with the name and index of its
+// pattern.
 func Restricting(route func(*http.Request) string, fields ...Field) (*Table, error) {
 	return newTable(route, false, fields)
 }
 
-// Opening returns a table whose patterns match only when all readings of the
-// path agree and the path was clean. It refuses patterns that cover every
-// path, except in a [Field] with Everywhere. See [Restricting] for the parameters.
+// Opening returns a table whose patterns match only a clean path, and only if all
+// its forms select the same pattern. A pattern that matches every path is invalid,
+// except in a [Field] with Everywhere. See [Restricting] for the parameters.
 func Opening(route func(*http.Request) string, fields ...Field) (*Table, error) {
 	return newTable(route, true, fields)
 }
@@ -116,8 +113,8 @@ func newTable(route func(*http.Request) string, opening bool, fields []Field) (*
 	return t, nil
 }
 
-// moreSpecific sorts a before b when a is to win where both match. A pattern
-// that matches a subset of another's requests always comes first.
+// moreSpecific orders a before b if a takes precedence for requests that both match.
+// A pattern that matches a subset of another's requests comes first.
 func moreSpecific(a, b pattern) int {
 	return cmp.Or(
 		cmp.Compare(b.literal, a.literal),
@@ -128,7 +125,7 @@ func moreSpecific(a, b pattern) int {
 }
 
 // Find returns the index of the field whose pattern matches the request most
-// specifically. It reports false when no pattern matches.
+// specifically. It reports false if no pattern matches.
 func (t *Table) Find(r *http.Request) (field int, ok bool) {
 	if t.everywhere {
 		return 0, true
@@ -143,15 +140,14 @@ func (t *Table) Find(r *http.Request) (field int, ok bool) {
 // Len returns the number of patterns.
 func (t *Table) Len() int { return len(t.patterns) }
 
-// Pattern returns pattern i, as it was written. The most specific one is the
-// first.
+// Pattern returns pattern i as it is in the options. Pattern 0 is the most specific.
 func (t *Table) Pattern(i int) string { return t.patterns[i].text }
 
 // FieldOf returns the index of the field of pattern i.
 func (t *Table) FieldOf(i int) int { return t.patterns[i].field }
 
 // FindPattern returns the index of the pattern that matches the request most
-// specifically. It reports false when no pattern matches.
+// specifically. It reports false if no pattern matches.
 func (t *Table) FindPattern(r *http.Request) (pattern int, ok bool) {
 	switch {
 	case len(t.patterns) == 0:
@@ -164,7 +160,7 @@ func (t *Table) FindPattern(r *http.Request) (pattern int, ok bool) {
 	return t.findRestricting(r)
 }
 
-// findPicked compares with the pattern that the application's router picked.
+// findPicked finds the pattern that the application's router selected.
 func (t *Table) findPicked(method, picked string) (int, bool) {
 	if picked == "" {
 		return 0, false
@@ -193,9 +189,9 @@ func (t *Table) findOpening(r *http.Request) (int, bool) {
 	if decoded < 0 {
 		return 0, false
 	}
-	// RawPath is set when the client escaped more than it needs to, or less.
-	// A router that matches the escaped path literally (chi does) must come
-	// to the same pattern, and so must one that unescapes each segment.
+	// RawPath is set if the client's escaping differs from that of net/url. A
+	// router that matches the escaped path literally, such as chi, must select the
+	// same pattern as one that unescapes each segment.
 	if raw := r.URL.RawPath; raw != "" && (t.firstMatch(r.Method, raw, canonically) != decoded || t.firstMatch(r.Method, raw, unescaped) != decoded) {
 		return 0, false
 	}
@@ -213,9 +209,8 @@ func (t *Table) findRestricting(r *http.Request) (int, bool) {
 	return best, true
 }
 
-// firstOfAny returns the smaller of best and the index of the first pattern
-// that matches any spelling of p: as it is, cleaned, with and without its last
-// slash.
+// firstOfAny returns the smaller of best and the index of the first pattern that
+// matches p or its cleaned form, with or without the last slash.
 func (t *Table) firstOfAny(best int, method, p string, form form) int {
 	best = t.firstOfSlashes(best, method, p, form)
 	if !isCleanPath(p) {
@@ -247,8 +242,8 @@ func (t *Table) firstMatch(method, p string, form form) int {
 	return -1
 }
 
-// isCleanPath reports whether a path has one reading: it begins with a slash, has no
-// empty, "." or ".." segment, and no backslash or control character.
+// isCleanPath reports whether routers agree on a path: it begins with a slash, and
+// has no empty, "." or ".." segment, no backslash and no control character.
 func isCleanPath(p string) bool {
 	if p == "" || p[0] != '/' {
 		return false

@@ -1,6 +1,6 @@
-// Package rows hands out the values of response headers without an allocation
-// for each response, and without sharing: a handler owns what it finds in the
-// header map, and may change it (rs/cors issue 198).
+// Package rows returns the value slices of response headers without an allocation
+// for each response. No two responses share a slice, because a handler may modify
+// the slices in its header map (rs/cors issue 198).
 package rows
 
 import (
@@ -9,28 +9,28 @@ import (
 	"unsafe"
 )
 
-// slabBytes is about what one allocation takes. A response that lives long
-// keeps its whole slab in memory.
+// slabBytes is the approximate size of one allocation. A long-lived response keeps
+// its whole slab in memory.
 const slabBytes = 4 << 10
 
-// Rows hands out copies of one row of values. It is safe for concurrent use.
+// Rows returns copies of one value slice. It is safe for concurrent use.
 type Rows struct {
 	values []string
-	size   int       // of a slab, in values
+	size   int       // of a slab, in strings
 	slabs  sync.Pool // of *slab
 }
 
-// A slab holds rows that are used once each, and never come back.
+// A slab holds value slices. Each is used once.
 type slab struct{ rest []string }
 
-// New returns Rows of the values, which it copies.
+// New returns Rows for the values, which it copies.
 func New(values ...string) *Rows {
 	row := max(1, len(values)) * int(unsafe.Sizeof(""))
 	return &Rows{values: slices.Clone(values), size: max(1, slabBytes/row) * len(values)}
 }
 
-// Take returns a row that nobody else has or will have. Its capacity is its
-// length, so that appending to it copies.
+// Take returns a value slice that it does not return again. The capacity is the
+// length, so that an append copies it. Without values, Take returns nil.
 func (r *Rows) Take() []string {
 	n := len(r.values)
 	if n == 0 {
@@ -49,8 +49,8 @@ func (r *Rows) Take() []string {
 	return row
 }
 
-// fillSlab returns a slab full of rows. It copies what is there already, twice as
-// much each time, which costs less than row after row.
+// fillSlab returns a full slab. It doubles the filled part with each copy, which is
+// faster than copying slice by slice.
 func (r *Rows) fillSlab() []string {
 	rest := make([]string, r.size)
 	for n := copy(rest, r.values); n < len(rest); {
