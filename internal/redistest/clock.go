@@ -13,15 +13,15 @@ import (
 //go:embed clock.c.txt
 var clockSource []byte
 
-// A Clock is that of a server, which a test can move.
+// A Clock is the clock of a server. A test can move it.
 type Clock struct {
 	path   string
 	offset time.Duration
 }
 
-// StartClock starts a server with a Clock, by a library that stands before the
-// system's. It needs Linux and a C compiler, gcc or cc; without one, the test is
-// skipped or fails as without a server.
+// StartClock starts a server with a Clock, by means of a preloaded library. It needs
+// Linux and a C compiler, gcc or cc. Without one, the test is skipped or fails, as
+// without a server.
 func StartClock(t testing.TB, config ...string) (*Server, *Clock) {
 	t.Helper()
 	path := findProgram(t, "a C compiler", "gcc", "cc")
@@ -45,11 +45,11 @@ func StartClock(t testing.TB, config ...string) (*Server, *Clock) {
 	return s, c
 }
 
-// Jump moves the clock, forward or back.
+// Jump moves the clock by the given duration, which may be negative.
 func (c *Clock) Jump(t testing.TB, by time.Duration) {
 	t.Helper()
 	c.offset += by
-	// In place: the server has mapped the file.
+	// Not by rename, because the server has mapped the file.
 	f, err := os.OpenFile(c.path, os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)

@@ -10,9 +10,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A Cluster has three masters, which share the slots in order, and a replica
-// of each: Replicas[i] follows Masters[i]. A master that dies is replaced in
-// about two seconds; slots without a master do not stop the others.
+// A Cluster has three masters with equal ranges of slots, and a replica of each:
+// Replicas[i] follows Masters[i]. A failed master is replaced after about two
+// seconds. Other slots are served while a slot has no master.
 type Cluster struct {
 	Masters, Replicas []*Server
 }
@@ -22,8 +22,8 @@ const (
 	slotCount = 16384
 )
 
-// StartCluster starts a Cluster, whose nodes know each other and agree, and
-// whose replicas follow.
+// StartCluster starts a Cluster. It returns when all nodes agree on its state and
+// the replicas follow their masters.
 func StartCluster(t testing.TB, config ...string) *Cluster {
 	t.Helper()
 	nodes := startAll(t, 2*masters, func(int) settings { return settings{config: config, cluster: true} })
@@ -57,14 +57,14 @@ func StartCluster(t testing.TB, config ...string) *Cluster {
 	return c
 }
 
-// replicate makes a node the replica of a master, once it knows it.
+// replicate makes a node a replica of master, as soon as the node knows the master.
 func (s *Server) replicate(t testing.TB, master *Server) {
 	t.Helper()
 	id := master.Do(t, "CLUSTER", "MYID")
 	Await(t, startWithin, "a replica knows its master", func() bool { _, err := s.Try("CLUSTER", "REPLICATE", id); return err == nil })
 }
 
-// each reports whether CLUSTER INFO says so on every node.
+// each reports whether CLUSTER INFO has the line on every node.
 func (c *Cluster) each(nodes []*Server, line string) bool {
 	for _, n := range nodes {
 		info, err := n.Try("CLUSTER", "INFO")
@@ -75,8 +75,8 @@ func (c *Cluster) each(nodes []*Server, line string) bool {
 	return true
 }
 
-// complete reports whether every node lists a replica for every range: what
-// clients learn from.
+// complete reports whether every node lists a replica for every range in CLUSTER
+// SLOTS, which clients read.
 func (c *Cluster) complete(nodes []*Server) bool {
 	for _, n := range nodes {
 		reply, err := n.Try("CLUSTER", "SLOTS")
@@ -93,8 +93,8 @@ func (c *Cluster) complete(nodes []*Server) bool {
 	return true
 }
 
-// Grow adds a master without slots, and a replica of it. They are in none of the
-// lists of c, and clients learn of them when the master has a slot.
+// Grow adds a master without slots and its replica. It does not add them to Masters
+// and Replicas. Clients find them when the master has a slot.
 func (c *Cluster) Grow(t testing.TB, config ...string) (master, replica *Server) {
 	t.Helper()
 	nodes := startAll(t, 2, func(int) settings { return settings{config: config, cluster: true} })
@@ -127,7 +127,7 @@ func (c *Cluster) Slot(t testing.TB, key string) int {
 	return int(slot)
 }
 
-// Owner returns the number of the master that a slot belongs to at the start.
+// Owner returns the index of the master that has a slot after StartCluster.
 func (c *Cluster) Owner(slot int) int {
 	for i := range masters {
 		if slot < (i+1)*slotCount/masters {
@@ -137,16 +137,16 @@ func (c *Cluster) Owner(slot int) int {
 	return masters - 1
 }
 
-// Migrate begins to move a slot from one master to another: from answers ASK
-// for keys that it does not have, and TRYAGAIN for several of which it has
-// some. Keys that are there already stay until a test moves them.
+// Migrate begins to move a slot from one master to another: from replies ASK for keys
+// that it does not have, and TRYAGAIN if it has only some of several keys. Existing
+// keys stay until a test moves them.
 func (c *Cluster) Migrate(t testing.TB, slot int, from, to *Server) {
 	t.Helper()
 	to.Do(t, "CLUSTER", "SETSLOT", slot, "IMPORTING", from.Do(t, "CLUSTER", "MYID"))
 	from.Do(t, "CLUSTER", "SETSLOT", slot, "MIGRATING", to.Do(t, "CLUSTER", "MYID"))
 }
 
-// MoveKeys moves the keys of a slot, as a migration does.
+// MoveKeys moves at most 1000 keys of a slot, as a migration does.
 func (c *Cluster) MoveKeys(t testing.TB, slot int, from, to *Server) {
 	t.Helper()
 	keys, _ := from.Do(t, "CLUSTER", "GETKEYSINSLOT", slot, 1000).([]any)
@@ -155,14 +155,14 @@ func (c *Cluster) MoveKeys(t testing.TB, slot int, from, to *Server) {
 	}
 }
 
-// MoveKey moves one of them.
+// MoveKey moves one key, as a migration does.
 func (c *Cluster) MoveKey(t testing.TB, key string, from, to *Server) {
 	t.Helper()
 	host, port, _ := net.SplitHostPort(to.Addr)
 	from.Do(t, "MIGRATE", host, port, key, 0, 5000)
 }
 
-// Assign ends a migration: the slot belongs to a master, and the others answer
+// Assign ends a migration: the slot belongs to the master to, and the others reply
 // MOVED.
 func (c *Cluster) Assign(t testing.TB, slot int, to *Server) {
 	t.Helper()
@@ -175,7 +175,7 @@ func (c *Cluster) Assign(t testing.TB, slot int, to *Server) {
 	}
 }
 
-// startAll starts servers at the same time.
+// startAll starts n servers concurrently.
 func startAll(t testing.TB, n int, of func(int) settings) []*Server {
 	t.Helper()
 	path := binary(t)

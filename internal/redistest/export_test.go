@@ -2,8 +2,7 @@ package redistest
 
 import "net"
 
-// Serve is what a proxy does with a connection that it has taken, and a
-// server's.
+// Serve serves an accepted client connection with the given server connection.
 func (p *Proxy) Serve(client, server net.Conn) {
 	l := p.link(client)
 	p.group.Go(func() { p.join(l, server) })

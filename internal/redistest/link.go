@@ -12,39 +12,41 @@ import (
 )
 
 const (
-	// dialWithin is how long a server has to take a connection.
+	// dialWithin is the timeout of a connection to the server.
 	dialWithin = 2 * time.Second
-	// writeAtOnce is how long those who do not read keep others waiting.
+	// writeAtOnce bounds one write, which blocks changes of the proxy if the
+	// receiver does not read.
 	writeAtOnce = 50 * time.Millisecond
-	// maxCommand bounds the commands that are found when they come in pieces.
+	// maxCommand is the number of bytes kept to find a command that arrives in
+	// several reads.
 	maxCommand = 256
-	// maxLate bounds the replies of a connection that are late at one time.
+	// maxLate is the maximum number of delayed replies of a connection.
 	maxLate = 1024
 )
 
-// link is one connection through the proxy.
+// A link is one connection through the proxy.
 type link struct {
 	client, server net.Conn
-	loss           atomic.Pointer[loss] // of the next reply
-	ctx            context.Context      // ends with it
+	loss           atomic.Pointer[loss] // for the next reply
+	ctx            context.Context      // ends with the link
 	end            context.CancelFunc
 }
 
-// reply is bytes of the server.
+// A reply is bytes that were read from the server at once.
 type reply struct {
 	bytes []byte
 	due   time.Time
-	loss  *loss // nil: they arrive
+	loss  *loss // nil means that the reply is not lost
 }
 
-// loss is what happens to the reply to one request.
+// A loss drops the reply to one request.
 type loss struct {
 	command []byte
-	reset   bool // the connection is lost too
+	reset   bool // also reset the connection
 	fired   chan struct{}
 }
 
-// serveClient finds a server for a client.
+// serveClient connects a client to the server.
 func (p *Proxy) serveClient(client net.Conn) {
 	l := p.link(client)
 	dialer := net.Dialer{Timeout: dialWithin}
@@ -57,7 +59,7 @@ func (p *Proxy) serveClient(client net.Conn) {
 	p.join(l, server)
 }
 
-// link returns a connection that has no server yet.
+// link returns a link that has no server connection yet.
 func (p *Proxy) link(client net.Conn) *link {
 	l := &link{client: client}
 	l.ctx, l.end = context.WithCancel(context.Background())
@@ -71,7 +73,7 @@ func (p *Proxy) link(client net.Conn) *link {
 	return l
 }
 
-// join hands over what both say, until one ends.
+// join copies bytes in both directions until one side closes.
 func (p *Proxy) join(l *link, server net.Conn) {
 	p.applyChange(func() {
 		l.server = server
@@ -88,7 +90,7 @@ func (p *Proxy) join(l *link, server net.Conn) {
 
 func (p *Proxy) forget(l *link) { p.applyChange(func() { delete(p.links, l) }) }
 
-// up hands requests over.
+// up copies requests to the server.
 func (p *Proxy) up(l *link) {
 	defer l.close()
 	buffer, before := make([]byte, 1<<16), []byte(nil)
@@ -106,7 +108,7 @@ func (p *Proxy) up(l *link) {
 			if p.next == nil {
 				return
 			}
-			// One byte at least is new.
+			// Search only where at least one byte is new.
 			if from := max(0, len(before)-len(p.next.command)+1); bytes.Contains(seen[from:], p.next.command) {
 				l.loss.Store(p.next)
 				p.next = nil
@@ -119,14 +121,14 @@ func (p *Proxy) up(l *link) {
 	}
 }
 
-// lateness returns how late a reply is that comes now.
+// lateness returns the current delay of replies.
 func (p *Proxy) lateness() time.Duration {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	return p.delay
 }
 
-// listen takes replies, and says when each is due.
+// listen reads replies, and sets the time at which each is due.
 func (l *link) listen(late chan<- reply, lateness func() time.Duration) {
 	defer close(late)
 	buffer := make([]byte, 1<<16)
@@ -144,7 +146,7 @@ func (l *link) listen(late chan<- reply, lateness func() time.Duration) {
 	}
 }
 
-// down hands replies over when they are due.
+// down copies replies to the client when they are due.
 func (p *Proxy) down(l *link, late <-chan reply) {
 	defer l.close()
 	for r := range late {
@@ -167,8 +169,7 @@ func (p *Proxy) down(l *link, late <-chan reply) {
 	}
 }
 
-// pass waits for the end of a black hole. It reports false when the connection
-// ends.
+// pass waits for the end of a black hole. It reports false if the link ends first.
 func (p *Proxy) pass(l *link) bool {
 	p.mu.RLock()
 	held := p.held
@@ -184,8 +185,8 @@ func (p *Proxy) pass(l *link) bool {
 	}
 }
 
-// hand writes bytes, but for those that a black hole keeps back until it ends.
-// It reports false when they cannot be written.
+// hand writes bytes, and waits for the end of a black hole if necessary. It reports
+// false if they cannot be written.
 func (p *Proxy) hand(l *link, to net.Conn, b []byte) bool {
 	for len(b) > 0 {
 		if !p.pass(l) {
@@ -194,7 +195,7 @@ func (p *Proxy) hand(l *link, to net.Conn, b []byte) bool {
 		p.mu.RLock()
 		n, err := 0, error(nil)
 		if p.held == nil {
-			_ = to.SetWriteDeadline(time.Now().Add(writeAtOnce)) // then others may change something
+			_ = to.SetWriteDeadline(time.Now().Add(writeAtOnce)) // then release the lock for changes
 			n, err = to.Write(b)
 		}
 		p.mu.RUnlock()
@@ -206,7 +207,7 @@ func (p *Proxy) hand(l *link, to net.Conn, b []byte) bool {
 	return true
 }
 
-// waitFor waits for so long. It reports false when the connection ends.
+// waitFor waits for d. It reports false if the link ends first.
 func (l *link) waitFor(d time.Duration) bool {
 	if d <= 0 {
 		return true
@@ -221,19 +222,19 @@ func (l *link) waitFor(d time.Duration) bool {
 	}
 }
 
-// close ends both connections.
+// close closes both connections.
 func (l *link) close() {
 	l.end()
-	_ = l.client.Close() // by either side first
+	_ = l.client.Close() // may be closed already
 	if l.server != nil {
 		_ = l.server.Close()
 	}
 }
 
-// resetConnections ends both connections, the client's with RST.
+// resetConnections closes both connections, the client's with RST.
 func (l *link) resetConnections() {
 	if c, ok := l.client.(*net.TCPConn); ok {
-		_ = c.SetLinger(0) // it may be closed
+		_ = c.SetLinger(0) // may be closed already
 	}
 	l.close()
 }

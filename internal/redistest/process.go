@@ -16,14 +16,14 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// Limits of what this package waits for. A busy machine needs long ones.
+// The timeouts of this package. They are long because the machine may be busy.
 const (
 	startWithin = 30 * time.Second
 	pollEvery   = 5 * time.Millisecond
-	attempts    = 8 // to start a server, if others take its port
+	attempts    = 8 // to start a server, if another process takes its port
 )
 
-// binary returns the path of the server, or ends the test.
+// binary returns the path of the Redis server, or ends the test.
 func binary(t testing.TB) string {
 	t.Helper()
 	if named := os.Getenv("RINGWALL_REDIS_SERVER"); named != "" {
@@ -35,8 +35,8 @@ func binary(t testing.TB) string {
 	return findProgram(t, "redis-server", "redis-server", "valkey-server")
 }
 
-// findProgram returns the path of a program, which may have several names, or ends the
-// test.
+// findProgram returns the path of the first program in names that is installed, or
+// ends the test.
 func findProgram(t testing.TB, what string, names ...string) string {
 	t.Helper()
 	for _, name := range names {
@@ -51,15 +51,15 @@ func findProgram(t testing.TB, what string, names ...string) string {
 	return ""
 }
 
-// process is a running server.
+// A process is a server process.
 type process struct {
 	pid    int
-	ended  chan struct{} // closed when it has
+	ended  chan struct{} // closed when the process has ended
 	handle *os.Process
 }
 
-// startProcess runs a command in a folder, with its output in the file "log" there, and
-// more environment.
+// startProcess starts a command in a folder, with additional environment variables,
+// and appends its output to the file "log" in the folder.
 func startProcess(dir string, env []string, command ...string) (*process, error) {
 	log, err := os.OpenFile(filepath.Join(dir, "log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
@@ -82,21 +82,21 @@ func startProcess(dir string, env []string, command ...string) (*process, error)
 		}
 		started <- err
 		if err == nil {
-			_ = cmd.Wait() // killed, as a rule
+			_ = cmd.Wait() // usually killed
 		}
 	}()
 	return p, <-started
 }
 
-// sweep waits until it can read no more, then removes a folder. A server that is
-// being killed may still add to it.
+// sweep waits for the end of its input, then removes a folder. It tries repeatedly,
+// because a server that is being killed may still write to the folder.
 const sweep = `trap "" HUP INT TERM
 while read -r line; do :; done
 for try in 1 2 3 4 5; do rm -rf "$1" && exit; sleep 1; done
 exit 1`
 
-// folder makes a folder that is removed at the end of the test, or of its
-// process, however that ends: a shell waits for it at the other end of a pipe.
+// folder creates a folder that is removed at the end of the test. If the process ends
+// in another way, the pipe to a shell closes, and the shell removes the folder.
 func folder(t testing.TB) (string, error) {
 	dir, err := os.MkdirTemp("", "redistest-")
 	if err != nil {
@@ -120,14 +120,14 @@ func folder(t testing.TB) (string, error) {
 	return dir, nil
 }
 
-// kill ends a process at once, and waits until it has ended.
+// kill sends SIGKILL, and waits until the process has ended.
 func (p *process) kill() {
-	_ = p.handle.Kill() // it may have ended
+	_ = p.handle.Kill() // may have ended already
 	<-p.ended
 }
 
-// signal sends a signal by its name: package syscall does not have them all
-// everywhere.
+// signal sends a signal by its name, because package syscall does not have all
+// signals on every system.
 func (p *process) signal(t testing.TB, name string) {
 	t.Helper()
 	if out, err := exec.Command("sh", "-c", "kill -"+name+" "+strconv.Itoa(p.pid)).CombinedOutput(); err != nil {
@@ -145,8 +145,8 @@ func (p *process) alive() bool {
 	}
 }
 
-// freePort returns a port on which nobody listens. It is below those that
-// systems give to clients, so that it is still free after a restart.
+// freePort returns a free port. It is below the ephemeral ports of clients, so that it
+// is still free after a restart of the server.
 func freePort() (int, error) {
 	var last error
 	for range 100 {
@@ -164,12 +164,12 @@ const loopback = "127.0.0.1"
 
 // logTail returns the end of a server's log.
 func logTail(dir string) string {
-	log, _ := os.ReadFile(filepath.Join(dir, "log")) // none: nothing to show
+	log, _ := os.ReadFile(filepath.Join(dir, "log")) // without a log, the tail is empty
 	lines := bytes.Split(bytes.TrimSpace(log), []byte("\n"))
 	return string(bytes.Join(lines[max(0, len(lines)-12):], []byte("\n")))
 }
 
-// Await polls until something is so, or fails the test.
+// Await polls until so returns true. It fails the test after the duration within.
 func Await(t testing.TB, within time.Duration, what string, so func() bool) {
 	t.Helper()
 	if !poll(within, so) {

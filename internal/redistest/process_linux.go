@@ -2,9 +2,9 @@ package redistest
 
 import "syscall"
 
-// attributes let a server end with the process that started it.
+// attributes makes the kernel kill a server when the thread that started it ends.
 func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
 
-// apart lets a process outlive those who are killed together with the one that
-// started it.
+// apart starts a process in its own session, so that a signal to the test's process
+// group does not reach it.
 func apart() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }

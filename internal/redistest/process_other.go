@@ -4,8 +4,8 @@ package redistest
 
 import "syscall"
 
-// attributes are none: a server outlives a process that is killed.
+// attributes returns nil: a server keeps running if the test process is killed.
 func attributes() *syscall.SysProcAttr { return nil }
 
-// apart is nothing: the process heeds no signal but SIGKILL.
+// apart returns nil: the process ignores HUP, INT and TERM.
 func apart() *syscall.SysProcAttr { return nil }

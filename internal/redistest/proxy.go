@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// A Proxy is between a client and a server, and does what networks do to
-// both. What a method changes holds for all that is handed over after it has
-// returned. It is safe for concurrent use.
+// A Proxy is between clients and a server, and simulates network failures. A method
+// affects all bytes that are copied after it has returned. A Proxy is safe for
+// concurrent use.
 type Proxy struct {
 	// Addr is its address, host:port.
 	Addr string
@@ -20,13 +20,13 @@ type Proxy struct {
 	group    sync.WaitGroup
 	requests atomic.Int64
 
-	mu     sync.RWMutex // held to read while bytes are handed over
+	mu     sync.RWMutex // held for reading while bytes are copied
 	links  map[*link]bool
 	delay  time.Duration
 	held   chan struct{} // closed when the black hole ends; nil without one
 	refuse bool
 	storm  bool
-	next   *loss // of the reply to a request that is still to come
+	next   *loss // for the reply to a future request
 }
 
 // StartProxy starts a proxy for a server.
@@ -39,18 +39,18 @@ func StartProxy(t testing.TB, target string) *Proxy {
 	p := &Proxy{Addr: l.Addr().String(), target: target, links: make(map[*link]bool)}
 	p.group.Go(func() { p.accept(l) })
 	t.Cleanup(func() {
-		p.Refuse(true) // those too that have been taken, and wait for the server
-		_ = l.Close()  // once
+		p.Refuse(true) // also accepted ones that wait for the server
+		_ = l.Close()  // is called once
 		p.group.Wait()
 	})
 	return p
 }
 
-// Delay makes each reply late.
+// Delay delays each reply by d.
 func (p *Proxy) Delay(d time.Duration) { p.applyChange(func() { p.delay = d }) }
 
-// BlackHole keeps all bytes of both sides back while it is on, and hands them
-// over when it ends.
+// BlackHole holds back all bytes in both directions while on, and delivers them when
+// it ends.
 func (p *Proxy) BlackHole(on bool) {
 	p.applyChange(func() {
 		switch {
@@ -63,7 +63,7 @@ func (p *Proxy) BlackHole(on bool) {
 	})
 }
 
-// Refuse ends new connections at once, and those that are there, while on.
+// Refuse resets all connections. While on, it also resets new ones at once.
 func (p *Proxy) Refuse(on bool) {
 	p.applyChange(func() { p.refuse = on })
 	if on {
@@ -71,18 +71,18 @@ func (p *Proxy) Refuse(on bool) {
 	}
 }
 
-// Storm resets a connection in place of each reply while on: everything is
-// executed, and nothing is told.
+// Storm replaces each reply by a reset of the connection while on: commands are
+// executed, but clients receive no replies.
 func (p *Proxy) Storm(on bool) { p.applyChange(func() { p.storm = on }) }
 
-// DropReply loses the reply to the next request that has the command in it,
-// such as "evalsha", once. That is what the server sends next: the client has
-// no other request on its connection. What is written together with it is lost
-// together with it. The channel is closed when that has happened.
+// DropReply drops the reply to the next request that contains the command, such as
+// "evalsha", once. The reply is the next bytes that the server sends on the
+// connection, so the client must not have another request on it. Replies in the
+// same bytes are also lost. The channel is closed when the reply was dropped.
 func (p *Proxy) DropReply(command string) <-chan struct{} { return p.arm(command, false) }
 
-// ResetReply resets the connection in place of the reply to the next request
-// that has the command in it, once.
+// ResetReply replaces the reply to the next request that contains the command by a
+// reset of the connection, once.
 func (p *Proxy) ResetReply(command string) <-chan struct{} { return p.arm(command, true) }
 
 func (p *Proxy) arm(command string, reset bool) <-chan struct{} {
@@ -101,8 +101,8 @@ func (p *Proxy) Reset() {
 	})
 }
 
-// Requests returns how many times clients have sent something, which for one
-// that waits for its replies is the number of its round trips.
+// Requests returns the number of reads from clients. For a client that waits for each
+// reply, it is the number of round trips.
 func (p *Proxy) Requests() int { return int(p.requests.Load()) }
 
 func (p *Proxy) applyChange(change func()) {

@@ -9,17 +9,18 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A Sentinel is three Sentinels over a master, Servers[0] at the start, and
-// two replicas. They replace a master that does not answer for half a second.
+// A Sentinel has three Sentinels, a master and two replicas. The master is Servers[0]
+// until a failover. The Sentinels replace a master that does not respond for half a
+// second.
 type Sentinel struct {
 	Sentinels, Servers []*Server
 }
 
-// MasterName is the name that Sentinels know their master by.
+// MasterName is the name of the master in the Sentinels' configuration.
 const MasterName = "limits"
 
-// StartSentinel starts Sentinels, which know each other and the servers, and
-// whose replicas follow.
+// StartSentinel starts Sentinels and their servers. It returns when each Sentinel
+// knows the others and both replicas.
 func StartSentinel(t testing.TB, config ...string) *Sentinel {
 	t.Helper()
 	s := &Sentinel{Servers: startAll(t, 3, func(int) settings { return settings{config: config} })}
@@ -35,7 +36,7 @@ func StartSentinel(t testing.TB, config ...string) *Sentinel {
 		}}
 	})
 	for _, n := range s.Sentinels {
-		// By default they look at each other every ten seconds.
+		// The default periods are up to ten seconds.
 		n.Do(t, "SENTINEL", "DEBUG", "INFO-PERIOD", 200, "PUBLISH-PERIOD", 100, "PING-PERIOD", 100, "ASK-PERIOD", 100)
 	}
 	Await(t, startWithin, "the Sentinels know all", func() bool {
@@ -50,7 +51,7 @@ func StartSentinel(t testing.TB, config ...string) *Sentinel {
 	return s
 }
 
-// replyField returns a field of a reply, in RESP3 or RESP2.
+// replyField returns a field of a RESP3 or RESP2 reply.
 func replyField(reply any, name string) string {
 	switch r := reply.(type) {
 	case map[any]any:
@@ -72,7 +73,7 @@ func (s *Sentinel) Options() *redis.FailoverOptions {
 	return o
 }
 
-// Master returns the server that the Sentinels call the master.
+// Master returns the server that the first Sentinel reports as the master.
 func (s *Sentinel) Master(t testing.TB) *Server {
 	t.Helper()
 	reply, _ := s.Sentinels[0].Do(t, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", MasterName).([]any)

@@ -18,7 +18,7 @@ import (
 
 // A Server is one Redis server, or one Sentinel.
 type Server struct {
-	// Addr is its address, host:port.
+	// Addr is the address of the server, host:port.
 	Addr string
 
 	binary, dir    string
@@ -32,18 +32,17 @@ type Server struct {
 	process *process
 }
 
-// settings say what a server is.
+// settings configure a server.
 type settings struct {
-	config   []string // lines of its redis.conf
+	config   []string // lines of redis.conf
 	cluster  bool
 	sentinel bool
-	users    []string // lines of its ACL file; TLS then
+	users    []string // lines of the ACL file; not nil enables TLS
 	env      []string
 }
 
-// Start starts a server. The lines are added to its configuration, and take
-// precedence over what this package writes there: nothing on disk, DEBUG for
-// clients on loopback.
+// Start starts a server. The lines of config are appended to redis.conf, and override
+// the lines of this package: no persistence, and DEBUG for clients on loopback.
 func Start(t testing.TB, config ...string) *Server {
 	t.Helper()
 	s, err := launch(t, binary(t), settings{config: config})
@@ -53,9 +52,9 @@ func Start(t testing.TB, config ...string) *Server {
 	return s
 }
 
-// StartTLS starts a server that speaks TLS alone and knows the given users
-// alone, which are lines of an ACL file: "user limits on >secret ~rl:* +eval".
-// Options reaches it as its administrator, with the certificate that it shows.
+// StartTLS starts a server that accepts only TLS. The users are lines of an ACL file:
+// "user limits on >secret ~rl:* +eval". The default user is disabled. Options has the
+// name of an administrator, and trusts the server's certificate.
 func StartTLS(t testing.TB, users ...string) *Server {
 	t.Helper()
 	s, err := launch(t, binary(t), settings{users: append([]string{
@@ -69,8 +68,8 @@ func StartTLS(t testing.TB, users ...string) *Server {
 
 const adminUser, adminPassword = "redistest", "for-tests-only"
 
-// launch starts a server on ports that are free. Others may take them before
-// the server does, so it tries again.
+// launch starts a server on free ports. It retries, because another process may take
+// a port first.
 func launch(t testing.TB, binary string, set settings) (*Server, error) {
 	var last error
 	for range attempts {
@@ -92,7 +91,7 @@ func launch(t testing.TB, binary string, set settings) (*Server, error) {
 	return nil, last
 }
 
-// configure writes the configuration, and the client for the administrator.
+// configure writes redis.conf, and creates the administrator's client.
 func (s *Server) configure(set settings) error {
 	var err error
 	if s.port, err = freePort(); err != nil {
@@ -139,7 +138,7 @@ func (s *Server) configure(set settings) error {
 
 func (s *Server) config() string { return filepath.Join(s.dir, "redis.conf") }
 
-// startServer starts the process, and waits until it answers.
+// startServer starts the process, and waits until it responds.
 func (s *Server) startServer() error {
 	command := []string{s.binary, s.config()}
 	if _, err := os.Stat(filepath.Join(s.dir, "sentinel")); err == nil {
@@ -152,7 +151,7 @@ func (s *Server) startServer() error {
 	s.mu.Lock()
 	s.process = p
 	s.mu.Unlock()
-	// Whoever took the port before would answer too: it has another pid.
+	// Another server may have taken the port, but it has another process ID.
 	mine := "process_id:" + strconv.Itoa(p.pid) + "\r\n"
 	ready := poll(startWithin, func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -167,7 +166,7 @@ func (s *Server) startServer() error {
 }
 
 func (s *Server) close() {
-	_ = s.admin.Close() // nothing to lose
+	_ = s.admin.Close() // no error matters
 	s.kill()
 }
 
@@ -180,8 +179,8 @@ func (s *Server) kill() {
 	}
 }
 
-// Options returns the options of a client for this server, with go-redis's
-// defaults: address, and TLS and the administrator's name where it has them.
+// Options returns the options of a client for this server, with go-redis's defaults.
+// For a server of StartTLS, they have TLS and the administrator's name and password.
 func (s *Server) Options() *redis.Options {
 	o := &redis.Options{Addr: s.Addr, Username: s.user, Password: s.password}
 	if s.tls != nil {
@@ -190,15 +189,15 @@ func (s *Server) Options() *redis.Options {
 	return o
 }
 
-// Kill ends the server at once, as kill -9 does, and waits until it has ended.
+// Kill sends SIGKILL to the server, and waits until it has ended.
 func (s *Server) Kill() { s.kill() }
 
-// Restart ends the server, if it runs, and starts it again on its port. What
-// it held is lost, unless its configuration says otherwise.
+// Restart kills the server, if it is running, and starts it on the same port. Its data
+// is lost unless its configuration enables persistence.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	var err error
-	for range attempts { // another may hold the port for a moment
+	for range attempts { // another process may hold the port briefly
 		s.kill()
 		if err = s.startServer(); err == nil {
 			return
@@ -207,11 +206,11 @@ func (s *Server) Restart(t testing.TB) {
 	t.Fatal(err)
 }
 
-// Pause hangs the server with SIGSTOP: it takes connections and bytes, and
-// answers nothing.
+// Pause stops the server with SIGSTOP: the kernel still accepts connections and bytes,
+// but the server does not respond.
 func (s *Server) Pause(t testing.TB) { t.Helper(); s.running().signal(t, "STOP") }
 
-// Resume ends what Pause began. What clients have sent meanwhile is executed.
+// Resume continues a paused server. It executes the commands sent in the meantime.
 func (s *Server) Resume(t testing.TB) { t.Helper(); s.running().signal(t, "CONT") }
 
 func (s *Server) running() *process {
@@ -220,10 +219,10 @@ func (s *Server) running() *process {
 	return s.process
 }
 
-// PID returns the number of the server's process.
+// PID returns the process ID of the server.
 func (s *Server) PID() int { return s.running().pid }
 
-// Do sends a command as the administrator, and fails the test when it fails.
+// Do sends a command as the administrator. It fails the test if the command fails.
 func (s *Server) Do(t testing.TB, args ...any) any {
 	t.Helper()
 	reply, err := s.Try(args...)
@@ -233,7 +232,7 @@ func (s *Server) Do(t testing.TB, args ...any) any {
 	return reply
 }
 
-// Try sends a command as the administrator. A reply of nil is no error.
+// Try sends a command as the administrator. A nil reply is not an error.
 func (s *Server) Try(args ...any) (any, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startWithin)
 	defer cancel()
@@ -244,7 +243,8 @@ func (s *Server) Try(args ...any) (any, error) {
 	return reply, err
 }
 
-// Info returns a field of INFO, "" if there is none: "used_memory", "role".
+// Info returns a field of INFO, such as "used_memory" or "role", or "" if it does not
+// exist.
 func (s *Server) Info(t testing.TB, field string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startWithin)
@@ -261,17 +261,17 @@ func (s *Server) Info(t testing.TB, field string) string {
 	return ""
 }
 
-// Calls returns how often a command was executed since the start, or since
-// CONFIG RESETSTAT. Those that failed count too.
+// Calls returns the number of executions of a command since the start or CONFIG
+// RESETSTAT, including failed ones.
 func (s *Server) Calls(t testing.TB, command string) int {
 	t.Helper()
 	stat := s.Info(t, "cmdstat_"+strings.ToLower(command)) // calls=3,usec=...
 	calls, _, _ := strings.Cut(strings.TrimPrefix(stat, "calls="), ",")
-	n, _ := strconv.Atoi(calls) // never executed: ""
+	n, _ := strconv.Atoi(calls) // "" if it was never executed
 	return n
 }
 
-// ReplicaOf makes the server a replica of another, and waits until it follows.
+// ReplicaOf makes the server a replica of master, and waits until the link is up.
 func (s *Server) ReplicaOf(t testing.TB, master *Server) {
 	t.Helper()
 	host, port, _ := net.SplitHostPort(master.Addr)
@@ -286,8 +286,8 @@ func (s *Server) follows() bool {
 	return err == nil && strings.Contains(info, "master_link_status:up")
 }
 
-// Promote makes a replica a master at once, without asking others, and waits
-// until it is.
+// Promote makes a replica a master without the agreement of other nodes, and waits
+// until it is one.
 func (s *Server) Promote(t testing.TB) {
 	t.Helper()
 	if s.bus != 0 {

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// certify writes cert.pem and key.pem, and returns what a client needs to
-// trust them.
+// certify writes cert.pem and key.pem, and returns a client configuration that trusts
+// the certificate.
 func certify(dir string) (*tls.Config, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
