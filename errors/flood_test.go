@@ -16,9 +16,9 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// TestStackOfPanicsAlone_E12 holds that an outage does not fill the disk with the
+// TestOnlyPanicsAreLoggedWithAStack_E12 holds that an outage does not fill the disk with the
 // Responder's own stack, which is the same for every error.
-func TestStackOfPanicsAlone_E12(t *testing.T) {
+func TestOnlyPanicsAreLoggedWithAStack_E12(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		fail  func(http.ResponseWriter, *http.Request)
@@ -91,10 +91,10 @@ func TestOutageIsSampled_E12(t *testing.T) {
 	}
 }
 
-// TestFullSamplerHidesNoOutage_E12 holds that floods that are over, and refusals
+// TestFullSamplerLogsAnOutage_E12 holds that floods that are over, and refusals
 // of another status, do not take the record of an outage away, however many
 // values clients have chosen before.
-func TestFullSamplerHidesNoOutage_E12(t *testing.T) {
+func TestFullSamplerLogsAnOutage_E12(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		pause time.Duration
@@ -229,9 +229,9 @@ func TestEveryFailureIsLogged_E7(t *testing.T) {
 	})
 }
 
-// TestOwnAnswersAreSampled_E7 holds that 4xx of handlers cost a bounded part of the
+// TestForeignErrorResponsesAreSampled_E7 holds that 4xx of handlers cost a bounded part of the
 // log, and none of their 500s is left out.
-func TestOwnAnswersAreSampled_E7(t *testing.T) {
+func TestForeignErrorResponsesAreSampled_E7(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		status int

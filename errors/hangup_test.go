@@ -49,9 +49,9 @@ func sendAndHangUp(t *testing.T, s *httptest.Server, request string, started <-c
 
 const bareGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
-// TestClientThatHangsUp_E10 holds that the log calls a canceled request by its
+// TestCanceledRequestIsLoggedAsCanceled_E10 holds that the log calls a canceled request by its
 // name, whatever kind a handler wraps the cancellation in.
-func TestClientThatHangsUp_E10(t *testing.T) {
+func TestCanceledRequestIsLoggedAsCanceled_E10(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		fail func(context.Context) error
@@ -86,9 +86,9 @@ func TestClientThatHangsUp_E10(t *testing.T) {
 	}
 }
 
-// TestOtherFailuresKeepTheirKind_E10 holds the other side: what the server did is
+// TestServerFailuresKeepTheirKind_E10 holds the other side: what the server did is
 // not blamed on the client.
-func TestOtherFailuresKeepTheirKind_E10(t *testing.T) {
+func TestServerFailuresKeepTheirKind_E10(t *testing.T) {
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	timedOut, cancelTimedOut := context.WithTimeout(t.Context(), 0)
@@ -133,9 +133,9 @@ func respondWith(err error) func(http.ResponseWriter, *http.Request) {
 	return func(w http.ResponseWriter, r *http.Request) { errors.Respond(w, r, err) }
 }
 
-// TestHangUpBehindAProxy_E8 holds that a default ReverseProxy, which writes a
+// TestClientDisconnectBehindAProxyIsNotAnError_E8 holds that a default ReverseProxy, which writes a
 // bare 502 when its client goes away, leaves no error in the log.
-func TestHangUpBehindAProxy_E8(t *testing.T) {
+func TestClientDisconnectBehindAProxyIsNotAnError_E8(t *testing.T) {
 	for _, tt := range []struct{ name, request string }{
 		{"while the service works", bareGet},
 		{"in the middle of an upload", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf"},
@@ -169,11 +169,11 @@ func TestHangUpBehindAProxy_E8(t *testing.T) {
 	})
 }
 
-// TestUnsentBodyHidesNoFailure_E8 holds that a client that waits for its answer,
+// TestUnsentBodyDoesNotHideAFailure_E8 holds that a client that waits for its answer,
 // and has not sent all of its body, does not make a failure look like its own:
 // the Responder reads that body before it sends the header, and net/http cancels
 // the request when that fails.
-func TestUnsentBodyHidesNoFailure_E8(t *testing.T) {
+func TestUnsentBodyDoesNotHideAFailure_E8(t *testing.T) {
 	for _, keep := range []bool{true, false} {
 		t.Run(fmt.Sprintf("E8 InsecureKeepBody %t", keep), func(t *testing.T) {
 			s, j := serve(t, errors.Options{InsecureKeepBody: func(*http.Request) bool { return keep }}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -204,10 +204,10 @@ func quietProxy(t *testing.T, service *httptest.Server) *httputil.ReverseProxy {
 	return proxy
 }
 
-// TestUploadThatFails_E8 holds that a body that does not arrive is the client's
+// TestFailedUploadIsAClientFailure_E8 holds that a body that does not arrive is the client's
 // failure in a handler that reads it by itself, and that no other error of the
 // handler is taken for it.
-func TestUploadThatFails_E8(t *testing.T) {
+func TestFailedUploadIsAClientFailure_E8(t *testing.T) {
 	const half = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf"
 	read := func(_ http.ResponseWriter, r *http.Request) error {
 		_, err := io.ReadAll(r.Body)

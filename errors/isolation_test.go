@@ -18,8 +18,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// TestHooksThatPanic holds that a mistake in a hook costs no answer.
-func TestHooksThatPanic(t *testing.T) {
+// TestPanicInACallbackBecomesA500 holds that a mistake in a hook costs no answer.
+func TestPanicInACallbackBecomesA500(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		options errors.Options
@@ -48,9 +48,9 @@ func TestHooksThatPanic(t *testing.T) {
 	}
 }
 
-// TestCausesAreForTheLog holds that what a cause has for clients is not the
+// TestCausesAreOnlyLogged holds that what a cause has for clients is not the
 // kind's that wraps it.
-func TestCausesAreForTheLog(t *testing.T) {
+func TestCausesAreOnlyLogged(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		err  error
@@ -71,10 +71,10 @@ func TestCausesAreForTheLog(t *testing.T) {
 
 var errShared = errNoOrder.Header("Retry-After", "5") // one error for all responses
 
-// TestMutatedSharedError holds that the headers of an error that is a package
+// TestResponsesDoNotShareHeadersOfAnError holds that the headers of an error that is a package
 // variable belong to each response alone, and that a handler that spoils what
 // it finds does not spoil the correlation ID of the answer.
-func TestMutatedSharedError(t *testing.T) {
+func TestResponsesDoNotShareHeadersOfAnError(t *testing.T) {
 	h := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)})).Handler(
 		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			spoil(w.Header())
@@ -99,9 +99,9 @@ func spoil(h http.Header) {
 	}
 }
 
-// TestWebSocket holds E8 with a real upgrade (RFC 6455): frames pass both ways,
+// TestErrorAfterAWebSocketUpgradeIsOnlyLogged holds E8 with a real upgrade (RFC 6455): frames pass both ways,
 // and an error after them is logged, and writes nothing.
-func TestWebSocket(t *testing.T) {
+func TestErrorAfterAWebSocketUpgradeIsOnlyLogged(t *testing.T) {
 	s, j := serve(t, errors.Options{}, errors.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 		if r.Header.Get("Upgrade") != "websocket" {
 			return errNoOrder

@@ -13,9 +13,9 @@ import (
 	"github.com/ringwall/ringwall/internal/public"
 )
 
-// TestOneCodeTwoStatuses holds E15: the table of kinds is the program's, so the
+// TestNewResponderReportsACodeWithTwoStatuses holds E15: the table of kinds is the program's, so the
 // conflict is made in a process of its own.
-func TestOneCodeTwoStatuses(t *testing.T) {
+func TestNewResponderReportsACodeWithTwoStatuses(t *testing.T) {
 	const child = "RINGWALL_TEST_CONFLICT"
 	if os.Getenv(child) != "" {
 		errors.Define(409, "test_conflict", "x")
@@ -24,7 +24,7 @@ func TestOneCodeTwoStatuses(t *testing.T) {
 		fmt.Println(err)
 		return
 	}
-	cmd := exec.Command(os.Args[0], "-test.run", "^TestOneCodeTwoStatuses$")
+	cmd := exec.Command(os.Args[0], "-test.run", "^TestNewResponderReportsACodeWithTwoStatuses$")
 	cmd.Env = append(os.Environ(), child+"=1")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
@@ -40,7 +40,7 @@ func (offence) Public() (public.Message, []public.Problem) {
 	return `/items/3/"qty" must be at most 10`, []public.Problem{{Pointer: "/items/3/qty", Code: "max"}}
 }
 
-func TestDetails(t *testing.T) {
+func TestDetailsListsTheProblems(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		details bool

@@ -14,9 +14,9 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// TestFloods holds that what a client sends costs a bounded part of the log,
+// TestLongInputsLeaveShortRecords holds that what a client sends costs a bounded part of the log,
 // and time in proportion.
-func TestFloods(t *testing.T) {
+func TestLongInputsLeaveShortRecords(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		do   func(*http.Request) error
@@ -37,8 +37,8 @@ func TestFloods(t *testing.T) {
 	}
 }
 
-// TestLogInjection holds CWE-117: one record is one line, whatever was sent.
-func TestLogInjection(t *testing.T) {
+// TestRecordIsOneLine holds CWE-117: one record is one line, whatever was sent.
+func TestRecordIsOneLine(t *testing.T) {
 	const forged = "\nlevel=ERROR msg=forged \x1b[31m\u2028\r"
 	for name, handler := range map[string]func(io.Writer) slog.Handler{
 		"text": func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) },
@@ -62,9 +62,9 @@ func TestLogInjection(t *testing.T) {
 
 var errCredentials = errors.Define(401, "wrong_credentials", "Address or password are wrong.")
 
-// TestOwnTextStays holds that a kind's constant text is not taken for a secret,
+// TestTextOfAKindIsNotMasked holds that a kind's constant text is not taken for a secret,
 // and that its cause still is.
-func TestOwnTextStays(t *testing.T) {
+func TestTextOfAKindIsNotMasked(t *testing.T) {
 	for _, tt := range []struct {
 		err  error
 		want string

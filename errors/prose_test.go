@@ -81,9 +81,9 @@ var noProse = map[string]string{
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ":           "an alphabet",
 }
 
-// TestOwnTextIsNeverMasked_E11 holds that every text of this module reaches the
+// TestTextsOfThisModuleAreNotMasked_E11 holds that every text of this module reaches the
 // log as it is written. What masks a message hides a failure.
-func TestOwnTextIsNeverMasked_E11(t *testing.T) {
+func TestTextsOfThisModuleAreNotMasked_E11(t *testing.T) {
 	texts, odd := 0, map[string]bool{}
 	check := func(path, text string) {
 		if noProse[text] != "" {
@@ -142,9 +142,9 @@ func isCode(text string) bool {
 		strings.HasPrefix(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") || strings.HasPrefix(text, `Cookie cookie-name="`)
 }
 
-// TestOwnAttributesAreNeverMasked_E11 holds that the keys under which the library
+// TestAttributesOfThisModuleAreNotMasked_E11 holds that the keys under which the library
 // logs are not those of secrets: an ID of a key is public, and so is a count.
-func TestOwnAttributesAreNeverMasked_E11(t *testing.T) {
+func TestAttributesOfThisModuleAreNotMasked_E11(t *testing.T) {
 	keys := map[string]bool{}
 	sources(t, func(path string, n ast.Node) bool {
 		call, ok := n.(*ast.CallExpr)
@@ -179,9 +179,9 @@ func TestOwnAttributesAreNeverMasked_E11(t *testing.T) {
 	}
 }
 
-// TestMaskedTwiceIsMaskedOnce_E11 holds that a LogHandler under the Responder's
+// TestMaskingTwiceChangesNothing_E11 holds that a LogHandler under the Responder's
 // logger changes nothing: it sees a text that has lost its kind.
-func TestMaskedTwiceIsMaskedOnce_E11(t *testing.T) {
+func TestMaskingTwiceChangesNothing_E11(t *testing.T) {
 	for _, tt := range []struct {
 		err  error
 		want string
@@ -201,9 +201,9 @@ func TestMaskedTwiceIsMaskedOnce_E11(t *testing.T) {
 
 var errPassword = errors.Define(401, "wrong_password", "Wrong.")
 
-// TestSecretsBesideProse_E11 holds that what is spared as prose is not a way
+// TestSecretsBesideProseAreMasked_E11 holds that what is spared as prose is not a way
 // around the mask.
-func TestSecretsBesideProse_E11(t *testing.T) {
+func TestSecretsBesideProseAreMasked_E11(t *testing.T) {
 	const s = "hunter2-hunter2"
 	for _, tt := range []struct{ name, text, secret string }{
 		{"a key behind a prefix of ours", "token: password: " + s, s},
@@ -266,10 +266,10 @@ func TestSecretsBesideProse_E11(t *testing.T) {
 	}
 }
 
-// TestRandomSecretsBesideKeys_E11 holds as a property that credentials as programs
+// TestRandomSecretsBesideKeysAreMasked_E11 holds as a property that credentials as programs
 // make them are found behind every key, however it is written and whatever
 // follows.
-func TestRandomSecretsBesideKeys_E11(t *testing.T) {
+func TestRandomSecretsBesideKeysAreMasked_E11(t *testing.T) {
 	makers := map[string]func() string{
 		"text":   rand.Text,
 		"hex":    func() string { return hex.EncodeToString(random(16)) },

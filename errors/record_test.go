@@ -17,9 +17,9 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// TestRecord holds what the log gets of a failure: the level by its status, the
+// TestRecordHasTheFactsOfAFailure holds what the log gets of a failure: the level by its status, the
 // route by its pattern, the cause and attributes.
-func TestRecord(t *testing.T) {
+func TestRecordHasTheFactsOfAFailure(t *testing.T) {
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, tt := range []struct {
@@ -64,10 +64,10 @@ func TestRecord(t *testing.T) {
 	}
 }
 
-// TestSamplingCounts holds that one record of a flood comes every ten seconds,
+// TestSamplerCountsSuppressedRecords holds that one record of a flood comes every ten seconds,
 // and counts those that were left out; and that floods that are kept apart are
 // bounded.
-func TestSamplingCounts(t *testing.T) {
+func TestSamplerCountsSuppressedRecords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := new(journal)
 		h := errors.Must(errors.NewResponder(errors.Options{Logger: j.logger()})).Handler(errors.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
@@ -92,7 +92,7 @@ func TestSamplingCounts(t *testing.T) {
 	})
 }
 
-func TestMust(t *testing.T) {
+func TestMustPanicsOnAnError(t *testing.T) {
 	require.Equal(t, 7, errors.Must(7, nil))
 	require.PanicsWithError(t, "errors: Must: EOF", func() { errors.Must(7, io.EOF) })
 }

@@ -31,7 +31,7 @@ func logged(message string) string {
 }
 
 // CWE-532: secrets in free text, in the shapes in which they come.
-func TestSecretsInText(t *testing.T) {
+func TestSecretsInTextAreMasked(t *testing.T) {
 	const s = "hunter2-hunter2"
 	for _, row := range []struct{ name, text string }{
 		{"a cookie behind another", "Cookie: theme=dark; sid=" + s},
@@ -75,9 +75,9 @@ func TestSecretsInText(t *testing.T) {
 	}
 }
 
-// TestSecretsInFields holds that what stands under the name of a secret is
+// TestSecretsInFieldsAreMasked holds that what stands under the name of a secret is
 // masked, whatever shape it has and however deep it is, and the rest is not.
-func TestSecretsInFields(t *testing.T) {
+func TestSecretsInFieldsAreMasked(t *testing.T) {
 	const s = "hunter2 ]}hunter2"
 	type login struct{ User, Pass string }
 	for _, tt := range []struct {
@@ -113,7 +113,7 @@ func TestSecretsInFields(t *testing.T) {
 }
 
 // What has no secret stays as it is.
-func TestTextStays(t *testing.T) {
+func TestTextWithoutSecretsIsNotMasked(t *testing.T) {
 	for _, text := range []string{
 		"open /etc/app/config.yaml: no such file or directory",
 		"dial tcp 10.0.0.1:5432: connect: connection refused",
@@ -130,9 +130,9 @@ func TestTextStays(t *testing.T) {
 	}
 }
 
-// TestKeptBodyIsCutAtASpace holds that a secret in a foreign body, of which only
+// TestReplacedBodyIsTruncatedAtASpace holds that a secret in a foreign body, of which only
 // the beginning is kept, does not lose the part that it is known by.
-func TestKeptBodyIsCutAtASpace(t *testing.T) {
+func TestReplacedBodyIsTruncatedAtASpace(t *testing.T) {
 	const kept, secret = 4096, "postgres://app:hunter2"
 	for _, body := range []string{
 		strings.Repeat("a ", kept)[:kept-len(secret)-1] + " " + secret + "@db/x",
@@ -145,8 +145,8 @@ func TestKeptBodyIsCutAtASpace(t *testing.T) {
 	}
 }
 
-// TestStackAttribute holds that a name is no way around the mask.
-func TestStackAttribute(t *testing.T) {
+// TestAttributeNamedStackIsMasked holds that a name is no way around the mask.
+func TestAttributeNamedStackIsMasked(t *testing.T) {
 	var log strings.Builder
 	logger := slog.New(errors.LogHandler(slog.NewTextHandler(&log, nil)))
 	logger.Info("x", "stack", "password=hunter2")
@@ -160,9 +160,9 @@ func TestStackAttribute(t *testing.T) {
 	require.NotContains(t, j.String(), "hunter2")
 }
 
-// TestStackTwice holds that a stack is whole also where the Responder's logger
+// TestStackPassesASecondMask holds that a stack is whole also where the Responder's logger
 // masks by itself.
-func TestStackTwice(t *testing.T) {
+func TestStackPassesASecondMask(t *testing.T) {
 	j := new(journal)
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(errors.LogHandler(slog.NewJSONHandler(j, nil)))}))
 	failures.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
@@ -173,10 +173,10 @@ func TestStackTwice(t *testing.T) {
 
 func aFunctionWhoseNameIsLongEnoughToLookLikeATokenOfOurs() { panic("x") }
 
-// TestRandomSecrets holds E16 as a property: a random secret in any position of
+// TestRandomSecretsDoNotReachTheClient holds E16 as a property: a random secret in any position of
 // the request, and in any way in which a handler fails, is in no byte of the
 // response, its headers and trailers included.
-func TestRandomSecrets(t *testing.T) {
+func TestRandomSecretsDoNotReachTheClient(t *testing.T) {
 	failures := map[string]func(http.ResponseWriter, *http.Request, string){
 		"an error": func(w http.ResponseWriter, r *http.Request, s string) { errors.Respond(w, r, fmt.Errorf("sql: %s", s)) },
 		"a cause": func(w http.ResponseWriter, r *http.Request, s string) {

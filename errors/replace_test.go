@@ -16,9 +16,9 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// TestNothingFollowsTheReplacement holds that no byte of a foreign body reaches
+// TestOutputAfterAReplacementIsDropped holds that no byte of a foreign body reaches
 // the client, also of what the handler writes after our answer is out.
-func TestNothingFollowsTheReplacement(t *testing.T) {
+func TestOutputAfterAReplacementIsDropped(t *testing.T) {
 	const leak = "pq: relation users"
 	for _, tt := range []struct {
 		name    string
@@ -80,9 +80,9 @@ func TestNothingFollowsTheReplacement(t *testing.T) {
 	}
 }
 
-// TestReplacedHeaders holds which headers of a foreign answer stay: those that
+// TestReplacementDropsHeadersOfTheForeignBody holds which headers of a foreign answer stay: those that
 // tell what to do, and none that was about its body.
-func TestReplacedHeaders(t *testing.T) {
+func TestReplacementDropsHeadersOfTheForeignBody(t *testing.T) {
 	s, _ := serve(t, errors.Options{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		for _, key := range []string{
 			"Allow", "Retry-After", "WWW-Authenticate", "Vary", "Access-Control-Allow-Origin",
@@ -103,9 +103,9 @@ func TestReplacedHeaders(t *testing.T) {
 	}, res.Header)
 }
 
-// TestStreamStays holds that what was flushed before is a handler's own stream,
+// TestFlushedResponseIsNotReplaced holds that what was flushed before is a handler's own stream,
 // whatever it says later.
-func TestStreamStays(t *testing.T) {
+func TestFlushedResponseIsNotReplaced(t *testing.T) {
 	s, j := serve(t, errors.Options{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.(http.Flusher).Flush()
 		http.Error(w, "late", 500)
@@ -120,9 +120,9 @@ func TestStreamStays(t *testing.T) {
 // http.TimeoutHandler does, and has no Unwrap.
 type hidden struct{ *httptest.ResponseRecorder }
 
-// TestTimeout holds that a handler that responds at the moment when its time is
+// TestLateRespondDoesNotChangeATimeoutResponse holds that a handler that responds at the moment when its time is
 // over does not undo the answer that the client gets for it.
-func TestTimeout(t *testing.T) {
+func TestLateRespondDoesNotChangeATimeoutResponse(t *testing.T) {
 	late := func(w http.ResponseWriter, r *http.Request) { // what http.TimeoutHandler does when both happen at once
 		errors.Respond(hidden{httptest.NewRecorder()}, r, errors.ErrTimeout)
 	}
@@ -156,9 +156,9 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
-// TestTimeoutAtOnce lets the time of many handlers end while they respond. The
+// TestConcurrentTimeoutsDoNotRace lets the time of many handlers end while they respond. The
 // race detector reads along.
-func TestTimeoutAtOnce(t *testing.T) {
+func TestConcurrentTimeoutsDoNotRace(t *testing.T) {
 	s, _ := serve(t, errors.Options{}, http.TimeoutHandler(errors.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
 		<-r.Context().Done()
 		return r.Context().Err()
@@ -183,9 +183,9 @@ func TestTimeoutAtOnce(t *testing.T) {
 	all.Wait()
 }
 
-// TestBufferedAnswer holds that an answer of ours that a middleware buffers and
+// TestBufferedResponseIsRecognized holds that an answer of ours that a middleware buffers and
 // sends later is taken for ours.
-func TestBufferedAnswer(t *testing.T) {
+func TestBufferedResponseIsRecognized(t *testing.T) {
 	s, j := serve(t, errors.Options{}, http.TimeoutHandler(errors.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
 		return errors.ErrTimeout
 	}), time.Minute, ""))

@@ -97,8 +97,8 @@ type stranger struct{} // an error of a dependency, with a status of its own
 func (stranger) Error() string   { return "upstream said 401" }
 func (stranger) StatusCode() int { return 401 }
 
-// TestRespond holds E1 to E3, and what the standard library's errors become.
-func TestRespond(t *testing.T) {
+// TestErrorsBecomeResponses holds E1 to E3, and what the standard library's errors become.
+func TestErrorsBecomeResponses(t *testing.T) {
 	notFound := `{"code":"order_not_found","message":"No such order.","correlation_id":"ID"}` + "\n"
 	for _, tt := range []struct {
 		name   string
@@ -145,7 +145,7 @@ func TestRespond(t *testing.T) {
 	}
 }
 
-func TestRespondOptions(t *testing.T) {
+func TestProblemAndMapChangeTheResponse(t *testing.T) {
 	mapping := func(err error) *errors.Kind {
 		if errors.Is(err, sql.ErrNoRows) {
 			return errNoOrder
@@ -158,7 +158,7 @@ func TestRespondOptions(t *testing.T) {
 	require.JSONEq(t, `{"title":"Not Found","status":404,"detail":"No such order.","code":"order_not_found","correlation_id":"ID"}`, body)
 }
 
-func TestRequestDeadline(t *testing.T) {
+func TestRequestDeadlineIsATimeout(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		ctx    func(context.Context) (context.Context, context.CancelFunc)
@@ -182,8 +182,8 @@ func TestRequestDeadline(t *testing.T) {
 	}
 }
 
-// TestHeadAndHeaders holds E9 and E17.
-func TestHeadAndHeaders(t *testing.T) {
+// TestHeadResponseHasHeadersOnly holds E9 and E17.
+func TestHeadResponseHasHeadersOnly(t *testing.T) {
 	s, _ := serve(t, errors.Options{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Strict-Transport-Security", "max-age=1")
 		w.Header().Add("Vary", "Origin")
@@ -197,8 +197,8 @@ func TestHeadAndHeaders(t *testing.T) {
 	require.Equal(t, []string{"Origin", "Accept"}, res.Header["Vary"])
 }
 
-// TestInspection holds E10.
-func TestInspection(t *testing.T) {
+// TestIsAndAsFindKindAndCause holds E10.
+func TestIsAndAsFindKindAndCause(t *testing.T) {
 	cause := &http.MaxBytesError{Limit: 3}
 	err := fmt.Errorf("outer: %w", errNoOrder.With("order", 7).Wrap(cause))
 	require.True(t, errors.Is(err, errNoOrder))
@@ -215,8 +215,8 @@ func TestInspection(t *testing.T) {
 	require.Equal(t, "outer: order_not_found: http: request body too large", err.Error())
 }
 
-// TestDefine holds E15.
-func TestDefine(t *testing.T) {
+// TestDefinePanicsOnAnInvalidKind holds E15.
+func TestDefinePanicsOnAnInvalidKind(t *testing.T) {
 	require.Panics(t, func() { errors.Define(399, "low", "x") })
 	require.Panics(t, func() { errors.Define(600, "high", "x") })
 	require.Panics(t, func() { errors.Define(400, "Upper", "x") })
@@ -228,9 +228,9 @@ func TestDefine(t *testing.T) {
 	require.Contains(t, errors.Kinds(), errNoOrder)
 }
 
-// TestSecretsNeverLeave holds E16: a secret in every input and in the error is
+// TestSecretsDoNotReachTheClientOrTheLog holds E16: a secret in every input and in the error is
 // in no byte of the response, and not in the log.
-func TestSecretsNeverLeave(t *testing.T) {
+func TestSecretsDoNotReachTheClientOrTheLog(t *testing.T) {
 	const secret = "hunter2-8f3a9c1e"
 	var seen string
 	s, j := serve(t, errors.Options{}, errors.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
@@ -253,7 +253,7 @@ func TestSecretsNeverLeave(t *testing.T) {
 	require.NotContains(t, j.String(), secret)
 }
 
-func TestSampling(t *testing.T) {
+func TestSampledKindLeavesOneRecord(t *testing.T) {
 	s, j := serve(t, errors.Options{}, errors.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
 		return errBusy.With("tier", r.URL.Path)
 	}))

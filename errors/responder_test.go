@@ -18,8 +18,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// TestPanics holds E4 and E7: a panic before the header is out is a 500.
-func TestPanics(t *testing.T) {
+// TestPanicBecomesA500 holds E4 and E7: a panic before the header is out is a 500.
+func TestPanicBecomesA500(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		do   func(http.ResponseWriter)
@@ -45,8 +45,8 @@ func TestPanics(t *testing.T) {
 	}
 }
 
-// TestAfterTheHeader holds E5, E6 and E18: what began to be sent is cut off.
-func TestAfterTheHeader(t *testing.T) {
+// TestErrorAfterTheHeaderAbortsTheConnection holds E5, E6 and E18: what began to be sent is cut off.
+func TestErrorAfterTheHeaderAbortsTheConnection(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		handler errors.HandlerFunc
@@ -90,9 +90,9 @@ func write(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).Flush()
 }
 
-// TestHijacked holds E8: nothing is written into a connection that was taken
+// TestHijackedConnectionIsNotWrittenTo holds E8: nothing is written into a connection that was taken
 // over, and 1xx answers are not the answer.
-func TestHijacked(t *testing.T) {
+func TestHijackedConnectionIsNotWrittenTo(t *testing.T) {
 	s, j := serve(t, errors.Options{}, errors.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
 		conn, _, err := w.(http.Hijacker).Hijack()
 		require.NoError(t, err)
@@ -119,8 +119,8 @@ func TestHijacked(t *testing.T) {
 	require.Equal(t, 404, early.StatusCode)
 }
 
-// TestForeignBodies holds E13 and E14.
-func TestForeignBodies(t *testing.T) {
+// TestForeignErrorBodiesAreReplaced holds E13 and E14.
+func TestForeignErrorBodiesAreReplaced(t *testing.T) {
 	own := func(status int, kind, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", kind)
@@ -191,7 +191,7 @@ func status(code int) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) })
 }
 
-func TestInsecureKeepBody(t *testing.T) {
+func TestInsecureKeepBodyKeepsForeignBodies(t *testing.T) {
 	s, _ := serve(t, errors.Options{InsecureKeepBody: func(r *http.Request) bool { return r.URL.Path == "/proxy" }},
 		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "upstream", http.StatusBadGateway) }))
 	_, kept := do(t, s, "GET", "/proxy", nil)
@@ -200,8 +200,8 @@ func TestInsecureKeepBody(t *testing.T) {
 	require.NotContains(t, replaced, "upstream")
 }
 
-// TestInboundIDs holds E11 and E12.
-func TestInboundIDs(t *testing.T) {
+// TestInboundIDNeedsTrust holds E11 and E12.
+func TestInboundIDNeedsTrust(t *testing.T) {
 	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
 	for _, tt := range []struct {
 		name, key string

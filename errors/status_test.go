@@ -62,9 +62,9 @@ func TestStatusHasOneCode_E6(t *testing.T) {
 	})
 }
 
-// TestProblemTitle_E6 holds that a problem's title is the phrase of the status
+// TestProblemTitleIsThePhraseOfTheStatus_E6 holds that a problem's title is the phrase of the status
 // (RFC 9457, section 4.2.1; RFC 9110, section 15).
-func TestProblemTitle_E6(t *testing.T) {
+func TestProblemTitleIsThePhraseOfTheStatus_E6(t *testing.T) {
 	for code, want := range map[int]string{413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content", 499: "Client Closed Request", 404: "Not Found"} {
 		s, _ := serve(t, errors.Options{Problem: true}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "x", code) }))
 		res, body := do(t, s, "GET", "/", nil)

@@ -96,9 +96,9 @@ func TestOverTheWire(t *testing.T) {
 	}
 }
 
-// TestMutatedErrors holds that no response shares its header values with
+// TestResponsesDoNotShareHeaderValues holds that no response shares its header values with
 // another.
-func TestMutatedErrors(t *testing.T) {
+func TestResponsesDoNotShareHeaderValues(t *testing.T) {
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
 	h := failures.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		errors.Respond(w, r, errShared)
@@ -124,8 +124,8 @@ func TestMutatedErrors(t *testing.T) {
 	all.Wait()
 }
 
-// TestLogHandlerIsAHandler runs the standard library's conformance test.
-func TestLogHandlerIsAHandler(t *testing.T) {
+// TestLogHandlerPassesSlogtest runs the standard library's conformance test.
+func TestLogHandlerPassesSlogtest(t *testing.T) {
 	var log bytes.Buffer
 	slogtest.Run(t, func(*testing.T) slog.Handler {
 		log.Reset()
@@ -141,7 +141,7 @@ type panicking struct{ Password string }
 
 func (panicking) MarshalJSON() ([]byte, error) { panic("a mistake") }
 
-func TestLogHandlerMasks(t *testing.T) {
+func TestLogHandlerMasksSecrets(t *testing.T) {
 	const secret = "hunter2hunter2"
 	for _, row := range []struct {
 		name string

@@ -10,7 +10,7 @@ import (
 	"github.com/ringwall/ringwall/internal/hook"
 )
 
-func TestCall(t *testing.T) {
+func TestPanicInAHookIsLogged(t *testing.T) {
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, nil))
 	called := false

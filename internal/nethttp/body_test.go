@@ -211,10 +211,10 @@ func TestBodiesThatAreTooLargeAreRefusedAtOnce_E3(t *testing.T) {
 	}
 }
 
-// TestOwnAnswersAfterMaxBytesReaderDoNotWait_E3 has a handler that answers a body
+// TestOwnResponsesAfterMaxBytesReaderDoNotWait_E3 has a handler that answers a body
 // that is too large with a body and a status of its own: the ring does not see
 // why, and waits for a second.
-func TestOwnAnswersAfterMaxBytesReaderDoNotWait_E3(t *testing.T) {
+func TestOwnResponsesAfterMaxBytesReaderDoNotWait_E3(t *testing.T) {
 	x := newWorld(t)
 	srv := slowServe(t, 1, x.rings[0].handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 2)

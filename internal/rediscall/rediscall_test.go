@@ -19,7 +19,7 @@ import (
 )
 
 // A reply is lost. The client's default is to try four times.
-func TestOnce(t *testing.T) {
+func TestOnceIsNotRetried(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	proxy := redistest.StartProxy(t, server.Addr)
@@ -56,7 +56,7 @@ func TestOnce(t *testing.T) {
 
 // What is sent together goes over one connection, however many are in use, and
 // to the node that has the key. TestClusterMovesASlot of redisauth moves it.
-func TestTogether(t *testing.T) {
+func TestTogetherUsesOneConnection(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t)
 	for _, row := range []struct {
@@ -145,7 +145,7 @@ func TestDo(t *testing.T) {
 
 // Calls that hang hold nobody, however many there are at once, and once they do,
 // no more are made until they return.
-func TestDoIsBounded(t *testing.T) {
+func TestDoLimitsAbandonedCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const crowd = 2000
@@ -194,7 +194,7 @@ func TestDoIsBounded(t *testing.T) {
 }
 
 // A burst while all is well is not refused.
-func TestDoTakesABurst(t *testing.T) {
+func TestDoAcceptsABurst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var calls rediscall.Calls
@@ -212,7 +212,7 @@ func TestDoTakesABurst(t *testing.T) {
 }
 
 // A call that returns just when its time is over is counted once.
-func TestDoAtTheLastMoment(t *testing.T) {
+func TestCallAtTheDeadlineIsCountedOnce(t *testing.T) {
 	t.Parallel()
 	var calls rediscall.Calls
 	var group sync.WaitGroup
@@ -227,7 +227,7 @@ func TestDoAtTheLastMoment(t *testing.T) {
 	require.Eventually(t, func() bool { return calls.Abandoned() == 0 }, 10*time.Second, time.Millisecond)
 }
 
-func TestBracketed(t *testing.T) {
+func TestBracketsAreAddedToIPv6(t *testing.T) {
 	t.Parallel()
 	for addr, want := range map[string]string{
 		"::1:6381": "[::1]:6381", "[::1]:6381": "[::1]:6381", "127.0.0.1:1": "127.0.0.1:1", "redis.example:6379": "redis.example:6379", "": "",

@@ -37,7 +37,7 @@ func deaf(t *testing.T) string {
 
 // A server that takes no connection costs its clients seconds, and no other,
 // and does not keep the proxy from its end.
-func TestProxyOfTheDeaf(t *testing.T) {
+func TestProxyEndsAlthoughTheServerAcceptsNothing(t *testing.T) {
 	t.Parallel()
 	var p *redistest.Proxy
 	begin := time.Now()

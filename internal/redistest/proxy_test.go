@@ -136,7 +136,7 @@ func TestProxyFindsCommands(t *testing.T) {
 }
 
 // A black hole begins while bytes are handed over.
-func TestProxyHoldsWhatIsUnderWay(t *testing.T) {
+func TestBlackHoleHoldsBytesInFlight(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name string

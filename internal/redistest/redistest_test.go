@@ -246,14 +246,14 @@ func TestProxyConnections(t *testing.T) {
 
 // A server and its folder end with a process that is killed before it can stop
 // or remove anything.
-func TestNothingIsLeftBehind(t *testing.T) {
+func TestKilledProcessLeavesNoServerAndFolder(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("REDISTEST_CHILD") == "1" {
 		s := redistest.Start(t)
 		_, _ = os.Stdout.WriteString("pid=" + strconv.Itoa(s.PID()) + " addr=" + s.Addr + "\n")
 		<-t.Context().Done()
 	}
-	child := exec.Command(os.Args[0], "-test.run=^TestNothingIsLeftBehind$")
+	child := exec.Command(os.Args[0], "-test.run=^TestKilledProcessLeavesNoServerAndFolder$")
 	folders := t.TempDir()
 	child.Env = append(os.Environ(), "REDISTEST_CHILD=1", "TMPDIR="+folders)
 	out, err := child.StdoutPipe()
@@ -280,7 +280,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 
 // Where there is no server, a test fails if servers are required, or if one is
 // named, and is skipped otherwise.
-func TestMissing(t *testing.T) {
+func TestMissingServerSkipsOrFails(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("REDISTEST_CHILD") == "2" {
 		redistest.Start(t)
@@ -291,7 +291,7 @@ func TestMissing(t *testing.T) {
 		{"another one is named", "", "/nowhere/redis-server", "--- FAIL", "RINGWALL_REDIS_SERVER: "},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			child := exec.Command(os.Args[0], "-test.run=^TestMissing$", "-test.v")
+			child := exec.Command(os.Args[0], "-test.run=^TestMissingServerSkipsOrFails$", "-test.v")
 			child.Env = []string{"REDISTEST_CHILD=2", "PATH=/nowhere", "RINGWALL_REQUIRE_SERVERS=" + row.require, "RINGWALL_REDIS_SERVER=" + row.named}
 			out, _ := child.CombinedOutput()
 			require.Contains(t, string(out), row.want)

@@ -21,8 +21,8 @@ func request(method, target string) *http.Request {
 	return r
 }
 
-// TestRestricting holds the spellings that must not fall into a looser tier.
-func TestRestricting(t *testing.T) {
+// TestRestrictingMatchesEverySpelling holds the spellings that must not fall into a looser tier.
+func TestRestrictingMatchesEverySpelling(t *testing.T) {
 	table := errors.Must(route.Restricting(nil,
 		route.Field{Name: "login", Patterns: []string{"POST /auth/login"}},
 		route.Field{Name: "reads", Patterns: []string{"GET /"}},
@@ -71,8 +71,8 @@ func TestRestricting(t *testing.T) {
 	}
 }
 
-// TestOpening holds the spellings that must not open a route.
-func TestOpening(t *testing.T) {
+// TestOpeningMatchesOnlyCleanPaths holds the spellings that must not open a route.
+func TestOpeningMatchesOnlyCleanPaths(t *testing.T) {
 	table := errors.Must(route.Opening(nil,
 		route.Field{Name: "auth: Public", Patterns: []string{"/auth/login", "GET /static/", "/{$}", "/files/{name}", "GET /a b"}},
 		route.Field{Name: "auth: Optional", Patterns: []string{"GET /static/admin"}},
@@ -115,7 +115,7 @@ func TestOpening(t *testing.T) {
 	}
 }
 
-func TestRouteFunction(t *testing.T) {
+func TestRouteFunctionSelectsThePattern(t *testing.T) {
 	picks := func(picked string) *route.Table {
 		return errors.Must(route.Opening(func(*http.Request) string { return picked },
 			route.Field{Name: "Public", Patterns: []string{"POST /auth/login", "/health", "GET /{page:[a-z]+}"}}))
@@ -139,7 +139,7 @@ func TestRouteFunction(t *testing.T) {
 	}
 }
 
-func TestRefusals(t *testing.T) {
+func TestInvalidPatternsAreReported(t *testing.T) {
 	for _, tt := range []struct {
 		name, pattern, want string
 	}{

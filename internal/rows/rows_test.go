@@ -30,7 +30,7 @@ func TestRowsAreUsedOnce(t *testing.T) {
 	all.Wait()
 }
 
-func TestNoValues(t *testing.T) {
+func TestNoValuesReturnNil(t *testing.T) {
 	require.Empty(t, rows.New().Take())
 }
 
