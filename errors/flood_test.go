@@ -16,8 +16,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// TestOnlyPanicsAreLoggedWithAStack_E12 holds that an outage does not fill the disk with the
-// Responder's own stack, which is the same for every error.
+// A returned error has no stack in the log: its stack would be the same for
+// every error, and an outage would fill the disk with it.
 func TestOnlyPanicsAreLoggedWithAStack_E12(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -55,9 +55,8 @@ func TestOnlyPanicsAreLoggedWithAStack_E12(t *testing.T) {
 	}
 }
 
-// TestOutageIsSampled_E12 holds that unavailability that a service expects is one
-// record in ten seconds for each kind and reason, and that no other 5xx is left
-// out.
+// An expected outage leaves one record in ten seconds for each kind and reason.
+// Every other 5xx is logged.
 func TestOutageIsSampled_E12(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -91,9 +90,8 @@ func TestOutageIsSampled_E12(t *testing.T) {
 	}
 }
 
-// TestFullSamplerLogsAnOutage_E12 holds that floods that are over, and refusals
-// of another status, do not take the record of an outage away, however many
-// values clients have chosen before.
+// Ended floods, and floods of other statuses, must not suppress the record of an
+// outage, although clients choose the sampled values.
 func TestFullSamplerLogsAnOutage_E12(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -134,8 +132,8 @@ var (
 	errDisk   = errors.Define(507, "test_disk_full", "No more orders are accepted right now.")
 )
 
-// TestEveryFailureIsLogged_E7 holds that no response of 400 and above leaves the
-// service without a record, also one that a handler writes by itself.
+// Every response of at least 400 leaves a record, including one that a handler
+// writes itself.
 func TestEveryFailureIsLogged_E7(t *testing.T) {
 	always := func(*http.Request) bool { return true }
 	own := func(status int, body string) http.HandlerFunc {
@@ -229,8 +227,8 @@ func TestEveryFailureIsLogged_E7(t *testing.T) {
 	})
 }
 
-// TestForeignErrorResponsesAreSampled_E7 holds that 4xx of handlers cost a bounded part of the
-// log, and none of their 500s is left out.
+// Foreign 4xx responses leave a bounded number of records. Every foreign 500 is
+// logged.
 func TestForeignErrorResponsesAreSampled_E7(t *testing.T) {
 	for _, tt := range []struct {
 		name   string

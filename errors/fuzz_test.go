@@ -30,9 +30,9 @@ func naiveTrace(line string) any {
 	return m[2]
 }
 
-// FuzzResponse sends hostile text through every input that errors reads. Every
-// failure is exactly three members and one line of the log, and IDs are those
-// that two regular expressions take.
+// FuzzResponse sends hostile text in every input that the package reads. Every
+// failure must have exactly three members and one log record, and an adopted ID
+// must match a regular expression.
 func FuzzResponse(f *testing.F) {
 	f.Add("/a?b=c", "id", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "text")
 	f.Add("//%2e", "\x00", "ff-", "password=\"")

@@ -49,8 +49,8 @@ func sendAndHangUp(t *testing.T, s *httptest.Server, request string, started <-c
 
 const bareGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
-// TestCanceledRequestIsLoggedAsCanceled_E10 holds that the log calls a canceled request by its
-// name, whatever kind a handler wraps the cancellation in.
+// A canceled request is logged as canceled, whatever kind a handler wraps the
+// cancellation in.
 func TestCanceledRequestIsLoggedAsCanceled_E10(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -86,8 +86,7 @@ func TestCanceledRequestIsLoggedAsCanceled_E10(t *testing.T) {
 	}
 }
 
-// TestServerFailuresKeepTheirKind_E10 holds the other side: what the server did is
-// not blamed on the client.
+// A failure of the server is not logged as a canceled request.
 func TestServerFailuresKeepTheirKind_E10(t *testing.T) {
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -133,8 +132,7 @@ func respondWith(err error) func(http.ResponseWriter, *http.Request) {
 	return func(w http.ResponseWriter, r *http.Request) { errors.Respond(w, r, err) }
 }
 
-// TestClientDisconnectBehindAProxyIsNotAnError_E8 holds that a default ReverseProxy, which writes a
-// bare 502 when its client goes away, leaves no error in the log.
+// A ReverseProxy writes a bare 502 when its client disconnects.
 func TestClientDisconnectBehindAProxyIsNotAnError_E8(t *testing.T) {
 	for _, tt := range []struct{ name, request string }{
 		{"while the service works", bareGet},
@@ -169,10 +167,9 @@ func TestClientDisconnectBehindAProxyIsNotAnError_E8(t *testing.T) {
 	})
 }
 
-// TestUnsentBodyDoesNotHideAFailure_E8 holds that a client that waits for its answer,
-// and has not sent all of its body, does not make a failure look like its own:
-// the Responder reads that body before it sends the header, and net/http cancels
-// the request when that fails.
+// A client that waits for the response may not have sent its whole body. The
+// Responder reads that body before it sends the header, and net/http cancels the
+// request when the read fails.
 func TestUnsentBodyDoesNotHideAFailure_E8(t *testing.T) {
 	for _, keep := range []bool{true, false} {
 		t.Run(fmt.Sprintf("E8 InsecureKeepBody %t", keep), func(t *testing.T) {
@@ -204,9 +201,8 @@ func quietProxy(t *testing.T, service *httptest.Server) *httputil.ReverseProxy {
 	return proxy
 }
 
-// TestFailedUploadIsAClientFailure_E8 holds that a body that does not arrive is the client's
-// failure in a handler that reads it by itself, and that no other error of the
-// handler is taken for it.
+// A handler that reads the body itself gets the kind of a failed upload for its
+// read error, but not for other errors.
 func TestFailedUploadIsAClientFailure_E8(t *testing.T) {
 	const half = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf"
 	read := func(_ http.ResponseWriter, r *http.Request) error {

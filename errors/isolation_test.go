@@ -18,7 +18,6 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// TestPanicInACallbackBecomesA500 holds that a mistake in a hook costs no answer.
 func TestPanicInACallbackBecomesA500(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -48,8 +47,7 @@ func TestPanicInACallbackBecomesA500(t *testing.T) {
 	}
 }
 
-// TestCausesAreOnlyLogged holds that what a cause has for clients is not the
-// kind's that wraps it.
+// The client message of a cause does not replace that of the kind that wraps it.
 func TestCausesAreOnlyLogged(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -71,9 +69,9 @@ func TestCausesAreOnlyLogged(t *testing.T) {
 
 var errShared = errNoOrder.Header("Retry-After", "5") // one error for all responses
 
-// TestResponsesDoNotShareHeadersOfAnError holds that the headers of an error that is a package
-// variable belong to each response alone, and that a handler that spoils what
-// it finds does not spoil the correlation ID of the answer.
+// An error in a package variable serves many responses. A handler that modifies
+// header values must not change those of the next response, or the correlation
+// ID.
 func TestResponsesDoNotShareHeadersOfAnError(t *testing.T) {
 	h := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)})).Handler(
 		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -99,8 +97,8 @@ func spoil(h http.Header) {
 	}
 }
 
-// TestErrorAfterAWebSocketUpgradeIsOnlyLogged holds E8 with a real upgrade (RFC 6455): frames pass both ways,
-// and an error after them is logged, and writes nothing.
+// After a real upgrade (RFC 6455), frames pass both ways, and an error is logged
+// but not written.
 func TestErrorAfterAWebSocketUpgradeIsOnlyLogged(t *testing.T) {
 	s, j := serve(t, errors.Options{}, errors.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 		if r.Header.Get("Upgrade") != "websocket" {

@@ -13,8 +13,8 @@ import (
 	"github.com/ringwall/ringwall/internal/public"
 )
 
-// TestNewResponderReportsACodeWithTwoStatuses holds E15: the table of kinds is the program's, so the
-// conflict is made in a process of its own.
+// The registry belongs to the process, so the conflict is defined in a child
+// process.
 func TestNewResponderReportsACodeWithTwoStatuses(t *testing.T) {
 	const child = "RINGWALL_TEST_CONFLICT"
 	if os.Getenv(child) != "" {

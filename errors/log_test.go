@@ -14,8 +14,6 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// TestLongInputsLeaveShortRecords holds that what a client sends costs a bounded part of the log,
-// and time in proportion.
 func TestLongInputsLeaveShortRecords(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -37,7 +35,7 @@ func TestLongInputsLeaveShortRecords(t *testing.T) {
 	}
 }
 
-// TestRecordIsOneLine holds CWE-117: one record is one line, whatever was sent.
+// CWE-117: one record is one line, whatever the client sends.
 func TestRecordIsOneLine(t *testing.T) {
 	const forged = "\nlevel=ERROR msg=forged \x1b[31m\u2028\r"
 	for name, handler := range map[string]func(io.Writer) slog.Handler{
@@ -62,8 +60,7 @@ func TestRecordIsOneLine(t *testing.T) {
 
 var errCredentials = errors.Define(401, "wrong_credentials", "Address or password are wrong.")
 
-// TestTextOfAKindIsNotMasked holds that a kind's constant text is not taken for a secret,
-// and that its cause still is.
+// The constant text of a kind is not masked, but secrets in its cause are.
 func TestTextOfAKindIsNotMasked(t *testing.T) {
 	for _, tt := range []struct {
 		err  error

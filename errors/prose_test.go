@@ -81,8 +81,8 @@ var noProse = map[string]string{
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ":           "an alphabet",
 }
 
-// TestTextsOfThisModuleAreNotMasked_E11 holds that every text of this module reaches the
-// log as it is written. What masks a message hides a failure.
+// Every message of this module is logged unchanged: a masked message would hide
+// a failure.
 func TestTextsOfThisModuleAreNotMasked_E11(t *testing.T) {
 	texts, odd := 0, map[string]bool{}
 	check := func(path, text string) {
@@ -142,8 +142,8 @@ func isCode(text string) bool {
 		strings.HasPrefix(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") || strings.HasPrefix(text, `Cookie cookie-name="`)
 }
 
-// TestAttributesOfThisModuleAreNotMasked_E11 holds that the keys under which the library
-// logs are not those of secrets: an ID of a key is public, and so is a count.
+// The attributes that this module logs are not masked: a key ID is public, and a
+// count is not a secret.
 func TestAttributesOfThisModuleAreNotMasked_E11(t *testing.T) {
 	keys := map[string]bool{}
 	sources(t, func(path string, n ast.Node) bool {
@@ -179,8 +179,7 @@ func TestAttributesOfThisModuleAreNotMasked_E11(t *testing.T) {
 	}
 }
 
-// TestMaskingTwiceChangesNothing_E11 holds that a LogHandler under the Responder's
-// logger changes nothing: it sees a text that has lost its kind.
+// A LogHandler under the Responder's logger sees text whose kind it cannot know.
 func TestMaskingTwiceChangesNothing_E11(t *testing.T) {
 	for _, tt := range []struct {
 		err  error
@@ -201,8 +200,7 @@ func TestMaskingTwiceChangesNothing_E11(t *testing.T) {
 
 var errPassword = errors.Define(401, "wrong_password", "Wrong.")
 
-// TestSecretsBesideProseAreMasked_E11 holds that what is spared as prose is not a way
-// around the mask.
+// The exceptions for prose must not let a secret through.
 func TestSecretsBesideProseAreMasked_E11(t *testing.T) {
 	const s = "hunter2-hunter2"
 	for _, tt := range []struct{ name, text, secret string }{
@@ -266,9 +264,8 @@ func TestSecretsBesideProseAreMasked_E11(t *testing.T) {
 	}
 }
 
-// TestRandomSecretsBesideKeysAreMasked_E11 holds as a property that credentials as programs
-// make them are found behind every key, however it is written and whatever
-// follows.
+// Generated credentials are masked behind every key, in every notation and
+// before every following text.
 func TestRandomSecretsBesideKeysAreMasked_E11(t *testing.T) {
 	makers := map[string]func() string{
 		"text":   rand.Text,

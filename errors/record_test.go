@@ -17,8 +17,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// TestRecordHasTheFactsOfAFailure holds what the log gets of a failure: the level by its status, the
-// route by its pattern, the cause and attributes.
+// A record has a level by status, the route pattern, the cause and the
+// attributes.
 func TestRecordHasTheFactsOfAFailure(t *testing.T) {
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -64,9 +64,8 @@ func TestRecordHasTheFactsOfAFailure(t *testing.T) {
 	}
 }
 
-// TestSamplerCountsSuppressedRecords holds that one record of a flood comes every ten seconds,
-// and counts those that were left out; and that floods that are kept apart are
-// bounded.
+// A flood leaves one record in ten seconds with the number of suppressed ones.
+// The number of tracked floods is bounded.
 func TestSamplerCountsSuppressedRecords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := new(journal)

@@ -30,7 +30,7 @@ func logged(message string) string {
 	return text
 }
 
-// CWE-532: secrets in free text, in the shapes in which they come.
+// CWE-532: secrets in free text.
 func TestSecretsInTextAreMasked(t *testing.T) {
 	const s = "hunter2-hunter2"
 	for _, row := range []struct{ name, text string }{
@@ -75,8 +75,8 @@ func TestSecretsInTextAreMasked(t *testing.T) {
 	}
 }
 
-// TestSecretsInFieldsAreMasked holds that what stands under the name of a secret is
-// masked, whatever shape it has and however deep it is, and the rest is not.
+// The value of a secret key is masked in any format and at any depth. Other
+// values are not.
 func TestSecretsInFieldsAreMasked(t *testing.T) {
 	const s = "hunter2 ]}hunter2"
 	type login struct{ User, Pass string }
@@ -112,7 +112,6 @@ func TestSecretsInFieldsAreMasked(t *testing.T) {
 	}
 }
 
-// What has no secret stays as it is.
 func TestTextWithoutSecretsIsNotMasked(t *testing.T) {
 	for _, text := range []string{
 		"open /etc/app/config.yaml: no such file or directory",
@@ -130,8 +129,8 @@ func TestTextWithoutSecretsIsNotMasked(t *testing.T) {
 	}
 }
 
-// TestReplacedBodyIsTruncatedAtASpace holds that a secret in a foreign body, of which only
-// the beginning is kept, does not lose the part that it is known by.
+// Only the beginning of a foreign body is logged. A secret at its end must not
+// be cut, because a truncated secret is not recognized.
 func TestReplacedBodyIsTruncatedAtASpace(t *testing.T) {
 	const kept, secret = 4096, "postgres://app:hunter2"
 	for _, body := range []string{
@@ -145,7 +144,8 @@ func TestReplacedBodyIsTruncatedAtASpace(t *testing.T) {
 	}
 }
 
-// TestAttributeNamedStackIsMasked holds that a name is no way around the mask.
+// Only a stack of this package is logged unmasked, not any attribute of that
+// name.
 func TestAttributeNamedStackIsMasked(t *testing.T) {
 	var log strings.Builder
 	logger := slog.New(errors.LogHandler(slog.NewTextHandler(&log, nil)))
@@ -160,8 +160,7 @@ func TestAttributeNamedStackIsMasked(t *testing.T) {
 	require.NotContains(t, j.String(), "hunter2")
 }
 
-// TestStackPassesASecondMask holds that a stack is whole also where the Responder's logger
-// masks by itself.
+// A stack is complete even if the Responder's logger masks its records too.
 func TestStackPassesASecondMask(t *testing.T) {
 	j := new(journal)
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(errors.LogHandler(slog.NewJSONHandler(j, nil)))}))
@@ -173,9 +172,8 @@ func TestStackPassesASecondMask(t *testing.T) {
 
 func aFunctionWhoseNameIsLongEnoughToLookLikeATokenOfOurs() { panic("x") }
 
-// TestRandomSecretsDoNotReachTheClient holds E16 as a property: a random secret in any position of
-// the request, and in any way in which a handler fails, is in no byte of the
-// response, its headers and trailers included.
+// A random secret in any part of a request, and in any failure of a handler,
+// must not be in the response, its headers or its trailers.
 func TestRandomSecretsDoNotReachTheClient(t *testing.T) {
 	failures := map[string]func(http.ResponseWriter, *http.Request, string){
 		"an error": func(w http.ResponseWriter, r *http.Request, s string) { errors.Respond(w, r, fmt.Errorf("sql: %s", s)) },

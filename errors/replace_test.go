@@ -16,8 +16,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// TestOutputAfterAReplacementIsDropped holds that no byte of a foreign body reaches
-// the client, also of what the handler writes after our answer is out.
+// A foreign body does not reach the client, even if the handler writes after the
+// response was replaced.
 func TestOutputAfterAReplacementIsDropped(t *testing.T) {
 	const leak = "pq: relation users"
 	for _, tt := range []struct {
@@ -80,8 +80,8 @@ func TestOutputAfterAReplacementIsDropped(t *testing.T) {
 	}
 }
 
-// TestReplacementDropsHeadersOfTheForeignBody holds which headers of a foreign answer stay: those that
-// tell what to do, and none that was about its body.
+// A replaced response keeps headers that tell the client what to do, and loses
+// those of its body.
 func TestReplacementDropsHeadersOfTheForeignBody(t *testing.T) {
 	s, _ := serve(t, errors.Options{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		for _, key := range []string{
@@ -103,8 +103,6 @@ func TestReplacementDropsHeadersOfTheForeignBody(t *testing.T) {
 	}, res.Header)
 }
 
-// TestFlushedResponseIsNotReplaced holds that what was flushed before is a handler's own stream,
-// whatever it says later.
 func TestFlushedResponseIsNotReplaced(t *testing.T) {
 	s, j := serve(t, errors.Options{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.(http.Flusher).Flush()
@@ -120,8 +118,8 @@ func TestFlushedResponseIsNotReplaced(t *testing.T) {
 // http.TimeoutHandler does, and has no Unwrap.
 type hidden struct{ *httptest.ResponseRecorder }
 
-// TestLateRespondDoesNotChangeATimeoutResponse holds that a handler that responds at the moment when its time is
-// over does not undo the answer that the client gets for it.
+// A handler that responds at its timeout does not change the response to the
+// timeout.
 func TestLateRespondDoesNotChangeATimeoutResponse(t *testing.T) {
 	late := func(w http.ResponseWriter, r *http.Request) { // what http.TimeoutHandler does when both happen at once
 		errors.Respond(hidden{httptest.NewRecorder()}, r, errors.ErrTimeout)
@@ -156,8 +154,8 @@ func TestLateRespondDoesNotChangeATimeoutResponse(t *testing.T) {
 	}
 }
 
-// TestConcurrentTimeoutsDoNotRace lets the time of many handlers end while they respond. The
-// race detector reads along.
+// Many handlers time out while they respond. The race detector checks the
+// writes.
 func TestConcurrentTimeoutsDoNotRace(t *testing.T) {
 	s, _ := serve(t, errors.Options{}, http.TimeoutHandler(errors.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
 		<-r.Context().Done()
@@ -183,8 +181,8 @@ func TestConcurrentTimeoutsDoNotRace(t *testing.T) {
 	all.Wait()
 }
 
-// TestBufferedResponseIsRecognized holds that an answer of ours that a middleware buffers and
-// sends later is taken for ours.
+// A response of Respond that a middleware buffers and sends later is not
+// replaced.
 func TestBufferedResponseIsRecognized(t *testing.T) {
 	s, j := serve(t, errors.Options{}, http.TimeoutHandler(errors.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
 		return errors.ErrTimeout

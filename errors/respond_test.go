@@ -97,7 +97,7 @@ type stranger struct{} // an error of a dependency, with a status of its own
 func (stranger) Error() string   { return "upstream said 401" }
 func (stranger) StatusCode() int { return 401 }
 
-// TestErrorsBecomeResponses holds E1 to E3, and what the standard library's errors become.
+// E1 to E3, and the kinds of errors of the standard library.
 func TestErrorsBecomeResponses(t *testing.T) {
 	notFound := `{"code":"order_not_found","message":"No such order.","correlation_id":"ID"}` + "\n"
 	for _, tt := range []struct {
@@ -182,7 +182,7 @@ func TestRequestDeadlineIsATimeout(t *testing.T) {
 	}
 }
 
-// TestHeadResponseHasHeadersOnly holds E9 and E17.
+// E9 and E17.
 func TestHeadResponseHasHeadersOnly(t *testing.T) {
 	s, _ := serve(t, errors.Options{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Strict-Transport-Security", "max-age=1")
@@ -197,7 +197,7 @@ func TestHeadResponseHasHeadersOnly(t *testing.T) {
 	require.Equal(t, []string{"Origin", "Accept"}, res.Header["Vary"])
 }
 
-// TestIsAndAsFindKindAndCause holds E10.
+// E10.
 func TestIsAndAsFindKindAndCause(t *testing.T) {
 	cause := &http.MaxBytesError{Limit: 3}
 	err := fmt.Errorf("outer: %w", errNoOrder.With("order", 7).Wrap(cause))
@@ -215,7 +215,7 @@ func TestIsAndAsFindKindAndCause(t *testing.T) {
 	require.Equal(t, "outer: order_not_found: http: request body too large", err.Error())
 }
 
-// TestDefinePanicsOnAnInvalidKind holds E15.
+// E15.
 func TestDefinePanicsOnAnInvalidKind(t *testing.T) {
 	require.Panics(t, func() { errors.Define(399, "low", "x") })
 	require.Panics(t, func() { errors.Define(600, "high", "x") })
@@ -228,8 +228,7 @@ func TestDefinePanicsOnAnInvalidKind(t *testing.T) {
 	require.Contains(t, errors.Kinds(), errNoOrder)
 }
 
-// TestSecretsDoNotReachTheClientOrTheLog holds E16: a secret in every input and in the error is
-// in no byte of the response, and not in the log.
+// E16: a secret in every input and in the error.
 func TestSecretsDoNotReachTheClientOrTheLog(t *testing.T) {
 	const secret = "hunter2-8f3a9c1e"
 	var seen string

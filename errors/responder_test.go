@@ -18,7 +18,7 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// TestPanicBecomesA500 holds E4 and E7: a panic before the header is out is a 500.
+// E4 and E7: a panic before the header is sent.
 func TestPanicBecomesA500(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -45,7 +45,7 @@ func TestPanicBecomesA500(t *testing.T) {
 	}
 }
 
-// TestErrorAfterTheHeaderAbortsTheConnection holds E5, E6 and E18: what began to be sent is cut off.
+// E5, E6 and E18.
 func TestErrorAfterTheHeaderAbortsTheConnection(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -90,8 +90,7 @@ func write(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).Flush()
 }
 
-// TestHijackedConnectionIsNotWrittenTo holds E8: nothing is written into a connection that was taken
-// over, and 1xx answers are not the answer.
+// E8, and informational responses (1xx), which are not the final response.
 func TestHijackedConnectionIsNotWrittenTo(t *testing.T) {
 	s, j := serve(t, errors.Options{}, errors.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
 		conn, _, err := w.(http.Hijacker).Hijack()
@@ -119,7 +118,7 @@ func TestHijackedConnectionIsNotWrittenTo(t *testing.T) {
 	require.Equal(t, 404, early.StatusCode)
 }
 
-// TestForeignErrorBodiesAreReplaced holds E13 and E14.
+// E13 and E14.
 func TestForeignErrorBodiesAreReplaced(t *testing.T) {
 	own := func(status int, kind, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -200,7 +199,7 @@ func TestInsecureKeepBodyKeepsForeignBodies(t *testing.T) {
 	require.NotContains(t, replaced, "upstream")
 }
 
-// TestInboundIDNeedsTrust holds E11 and E12.
+// E11 and E12.
 func TestInboundIDNeedsTrust(t *testing.T) {
 	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
 	for _, tt := range []struct {

@@ -26,8 +26,8 @@ var statusCodes = map[int]string{
 	510: "not_extended", 511: "network_authentication_required",
 }
 
-// TestStatusHasOneCode_E6 holds that a status that a handler wrote by itself is
-// named as RFC 9110 names it, and as Respond names the same failure.
+// A status that a handler writes itself has the code of RFC 9110, and the same
+// code as from Respond.
 func TestStatusHasOneCode_E6(t *testing.T) {
 	s, _ := serve(t, errors.Options{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var code int
@@ -62,8 +62,7 @@ func TestStatusHasOneCode_E6(t *testing.T) {
 	})
 }
 
-// TestProblemTitleIsThePhraseOfTheStatus_E6 holds that a problem's title is the phrase of the status
-// (RFC 9457, section 4.2.1; RFC 9110, section 15).
+// RFC 9457, section 4.2.1; RFC 9110, section 15.
 func TestProblemTitleIsThePhraseOfTheStatus_E6(t *testing.T) {
 	for code, want := range map[int]string{413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content", 499: "Client Closed Request", 404: "Not Found"} {
 		s, _ := serve(t, errors.Options{Problem: true}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "x", code) }))

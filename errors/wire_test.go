@@ -38,8 +38,8 @@ func failing() *http.ServeMux {
 	return mux
 }
 
-// TestOverTheWire holds E1, E4, E8, E9, E13, E14 and E17 over both versions of
-// HTTP: whole headers and exact bodies.
+// E1, E4, E8, E9, E13, E14 and E17 over both versions of HTTP, with whole
+// headers and exact bodies.
 func TestOverTheWire(t *testing.T) {
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
 	outer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -96,8 +96,6 @@ func TestOverTheWire(t *testing.T) {
 	}
 }
 
-// TestResponsesDoNotShareHeaderValues holds that no response shares its header values with
-// another.
 func TestResponsesDoNotShareHeaderValues(t *testing.T) {
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
 	h := failures.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -124,7 +122,6 @@ func TestResponsesDoNotShareHeaderValues(t *testing.T) {
 	all.Wait()
 }
 
-// TestLogHandlerPassesSlogtest runs the standard library's conformance test.
 func TestLogHandlerPassesSlogtest(t *testing.T) {
 	var log bytes.Buffer
 	slogtest.Run(t, func(*testing.T) slog.Handler {

@@ -211,9 +211,8 @@ func TestBodiesThatAreTooLargeAreRefusedAtOnce_E3(t *testing.T) {
 	}
 }
 
-// TestOwnResponsesAfterMaxBytesReaderDoNotWait_E3 has a handler that answers a body
-// that is too large with a body and a status of its own: the ring does not see
-// why, and waits for a second.
+// The handler responds to a body that is too large with its own status and body.
+// The Responder does not know the reason, and waits for a second.
 func TestOwnResponsesAfterMaxBytesReaderDoNotWait_E3(t *testing.T) {
 	x := newWorld(t)
 	srv := slowServe(t, 1, x.rings[0].handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -234,8 +233,8 @@ func TestOwnResponsesAfterMaxBytesReaderDoNotWait_E3(t *testing.T) {
 	}
 }
 
-// TestRefusedConnectionsServeOn_E3 holds that a refusal does not cost a client
-// its connection, nor the requests after it their context.
+// After a refusal, the connection and the contexts of further requests remain
+// usable.
 func TestRefusedConnectionsServeOn_E3(t *testing.T) {
 	failures := newWorld(t).rings[0].handler
 	for name, h := range refusing(t) {
@@ -282,8 +281,7 @@ func TestRefusalsOverHTTP2DoNotWaitForTheBody_E3(t *testing.T) {
 	require.NoError(t, res.Body.Close())
 }
 
-// TestFullDuplexBodiesAreLeftAlone_E3 has a handler that reads on after it has
-// begun to respond.
+// The handler reads the body after it has begun to respond.
 func TestFullDuplexBodiesAreLeftAlone_E3(t *testing.T) {
 	x := newWorld(t)
 	srv := slowServe(t, 1, x.rings[0].handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

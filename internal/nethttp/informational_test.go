@@ -130,9 +130,8 @@ func TestRingHeadersSurviveInformationalResponses_E2(t *testing.T) {
 	}
 }
 
-// TestOuterHeadersSurviveInformationalResponses_E2 has a layer outside of the
-// Responder, further rings than a HeaderRecord has room for, and a proxy that
-// takes the connection over.
+// With a handler outside the Responder, more rings than a HeaderRecord holds,
+// and a proxy that hijacks the connection.
 func TestOuterHeadersSurviveInformationalResponses_E2(t *testing.T) {
 	u := upstream(t)
 	x := newWorld(t)
@@ -159,8 +158,7 @@ func TestOuterHeadersSurviveInformationalResponses_E2(t *testing.T) {
 	require.Equal(t, stableHeaders(plain), stableHeaders(res))
 }
 
-// TestDeletedOuterHeaderStaysDeletedAfterInformationalResponses_E2 holds that the
-// lines of a 103 are not sent again with the final response.
+// The lines of a 103 are not sent again with the final response.
 func TestDeletedOuterHeaderStaysDeletedAfterInformationalResponses_E2(t *testing.T) {
 	proxied := func(w http.ResponseWriter, _ *http.Request) {
 		h := w.Header()

@@ -233,8 +233,8 @@ func TestTrailersThatWereNotAnnouncedReachTheHandler_E1(t *testing.T) {
 	})
 }
 
-// TestEveryFieldOfARequestIsDecided_E1 fails when net/http adds a field, so that
-// it is decided whether the field goes back from a copy.
+// The test fails if net/http adds a field to Request: decide then whether
+// CarryBack must set it.
 func TestEveryFieldOfARequestIsDecided_E1(t *testing.T) {
 	back := map[string]bool{"MultipartForm": true, "Form": true, "PostForm": true, "Trailer": true, "Pattern": true}
 	// The client's words, which a handler must not change for others; and what

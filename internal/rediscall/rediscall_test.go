@@ -18,7 +18,7 @@ import (
 	"github.com/ringwall/ringwall/internal/redistest"
 )
 
-// A reply is lost. The client's default is to try four times.
+// The reply is lost. By default, the client makes four attempts.
 func TestOnceIsNotRetried(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
@@ -54,8 +54,8 @@ func TestOnceIsNotRetried(t *testing.T) {
 	}
 }
 
-// What is sent together goes over one connection, however many are in use, and
-// to the node that has the key. TestClusterMovesASlot of redisauth moves it.
+// The commands use one connection to the node of the key, even if many
+// connections are in use. TestClusterMovesASlot of redisauth moves a slot.
 func TestTogetherUsesOneConnection(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t)
@@ -143,8 +143,8 @@ func TestDo(t *testing.T) {
 	}
 }
 
-// Calls that hang hold nobody, however many there are at once, and once they do,
-// no more are made until they return.
+// Calls that hang do not block their callers. If too many hang, Do refuses new
+// calls until they return.
 func TestDoLimitsAbandonedCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -193,7 +193,6 @@ func TestDoLimitsAbandonedCalls(t *testing.T) {
 	})
 }
 
-// A burst while all is well is not refused.
 func TestDoAcceptsABurst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -211,7 +210,6 @@ func TestDoAcceptsABurst(t *testing.T) {
 	})
 }
 
-// A call that returns just when its time is over is counted once.
 func TestCallAtTheDeadlineIsCountedOnce(t *testing.T) {
 	t.Parallel()
 	var calls rediscall.Calls

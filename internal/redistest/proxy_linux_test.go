@@ -35,8 +35,8 @@ func deaf(t *testing.T) string {
 	return ""
 }
 
-// A server that takes no connection costs its clients seconds, and no other,
-// and does not keep the proxy from its end.
+// A server that accepts no connection delays only its own clients, and not the
+// end of the proxy.
 func TestProxyEndsAlthoughTheServerAcceptsNothing(t *testing.T) {
 	t.Parallel()
 	var p *redistest.Proxy
@@ -69,7 +69,7 @@ func TestProxyEndsAlthoughTheServerAcceptsNothing(t *testing.T) {
 	lost(t, waits) // given up
 }
 
-// lost holds that a connection is reset.
+// lost requires that a connection is reset.
 func lost(t *testing.T, c net.Conn) {
 	t.Helper()
 	defer func() { _ = c.Close() }()

@@ -41,7 +41,7 @@ func read(t *testing.T, c net.Conn, text string) {
 	require.Equal(t, text, string(got))
 }
 
-// silent holds that nothing arrives for a while.
+// silent requires that nothing arrives for a while.
 func silent(t *testing.T, c net.Conn) {
 	t.Helper()
 	require.NoError(t, c.SetReadDeadline(time.Now().Add(300*time.Millisecond)))
@@ -49,8 +49,7 @@ func silent(t *testing.T, c net.Conn) {
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded, "%d bytes", n)
 }
 
-// The second reply comes while the first is late, and is late by as much, and
-// no more.
+// The second reply arrives while the first is delayed, and has the same delay.
 func TestProxyDelaysEachReply(t *testing.T) {
 	t.Parallel()
 	const delay = 2 * time.Second
@@ -74,7 +73,7 @@ func TestProxyDelaysEachReply(t *testing.T) {
 	require.ErrorIs(t, err, io.EOF)
 }
 
-// A command is found however it is cut.
+// A command is found even if it arrives in several reads.
 func TestProxyFindsCommands(t *testing.T) {
 	t.Parallel()
 	const whole = "*3\r\n$7\r\nEVALSHA\r\n"
@@ -135,7 +134,7 @@ func TestProxyFindsCommands(t *testing.T) {
 	<-fired
 }
 
-// A black hole begins while bytes are handed over.
+// The black hole begins while bytes are copied.
 func TestBlackHoleHoldsBytesInFlight(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {

@@ -244,8 +244,7 @@ func TestProxyConnections(t *testing.T) {
 	require.Eventually(t, func() bool { return client.Ping(t.Context()).Err() == nil }, time.Minute, 5*time.Millisecond)
 }
 
-// A server and its folder end with a process that is killed before it can stop
-// or remove anything.
+// The process is killed before it can stop its server or remove its folder.
 func TestKilledProcessLeavesNoServerAndFolder(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("REDISTEST_CHILD") == "1" {
@@ -278,8 +277,8 @@ func TestKilledProcessLeavesNoServerAndFolder(t *testing.T) {
 	redistest.Await(t, 20*time.Second, "its folder is gone", func() bool { return left() == 0 })
 }
 
-// Where there is no server, a test fails if servers are required, or if one is
-// named, and is skipped otherwise.
+// Without a server, a test is skipped. It fails if servers are required, or if
+// RINGWALL_REDIS_SERVER names one.
 func TestMissingServerSkipsOrFails(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("REDISTEST_CHILD") == "2" {

@@ -21,7 +21,7 @@ func request(method, target string) *http.Request {
 	return r
 }
 
-// TestRestrictingMatchesEverySpelling holds the spellings that must not fall into a looser tier.
+// Another spelling of a path must not select a looser tier.
 func TestRestrictingMatchesEverySpelling(t *testing.T) {
 	table := errors.Must(route.Restricting(nil,
 		route.Field{Name: "login", Patterns: []string{"POST /auth/login"}},
@@ -71,7 +71,7 @@ func TestRestrictingMatchesEverySpelling(t *testing.T) {
 	}
 }
 
-// TestOpeningMatchesOnlyCleanPaths holds the spellings that must not open a route.
+// Another spelling of a path must not open a route.
 func TestOpeningMatchesOnlyCleanPaths(t *testing.T) {
 	table := errors.Must(route.Opening(nil,
 		route.Field{Name: "auth: Public", Patterns: []string{"/auth/login", "GET /static/", "/{$}", "/files/{name}", "GET /a b"}},
@@ -201,9 +201,9 @@ func TestFindDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// FuzzFind compares with a ServeMux that holds one pattern. What an opening
-// table lets through, the mux serves with that pattern; what the mux serves, a
-// restricting table catches; on plain clean paths all agree.
+// FuzzFind compares a table with a ServeMux that has the same pattern. If an
+// opening table matches, the mux matches; if the mux matches, a restricting
+// table matches; for plain clean paths, all three agree.
 func FuzzFind(f *testing.F) {
 	for _, p := range []string{"/a", "/a/", "GET /{x}/b", "/{x}/{$}", "/a/{r...}", "POST /auth/login", "/ ", "/\t", "GET  /a b"} {
 		for _, target := range []string{"/a", "/a/", "//a", "/%61", "/a%2fb", "/x/b", "/a/../a", "/auth%2Flogin"} {

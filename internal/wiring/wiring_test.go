@@ -49,8 +49,7 @@ func handlers(t *testing.T) map[string]func(http.Handler) http.Handler {
 	}
 }
 
-// TestNilHandlerIsRefusedAtStart_E9 holds that a router that was not made yet is
-// found when the service starts.
+// A router that was not created yet is reported when the service starts.
 func TestNilHandlerIsRefusedAtStart_E9(t *testing.T) {
 	for name, wrap := range handlers(t) {
 		for kind, next := range map[string]http.Handler{
@@ -82,8 +81,8 @@ func panicOf(t *testing.T, f func()) (text string) {
 	return ""
 }
 
-// TestNilIsRefusedAtStart_E9 holds the other places where a nil was accepted, and
-// cost a 500 for each request.
+// A nil in other places is reported at the start, not with a 500 for each
+// request.
 func TestNilIsRefusedAtStart_E9(t *testing.T) {
 	allow := auth.Role("admin")
 	find := func(*http.Request) (int, error) { return 0, nil }
@@ -116,8 +115,8 @@ func TestNilIsRefusedAtStart_E9(t *testing.T) {
 	}
 }
 
-// TestNewRefusesNil_E9 holds that functions that return an error return it, also
-// for a nil pointer in an interface.
+// A function that returns an error returns one for nil, and for a nil pointer in
+// an interface.
 func TestNewRefusesNil_E9(t *testing.T) {
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret)
