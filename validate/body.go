@@ -13,8 +13,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// checkMedia refuses what is not one of the types, in UTF-8 and in an encoding
-// that is taken, before a byte of the body is read.
+// checkMedia refuses a body of another media type, charset or content coding before
+// it reads a byte of it.
 func (c *config) checkMedia(r *http.Request, types []string) error {
 	params, err := c.media(r, types)
 	if err != nil {
@@ -28,21 +28,21 @@ func (c *config) checkMedia(r *http.Request, types []string) error {
 	return nil
 }
 
-// media returns the parameters of the media type, which is one of the types.
+// media returns the parameters of the media type, which must be one of types.
 func (c *config) media(r *http.Request, types []string) (map[string]string, error) {
 	if len(codings(r.Header)) > 0 && !c.isZipped(r) {
-		taken := "identity"
+		accepted := "identity"
 		if c.gzip {
-			taken = "gzip"
+			accepted = "gzip"
 		}
-		return nil, ErrMediaType.Header("Accept-Encoding", taken) // RFC 9110, section 12.5.3
+		return nil, ErrMediaType.Header("Accept-Encoding", accepted) // RFC 9110, section 12.5.3
 	}
 	lines := r.Header["Content-Type"]
 	if len(lines) != 1 {
 		return nil, mediaTypeError(r, types)
 	}
 	if slices.Contains(types, lines[0]) {
-		return nil, nil // as most clients write it: nothing to parse
+		return nil, nil // the spelling of most clients needs no parsing
 	}
 	media, params, ok := parseMediaType(lines[0])
 	if !ok || !slices.Contains(types, media) {
@@ -51,37 +51,36 @@ func (c *config) media(r *http.Request, types []string) (map[string]string, erro
 	return params, nil
 }
 
-// mediaTypeError refuses a media type, and says which are taken (RFC 9110, section
-// 15.5.16). The log has what came.
+// mediaTypeError returns an error with an Accept header of the accepted types (RFC
+// 9110, section 15.5.16). Only the log contains the type that the client sent.
 func mediaTypeError(r *http.Request, types []string) error {
-	var came []string
+	var sent []string
 	for _, line := range r.Header["Content-Type"] {
-		came = append(came, line[:min(len(line), 128)])
+		sent = append(sent, line[:min(len(line), 128)])
 	}
-	return ErrMediaType.Header("Accept", strings.Join(types, ", ")).With("content_type", came[:min(len(came), 2)])
+	return ErrMediaType.Header("Accept", strings.Join(types, ", ")).With("content_type", sent[:min(len(sent), 2)])
 }
 
-// watcher sees each part of a body as it arrives, and says what is too large,
-// or "".
+// A watcher checks the bytes of a body while they arrive. write returns the limit
+// that they exceed, as a message, or "".
 type watcher interface{ write(fresh []byte) string }
 
-// firstBuffer is what a body is read into before it has shown its size. What
-// the client only says of the size buys no more than the next larger.
+// firstBuffer is the size of the first buffer of a body. A Content-Length alone never
+// makes the server allocate more than the second one.
 const firstBuffer = 4 << 10
 
-// growth is how buffers grow: in few and large steps, so that the old and the
-// new one, and what a decompressor holds, are together hardly more than the
-// new.
+// A growth defines the sizes of buffers. They grow in few and large steps, so that
+// the old and the new buffer together are hardly larger than the new one.
 type growth struct {
 	second int64 // the size of the second buffer
-	factor int64 // of any after that
+	factor int64 // by which each later buffer is larger
 	most   int64
 }
 
 func (c *config) growth(r *http.Request) growth {
-	most := c.limits.Body + 1 // one more to see the end
+	most := c.limits.Body + 1 // one more byte to find the end
 	if c.isZipped(r) {
-		return growth{second: 1<<20 + 1, factor: 24, most: most} // large by nature, or not compressed
+		return growth{second: 1<<20 + 1, factor: 24, most: most} // a compressed body is probably large
 	}
 	if r.ContentLength >= 0 {
 		most = r.ContentLength + 1
@@ -99,9 +98,8 @@ func (g growth) grow(data []byte) []byte {
 	return grown
 }
 
-// readBody reads the whole body within the limits, into the buffer of s if
-// it fits.
-// What is too large is refused at the first byte that is.
+// readBody reads the whole body, into the buffer of s if it fits. It stops at the
+// first byte above a limit.
 func (c *config) readBody(r *http.Request, s *scratch, watch watcher) ([]byte, error) {
 	if r.ContentLength > c.limits.Body {
 		return nil, c.tooLarge()
@@ -136,7 +134,7 @@ func (c *config) readBody(r *http.Request, s *scratch, watch watcher) ([]byte, e
 
 // refuseBody refuses a body on a route without one. Proxies such as Envoy and
 // linkerd send a request without a body as an empty chunked one, or as an empty
-// DATA frame: of a body of unknown length, one byte is read, within BodyTimeout.
+// DATA frame, so one byte of a body of unknown length is read within BodyTimeout.
 func refuseBody(r *http.Request, patience *patience) error {
 	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
 		return nil
@@ -158,7 +156,7 @@ func (c *config) tooLarge() error {
 	return ErrInputTooLarge.With("limit", c.limits.Body).Header("Connection", "close")
 }
 
-// source returns what the bytes of a body are read from.
+// source returns the reader of a body, which decompresses it if necessary.
 func (c *config) source(r *http.Request, s *scratch) (io.Reader, error) {
 	if !c.isZipped(r) {
 		return r.Body, nil
@@ -169,8 +167,8 @@ func (c *config) source(r *http.Request, s *scratch) (io.Reader, error) {
 	return s.unzip, s.unzip.Reset(&capped{r: r.Body, left: c.limits.Body + 1})
 }
 
-// capped bounds what a decompressor reads: members that are empty inside make
-// an input without end out of nothing.
+// A capped reader limits the compressed input, because an endless series of empty
+// gzip members produces no output.
 type capped struct {
 	r    io.Reader
 	left int64
@@ -185,17 +183,17 @@ func (c *capped) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// patience is how long a body may still take. A server with a ReadTimeout of
-// its own keeps it: setting a deadline would extend it. A writer without
-// deadlines is read without one.
+// A patience is the read deadline of a body. There is none if the server has a
+// ReadTimeout, which another deadline would extend, or if the writer does not
+// support deadlines.
 type patience struct {
-	control *http.ResponseController // nil: there is no deadline of ours
+	control *http.ResponseController // nil means no deadline
 	started time.Time
 	most    time.Duration
 	steps   int64
 }
 
-// bodyStep is the number of bytes that earn a second more of BodyTimeout.
+// bodyStep is the number of bytes that extend the deadline by one second.
 const bodyStep = 32 << 10
 
 func (c *config) patience(w http.ResponseWriter, r *http.Request) patience {
@@ -210,7 +208,7 @@ func (c *config) patience(w http.ResponseWriter, r *http.Request) patience {
 	return p
 }
 
-// extend gives a second more for every step that was received.
+// extend extends the deadline by one second for every received step.
 func (p *patience) extend(received int64) {
 	if steps := received / bodyStep; p.control != nil && steps > p.steps {
 		p.steps = steps
@@ -218,9 +216,8 @@ func (p *patience) extend(received int64) {
 	}
 }
 
-// clearDeadline takes the deadline away when the body is there. Of a body that is
-// refused, net/http still reads some 256 KiB after the handler: the deadline
-// stays, and bounds that too.
+// clearDeadline removes the deadline after the whole body has arrived. It is not
+// called for a refused body, of which net/http reads up to 256 KiB after the handler.
 func (p *patience) clearDeadline() {
 	if p.control != nil {
 		_ = p.control.SetReadDeadline(time.Time{})
@@ -231,16 +228,16 @@ func bodyRefusal(kind *errors.Kind, text string) error {
 	return newRefusal(kind, "", "", kind.Code(), text)
 }
 
-// readError tells a slow client from one that is gone, and both from one whose
-// body is shorter than it said.
+// readError maps a read error to a kind: a slow client, a disconnected client, an
+// outer size limit, or a truncated body.
 func readError(r *http.Request, err error) error {
-	_, broken := errors.AsType[*net.OpError](err) // the connection is
+	_, broken := errors.AsType[*net.OpError](err) // the connection failed
 	switch _, tooLarge := errors.AsType[*http.MaxBytesError](err); {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return ErrBodyTimeout.Header("Connection", "close")
 	case broken || r.Context().Err() != nil && !errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.ErrCanceled.Wrap(err)
-	case tooLarge: // a limit that stands outside of ours
+	case tooLarge: // the limit of an outer handler
 		return ErrInputTooLarge.Wrap(err)
 	}
 	return ErrMalformed.Wrap(err).Header("Connection", "close")

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// boundedRules are the rules that every text above some length breaks.
+// boundedRules are the rules that no text above some length satisfies.
 var boundedRules = []string{
 	"max", "len", "lte", "lt", "eq", "oneof", "isdefault", "email", "ip", "ipv4", "ipv6", "cidr", "cidrv4", "cidrv6", "hostname", "hostname_rfc1123",
 	"hostname_label", "hostname_port", "fqdn", "uuid", "uuid3", "uuid4", "uuid5", "uuid7", "ulid", "e164", "datetime", "rfc3339",
@@ -13,8 +13,8 @@ var boundedRules = []string{
 	"mac", "hexcolor", "boolean", "ssn", "isbn", "isbn10", "isbn13", "issn", "md5", "sha256", "sha384", "sha512",
 }
 
-// isBounded reports whether the rules of a value bound its length: one of them
-// does, and of alternatives each one does.
+// isBounded reports whether the rules of a value bound its length. Alternatives bound
+// it if each of them does.
 func isBounded(tag string) bool {
 	for rule := range strings.SplitSeq(tag, ",") {
 		if boundsLength(rule) {
@@ -24,8 +24,6 @@ func isBounded(tag string) bool {
 	return false
 }
 
-// boundsLength reports whether a rule, or each of its alternatives, bounds the
-// length of a value.
 func boundsLength(rule string) bool {
 	for alternative := range strings.SplitSeq(rule, "|") {
 		name, _, _ := strings.Cut(alternative, "=")

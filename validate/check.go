@@ -6,28 +6,28 @@ import (
 	"strings"
 )
 
-// check is the compiled rules of one value in a T, and of what is below it.
+// A check is the compiled rules of one value in a T and of its contents.
 type check struct {
 	t      reflect.Type // behind pointers and Opts
 	hops   []hop        // the pointers and Opts in front of it
 	tag    string       // the rules of this value, as the validator reads them
-	rules  []rule       // the same, compiled; nil: only the validator knows them
-	rest   string       // those behind the compiled ones, that have no such form
+	rules  []rule       // the same rules, compiled; nil if only the validator applies them
+	rest   string       // the rules after the compiled ones, which have no compiled form
 	shape  shape
-	quoted bool    // a number in a JSON string
+	quoted bool    // the value is a number in a JSON string
 	custom bool    // the validator checks a value of another type instead
 	fields *fields // of a structure
 	elem   *check  // of a list or a mapping
 	key    *check  // of a mapping
-	idle   bool    // there is nothing to ask, here or below
-	// What the validator says of a nil pointer: refused by any rule in front of
-	// which no omitempty stands. An Opt that is absent or null is only refused
-	// by required.
+	idle   bool    // neither the value nor its contents have a rule
+	// needed and required say what refuses an absent value. A nil pointer is refused
+	// by any rule without an omitempty before it, as in the validator. An Opt that
+	// is absent or null is refused only by required.
 	needed   bool
 	required bool
 }
 
-// hop is what stands between a field and its value.
+// A hop is a pointer or an Opt between a field and its value.
 type hop bool
 
 const (
@@ -35,27 +35,27 @@ const (
 	optHop     hop = true
 )
 
-// fields are the members of a struct type, wherever it stands.
+// fields are the members of a struct type. All checks of the type share them.
 type fields struct {
 	all   []member
 	asked []member // those that are not idle
 
-	levels  bool // functions may be registered for the type
-	settled bool
+	levels  bool // Setup may have registered functions for the type
+	settled bool // asked is complete
 }
 
-// member is a field of a structure.
+// A member is a field of a structure.
 type member struct {
 	index int
-	name  string // "" for an embedded struct, whose members are its parent's
+	name  string // "" for an embedded struct, whose members are members of the parent
 	check *check
 }
 
-// shape is how a value is read.
+// A shape is the class of a type that decides how its values are compared.
 type shape uint8
 
 const (
-	opaque shape = iota // of bools, interfaces and times: zero or not
+	opaque shape = iota // bools, interfaces, times and files: only zero or not zero
 	structure
 	text
 	signed
@@ -87,8 +87,7 @@ func shapeOf(t reflect.Type) shape {
 	return opaque
 }
 
-// newCheck returns the check of a type with rules of its own, without what is
-// below.
+// newCheck returns a check for a type and its own rules, without fields or elements.
 func newCheck(t reflect.Type, tag string) *check {
 	c := &check{tag: tag, required: hasRule(tag, "required")}
 	for {
@@ -108,8 +107,8 @@ func newCheck(t reflect.Type, tag string) *check {
 	return c
 }
 
-// markIdle finds out what is idle, once everything is compiled. A type that
-// contains itself is not.
+// markIdle marks checks without any rule in their tree. It runs after compilation.
+// Recursive types are never idle.
 func (c *check) markIdle(seen map[*fields]bool) bool {
 	if c == nil {
 		return true
@@ -141,18 +140,18 @@ func (f *fields) markIdle(seen map[*fields]bool) bool {
 	return len(f.asked) == 0 && !f.levels
 }
 
-// verdict is what compiled rules say of a value.
+// A verdict is the result of compiled rules for a value.
 type verdict uint8
 
 const (
-	unsure  verdict = iota // the validator is asked
-	partly                 // it is asked of the rest
-	holds                  // and what is below is looked at
-	omitted                // nothing more is asked, here or below
+	unsure  verdict = iota // the validator must apply all rules
+	partly                 // the validator must apply the rest
+	holds                  // the value is accepted; its contents are checked next
+	omitted                // a condition skips the other rules and the contents
 )
 
-// evaluateRules asks the compiled rules. They only ever spare the validator what it
-// would accept: a value that they do not accept is shown to it.
+// evaluateRules applies the compiled rules. They can only accept a value; a value that
+// they do not accept goes to the validator, which decides.
 func (c *check) evaluateRules(v reflect.Value, pointed bool) verdict {
 	if c.rules == nil {
 		return unsure
@@ -182,8 +181,8 @@ func (c *check) evaluateRules(v reflect.Value, pointed bool) verdict {
 	return holds
 }
 
-// omits reports whether a condition ends the questions about a value, and what
-// is below it.
+// omits reports whether a condition such as omitempty skips the remaining rules of a
+// value and its contents.
 func omits(o op, v reflect.Value, pointed bool) bool {
 	switch o {
 	case opOmitEmpty:
@@ -196,7 +195,7 @@ func omits(o op, v reflect.Value, pointed bool) bool {
 	return false
 }
 
-// accepted is the verdict of a value whose rules the validator has asked.
+// accepted returns the verdict for a value that the validator has accepted.
 func (c *check) accepted(v reflect.Value, pointed bool) verdict {
 	for rule := range strings.SplitSeq(c.tag, ",") {
 		if o, ok := conditions[rule]; ok && omits(o, v, pointed) {
@@ -210,7 +209,7 @@ func nilable(k reflect.Kind) bool {
 	return k == reflect.Slice || k == reflect.Map || k == reflect.Interface
 }
 
-// present is the validator's hasValue: a pointer makes a zero a value.
+// present is hasValue of the validator: a zero behind a pointer is a value.
 func present(v reflect.Value, pointed bool) bool {
 	if nilable(v.Kind()) {
 		return !v.IsNil()
@@ -218,7 +217,7 @@ func present(v reflect.Value, pointed bool) bool {
 	return pointed || !v.IsZero()
 }
 
-// operand is a value, or its length, in the form that rules compare.
+// An operand is a value or its length, in the form that rules compare.
 type operand struct {
 	text string
 	n    int64
@@ -229,7 +228,7 @@ type operand struct {
 func (o *operand) load(s shape, v reflect.Value) {
 	switch s {
 	case text:
-		o.text, o.n = v.String(), -1 // counted when a rule wants it
+		o.text, o.n = v.String(), -1 // counted when a rule needs it
 	case signed:
 		o.n = v.Int()
 	case unsigned:

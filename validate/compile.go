@@ -18,7 +18,7 @@ func (l *linter) root(t reflect.Type) *check {
 	return c
 }
 
-// structure compiles the members of a struct, once for each type: a type may
+// structure compiles the members of a struct once for each type, because a type may
 // contain itself.
 func (l *linter) structure(c *check, where string) {
 	defer func(own bool) { l.own = own }(l.own)
@@ -53,13 +53,13 @@ func (l *linter) structure(c *check, where string) {
 	}
 }
 
-// isLoose reports whether an option of a json tag takes more names than its own.
+// isLoose reports whether an option of a json tag accepts more than one name.
 func isLoose(option string) bool {
 	return strings.HasPrefix(option, "case:") || slices.Contains([]string{"inline", "embed", "unknown", "strictcase", "nocase"}, option)
 }
 
-// decodes refuses a struct that the decoder cannot work with, such as one with
-// two members of one name: it says so only when it is used.
+// decodes reports a struct that the decoder refuses at its first use, such as one
+// with two members of one name.
 func (l *linter) decodes(t reflect.Type, where string) {
 	if decodesItself(t) {
 		return
@@ -74,15 +74,15 @@ func (l *linter) decodes(t reflect.Type, where string) {
 	}
 }
 
-// decodesItself reports whether a type has a method that the decoder calls. An
-// Opt has one, and is looked into.
+// decodesItself reports whether a type has a method that the decoder calls. It
+// reports false for an Opt, whose value is checked.
 func decodesItself(t reflect.Type) bool {
 	p := reflect.PointerTo(t)
 	return optType(t) == t && (p.Implements(fromType) || p.Implements(unmarshalerType) || p.Implements(textUnmarshaler))
 }
 
-// elementType returns the type below all lists, maps, pointers and Opts. It is nil
-// where there is none: in a list of itself.
+// elementType returns the type inside all lists, maps, pointers and Opts, or nil for a
+// type that contains only itself.
 func elementType(t reflect.Type) reflect.Type {
 	for seen := map[reflect.Type]bool{}; !seen[t]; {
 		seen[t] = true
@@ -105,13 +105,12 @@ var (
 	unmarshalerType = reflect.TypeFor[interface{ UnmarshalJSON([]byte) error }]()
 )
 
-// tags are the rules at one depth of a field: of the value, and of the key that
-// it has in a map.
+// tags are the rules at one depth of a field: of the value and of its key in a map.
 type tags struct{ value, key string }
 
 // compileField compiles the rules of a field.
 func (l *linter) compileField(sf reflect.StructField, where string) *check {
-	if elementType(sf.Type) == nil { // the checks of a list stand in that of its elements
+	if elementType(sf.Type) == nil { // the check of a list contains the check of its elements
 		l.problem(where, "a "+sf.Type.String()+" contains itself; put a struct between")
 		return &check{t: sf.Type}
 	}
@@ -126,8 +125,8 @@ func (l *linter) compileField(sf reflect.StructField, where string) *check {
 }
 
 // cutLevels cuts a tag into the rules of the value itself and, after each
-// dive, those of its elements. The rules of a map's keys stand between keys
-// and endkeys, right behind the dive.
+// dive, the rules of its elements. The rules of map keys are between keys and endkeys,
+// directly after the dive.
 func cutLevels(tag string) (levels []tags, ok bool) {
 	var rules, keys []string
 	inKeys, ok := false, true
@@ -154,10 +153,10 @@ func cutLevels(tag string) (levels []tags, ok bool) {
 	return levels, ok && !inKeys
 }
 
-// elements follows the place of a list or map whose elements are meant.
+// elements is the suffix of a place for the elements of a list or map.
 const elements = "[]"
 
-// compileValue compiles one level of a field, and what is below it.
+// compileValue compiles one level of a field and its contents.
 func (l *linter) compileValue(t reflect.Type, where string, levels []tags) *check {
 	var here, next tags
 	below := levels[:0]
@@ -168,7 +167,7 @@ func (l *linter) compileValue(t reflect.Type, where string, levels []tags) *chec
 		next = below[0]
 	}
 	c := newCheck(t, here.value)
-	c.needed = c.needed || len(c.hops) > 0 && c.tag == "" && len(below) > 0 // a dive in front refuses nil too
+	c.needed = c.needed || len(c.hops) > 0 && c.tag == "" && len(below) > 0 // a dive refuses nil too
 	l.checkReading(c.t, where)
 	checked := l.c.checkedType(c.t, len(c.hops) > 0)
 	c.custom = checked != c.t
@@ -199,7 +198,7 @@ func (l *linter) compileValue(t reflect.Type, where string, levels []tags) *chec
 	return c
 }
 
-// keys checks and compiles the rules of a map's keys.
+// keys checks and compiles the rules of map keys.
 func (l *linter) keys(c *check, where string) {
 	switch k := c.shape; {
 	case len(c.hops) == 0 && (decodesItself(c.t) || k == text || k == signed || k == unsigned || k == float || c.t.Kind() == reflect.Interface):
@@ -220,10 +219,10 @@ func (l *linter) keys(c *check, where string) {
 	l.c.compileRules(c)
 }
 
-// checkReading reports types that are not read as their name says. A json.Number
-// is checked by encoding/json alone, and is a string to every other decoder:
-// {"n":"abc"} would be a number, and {"n":1} would not. The methods of a type
-// that decodes itself may read its fields otherwise.
+// checkReading reports types that the decoder does not decode as their names suggest.
+// Only encoding/json checks a json.Number. For this decoder it is a string: {"n":"abc"}
+// would be accepted, and {"n":1} would not. The methods of a type that decodes itself
+// may read its fields differently.
 func (l *linter) checkReading(t reflect.Type, where string) {
 	if l.own {
 		return
@@ -236,7 +235,7 @@ func (l *linter) checkReading(t reflect.Type, where string) {
 	}
 }
 
-// unreadable are kinds that no JSON text can be read as.
+// unreadable reports whether no JSON text can be decoded into a type.
 func unreadable(t reflect.Type) bool {
 	if decodesItself(t) {
 		return false
@@ -245,7 +244,7 @@ func unreadable(t reflect.Type) bool {
 		t.Kind() == reflect.Interface && t.NumMethod() > 0
 }
 
-// param compiles a field that comes from outside of a body.
+// param compiles a field whose source is not the body.
 func (l *linter) param(sf reflect.StructField, where, source, name string) param {
 	p := param{source: source, name: name, index: sf.Index}
 	l.reachable(where, source, name)
@@ -274,8 +273,8 @@ func (l *linter) param(sf reflect.StructField, where, source, name string) param
 	return p
 }
 
-// breaks reports whether a value breaks the rules. Those that do not exist
-// have been found before.
+// breaks reports whether a value breaks the rules. It reports false if there are
+// problems already, because rules that do not exist panic.
 func (l *linter) breaks(c *check, v reflect.Value) bool {
 	if len(l.problems) > 0 {
 		return false
@@ -312,7 +311,7 @@ func unreadableText(t reflect.Type) string {
 	return "a " + t.String() + " cannot be read from text" + hint
 }
 
-// fromText reports whether a value can be read from a parameter's text.
+// fromText reports whether a value can be read from the text of a parameter.
 func fromText(t reflect.Type) bool {
 	if reflect.PointerTo(t).Implements(textUnmarshaler) {
 		return true

@@ -8,24 +8,23 @@ import (
 	"unicode/utf8"
 )
 
-// sample is a value that rules are tried with: a number, a length or a word.
+// A sample is a value for trying rules: a number, a length or a word.
 type sample struct {
 	n    *big.Rat // the number or the length
 	word string
-	text bool // it is the word, not only a length
+	text bool // the sample is the word, not only a length
 }
 
-// predicate is a rule that samples can be tried with.
+// A predicate is a rule that can be tried with samples.
 type predicate struct {
 	rule  string
 	holds func(sample) bool
 }
 
-// contradictions reports rules that no value can hold together, such as
-// min=5,max=3. If numbers are left by two bounds, one of them is next to a
-// bound, or between the two: it is enough to try those. Alternatives and rules
-// of the application are left out. A required value behind a pointer may be
-// zero.
+// contradictions reports rules that no value satisfies together, such as
+// min=5,max=3. If two bounds allow any number, they allow one that is next to a bound
+// or between the two, so only those are tried. Alternatives and rules of the
+// application are ignored. A required value behind a pointer may be zero.
 func (l *linter) contradictions(t reflect.Type, where, tag string, pointed bool) {
 	if _, measured := bounds[shapeOf(t)]; !measured || t == durationType {
 		return
@@ -59,7 +58,7 @@ func (l *linter) contradictions(t reflect.Type, where, tag string, pointed bool)
 	}
 }
 
-// predicateOf returns a rule that samples can be tried with.
+// predicateOf returns the predicate of a rule and reports whether it has one.
 func predicateOf(s shape, rule string) (predicate, bool) {
 	name, param, _ := strings.Cut(rule, "=")
 	number := s == signed || s == unsigned || s == float
@@ -85,8 +84,8 @@ func predicateOf(s shape, rule string) (predicate, bool) {
 	return predicate{rule, holds}, holds != nil
 }
 
-// samplesOf returns the values of a type that are next to a bound of its rules,
-// or between two.
+// samplesOf returns the values of a type that are next to a bound of its rules or
+// between two bounds.
 func samplesOf(t reflect.Type, tag string) (samples []sample) {
 	s := shapeOf(t)
 	least, most := rangeOf(t)
@@ -132,8 +131,8 @@ func samplesOf(t reflect.Type, tag string) (samples []sample) {
 	return samples
 }
 
-// rangeOf returns the least and the most of a type, or of its length; nil is
-// none.
+// rangeOf returns the minimum and the maximum of a type or of its length. nil means
+// that there is none.
 func rangeOf(t reflect.Type) (least, most *big.Rat) {
 	one := big.NewInt(1)
 	switch shapeOf(t) {

@@ -2,29 +2,29 @@ package validate
 
 import "strconv"
 
-// deepest bounds Limits.Depth, so that the counter has a fixed size.
+// deepest is the maximum of Limits.Depth. It gives the counter a fixed size.
 const deepest = 256
 
-// counter bounds the structure of a JSON text while it arrives, in fixed
-// memory. It checks no grammar, the decoder does that later; for a valid text
-// its counts are exact, and an invalid one is refused either way.
+// A counter bounds the structure of a JSON text while it arrives, in fixed memory. It
+// does not check the grammar: its counts are exact for a valid text, and the decoder
+// refuses an invalid one later.
 type counter struct {
 	limits  *Limits
 	depth   int
 	tokens  int
-	length  int // of the current string or number, in bytes
-	most    int // bytes that it may have
+	length  int // bytes of the current string, number or literal
+	most    int // maximum bytes of the current string
 	mode    mode
-	nulls   bool // a null may be there
-	longs   bool // a number that a float64 may not hold may be there
-	escapes bool // an escape that may stand for a control character may be there
+	nulls   bool // the text may contain a null
+	longs   bool // the text may contain a number that a float64 rounds
+	escapes bool // the text may contain an escaped control character
 	levels  [deepest + 1]level
 }
 
-// level is an open array or object; level 0 is the outside.
+// A level is an open array or object. Level 0 is outside of all.
 type level struct {
 	object bool
-	name   bool // the next string of the object is a member's name
+	name   bool // the next string of the object is a member name
 	count  int32
 }
 
@@ -38,14 +38,13 @@ const (
 	inLiteral
 )
 
-// beginText makes a counter that was used before count a new text.
+// beginText resets the counter for a new text.
 func (c *counter) beginText(limits *Limits) {
 	c.limits, c.depth, c.tokens, c.mode, c.nulls, c.longs, c.escapes = limits, 0, 0, between, false, false, false
 	c.levels[0] = level{}
 }
 
-// write counts the next bytes. It returns what is too large, with the limit,
-// or "".
+// write implements [watcher].
 func (c *counter) write(data []byte) string {
 	for i := 0; i < len(data); {
 		switch c.mode {
@@ -114,7 +113,7 @@ func (c *counter) tooLong() string {
 	return "a string must have at most " + strconv.Itoa(c.limits.String) + " bytes"
 }
 
-// between takes a byte outside of strings, numbers and literals.
+// between counts a byte outside of strings, numbers and literals.
 func (c *counter) between(b byte) string {
 	top := &c.levels[c.depth]
 	switch b {
@@ -158,7 +157,7 @@ func (c *counter) between(b byte) string {
 	return ""
 }
 
-// countValue counts a value that begins.
+// countValue counts a value at its beginning.
 func (c *counter) countValue(top *level) string {
 	if c.tokens++; c.tokens > c.limits.Tokens {
 		return "the body must have at most " + strconv.Itoa(c.limits.Tokens) + " values"

@@ -6,15 +6,16 @@ import (
 	"github.com/go-playground/validator/v10"
 )
 
-// extraction gets the value that the validator checks in the place of another:
-// the result of a custom type function of Setup, or of a method ValidatorValue.
+// An extraction finds the type of the value that the validator checks instead of
+// another: the result of a custom type function of Setup or of a method
+// ValidatorValue.
 type extraction struct {
 	from reflect.Value
-	to   reflect.Type // nil: the validator has nothing to check
+	to   reflect.Type // nil if the validator has nothing to check
 }
 
-// extractRule is a rule that only the constructor runs. The validator gives a
-// rule, and nothing else, the method that extracts a value.
+// extractRule is a rule that only the constructor runs. Only rules have access to the
+// validator's method that extracts a value.
 const extractRule = "value of another type"
 
 func (c *config) registerExtraction() error {
@@ -30,9 +31,9 @@ func (c *config) registerExtraction() error {
 
 var anyType = reflect.TypeFor[any]()
 
-// checkedType returns the type of the value that the validator checks for a
-// value of a type, which mostly is the type itself. It returns that of an
-// interface, which accepts only the rule required, if the type is unknown.
+// checkedType returns the type of the value that the validator checks for a value of
+// type t, usually t itself. If it is unknown, checkedType returns an interface type,
+// which accepts only the rule required.
 func (c *config) checkedType(t reflect.Type, pointed bool) (checked reflect.Type) {
 	if t.Kind() == reflect.Interface {
 		return t
@@ -53,14 +54,14 @@ func (c *config) checkedType(t reflect.Type, pointed bool) (checked reflect.Type
 	switch to := c.extraction.to; {
 	case to == nil:
 		return anyType
-	case to.Kind() == reflect.Struct: // it would be checked by its fields, and not by the rules
+	case to.Kind() == reflect.Struct: // the validator would check its fields instead of the rules
 		return t
 	default:
 		return to
 	}
 }
 
-// fillStruct fills a value, so that types that may be null have one.
+// fillStruct sets a value to nonzero, so that a nullable type has a value.
 func fillStruct(v reflect.Value) {
 	if v.Kind() != reflect.Struct {
 		setNonZero(v)

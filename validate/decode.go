@@ -13,10 +13,10 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// decodeBody decodes a body into v, a pointer to a struct, strictly.
+// decodeBody strictly decodes a body into v, a pointer to a struct.
 func (c *config) decodeBody(data []byte, count *counter, v reflect.Value) error {
 	if err := json.Unmarshal(data, v.Interface(), c.decoding); err != nil {
-		// The decoder stops at the first fault, and what follows may be no JSON.
+		// The decoder stops at the first problem. The rest may be malformed.
 		if malformed := malformedJSON(data); malformed != nil {
 			return malformed
 		}
@@ -28,15 +28,15 @@ func (c *config) decodeBody(data []byte, count *counter, v reflect.Value) error 
 	return nil
 }
 
-// malformedJSON returns what is wrong with a text that is not JSON, and where,
-// without anything that the decoder quotes. It returns nil for JSON.
+// malformedJSON returns an error with the problem of a text that is not JSON and its
+// position, without the text that the decoder quotes. It returns nil for valid JSON.
 func malformedJSON(data []byte) error {
 	code, text := "syntax", "is not JSON"
 	d := jsontext.NewDecoder(bytes.NewReader(data))
 	err := d.SkipValue()
 	offset := d.InputOffset()
 	if err == nil {
-		_, err = d.ReadToken() // of what stands behind it
+		_, err = d.ReadToken() // after the end
 	}
 	if fault, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		offset = fault.ByteOffset
@@ -54,8 +54,7 @@ func malformedJSON(data []byte) error {
 	return newRefusal(ErrMalformed, "the body", "", code, text+" at byte "+strconv.FormatInt(offset, 10))
 }
 
-// decodeError turns an error of the decoder into a refusal that repeats
-// nothing of the input.
+// decodeError turns an error of the decoder into a refusal without values of the input.
 func decodeError(err error, t reflect.Type) error {
 	semantic, ok := errors.AsType[*json.SemanticError](err)
 	if !ok {
@@ -76,8 +75,7 @@ func decodeError(err error, t reflect.Type) error {
 	return newRefusal(ErrInvalid, at.String(), at.pointer, "type", typeText(at.t, semantic.JSONKind, at.quoted))
 }
 
-// repeatable reports whether a name that the client sent is harmless in a
-// response.
+// repeatable reports whether a response may repeat a name that the client sent.
 func repeatable(name string) bool {
 	for _, c := range []byte(name) {
 		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' && c != '.' {
@@ -87,12 +85,11 @@ func repeatable(name string) bool {
 	return name != "" && len(name) <= 64
 }
 
-// checkTokens finds what the decoder takes and a schema does not: null where
-// the type has none, control characters other than tab, newline and return,
+// checkTokens refuses tokens that the decoder accepts and the schema does not: null
+// for a non-nullable field, control characters other than tab, newline and return,
 // which end C strings and forge lines in logs, and whole numbers that a float64
-// rounds, while another parser may keep them (RFC 7493, section 2.2). It keeps the type of
-// each open array and object, so that a body of nulls is no more work than one
-// of numbers; where the offence is, is found out once.
+// rounds, while another parser may keep them (RFC 7493, section 2.2). It stores the
+// type of each open array and object, so that it resolves a place only for an error.
 func (c *config) checkTokens(data []byte, t reflect.Type) error {
 	d := jsontext.NewDecoder(bytes.NewReader(data))
 	open := []container{{next: t}}
@@ -100,7 +97,7 @@ func (c *config) checkTokens(data []byte, t reflect.Type) error {
 	for {
 		token, err := d.ReadToken()
 		if err != nil {
-			return nil // the end: the decoder has read it all
+			return nil // the end: the decoder has accepted the text
 		}
 		top := &open[len(open)-1]
 		kind, n := d.StackIndex(d.StackDepth())
@@ -136,7 +133,7 @@ func (c *config) checkTokens(data []byte, t reflect.Type) error {
 	}
 }
 
-// rounded reports whether a number becomes another one in a value of a type.
+// rounded reports whether a value of a type would round a whole number.
 func rounded(t reflect.Type, number string) bool {
 	if k := underlyingType(t).Kind(); k != reflect.Interface && k != reflect.Float64 && k != reflect.Float32 || strings.ContainsAny(number, ".eE") {
 		return false
@@ -145,18 +142,18 @@ func rounded(t reflect.Type, number string) bool {
 	return err != nil || n > 1<<53 || n < -1<<53
 }
 
-// container is an open array or object. Types are nil where they are unknown:
-// in types that decode themselves, and of members that are not there.
+// A container is an open array or object. A nil type is unknown: inside a type with
+// its own decoder, or for an unknown member.
 type container struct{ t, next reflect.Type }
 
-// memberName names a member of a struct.
+// A memberName identifies a member of a struct.
 type memberName struct {
 	t    reflect.Type
 	name string
 }
 
-// containerOf returns the container of a type. If a type decodes itself, what its
-// methods read is unknown.
+// containerOf returns the container of a type. The contents of a type that decodes
+// itself are unknown.
 func containerOf(t reflect.Type, kind jsontext.Kind) container {
 	if t == nil {
 		return container{}
@@ -198,14 +195,14 @@ func nullable(t reflect.Type) bool {
 	return t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface || optType(t) != t
 }
 
-// position is a place in a type. Its pointer ends at a map if the name of an
+// A position is a place in a type. Its pointer ends at a map if the name of an
 // entry must not be repeated, or is the problem itself; then prefix is not empty.
 type position struct {
 	t       reflect.Type
 	pointer string
 	prefix  string
 	quoted  bool // the member has the option string
-	opaque  bool // the type is unknown: below any, or of a member that is not there
+	opaque  bool // the type is unknown: inside an interface, or of an unknown member
 }
 
 func (p position) String() string {
@@ -254,7 +251,7 @@ func resolve(t reflect.Type, pointer jsontext.Pointer) position {
 	return at
 }
 
-// firstToken cuts the first name off a pointer.
+// firstToken returns the first name of a pointer and the rest.
 func firstToken(pointer jsontext.Pointer) (string, jsontext.Pointer) {
 	rest := pointer[1:]
 	if i := strings.IndexByte(string(rest), '/'); i >= 0 {
@@ -263,8 +260,8 @@ func firstToken(pointer jsontext.Pointer) (string, jsontext.Pointer) {
 	return ("/" + rest).LastToken(), pointer[1+len(rest):]
 }
 
-// isKey reports whether a name can be decoded as the key of a map. The decoder
-// gives the same place to an entry's key and to its value.
+// isKey reports whether a name can be decoded as the key of a map. The decoder reports
+// errors of the key and of the value of an entry at the same place.
 func isKey(t reflect.Type, name string) bool {
 	quoted, err := jsontext.AppendQuote(nil, name)
 	return err == nil && json.Unmarshal(quoted, reflect.New(t).Interface(), json.StringifyNumbers(true)) == nil
@@ -276,8 +273,8 @@ func memberOf(t reflect.Type, name string) (reflect.Type, bool) {
 	return f.Type, ok
 }
 
-// memberField returns the field of a struct's JSON member. Of several, the one
-// that is embedded least deeply is set.
+// memberField returns the field of a struct's JSON member: of several fields, the
+// least deeply embedded one.
 func memberField(t reflect.Type, name string) (found reflect.StructField, ok bool) {
 	depth := 0
 	for _, f := range reflect.VisibleFields(t) {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// disposition is the checked header of a part.
+// A disposition is the checked header of a part.
 type disposition struct {
 	name   string
 	file   string
@@ -65,10 +65,10 @@ func unencoded(h textproto.MIMEHeader) bool {
 	return false
 }
 
-// parseDisposition parses the Content-Disposition of a form's part. The problem
-// is empty if there is none. RFC 7578, section 4.2, forbids filename*, which HttpClient of .NET
-// sends beside filename: it is accepted if both are one name. mime would prefer
-// filename*, and other parsers filename.
+// parseDisposition parses the Content-Disposition of a part of a form. The problem is
+// empty if there is none. RFC 7578, section 4.2, forbids filename*, which HttpClient of
+// .NET sends in addition to filename. It is accepted if both names are equal, because
+// mime prefers filename* and other parsers filename.
 func parseDisposition(header string) (d disposition, problem string) {
 	plain, encoded, n, problem := splitEncoded(header)
 	if problem != "" {
@@ -97,8 +97,8 @@ func parseDisposition(header string) (d disposition, problem string) {
 
 // splitEncoded removes filename* from a header, which mime would merge into
 // filename, and counts the other parameters. Any other parameter with an
-// asterisk is refused: an encoded one, or a part of one that is continued (RFC
-// 2231, section 3), which some parsers join and others do not.
+// asterisk is refused: it is encoded, or a part of a continued parameter (RFC 2231,
+// section 3), which only some parsers join.
 func splitEncoded(header string) (plain, encoded string, n int, problem string) {
 	plain, rest, more := cutParam(header)
 	for more {
@@ -136,8 +136,9 @@ func decodeExtended(s string) (string, bool) {
 	return decoded, err == nil
 }
 
-// decodeWord decodes an encoded word of RFC 2047, which .NET sends as filename
-// where the name is not ASCII. A plain name cannot look like one: it has no "?".
+// decodeWord decodes an encoded word of RFC 2047, which .NET sends as filename if the
+// name is not ASCII. An allowed plain name does not look like one, because it has no
+// "?".
 func decodeWord(s string) (string, bool) {
 	if !strings.HasPrefix(s, "=?") {
 		return "", false

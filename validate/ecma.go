@@ -10,9 +10,9 @@ import (
 
 // printPattern prints a pattern of RE2, without its anchors, as a pattern of
 // ECMA 262 with the flag u, which JSON Schema recommends (2020-12, section 6.4). It
-// uses only what RE2 reads in the same way: classes become ranges, folded
-// letters become classes, and names of groups are dropped. It reports false for
-// a pattern with the flag m, whose anchors need a look-behind.
+// uses only syntax that both read alike: classes become ranges, folded letters become
+// classes, and names of groups are dropped. It reports false for a pattern with the
+// flag m, whose anchors need a look-behind.
 func printPattern(pattern string) (string, bool) {
 	re, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
@@ -113,8 +113,8 @@ func (p *patternPrinter) printLiteral(r rune, fold bool) {
 	p.WriteString(printRune(r))
 }
 
-// printClass prints pairs of the first and the last rune of a range. Surrogates
-// are in no text of UTF-8.
+// printClass prints pairs of the first and the last rune of a range, without
+// surrogates, which UTF-8 cannot contain.
 func (p *patternPrinter) printClass(pairs []rune) {
 	p.WriteByte('[')
 	for i := 0; i < len(pairs); i += 2 {
@@ -136,8 +136,8 @@ func (p *patternPrinter) printClass(pairs []rune) {
 	p.WriteByte(']')
 }
 
-// printRune prints a rune so that RE2 and ECMA 262 with the flag u read it alike,
-// inside and outside of classes.
+// printRune prints a rune so that RE2 and ECMA 262 with the flag u read it alike, both
+// inside and outside a class.
 func printRune(r rune) string {
 	switch {
 	case strings.ContainsRune(`^$\.*+?()[]{}|/`, r):

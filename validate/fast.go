@@ -12,7 +12,7 @@ import (
 	"github.com/go-playground/validator/v10"
 )
 
-// rule is one rule in compiled form.
+// A rule is one rule in compiled form.
 type rule struct {
 	op      op
 	n       int64
@@ -63,8 +63,8 @@ func compare[N cmp.Ordered](o op, a, b N) bool {
 	return false
 }
 
-// fits compares the length of a text in characters. Its bytes are at least as
-// many, so that most texts below a bound need no count.
+// fits compares the length of a text in characters. A text has at least as many bytes,
+// so that most texts below a maximum need no count.
 func (r *rule) fits(o *operand) bool {
 	if r.op == opMax && int64(len(o.text)) <= r.n {
 		return true
@@ -80,7 +80,7 @@ var (
 	durationType = reflect.TypeFor[time.Duration]()
 )
 
-// compileRules compiles the rules of a tag, as far as they have a compiled form.
+// compileRules compiles the rules of a tag, up to the first without a compiled form.
 func (c *config) compileRules(k *check) {
 	if k.custom || shapeOf(k.t) != structure && (c.foreign || strings.Contains(k.tag, "|") || strings.Contains(k.tag, "0x") || strings.Contains(k.tag, "'") || k.t == durationType) ||
 		k.t.Implements(valuerType) || reflect.PointerTo(k.t).Implements(valuerType) {
@@ -100,8 +100,8 @@ func (c *config) compileRules(k *check) {
 	}
 }
 
-// conditional reports whether a tag asks if there is a value, for which a
-// pointer to a value is always one.
+// conditional reports whether a tag has a rule about the presence of a value. Such a
+// rule must not be applied to the pointer that the validator gets for the rest.
 func conditional(tag string) bool {
 	for rule := range strings.SplitSeq(tag, ",") {
 		if _, ok := conditions[rule]; ok || rule == "isdefault" {
@@ -111,7 +111,7 @@ func conditional(tag string) bool {
 	return false
 }
 
-// cutRule cuts the first rule off a tag.
+// cutRule returns the first rule of a tag and the rest.
 func cutRule(tag string) (name, param, rest string) {
 	first, rest, _ := strings.Cut(tag, ",")
 	name, param, _ = strings.Cut(first, "=")
@@ -150,7 +150,7 @@ func (c *config) compileRule(t reflect.Type, name, param string) (rule, bool) {
 	return r, err == nil
 }
 
-// textRule returns a rule of texts that looks at more than their length.
+// textRule returns a rule about the contents of a text, or nil.
 func (c *config) textRule(name, param string) func(string) bool {
 	switch name {
 	case "eq":
@@ -185,7 +185,8 @@ func (c *config) textRule(name, param string) func(string) bool {
 	return plain[name]
 }
 
-// canonical returns the numbers of a oneof, which compares their text.
+// canonical returns the numbers of a oneof. It reports false if one has another
+// spelling than strconv, because the validator compares the texts.
 func canonical(param string) ([]int64, bool) {
 	var numbers []int64
 	for word := range strings.FieldsSeq(param) {
@@ -198,7 +199,7 @@ func canonical(param string) ([]int64, bool) {
 	return numbers, true
 }
 
-// allBytes returns a rule for texts of at least one byte, which are all so.
+// allBytes returns a rule for texts of at least one byte, of which all are ok.
 func allBytes(ok func(byte) bool) func(string) bool {
 	return func(s string) bool {
 		for i := range len(s) {

@@ -8,16 +8,16 @@ import (
 )
 
 // A fence checks the boundaries of a multipart form (RFC 2046, section 5.1.1)
-// before mime/multipart reads them. That package accepts a body that ends behind
-// a boundary as complete. It skips all bytes before the first boundary and behind
-// the last, so that another parser may find parts that were never checked. A
-// fence stores no bytes of the form, only a state and counts.
+// before mime/multipart reads them. That package accepts a body that ends after any
+// boundary as complete. It skips all bytes before the first boundary and after the
+// last, so that another parser may find parts that were never checked. A fence stores
+// no bytes of the form, only a state and counts.
 type fence struct {
 	r       io.Reader
 	mark    string // CRLF, two hyphens and the boundary
 	state   fenceState
 	matched int // bytes of mark or of the epilogue; in a header, see scanHeader
-	inLine  int // bytes of mark that begin a header line; -1: it begins otherwise
+	inLine  int // bytes of mark that begin a header line; -1 if it begins otherwise
 	begun   bool
 	err     error
 }
@@ -63,7 +63,7 @@ func (f *fence) Read(b []byte) (int, error) {
 		case !f.isClosed():
 			f.err = errFormCut
 		case f.matched == 1:
-			f.err = errFormEpilogue // a return alone
+			f.err = errFormEpilogue // a return without a newline
 		default:
 			f.err = io.EOF
 		}
@@ -87,7 +87,7 @@ func (f *fence) scan(b []byte) {
 		case inHeader:
 			f.scanHeader(b[i])
 		case inContent:
-			if f.matched == 0 { // most bytes of a file pass here
+			if f.matched == 0 { // most bytes of a file are here
 				next := bytes.IndexByte(b[i:], '\r')
 				if next < 0 {
 					return
@@ -111,7 +111,7 @@ func (f *fence) expect(b, want byte, next fenceState, otherwise error) {
 }
 
 // scanPreamble accepts one line break before the first boundary, which some
-// clients send, and nothing else.
+// clients send.
 func (f *fence) scanPreamble(b byte) {
 	if !f.begun && b == '\r' {
 		f.matched = 0
@@ -131,9 +131,9 @@ func (f *fence) countMark() {
 	}
 }
 
-// scanDelimiter accepts the byte behind a boundary: the beginning of CRLF or of
-// two hyphens. Other bytes, and the padding of RFC 2046, are refused: the line is
-// content of a part for some parsers, and its end for others.
+// scanDelimiter accepts the byte after a boundary: the beginning of CRLF or of two
+// hyphens. Other bytes and the padding of RFC 2046 are refused, because the line ends a
+// part for some parsers and is content for others.
 func (f *fence) scanDelimiter(b byte) {
 	switch b {
 	case '\r':
@@ -145,10 +145,10 @@ func (f *fence) scanDelimiter(b byte) {
 	}
 }
 
-// scanHeader checks the lines of a part's header. matched is 0 at the beginning
-// of a line, 1 in it, 2 behind its return, and 3 behind the return of an empty
-// line. A line that begins with the boundary is refused: it is a header for
-// some parsers, and a new part for others.
+// scanHeader checks the header lines of a part. matched is 0 at the beginning of a
+// line, 1 in it, 2 after its return, and 3 after the return of an empty line. A line
+// that begins with the boundary is refused, because it is a header for some parsers and
+// a new part for others.
 func (f *fence) scanHeader(b byte) {
 	if f.matched == 0 {
 		f.inLine = len("\r\n")
@@ -167,7 +167,7 @@ func (f *fence) scanHeader(b byte) {
 	case atReturn != (b == '\n'):
 		f.err = errFormLine
 	case b == '\n' && f.matched == 3:
-		f.state, f.matched = inContent, len("\r\n") // a part may be empty: its header's end is the line break before the boundary
+		f.state, f.matched = inContent, len("\r\n") // in an empty part, the end of the header is the line break before the boundary
 	case b == '\n':
 		f.matched = 0
 	case b == '\r' && f.matched == 0:
@@ -179,8 +179,8 @@ func (f *fence) scanHeader(b byte) {
 	}
 }
 
-// scanContent searches the boundary. Only its first byte is a return, so that a
-// byte that does not continue it can begin it only if it is a return.
+// scanContent searches the boundary. Only its first byte is a return, so that only a
+// return can begin it again.
 func (f *fence) scanContent(b byte) {
 	switch {
 	case b == f.mark[f.matched]:
@@ -192,7 +192,7 @@ func (f *fence) scanContent(b byte) {
 	}
 }
 
-// scanEpilogue accepts one line break behind the last boundary.
+// scanEpilogue accepts one line break after the last boundary.
 func (f *fence) scanEpilogue(b byte) {
 	if f.matched > 1 || b != "\r\n"[f.matched] {
 		f.err = errFormEpilogue

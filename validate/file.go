@@ -55,24 +55,25 @@ func (f *File) Read(b []byte) (int, error) {
 
 var fileType = reflect.TypeFor[File]()
 
-// sniffed are the media types that http.DetectContentType tells (MIME
-// Sniffing, section 7), and that a File may therefore have.
+// sniffed are the media types that http.DetectContentType recognizes (MIME Sniffing,
+// section 7), so that a File can be checked.
 var sniffed = []string{
 	"application/pdf", "application/x-gzip", "application/zip", "audio/aiff", "audio/midi", "audio/mpeg", "audio/wave", "font/otf", "font/ttf",
 	"font/woff", "font/woff2", "image/bmp", "image/gif", "image/jpeg", "image/png", "image/webp", "image/x-icon", "text/plain", "video/avi",
 	"video/mp4", "video/webm",
 }
 
-// anything is the type of files whose first bytes are not looked at.
+// anything is the type of files whose first bytes are not checked.
 const anything = "application/octet-stream"
 
-// looksLike reports whether the first bytes of a file are of a media type.
+// looksLike reports whether the first bytes of a file match a media type.
 func looksLike(head []byte, media string) bool {
 	found, _, _ := mime.ParseMediaType(http.DetectContentType(head))
 	return media == anything || found == media && (media != "text/plain" || textual(head))
 }
 
-// textual takes UTF-8 without control characters. A rune may be cut at the end.
+// textual accepts UTF-8 without control characters except tab, newline and return. The
+// last rune may be incomplete.
 func textual(head []byte) bool {
 	for len(head) > 0 {
 		r, n := utf8.DecodeRune(head)
@@ -84,8 +85,8 @@ func textual(head []byte) bool {
 	return true
 }
 
-// Extensions that a server or a desktop may run, and names that Windows takes
-// for devices (CVE-2023-45284).
+// Extensions that a server or a desktop may execute, and names that are devices on
+// Windows (CVE-2023-45284).
 var (
 	executable = []string{
 		"asp", "aspx", "bat", "cgi", "cmd", "com", "exe", "hta", "htm", "html", "jar", "js", "jsp", "jspx", "lnk", "mjs", "msi", "phar", "php", "php3",
@@ -94,7 +95,7 @@ var (
 	devices = []string{"aux", "con", "nul", "prn"}
 )
 
-// plainName reports whether a file's name is harmless, wherever it is shown.
+// plainName reports whether a file name is harmless in every place.
 func plainName(name string) bool {
 	if len(name) > 255 || !isCleanText(name) || strings.ContainsAny(name, `/\:*?"<>|`) || strings.HasPrefix(name, ".") || strings.TrimRight(name, ". ") != name ||
 		strings.TrimLeft(name, " ") != name {
@@ -154,8 +155,8 @@ func (s *stream) newFile(p *param, name string) (File, error) {
 	return File{Name: path.Base(name), Type: media, stream: s}, nil
 }
 
-// readHead reads the first bytes of a file. io.ReadFull would report a body that
-// is cut there as a short file.
+// readHead reads the first bytes of a file. io.ReadFull would report a truncated body as
+// a short file.
 func (s *stream) readHead() error {
 	s.head = make([]byte, 0, 512)
 	for len(s.head) < cap(s.head) {
@@ -195,8 +196,8 @@ func (p *param) defaultType(head []byte) string {
 	return p.types[max(i, 0)]
 }
 
-// readFile hands out what newFile has read, then the rest of the part, and then
-// looks for the end of the form.
+// readFile returns the bytes that newFile has read, then the rest of the part. Then it
+// checks the end of the form.
 func (s *stream) readFile(b []byte) (int, error) {
 	if s.err != nil || len(b) == 0 {
 		return 0, s.err
@@ -220,8 +221,8 @@ func (s *stream) readFile(b []byte) (int, error) {
 	return n, s.err
 }
 
-// finishForm refuses parts behind the file: the handler has already run. It
-// returns io.EOF if the form ends here.
+// finishForm refuses parts after the file, because the handler already runs. It returns
+// io.EOF if the form ends here.
 func (s *stream) finishForm() error {
 	if err := s.next(); err != nil {
 		return err
@@ -229,7 +230,8 @@ func (s *stream) finishForm() error {
 	return newRefusal(ErrInvalid, "the form", "/form", "file_not_last", "must have its file last, and only one")
 }
 
-// clientError is what an error of the multipart reader means for the client.
+// clientError returns the error for the client that an error of the multipart reader
+// means.
 func (s *stream) clientError(err error) error {
 	switch {
 	case s.fence.err != nil && s.fence.err != io.EOF:

@@ -2,9 +2,9 @@ package validate
 
 import "strings"
 
-// formats are rules of texts that take the place of validator's: those take
-// javascript: as a URL, 0x7f000001 as a host name, mapped addresses as IPv4,
-// labels that end in a hyphen, and addresses of any length.
+// formats are rules of texts that replace the validator's, which accept javascript: as
+// a URL, 0x7f000001 as a host name, mapped addresses as IPv4, labels that end in a
+// hyphen, and email addresses of any length.
 var formats = map[string]func(string) bool{
 	"uri":                       isURI,
 	"url":                       isWebURL,
@@ -27,7 +27,7 @@ var formats = map[string]func(string) bool{
 	"rfc3339":                   isRFC3339,
 }
 
-// plain are rules of texts that are the same as validator's.
+// plain are rules of texts with the same results as the validator's.
 var plain = map[string]func(string) bool{
 	"lowercase": func(s string) bool { return s != "" && s == strings.ToLower(s) },
 	"uppercase": func(s string) bool { return s != "" && s == strings.ToUpper(s) },
@@ -42,8 +42,7 @@ var plain = map[string]func(string) bool{
 	"printascii": func(s string) bool { return s == "" || allBytes(func(b byte) bool { return ' ' <= b && b <= '~' })(s) },
 }
 
-// uuid takes 32 hexadecimal digits in groups, in either case (RFC 9562, section
-// 4). The validator takes uuid4 in lower case alone.
+// uuid accepts 32 hexadecimal digits in groups, in either case (RFC 9562, section 4).
 func uuid(s string) bool {
 	for i := range len(s) {
 		hyphen := i == 8 || i == 13 || i == 18 || i == 23

@@ -21,7 +21,7 @@ func isHostname(s string) bool {
 // isFQDN accepts a host name of two labels or more.
 func isFQDN(s string) bool { return isHostname(s) && strings.Contains(s, ".") }
 
-// isLabel accepts one label of a host name. It may be a number: only the last
+// isLabel accepts one label of a host name. It may be a number, which only the last
 // label of a name must not be.
 func isLabel(s string) bool {
 	if s == "" || len(s) > 63 || s[0] == '-' || s[len(s)-1] == '-' {
@@ -98,8 +98,8 @@ func parseAddress(s string) (netip.Addr, bool) {
 	return a, err == nil && a.Zone() == ""
 }
 
-// parsePrefix parses a network in CIDR notation. Mapped IPv4 addresses are
-// refused, since some parsers compare them as IPv6, and others as IPv4.
+// parsePrefix parses a network in CIDR notation. Mapped IPv4 addresses are refused,
+// because some parsers compare them as IPv6 and others as IPv4.
 func parsePrefix(s string) (netip.Prefix, bool) {
 	p, err := netip.ParsePrefix(s)
 	return p, err == nil && !p.Addr().Is4In6()

@@ -10,7 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// empty is the schema of a list or a mapping without anything in it.
+// empty returns the schema of an empty list or mapping.
 func (e *exporter) empty(t reflect.Type) keywords {
 	if t.Kind() == reflect.Map {
 		return keywords{"type": "object", "maxProperties": 0}
@@ -21,8 +21,8 @@ func (e *exporter) empty(t reflect.Type) keywords {
 	return keywords{"type": "array", "maxItems": 0}
 }
 
-// zero is the schema of what is read as the zero of a type. Lists and mappings
-// have none: an empty one is not nil.
+// zero returns the schema of the JSON that is decoded as the zero value of a type. No
+// list or mapping is: an empty one is not nil.
 func (e *exporter) zero(c *check) keywords {
 	switch {
 	case len(c.hops) == 0:
@@ -30,10 +30,10 @@ func (e *exporter) zero(c *check) keywords {
 	case c.hops[0] == pointerHop:
 		return keywords{"type": "null"}
 	}
-	return keywords{"not": keywords{}} // an Opt that is there is set
+	return keywords{"not": keywords{}} // an Opt that is present is set
 }
 
-// zeroBehind is that of what stands behind pointers.
+// zeroBehind is like zero for the type behind pointers.
 func (e *exporter) zeroBehind(c *check) keywords {
 	switch {
 	case c.quoted:
@@ -79,13 +79,13 @@ func (e *exporter) zeros(properties keywords, f *fields) {
 	}
 }
 
-// bounds are the keywords of the least and the most of a shape.
+// bounds are the keywords of the minimum and the maximum of a shape.
 var bounds = map[shape][2]string{
 	text: {"minLength", "maxLength"}, list: {"minItems", "maxItems"}, mapping: {"minProperties", "maxProperties"},
 	signed: {"minimum", "maximum"}, unsigned: {"minimum", "maximum"}, float: {"minimum", "maximum"},
 }
 
-// rule is the schema of one rule. What JSON Schema has no word for becomes a
+// rule returns the schema of one rule. A rule that JSON Schema cannot express becomes a
 // comment.
 func (e *exporter) rule(c *check, rule string) keywords {
 	name, param, _ := strings.Cut(rule, "=")
@@ -99,7 +99,7 @@ func (e *exporter) rule(c *check, rule string) keywords {
 	}
 	switch {
 	case c.quoted:
-		return comment // of the number, not of its text
+		return comment // the rule applies to the number, not to its text
 	case c.shape == list && isBytes(c.t):
 		return sizedBytes(name, param, comment)
 	case name == "isdefault" && param == "":
@@ -138,7 +138,7 @@ func (e *exporter) rule(c *check, rule string) keywords {
 	return compared(o, jsonNumber(c.shape, param))
 }
 
-// tagEscapes are the bytes that a tag of the validator cannot have itself.
+// tagEscapes are the validator's escapes of bytes that separate rules in a tag.
 var tagEscapes = strings.NewReplacer("0x2C", ",", "0x7C", "|")
 
 // splitWords splits the parameter of oneof, whose words may be quoted.
@@ -152,8 +152,8 @@ func splitWords(param string) []string {
 
 var quotedWords = regexp.MustCompile(`'[^']*'|\S+`)
 
-// isDefault is the schema of a zero value. What is behind a pointer is never
-// one, and neither is a list or a mapping that is sent.
+// isDefault returns the schema of the rule isdefault. A value behind a pointer is never
+// a default, and neither is a list or a mapping that is present.
 func (e *exporter) isDefault(c *check) keywords {
 	if len(c.hops) > 0 || c.shape == mapping || c.shape == list && c.t.Kind() == reflect.Slice {
 		return keywords{"not": keywords{}}
@@ -168,7 +168,7 @@ func equal(same bool, value any) keywords {
 	return keywords{"not": keywords{"const": value}}
 }
 
-// jsonNumber is a rule's parameter as JSON has it.
+// jsonNumber returns the parameter of a rule as a JSON number.
 func jsonNumber(s shape, param string) jsontext.Value {
 	switch s {
 	case signed:
@@ -183,8 +183,8 @@ func jsonNumber(s shape, param string) jsontext.Value {
 	return jsontext.Value(param)
 }
 
-// literals are the words of a oneof. A number in another form than the usual
-// never equals.
+// literals returns the words of a oneof as JSON. A number that is not in its usual
+// spelling is dropped, because it never equals a value.
 func literals(s shape, list []string) []any {
 	values := []any{}
 	for _, word := range list {
@@ -198,7 +198,7 @@ func literals(s shape, list []string) []any {
 	return values
 }
 
-// sized is a rule about a length. Less than nothing cannot be.
+// sized returns the schema of a rule about a length, which is at least 0.
 func sized(o op, words [2]string, n int64) keywords {
 	least, most := words[0], words[1]
 	switch o {
@@ -223,7 +223,7 @@ func sized(o op, words [2]string, n int64) keywords {
 	return keywords{least: n, most: n}
 }
 
-// compared is a rule about a number.
+// compared returns the schema of a rule about a number.
 func compared(o op, n jsontext.Value) keywords {
 	switch o {
 	case opMin:

@@ -15,21 +15,21 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// linter compiles the fields of a T, and finds at start-up what would fail, or
-// do nothing, at a request.
+// A linter compiles the fields of a T. It reports rules and tags that would fail or
+// have no effect during a request.
 type linter struct {
 	c          *config
 	structures map[structureKey]*fields
 	strict     bool
 	logger     *slog.Logger
 	validator  *validator.Validate // without rules of the application
-	own        bool                // below a type that decodes itself
+	own        bool                // inside a type that decodes itself
 	problems   []error
 	warnings   []string
 }
 
-// structureKey is a struct, and whether it is below a type that decodes itself,
-// whose methods may read it otherwise.
+// A structureKey identifies a compiled struct. Inside a type that decodes itself, other
+// checks apply.
 type structureKey struct {
 	t   reflect.Type
 	own bool
@@ -48,7 +48,7 @@ func (l *linter) warn(where, text string) {
 	l.warnings = append(l.warnings, where+": "+text)
 }
 
-// finish logs the warnings, when there is no error to fix first.
+// finish logs the warnings if there are no problems, and returns the problems.
 func (l *linter) finish() []error {
 	if len(l.problems) == 0 && len(l.warnings) > 0 {
 		logger := l.logger
@@ -60,9 +60,9 @@ func (l *linter) finish() []error {
 	return l.problems
 }
 
-// tag checks the rules of one value against its type. A required value behind
-// a pointer or an Opt is told from what is not there.
-func (l *linter) tag(t reflect.Type, where, tag string, spared bool) {
+// tag checks the rules of one value against its type. pointed means that the value is
+// behind a pointer or an Opt, so that required distinguishes zero from absent.
+func (l *linter) tag(t reflect.Type, where, tag string, pointed bool) {
 	for rule := range strings.SplitSeq(tag, ",") {
 		if rule == "" {
 			continue
@@ -71,12 +71,13 @@ func (l *linter) tag(t reflect.Type, where, tag string, spared bool) {
 			l.rule(t, where, alternative)
 		}
 	}
-	l.bounds(t, where, tag, spared)
-	l.contradictions(t, where, tag, spared)
+	l.warnUnbounded(t, where, tag)
+	l.warnRequiredZero(t, where, tag, pointed)
+	l.contradictions(t, where, tag, pointed)
 }
 
-// rule refuses rules that do not exist, do not fit, look at other fields, or
-// at this machine.
+// rule reports a rule that does not exist, does not fit the type, or depends on other
+// fields or on this machine.
 func (l *linter) rule(t reflect.Type, where, rule string) {
 	name, param, _ := strings.Cut(rule, "=")
 	switch {
@@ -128,8 +129,8 @@ func (l *linter) rule(t reflect.Type, where, rule string) {
 	_ = l.c.rules.Var(probe.Interface(), rule)
 }
 
-// misspelling describes a rule that has a blank in its name, or a name that
-// other packages have for pattern.
+// misspelling describes a rule with a space in its name, or with the name of pattern in
+// other packages. It returns "" for other rules.
 func misspelling(rule string) string {
 	name, _, _ := strings.Cut(rule, "=")
 	switch {
@@ -141,7 +142,7 @@ func misspelling(rule string) string {
 	return ""
 }
 
-// knownPatterns suggests the patterns that the options have.
+// knownPatterns suggests the names in Options.Patterns.
 func (l *linter) knownPatterns() string {
 	if len(l.c.patterns) == 0 {
 		return "; did you mean an expression in Patterns, and its name here?"
@@ -149,10 +150,10 @@ func (l *linter) knownPatterns() string {
 	return "; did you mean pattern=" + strings.Join(slices.Sorted(maps.Keys(l.c.patterns)), " or pattern=") + "?"
 }
 
-// isCountry reports whether a text is a country code of two letters.
+// isCountry reports whether a text is a country code of ISO 3166-1 with two letters.
 func (l *linter) isCountry(code string) bool { return l.c.rules.Var(code, "iso3166_1_alpha2") == nil }
 
-// likelyCountry suggests the code for one that does not exist.
+// likelyCountry suggests a country code for an unknown one.
 func (l *linter) likelyCountry(code string) string {
 	code = strings.ToUpper(code)
 	if code == "UK" {
@@ -164,7 +165,7 @@ func (l *linter) likelyCountry(code string) string {
 	return "; did you mean one of two letters, such as GB?"
 }
 
-// setNonZero makes a value that is not zero, since some rules only look at those.
+// setNonZero sets a value to nonzero, because some rules skip zero.
 func setNonZero(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:
@@ -185,8 +186,8 @@ func setNonZero(v reflect.Value) {
 	}
 }
 
-// Rules of validator that ask a value that is no text. Most of the others take
-// such a one for the text "<int Value>", and refuse it always.
+// Rules of the validator for values that are not texts. Most of the other rules see
+// such a value as the text "<int Value>" and always refuse it.
 var (
 	ofNumbers = []string{"oneof", "noneof", "isdefault", "port", "latitude", "longitude", "iso3166_1_alpha_numeric", "iso4217_numeric"}
 	ofLists   = []string{"unique", "isdefault"}
@@ -194,7 +195,7 @@ var (
 	ofBools   = []string{"eq", "ne", "isdefault"}
 )
 
-// fitting reports whether a rule of validator asks a value of this type.
+// fitting reports whether a rule of the validator supports values of a type.
 func fitting(t reflect.Type, name string) bool {
 	_, compares := comparisons[name]
 	switch shapeOf(t) {
@@ -211,18 +212,18 @@ func fitting(t reflect.Type, name string) bool {
 	return t.Kind() == reflect.Bool && slices.Contains(ofBools, name)
 }
 
-// standard reports whether validator, or we, have a rule of this name; others
-// are the application's, which knows what they ask.
+// standard reports whether the validator has a rule of a name. Other rules are of this
+// package or of the application.
 func (l *linter) standard(name string) (yes bool) {
 	if l.validator == nil {
 		l.validator = validator.New()
 	}
 	defer func() { yes = recover() == nil }()
-	_ = l.validator.Var((*int)(nil), "omitempty,"+name) // only its name is looked up where nothing is there
+	_ = l.validator.Var((*int)(nil), "omitempty,"+name) // for nil, the validator only looks up the name
 	return yes
 }
 
-// ofMachine reports whether a rule asks the file system or the resolver.
+// ofMachine reports whether a rule reads the file system or calls the resolver.
 func ofMachine(name string) bool {
 	switch name {
 	case "file", "filepath", "dir", "dirpath", "image", "uds_exists":
@@ -233,7 +234,7 @@ func ofMachine(name string) bool {
 	return strings.HasSuffix(name, "_addr")
 }
 
-// ofOthers reports whether a rule looks at more than its own value.
+// ofOthers reports whether a rule depends on more than its own value.
 func ofOthers(name string) bool {
 	switch name {
 	case "skip_unless", "structonly", "nostructlevel", "validateFn":
@@ -242,8 +243,7 @@ func ofOthers(name string) bool {
 	return strings.HasSuffix(name, "field") || strings.HasPrefix(name, "field") || strings.HasPrefix(name, "required_") || strings.HasPrefix(name, "excluded_")
 }
 
-// hashable reports whether the elements of a list can be compared, whatever
-// they are at a request.
+// hashable reports whether all values of the elements of a list can be compared.
 func hashable(t reflect.Type) bool {
 	if t.Kind() != reflect.Slice && t.Kind() != reflect.Array && t.Kind() != reflect.Map {
 		return false
@@ -265,35 +265,35 @@ func hashable(t reflect.Type) bool {
 		return true
 	}
 	elem := t.Elem()
-	if elem.Kind() == reflect.Pointer { // the rule looks behind one
+	if elem.Kind() == reflect.Pointer { // the rule dereferences it
 		elem = elem.Elem()
 	}
 	return plain(elem)
 }
 
-// bounds warns of lengths without a bound (OWASP API4:2023), and of required
-// values that can never be sent.
-func (l *linter) bounds(t reflect.Type, where, tag string, spared bool) {
+// warnUnbounded warns of texts, lists and maps without a maximum length (OWASP
+// API4:2023).
+func (l *linter) warnUnbounded(t reflect.Type, where, tag string) {
 	switch shapeOf(t) {
 	case text, list, mapping:
-		if !isBounded(tag) && t.Kind() != reflect.Array && !reflect.PointerTo(t).Implements(textUnmarshaler) {
-			hint := "is unbounded; add max"
-			if strings.HasSuffix(where, elements) {
-				hint += " after dive"
-			}
-			l.warn(where, hint)
-		}
-	case signed, unsigned, float:
-		l.zero(where, tag, spared)
-	case opaque:
-		if t.Kind() == reflect.Bool {
-			l.zero(where, tag, spared)
-		}
+	default:
+		return
 	}
+	if isBounded(tag) || t.Kind() == reflect.Array || reflect.PointerTo(t).Implements(textUnmarshaler) {
+		return
+	}
+	hint := "is unbounded; add max"
+	if strings.HasSuffix(where, elements) {
+		hint += " after dive"
+	}
+	l.warn(where, hint)
 }
 
-func (l *linter) zero(where, tag string, spared bool) {
-	if hasRule(tag, "required") && !spared {
+// warnRequiredZero warns of required numbers and bools, whose zero is refused.
+func (l *linter) warnRequiredZero(t reflect.Type, where, tag string, pointed bool) {
+	switch s := shapeOf(t); {
+	case s != signed && s != unsigned && s != float && t.Kind() != reflect.Bool:
+	case hasRule(tag, "required") && !pointed:
 		l.warnings = append(l.warnings, where+": required refuses false and 0; use a pointer to accept them")
 	}
 }

@@ -7,9 +7,8 @@ import (
 )
 
 // parseMediaType parses a media type (RFC 9110, section 8.3.1). Empty parameters
-// are skipped (section 5.6.6), which mime.ParseMediaType refuses unless they
-// stand last. A repeated parameter is refused, since parsers differ in the one
-// that they use.
+// are skipped (section 5.6.6); mime.ParseMediaType accepts them only at the end. A
+// repeated parameter is refused, because parsers differ in the value that they use.
 func parseMediaType(s string) (media string, params map[string]string, ok bool) {
 	media, rest, more := strings.Cut(s, ";")
 	media = strings.ToLower(trimBlanks(media))
@@ -55,8 +54,8 @@ func cutParam(s string) (param, rest string, more bool) {
 }
 
 // unquote returns the value of a token or a quoted string (RFC 9110, sections
-// 5.6.2 and 5.6.4). An escape that is not necessary is refused: mime keeps its
-// backslash, and others do not.
+// 5.6.2 and 5.6.4). An unnecessary escape is refused, because mime keeps its backslash
+// and other parsers do not.
 func unquote(s string) (string, bool) {
 	inner, quoted := strings.CutPrefix(s, `"`)
 	if !quoted {
@@ -76,19 +75,19 @@ func unquote(s string) (string, bool) {
 			b.WriteByte(c)
 		}
 	}
-	return "", false // it does not end
+	return "", false // the closing quotation mark is missing
 }
 
 func trimBlanks(s string) string { return strings.Trim(s, " \t") }
 
-// isUTF8 reports whether a charset is UTF-8, or utf8 as databases spell it.
+// isUTF8 reports whether a charset is UTF-8, also in the spelling utf8 of databases.
 func isUTF8(charset string) bool {
 	return strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8")
 }
 
-// codings returns the content codings of a header: a list that may be empty and
-// have empty elements (RFC 9110, sections 5.6.1.2 and 8.4). identity stands for
-// no coding, and x-gzip for gzip (section 8.4.1).
+// codings returns the content codings of a header, whose list may be empty and have
+// empty elements (RFC 9110, sections 5.6.1.2 and 8.4). It drops identity and returns
+// x-gzip as gzip (section 8.4.1).
 func codings(h map[string][]string) []string {
 	var list []string
 	for _, line := range h["Content-Encoding"] {

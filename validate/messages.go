@@ -30,8 +30,8 @@ var paramTexts = map[string]string{
 	"ne": "must not be ", "pattern": "must match the pattern ",
 }
 
-// messageOf returns what a rule demands of a value of this kind, as the end of a
-// sentence that begins with the place. The parameters are the schema's.
+// messageOf returns the message of a rule for values of a kind. It completes a sentence
+// that begins with the place. It contains only names and parameters of the schema.
 func messageOf(rule, param string, kind reflect.Kind) string {
 	if strings.Contains(rule, "|") {
 		return alternatives(rule, kind)
@@ -54,7 +54,7 @@ func messageOf(rule, param string, kind reflect.Kind) string {
 	return "breaks the rule " + rule
 }
 
-// alternatives joins the demands of rules of which one must hold.
+// alternatives joins the messages of rules of which one must hold.
 func alternatives(rule string, kind reflect.Kind) string {
 	var texts []string
 	for alternative := range strings.SplitSeq(rule, "|") {
@@ -67,7 +67,7 @@ func alternatives(rule string, kind reflect.Kind) string {
 }
 
 // compareText returns the message of a rule that compares a number, a length or
-// a time. Without a parameter, a time is compared with the present.
+// a time. A rule without a parameter compares a time with the current time.
 func compareText(rule, param string, kind reflect.Kind) (string, bool) {
 	o, ok := comparisons[rule]
 	if !ok {
@@ -96,9 +96,9 @@ func compareText(rule, param string, kind reflect.Kind) (string, bool) {
 	return "must have " + quantity + param + unit, true
 }
 
-// typeText returns the message about a value that a type cannot hold. The JSON
-// kind of the value distinguishes a number that is too large from other values. A
-// quoted type has the option string, and is a number in quotation marks.
+// typeText returns the message for a value that cannot be decoded into a type. The JSON
+// kind of the value distinguishes a number out of range from other values. A quoted
+// type has the option string: a number in quotation marks.
 func typeText(t reflect.Type, kind jsontext.Kind, quoted bool) string {
 	t = underlyingType(t)
 	if decodesItself(t) {
@@ -125,7 +125,7 @@ func typeText(t reflect.Type, kind jsontext.Kind, quoted bool) string {
 	return "has the wrong type"
 }
 
-// ownText returns the message about a type that decodes itself.
+// ownText returns the message for a type that decodes itself.
 func ownText(t reflect.Type) string {
 	switch {
 	case t == timeType:
@@ -136,8 +136,8 @@ func ownText(t reflect.Type) string {
 	return "does not have the expected form"
 }
 
-// numberText returns the message about a number. It has the range of the type if
-// the client sent a number.
+// numberText returns the message for a number type. It contains the range of the type
+// if the client sent a number.
 func numberText(t reflect.Type, isNumber bool) string {
 	bits := t.Bits()
 	switch s := shapeOf(t); {

@@ -11,7 +11,7 @@ import (
 
 var multipartType = []string{"multipart/form-data"}
 
-// stream reads a multipart form part by part.
+// A stream reads a multipart form part by part.
 type stream struct {
 	c     *config
 	r     *http.Request
@@ -21,31 +21,31 @@ type stream struct {
 	form  *multipart.Reader
 	part  *multipart.Part
 	disp  disposition // of the part
-	head  []byte      // of the file, not handed out yet
-	taken int64       // of the file
-	err   error       // of the file, for good
+	head  []byte      // first bytes of the file that Read has not returned yet
+	taken int64       // bytes of the file that were read
+	err   error       // final error of the file
 
 	source io.Reader // of the part
-	buffer []byte    // of a field
+	buffer []byte    // reused for fields
 }
 
-// meter bounds how much the multipart reader may read: of all, and between two
-// looks at what it has found. That bounds the header of a part too, of which
-// mime/multipart takes 10 MiB (CVE-2023-24536, CVE-2023-45290).
+// A meter limits the bytes that the multipart reader reads, in total and in one step.
+// The limit of a step also bounds the header of a part, of which mime/multipart accepts
+// 10 MiB (CVE-2023-24536, CVE-2023-45290).
 type meter struct {
 	r        io.Reader
 	patience patience
-	left     int64 // of all
-	step     int64 // until the next look
+	left     int64 // remaining bytes in total
+	step     int64 // remaining bytes of the current step
 	total    int64
 	over     bool
 }
 
-// headerRoom is how much may be read to find a part: its header, the boundary
-// in front of it, and what the reader reads ahead.
+// headerRoom is the maximum number of bytes of one step: the boundary and the header of
+// a part, and the buffer of the reader.
 const headerRoom = 12 << 10
 
-// headers is how many lines a part's header may have; forms have two.
+// headers is the maximum number of header lines of a part. Browsers send two.
 const headers = 8
 
 func (m *meter) Read(b []byte) (int, error) {
@@ -60,7 +60,8 @@ func (m *meter) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// refill lets a part's content be read on: it is bounded where it is kept.
+// A refill reads the content of a part, each read in a step of its own. Callers bound
+// the content.
 type refill struct{ s *stream }
 
 func (r refill) Read(b []byte) (int, error) {
@@ -68,8 +69,7 @@ func (r refill) Read(b []byte) (int, error) {
 	return r.s.part.Read(b)
 }
 
-// readMultipart reads the fields of a form up to its file, which is left to the
-// handler.
+// readMultipart reads the fields of a form up to its file, which the handler reads.
 func (p *plan) readMultipart(r *http.Request, v reflect.Value, patience patience) error {
 	s, err := p.c.open(r, patience)
 	if err != nil {
@@ -100,7 +100,7 @@ func (p *plan) readMultipart(r *http.Request, v reflect.Value, patience patience
 			}
 		case s.disp.file == "":
 			if n, err := s.source.Read(make([]byte, 1)); n > 0 || err != io.EOF || s.disp.length > 0 {
-				return misplaced(param) // browsers send this, and nothing in it, where nothing was chosen
+				return misplaced(param) // browsers send an empty part if the user has not chosen a file
 			}
 		default:
 			s.meter.left = p.c.limits.File + headerRoom
@@ -114,7 +114,7 @@ func (p *plan) readMultipart(r *http.Request, v reflect.Value, patience patience
 	}
 }
 
-// open looks at all that is known before the form is read.
+// open checks the headers of a request before the form is read.
 func (c *config) open(r *http.Request, patience patience) (*stream, error) {
 	if len(codings(r.Header)) > 0 {
 		return nil, ErrMediaType.Header("Accept-Encoding", "identity")
@@ -131,14 +131,14 @@ func (c *config) open(r *http.Request, patience patience) (*stream, error) {
 		return nil, c.tooLarge()
 	}
 	s := &stream{c: c, r: r}
-	// An eighth of the body is for what the fields take beyond their bytes.
+	// An eighth of Limits.Body covers the overhead of the fields in memory.
 	s.meter = meter{r: r.Body, patience: patience, left: c.limits.Body - c.limits.Body/8}
 	s.fence = newFence(&s.meter, boundary)
 	s.form = multipart.NewReader(s.fence, boundary)
 	return s, nil
 }
 
-// properBoundary holds RFC 2046, section 5.1.1.
+// properBoundary accepts a boundary of RFC 2046, section 5.1.1.
 func properBoundary(s string) bool {
 	for _, b := range []byte(s) {
 		if !letter(b) && !digit(b) && !strings.ContainsRune("'()+_,-./:=? ", rune(b)) {
@@ -148,8 +148,8 @@ func properBoundary(s string) bool {
 	return s != "" && len(s) <= 70 && !strings.HasSuffix(s, " ")
 }
 
-// next goes to the next part. It returns io.EOF behind the last part, after the
-// whole body was read.
+// next goes to the next part. After the last part, it reads the rest of the body and
+// returns io.EOF.
 func (s *stream) next() error {
 	s.meter.step = headerRoom
 	part, err := s.form.NextRawPart()
@@ -182,7 +182,7 @@ func (s *stream) finishBody() error {
 	}
 }
 
-// addField reads the value of a part that is no file.
+// addField reads the value of a part that is not a file.
 func (s *stream) addField(values map[string][]string, name string) error {
 	if header := s.part.Header.Get("Content-Type"); header != "" {
 		media, params, ok := parseMediaType(header)
@@ -204,8 +204,8 @@ func (s *stream) addField(values map[string][]string, name string) error {
 	return s.disp.checkLength(int64(len(data)))
 }
 
-// readField reads a field, and a byte more than it may have, into a buffer that
-// the next one uses again.
+// readField reads a field into a buffer that the next field reuses. It reads at most one
+// byte more than the limit.
 func (s *stream) readField() ([]byte, error) {
 	data, most := s.buffer[:0], s.c.limits.String+1
 	for len(data) < most {

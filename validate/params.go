@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// readParams reads what comes from outside of the body. In queryOnly mode all
-// params are of the query.
+// readParams reads the parameters whose source is not the body. In queryOnly mode all
+// parameters are from the query.
 func (p *plan) readParams(r *http.Request, v reflect.Value) error {
 	if len(r.URL.RawQuery) > p.c.limits.Query {
 		return ErrQueryTooLong.With("limit", p.c.limits.Query)
@@ -57,7 +57,7 @@ func (p *plan) readParams(r *http.Request, v reflect.Value) error {
 	return unknownName(query, "query", "parameter")
 }
 
-// unknownName refuses what nobody took.
+// unknownName refuses the values that no field has used.
 func unknownName(values map[string][]string, source, noun string) error {
 	for name := range values {
 		if !repeatable(name) {
@@ -69,9 +69,8 @@ func unknownName(values map[string][]string, source, noun string) error {
 	return nil
 }
 
-// parsePairs reads urlencoded pairs strictly: url.ParseQuery drops what it
-// cannot read, so that a check and a later parser would see two different
-// inputs.
+// parsePairs parses urlencoded pairs strictly. url.ParseQuery returns the valid pairs of
+// a malformed query, so that this check and another parser could see different input.
 func (c *config) parsePairs(raw string, ignored func(string) bool, malformed func(string) error) (map[string][]string, error) {
 	if strings.Contains(raw, ";") {
 		return nil, malformed("must not have a semicolon")
@@ -109,9 +108,9 @@ func malformedQuery(text string) error {
 	return newRefusal(ErrMalformed, "the query", "/query", "malformed_query", text)
 }
 
-// acceptsText reports whether a value from this source is clean. The fields of a
-// form may have several lines, as the strings of JSON may: a textarea could not
-// be sent otherwise. Any other source has one line, in logs and in requests.
+// acceptsText reports whether a value has no control character that its source refuses.
+// Form fields may have several lines, like JSON strings, because a textarea needs them.
+// Other sources have one line.
 func (p *param) acceptsText(s string) bool {
 	if p.source == "form" {
 		return isCleanLines(s)
@@ -151,7 +150,7 @@ func (c *config) setField(v reflect.Value, p *param, values []string) error {
 	return nil
 }
 
-// multiple reports whether a parameter may come several times.
+// multiple reports whether a parameter may be repeated.
 func multiple(t reflect.Type) bool {
 	return t.Kind() == reflect.Slice && !reflect.PointerTo(t).Implements(textUnmarshaler)
 }
@@ -159,12 +158,12 @@ func multiple(t reflect.Type) bool {
 var (
 	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 	timeType        = reflect.TypeFor[time.Time]()
-	// JSON's own forms: no plus sign, no leading zero, no hexadecimal.
+	// As in JSON: no plus sign, no leading zero, no hexadecimal digits.
 	wholeNumber = regexp.MustCompile(`\A(?:0|-?[1-9][0-9]*)\z`)
 	anyNumber   = regexp.MustCompile(`\A-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?\z`)
 )
 
-// setScalar sets one value from text, or says what it must be.
+// setScalar sets one value from a text. It returns "" or the message of a problem.
 func setScalar(v reflect.Value, s string) string {
 	if v.Kind() == reflect.Pointer {
 		v.Set(reflect.New(v.Type().Elem()))
@@ -206,12 +205,11 @@ func setScalar(v reflect.Value, s string) string {
 	return ""
 }
 
-// formType is what browsers send a form as by default (URL, section 5.1).
+// formType is the media type of a form in browsers by default (URL, section 5.1).
 var formType = []string{"application/x-www-form-urlencoded"}
 
-// readForm reads the fields that a urlencoded body has. The query has no part
-// in it, as it has in http.Request.FormValue: what is checked in one place
-// would be taken from the other.
+// readForm reads the fields of a form in the body. Unlike http.Request.FormValue, it
+// does not read the query, which was checked as another source.
 func (p *plan) readForm(r *http.Request, v reflect.Value, s *scratch) error {
 	if p.hasFile {
 		return p.readMultipart(r, v, s.patience)
@@ -230,7 +228,7 @@ func (p *plan) readForm(r *http.Request, v reflect.Value, s *scratch) error {
 	return p.setForm(form, v)
 }
 
-// setForm puts the values of a form into their fields.
+// setForm sets the fields of a form.
 func (p *plan) setForm(form map[string][]string, v reflect.Value) error {
 	for i := range p.params {
 		param := &p.params[i]
@@ -250,7 +248,7 @@ func malformedForm(text string) error {
 	return newRefusal(ErrMalformed, "the form", "/form", "malformed_form", text)
 }
 
-// fieldCounter refuses a form of too many fields while it arrives.
+// A fieldCounter bounds the fields of a urlencoded form while it arrives.
 type fieldCounter struct{ limit, n int }
 
 func (c *fieldCounter) write(fresh []byte) string {

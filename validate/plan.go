@@ -10,24 +10,24 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// plan is a compiled T: where each field comes from and what rules it has.
+// A plan is a compiled T: the source and the rules of each field.
 type plan struct {
 	c       *config
 	mode    inputMode
-	body    []int  // the index of the body's field; nil for T itself
-	root    *check // of the body; nil: there is none
+	body    []int  // index of the field of the body; nil if T itself is the body
+	root    *check // of the body; nil without a body
 	hasForm bool
-	hasFile bool // and the form is a multipart one
-	cookies bool // there are params of cookies
+	hasFile bool // the form is multipart
+	cookies bool // some params are cookies
 	params  []param
-	levels  [][]int // T and the structs embedded in it, for which functions may be registered
+	levels  [][]int // T and the structs embedded in it, if Setup may have registered functions
 }
 
-// param is a field that comes from outside of a body.
+// A param is a field whose source is not the body.
 type param struct {
 	source string // path, query, header, cookie, form
 	name   string
-	index  []int // of the field, which may be that of an embedded struct
+	index  []int // of the field, which may be in an embedded struct
 	check  *check
 	types  []string // of a file
 	value  string   // the default
@@ -61,12 +61,11 @@ func compilePlan(c *config, t reflect.Type, mode inputMode, o Options) (*plan, [
 	return p, l.finish()
 }
 
-// sources compiles the fields of a T that have sources. The fields of embedded
-// structs are read as if they were in T. Names has the field of each source and
-// name.
+// sources compiles the fields of a T that have sources, including those of embedded
+// structs. names maps each source and name to its field.
 func (p *plan) sources(l *linter, t reflect.Type, above []int, names map[string]string) {
 	defer func() {
-		if l.c.foreign { // the innermost first, as the validator does
+		if l.c.foreign { // the innermost first, like the validator
 			p.levels = append(p.levels, above)
 		}
 	}()
@@ -127,7 +126,7 @@ func (p *plan) unreadSource(source string) bool {
 	return p.mode == queryOnly && source != "query" || p.mode == formOnly && source != "form"
 }
 
-// sourceHint describes a field that has not one source, or one that the
+// sourceHint describes a field without exactly one source, or with a source that the
 // constructor does not read.
 func (p *plan) sourceHint(f reflect.StructField, source string) string {
 	likely, name := "query", "Query"
@@ -152,8 +151,7 @@ func (p *plan) sourceHint(f reflect.StructField, source string) string {
 	return "must have exactly one source; did you mean `" + likely + ":\"" + strings.ToLower(f.Name) + "\"`?"
 }
 
-// readsItself reports whether a struct is read as one value, and not by its
-// fields.
+// readsItself reports whether a struct is read as one value instead of by its fields.
 func readsItself(t reflect.Type) bool {
 	return t == fileType || t == timeType || optType(t) != t || decodesItself(t)
 }
@@ -190,13 +188,13 @@ func sourceOf(f reflect.StructField) (source, name string, ok bool) {
 	return source, name, ok
 }
 
-// readRequest reads a request into v, a pointer to a T.
+// readRequest decodes a request into v, a *T, and checks its rules.
 func (p *plan) readRequest(w http.ResponseWriter, r *http.Request, v reflect.Value) error {
 	s := p.c.scratches.Get().(*scratch)
 	defer p.c.release(s)
 	s.walker.ctx = r.Context()
 	if p.mode != queryOnly {
-		s.patience = p.c.patience(w, r) // first of all: what is refused unread is bounded too
+		s.patience = p.c.patience(w, r) // first, so that the deadline also bounds a body that is refused unread
 	}
 	if p.mode == whole || p.mode == queryOnly {
 		if err := p.readParams(r, v.Elem()); err != nil {
@@ -222,7 +220,7 @@ func (p *plan) readRequest(w http.ResponseWriter, r *http.Request, v reflect.Val
 }
 
 func (p *plan) readJSON(r *http.Request, v reflect.Value, s *scratch) error {
-	if r.ContentLength != 0 || len(r.Header["Content-Type"]) > 0 { // what is not there has no type
+	if r.ContentLength != 0 || len(r.Header["Content-Type"]) > 0 { // without a body, no type is needed
 		if err := p.c.checkMedia(r, p.c.types); err != nil {
 			return err
 		}
@@ -238,8 +236,7 @@ func (p *plan) readJSON(r *http.Request, v reflect.Value, s *scratch) error {
 	return p.c.decodeBody(data, &s.counter, v)
 }
 
-// checkRules asks every rule, until there are as many problems as are looked
-// for.
+// checkRules applies all rules, up to Limits.Errors problems.
 func (p *plan) checkRules(v reflect.Value, w *walker) error {
 	for i := range p.params {
 		param := &p.params[i]

@@ -11,15 +11,15 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// newRules fills in a private instance of the validator, with formats that
-// validator gets wrong replaced, and the application's own rules.
+// newRules creates a validator with the formats and patterns of this package and the
+// rules of Setup.
 func (c *config) newRules(o Options) []error {
 	c.rules = validator.New(validator.WithRequiredStructEnabled())
 	c.patterns = make(map[string]*regexp.Regexp, len(o.Patterns))
 	c.foreign = o.Setup != nil
 	var problems []error
 	for name, text := range o.Patterns {
-		_, err := regexp.Compile(text) // by itself: "a)|(?:b" would undo the anchors
+		_, err := regexp.Compile(text) // without anchors: "a)|(?:b" would escape them
 		pattern, anchored := regexp.Compile(`\A(?:` + text + `)\z`)
 		if err = cmp.Or(err, anchored); err != nil {
 			problems = append(problems, errors.New("validate: Patterns["+strconv.Quote(name)+"] "+strconv.Quote(text)+": "+err.Error()))
@@ -50,8 +50,8 @@ func (c *config) newRules(o Options) []error {
 	return problems
 }
 
-// textOf returns the value that a rule of texts is about. The constructor's
-// probe finds rules that stand at other kinds.
+// textOf returns the value of a rule of texts. It panics for other kinds, which the
+// constructor reports.
 func textOf(f validator.FieldLevel) string {
 	if f.Field().Kind() != reflect.String {
 		panic("the value is not a string")

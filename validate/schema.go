@@ -42,7 +42,7 @@ import (
 func Schema[T any](options ...Options) ([]byte, error) {
 	options = slices.Clone(options)
 	for i := range options {
-		options[i].Logger = slog.New(slog.DiscardHandler) // the constructor warns
+		options[i].Logger = slog.New(slog.DiscardHandler) // only the constructor of the middleware warns
 	}
 	if len(options) == 0 {
 		options = []Options{{Logger: slog.New(slog.DiscardHandler)}}
@@ -54,13 +54,13 @@ func Schema[T any](options ...Options) ([]byte, error) {
 	return p.schema()
 }
 
-// keywords are a schema.
+// keywords is a JSON Schema.
 type keywords map[string]any
 
-// exporter writes the schema of a plan.
+// An exporter builds the schema of a plan.
 type exporter struct {
 	plan  *plan
-	body  bool // the value is one of the body, in which null may be allowed
+	body  bool // the value is in the body, where InsecureAllowNull applies
 	names map[*fields]string
 	defs  keywords
 }
@@ -89,7 +89,7 @@ func (e *exporter) bodySchema() keywords {
 	return e.valueSchema(e.plan.root)
 }
 
-// sources is the object that has a member for each source.
+// sources returns the schema of the object with a member for each source.
 func (e *exporter) sources() keywords {
 	members, required := keywords{}, []string{}
 	objects := make(map[string]keywords)
@@ -98,7 +98,7 @@ func (e *exporter) sources() keywords {
 		o := objects[p.source]
 		if o == nil {
 			o = keywords{"type": "object", "properties": keywords{}, "required": []string{}}
-			if p.source != "header" && p.source != "cookie" { // others may have some
+			if p.source != "header" && p.source != "cookie" { // a request may have other headers and cookies
 				o["additionalProperties"] = false
 			}
 			objects[p.source], members[p.source] = o, o
@@ -125,7 +125,7 @@ func (e *exporter) sources() keywords {
 	return keywords{"type": "object", "properties": members, "required": required, "additionalProperties": false}
 }
 
-// defaultOf is the default of a parameter as JSON.
+// defaultOf returns the default of a parameter as JSON.
 func defaultOf(p *param) any {
 	c := p.check
 	if c.shape == list && !c.readsItself() {
@@ -134,8 +134,8 @@ func defaultOf(p *param) any {
 	return literal(c, p.value)
 }
 
-// literal is a text as the JSON of a type. A type that reads itself is read from
-// a string.
+// literal returns a text as the JSON of a type. A type that decodes itself is decoded
+// from a string.
 func literal(c *check, value string) any {
 	if number := c.shape == signed || c.shape == unsigned || c.shape == float; !c.readsItself() && (number || c.t.Kind() == reflect.Bool) {
 		return jsontext.Value(value)
@@ -143,7 +143,8 @@ func literal(c *check, value string) any {
 	return value
 }
 
-// needed reports whether a member must be there: what is absent has its zero.
+// needed reports whether a member must be present: whether the zero value of an absent
+// one breaks its rules.
 func (e *exporter) needed(c *check) bool {
 	t := c.t
 	for i := len(c.hops) - 1; i >= 0; i-- {
@@ -157,7 +158,7 @@ func (e *exporter) needed(c *check) bool {
 	return len(w.problems) > 0
 }
 
-// valueSchema is the schema of a value: its rules, and null where that is taken.
+// valueSchema returns the schema of a value: its rules, or null if that is accepted.
 func (e *exporter) valueSchema(c *check) keywords {
 	var rules []string
 	if c.tag != "" {
@@ -166,7 +167,7 @@ func (e *exporter) valueSchema(c *check) keywords {
 	v := e.ruled(c, rules)
 	if len(c.hops) == 0 {
 		if e.body && e.plan.c.allowNull && c.t.Kind() != reflect.Interface && !e.needed(c) {
-			return keywords{"anyOf": []keywords{{"type": "null"}, v}} // it is read as zero
+			return keywords{"anyOf": []keywords{{"type": "null"}, v}} // null is decoded as zero
 		}
 		return v
 	}
@@ -180,14 +181,14 @@ func (e *exporter) valueSchema(c *check) keywords {
 	return keywords{"anyOf": []keywords{{"type": "null"}, v}}
 }
 
-// ruled adds rules to the shape of a value, from the first on: what stands
-// behind an omitempty is only asked where there is something.
+// ruled adds rules to the shape of a value in their order, because rules after an
+// omitempty apply only to a value that is not empty.
 func (e *exporter) ruled(c *check, rules []string) keywords {
 	if len(rules) == 0 {
 		return e.shaped(c)
 	}
 	if c.custom || c.readsItself() {
-		return merge(keywords{"$comment": "rules " + strings.Join(rules, ",")}, e.shaped(c)) // of the value in Go
+		return merge(keywords{"$comment": "rules " + strings.Join(rules, ",")}, e.shaped(c)) // the rules apply to the value in Go
 	}
 	rest := func() keywords { return e.ruled(c, rules[1:]) }
 	pointed := len(c.hops) > 0
@@ -196,7 +197,7 @@ func (e *exporter) ruled(c *check, rules []string) keywords {
 		return rest()
 	case "omitempty", "omitzero":
 		if c.shape == mapping || c.shape == list && c.t.Kind() == reflect.Slice {
-			if rule == "omitempty" { // of nil alone, which JSON cannot say
+			if rule == "omitempty" { // omits only nil, which JSON cannot express
 				return rest()
 			}
 			return keywords{"anyOf": []keywords{e.empty(c.t), rest()}}
@@ -225,7 +226,7 @@ func (e *exporter) ruled(c *check, rules []string) keywords {
 	}
 }
 
-// merge is both of two schemas.
+// merge returns a schema that accepts the values that both schemas accept.
 func merge(a, b keywords) keywords {
 	for key := range a {
 		if _, both := b[key]; both {
@@ -330,7 +331,7 @@ func (e *exporter) reference(f *fields, t reflect.Type) keywords {
 	return keywords{"$ref": "#/$defs/" + name}
 }
 
-// nameOf makes a name for a type that is not taken yet.
+// nameOf returns an unused name for a type.
 func (e *exporter) nameOf(t reflect.Type) string {
 	base := strings.Map(func(r rune) rune {
 		if r < 0x80 && (letter(byte(r)) || digit(byte(r))) {

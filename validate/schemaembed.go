@@ -9,7 +9,7 @@ func (e *exporter) members(o keywords, f *fields) {
 			e.embed(o, m.check)
 		}
 	}
-	for _, m := range f.all { // they shadow those of embedded structs
+	for _, m := range f.all { // after embedded structs, whose members they shadow
 		if m.name == "" {
 			continue
 		}
@@ -20,9 +20,9 @@ func (e *exporter) members(o keywords, f *fields) {
 	}
 }
 
-// embed adds the members of an embedded struct. Behind a pointer, they are
-// required only with another of them, since the first one makes the struct. A
-// rule of the embedded struct itself is about its members together.
+// embed adds the members of an embedded struct. Behind a pointer, a member is required
+// only if another one is present, because any member creates the struct. A rule of the
+// embedded struct itself applies to its members together.
 func (e *exporter) embed(o keywords, c *check) {
 	inner := keywords{"properties": keywords{}, "required": []string{}}
 	e.members(inner, c.fields)
@@ -68,14 +68,14 @@ func (e *exporter) embed(o keywords, c *check) {
 	case len(list) == 0:
 	case len(c.hops) == 0:
 		addAll(o, list...)
-	default: // they hold if the struct exists
+	default: // they apply if the struct exists
 		for _, one := range anyMember(properties) {
 			addAll(o, keywords{"anyOf": []keywords{{"not": one}, {"allOf": list}}})
 		}
 	}
 }
 
-// anyMember are the schemas of objects that have one of some members.
+// anyMember returns, for each member, the schema of an object that has it.
 func anyMember(properties keywords) []keywords {
 	list := []keywords{}
 	for name := range properties {
@@ -85,7 +85,7 @@ func anyMember(properties keywords) []keywords {
 	return list
 }
 
-// dependent returns the members that others need.
+// dependent returns the members that each member requires.
 func dependent(o keywords) keywords {
 	if o["dependentRequired"] == nil {
 		o["dependentRequired"] = keywords{}
@@ -100,7 +100,7 @@ func mergeNames(a any, b []string) []string {
 	return slices.Compact(list)
 }
 
-// addAll adds schemas that an object must hold together.
+// addAll adds schemas to the allOf of an object.
 func addAll(o keywords, more ...keywords) {
 	list, _ := o["allOf"].([]keywords)
 	o["allOf"] = append(list, more...)

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// forms are texts that a pattern or a format stands for.
+// forms are the schemas of rules that are a pattern or a format.
 var forms = map[string]keywords{
 	"alpha": {"pattern": "^[a-zA-Z]+$"}, "alphanum": {"pattern": "^[a-zA-Z0-9]+$"}, "number": {"pattern": "^[0-9]+$"},
 	"numeric": {"pattern": `^[-+]?[0-9]+(?:\.[0-9]+)?$`}, "ascii": {"pattern": `^[\x00-\x7F]*$`}, "printascii": {"pattern": `^[\x20-\x7E]*$`},
@@ -18,11 +18,11 @@ var forms = map[string]keywords{
 	"hexadecimal": {"pattern": "^(?:0[xX])?[0-9a-fA-F]+$"}, "hexcolor": {"pattern": "^#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$"},
 	"e164": {"pattern": `^\+?[1-9][0-9]{7,14}$`}, "boolean": {"enum": []string{"1", "t", "T", "true", "TRUE", "True", "0", "f", "F", "false", "FALSE", "False"}},
 	"base64": {"pattern": `^(?:[A-Za-z0-9+\/]{4})*(?:[A-Za-z0-9+\/]{2}==|[A-Za-z0-9+\/]{3}=|[A-Za-z0-9+\/]{4})$`},
-	// The pattern covers the letters of ASCII.
+	// The pattern covers only ASCII letters.
 	"lowercase": {"pattern": "^[^A-Z]+$", "$comment": "rule lowercase"}, "uppercase": {"pattern": "^[^a-z]+$", "$comment": "rule uppercase"},
 }
 
-// textForm is the schema of a rule about a part of a text.
+// textForm returns the schema of a rule about a part of a text.
 func textForm(name, param string) (keywords, bool) {
 	var quoted strings.Builder
 	for _, r := range param {
@@ -46,34 +46,34 @@ func textForm(name, param string) (keywords, bool) {
 	return nil, false
 }
 
-// numberForms are the texts of numbers: names in a map, and the option string.
+// numberForms are the patterns of numbers in strings: map keys, and members with the
+// option string.
 var numberForms = map[shape]string{
 	signed: "^-?(?:0|[1-9][0-9]*)$", unsigned: "^(?:0|[1-9][0-9]*)$", float: `^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?$`,
 }
 
-// isBytes reports whether a list is read from base64, which holds for bytes
-// themselves, and not for other types of them.
+// isBytes reports whether a list is decoded from base64. It is if its elements are of
+// type byte, and not of another type with the same kind.
 func isBytes(t reflect.Type) bool { return t.Elem() == reflect.TypeFor[byte]() }
 
-// quotedZeros are the texts of zero.
+// quotedZeros are the patterns of zero in a string.
 var quotedZeros = map[shape]string{signed: "^-?0$", unsigned: "^0$", float: `^-?0(?:\.0+)?(?:[eE][-+]?[0-9]+)?$`}
 
-// The parts of a text in base64. The last part may have bits that the decoder
-// drops.
+// Patterns of base64: four digits, and the two padded forms of the end.
 const (
 	quad   = "[A-Za-z0-9+\\/]{4}"
 	single = "[A-Za-z0-9+\\/]{2}=="
 	double = "[A-Za-z0-9+\\/]{3}="
 )
 
-// zeroBytes is base64 of n zero bytes. The decoder drops the last bits of the
-// last digit.
+// zeroBytes returns the schema of n zero bytes in base64. The decoder drops the last
+// bits of the last digit.
 func zeroBytes(n int) keywords {
 	end := [...]string{"", "A[A-P]==", "AA[A-D]="}[n%3]
 	return keywords{"type": "string", "pattern": "^" + strings.Repeat("A", n/3*4) + end + "$"}
 }
 
-// sizedBytes is a rule about the number of bytes.
+// sizedBytes returns the schema of a rule about the number of bytes.
 func sizedBytes(name, param string, comment keywords) keywords {
 	o, ok := comparisons[name]
 	n, err := strconv.ParseInt(param, 0, 64)
@@ -100,12 +100,12 @@ func sizedBytes(name, param string, comment keywords) keywords {
 	return bytesForm(n, n)
 }
 
-// mostRepeats is the largest count of a repetition that RE2 reads.
+// mostRepeats is the largest count of a repetition in RE2.
 const mostRepeats = 1000
 
-// bytesForm is the schema of base64 of least to most bytes; most -1 is any
-// number. Numbers of bytes that are not exactly what a pattern can count are
-// bounded by the length of the text.
+// bytesForm returns the schema of least to most bytes in base64. most -1 means no
+// maximum. Numbers of bytes above the largest count of a pattern are bounded by the
+// length of the text, which is less exact.
 func bytesForm(least, most int64) keywords {
 	o := keywords{"type": "string", "contentEncoding": "base64"}
 	switch {

@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// jsonField is a field that a member may be read into.
+// A jsonField is a field that a member may set.
 type jsonField struct {
 	field  reflect.StructField
 	parent reflect.Type
-	path   string // in the struct that embeds it
+	path   string // from the struct that embeds it
 }
 
-// checkShadowed reports the fields with rules that the decoder never sets, since
-// a member of that name is embedded less deeply. Their rules would run on zero.
+// checkShadowed reports fields with rules that the decoder never sets, because a less
+// deeply embedded field has the same member name. Their rules would check zero.
 func (l *linter) checkShadowed(t reflect.Type) {
 	read := make(map[string]jsonField)
 	for level := []jsonField{{parent: t}}; len(level) > 0; {

@@ -9,14 +9,12 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// newRefusal returns an error about a parameter.
 func (p *param) newRefusal(kind *errors.Kind, code, text string) error {
 	at := place{source: p.source, name: p.name}
 	return newRefusal(kind, at.String(), at.pointer(), code, text)
 }
 
-// reachable refuses a parameter that no request can bring, so that its field
-// would be empty for ever.
+// reachable reports a parameter that no request can set.
 func (l *linter) reachable(where, source, name string) {
 	switch {
 	case source == "query" && l.c.ignored(name):
@@ -32,20 +30,20 @@ func (l *linter) reachable(where, source, name string) {
 // taken are the headers that net/http moves into fields of the http.Request.
 var taken = []string{"Host", "Trailer", "Transfer-Encoding"}
 
-// token takes the names of headers and cookies (RFC 9110, section 5.6.2).
+// token accepts the names of headers and cookies (RFC 9110, section 5.6.2).
 var token = allBytes(func(b byte) bool { return letter(b) || digit(b) || strings.IndexByte("!#$%&'*+-.^_`|~", b) >= 0 })
 
-// headerLimit is how many bytes the lines of a declared header may have.
+// headerLimit is the maximum number of bytes of all lines of a declared header.
 const headerLimit = 8 << 10
 
-// commas are the headers of one value that may have a comma in it.
+// commas are the headers whose single value may contain a comma.
 var commas = []string{
 	"Authorization", "Date", "Expires", "From", "If-Modified-Since", "If-Range", "If-Unmodified-Since", "Last-Modified", "Referer", "User-Agent",
 }
 
-// headerValues returns the one value of a header. A list in one line is the
-// same as two lines (RFC 9110, section 5.3), and is refused like them: of
-// which value a proxy takes, nobody knows.
+// headerValues returns the values of a header. A list in one line is equivalent to two
+// lines (RFC 9110, section 5.3). It is refused, because a proxy may use another value
+// of it.
 func (p *param) headerValues(r *http.Request) ([]string, error) {
 	values := r.Header[p.name]
 	n := 0
@@ -61,7 +59,7 @@ func (p *param) headerValues(r *http.Request) ([]string, error) {
 	return values, nil
 }
 
-// listed reports whether there is a comma outside of quotation marks.
+// listed reports whether a value has a comma outside of quotation marks.
 func listed(value string) bool {
 	quoted := false
 	for i := 0; i < len(value); i++ {
@@ -77,9 +75,8 @@ func listed(value string) bool {
 	return false
 }
 
-// checkCookies bounds the cookies. net/http drops them all when they are more
-// than 3000, so that a required one would seem missing, and an optional one
-// unset (CVE-2025-58186).
+// checkCookies bounds the cookies. net/http drops all cookies if there are more than
+// 3000 (CVE-2025-58186), so that a cookie would seem to be missing.
 func (c *config) checkCookies(r *http.Request) error {
 	n := 0
 	for _, line := range r.Header["Cookie"] {
@@ -91,9 +88,9 @@ func (c *config) checkCookies(r *http.Request) error {
 	return nil
 }
 
-// cookieValues returns the values of a cookie. Only those of the name are
-// judged: net/http would take quotation marks away, and drop what has bytes
-// that a cookie must not have (RFC 6265, section 4.1.1).
+// cookieValues returns the values of a cookie and refuses bytes that a value must not
+// contain (RFC 6265, section 4.1.1). net/http would remove quotation marks and drop
+// invalid cookies. Other cookies are not checked.
 func (p *param) cookieValues(r *http.Request) ([]string, error) {
 	var values []string
 	for _, line := range r.Header["Cookie"] {
@@ -115,9 +112,9 @@ func notInCookies(r rune) bool {
 	return r <= ' ' || r >= 0x7f || r == '"' || r == ',' || r == ';' || r == '\\'
 }
 
-// pathValues returns a path parameter. Some routers hand out the path as it
-// was escaped where it has an escaped slash in it: what is there in that form
-// alone is unescaped, once.
+// pathValues returns a path parameter. Some routers return parts of the escaped path if
+// it contains an escaped slash. A value that appears only in the escaped path is
+// unescaped once.
 func (c *config) pathValues(r *http.Request, p *param) ([]string, error) {
 	value := c.pathValue(r, p.name)
 	if strings.Contains(value, "%") && !strings.Contains(r.URL.Path, value) && strings.Contains(r.URL.EscapedPath(), value) {
@@ -138,8 +135,8 @@ func (c *config) pathValues(r *http.Request, p *param) ([]string, error) {
 	return []string{value}, nil
 }
 
-// dotted reports whether a value has a segment that goes up, or nowhere, in
-// whatever is made of it (CWE-22).
+// dotted reports whether a value has a segment "." or ".." (CWE-22), with slashes or
+// backslashes as separators.
 func dotted(value string) bool {
 	for segment := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == '/' || r == '\\' }) {
 		if segment == "." || segment == ".." {

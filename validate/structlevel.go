@@ -11,11 +11,11 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// runStructLevel runs the functions that Setup has registered for the type of a
-// struct. The validator runs them alone: each field is skipped, since the
-// walker has checked it. At returns the place of a field, by its path in Go.
+// runStructLevel runs the functions that Setup has registered for the type of a struct.
+// The validator skips each field, because the walker has checked it. at returns the
+// place of a field by its path in Go.
 func (w *walker) runStructLevel(v reflect.Value, at func(path string) place) {
-	if !v.CanAddr() || !v.CanInterface() { // the value of a map; embedded, of a type that is not exported
+	if !v.CanAddr() || !v.CanInterface() { // the value of a map, or an embedded struct of an unexported type
 		copied := reflect.New(v.Type()).Elem()
 		copyFields(copied, v)
 		v = copied
@@ -31,14 +31,14 @@ func (w *walker) runStructLevel(v reflect.Value, at func(path string) place) {
 		switch {
 		case code == "required":
 			text = "is required"
-		case !isCode(code): // made at run time, perhaps of the input
+		case !isCode(code): // perhaps built from the input
 			code, text = "invalid", "is not valid"
 		}
 		w.problems = append(w.problems, problem{field.String(), field.pointer(), code, text})
 	}
 }
 
-// copyFields copies the fields that a decoder can set.
+// copyFields copies the fields that the decoder can set.
 func copyFields(to, from reflect.Value) {
 	if from.CanInterface() {
 		to.Set(from)
@@ -55,7 +55,7 @@ func copyFields(to, from reflect.Value) {
 
 func skipField([]byte) bool { return true }
 
-// isCode reports whether a text has the form of a code.
+// isCode reports whether a text has the form of an error code.
 func isCode(s string) bool {
 	for i := range len(s) {
 		if (s[i] < 'a' || s[i] > 'z') && (i == 0 || !digit(s[i]) && s[i] != '_') {
@@ -77,8 +77,8 @@ func (w *walker) fieldPlace(c *check, path string) place {
 	return at
 }
 
-// stepsTo returns the way from a struct to a field, by its path in Go, such as
-// Items[3].Qty. It ends at a map, whose names are the client's.
+// stepsTo returns the steps from a struct to a field by its path in Go, such as
+// Items[3].Qty. They end at a map, because the client chose its names.
 func (c *check) stepsTo(path string) (steps []step, ok bool) {
 	for path != "" {
 		if c.shape != structure {
@@ -158,8 +158,7 @@ func (p *plan) inputPlace(t reflect.Type, above []int, path string) place {
 	return place{name: "the input"}
 }
 
-// runInputLevel runs the functions for the structs that are embedded in T, and
-// for T.
+// runInputLevel runs the functions for the structs embedded in T, then those for T.
 func (p *plan) runInputLevel(v reflect.Value, w *walker) {
 	for _, index := range p.levels {
 		if w.full() {
@@ -173,10 +172,9 @@ func (p *plan) runInputLevel(v reflect.Value, w *walker) {
 	}
 }
 
-// checkSetup reports what Setup has done to the validator that has no effect on
-// how this package runs it. The validator has no method that returns it, so
-// that its fields are read. TestSetupWithoutEffectIsReported_V2 fails if they
-// are renamed.
+// checkSetup reports changes of the validator by Setup that have no effect in this
+// package. It reads fields of the validator, which has no method for them.
+// TestSetupWithoutEffectIsReported_V2 fails if they are renamed.
 func checkSetup(v *validator.Validate) (problems []error) {
 	fields := reflect.ValueOf(v).Elem()
 	if rules := fields.FieldByName("rules"); rules.Kind() == reflect.Map && rules.Len() > 0 {

@@ -7,13 +7,14 @@ import (
 	"strings"
 )
 
-// tagPair is one key of a struct tag and its value.
+// A tagPair is one key of a struct tag and its value.
 type tagPair struct{ key, value string }
 
 func (p tagPair) String() string { return p.key + ":" + strconv.Quote(p.value) }
 
-// parseTag returns the pairs of a struct tag. Package reflect stops in silence
-// at the first part that is not a pair, and returns the first of two values.
+// parseTag returns the pairs of a struct tag. It reports false if part of the tag is not
+// a pair, which package reflect ignores with the rest, or if a key is repeated, of which
+// reflect returns the first value.
 func parseTag(tag reflect.StructTag) (pairs []tagPair, ok bool) {
 	rest := strings.TrimLeft(string(tag), " ")
 	for rest != "" {
@@ -33,8 +34,8 @@ func parseTag(tag reflect.StructTag) (pairs []tagPair, ok bool) {
 	return pairs, true
 }
 
-// checkTagForm reports a tag that package reflect cannot read, and returns its
-// pairs.
+// checkTagForm returns the pairs of a tag and reports a tag that package reflect reads
+// only in part.
 func (l *linter) checkTagForm(sf reflect.StructField, where string) []tagPair {
 	pairs, ok := parseTag(sf.Tag)
 	if !ok {
@@ -43,10 +44,10 @@ func (l *linter) checkTagForm(sf reflect.StructField, where string) []tagPair {
 	return pairs
 }
 
-// checkBodyTags reports the tags of a member of a body that are not applied.
-// Without this check, the body itself would fill a field that names another
-// source. The methods of a type that decodes itself may read other tags of its
-// fields, but not those that name sources.
+// checkBodyTags reports the tags of a member of a body that are not applied. Without
+// this check, the body would fill a field that names another source. The methods of a
+// type that decodes itself may read other tags of its fields, but not source tags of
+// this package.
 func (l *linter) checkBodyTags(parent reflect.Type, sf reflect.StructField, where string) {
 	own := decodesItself(parent)
 	for _, pair := range l.checkTagForm(sf, where) {
@@ -72,14 +73,14 @@ func (l *linter) checkBodyTags(parent reflect.Type, sf reflect.StructField, wher
 	}
 }
 
-// hasMemberName reports whether a field has a name in JSON by its tag.
+// hasMemberName reports whether the json tag of a field has a name.
 func hasMemberName(sf reflect.StructField) bool {
 	name, _, _ := strings.Cut(sf.Tag.Get("json"), ",")
 	return name != "" && name != "-"
 }
 
-// checkMember reports what the decoder ignores in a tag json. It returns errors
-// for spellings that are close to an option, and ignores all others.
+// checkMember reports options and quotes of a json tag that the decoder ignores. The
+// decoder itself refuses only spellings close to an option.
 func (l *linter) checkMember(pair tagPair, where string) {
 	name, options, _ := strings.Cut(pair.value, ",")
 	if strings.ContainsAny(name, "'") {
@@ -118,7 +119,7 @@ func (l *linter) checkParamTags(sf reflect.StructField, where string, source tag
 	}
 }
 
-// checkName reports a name that no request has.
+// checkName reports a name that no request contains.
 func (l *linter) checkName(pair tagPair, where string) {
 	name, value := bareName(pair.value), pair.value
 	meant := func(name string) string { return "; did you mean " + tagPair{pair.key, name}.String() + "?" }
@@ -137,16 +138,16 @@ func bareName(value string) string {
 	return name
 }
 
-// Tags that other packages read. Those of sources are the tags of echo, gin,
-// fiber, goframe, httpin, hertz and go-openapi, with our own for the same.
-// A name in another format gives none in JSON.
+// Tags of other packages. foreignSources maps the source tags of echo, gin, fiber,
+// goframe, httpin, hertz and go-openapi to the tags of this package. foreignNames name a
+// field in another format than JSON.
 var (
 	foreignSources = map[string]string{
 		"param": "path", "params": "path", "uri": "path", "reqHeader": "header", "formData": "form", "in": "query", "raw_body": "body",
 	}
 	foreignNames = []string{"xml", "yaml", "toml", "mapstructure", "msgpack", "codec", "cbor", "bson", "schema", "url"}
 	foreignRules = []string{"binding", "valid", "vd", "v"} // gin, govalidator and beego, hertz, goframe
-	// These only describe a field, or are applied by a call of the handler.
+	// likeRules only describe a field; other packages apply likeChanges on a call.
 	likeRules = []string{
 		"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern", "enum", "enums", "minItems", "maxItems",
 		"uniqueItems", "minProperties", "maxProperties", "required", "dependentRequired", "format", "readOnly", "collection_format", "collectionFormat", "explode",
@@ -157,7 +158,7 @@ var (
 	}
 )
 
-// checkTag reports a tag that is not applied in any place.
+// checkTag reports a tag that is applied nowhere.
 func (l *linter) checkTag(sf reflect.StructField, pair tagPair, where string) {
 	_, ruled := sf.Tag.Lookup("validate")
 	meant := misspelled[pair.key]
@@ -182,8 +183,8 @@ func (l *linter) checkTag(sf reflect.StructField, pair tagPair, where string) {
 	}
 }
 
-// foreignSource returns the source that a tag of another package means, and
-// that tag.
+// foreignSource returns the tag of another package that names a source, and its meaning
+// in tags of this package.
 func foreignSource(sf reflect.StructField) (meant, tag tagPair, ok bool) {
 	pairs, _ := parseTag(sf.Tag)
 	for _, pair := range pairs {
@@ -203,8 +204,7 @@ func foreignSource(sf reflect.StructField) (meant, tag tagPair, ok bool) {
 	return meant, tag, false
 }
 
-// checkHiddenTags reports the tags of a field that is not exported, which no
-// decoder can set.
+// checkHiddenTags reports the tags of an unexported field, which the decoder cannot set.
 func (l *linter) checkHiddenTags(sf reflect.StructField, where string) {
 	for _, pair := range l.checkTagForm(sf, where) {
 		if ownTag(pair.key) && pair.value != "-" {
@@ -213,8 +213,8 @@ func (l *linter) checkHiddenTags(sf reflect.StructField, where string) {
 	}
 }
 
-// checkEmbeddedTags reports tags of an embedded struct of parameters, whose
-// fields have the sources and the rules.
+// checkEmbeddedTags reports tags of an embedded struct of parameters, whose own fields
+// have the sources and the rules.
 func (l *linter) checkEmbeddedTags(sf reflect.StructField, where string) {
 	for _, pair := range l.checkTagForm(sf, where) {
 		if ownTag(pair.key) {
@@ -223,7 +223,7 @@ func (l *linter) checkEmbeddedTags(sf reflect.StructField, where string) {
 	}
 }
 
-// ownTag reports whether a key of a struct tag is one that this package reads.
+// ownTag reports whether this package reads a key of a struct tag.
 func ownTag(key string) bool {
 	return slices.Contains(sources[:], key) || key == "json" || key == "validate" || key == "default" || key == "types"
 }

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// isRFC3339 accepts a date and time of RFC 3339, section 5.6, with upper-case T
-// and Z and at most nine digits of fraction, the precision of a time.Time. A leap second (23:59:60) is refused, since a time.Time cannot hold it.
+// isRFC3339 accepts a date and time of RFC 3339, section 5.6, with upper-case T and Z
+// and a fraction of at most nine digits, the precision of a time.Time. A leap second
+// (23:59:60) is refused, because a time.Time cannot represent it.
 func isRFC3339(s string) bool {
 	const shortest = len("2006-01-02T15:04:05Z")
 	if len(s) < shortest || s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' {
@@ -59,10 +60,10 @@ func daysIn(year, month int) int {
 	return time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
 }
 
-// isDateTime accepts a time as package time formats it in a layout. time.Parse
-// reads more: hours of one digit, a comma for a point, a fraction that the
-// layout does not have and of any length, and offsets of 24 hours. An offset of
-// zero may be Z, +00:00 or -00:00 where the layout has Z07:00.
+// isDateTime accepts a time as package time formats it in a layout. time.Parse accepts
+// more: hours of one digit, a comma as decimal point, fractions of any length that the
+// layout does not have, and offsets of 24 hours. With Z07:00 in the layout, an offset of
+// zero may be Z, +00:00 or -00:00.
 func isDateTime(layout, s string) bool {
 	t, err := time.ParseInLocation(layout, s, time.UTC)
 	if err != nil {
@@ -78,8 +79,7 @@ func isDateTime(layout, s string) bool {
 	return matchesZeroOffset(t, layout, s)
 }
 
-// matchesZeroOffset accepts the forms of the offset zero that differ from the form
-// that package time writes.
+// matchesZeroOffset accepts the forms of a zero offset that package time does not write.
 func matchesZeroOffset(t time.Time, layout, s string) bool {
 	if _, offset := t.Zone(); offset != 0 {
 		return false

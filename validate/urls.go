@@ -5,24 +5,24 @@ import (
 	"strings"
 )
 
-// uriBytes are the bytes that a URI may have (RFC 3986, section 2).
+// uriBytes are the bytes that a URI may contain (RFC 3986, section 2).
 const uriBytes = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#[]@!$&'()*+,;=%"
 
-// isURI accepts a URI with a scheme (RFC 3986) that does not run code or stand
-// for data in a browser. If it has a host, every parser finds the same one.
+// isURI accepts an absolute URI (RFC 3986) whose scheme does not make a browser run code
+// or show data of the URI itself. If it has a host, all parsers find the same one.
 func isURI(s string) bool {
 	_, ok := parseURI(s)
 	return ok
 }
 
-// parseURI parses what isURI accepts.
+// parseURI parses a URI that isURI accepts.
 func parseURI(s string) (*url.URL, bool) {
 	strange := func(r rune) bool { return !strings.ContainsRune(uriBytes, r) }
 	u, err := url.Parse(s)
 	if err != nil || !u.IsAbs() || strings.ContainsFunc(s, strange) || !escaped(s) || strings.Count(s, "#") > 1 {
 		return nil, false
 	}
-	if strings.ContainsAny(strings.Replace(s, u.Host, "", 1), "[]") { // they are for addresses alone
+	if strings.ContainsAny(strings.Replace(s, u.Host, "", 1), "[]") { // only an address may have them
 		return nil, false
 	}
 	switch u.Scheme { // url.Parse writes it in lower case
@@ -58,8 +58,8 @@ func hasOneHost(scheme, rest string) bool {
 	return !strings.Contains(host, "%") && (!endsInNumber(host) || isIPv4(host))
 }
 
-// hasHost reports whether a URI of a scheme must have a host (URL, section 4.2:
-// the special schemes, of which file: may have none; RFC 9110, section 4.2.1).
+// hasHost reports whether a URI of a scheme must have a host (RFC 9110, section 4.2.1;
+// URL, section 4.2: the special schemes except file).
 func hasHost(scheme string) bool {
 	switch scheme {
 	case "http", "https", "ws", "wss", "ftp":
@@ -99,8 +99,7 @@ func isOrigin(s string) bool {
 	return !strings.ContainsAny(rest, "/?#") && isWebURL(s)
 }
 
-// isMongoURI accepts a connection string of MongoDB. Each of its hosts is
-// checked as any other host.
+// isMongoURI accepts a connection string of MongoDB, whose hosts are checked by isHost.
 func isMongoURI(s string) bool {
 	rest, isSRV := strings.CutPrefix(s, "mongodb+srv://")
 	if !isSRV {

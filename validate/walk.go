@@ -10,21 +10,21 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// walker asks the rules of a value, node by node. It knows where it is, which
-// the validator's own namespaces do not tell faithfully, and stops when it has
-// found enough: a hostile body does not buy work without end.
+// A walker applies the rules of a value, node by node. It tracks the position itself,
+// because the validator's namespaces are not reliable, and stops after Limits.Errors
+// problems, which bounds the work.
 type walker struct {
 	rules    *validator.Validate
 	ctx      context.Context // of the request
-	foreign  bool            // the application has changed the validator
-	levels   bool            // its functions for structs are run
-	budget   int
+	foreign  bool            // Setup may have changed the validator
+	levels   bool            // functions for structs are run
+	budget   int             // maximum number of problems
 	at       place
 	problems []problem
 }
 
-// newRuleWalker returns a walker for the constructor. It runs no functions for
-// structs: those expect a value of a request.
+// newRuleWalker returns a walker for the constructor. It runs no functions for structs,
+// because those expect a value of a request.
 func (c *config) newRuleWalker() *walker {
 	w := c.newScratch().walker
 	w.levels = false
@@ -37,7 +37,7 @@ func (w *walker) problem(code, text string) {
 	w.problems = append(w.problems, problem{w.at.String(), w.at.pointer(), code, text})
 }
 
-// checkValue asks the rules of a value, and goes down.
+// checkValue applies the rules of a value and of its contents.
 func (w *walker) checkValue(v reflect.Value, c *check) {
 	whole, pointed := v, false
 	for _, hop := range c.hops {
@@ -68,7 +68,7 @@ func (w *walker) checkValue(v reflect.Value, c *check) {
 	w.below(v, c)
 }
 
-// below asks the rules of what a value contains.
+// below applies the rules of the contents of a value.
 func (w *walker) below(v reflect.Value, c *check) {
 	switch c.shape {
 	case structure:
@@ -119,24 +119,24 @@ func (w *walker) below(v reflect.Value, c *check) {
 				w.checkValue(entries.Value(), c.elem)
 			}
 		}
-		w.at.steps[last] = step{} // the walker is used again, and must not keep the input
+		w.at.steps[last] = step{} // the walker is reused and must not retain the input
 		w.at.steps = w.at.steps[:last]
 	}
 }
 
-// checkOwnRules asks the rules of a value itself, and reports whether what is below it
-// is to be asked too.
+// checkOwnRules applies the rules of the value itself and reports whether its contents
+// must be checked.
 func (w *walker) checkOwnRules(whole, v reflect.Value, c *check, pointed bool) bool {
 	verdict := c.evaluateRules(v, pointed)
 	switch {
 	case verdict == holds || verdict == omitted:
 		return verdict == holds
 	case c.shape == structure && !c.custom || c.t == fileType:
-		w.problem("required", "is required") // the one rule that these may break
+		w.problem("required", "is required") // the only rule that these have
 		return false
-	case verdict == partly && v.CanAddr(): // a pointer is not boxed
+	case verdict == partly && v.CanAddr(): // an interface holds a pointer without an allocation
 		return w.runValidator(v.Addr(), v, c.rest)
-	case pointed && whole.Kind() != reflect.Pointer: // an Opt: what it holds is there, even if it is zero
+	case pointed && whole.Kind() != reflect.Pointer: // the value of an Opt is present even if it is zero
 		if !v.CanAddr() {
 			copied := reflect.New(v.Type())
 			copied.Elem().Set(v)
@@ -147,7 +147,7 @@ func (w *walker) checkOwnRules(whole, v reflect.Value, c *check, pointed bool) b
 	return w.runValidator(whole, v, c.tag) && c.accepted(v, pointed) == holds
 }
 
-// runValidator asks the validator, and reports whether the rules hold.
+// runValidator applies rules by the validator and reports whether they hold.
 func (w *walker) runValidator(whole, v reflect.Value, tag string) bool {
 	err := w.rules.VarCtx(w.ctx, whole.Interface(), tag)
 	if err == nil {
@@ -162,9 +162,9 @@ func (w *walker) runValidator(whole, v reflect.Value, tag string) bool {
 	return false
 }
 
-// acceptsNil reports whether the validator accepts a nil pointer. It calls a rule
-// with one only if the rule is registered so, and panics if a rule behind that
-// cannot: each rule is shown the pointer by itself.
+// acceptsNil reports whether the validator accepts a nil pointer. The validator calls
+// only rules with nil that are registered so, and panics if a later rule is not, so each
+// rule is applied alone.
 func (w *walker) acceptsNil(pointer reflect.Value, c *check) bool {
 	if c.tag == "" { // a dive
 		return false
@@ -180,8 +180,8 @@ func (w *walker) acceptsNil(pointer reflect.Value, c *check) bool {
 	return true
 }
 
-// problemCode returns the code of a broken rule: its name, or the names of
-// alternatives without their parameters.
+// problemCode returns the code of a broken rule: its name, or the joined names of its
+// alternatives.
 func problemCode(rule string) string {
 	names := strings.Split(rule, "|")
 	for i, name := range names {
@@ -190,7 +190,7 @@ func problemCode(rule string) string {
 	return strings.Join(names, "_or_")
 }
 
-// hasRule reports whether a list of rules has one by its name.
+// hasRule reports whether a list of rules contains one without a parameter.
 func hasRule(rules, name string) bool {
 	for rule := range strings.SplitSeq(rules, ",") {
 		if rule == name {

@@ -1,3 +1,3 @@
-// Package schema lets another program's validator judge the schemas that
-// validate exports: for the same inputs, its verdict is ours.
+// Package schema tests the JSON Schemas that validate exports: another validator must
+// accept and refuse the same inputs as validate.
 package schema
