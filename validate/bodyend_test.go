@@ -15,9 +15,9 @@ import (
 	"github.com/ringwall/ringwall/validate"
 )
 
-// The body is at its end behind each middleware that reads it: a handler that
-// decodes by itself gets io.EOF, and not an unchecked value.
-func TestBodyIsAtItsEnd_V14(t *testing.T) {
+// After each middleware that reads the body, a handler that decodes r.Body itself gets
+// io.EOF instead of an unchecked value.
+func TestBodyIsConsumed_V14(t *testing.T) {
 	type input struct {
 		Name string `json:"name" form:"name" validate:"max=9"`
 	}
@@ -62,9 +62,9 @@ func TestBodyIsAtItsEnd_V14(t *testing.T) {
 	}
 }
 
-// A middleware in front that keeps the bytes, as the package describes it,
-// sees what was decoded.
-func TestBytesAreKeptInFront_V14(t *testing.T) {
+// An outer middleware that keeps the bytes, as the package comment describes, sees the
+// decoded bytes.
+func TestOuterMiddlewareCanKeepTheBytes_V14(t *testing.T) {
 	type input struct {
 		Name string `json:"name" validate:"max=9"`
 	}

@@ -21,7 +21,7 @@ import (
 	"github.com/ringwall/ringwall/validate"
 )
 
-// sample has a member of every kind that the cases are about.
+// sample has a member of every kind that the cases need.
 type sample struct {
 	Qty   int                `json:"qty" validate:"omitempty,min=1,max=10"`
 	Small int8               `json:"small"`
@@ -79,8 +79,8 @@ const (
 	doubled   = "duplicate_parameter"
 )
 
-// TestSyntaxCases holds J1 to J5 and J7: what has no single meaning.
-func TestSyntaxCases(t *testing.T) {
+// TestAmbiguousBodiesAreRefused holds J1 to J5 and J7.
+func TestAmbiguousBodiesAreRefused(t *testing.T) {
 	var rows []bodyRow
 	for name, bodies := range map[string][]string{
 		"J1": {
@@ -108,9 +108,8 @@ func TestSyntaxCases(t *testing.T) {
 	sendRows(t, sampleServer(t, validate.Limits{}), rows)
 }
 
-// TestMeaningCases holds J4, J6 and J8 to J14: what is read, and breaks the
-// schema.
-func TestMeaningCases(t *testing.T) {
+// TestBodiesOutsideTheSchemaAreRefused holds J4, J6 and J8 to J14.
+func TestBodiesOutsideTheSchemaAreRefused(t *testing.T) {
 	var rows []bodyRow
 	for name, bodies := range map[string][]string{
 		"J4":  {`{"qty":1,"QTY":-1}`, `{"Qty":1}`, `{"liſt":[]}`, "{\"\u212any\":1}", `{"NOTE":"a"}`},
@@ -143,9 +142,8 @@ func TestMeaningCases(t *testing.T) {
 	sendRows(t, sampleServer(t, validate.Limits{}), rows)
 }
 
-// TestStructureCases holds J9 and J15 to J19: more than is processed, and T10
-// to T13.
-func TestStructureCases(t *testing.T) {
+// TestStructureIsLimited holds J9, J15 to J19 and T10 to T13.
+func TestStructureIsLimited(t *testing.T) {
 	sendRows(t, sampleServer(t, validate.Limits{}), []bodyRow{
 		{"J9 300 digits", `{"any":` + strings.Repeat("9", 300) + `}`, 413, tooLarge},
 		{"J9 300 digits of a fraction", `{"float":0.` + strings.Repeat("1", 300) + `}`, 413, tooLarge},
@@ -183,8 +181,8 @@ func manyKeys(n int) string {
 	return b.String()
 }
 
-// TestMediaTypeCases holds T1 to T8.
-func TestMediaTypeCases(t *testing.T) {
+// TestMediaTypesAreChecked holds T1 to T8.
+func TestMediaTypesAreChecked(t *testing.T) {
 	url := sampleServer(t, validate.Limits{})
 	one := func(v string) http.Header { return http.Header{"Content-Type": {v}} }
 	encoded := func(v ...string) http.Header {
@@ -252,8 +250,8 @@ func TestMediaTypeCases(t *testing.T) {
 	})
 }
 
-// The log says what the answer does not, and quotes nothing of a body.
-func TestTheLogOfWhatCannotBeRead(t *testing.T) {
+// The log has more details than the response, and quotes nothing of a body.
+func TestLogQuotesNothingOfABody(t *testing.T) {
 	type note struct {
 		Note string `json:"note" validate:"max=20"`
 	}
@@ -281,7 +279,7 @@ func TestTheLogOfWhatCannotBeRead(t *testing.T) {
 	}
 }
 
-// raw sends bytes, and returns all that comes back until the server closes.
+// raw sends bytes and returns the response, up to the end of the connection.
 func raw(t testing.TB, url, request string) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
@@ -296,9 +294,9 @@ func raw(t testing.TB, url, request string) string {
 	return string(answer)
 }
 
-// TestTransportCases holds T5 with a NUL, T10 and T15, which need a raw
+// TestTruncatedAndOversizedRequestsAreRefused holds T5 with a NUL, T10 and T15, which need a raw
 // connection.
-func TestTransportCases(t *testing.T) {
+func TestTruncatedAndOversizedRequestsAreRefused(t *testing.T) {
 	url := sampleServer(t, validate.Limits{Body: 100})
 	for _, row := range []struct{ name, head, body, want, code string }{
 		{"T10 by its own word", "Content-Length: 101", "", "HTTP/1.1 413 ", tooLarge},
@@ -320,7 +318,7 @@ func TestTransportCases(t *testing.T) {
 	})
 }
 
-// Every case of the table that the tests follow has a row of its name.
+// Every case code has a row with its name.
 func TestEveryCaseHasARow(t *testing.T) {
 	files, err := filepath.Glob("*_test.go")
 	require.NoError(t, err)

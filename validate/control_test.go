@@ -22,8 +22,8 @@ func isControl(r rune) bool { return r < 0x20 || 0x7f <= r && r <= 0x9f }
 
 func isLine(r rune) bool { return r == '\t' || r == '\n' || r == '\r' }
 
-// sourcesOf are the sources of a text, each with a request that has the text, and
-// the status that a character in it must have.
+// sourcesOf are the sources of a text, each with a request that contains the text and
+// the expected status for a character.
 var sourcesOf = []struct {
 	name    string
 	request func(text string) *http.Request
@@ -85,7 +85,7 @@ func jsonName(escape bool) func(string) *http.Request {
 	return func(s string) *http.Request { return postBody(`{"map":{"a` + jsonRune(s, escape) + `b":1}}`) }
 }
 
-// jsonRune writes a character, escaped if JSON demands it or the test wants it.
+// jsonRune writes a character, escaped if JSON or the test requires it.
 func jsonRune(s string, escape bool) string {
 	r := []rune(s)[0]
 	switch {
@@ -123,9 +123,9 @@ func plainStatus(r rune) int {
 	return 200
 }
 
-// TestAllSourcesHaveOneRuleForControlCharacters_V4 sends every character up to
-// U+00FF, and some that are none, through every source.
-func TestAllSourcesHaveOneRuleForControlCharacters_V4(t *testing.T) {
+// TestSourcesAgreeOnControlCharacters_V4 sends every character up to
+// U+00FF, and some others, through every source.
+func TestSourcesAgreeOnControlCharacters_V4(t *testing.T) {
 	type body struct {
 		Text string         `json:"text" validate:"max=9"`
 		Map  map[string]int `json:"map" validate:"max=9"`
@@ -171,7 +171,7 @@ func TestAllSourcesHaveOneRuleForControlCharacters_V4(t *testing.T) {
 			for _, r := range runes {
 				if strings.HasPrefix(source.name, "a path") && (r == '/' || r == '\\') || source.name == "a header" && (r == ',' || r == '"') ||
 					source.name == "a cookie" && strings.ContainsRune(` ",;\`, r) || source.name == "a multipart field" && r == 0 {
-					continue // it has another meaning there
+					continue // the character has another meaning there
 				}
 				request := source.request(string(r))
 				w := in(t, mux, request.Method, request.URL.String(), request.Header, request.Body)
@@ -181,9 +181,9 @@ func TestAllSourcesHaveOneRuleForControlCharacters_V4(t *testing.T) {
 	}
 }
 
-// A control character is found wherever it stands: raw, escaped in any case,
-// behind escaped backslashes, cut by a chunk, and among characters that begin
-// with the same byte (U+00A0 to U+00BF).
+// A control character is found raw, escaped in any case, after escaped backslashes,
+// split between chunks, and among characters with the same first byte (U+00A0 to
+// U+00BF).
 func TestControlCharactersAreFoundAnywhere_V4(t *testing.T) {
 	type text struct {
 		A string `json:"a" validate:"max=100000"`

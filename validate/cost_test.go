@@ -32,7 +32,7 @@ type basket struct {
 	Lines []line   `json:"lines" validate:"required,min=1,max=1000,dive"`
 }
 
-// basketOf returns a valid body of about so many bytes.
+// basketOf returns a valid body of about a number of bytes.
 func basketOf(size int) []byte {
 	var b strings.Builder
 	b.WriteString(`{"shop":"a7","mail":"ada@example.com","lines":[`)
@@ -49,7 +49,7 @@ func basketOf(size int) []byte {
 	}
 }
 
-// plainly is what a careful service does without us: L2 of the bars.
+// plainly is the code of a careful service without this package.
 func plainly[T any]() http.Handler {
 	rules := validator.New(validator.WithRequiredStructEnabled())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -77,7 +77,7 @@ func (s *sink) Header() http.Header         { return s.header }
 func (s *sink) Write(b []byte) (int, error) { return len(b), nil }
 func (s *sink) WriteHeader(status int)      { s.status = status }
 
-// again serves one request again and again.
+// again serves one request repeatedly.
 func again(h http.Handler, body []byte) func() {
 	r := httptest.NewRequest("POST", "/", nil)
 	r.Header = jsonType()
@@ -90,8 +90,7 @@ func again(h http.Handler, body []byte) func() {
 	}
 }
 
-// account has rules that are not compiled too, and nothing that costs the
-// validator much.
+// account also has rules without a compiled form that are cheap for the validator.
 type account struct {
 	ID    string            `json:"id" validate:"required,uuid4"`
 	Mail  string            `json:"mail" validate:"required,email"`
@@ -108,8 +107,8 @@ type account struct {
 const accountBody = `{"id":"550e8400-e29b-41d4-a716-446655440000","mail":"ada@example.com","hash":"00ff00ff","code":"#00ff00","day":"2024-02-29","site":"https://example.com/a",` +
 	`"kind":"user","age":36,"roles":["a","b"],"meta":{"k":"v"}}`
 
-// What is accepted costs hardly more than to read, decode and check it.
-func TestAllocations(t *testing.T) {
+// An accepted request allocates hardly more than reading, decoding and checking it.
+func TestAcceptedRequestsAllocateLittle(t *testing.T) {
 	for _, size := range []int{80, 1 << 10, 8 << 10, 64 << 10} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) { costs[basket](t, basketOf(size)) })
 	}

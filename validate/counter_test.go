@@ -10,8 +10,8 @@ import (
 	"github.com/ringwall/ringwall/validate"
 )
 
-// FuzzCounter compares the counts of a valid text with those of a real
-// decoder, and with themselves when the text comes in pieces.
+// FuzzCounter compares the counts of a valid text with those of a decoder, and with the
+// counts of the same text in pieces.
 func FuzzCounter(f *testing.F) {
 	for _, seed := range []string{`{"a":[1,2,{"b":null}],"c":"x\"y"}`, `[[],{}]`, `"a"`, `-1.5e3`} {
 		f.Add(seed, uint8(3))
@@ -28,7 +28,7 @@ func FuzzCounter(f *testing.F) {
 	})
 }
 
-// exceeds counts by a decoder's tokens.
+// exceeds counts with the tokens of a decoder.
 func exceeds(text string, l validate.Limits) bool {
 	d := jsontext.NewDecoder(strings.NewReader(text))
 	values := 0

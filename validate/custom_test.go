@@ -12,7 +12,7 @@ import (
 	"github.com/ringwall/ringwall/validate"
 )
 
-// amount is a decimal that reads itself, as those of many packages do.
+// amount is a decimal that decodes itself, like the types of many packages.
 type amount struct{ cents int64 }
 
 func (a *amount) UnmarshalText(text []byte) error {
@@ -35,8 +35,8 @@ type goods struct {
 	Weight weight         `json:"weight" validate:"required,max=9"`
 }
 
-// A type that the validator reads as another value takes the rules of that
-// value, in Setup or by a method ValidatorValue.
+// A type whose values the validator replaces, by Setup or a method ValidatorValue,
+// accepts the rules of the replacement.
 func TestCustomTypesTakeRules_V2(t *testing.T) {
 	setup := func(v *validator.Validate) error {
 		v.RegisterCustomTypeFunc(func(v reflect.Value) any { return v.Interface().(amount).cents }, amount{})

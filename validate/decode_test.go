@@ -17,14 +17,14 @@ import (
 	"github.com/ringwall/ringwall/validate"
 )
 
-// mutate changes a text a little, as one who looks for two readings of it.
+// mutate makes a small change to a text, like an attacker who looks for two readings.
 func (m maker) mutate(text string) string {
 	at := m.IntN(len(text) + 1)
 	switch m.IntN(9) {
-	case 0: // a piece again
+	case 0: // repeat a piece
 		to := at + m.IntN(len(text)-at+1)
 		return text[:to] + text[at:to] + text[to:]
-	case 1: // without a piece
+	case 1: // remove a piece
 		to := min(len(text), at+m.IntN(4))
 		return text[:at] + text[to:]
 	case 2:
@@ -41,9 +41,9 @@ func (m maker) mutate(text string) string {
 	return text
 }
 
-// Whatever we accept has one meaning: encoding/json, json v2, node and python
-// read it as the value that the handler got. It holds J1 to J13 and J20.
-func TestAcceptedHasOneMeaning(t *testing.T) {
+// encoding/json, json v2, node and python decode an accepted body as the value that the
+// handler gets. It holds J1 to J13 and J20.
+func TestAcceptedBodiesHaveOneMeaning(t *testing.T) {
 	var accepted []string
 	refused := 0
 	for seed := range uint64(300) {
@@ -102,7 +102,7 @@ func TestAcceptedHasOneMeaning(t *testing.T) {
 	}
 }
 
-// meaning keeps whole numbers as they are.
+// meaning decodes a text without rounding whole numbers.
 func meaning(t *testing.T, text string) (v any) {
 	d := stdjson.NewDecoder(strings.NewReader(text))
 	d.UseNumber()

@@ -13,9 +13,9 @@ import (
 	"github.com/ringwall/ringwall/validate"
 )
 
-// TestFilesAreNamedOnce_V10 has the headers that clients send for one file, and
-// those that name two.
-func TestFilesAreNamedOnce_V10(t *testing.T) {
+// TestFilesHaveOneName_V10 has the headers that clients send for one file, and headers
+// that name two files.
+func TestFilesHaveOneName_V10(t *testing.T) {
 	srv := upload(t, validate.Options{Limits: validate.Limits{File: 1 << 10}})
 	const differ, alone, continued, header = "the form has a part whose filename and filename* differ", "the form must send a file name as filename, not only as filename*", "the form has a part with a parameter that is encoded or continued", "the form has a part with an invalid header"
 	for _, row := range []struct {
@@ -73,9 +73,9 @@ func TestFilesAreNamedOnce_V10(t *testing.T) {
 	}
 }
 
-// TestFilesWithoutATypeHaveTheDefault_V10: RFC 7578, section 4.4, has text/plain;
-// a field that accepts anything, or one type only, needs no word of the client.
-func TestFilesWithoutATypeHaveTheDefault_V10(t *testing.T) {
+// TestFilesWithoutTypeGetTheDefault_V10: the default of RFC 7578, section 4.4, is
+// text/plain. A field that accepts any or only one type needs no type of the client.
+func TestFilesWithoutTypeGetTheDefault_V10(t *testing.T) {
 	type anyFile struct {
 		File validate.File `form:"f" types:"application/octet-stream image/png"`
 	}
@@ -115,8 +115,8 @@ func TestFilesWithoutATypeHaveTheDefault_V10(t *testing.T) {
 	}
 }
 
-// A part may say its length, as OkHttp does, and must not lie.
-func TestAPartIsAsLongAsItSays_V10(t *testing.T) {
+// A part may have a Content-Length, as OkHttp sends it, which must be correct.
+func TestPartsMatchTheirContentLength_V10(t *testing.T) {
 	srv := upload(t, validate.Options{Limits: validate.Limits{File: 1 << 10, String: 100}})
 	field := func(length string) string {
 		return part("Content-Disposition: form-data; name=\"alt\"\r\nContent-Length: "+length, "xyz") + filePart("picture", "a.png", "image/png", png) + "--b--\r\n"

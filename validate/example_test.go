@@ -41,8 +41,8 @@ func Example() {
 	// 422 {"code":"invalid_input","message":"/price is unknown"
 }
 
-// The classic mistake: a bounded reader, and a decoder that stops at the end
-// of the first value. What stands behind it, another parser may read.
+// The classic mistake: a bounded reader, and a decoder that stops at the end of the
+// first value. Another parser may read the rest.
 func Example_incorrect() {
 	type Order struct {
 		Qty int `json:"qty" validate:"min=1,max=10"`

@@ -7,8 +7,7 @@ import (
 	"reflect"
 )
 
-// Count runs the counter over a text that comes in pieces, and returns what is
-// too large.
+// Count counts a text in pieces and returns the exceeded limit.
 func Count(limits Limits, pieces ...string) string {
 	c := new(counter)
 	c.beginText(&limits)
@@ -20,7 +19,7 @@ func Count(limits Limits, pieces ...string) string {
 	return ""
 }
 
-// Plan is a compiled type that was made at run time.
+// Plan is a compiled type that exists only at run time.
 type Plan struct{ plan *plan }
 
 // Compile compiles a type as a JSON body.
@@ -43,14 +42,14 @@ func (p *Plan) Refuses(v reflect.Value) error {
 // Schema returns the JSON Schema.
 func (p *Plan) Schema() ([]byte, error) { return p.plan.schema() }
 
-// Excludes reports whether the constructor finds that no value holds the rules.
+// Excludes reports whether the constructor reports rules as contradictory.
 func Excludes(t reflect.Type, tag string) bool {
 	l := new(linter)
 	l.contradictions(t, "", tag, false)
 	return len(l.problems) > 0
 }
 
-// Formats are the rules of texts that are ours.
+// Formats are the rules of texts of this package.
 func Formats() map[string]func(string) bool { return maps.Clone(formats) }
 
 // Pairs parses a query with the default limits.

@@ -34,8 +34,8 @@ func formOf(boundary string) http.Header {
 const wholeForm = "--b\r\nContent-Disposition: form-data; name=\"alt\"\r\n\r\nx\r\ny\r\n--b\r\nContent-Disposition: form-data; name=\"tag\"\r\n\r\n\r\n" +
 	"--b\r\nContent-Disposition: form-data; name=\"picture\"; filename=\"a.txt\"\r\nContent-Type: text/plain\r\n\r\n\r\n-\r\n--\r\n--c\r--b\n--b\r\n\r\r\n--b--"
 
-// TestEveryPrefixOfAFormIsMalformed_V5: whatever stands behind the cut is lost,
-// so that no prefix is a form.
+// TestEveryPrefixOfAFormIsMalformed_V5: a truncated form is not a
+// form.
 func TestEveryPrefixOfAFormIsMalformed_V5(t *testing.T) {
 	var got string
 	h := uploads(t, &got)
@@ -60,9 +60,9 @@ func TestEveryPrefixOfAFormIsMalformed_V5(t *testing.T) {
 	}
 }
 
-// TestTheFrameOfAFormHasOneReading_V5 has what mime/multipart skips or takes
-// another way than other parsers.
-func TestTheFrameOfAFormHasOneReading_V5(t *testing.T) {
+// TestBoundariesOfAFormHaveOneReading_V5 has bytes that mime/multipart skips or
+// reads differently than other parsers.
+func TestBoundariesOfAFormHaveOneReading_V5(t *testing.T) {
 	var got string
 	h := uploads(t, &got)
 	const boundary, line, cut, epilogue, preamble = "the form has a boundary that is not alone on its line", "the form has a header line that does not end with CRLF", "the form ends too early", "the form has data after its end", "the form does not begin with its boundary"
@@ -108,9 +108,8 @@ func TestTheFrameOfAFormHasOneReading_V5(t *testing.T) {
 	}
 }
 
-// Over a socket: a body that is cut by the client, by its own length, or by the
-// last chunk.
-func TestCutFormsOverASocket_V5(t *testing.T) {
+// The body is truncated by the client, by its Content-Length, or by the last chunk.
+func TestTruncatedFormsAreRefusedOverASocket_V5(t *testing.T) {
 	srv := upload(t, validate.Options{Limits: validate.Limits{File: 1 << 10}})
 	file := filePart("picture", "a.png", "image/png", png)
 	for name, cut := range map[string]string{
@@ -140,9 +139,8 @@ func TestCutFormsOverASocket_V5(t *testing.T) {
 	}
 }
 
-// FuzzFence_V5 compares the fence with mime/multipart and with a naive reading
-// of the frame: what the fence accepts is a form for both, whose parts are all of
-// it.
+// FuzzFence_V5 compares the fence with mime/multipart and with a naive parser. A form
+// that the fence accepts has the same parts for both, and nothing else.
 func FuzzFence_V5(f *testing.F) {
 	for _, seed := range []string{wholeForm, wholeForm + "\r\n", "--b--", "--b\r\n\r\n--b--", "--b\r\nA: b\r\n\r\n\r\n--b--\r\n", "\r\n--b\r\nA: b\r\n\r\n\r\r\n--b--", "--b\r\nA: b\r\n\r\n\r\n--bb\r\n--b--", "--b\nA: b\n\nx\n--b--", "--b\r\n--b\r\n\r\n--b--"} {
 		f.Add(seed, uint8(1))
@@ -171,8 +169,7 @@ func FuzzFence_V5(f *testing.F) {
 	})
 }
 
-// naiveForm returns the contents of the parts, if a text is a form in the one
-// way that the fence accepts.
+// naiveForm returns the contents of the parts if the fence must accept the form.
 func naiveForm(body string) (contents []string, ok bool) {
 	body = strings.TrimSuffix("\r\n"+strings.TrimPrefix(body, "\r\n"), "\r\n")
 	inner, closed := strings.CutSuffix(body, "\r\n--b--")

@@ -26,8 +26,8 @@ func formHeader() http.Header {
 	return http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
 }
 
-// TestForm holds F1 to F3.
-func TestForm(t *testing.T) {
+// TestFormsAreDecoded holds F1 to F3.
+func TestFormsAreDecoded(t *testing.T) {
 	srv := serve[contact](t, validate.Options{})
 	for _, row := range []struct {
 		name, query, body string
@@ -79,8 +79,8 @@ func TestForm(t *testing.T) {
 	})
 }
 
-// TestManyCookies holds C2: net/http drops all cookies above 3000.
-func TestManyCookies(t *testing.T) {
+// TestTooManyCookiesAreRefused holds C2: net/http drops all cookies above 3000.
+func TestTooManyCookiesAreRefused(t *testing.T) {
 	srv := serve[list](t, validate.Options{})
 	for n, want := range map[int]int{49: 200, 50: 431, 3001: 431} {
 		status, _, _ := send(t, "GET", srv.URL+"/shops/a1", http.Header{"Cookie": {"sid=1" + strings.Repeat("; a=1", n)}}, nil)
@@ -88,7 +88,7 @@ func TestManyCookies(t *testing.T) {
 	}
 }
 
-func TestFormRefuses(t *testing.T) {
+func TestConstructorsReportBadForms(t *testing.T) {
 	type both struct {
 		Name string `form:"name" validate:"max=1"`
 		Body order  `body:"json"`
@@ -101,7 +101,7 @@ func TestFormRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "a form has one media type")
 }
 
-// FuzzForm compares a form that was taken with what the standard library reads.
+// FuzzForm compares an accepted form with the result of the standard library.
 func FuzzForm(f *testing.F) {
 	for _, seed := range []string{"name=ada", "name=a+b&topic=a&topic=%41", "name=a;b", "name=%zz", "&&name=a&", "name=a&=x"} {
 		f.Add(seed)

@@ -12,9 +12,9 @@ import (
 	"github.com/ringwall/ringwall/validate"
 )
 
-// TestFormats holds the formats that validator gets wrong, by the cases of
-// JSON Schema's test suite and RFC 3986, RFC 1123, RFC 3339 and RFC 5321.
-func TestFormats(t *testing.T) {
+// TestFormatsFollowTheirStandards has the cases of JSON Schema's test suite, RFC 3986,
+// RFC 1123, RFC 3339 and RFC 5321 for the replaced formats.
+func TestFormatsFollowTheirStandards(t *testing.T) {
 	long := strings.Repeat("a", 63)
 	for _, row := range []struct {
 		format     string
@@ -61,8 +61,8 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// The formats stand in rules, and beside validator's own.
-func TestFormatsInRules(t *testing.T) {
+// The formats apply in tags, together with rules of the validator.
+func TestFormatsApplyInTags(t *testing.T) {
 	type formats struct {
 		When string     `json:"when" validate:"omitempty,datetime=2006-01-02T15:04:05Z07:00"`
 		Day  string     `json:"day" validate:"omitempty,datetime=2006-01-02"`

@@ -21,7 +21,7 @@ func zip(t testing.TB, text string) string {
 	return b.String()
 }
 
-func TestGzip(t *testing.T) {
+func TestGzipIsLimited(t *testing.T) {
 	type note struct {
 		Text string `json:"text" validate:"max=100"`
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/ringwall/ringwall/validate"
 )
 
-// gauge is a body that looks at the live heap while it is read.
+// gauge is a body that measures the live heap while it is read.
 type gauge struct {
 	rest  string
 	taken int
@@ -44,8 +44,8 @@ func (g *gauge) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// peakOf returns how much the heap grew while a request was refused: what was
-// alive while it was read, and all that was allocated after.
+// peakOf returns the growth of the heap while a request is refused: the live bytes while
+// the body is read, and all later allocations.
 func peakOf(t *testing.T, h http.Handler, r *http.Request, body string) (status int, peak uint64) {
 	t.Helper()
 	g := &gauge{rest: body}
@@ -77,9 +77,9 @@ type records struct {
 	Any any      `json:"any"`
 }
 
-// A bomb never costs more memory than the body may have, and 64 KiB: each
-// limit acts before what it limits is allocated. It holds J15 to J19 and T9.
-func TestPeakHeap(t *testing.T) {
+// A bomb takes at most Limits.Body plus 64 KiB of memory: each limit acts before the
+// allocation that it limits. It holds J15 to J19 and T9.
+func TestRefusedBodiesBoundTheHeap(t *testing.T) {
 	const body = 1 << 20
 	h := quietly(errors.Must(validate.Handle(func(http.ResponseWriter, *http.Request, *records) error { return nil }, validate.Options{Logger: quiet, Gzip: true})))
 	invalid := `{"v":[` + strings.Repeat("{},", 998) + "{}]}"
@@ -119,7 +119,7 @@ func TestPeakHeap(t *testing.T) {
 }
 
 // The same for forms, whose file the handler reads. It holds M2, M4 and F2.
-func TestPeakHeapOfForms(t *testing.T) {
+func TestRefusedFormsBoundTheHeap(t *testing.T) {
 	const body, file = 1 << 20, 1 << 20
 	limits := validate.Options{Logger: quiet, Limits: validate.Limits{File: file}}
 	forms := quietly(errors.Must(validate.Handle(func(_ http.ResponseWriter, _ *http.Request, in *picture) error {
@@ -166,13 +166,13 @@ type contactForm struct {
 	Name string `form:"name" validate:"max=10"`
 }
 
-// quietly stands a Responder that logs nothing around a handler.
+// quietly wraps a handler in a Responder that logs nothing.
 func quietly(h http.Handler) http.Handler {
 	return errors.Must(errors.NewResponder(errors.Options{Logger: quiet})).Handler(h)
 }
 
-// However many problems a body has, they are not collected: a refusal costs
-// hardly more than to read and decode it.
+// A body with many problems costs hardly more than reading and decoding it, because only
+// Limits.Errors of them are collected.
 func TestProblemsAreBounded(t *testing.T) {
 	h := quietly(errors.Must(validate.JSON[records](validate.Options{
 		Logger: quiet, Limits: validate.Limits{Items: 1 << 20, Tokens: 1 << 20, Body: 1 << 20},

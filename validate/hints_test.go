@@ -10,7 +10,7 @@ import (
 	"github.com/ringwall/ringwall/validate"
 )
 
-// Each "did you mean" of the constructors is the expectation of a test.
+// A test asserts each "did you mean" of the constructors.
 func TestEveryHintIsAsserted_V11(t *testing.T) {
 	missing, total, err := hints.Unasserted(".")
 	require.NoError(t, err)
@@ -18,8 +18,8 @@ func TestEveryHintIsAsserted_V11(t *testing.T) {
 	require.Empty(t, missing)
 }
 
-// The hints that no other test names in full.
-func TestHints_V11(t *testing.T) {
+// The hints that no other test asserts in full.
+func TestHintsNameTheLikelyMeaning_V11(t *testing.T) {
 	type body struct {
 		Wait time.Duration `json:"wait"`
 		Role string        `json:"role" header:"X-Role" validate:"max=9"`

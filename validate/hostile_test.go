@@ -33,9 +33,8 @@ func handler[T any](t testing.TB) http.Handler {
 	return h
 }
 
-// T14: a client that sends nothing more is answered, and does not keep the
-// connection.
-func TestSlowBodies(t *testing.T) {
+// T14: a client that stops sending gets a response, and the connection is closed.
+func TestSlowBodiesTimeOut(t *testing.T) {
 	srv := serve[order](t, validate.Options{Limits: validate.Limits{BodyTimeout: 50 * time.Millisecond}})
 	for _, row := range []struct{ name, target, head, body, status string }{
 		{"T14 with a length", "/", "Content-Length: 50", `{"note":`, "408"},
@@ -59,7 +58,7 @@ func TestSlowBodies(t *testing.T) {
 	}
 }
 
-func TestPatternsFormatsAndRecursion(t *testing.T) {
+func TestPatternsFormatsAndRecursionAreApplied(t *testing.T) {
 	type node struct {
 		SKU   string `json:"sku" validate:"omitempty,max=9,pattern=sku"`
 		Mail  string `json:"mail" validate:"omitempty,email"`
@@ -77,8 +76,8 @@ func TestPatternsFormatsAndRecursion(t *testing.T) {
 	}
 }
 
-// A pointer tells what was not sent from what is zero.
-func TestRequiredPointers(t *testing.T) {
+// A pointer distinguishes an absent member from a zero.
+func TestPointersDistinguishZeroFromAbsent(t *testing.T) {
 	type inner struct {
 		N int `json:"n"`
 	}
@@ -97,8 +96,8 @@ func TestRequiredPointers(t *testing.T) {
 	}
 }
 
-// Members of embedded structs are the outer one's, with their rules.
-func TestEmbeddedStructs(t *testing.T) {
+// Members of embedded structs are members of the outer struct, with their rules.
+func TestEmbeddedMembersAreDecoded(t *testing.T) {
 	type base struct {
 		Name string `json:"name" validate:"required,max=3"`
 	}
@@ -124,7 +123,7 @@ func TestFromWithoutMiddlewareNamesTheType(t *testing.T) {
 	require.PanicsWithValue(t, "validate: From: the route has no middleware for validate_test.order", func() { validate.From[order](t.Context()) })
 }
 
-func TestStackedMiddlewares(t *testing.T) {
+func TestStackedMiddlewaresKeepTheirValues(t *testing.T) {
 	type page struct {
 		Limit int `query:"limit" validate:"max=9"`
 	}
@@ -136,7 +135,7 @@ func TestStackedMiddlewares(t *testing.T) {
 	require.Equal(t, 422, in(t, h, "POST", "/?limit=10", jsonType(), strings.NewReader(`{}`)).Code)
 }
 
-// Any body is accepted, or refused with one of our statuses.
+// Any body is accepted or refused with a status of this package.
 func FuzzBody(f *testing.F) {
 	for _, seed := range []string{`{"items":[{"sku":"a","qty":1}],"note":"x","tags":{"k":"v"},"any":[null]}`, `{"note":null}`, `[[[`, `{"a":"\u0000"}`, `{"tags":{"x":null}}`} {
 		f.Add(seed)
@@ -147,7 +146,7 @@ func FuzzBody(f *testing.F) {
 	})
 }
 
-// Whatever query we accept, the standard library reads alike.
+// The standard library decodes an accepted query to the same values.
 func FuzzQuery(f *testing.F) {
 	for _, seed := range []string{"limit=5&q=a+b", "tag=a&tag=b", "q=%zz", "limit=1;x", "flag=true&limit=07"} {
 		f.Add(seed)
@@ -169,8 +168,8 @@ func FuzzQuery(f *testing.F) {
 	})
 }
 
-// Over HTTP/2 a stream has the deadline, and the others go on.
-func TestSlowBodiesOverHTTP2(t *testing.T) {
+// Over HTTP/2 the deadline applies to one stream, and the others continue.
+func TestSlowBodiesTimeOutOverHTTP2(t *testing.T) {
 	h := errors.Must(validate.Handle(func(http.ResponseWriter, *http.Request, *order) error { return nil },
 		validate.Options{Logger: quiet, Limits: validate.Limits{BodyTimeout: 50 * time.Millisecond}}))
 	srv := httptest.NewUnstartedServer(quietly(h))
@@ -202,7 +201,7 @@ func TestSlowBodiesOverHTTP2(t *testing.T) {
 }
 
 // A deadline ends with its request: the next one on the connection has its own.
-func TestDeadlinesEnd(t *testing.T) {
+func TestDeadlinesEndWithTheirRequest(t *testing.T) {
 	srv := serve[order](t, validate.Options{Limits: validate.Limits{BodyTimeout: 50 * time.Millisecond}})
 	conn, err := net.Dial("tcp", strings.TrimPrefix(srv.URL, "http://"))
 	require.NoError(t, err)

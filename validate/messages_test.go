@@ -59,7 +59,7 @@ type messages struct {
 	Opts  validate.Opt[[]inner] `json:"opts" validate:"omitempty,max=3"`
 }
 
-func TestMessagesSayWhereAndWhat_V13(t *testing.T) {
+func TestMessagesNamePlaceAndProblem_V13(t *testing.T) {
 	h := handler[messages](t)
 	const aTime = "must be a time such as 2006-01-02T15:04:05Z"
 	for _, row := range []struct{ name, body, want string }{
@@ -132,7 +132,7 @@ func TestMessagesSayWhereAndWhat_V13(t *testing.T) {
 	}
 }
 
-// The list of problems has the same pointers, and the codes of JSON's faults.
+// The list of problems has the same pointers, and the codes of JSON problems.
 func TestProblemsHavePointersBelowMaps_V13(t *testing.T) {
 	responder := errors.Must(errors.NewResponder(errors.Options{Logger: quiet, Details: true}))
 	h := responder.Handler(handler[messages](t))
@@ -154,9 +154,9 @@ func TestProblemsHavePointersBelowMaps_V13(t *testing.T) {
 	}
 }
 
-// TestRulesHaveWholeSentences_V13 sends a value that breaks each rule. A message
-// names what is expected, and does not end where its parameter would stand.
-func TestRulesHaveWholeSentences_V13(t *testing.T) {
+// TestRuleMessagesAreSentences_V13 sends a value that breaks each rule. A message
+// names the expected value and does not lack its parameter.
+func TestRuleMessagesAreSentences_V13(t *testing.T) {
 	past := time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)
 	future := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
 	for _, row := range []struct{ kind, tag, value, want string }{
@@ -192,8 +192,8 @@ func TestRulesHaveWholeSentences_V13(t *testing.T) {
 	}
 }
 
-// Parameters say which type they have.
-func TestParametersSayTheirType_V13(t *testing.T) {
+// The messages of parameters name their type.
+func TestParameterMessagesNameTheType_V13(t *testing.T) {
 	type params struct {
 		Small int8       `query:"small"`
 		Uint  uint8      `query:"uint"`

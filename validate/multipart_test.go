@@ -38,7 +38,7 @@ func filePart(field, name, media, content string) string {
 	return part(`Content-Disposition: form-data; name="`+field+`"; filename="`+name+`"`+"\r\nContent-Type: "+media, content)
 }
 
-// upload answers with the name, type and length of the file.
+// upload responds with the name, type and length of the file.
 func upload(t testing.TB, o validate.Options) *httptest.Server {
 	t.Helper()
 	o.Logger = quiet
@@ -57,8 +57,8 @@ func upload(t testing.TB, o validate.Options) *httptest.Server {
 	return srv
 }
 
-// TestMultipart holds M1 to M4.
-func TestMultipart(t *testing.T) {
+// TestMultipartFormsAreChecked holds M1 to M4.
+func TestMultipartFormsAreChecked(t *testing.T) {
 	srv := upload(t, validate.Options{Limits: validate.Limits{File: 1 << 20, Body: 128 << 10, String: 100}})
 	const end = "--b--\r\n"
 	good := filePart("picture", "a.png", "image/png", png+"data")
@@ -164,8 +164,8 @@ func TestMultipart(t *testing.T) {
 	}
 }
 
-// sendRaw posts a body over a connection of its own: a server may answer, and
-// close, while it is still sent.
+// sendRaw posts a body over its own connection, because a server may respond and close
+// while the body is still being sent.
 func sendRaw(t testing.TB, url, media string, body io.Reader) (status int, code, text string) {
 	t.Helper()
 	r, err := http.NewRequest("POST", url, body)
@@ -189,9 +189,8 @@ func sendRaw(t testing.TB, url, media string, body io.Reader) (status int, code,
 	return res.StatusCode, code, text
 }
 
-// M4: 100 MB for a field of 1 MB are refused early, and nothing touches the
-// disk.
-func TestLargeFiles(t *testing.T) {
+// M4: 100 MB for a field of 1 MB are refused early, and nothing is written to disk.
+func TestLargeFilesAreRefusedEarly(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
 	h := quietly(errors.Must(validate.Handle(func(_ http.ResponseWriter, _ *http.Request, in *picture) error {
@@ -242,9 +241,9 @@ func (c *counting) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// T14 for files: BodyTimeout goes on while the handler reads, and is what its
-// read ends with.
-func TestSlowFiles(t *testing.T) {
+// T14 for files: BodyTimeout applies while the handler reads, and its read returns the
+// error.
+func TestSlowFilesTimeOut(t *testing.T) {
 	srv := upload(t, validate.Options{Limits: validate.Limits{File: 1 << 20, BodyTimeout: 200 * time.Millisecond}})
 	conn, err := net.Dial("tcp", strings.TrimPrefix(srv.URL, "http://"))
 	require.NoError(t, err)
@@ -258,7 +257,7 @@ func TestSlowFiles(t *testing.T) {
 	require.Contains(t, string(raw), "body_timeout")
 }
 
-func TestFilesAtStart(t *testing.T) {
+func TestConstructorsReportBadFiles(t *testing.T) {
 	refused := func(want string, err error) {
 		t.Helper()
 		require.ErrorContains(t, err, want)
@@ -304,8 +303,8 @@ func TestFilesAtStart(t *testing.T) {
 	refused("pointer.File", err)
 }
 
-// A form without its file is taken where the file is not required.
-func TestNoFile(t *testing.T) {
+// A form without its file is accepted if the file is not required.
+func TestOptionalFilesMayBeAbsent(t *testing.T) {
 	type optional struct {
 		Alt  string        `form:"alt" validate:"max=9"`
 		File validate.File `form:"picture" types:"application/octet-stream"`
@@ -327,7 +326,7 @@ func TestNoFile(t *testing.T) {
 	}
 }
 
-// FuzzMultipart compares what was taken with what the standard library reads.
+// FuzzMultipart compares an accepted form with the result of the standard library.
 func FuzzMultipart(f *testing.F) {
 	file := filePart("picture", "a.png", "image/png", png+"data")
 	for _, seed := range []string{textPart("alt", "x") + file + "--b--", file, textPart("tag", "a") + textPart("tag", "b") + file + "--b--\r\nepilogue", "--b--", "preamble\r\n" + file + "--b--", strings.ReplaceAll(file, "\r\n", "\n") + "--b--"} {

@@ -20,9 +20,9 @@ type limited struct {
 	Limit int `query:"limit" validate:"max=9"`
 }
 
-// TestEmptyBodiesAreNone_V8 sends requests as proxies do, over a socket. The
-// connection is kept after an empty body, and closed after any other.
-func TestEmptyBodiesAreNone_V8(t *testing.T) {
+// TestEmptyBodiesAreAccepted_V8 sends requests like proxies, over a socket. The
+// connection stays open after an empty body and is closed after another one.
+func TestEmptyBodiesAreAccepted_V8(t *testing.T) {
 	srv := serve[limited](t, validate.Options{Limits: validate.Limits{BodyTimeout: 100 * time.Millisecond}})
 	for _, row := range []struct {
 		name, request string
@@ -66,7 +66,7 @@ func TestEmptyBodiesAreNone_V8(t *testing.T) {
 }
 
 // Over HTTP/2 a body of unknown length that is empty is an empty DATA frame.
-func TestEmptyBodiesAreNoneOverHTTP2_V8(t *testing.T) {
+func TestEmptyBodiesAreAcceptedOverHTTP2_V8(t *testing.T) {
 	h := errors.Must(validate.Handle(func(_ http.ResponseWriter, r *http.Request, _ *limited) error {
 		if r.ContentLength != -1 {
 			return errors.New("the request has a length: this test shows nothing")

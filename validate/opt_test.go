@@ -28,9 +28,9 @@ type base struct {
 	Text *string `json:"name"`
 }
 
-// TestNullOfTheOuter holds that null is judged by the member that is set: the
-// decoder takes the one that is embedded least deeply.
-func TestNullOfTheOuter(t *testing.T) {
+// TestNullIsCheckedForTheMemberThatIsSet: the decoder sets the least deeply embedded of
+// the fields with one member name.
+func TestNullIsCheckedForTheMemberThatIsSet(t *testing.T) {
 	type outer struct {
 		base
 		Name string `json:"name" validate:"max=5"`
@@ -40,8 +40,8 @@ func TestNullOfTheOuter(t *testing.T) {
 	require.Contains(t, w.Body.String(), "/name must not be null")
 }
 
-// RFC 7396: absent, null and a value are three things.
-func TestOpt(t *testing.T) {
+// RFC 7396 distinguishes absent, null and a value.
+func TestOptDistinguishesAbsentNullAndValue(t *testing.T) {
 	middleware := errors.Must(validate.JSON[change](validate.Options{Logger: quiet}))
 	for _, row := range []struct {
 		name, body string

@@ -27,8 +27,8 @@ type list struct {
 	Session string   `cookie:"sid" validate:"max=10"`
 }
 
-// TestParameterCases holds Q1 to Q9, H1 to H3 and C1 to C3.
-func TestParameterCases(t *testing.T) {
+// TestParametersAreChecked holds Q1 to Q9, H1 to H3 and C1 to C3.
+func TestParametersAreChecked(t *testing.T) {
 	srv := serve[list](t, validate.Options{IgnoreQuery: []string{"utm_*"}})
 	match := func(v ...string) http.Header { return http.Header{"If-Match": v} }
 	cookie := func(v ...string) http.Header { return http.Header{"Cookie": v} }
@@ -75,8 +75,8 @@ func TestParameterCases(t *testing.T) {
 	}
 }
 
-// TestPathCases holds P1 and P2.
-func TestPathCases(t *testing.T) {
+// TestPathParametersAreChecked holds P1 and P2.
+func TestPathParametersAreChecked(t *testing.T) {
 	type byNumber struct {
 		ID int `path:"id" validate:"min=1"`
 	}
@@ -109,9 +109,8 @@ func TestPathCases(t *testing.T) {
 	}
 }
 
-// P2: routers that hand out a parameter as it is escaped in the path have it
-// unescaped once, and only once.
-func TestPathValues(t *testing.T) {
+// P2: an escaped parameter of a router is unescaped exactly once.
+func TestPathValuesAreUnescapedOnce(t *testing.T) {
 	type input struct {
 		Name string `path:"name" validate:"max=20"`
 	}
@@ -141,8 +140,8 @@ func TestPathValues(t *testing.T) {
 	}
 }
 
-// TestOtherCases holds T16 and T17.
-func TestOtherCases(t *testing.T) {
+// TestUndeclaredInputAndLostClientsAreReported holds T16 and T17.
+func TestUndeclaredInputAndLostClientsAreReported(t *testing.T) {
 	t.Run("T16 a body on a route without one", func(t *testing.T) {
 		srv := serve[list](t, validate.Options{})
 		for _, body := range []io.Reader{strings.NewReader("{}"), io.MultiReader(strings.NewReader("{}"))} {
@@ -184,8 +183,8 @@ func FuzzPairs(f *testing.F) {
 	})
 }
 
-// naivePairs reads a query as url.ParseQuery does, and refuses what that would
-// drop or keep unseen.
+// naivePairs parses a query with url.ParseQuery, and refuses input that ParseQuery drops
+// or accepts without a check.
 func naivePairs(query string) (url.Values, bool) {
 	values, err := url.ParseQuery(query)
 	n := 0

@@ -13,14 +13,14 @@ import (
 	"github.com/ringwall/ringwall/validate"
 )
 
-// maker makes types and values at random.
+// maker generates random types and values.
 type maker struct{ *rand.Rand }
 
 func pick[T any](m maker, of ...T) T { return of[m.IntN(len(of))] }
 
 var words = []string{"", "a", "b", "ab", "abc", "abcd", "A1", "1", "12", "-1", "1.5", "ä", "äöü", "a b", "\t", "日本語", "550e8400-e29b-41d4-a716-446655440000", "550E8400-e29b-41d4-a716-446655440000", "550e8400-e29b-11d4-a716-446655440000", "550e8400-e29b-41d4-a716-4466554400000", "true", "AB", "ÄB"}
 
-// rules returns rules for a kind of value, which some value holds.
+// rules returns rules for a kind of value that some value satisfies.
 func (m maker) rules(t reflect.Type) string {
 	for {
 		if tag := m.anyRules(t); !validate.Excludes(t, tag) {
@@ -61,8 +61,8 @@ func (m maker) anyRules(t reflect.Type) string {
 	return strings.Join(list, ",")
 }
 
-// typ returns a type and its rules. Structs in lists have dive, which we do
-// without.
+// typ returns a type and its rules. Structs in lists have dive, which this package does
+// not need.
 func (m maker) typ(depth int) (reflect.Type, string) {
 	kinds := 9
 	if depth > 0 {
@@ -165,9 +165,8 @@ func (m maker) fill(v reflect.Value) {
 	}
 }
 
-// What the validator refuses we refuse, and the other way round, over types
-// and values made at random.
-func TestVerdictIsTheValidators(t *testing.T) {
+// For random types and values, the middleware and the validator refuse the same values.
+func TestResultsEqualTheValidators(t *testing.T) {
 	both := map[bool]int{}
 	for seed := range uint64(800) {
 		m := maker{rand.New(rand.NewPCG(seed, 7))}

@@ -8,8 +8,8 @@ import (
 	"github.com/ringwall/ringwall/validate"
 )
 
-// A T of several sources is an object of their objects.
-func TestSchemaOfSources(t *testing.T) {
+// The schema of a T with several sources is an object with one object for each source.
+func TestSchemaHasOneMemberForEachSource(t *testing.T) {
 	type input struct {
 		Shop  string   `path:"shop" validate:"required,max=8"`
 		Limit int8     `query:"limit" validate:"min=1" default:"20"`
@@ -37,8 +37,8 @@ type level int
 
 func (l *level) UnmarshalText(text []byte) error { *l = level(len(text)); return nil }
 
-// The schema of parameters is that of what is read.
-func TestSchemaOfParameters_V12(t *testing.T) {
+// The schema of parameters describes the accepted texts.
+func TestSchemaDescribesParameters_V12(t *testing.T) {
 	type input struct {
 		Level level    `query:"level" validate:"max=9" default:"low"`
 		Pages []int    `query:"page" validate:"max=3" default:"1"`

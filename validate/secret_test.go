@@ -19,14 +19,14 @@ import (
 	"github.com/ringwall/ringwall/validate"
 )
 
-// secret is a text that no schema and no message has. Some are no plain words,
-// in ways that parsers and terminals take amiss.
+// secret returns a text that no schema and no message contains. Some have characters
+// that are dangerous for parsers and terminals.
 func (m maker) secret() string {
 	return pick(m, "<b>", "~", "\x1b[31m", "ä", "'--", "${x}", "%2e%2e/", `"`, " ", "\u2028") + strconv.FormatUint(m.Uint64()|1<<63, 36) + pick(m, "~", "~.go", "\n") // a plain word, as a name that is not known, is repeated
 }
 
-// leaks are what a response must not have beside the secret: names of types and
-// files, and texts of the decoder.
+// leaks are other texts that a response must not contain: names of types and files, and
+// texts of the decoder.
 var leaks = []string{"validate_test", "struct", "map[", ".go:", "int8", "float64", "interface", "reflect", "jsontext", "json:", "/work", "goroutine", "strconv", "unmarshal"}
 
 func silent(t *testing.T, w *httptest.ResponseRecorder, secret, input string) {
@@ -80,7 +80,7 @@ func (m maker) plant(v any, secret string) any {
 
 // E16: no input value, no Go type and no file path is in a response, also with
 // Details, whatever the schema is and wherever the value stands.
-func TestNothingOfTheInputIsAnswered(t *testing.T) {
+func TestResponsesRepeatNoInput(t *testing.T) {
 	responder := errors.Must(errors.NewResponder(errors.Options{Logger: quiet, Details: true}))
 	refused := 0
 	for seed := range uint64(250) {
@@ -121,7 +121,7 @@ func TestNothingOfTheInputIsAnswered(t *testing.T) {
 }
 
 // The same for all that is no JSON.
-func TestNothingOfTheParametersIsAnswered(t *testing.T) {
+func TestResponsesRepeatNoParameters(t *testing.T) {
 	responder := errors.Must(errors.NewResponder(errors.Options{Logger: quiet, Details: true}))
 	mux := http.NewServeMux()
 	o := validate.Options{Logger: quiet, Limits: validate.Limits{File: 100}}

@@ -17,9 +17,9 @@ func (p *pairOfNumbers) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// The methods of a type decide where null is allowed inside of its values; null
-// itself is refused as for any type without one.
-func TestNullInsideTypesThatReadThemselves_V12(t *testing.T) {
+// The methods of a type decide about null inside its values. null itself is refused as
+// for any non-nullable type.
+func TestTypesWithADecoderDecideAboutNullInside_V12(t *testing.T) {
 	type input struct {
 		Raw   json.RawMessage            `json:"raw" validate:"max=99"`
 		Raws  map[string]json.RawMessage `json:"raws" validate:"max=9"`

@@ -44,7 +44,7 @@ type readsShared struct{ S shared }
 
 func (r *readsShared) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &r.S) }
 
-// What New would apply in no request, it reports, with the likely meaning.
+// The constructors report declarations without effect and suggest the likely meaning.
 func TestSilentDeclarationsAreReported_V11(t *testing.T) {
 	type options struct {
 		A string   `query:"q,omitempty" validate:"max=9"`
@@ -215,9 +215,8 @@ func TestSilentDeclarationsAreReported_V11(t *testing.T) {
 	require.NoError(t, asJSON[fine](validate.Options{Logger: quiet})())
 }
 
-// Rules that New reports as contradictory hold for no value, as the validator
-// sees it.
-func TestContradictionsHoldForNoValue_V11(t *testing.T) {
+// The validator accepts no value for rules that are reported as contradictory.
+func TestContradictoryRulesAcceptNoValue_V11(t *testing.T) {
 	rules := validator.New(validator.WithRequiredStructEnabled())
 	found := 0
 	for seed := range uint64(30000) {
@@ -242,9 +241,8 @@ type owner struct {
 	Owner string `json:"owner" validate:"max=9"`
 }
 
-// A member that another one shadows is never read, and neither is a map whose
-// names cannot be its keys.
-func TestMembersThatAreNeverReadAreReported_V11(t *testing.T) {
+// A shadowed member is never set, and neither is a map whose keys cannot be decoded.
+func TestMembersThatAreNeverSetAreReported_V11(t *testing.T) {
 	type shadow struct {
 		owner
 		Name string `json:"name" validate:"max=9"`
@@ -285,9 +283,8 @@ type Inner struct {
 	Owner string `json:"owner" validate:"max=9"`
 }
 
-// Tags of other packages that a reader may take for rules are warned of, and
-// reported where Strict is set.
-func TestTagsThatLookLikeRulesAreWarnedOf_V11(t *testing.T) {
+// Tags of other packages that look like rules cause warnings, or errors with Strict.
+func TestTagsThatLookLikeRulesCauseWarnings_V11(t *testing.T) {
 	type documented struct {
 		A string `json:"a" maxLength:"9" required:"true"`
 		B string `json:"b" maxLength:"9" validate:"max=9"`
@@ -303,7 +300,7 @@ func TestTagsThatLookLikeRulesAreWarnedOf_V11(t *testing.T) {
 	require.NotContains(t, log.String(), "documented.B")
 }
 
-// The rules of a body's field are applied to the body.
+// The rules of the field of a body apply to the body.
 func TestRulesOfTheBodyAreApplied_V11(t *testing.T) {
 	type input struct {
 		Body struct {
@@ -325,9 +322,9 @@ func TestRulesOfTheBodyAreApplied_V11(t *testing.T) {
 	require.ErrorContains(t, asInput[wrong]()(), "wrong.Body: a struct accepts only the rule required")
 }
 
-// json.Number is checked by encoding/json alone: the decoder of this package
-// reads it as any string. A url.URL is read by its fields.
-func TestNumbersWithoutACheckAreReported_V6(t *testing.T) {
+// Only encoding/json checks a json.Number. The decoder of this package reads any string
+// into it, and reads a url.URL by its fields.
+func TestUncheckedNumberTypesAreReported_V6(t *testing.T) {
 	type input struct {
 		A json.Number                 `json:"a" validate:"max=9"`
 		B *json.Number                `json:"b" validate:"omitempty,max=9"`

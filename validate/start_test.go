@@ -40,9 +40,9 @@ func asInput[T any](o ...validate.Options) func() error {
 	}
 }
 
-// TestStartCases holds R1 to R4 and R8: what would fail at a request, or do
-// nothing, fails at the start, with type and field.
-func TestStartCases(t *testing.T) {
+// TestConstructorsReportProblems holds R1 to R4 and R8: the error names the type and
+// the field.
+func TestConstructorsReportProblems(t *testing.T) {
 	type inList struct {
 		A []struct {
 			B string `json:"b" validate:"nonsense"`
@@ -209,9 +209,9 @@ func TestStartCases(t *testing.T) {
 	}
 }
 
-// TestWarnings holds R6 and R7: what is loose is said once, to the Logger, and
-// refused where Strict is set.
-func TestWarnings(t *testing.T) {
+// TestConstructorsWarnOnce holds R6 and R7: warnings are logged once, and are errors
+// with Strict.
+func TestConstructorsWarnOnce(t *testing.T) {
 	type loose struct {
 		A string            `json:"a"`
 		B int               `json:"b" validate:"required"`
@@ -243,8 +243,8 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// TestRuleCases holds R5 and R10.
-func TestRuleCases(t *testing.T) {
+// TestRulesApplyInsideContainers holds R5 and R10.
+func TestRulesApplyInsideContainers(t *testing.T) {
 	type box struct {
 		List  []point          `json:"list" validate:"max=9"`
 		Map   map[string]point `json:"map" validate:"max=9"`

@@ -207,7 +207,7 @@ func TestStructLevelErrorsAreBounded_V2(t *testing.T) {
 
 // A rule of Setup gets the request's context, and a nil pointer if it is
 // registered for those.
-func TestRulesOfSetupGetContextAndNil_V2(t *testing.T) {
+func TestSetupRulesGetContextAndNil_V2(t *testing.T) {
 	type input struct {
 		Own   string                `json:"own" validate:"own,max=9"`
 		Maybe *string               `json:"maybe" validate:"maybe"`

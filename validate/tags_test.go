@@ -198,7 +198,7 @@ func TestEmbeddedParametersAreRead_V1(t *testing.T) {
 }
 
 // One struct may serve a JSON body and a form.
-func TestOneStructServesBothBodies_V1(t *testing.T) {
+func TestOneStructDecodesFormsAndJSON_V1(t *testing.T) {
 	type login struct {
 		Name string `json:"name" form:"name" validate:"required,max=9"`
 	}

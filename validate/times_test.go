@@ -38,9 +38,9 @@ func TestRFC3339HasTwoDigitsInEachField_V7(t *testing.T) {
 	}
 }
 
-// TestDatetimeIsTheLayoutsOwnForm_V7: what package time would write in the
+// TestDatetimeRequiresTheFormOfItsLayout_V7: what package time would write in the
 // layout is accepted, and nothing else that it would read.
-func TestDatetimeIsTheLayoutsOwnForm_V7(t *testing.T) {
+func TestDatetimeRequiresTheFormOfItsLayout_V7(t *testing.T) {
 	type clock struct {
 		Time  string `json:"time" validate:"omitempty,datetime=15:04"`
 		Day   string `json:"day" validate:"omitempty,datetime=2006-01-02"`

@@ -74,7 +74,7 @@ func refusalOf(t testing.TB, raw []byte) (code, text string) {
 func jsonType() http.Header { return http.Header{"Content-Type": {"application/json"}} }
 
 // Messages name the place and the rule, and repeat nothing.
-func TestBodies(t *testing.T) {
+func TestBodiesAreChecked(t *testing.T) {
 	srv := serve[order](t, validate.Options{Limits: validate.Limits{Body: 64 << 10, String: 100, Name: 20, Items: 50, Keys: 10, Tokens: 60}})
 	long := strings.Repeat("a", 1<<12)
 	for _, row := range []struct {

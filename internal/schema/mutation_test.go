@@ -88,8 +88,8 @@ var patterns = validate.Options{Patterns: map[string]string{
 	"alternatives": "a|b|", "anchored": `\Aab\z`, "none": `[^\x00-\x{10FFFF}]|a`,
 }}
 
-// The schema accepts a document exactly if a request with it is accepted.
-func TestSchemaIsTheVerdict_V12(t *testing.T) {
+// The schema accepts a document if and only if a request with it is accepted.
+func TestSchemaAcceptsTheSameInputs_V12(t *testing.T) {
 	var none validate.Options
 	rows := []mutation{
 		mutated[struct {

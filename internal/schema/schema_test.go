@@ -101,7 +101,7 @@ type patch struct {
 	Point validate.Opt[point]    `json:"point"`
 }
 
-func TestSchemaAgrees(t *testing.T) {
+func TestSchemaAcceptsTheSameValues(t *testing.T) {
 	agrees[texts](t)
 	agrees[numbers](t)
 	agrees[lists](t)
