@@ -16,14 +16,14 @@ import (
 // An Authenticator verifies one kind of credential. It is safe for concurrent
 // use.
 type Authenticator interface {
-	// Authenticate returns the principal of a request, or nil and nil when the
-	// request has no credential of this kind, or an error when it has one that
-	// is refused: one of the kinds of this package, or one that wraps it. Any
+	// Authenticate returns the principal of a request, nil and nil if the
+	// request has no credential of this kind, or an error if its credential is
+	// refused. The error must be or wrap one of the kinds of this package. Any
 	// other error becomes a 500.
 	Authenticate(*http.Request) (*Principal, error)
-	// Challenge returns the scheme and the parameters of its own for
-	// WWW-Authenticate (RFC 9110, section 11.6.1), such as "Bearer". "" when
-	// the credential has no scheme. It is asked once, by [New].
+	// Challenge returns the scheme and its parameters for WWW-Authenticate (RFC
+	// 9110, section 11.6.1), such as "Bearer". It returns "" if the credential
+	// has no scheme. It is called once, by [New].
 	Challenge() string
 }
 
@@ -31,33 +31,34 @@ type Authenticator interface {
 // Without patterns, every request needs a principal.
 type Options struct {
 	// Authenticators verify credentials. A request with credentials for two of
-	// them is refused: which of them counts would be a guess. At most one takes
-	// bearer tokens; token.ByIssuer makes one of several verifiers.
+	// them is refused as ambiguous. At most one may accept bearer tokens;
+	// token.ByIssuer combines several verifiers.
 	Authenticators []Authenticator
-	// Public are patterns of requests whose credentials are not even read:
-	// login, refresh, public keys, health. The language is that of
+	// Public lists patterns of requests whose credentials are not read, such as
+	// login, refresh, public keys and health. The language is that of
 	// http.ServeMux without hosts; only a clean path matches. "/" is refused.
 	Public []string
-	// Optional are patterns of requests that may be anonymous. A credential
-	// that is there and bad is refused all the same.
+	// Optional lists patterns of requests that may be anonymous. A bad credential
+	// is refused nevertheless.
 	Optional []string
-	// Realm is the protection space that challenges name. "": "api".
+	// Realm is the protection space in challenges. Empty means "api".
 	Realm string
 	// Route returns the pattern that the application's own router picks, for
 	// routers that strip prefixes. Public and Optional are then compared with
-	// it. nil: the path decides.
+	// it. nil means that they are compared with the path.
 	Route func(*http.Request) string
-	// OnEvent is told of each refusal, after it was decided. It must not block.
+	// OnEvent is called after each refusal is decided. It must not block. A panic
+	// is logged and has no other effect.
 	OnEvent func(context.Context, Event)
-	// Logger gets an error when OnEvent panics. nil: slog.Default().
+	// Logger receives an error if OnEvent panics. nil means slog.Default().
 	Logger *slog.Logger
-	// ErrorHandler answers refused requests. nil: errors.Respond. Challenges
-	// are set before it runs.
+	// ErrorHandler responds to refused requests. Challenges are set before it is
+	// called. nil means errors.Respond.
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)
 }
 
-// A Middleware finds out who is calling, and lets nobody pass unknown but
-// where a route says so. It is immutable and safe for concurrent use.
+// A Middleware authenticates each request. Only Public and Optional routes accept a
+// request without a principal. It is immutable and safe for concurrent use.
 type Middleware struct {
 	authenticators []Authenticator
 	challenges     []string // of each authenticator, with the realm; "" for none
@@ -73,9 +74,9 @@ const (
 	optional
 )
 
-// New returns a Middleware. It refuses a set-up without authenticators, one
-// with two that would claim the same credentials, as two that take bearer
-// tokens do, and patterns that open everything. The error joins all problems.
+// New returns a Middleware. It reports all invalid options, joined. Among them are
+// two authenticators that would claim the same credentials, and patterns that match
+// every request.
 func New(o Options) (*Middleware, error) {
 	routes, err := route.Opening(o.Route, route.Field{Name: "auth: Public", Patterns: o.Public}, route.Field{Name: "auth: Optional", Patterns: o.Optional})
 	problems := []error{err}

@@ -9,9 +9,9 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// CallerType tells people from programs, so that a client that chooses its own name
-// is never taken for the user of that name (RFC 9700, section 4.15). An
-// identity needs one of the three kinds.
+// CallerType distinguishes persons from programs, so that a client that chooses its
+// own name is never taken for the user of that name (RFC 9700, section 4.15). An
+// [Identity] must have one of the three types.
 type CallerType string
 
 const (
@@ -19,36 +19,38 @@ const (
 	Person CallerType = "person"
 	// Program is a program that acts for itself.
 	Program CallerType = "program"
-	// Unknown is a caller of whom the credential does not say which of the two
-	// it is. [CallerTypes] with Person or Program refuses it.
+	// Unknown is a caller whose credential does not distinguish the two.
+	// [CallerTypes] with Person or Program refuses it.
 	Unknown CallerType = "unknown"
 )
 
-// Identity has the facts that an [Authenticator] established.
+// An Identity has the facts that an [Authenticator] verified.
 type Identity struct {
-	// Kind and Subject are required. A subject is unique for its issuer only.
+	// CallerType and Subject are required. A subject is unique only for its
+	// issuer.
 	CallerType      CallerType
 	Issuer, Subject string
-	// SessionID is the login that the credential belongs to, and CredentialID
-	// the credential itself: a token's jti, a key's ID. Neither is a secret.
+	// SessionID is the ID of the login that the credential belongs to, and
+	// CredentialID that of the credential: a token's jti or a key's ID. Neither
+	// is secret.
 	SessionID, CredentialID string
 	// Tier is a name for rate limits by principal.
 	Tier string
-	// Scope and Roles are what was granted, one name each.
+	// Scope and Roles are the granted names, one per element.
 	Scope, Roles []string
-	// ExpiresAt is when the credential ends, and AuthTime when the person
-	// proved who they are. Zero: unknown.
+	// ExpiresAt is the time at which the credential expires, and AuthTime the
+	// time at which the user authenticated. Zero means unknown.
 	ExpiresAt, AuthTime time.Time
 	// Claims is the verified payload, a JSON object, for [Claims].
 	Claims []byte
 }
 
-// A Principal is a caller whose credential was verified. It is immutable and
-// safe for concurrent use: what it hands out are copies.
+// A Principal is a caller whose credential was verified. It is immutable and safe
+// for concurrent use; its methods return copies.
 type Principal struct{ id Identity }
 
-// NewPrincipal returns a principal with a copy of the identity. It refuses one
-// without Kind or Subject.
+// NewPrincipal returns a principal with a copy of the identity. It reports a missing
+// Subject and a missing or unknown CallerType.
 func NewPrincipal(id Identity) (*Principal, error) {
 	var problems []error
 	if id.CallerType != Person && id.CallerType != Program && id.CallerType != Unknown {
@@ -67,16 +69,16 @@ func NewPrincipal(id Identity) (*Principal, error) {
 // CallerType returns whether the caller is a person or a program, or [Unknown].
 func (p *Principal) CallerType() CallerType { return p.id.CallerType }
 
-// Issuer returns who vouches for the subject, or "".
+// Issuer returns the issuer of the credential, or "".
 func (p *Principal) Issuer() string { return p.id.Issuer }
 
-// Subject returns who the caller is.
+// Subject returns the ID of the caller, which is unique for its issuer.
 func (p *Principal) Subject() string { return p.id.Subject }
 
-// SessionID returns the login that the credential belongs to, or "".
+// SessionID returns the ID of the login that the credential belongs to, or "".
 func (p *Principal) SessionID() string { return p.id.SessionID }
 
-// CredentialID returns the name of the credential, or "".
+// CredentialID returns the ID of the credential, or "".
 func (p *Principal) CredentialID() string { return p.id.CredentialID }
 
 // Tier returns the name for rate limits by principal, or "".

@@ -1,40 +1,39 @@
-// Package redisauth keeps sessions, API keys and revocations in Redis, so that
-// the processes of a service behave as one.
+// Package redisauth keeps sessions, API keys and revocations in Redis, so that the
+// processes of a service share them.
 //
 // # What it promises
 //
-// Each change is one Lua call, which Redis runs as one step, on one key: it
-// works the same on a Cluster and behind Sentinels. A rotation of a refresh
-// token is one round trip. A call whose reply is lost is made again, and finds
-// what it did the first time: a retry of ours never looks like theft, and a call
-// that hung in the network does nothing when it arrives after it was made again.
-// The clock is Redis's, whatever those of the processes say.
+// Each change is one Lua script on one key, which Redis executes as one step. It
+// works the same on a Cluster and behind Sentinels. A rotation of a refresh token is
+// one round trip. Times come from the clock of Redis, not from those of the processes.
 //
-// No call takes longer than Timeout, with a client of go-redis's defaults and a
-// Redis that hangs too. What Redis does not answer is a 503 with Retry-After;
-// nothing falls back to memory. A copy of the Redis holds no usable token or
-// key: digests, numbers, and what the application put into a session.
+// A call whose reply is lost is retried, and the retry detects that the first
+// attempt was executed, so a retry never looks like theft. An attempt that was
+// delayed in the network has no effect if it arrives after its retry.
 //
-// # What it does not
+// No call takes longer than Timeout, even if Redis hangs and the client of go-redis
+// has its defaults. If Redis does not reply, the response is 503 with Retry-After.
+// Nothing falls back to memory. A copy of the Redis has no usable token or key, only
+// digests, numbers, and the data that the application put into sessions.
 //
-// Redis replicates after it has answered, so a failover may lose the last
-// writes. Then a rotation is healed when the client presents its newest token,
-// and session.StoreRolledBack tells of it; until then the token before it works
-// once more, and shows as reuse afterwards. A login that is lost has to be made
-// again.
+// # What it does not promise
 //
-// An ended session, a revocation or a key's revocation that is lost would work
-// again unnoticed. With Replicas set, each of them waits until so many replicas
-// have it, and is an error, although it was made, where they do not: do it
-// again. WAIT is no consensus: a replica that has not confirmed may still be
-// the one that is promoted. To be sure, set Replicas to the number of replicas.
+// Redis replicates after it has replied, so a failover may lose the last writes. A
+// lost rotation is repaired when the client presents its newest token, with the event
+// session.StoreRolledBack. Until then, the token before it works once more, and
+// counts as reuse afterwards. After a lost login, the user must log in again.
 //
-// A Redis that forgets all, since it wrote nothing to disk, ends all sessions,
-// and lets access tokens live that had been revoked, in processes that start
-// after it, for the minutes until they expire. API keys are lost with it: set
-// appendonly.
+// A lost deletion of a session, revocation or change of a key would take effect
+// nowhere, without notice. With Replicas set, each of these calls waits for that many
+// replicas. If they do not confirm, it returns an error although the change was made:
+// call it again. WAIT is not a consensus protocol: a replica that did not confirm may
+// still be promoted. To exclude that, set Replicas to the number of all replicas.
 //
-// # A program
+// A Redis that loses all data, because it wrote none to disk, ends all sessions.
+// Processes that start later accept revoked access tokens until they expire, for a few
+// minutes. API keys are lost too, so set appendonly.
+//
+// # Example
 //
 //	client := redis.NewClient(&redis.Options{Addr: "redis:6379", ContextTimeoutEnabled: true, MaxRetries: -1})
 //	sessionStore := errors.Must(redisauth.NewSessionStore(client, redisauth.Options{Replicas: 1}))
@@ -50,14 +49,15 @@
 //
 // # The Redis
 //
-// It has maxmemory-policy noeviction, which Ready asks for, and is another one
-// than that of the rate limits, whose keys may go. Good options of the client
-// are MaxRetries: -1, since this package tries again by itself, and
-// ContextTimeoutEnabled: true, so that connections are free again in time; for a
-// Cluster also ClusterStateReloadInterval: time.Second, or it takes a minute to
-// find a new master (redis/go-redis#3979).
+// Redis must have maxmemory-policy noeviction; Ready checks that. Use another Redis
+// for rate limits, because their keys may be evicted.
 //
-// The least that it may do:
+// Recommended options of the client are MaxRetries: -1, because this package retries
+// calls itself, and ContextTimeoutEnabled: true, so that connections become free in
+// time. For a Cluster, set ClusterStateReloadInterval: time.Second too. Without it,
+// the client may need a minute to find a new master (redis/go-redis#3979).
+//
+// The minimum permissions:
 //
 //	user auth on >secret ~ringwall:* resetchannels -@all +eval +evalsha +wait +info +time
 //	    +hget +hset +hdel +hexists +hkeys +hscan +pttl +pexpire +exists +xadd +xdel +xrange +xinfo|stream
@@ -66,9 +66,9 @@
 //
 // # Threats
 //
-//   - A client library that repeats a command by itself: scripts are sent once,
-//     and find a repeat of ours by its attempt.
-//   - A Redis that hangs takes the service with it: nobody waits longer than
-//     Timeout, and what hangs is bounded.
-//   - Keys that are evicted when memory is short: Ready.
+//   - A client library that repeats a command: each script is sent once, and detects
+//     this package's own retry by its attempt.
+//   - A Redis that hangs and takes the service with it: no caller waits longer than
+//     Timeout, and the number of abandoned calls is limited.
+//   - Keys that are evicted when memory is short: Ready reports the policy.
 package redisauth
