@@ -34,7 +34,7 @@ func NewContext(ctx context.Context, p *Principal) context.Context {
 }
 
 // From returns the principal of a request's context. It is false for an
-// anonymous request, and where no [Middleware] ran.
+// anonymous request, and if no [Middleware] ran.
 func From(ctx context.Context) (*Principal, bool) {
 	s, ok := ctx.Value(contextKey{}).(*state)
 	if !ok || s.principal == nil {
@@ -43,9 +43,9 @@ func From(ctx context.Context) (*Principal, bool) {
 	return s.principal, true
 }
 
-// Claims decodes the verified payload of the request's credential into T. It
-// fails with [ErrMissing] for an anonymous request and for a credential that
-// has no claims, and with the decoder's error when T does not fit.
+// Claims decodes the verified payload of the request's credential into T. It returns
+// [ErrMissing] for an anonymous request and for a credential without claims, and the
+// error of the decoder if the payload does not fit T.
 func Claims[T any](ctx context.Context) (T, error) {
 	var claims T
 	p, ok := From(ctx)

@@ -7,47 +7,47 @@ import (
 	"github.com/ringwall/ringwall/internal/hook"
 )
 
-// A Reason says what an [Event] is about, or why a credential was refused: it
-// is in the chain of the errors of an [Authenticator], for [ReasonOf],
-// errors.Is and errors.As. Each package has its own constants; package token
-// names, for example, ReasonAudience. A client never sees it.
+// A Reason identifies the type of an [Event], or why a credential was refused. It is
+// in the chain of the errors of an [Authenticator], for [ReasonOf], errors.Is and
+// errors.As. Each package has its own constants, such as token.ReasonAudience. A
+// client never sees it.
 type Reason string
 
 // Error returns the reason.
 func (r Reason) Error() string { return string(r) }
 
-// ReasonOf returns the reason of an error, or "" if it has none: often its
-// kind says everything.
+// ReasonOf returns the reason of an error, or "" if it has none. For many errors the
+// kind is enough.
 func ReasonOf(err error) Reason {
 	reason, _ := errors.AsType[Reason](err)
 	return reason
 }
 
 const (
-	// CredentialRefused is a request that a [Middleware] did not let in.
+	// CredentialRefused means that a [Middleware] refused a request.
 	CredentialRefused Reason = "credential_refused"
-	// AccessDenied is a request that [Require] did not let through.
+	// AccessDenied means that [Require] refused a request.
 	AccessDenied Reason = "access_denied"
 )
 
 // The reasons of a [Middleware] itself, as the Cause of an [Event].
 const (
-	// UnknownScheme is that no authenticator takes the Authorization.
+	// UnknownScheme means that no authenticator accepts the scheme of the
+	// Authorization header.
 	UnknownScheme Reason = "unknown_scheme"
-	// SeveralCredentials is that two authenticators find a credential.
+	// SeveralCredentials means that two authenticators found a credential.
 	SeveralCredentials Reason = "several_credentials"
 )
 
-// An Event is a refusal that a security log should know of (ASVS 5.0 16.3.1
-// and 16.3.2).
+// An Event is a refusal for a security log (ASVS 5.0 16.3.1 and 16.3.2).
 type Event struct {
 	Reason    Reason
-	Cause     Reason     // why the credential was refused, of the authenticator's constants; "": Err says it
+	Cause     Reason     // why the credential was refused, from the authenticator's constants; may be empty
 	Principal *Principal // nil for an anonymous caller
-	Err       error      // of a kind of this package, mostly; it names no secret
+	Err       error      // usually of a kind of this package; it has no secret
 }
 
-// notifyHook calls the hook. The refusal stands already.
+// notifyHook calls OnEvent, after the decision.
 func (m *Middleware) notifyHook(ctx context.Context, e Event) {
 	if m == nil || m.onEvent == nil {
 		return

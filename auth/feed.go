@@ -9,40 +9,42 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// A Revocation takes tokens back. Exactly one of Token, Session and Subject
-// names them.
+// A Revocation revokes tokens. Exactly one of Token, Session and Subject must be
+// set.
 type Revocation struct {
-	// Token is the ID (jti) of one token, Session the login (sid) of all its
-	// tokens, and Subject (sub) whose tokens without a session are meant, at
-	// most 256 bytes.
+	// Token is the ID (jti) of one token. Session is the ID (sid) of a login; it
+	// revokes all tokens of the login. Subject (sub) revokes the subject's tokens
+	// without a session. Each has at most 256 bytes.
 	Token, Session, Subject string
-	// IssuedBefore is set with Subject: the tokens up to this second.
+	// IssuedBefore is set with Subject: tokens issued up to this second are
+	// revoked.
 	IssuedBefore time.Time
-	// Until is when the last of the tokens is dead by every clock and leeway,
-	// and this can be forgotten.
+	// Until is the time at which the last of the tokens has expired, by every
+	// clock and leeway, so that the revocation may be deleted.
 	Until time.Time
 }
 
-// A RevocationFeed carries revocations among the processes of a service, in
-// one order that all of them see. It is safe for concurrent use.
+// A RevocationFeed shares revocations among the processes of a service. All
+// processes must see the same order. It must be safe for concurrent use.
+// authtest.TestRevocationFeed tests an implementation.
 type RevocationFeed interface {
-	// Load returns every revocation whose Until has not passed, and the
-	// position after them: what was added while it ran is among them, or
-	// comes after the position.
+	// Load returns every revocation whose Until has not passed, and the position
+	// after them. A revocation that is added during the call must be among them,
+	// or after the position.
 	Load(ctx context.Context) (all []Revocation, position string, err error)
-	// Next returns what was added after a position, in order, and the position
-	// after that. When there is nothing it waits, up to about half a second, and
-	// returns none and the same position. A feed that waits longer is stale for
-	// a short [RevocationsOptions].MaxStale. It fails with [ErrPositionLost] when
-	// something that was added after the position is no longer there.
+	// Next returns the revocations that were added after a position, in order,
+	// and the position after them. If there are none, it waits for at most about
+	// half a second, and returns none and the same position. A feed that waits
+	// longer is stale for a short [RevocationsOptions].MaxStale. Next must return
+	// [ErrPositionLost] if a revocation after the position was deleted.
 	Next(ctx context.Context, after string) (added []Revocation, position string, err error)
-	// Add returns when Load and Next of every process show the revocation. An
-	// error leaves open whether they do.
+	// Add must return nil only when Load and Next return the revocation in every
+	// process. After an error, the revocation may or may not be in the feed.
 	Add(ctx context.Context, r Revocation) error
 }
 
-// ErrPositionLost is returned by [RevocationFeed].Next, and never an answer to
-// a request: the feed is then loaded whole again.
+// ErrPositionLost is returned by [RevocationFeed].Next. It is never the response to a
+// request: the whole feed is then loaded again.
 var ErrPositionLost = errors.New("auth: the position is no longer in the feed of revocations")
 
 const (
@@ -57,8 +59,9 @@ const (
 	// wait, and retryPause that after one that failed.
 	readPause  = 50 * time.Millisecond
 	retryPause = 500 * time.Millisecond
-	// tellPause is the least time between two additions of one revocation that
-	// the feed was not sure of: what Retry-After says.
+	// tellPause is the minimum time between two attempts to add a revocation after
+	// the feed returned an error. auth/session sends it as Retry-After; a
+	// Middleware sends retryAfter.
 	tellPause = time.Second
 )
 
@@ -77,9 +80,9 @@ func (v Revocation) entryKey() (key revocation, ok bool) {
 	return key, key.id != "" && len(key.id) <= longestID
 }
 
-// Run follows the feed until ctx ends, and returns its error: all live
-// revocations first, then each as it is added. What fails is tried again.
-// Without a feed it only waits.
+// Run reads the feed until ctx ends, and returns the error of ctx. It loads all
+// revocations first, then each as it is added. A failed read is retried. Without a
+// feed, Run only waits.
 func (r *Revocations) Run(ctx context.Context) error {
 	if !r.usable() {
 		return errNoRevocations
@@ -137,12 +140,12 @@ func (r *Revocations) readFeed(ctx context.Context, position string, loaded bool
 	if err != nil {
 		return "", err
 	}
-	// What is read counts as not told: it may be what Add could not make sure,
-	// and the caller does again.
+	// A revocation read from the feed is stored as not added, because it may come
+	// from a failed Add that the caller will repeat.
 	for _, v := range list {
 		key, ok := v.entryKey()
 		if !ok {
-			// Going on without it would let somebody through.
+			// Without it, a revoked token would be accepted.
 			return "", errors.New("auth: the feed has a revocation that does not name one ID of 1 to 256 bytes")
 		}
 		_ = r.storeEntry(key, mark{until: v.Until.Round(0), issuedBefore: v.IssuedBefore}) // what does not fit is remembered as such
@@ -163,8 +166,8 @@ func (r *Revocations) logFeedState(ctx context.Context, err error) {
 	logger.LogAttrs(ctx, slog.LevelWarn, "revocation feed unreadable", slog.Any("error", err))
 }
 
-// startEpoch takes nothing for told that may be what the feed has lost: what was
-// told before now, or is being told.
+// startEpoch begins a new epoch: revocations added before are no longer assumed to
+// be in the feed.
 func (r *Revocations) startEpoch() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -178,10 +181,9 @@ func (r *Revocations) markSynced(at time.Time) {
 	r.syncedAt = at
 }
 
-// isStale reports whether something may have been added that is not known here,
-// which is so before the first time.
-// Of the two clocks, the wall's stands still when it is set back, and the
-// monotonic one while the machine is suspended.
+// isStale reports whether the last read of the feed is too old. It is true before the
+// first read. It uses both clocks, because the wall clock may be set back, and the
+// monotonic clock stops while the machine is suspended.
 func (r *Revocations) isStale(now time.Time) bool {
 	if r.feed == nil {
 		return false
@@ -190,8 +192,8 @@ func (r *Revocations) isStale(now time.Time) bool {
 	return wall < 0 || wall > r.maxStale || now.Sub(r.syncedAt) > r.maxStale
 }
 
-// addToFeed adds a revocation to the feed. The request that asks for it may end
-// before that is done.
+// addToFeed adds a revocation to the feed, within addTimeout, even if the caller's
+// context is canceled.
 func (r *Revocations) addToFeed(ctx context.Context, v Revocation) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), addTimeout)
 	defer cancel()

@@ -19,21 +19,18 @@ type hiddenError struct {
 func (h *hiddenError) Error() string { return h.err.Error() }
 func (h *hiddenError) Unwrap() error { return h.err }
 
-// Object is the policy for a single object: load finds it, and can says
-// whether the principal may have it (OWASP API1:2023). What is not there (load
-// returned notFound, or an error that wraps it) and what is not the caller's
-// are answered alike, with notFound, so that nobody can find out which objects
-// exist. Any other error of load is the answer as it is.
+// Object returns a policy for a single object: load returns it, and can reports
+// whether the principal may access it (OWASP API1:2023). A missing object, for which
+// load returns notFound or an error that wraps it, and another caller's object both
+// give notFound, so that a caller cannot find out which objects exist. Any other
+// error of load is returned unchanged.
 //
-// Object panics for a nil argument, and for a notFound of a failure, when the
-// service starts.
+// The handler gets the same object from [ObjectFrom]. A write should still have the
+// owner in its own condition, because the object can change in between (ASVS 5.0
+// 15.4.2).
 //
-// The object is handed to the handler, see [ObjectFrom], so that what was
-// checked is what is used. A write should still put the owner into its own
-// condition, since the object can change in between (ASVS 5.0 15.4.2).
-//
-// Object panics if one of its arguments is nil: a service finds that when it
-// starts.
+// Object panics if an argument is nil, or if notFound has a status of 500 or more, so
+// that a service finds it when it starts.
 func Object[O any](notFound *errors.Kind, load func(*http.Request) (O, error), can func(context.Context, *Principal, O) bool) Policy {
 	switch {
 	case notFound == nil:

@@ -13,17 +13,16 @@ import (
 	"github.com/ringwall/ringwall/internal/wiring"
 )
 
-// A Policy decides whether a principal may do what a request asks for. nil
-// lets it through; any error refuses it, so a policy that fails is closed
-// (ASVS 5.0 16.5.3). Most policies return [ErrDenied]. An error without a
-// kind becomes a 500.
+// A Policy decides whether a principal may make a request. nil allows it; any error
+// refuses it, also the failure of a policy (ASVS 5.0 16.5.3). Most policies return
+// [ErrDenied]. An error without a kind becomes a 500.
 type Policy func(*http.Request, *Principal) error
 
-// Require is the authorization at a route. It lets a request through that has
-// a principal and that all policies allow, asked in their order; 401 for an
-// anonymous one, and the policy's error for a refused one. Without policies,
-// any principal will do. Require panics if a policy is nil, and the function that
-// it returns if the handler is: a service finds that when it starts.
+// Require authorizes requests at a route. It passes a request that has a principal
+// and that all policies allow, in their order. An anonymous request gets 401, and a
+// refused one the error of the policy. Without policies, any principal is allowed.
+// Require panics if a policy is nil, and the returned function if the handler is, so
+// that a service finds it when it starts.
 func Require(policies ...Policy) func(http.Handler) http.Handler {
 	requirePolicies("auth: Require", "; did you mean Require()?", policies)
 	policy := AllOf(policies...)
@@ -116,7 +115,7 @@ func refuses(err error) bool {
 
 // Scopes allows a principal that was granted all these scopes, compared
 // exactly. A refusal is a 403 whose challenge names them (RFC 6750, section
-// 3.1). Without scopes it refuses everybody.
+// 3.1). Without scopes it refuses every principal.
 func Scopes(scopes ...string) Policy {
 	refusal := scopeRefusal(scopes)
 	scopes = slices.Clone(scopes)

@@ -19,42 +19,42 @@ const (
 	longestID = 256
 )
 
-// RevocationsOptions configures [NewRevocations]. The zero value is the
-// recommended set-up.
+// RevocationsOptions configures [NewRevocations]. The zero value is the recommended
+// setup.
 type RevocationsOptions struct {
-	// MaxEntries bounds the entries that are kept. 0: 1<<17. An entry takes
-	// about 150 bytes.
+	// MaxEntries is the maximum number of entries, of about 150 bytes each. 0
+	// means 1<<17.
 	MaxEntries int
-	// Feed carries revocations among processes; start Run then. nil: what is
-	// revoked here is known here alone, and forgotten with the process.
+	// Feed shares revocations among processes. If it is set, call Run. nil means
+	// that revocations apply only to this process, until it ends.
 	Feed RevocationFeed
-	// MaxStale bounds how long the last read of the Feed counts, from 2 s to
-	// 30 s. It is how long a token that another process revoked may still be
-	// accepted here at most, while this process cannot read the feed; after it,
-	// every Check returns [ErrUnavailable]. A short one makes a short outage
-	// visible to clients. 0 means 30 s. It needs a Feed.
+	// MaxStale is the maximum age of the last read of the Feed, from 2 s to 30 s.
+	// While this process cannot read the feed, it may accept a token that another
+	// process revoked for at most MaxStale. After that, every Check returns
+	// [ErrUnavailable]. A short MaxStale makes short outages visible to clients.
+	// 0 means 30 s. It requires a Feed.
 	MaxStale time.Duration
-	// Logger is told when the feed fails, and when it is back. nil:
-	// slog.Default().
+	// Logger receives a record when the feed becomes unreadable, and when it has
+	// recovered. nil means slog.Default().
 	Logger *slog.Logger
 }
 
-// Revocations knows which tokens were taken back before their time: by their
-// ID, by their session, or by subject and time of issue. They are kept in
-// memory of this process, until the last token that they touch is dead.
+// Revocations holds the tokens that were revoked before they expired: by their ID,
+// by their session, or by subject and time of issue. The entries are in the memory
+// of this process until the last token that they affect has expired. It is safe for
+// concurrent use.
 //
-// With a feed, Check answers [ErrUnavailable] until the feed was loaded once,
-// and while it could not be read for MaxStale. A revocation is in force here as
-// soon as the call that made it returns, also when the feed did not take it. In
-// another process it is in force when that has read it: soon after (0.2 s with
-// redisauth), and never later than its MaxStale, since that process answers
-// [ErrUnavailable] then.
+// With a feed, Check returns [ErrUnavailable] until the feed was loaded once, and
+// while the last read is older than MaxStale. A revocation takes effect in this
+// process before the call that made it returns, even if the feed returned an error.
+// Another process applies it when it has read the feed: usually after 0.2 s with
+// redisauth, and after at most MaxStale, because its Check returns [ErrUnavailable]
+// then.
 //
-// When it is full, revocations that do not fit fail, and until the last of
-// them would have ended every Check answers [ErrUnavailable]: nothing is
-// forgotten. The feed is told of each of them once. The same holds when the
-// clock is set back to before something was dropped. It is safe for concurrent
-// use.
+// When it is full, a new revocation returns an error, and Check returns
+// [ErrUnavailable] until the latest revocation that did not fit has expired. Each of
+// them is added to the feed once. The same applies if the clock is set back to before
+// an entry was deleted.
 type Revocations struct {
 	maxEntries int
 	feed       RevocationFeed
@@ -103,7 +103,8 @@ func (m mark) merge(other mark) mark {
 	return both
 }
 
-// NewRevocations returns an empty Revocations. The error joins all problems.
+// NewRevocations returns an empty Revocations. It reports all invalid options,
+// joined.
 func NewRevocations(o RevocationsOptions) (*Revocations, error) {
 	var problems []error
 	if o.MaxEntries < 0 {

@@ -23,9 +23,9 @@
 // session.StoreRolledBack. Until then, the token before it works once more, and
 // counts as reuse afterwards. After a lost login, the user must log in again.
 //
-// A lost deletion of a session, revocation or change of a key would take effect
-// nowhere, without notice. With Replicas set, each of these calls waits for that many
-// replicas. If they do not confirm, it returns an error although the change was made:
+// If the deletion of a session, a revocation or a change of an API key is lost, the
+// session, token or key works again, without notice. With Replicas set, each of these
+// calls waits for that many replicas. If they do not confirm, it returns an error although the change was made:
 // call it again. WAIT is not a consensus protocol: a replica that did not confirm may
 // still be promoted. To exclude that, set Replicas to the number of all replicas.
 //
