@@ -60,8 +60,8 @@ const (
 	readPause  = 50 * time.Millisecond
 	retryPause = 500 * time.Millisecond
 	// tellPause is the minimum time between two attempts to add a revocation after
-	// the feed returned an error. auth/session sends it as Retry-After; a
-	// Middleware sends retryAfter.
+	// the feed returned an error. auth/session sends the same time as
+	// Retry-After; a Middleware sends retryAfter.
 	tellPause = time.Second
 )
 

@@ -7,21 +7,21 @@ import (
 	"github.com/ringwall/ringwall/internal/hook"
 )
 
-// Reason says what an [Event] is about.
+// A Reason is the type of an [Event].
 type Reason string
 
 const (
-	// FetchFailed is that an issuer's keys could not be had.
+	// FetchFailed means that the keys could not be fetched.
 	FetchFailed Reason = "keys_fetch_failed"
-	// KeysChanged is that an issuer publishes other keys than before.
+	// KeysChanged means that the issuer publishes other keys than before.
 	KeysChanged Reason = "keys_changed"
-	// KeyIgnored is a published key that is not used: of a kind that signs no
-	// tokens, weak, ambiguous, or shown together with its private part. It is
-	// told once for each change of the keys.
+	// KeyIgnored means that a published key is not used: it is of another kind,
+	// weak, ambiguous, or published with its private part. It is reported once for
+	// each change of the keys.
 	KeyIgnored Reason = "key_ignored"
 )
 
-// An Event is what an operator should know of the keys of a [Remote].
+// An Event reports a change or a failure of the keys of a [Remote].
 type Event struct {
 	Reason Reason
 	URL    string

@@ -20,16 +20,15 @@ import (
 // IssuerOptions configures an [Issuer]. Keys, Issuer and Audience are
 // required.
 type IssuerOptions struct {
-	// Keys has one that signs at every time.
+	// Keys must have a key that signs at every time.
 	Keys *Keys
 	// Issuer is the iss of the tokens, and Audience their aud.
 	Issuer   string
 	Audience []string
-	// TTL is how long a token lives, in whole seconds, at most 1 h. 0: 5 min.
+	// TTL is the lifetime of a token, in whole seconds, at most 1 h. 0 means 5 min.
 	TTL time.Duration
-	// InsecureClaims names claims that are issued although their names say
-	// that they are sensitive. A payload is readable by everybody who has the
-	// token.
+	// InsecureClaims lists claims that are issued although their names are
+	// sensitive. Everyone who has the token can read its payload.
 	InsecureClaims []string
 }
 
@@ -44,7 +43,7 @@ type Issuer struct {
 	now      func() time.Time
 }
 
-// NewIssuer returns an Issuer. The error joins all problems.
+// NewIssuer returns an Issuer. It reports all invalid options, joined.
 func NewIssuer(o IssuerOptions) (*Issuer, error) {
 	var problems []error
 	refuse := func(problem string) { problems = append(problems, errors.New("token: "+problem)) }
@@ -82,25 +81,25 @@ func NewIssuer(o IssuerOptions) (*Issuer, error) {
 	return i, nil
 }
 
-// A Grant is what a token says about its bearer, in UTF-8. Subject is required.
+// A Grant has the claims of a token. Strings must be UTF-8. Subject is required.
 type Grant struct {
-	// Subject is whom the token is about, at most 256 bytes.
+	// Subject is the ID of the caller, at most 256 bytes.
 	Subject string
-	// SessionID is the login that the token belongs to, at most 256 bytes.
+	// SessionID is the ID of the login that the token belongs to, at most 256
+	// bytes.
 	SessionID string
-	// ClientID is the client that it was issued to. A client that acts for
-	// itself has its own ClientID as the Subject, and becomes an
-	// [auth.Program]: no person may have a Subject that is some client's ID
-	// (RFC 9068, section 5).
+	// ClientID is the client that the token is issued to. A client that acts for
+	// itself has its ClientID as the Subject, and becomes an [auth.Program]. The
+	// Subject of a person must not be the ID of a client (RFC 9068, section 5).
 	ClientID string
-	// Scope and Roles are what is granted. Scopes have no spaces (RFC 6749,
-	// section 3.3).
+	// Scope and Roles are the granted names. A scope must not have spaces (RFC
+	// 6749, section 3.3).
 	Scope, Roles []string
-	// AuthTime is when the person logged in.
+	// AuthTime is the time of the login. Zero means that the token has none.
 	AuthTime time.Time
-	// Claims is a struct or a map of the application's own claims, which
-	// become members beside the registered ones. Names of registered claims
-	// and of secrets are refused.
+	// Claims is a struct or a map with the application's own claims, which become
+	// members of the payload. Names of registered claims and of secrets are
+	// refused.
 	Claims any
 }
 
@@ -119,9 +118,9 @@ type payload struct {
 	AuthTime int64    `json:"auth_time,omitempty"`
 }
 
-// Issue signs a token and returns it with the time of its end. It fails for a
-// grant that no verifier would accept, or that has a claim whose name says
-// that it is sensitive, and with [auth.ErrUnavailable] when no key signs.
+// Issue signs a token and returns it with its expiry. It returns an error for a
+// grant that no verifier would accept, for a claim with a sensitive name, and
+// [auth.ErrUnavailable] if no key signs now.
 func (i *Issuer) Issue(ctx context.Context, g Grant) (token string, expires time.Time, err error) {
 	return i.issue(ctx, g, time.Time{})
 }

@@ -15,10 +15,10 @@ type issuers struct {
 	maxSize   int
 }
 
-// ByIssuer returns an authenticator for the tokens of several issuers. Which
-// verifier is asked is decided by the iss, compared exactly: a key of one
-// issuer never verifies a token of another, whatever kid it has (RFC 8725,
-// section 3.8). It refuses none, nil, and two for one issuer.
+// ByIssuer returns an authenticator for the tokens of several issuers. The iss of a
+// token selects the verifier, and is compared exactly, so a key of one issuer never
+// verifies a token of another, whatever its kid is (RFC 8725, section 3.8). It reports
+// an empty list, nil verifiers, and two verifiers of one issuer.
 func ByIssuer(verifiers ...*Verifier) (auth.Authenticator, error) {
 	var problems []error
 	if len(verifiers) == 0 {

@@ -13,24 +13,23 @@ import (
 
 // A KeySource finds the keys that verify: [*Keys] or [*Remote].
 type KeySource interface {
-	// findKey returns the key of this name that is accepted now, nil when there is
-	// none, and [auth.ErrUnavailable] when nobody can tell.
+	// findKey returns the key with this kid that is accepted now, nil if there is
+	// none, and [auth.ErrUnavailable] if that is unknown.
 	findKey(ctx context.Context, kid string, now time.Time) (*Key, error)
-	// stillAccepts reports whether a key that find returned is accepted still.
+	// stillAccepts reports whether a key that findKey returned is still accepted.
 	stillAccepts(ctx context.Context, key *Key, now time.Time) bool
 	// usable reports whether a constructor made the source.
 	usable() bool
 }
 
-// Keys are the keys of one issuer. They are safe for concurrent use, and can
-// be replaced while requests run.
+// Keys has the keys of one issuer. It is safe for concurrent use, and the keys can be
+// replaced while requests run.
 type Keys struct {
 	keys atomic.Pointer[[]*Key]
 	now  func() time.Time
 }
 
-// NewKeys returns a set of keys. It refuses an empty one and two keys of one
-// name.
+// NewKeys returns a set of keys. It reports an empty set, and two keys with one kid.
 func NewKeys(keys ...Key) (*Keys, error) {
 	k := &Keys{now: time.Now}
 	if err := k.Replace(keys...); err != nil {
@@ -39,9 +38,8 @@ func NewKeys(keys ...Key) (*Keys, error) {
 	return k, nil
 }
 
-// Replace changes all keys at once: for keys that a scheduled job brings. On
-// an error the old ones stay. A key that is not among the new ones is no
-// longer accepted, at once.
+// Replace replaces all keys at once, for keys that a scheduled job loads. On an error
+// it keeps the old keys. A key that is not among the new ones is refused at once.
 func (k *Keys) Replace(keys ...Key) error {
 	var problems []error
 	if len(keys) == 0 {

@@ -29,42 +29,40 @@ const (
 
 // RemoteOptions configures a [Remote]. URL is required.
 type RemoteOptions struct {
-	// URL is where an issuer publishes its keys (RFC 7517), over https.
+	// URL is the https URL at which the issuer publishes its keys (RFC 7517).
 	URL string
-	// RSA is the algorithm of RSA keys that do not name one: a key has one
-	// algorithm, and the issuer's documentation says which. "": RS256.
+	// RSA is the algorithm of RSA keys that do not name one. The issuer documents
+	// it. Empty means RS256.
 	RSA Alg
-	// Refresh is how old the keys are when they are fetched again, from 1 min
-	// to MaxStale. 0: 5 min.
+	// Refresh is the age at which the keys are fetched again, from 1 min to
+	// MaxStale. 0 means 5 min.
 	Refresh time.Duration
-	// MaxStale is how long the last good keys count while no newer ones can be
-	// had, from 1 min to 24 h. 0: 1 h.
+	// MaxStale is the maximum age of the last good keys if a fetch fails, from 1
+	// min to 24 h. 0 means 1 h.
 	MaxStale time.Duration
-	// Client fetches. Its redirects and cookies are not used. nil: one of our
-	// own, with the proxy of the environment.
+	// Client fetches the keys. Its redirects and cookies are not used. nil means a
+	// new client that uses the proxy of the environment.
 	Client *http.Client
-	// OnEvent is told what happens to the keys. It must not block. nil: the
-	// Logger is.
+	// OnEvent is called after a change of the keys or a failed fetch. It must not
+	// block. nil means that events are logged.
 	OnEvent func(context.Context, Event)
-	// Logger gets the events, and an error when OnEvent panics. nil:
+	// Logger receives the events, and an error if OnEvent panics. nil means
 	// slog.Default().
 	Logger *slog.Logger
 }
 
-// Remote are the keys of an issuer that publishes them. They are fetched when
-// the first token needs them, when a token names one that is unknown (but for
-// 10 s after the last fetch), and by age: by Run, or else beside the first
-// request that finds them old. A fetch takes 5 s at most, and no request waits
-// longer; up to 1000 wait for the same one, and more are refused with
-// [auth.ErrUnavailable]. Remote is safe for concurrent use.
+// A Remote has the published keys of an issuer. It fetches them for the first token,
+// for a token with an unknown kid (at most once in 10 s), and when they are older than
+// Refresh: by Run, or in the background of a request. A fetch takes at most 5 s. At
+// most 1000 requests wait for it; others get [auth.ErrUnavailable]. A Remote is safe
+// for concurrent use.
 //
-// Keys count that verify signatures and have a kid of their own; others are
-// ignored, each for itself. A key that is listed twice is one key. A key whose
-// private part any entry shows is ignored in all entries.
+// Keys for signatures with a unique kid are used. Every other key is ignored, without
+// affecting the rest. Two equal entries are one key. A key whose private part is in
+// any entry is ignored in all entries.
 //
-// While the keys cannot be fetched, the last good ones count up to MaxStale.
-// After that, and for names that may be those of newer keys, the answer is
-// [auth.ErrUnavailable].
+// If a fetch fails, the last good keys are used up to MaxStale. After that, and for
+// an unknown kid, the result is [auth.ErrUnavailable].
 type Remote struct {
 	url                               string
 	rsa                               Alg
@@ -98,8 +96,8 @@ func (f *flight) over() (bool, error) {
 	}
 }
 
-// NewRemote returns a Remote. It fetches nothing yet. The error joins all
-// problems.
+// NewRemote returns a Remote. It does not fetch yet. It reports all invalid options,
+// joined.
 func NewRemote(o RemoteOptions) (*Remote, error) {
 	var problems []error
 	refuse := func(problem string) { problems = append(problems, errors.New("token: "+problem)) }

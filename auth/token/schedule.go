@@ -10,25 +10,25 @@ import (
 // jwksMaxAge is how long verifiers may remember the published keys.
 const jwksMaxAge = 5 * time.Minute
 
-// Schedule is the life of a key. All replicas of a service that have the same
-// keys change over together, without talking, since what a key does depends on
-// the clock alone. The zero Schedule, which a new key has, lets the key sign and
+// A Schedule has the times at which the use of a key changes. Processes that have the
+// same keys change over together, because the use depends only on the clock. The zero Schedule, which a new key has, lets the key sign and
 // verify from now on, without an end. [Key.On] sets another one.
 type Schedule struct {
-	// Publish is when the key is first published and accepted. Zero: already.
+	// Publish is the time from which the key is published and accepted. Zero means
+	// now.
 	Publish time.Time
-	// Sign is when it starts to sign, at least 10 minutes after Publish, so
-	// that every verifier knows it by then. Zero: as soon as it is published.
+	// Sign is the time from which the key signs, at least 10 minutes after Publish,
+	// so that every verifier has fetched it by then. Zero means from Publish on.
 	Sign time.Time
-	// Retire is when it stops to sign. Zero: when another key starts later, or
-	// never.
+	// Retire is the time at which the key stops signing. If zero, it stops when a
+	// later key starts.
 	Retire time.Time
-	// Remove is when it is no longer accepted, at least a token's life after
-	// Retire. Zero: never.
+	// Remove is the time from which the key is not accepted. It should be at least
+	// the lifetime of a token after Retire. Zero means never.
 	Remove time.Time
 }
 
-// checkOrder says what is wrong with the order of times.
+// checkOrder returns an error if the times are out of order.
 func (s Schedule) checkOrder(kid string) error {
 	problem := ""
 	switch {

@@ -17,52 +17,57 @@ import (
 // VerifierOptions configures a [Verifier]. Keys, Issuer and Audience are
 // required.
 type VerifierOptions struct {
-	// Keys are the issuer's.
+	// Keys has the keys of the issuer.
 	Keys KeySource
-	// Issuer is the one iss that is accepted, compared exactly.
+	// Issuer is the only accepted iss, compared exactly.
 	Issuer string
-	// Audience lists the names that we go by; a token's aud has one of them.
+	// Audience lists the names of this service. A token's aud must have one of
+	// them.
 	Audience []string
-	// Revocations are asked for each token. nil: tokens live until they expire.
+	// Revocations is checked for each request. nil means that tokens are valid
+	// until they expire.
 	Revocations *auth.Revocations
-	// Type is the typ that tokens have, so that no other kind of JWT passes
-	// for an access token (RFC 8725, section 3.11). "": at+jwt (RFC 9068).
+	// Type is the required typ, so that no other kind of JWT is accepted as an
+	// access token (RFC 8725, section 3.11). Empty means at+jwt (RFC 9068).
 	Type string
-	// AllowTypes are further ones, such as "JWT" for issuers that know no better.
-	// A token without a typ is always refused, so "" is no entry.
+	// AllowTypes lists further types, such as "JWT" for issuers that set no better
+	// one. A token without a typ is always refused, so an entry must not be empty.
 	AllowTypes []string
-	// Leeway is how far clocks may differ, at most 1 min. 0: 30 s.
+	// Leeway is the maximum difference of clocks, at most 1 min. 0 means 30 s.
 	Leeway time.Duration
-	// MaxAge bounds exp - iat, at most 24 h. 0: 1 h.
+	// MaxAge is the maximum of exp minus iat, at most 24 h. 0 means 1 h.
 	MaxAge time.Duration
-	// MaxSize bounds a token, in bytes, at most 64 KiB. 0: 8 KiB.
+	// MaxSize is the maximum size of a token in bytes, at most 64 KiB. 0 means 8
+	// KiB.
 	MaxSize int
-	// CacheEntries is how many verified tokens are remembered, so that the next
-	// request with one costs no signature. An entry takes 2 KiB on average at
-	// most; tokens above 2 KiB are not remembered. Negative: none. 0: 4096.
+	// CacheEntries is the maximum number of cached tokens. A request with a cached
+	// token does not verify the signature again. An entry takes at most 2 KiB on
+	// average, and tokens above 2 KiB are not cached. A negative value disables
+	// the cache. 0 means 4096.
 	CacheEntries int
-	// Kind is the kind of the callers whose subject is not their client_id; a
-	// caller whose subject is its client_id is an [auth.Program] (RFC 9068,
-	// section 5). "" means [auth.Person] for tokens that this service signs, that
-	// is, if the key that verifies is a private key or a secret, and
-	// [auth.Unknown] for those of other issuers, whose tokens for programs have
-	// subjects of many forms. Set it for an issuer whose callers are all of one
-	// kind, and for another service that issues tokens with an [Issuer]. With
-	// [auth.Person], a token that says that a program has it (a subject that ends in
-	// @clients, gty client-credentials, idtyp app: Auth0 and Entra) is [auth.Unknown]
-	// nevertheless. The tokens of other issuers do not say it: for them Person is
-	// right only if the issuer gives this audience to no program.
+	// CallerType is the type of the callers whose subject is not their client_id.
+	// A caller whose subject is its client_id is an [auth.Program] (RFC 9068,
+	// section 5). Empty means [auth.Person] if the key that verifies is a private
+	// key or a secret, because this service signs those tokens. For other issuers
+	// it means [auth.Unknown], because their tokens for programs have subjects of
+	// many forms. Set it for an issuer whose callers all have one type, and for
+	// another service that issues tokens with an [Issuer].
+	//
+	// With [auth.Person], a token that is marked as a program's is [auth.Unknown]
+	// nevertheless: a subject that ends in @clients, gty client-credentials, or
+	// idtyp app (Auth0 and Entra). Other issuers do not mark programs. For them
+	// Person is right only if the issuer gives this audience to no program.
 	CallerType auth.CallerType
-	// Validate is the application's own check, after all others, for every
-	// request. Its errors are those of an [auth.Authenticator].
+	// Validate is called on every request, after all other checks. It returns the
+	// errors of an [auth.Authenticator].
 	Validate func(context.Context, *auth.Principal) error
 }
 
 // A Verifier verifies access tokens. It is an [auth.Authenticator], and safe
 // for concurrent use.
 //
-// It remembers tokens that it verified. On every request with one of them it
-// looks again at what can change: the clock, the key, revocations, Validate.
+// It caches verified tokens. On every request with a cached token it still checks
+// the clock, the key, revocations and Validate.
 type Verifier struct {
 	keys            KeySource
 	issuer          string
@@ -79,7 +84,7 @@ type Verifier struct {
 
 var _ auth.Authenticator = (*Verifier)(nil)
 
-// NewVerifier returns a Verifier. The error joins all problems.
+// NewVerifier returns a Verifier. It reports all invalid options, joined.
 func NewVerifier(o VerifierOptions) (*Verifier, error) {
 	var problems []error
 	refuse := func(problem string) { problems = append(problems, errors.New("token: "+problem)) }
@@ -144,8 +149,8 @@ func normalizeType(typ string) string {
 // Challenge returns the scheme: Bearer.
 func (v *Verifier) Challenge() string { return "Bearer" }
 
-// Authenticate verifies the token of an Authorization header of the scheme
-// Bearer (RFC 6750). Requests of another scheme, or of none, are not ours.
+// Authenticate verifies the token of an Authorization header with the scheme Bearer
+// (RFC 6750). It returns nil and nil for another scheme, and without the header.
 func (v *Verifier) Authenticate(r *http.Request) (*auth.Principal, error) {
 	token, err := bearer(r)
 	if token == "" || err != nil {
@@ -154,10 +159,10 @@ func (v *Verifier) Authenticate(r *http.Request) (*auth.Principal, error) {
 	return v.Verify(r.Context(), token)
 }
 
-// Verify returns the principal of a token. It fails with [auth.ErrInvalid],
-// [auth.ErrExpired] for a token that is genuine but old, [auth.ErrRevoked] or
-// [auth.ErrUnavailable]. [auth.ReasonOf] returns the reason of the first two,
-// such as [ReasonAudience].
+// Verify returns the principal of a token. It returns [auth.ErrInvalid],
+// [auth.ErrExpired] for a genuine token that has expired, [auth.ErrRevoked],
+// [auth.ErrUnavailable], or an error of Validate. [auth.ReasonOf] returns the reason
+// of the first two, such as [ReasonAudience].
 func (v *Verifier) Verify(ctx context.Context, token string) (*auth.Principal, error) {
 	if v == nil || v.keys == nil {
 		return nil, auth.ErrUnavailable.With("reason", "the verifier was not made by NewVerifier")
@@ -186,7 +191,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*auth.Principal, e
 	return e.principal, nil
 }
 
-// verify does what needs to be done for a token once.
+// verify makes the checks whose results do not change.
 func (v *Verifier) verify(ctx context.Context, token string, p parts, now time.Time) (*entry, error) {
 	s := v.scratches.Get().(*scratch)
 	defer v.scratches.Put(s)
@@ -201,7 +206,7 @@ func (v *Verifier) verify(ctx context.Context, token string, p parts, now time.T
 	if err := key.algorithm.method.Verify(p.input, signature, key.verify); err != nil {
 		return nil, invalid(ReasonSignature)
 	}
-	// From here on the issuer wrote what we read.
+	// From here on the issuer is the author of the bytes.
 	decoded, err := s.decode(p.payload)
 	if err != nil {
 		return nil, err
@@ -247,7 +252,8 @@ func (v *Verifier) keyFor(ctx context.Context, s *scratch, p parts, now time.Tim
 	return key, nil
 }
 
-// recheck looks at what can change while a token stays the same.
+// recheck checks what can change after a token was verified: the clock, revocations
+// and Validate.
 func (v *Verifier) recheck(ctx context.Context, e *entry, now time.Time) error {
 	if err := v.checkTimes(e.times, now); err != nil {
 		return err
@@ -263,9 +269,9 @@ func (v *Verifier) recheck(ctx context.Context, e *entry, now time.Time) error {
 	return nil
 }
 
-// bearer returns the token of a request, or "" when it has none of ours. A
-// second Authorization, or a second token in the query, leaves open which one
-// counts (RFC 6750, section 2).
+// bearer returns the bearer token of a request, or "" if it has none. A second
+// Authorization header, or a second token in the query, is ambiguous (RFC 6750,
+// section 2).
 func bearer(r *http.Request) (string, error) {
 	lines := r.Header["Authorization"]
 	token, ours := "", false
