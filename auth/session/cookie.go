@@ -11,12 +11,12 @@ import (
 
 // Cookie changes the refresh cookie.
 type Cookie struct {
-	// Name begins with __Host-, and does not end in -attempt, as the name of the
-	// cookie for attempts does. "": __Host-refresh. Two managers behind one host
-	// need two names.
+	// Name must begin with __Host-, and must not end in -attempt, like the name of
+	// the attempt cookie. Two managers behind one host need different names. Empty
+	// means __Host-refresh.
 	Name string
-	// Transient leaves Max-Age out, so that the cookie ends when the browser
-	// is closed.
+	// Transient omits Max-Age, so that the browser deletes the cookie when it is
+	// closed.
 	Transient bool
 }
 

@@ -8,23 +8,24 @@ import (
 	"github.com/ringwall/ringwall/internal/hook"
 )
 
-// Reason says what an [Event] is about.
+// A Reason is the type of an [Event].
 type Reason string
 
 const (
-	// TokenReused: a refresh token was presented that had been used. Its
-	// thief and its owner cannot be told apart, so the session has ended.
+	// TokenReused means that a used refresh token was presented. The thief and the
+	// owner cannot be distinguished, so the session has ended.
 	TokenReused Reason = "token_reused"
-	// StoreRolledBack: a token was newer than its record, so the store has
-	// lost writes. The session goes on.
+	// StoreRolledBack means that a token was newer than its record, because the
+	// store has lost writes. The session continues.
 	StoreRolledBack Reason = "store_rolled_back"
-	// SessionEvicted: a login made one session too many, and this one ended.
+	// SessionEvicted means that a login exceeded MaxSessions, and this session
+	// ended.
 	SessionEvicted Reason = "session_evicted"
-	// AccountRevoked: Account ended the session.
+	// AccountRevoked means that Account ended the session.
 	AccountRevoked Reason = "account_revoked"
 )
 
-// An Event is what a security log should know of (ASVS 5.0 16.3.3).
+// An Event is an occurrence for a security log (ASVS 5.0 16.3.3).
 type Event struct {
 	Reason  Reason
 	Session Session // as it was stored
@@ -38,7 +39,7 @@ type Event struct {
 	Age time.Duration
 }
 
-// notifyHook calls the hook. What it tells of has happened.
+// notifyHook calls OnEvent, after the event, or logs a warning.
 func (m *Manager) notifyHook(ctx context.Context, e Event) {
 	if m.onEvent == nil {
 		if e.Reason == TokenReused || e.Reason == StoreRolledBack {

@@ -12,17 +12,18 @@ import (
 	"github.com/ringwall/ringwall/internal/wiring"
 )
 
-// Refresh returns the handler that takes the refresh cookie, and answers with
-// its successor and a new access token.
+// Refresh returns the handler that exchanges the refresh cookie for its successor and
+// a new access token.
 //
-// It answers 401 for a token that is missing, forged, expired or used, and 503
-// when the store fails; both leave the cookie as it is, so that a request that
-// comes late cannot delete what a newer one was given. When Account or Issue
-// fails, or the store has rotated and cannot be sure that this lasts, the 503
-// has the successor: its cookie, or [TokenHeader] for a native client. When it
-// is open whether the store has rotated, the 503 has the attempt cookie, unless
-// the request has an [AttemptHeader]: a repeat with all cookies is then the same
-// attempt.
+// It responds with 401 to a token that is missing, forged, expired or used, and with
+// 503 if the store fails. Neither changes the refresh cookie, so that a late request
+// cannot delete a newer one's cookie. It responds with 400 to two refresh cookies,
+// with 403 to another origin, and with 405 to a method other than POST.
+//
+// If Account or Issue fails, or a failover may undo the rotation, the 503 has the
+// successor: in its cookie, or in [TokenHeader] for a native client. If it is unknown
+// whether the store has rotated, the 503 has the attempt cookie, unless the request
+// has an [AttemptHeader]. A repeat with all cookies is then the same attempt.
 func (m *Manager) Refresh() http.Handler {
 	wiring.RequireNew("session: Refresh", m == nil)
 	return m.handler(func(w http.ResponseWriter, r *http.Request) error {
@@ -149,11 +150,10 @@ func (m *Manager) rotateInStore(w http.ResponseWriter, r *http.Request) (credent
 	return c, rotated, err
 }
 
-// Logout returns the handler that ends the session of the refresh cookie,
-// clears the cookie and answers 204. A cookie that is missing, expired or not
-// ours is cleared just so, as is that of a session that is over, and a token that
-// was used already ends its session too. It is the only handler beside
-// [Manager.LogoutAll] that clears the cookie.
+// Logout returns the handler that ends the session of the refresh cookie, clears the
+// cookie and responds with 204. It also clears the cookie if it is missing, expired or
+// invalid, or if its session has already ended. A used token ends its session too.
+// Only Logout and [Manager.LogoutAll] clear the cookie.
 func (m *Manager) Logout() http.Handler {
 	wiring.RequireNew("session: Logout", m == nil)
 	return m.handler(func(w http.ResponseWriter, r *http.Request) error {
@@ -175,8 +175,8 @@ func (m *Manager) Logout() http.Handler {
 }
 
 // LogoutAll returns the handler that ends all sessions of the refresh cookie's
-// subject, clears the cookie and answers 204. It asks for as much as
-// [Manager.Refresh] does: a token that was used already is theft, and a 401.
+// subject, clears the cookie and responds with 204. Like [Manager.Refresh], it
+// requires a current token: a used one is reuse, and gets 401.
 func (m *Manager) LogoutAll() http.Handler {
 	wiring.RequireNew("session: LogoutAll", m == nil)
 	return m.handler(func(w http.ResponseWriter, r *http.Request) error {
@@ -205,7 +205,8 @@ func (m *Manager) LogoutAll() http.Handler {
 	})
 }
 
-// handler is what the three have in common.
+// handler wraps Refresh, Logout and LogoutAll: it checks method and origin, and writes
+// errors with a challenge.
 func (m *Manager) handler(serve errors.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
@@ -225,7 +226,7 @@ func (m *Manager) handler(serve errors.HandlerFunc) http.Handler {
 	})
 }
 
-// checkRequest refuses what is not a POST of ours.
+// checkRequest returns an error unless the request is a POST from an allowed origin.
 func (m *Manager) checkRequest(r *http.Request) error {
 	if r.Method != http.MethodPost {
 		return errors.ErrMethodNotAllowed.Header("Allow", http.MethodPost)

@@ -19,105 +19,99 @@ const day = 24 * time.Hour
 
 // Options configures a [Manager]. Issue, Account and Revocations are required.
 type Options struct {
-	// Issue makes an access token for a session, and says when it expires: at
-	// most an hour from now, and no later than the session's Expires, as
-	// ForSession of a token.Issuer sees to. A later one is refused, with a 503
-	// whose cause says so, since only live sessions can be ended: the token
-	// would work until it expires, whatever is called. An error is a 503, and
-	// so is a panic, which is logged.
+	// Issue returns an access token for a session, and its expiry: at most one
+	// hour from now, and not after the session's Expires, as ForSession of a
+	// token.Issuer does. A later expiry is refused with 503, because an ended
+	// session cannot be revoked. An error or a panic is a 503; a panic is logged.
 	Issue func(context.Context, Session) (token string, expires time.Time, err error)
 
-	// Account runs on every refresh. It returns the session with the scope,
-	// the roles and the data that its subject has today, for this access token
-	// alone; other fields that it changes are ignored. What it is given has the
-	// scope and roles of the login, for those who gave less than they could.
-	// It is where a locked or deleted account is noticed: an error of kind
-	// auth.ErrRevoked ends the session. Any other error is a 503, as is a panic,
-	// which is logged; the session goes on.
+	// Account is called on each refresh, with the scope and roles of the login. It
+	// returns the session with the current scope, roles and data of its subject,
+	// for this access token only; other fields are ignored. If the account is
+	// locked or deleted, it must return an error of kind auth.ErrRevoked, which
+	// ends the session. Any other error, and a panic, is a 503; the session
+	// continues, and a panic is logged.
 	Account func(context.Context, Session) (Session, error)
 
-	// Revocations are told of sessions that end, so that their access tokens
-	// die too. They are those of the verifier.
+	// Revocations receives the sessions that end, so that their access tokens are
+	// refused. It must be the verifier's.
 	Revocations *auth.Revocations
 
-	// Store keeps the sessions. nil: in the memory of this process, so that
-	// a restart ends them all.
+	// Store keeps the sessions. nil means the memory of this process, so that a
+	// restart ends all sessions.
 	Store Store
 
-	// Keys make the refresh tokens. Required with a Store. None: a random key
-	// that New makes, and that dies with the process as the sessions do.
+	// Keys authenticate the refresh tokens. They are required with a Store. Empty
+	// means a random key, which is lost with the process.
 	Keys []Key
 
-	// Idle is how long a session lives without a refresh (ASVS 5.0 7.3.1).
-	// 0: 7 days. At least a minute.
+	// Idle is the maximum time between two refreshes of a session (ASVS 5.0
+	// 7.3.1), at least one minute. 0 means 7 days.
 	Idle time.Duration
 
-	// Absolute is how long a session lives at all (ASVS 5.0 7.3.2); no refresh
-	// extends it. 0: 30 days. At least Idle, at most 400 days, which is the
-	// longest that browsers keep a cookie.
+	// Absolute is the maximum lifetime of a session (ASVS 5.0 7.3.2); no refresh
+	// extends it. It is at least Idle, and at most 400 days, the longest that
+	// browsers keep a cookie. 0 means 30 days.
 	Absolute time.Duration
 
-	// MaxSessions bounds the sessions of one subject. A login that makes one
-	// too many ends the one that was idle for the longest. 0: 50. At most 1000.
+	// MaxSessions is the maximum number of sessions per subject, at most 1000. A
+	// login above it ends the least recently used session. 0 means 50.
 	MaxSessions int
 
-	// Grace lets the token before the current one, if that was rotated out less
-	// than this ago, get the same successor, whoever presents it. An older token
-	// is reuse, however young it is: its successor was presented. 0: a token is
-	// used once, and only the same attempt may repeat; see the package's text. At
-	// most 60 s.
+	// Grace is the time for which the token before the current one gets the same
+	// successor again, for any client, at most 60 s. An older token is reuse even
+	// within Grace, because its successor was presented. 0 means that only the
+	// same attempt may repeat; see Retries in the package documentation.
 	Grace time.Duration
 
-	// Cookie changes the cookie; its fields only tighten it. Zero:
+	// Cookie changes the name and the lifetime of the cookie. The zero value means
 	// __Host-refresh; Path=/; Secure; HttpOnly; SameSite=Strict, with a Max-Age.
 	Cookie Cookie
 
-	// Scheme returns "https" for a request that came over HTTPS, and Host the
-	// host that the client asked for. They make the origin that is our own.
-	// nil: by r.TLS, and r.Host.
+	// Scheme returns "https" for an HTTPS request, and Host the host that the
+	// client used. Together they are the service's own origin. nil means r.TLS and
+	// r.Host.
 	Scheme, Host func(*http.Request) string
 
-	// AllowsOrigin reports whether the request's Origin may log in, refresh and
-	// log out, beside our own. It is asked when there is exactly one Origin,
-	// which is not "null". nil: no other may.
+	// AllowsOrigin reports whether the request's Origin, if it is not the service's
+	// own, may log in, refresh and log out. It is called if there is exactly one
+	// Origin header and it is not "null". nil means that no other origin may.
 	AllowsOrigin func(*http.Request) bool
 
-	// NativeClients lets a client that is no browser keep the refresh token
-	// itself: one that sends [TokenHeader]. It gets the next one in the body,
-	// as refresh_token, and no cookie; an answer of 503 may have it in the
-	// header TokenHeader, since the one before is used up. A request with a
-	// header that browsers add, and scripts cannot keep away, is refused, so
-	// that a script never gets hold of a token.
+	// NativeClients lets a client that is not a browser keep the refresh token
+	// itself, if it sends [TokenHeader]. It gets the next token in the body, as
+	// refresh_token, and no cookie. A 503 may have the next token in TokenHeader,
+	// because the previous one is used. A request with a header that browsers add,
+	// and scripts cannot remove, is refused, so that a script cannot read a token.
 	NativeClients bool
 
-	// OnEvent is told of theft, and of sessions that end without a logout,
-	// after the fact. It must not block. Where it is nil, theft and lost
-	// writes are logged as warnings.
+	// OnEvent is called after a token is reused, the store is found to have lost
+	// writes, or a session ends without a logout. It must not block. A panic is
+	// logged. If it is nil, reuse and lost writes are logged as warnings.
 	OnEvent func(context.Context, Event)
 
-	// Logger gets those warnings, and an error when a function panics. nil:
-	// slog.Default().
+	// Logger receives these warnings, and an error if a function of the
+	// application panics. nil means slog.Default().
 	Logger *slog.Logger
 
-	// ErrorHandler answers refused requests. nil: errors.Respond.
+	// ErrorHandler responds to refused requests. nil means errors.Respond.
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)
 
-	// InsecureStaticGrants does without Account: a session keeps what Login
-	// gave it, until it ends.
+	// InsecureStaticGrants accepts Options without Account: a session keeps the
+	// scope and roles of its login until it ends.
 	InsecureStaticGrants bool
 
-	// InsecureNoRevocations does without Revocations: the access tokens of a
-	// session that ended, by theft too, live until they expire.
+	// InsecureNoRevocations accepts Options without Revocations: the access tokens
+	// of an ended session, also after theft, are accepted until they expire.
 	InsecureNoRevocations bool
 
-	// InsecureCookie names the cookie refresh and sends it in clear too: for
-	// development over plain HTTP.
+	// InsecureCookie names the cookie refresh and omits Secure, for development
+	// over plain HTTP.
 	InsecureCookie bool
 }
 
-// New returns a Manager. It refuses a set-up without the required options,
-// bounds that contradict each other, and keys that are weak or sign nothing.
-// The error joins all problems.
+// New returns a Manager. It reports all invalid options, joined. Among them are
+// limits that contradict each other, weak keys, and keys of which none signs now.
 func New(o Options) (*Manager, error) {
 	problems := o.checkFields()
 	cookie, more := o.cookie()

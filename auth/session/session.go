@@ -16,32 +16,33 @@ import (
 
 // A Session is one login of one subject in one client.
 type Session struct {
-	// ID is public: it is the sid of access tokens, and stands in lists and
-	// logs. Login makes it.
+	// ID is public: it is the sid of access tokens, and is in lists and logs. Login
+	// creates it.
 	ID string
-	// Subject is whose session it is: 1 to 256 bytes.
+	// Subject is the ID of the user, 1 to 256 bytes.
 	Subject string
-	// Scope and Roles are what Login was given. Account says on each refresh
-	// what they are today.
+	// Scope and Roles are those of the login. Account returns the current ones on
+	// each refresh.
 	Scope, Roles []string
-	// AuthTime is when the subject proved who they are. Zero at Login: now. A
-	// time from before the password was looked at lets a RevokeAll that comes
-	// meanwhile end this login too, if it takes less than [EpochWindow]; it is
-	// compared exactly but for what a call takes to reach the store.
+	// AuthTime is the time of the authentication. Zero at Login means now. Take it
+	// before the password is checked, so that a concurrent RevokeAll ends this
+	// login too, if the login takes less than [EpochWindow]. It is compared exactly,
+	// except for the time that a call needs to reach the store.
 	AuthTime time.Time
-	// Created, LastUsed and Expires are kept by the [Manager]. LastUsed is the
-	// last refresh. Expires is when the session ends if it is not used again.
+	// Created, LastUsed and Expires are set by the [Manager]. LastUsed is the time
+	// of the last refresh. Expires is the time at which the session ends if it is
+	// not refreshed.
 	Created, LastUsed, Expires time.Time
-	// Client is what a list of sessions shows to their owner.
+	// Client describes the client, for a list of sessions.
 	Client Client
-	// Data is the application's own. It reaches Issue and Account, never the
-	// client, no log, and not the JSON of a Session. With all else it takes at
-	// most 16 KiB.
+	// Data belongs to the application. Issue and Account receive it; the client, the
+	// log and the JSON of a Session do not have it. The session has at most 16 KiB,
+	// Data included.
 	Data []byte `json:"-"`
 }
 
-// A Client describes where a session is used, for people to recognise it
-// (ASVS 5.0 7.5.2). Nothing is decided by it.
+// A Client describes where a session is used, so that users can recognize it (ASVS
+// 5.0 7.5.2). No decision depends on it.
 type Client struct {
 	// Name is a text of the application's choice, such as a place.
 	Name string

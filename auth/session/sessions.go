@@ -11,7 +11,7 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// List returns the live sessions of a subject, the last used first. An error
+// List returns the live sessions of a subject, the most recently used first. An error
 // is of kind [auth.ErrUnavailable].
 func (m *Manager) List(ctx context.Context, subject string) ([]Session, error) {
 	limited, cancel := withStoreTimeout(ctx)
@@ -32,10 +32,9 @@ func (m *Manager) List(ctx context.Context, subject string) ([]Session, error) {
 	return sessions, nil
 }
 
-// Revoke ends one session of a subject. Other processes hear of its access tokens
-// as after [Manager.RevokeAll]. Nothing happens when the subject has
-// no session of this ID: another's is not touched. An error is of kind
-// [auth.ErrUnavailable]; what was not done is done by calling it again soon.
+// Revoke ends one session of a subject. Other processes refuse its access tokens as
+// after [Manager.RevokeAll]. It has no effect if the subject has no session with this
+// ID. An error is of kind [auth.ErrUnavailable]; call Revoke again to complete it.
 func (m *Manager) Revoke(ctx context.Context, subject, id string) error {
 	if raw, err := hex.DecodeString(id); err != nil || hex.EncodeToString(raw) != id || len(raw) != idSize {
 		return nil // a store is asked for IDs alone
@@ -43,15 +42,15 @@ func (m *Manager) Revoke(ctx context.Context, subject, id string) error {
 	return m.endSession(ctx, ownerID(subject), id)
 }
 
-// RevokeAll ends the sessions of a subject, but for those whose IDs are given,
-// and the access tokens that belong to no session. When it returns, no refresh
-// token of a session that it ended works, this process accepts no access token of
-// such a session, and no login that began before makes another: see
-// [Session].AuthTime. Another process accepts the access tokens until it has read
-// the feed of Revocations, at most for its MaxStale: see [auth.Revocations]. After
-// a new password, change that first. It takes 10 s and one call of the store or the
-// feed at most; what did not fit into them is an error as well, of the kind that
-// [Manager.Revoke] has.
+// RevokeAll ends all sessions of a subject, except those with the given IDs, and
+// revokes the subject's access tokens without a session. When it has returned nil, the
+// refresh tokens of the ended sessions are refused, this process refuses their access
+// tokens, and a login that began before creates no session: see [Session].AuthTime.
+//
+// Another process accepts the access tokens until it has read the feed of Revocations,
+// for at most its MaxStale: see [auth.Revocations]. Change a password before calling
+// RevokeAll. It takes at most 10 s and one call of the store or the feed. An error is
+// of kind [auth.ErrUnavailable], also if the time was not enough; call it again.
 func (m *Manager) RevokeAll(ctx context.Context, subject string, except ...string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), manyTimeout)
 	defer cancel()
@@ -71,10 +70,10 @@ func (m *Manager) RevokeAll(ctx context.Context, subject string, except ...strin
 	return errors.Join(failed, m.revokeEach(ctx, ended))
 }
 
-// endSession deletes a session, and revokes its access tokens: also those that a
-// request of this moment is still to make, since they carry the same session. Of
-// one that is long dead nothing is revoked: tokens of dead sessions can be
-// collected, and those of a month, all sent at once, would fill the revocations.
+// endSession deletes a session and revokes its access tokens, including tokens that
+// concurrent requests are about to issue, because they have the same session ID. A
+// session that ended long ago adds no revocation, because collected tokens of ended
+// sessions, sent all at once, would fill the revocations.
 func (m *Manager) endSession(ctx context.Context, owner, id string) error {
 	ended, err := m.deleteSession(ctx, owner, id)
 	return errors.Join(err, m.revokeEach(context.WithoutCancel(ctx), ended))

@@ -14,20 +14,19 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// A Key makes and checks refresh tokens (HMAC-SHA256). A new key is given to
-// every replica first, with a Sign in the future, so that none of them meets a
-// token that it cannot check.
+// A Key authenticates refresh tokens (HMAC-SHA256). Distribute a new key to every
+// process first, with a Sign in the future, so that each process can check its tokens.
 type Key struct {
-	// ID stands in the token. No two keys of a [Manager] share one.
+	// ID is part of the token. It must be unique among the keys of a [Manager].
 	ID uint8
 	// Secret has 32 to 256 random bytes.
 	Secret []byte
-	// Sign is the time from which new tokens are made with this key; of
-	// several, the latest counts. Zero: from the start. Tokens that it made are
-	// accepted before that too.
+	// Sign is the time from which this key makes new tokens; the key with the
+	// latest Sign does. Zero means from the start. Its tokens are accepted before
+	// that too.
 	Sign time.Time
-	// Remove is the time from which its tokens are refused. Zero: never. Set
-	// it Idle after the next key's Sign to log nobody out.
+	// Remove is the time from which its tokens are refused. To end no session, set
+	// it at least Idle after the next key's Sign. Zero means never.
 	Remove time.Time
 }
 
@@ -44,7 +43,7 @@ const (
 	idSize     = 16 // of a session
 )
 
-// A credential is what a refresh token says. The token is these bytes in
+// A credential is a decoded refresh token. The token is these bytes in
 // base64url, after the prefix:
 //
 //	version 1 | key 1 | owner 16 | secret 16 | generation 6 | MAC 16

@@ -62,7 +62,7 @@ type RemoteOptions struct {
 // any entry is ignored in all entries.
 //
 // If a fetch fails, the last good keys are used up to MaxStale. After that, and for
-// an unknown kid, the result is [auth.ErrUnavailable].
+// unknown kids meanwhile, the result is [auth.ErrUnavailable].
 type Remote struct {
 	url                               string
 	rsa                               Alg
