@@ -7,26 +7,26 @@ import (
 	"github.com/ringwall/ringwall/internal/hook"
 )
 
-// Reason says what an [Event] is about.
+// A Reason is the type of an [Event].
 type Reason string
 
-// What happens to keys.
+// The reasons of events.
 const (
 	KeyCreated      Reason = "key_created"
 	KeyRotated      Reason = "key_rotated"
 	KeyRevoked      Reason = "key_revoked"
-	NetworkDenied   Reason = "network_denied"   // a genuine key, from elsewhere: it may be stolen; once a minute for each of 16 addresses
-	RotationOverdue Reason = "rotation_overdue" // a secret is in use that is older than RotateEvery, or was replaced a day ago by one that nobody has used; at most once a day for each key
+	NetworkDenied   Reason = "network_denied"   // a genuine key from an unlisted network; it may be stolen; at most once a minute for each of 16 addresses
+	RotationOverdue Reason = "rotation_overdue" // a secret in use is older than RotateEvery, or was replaced a day ago by one that is still unused; at most once a day for each key
 )
 
-// An Event is what happened to a key. It has no secret.
+// An Event reports a change or a use of a key. It has no secret.
 type Event struct {
 	Reason Reason
 	Key    Key
 	Addr   netip.Addr // of NetworkDenied
 }
 
-// notifyHook calls the hook, after the fact.
+// notifyHook calls OnEvent, after the event.
 func (m *Manager) notifyHook(ctx context.Context, e Event) {
 	if m.onEvent == nil {
 		return

@@ -10,34 +10,35 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// A Key is what is known about an API key: everything but its secret.
+// A Key describes an API key, without its secret.
 type Key struct {
-	// ID is public, and made by Create.
+	// ID is public. Create sets it.
 	ID string
-	// Name is for people, 1 to 100 bytes.
+	// Name is a display name, 1 to 100 bytes.
 	Name string
-	// Subject is the program that the key stands for, 1 to 256 bytes.
+	// Subject is the ID of the program that uses the key, 1 to 256 bytes.
 	Subject string
-	// Scope and Roles are what is granted: at most 64 of each, with 1 to 128
-	// bytes. A scope is made of visible ASCII but " and \ (RFC 6749, section
-	// 3.3).
+	// Scope and Roles are the granted names: at most 64 of each, with 1 to 128
+	// bytes. A scope has visible ASCII characters except " and \ (RFC 6749,
+	// section 3.3).
 	Scope, Roles []string
-	// Networks are those that the key is accepted from: 1 to 256.
+	// Networks lists the 1 to 256 networks from which the key is accepted.
 	Networks []netip.Prefix
-	// InsecureAnyNetwork accepts the key from everywhere, instead of Networks.
+	// InsecureAnyNetwork accepts the key from every address, instead of Networks.
 	InsecureAnyNetwork bool
-	// Expires is when the key ends. Zero: never.
+	// Expires is the time at which the key expires. Zero means never.
 	Expires time.Time
-	// RotateEvery is how old a secret becomes, at least a day. 0: 90 days.
+	// RotateEvery is the age at which a secret is due for rotation, at least 24 h.
+	// 0 means 90 days.
 	RotateEvery time.Duration
-	// Overlap is how long the old secret works after the new one's first use,
-	// at most 30 days, and RotateEvery. 0: 24 h. It ends in any case 30 days
-	// after the first rotation.
+	// Overlap is the time for which the old secret works after the first use of
+	// the new one, at most 30 days and at most RotateEvery. 0 means 24 h. The old
+	// secret ends at the latest 30 days after the first rotation.
 	Overlap time.Duration
-	// Tier is a name for rate limits by principal, at most 128 bytes.
+	// Tier is the tier for rate limits by principal, at most 128 bytes.
 	Tier string
-	// Created, Rotated and LastUsed are kept by the Manager. LastUsed is exact
-	// to a minute.
+	// Created, Rotated and LastUsed are set by the Manager. LastUsed is exact to a
+	// minute.
 	Created, Rotated, LastUsed time.Time
 }
 
@@ -51,7 +52,7 @@ func (k Key) clone() Key {
 	return k
 }
 
-// checkWithDefaults fills in defaults, and returns what is wrong.
+// checkWithDefaults sets defaults, and returns all problems, joined.
 func (k *Key) checkWithDefaults(now time.Time) error {
 	var problems []error
 	refuse := func(text string) { problems = append(problems, errors.New("apikey: "+text)) }

@@ -8,11 +8,11 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// ErrNotFound answers for a key that does not exist: 404 api_key_not_found.
+// ErrNotFound is the response for a key that does not exist: 404 api_key_not_found.
 var ErrNotFound = errors.Define(404, "api_key_not_found", "No such API key.")
 
-// Create makes a key, and returns it with its secret text, which is shown this
-// once and not stored. It refuses a key without Name, Subject or Networks.
+// Create creates a key, and returns it with its text, which is not stored. It reports
+// all invalid fields, joined, such as a missing Name, Subject or Networks.
 func (m *Manager) Create(ctx context.Context, k Key) (created Key, text string, err error) {
 	k = k.clone()
 	now := m.now()
@@ -31,10 +31,10 @@ func (m *Manager) Create(ctx context.Context, k Key) (created Key, text string, 
 	return k, format(m.prefix, k.ID, secret), nil
 }
 
-// Revoke ends a key and all its secrets: here at once, on other replicas within
-// their CacheTTL. It ends a key that cannot be read too, of which the event has
-// the ID alone. It fails with [ErrNotFound], so that a mistyped ID is noticed,
-// and with [auth.ErrUnavailable] when it is not sure that the key has ended.
+// Revoke revokes a key and all its secrets: in this process at once, in others within
+// their CacheTTL. It also revokes a key whose record cannot be read; the event then has
+// only the ID. It returns [ErrNotFound], so that a mistyped ID is noticed, and
+// [auth.ErrUnavailable] if it is unknown whether the key was revoked.
 func (m *Manager) Revoke(ctx context.Context, id string) error {
 	if !isID(id) {
 		return ErrNotFound

@@ -19,45 +19,45 @@ import (
 	"github.com/ringwall/ringwall/internal/wiring"
 )
 
-// ErrNetworkDenied answers a key that is genuine, from a network that it does
-// not list: 403 network_denied.
+// ErrNetworkDenied is the response to a genuine key from a network that it does not
+// list: 403 network_denied.
 var ErrNetworkDenied = errors.Define(403, "network_denied", "This API key is not accepted from this network.")
 
 // Options configures a [Manager]. Prefix, Store, ClientIP and Routes are
 // required.
 type Options struct {
-	// Prefix begins every key, so that a search for leaked ones finds it:
-	// lower-case letters and digits, at most 16.
+	// Prefix is the start of every key, so that scanners find leaked keys: 1 to 16
+	// lower-case letters and digits.
 	Prefix string
-	// Store keeps the keys. [NewMemory] loses them at a restart. Managers with one
-	// store share its keys: Prefix keeps none apart.
+	// Store keeps the keys. [NewMemory] loses them at a restart. Managers with the
+	// same store share all its keys, whatever their Prefix is.
 	Store Store
-	// ClientIP tells the client's address, and whether it is certain:
-	// headers.PeerIP, or the ClientIP of a headers.Forwarded. Where it is not,
-	// no network covers it.
+	// ClientIP returns the client's address, and whether it is certain:
+	// headers.PeerIP, or the ClientIP of a headers.Forwarded. If it is not certain,
+	// no network matches.
 	ClientIP func(*http.Request) (netip.Addr, bool)
-	// Routes are patterns of requests where keys are credentials. Elsewhere
-	// they are not read. The language is that of http.ServeMux without hosts.
-	// "/" is everywhere, for a service that takes keys alone. With Route it is
-	// the pattern "/" of that router.
+	// Routes lists patterns of requests whose keys are read. The language is that
+	// of http.ServeMux without hosts. "/" matches every request, for a service that
+	// accepts only keys. With Route, it is the pattern "/" of that router.
 	Routes []string
-	// Header is where a key is sent. "": X-API-Key.
+	// Header is the name of the header with the key. Empty means X-API-Key.
 	Header string
-	// CacheTTL is how long a key that was accepted is not looked up again, and
-	// so how long it takes until what another replica revoked is refused here.
-	// 0: 1 s, which is also the most.
+	// CacheTTL is the time for which an accepted key is cached. A key that another
+	// process revokes is refused after at most CacheTTL. 0 means 1 s, the maximum.
+	// The cache cannot be disabled, only shortened.
 	CacheTTL time.Duration
 	// Route returns the pattern that the application's own router picks, for
 	// routers that strip prefixes.
 	Route func(*http.Request) string
-	// OnEvent is told of what happens to keys. It must not block.
+	// OnEvent is called after each event of a key. It must not block. A panic is
+	// logged and has no other effect.
 	OnEvent func(context.Context, Event)
-	// Logger gets an error when OnEvent panics. nil: slog.Default().
+	// Logger receives an error if OnEvent panics. nil means slog.Default().
 	Logger *slog.Logger
 }
 
-// A Manager makes and verifies API keys. It is an [auth.Authenticator],
-// immutable but for its store, and safe for concurrent use.
+// A Manager creates and verifies API keys. It is an [auth.Authenticator], and safe for
+// concurrent use.
 type Manager struct {
 	prefix    string
 	store     Store
@@ -80,7 +80,7 @@ var _ auth.Authenticator = (*Manager)(nil)
 // taken are headers that mean something else, or that net/http takes away.
 var taken = [...]string{"authorization", "proxy-authorization", "cookie", "host", "content-type", "content-length", "origin", "connection", "transfer-encoding"}
 
-// New returns a Manager. The error joins all problems.
+// New returns a Manager. It reports all invalid options, joined.
 func New(o Options) (*Manager, error) {
 	routes, err := route.Opening(o.Route, route.Field{Name: "apikey: Routes", Patterns: o.Routes, Everywhere: true})
 	problems := []error{err}
@@ -122,12 +122,12 @@ func New(o Options) (*Manager, error) {
 // sleeps, and keys must not.
 func wallNow() time.Time { return time.Now().Round(0).UTC() }
 
-// Challenge returns ApiKey, which is no registered scheme, with the name of the
-// header: a challenge is what tells a client that its 401 is about a key.
+// Challenge returns the scheme ApiKey, which is not registered, with the name of the
+// header, so that a client can see that the 401 is about its key.
 func (m *Manager) Challenge() string { return m.challenge }
 
-// Authenticate verifies the key of a request. Requests outside of Routes, or
-// without the header, are not ours. A query or a form is never read.
+// Authenticate verifies the key of a request. It returns nil and nil for a request
+// outside of Routes or without the header. A query or a form is never read.
 func (m *Manager) Authenticate(r *http.Request) (*auth.Principal, error) {
 	lines := r.Header[m.header]
 	if len(lines) == 0 {
@@ -143,9 +143,9 @@ func (m *Manager) Authenticate(r *http.Request) (*auth.Principal, error) {
 	return m.Verify(r.Context(), lines[0], addr, certain)
 }
 
-// Verify returns the principal of a key that comes from an address. It fails
-// with [auth.ErrInvalid], [auth.ErrExpired], [ErrNetworkDenied], which only a
-// genuine key gets, or [auth.ErrUnavailable].
+// Verify returns the principal of a key that is used from an address. It returns
+// [auth.ErrInvalid], [auth.ErrExpired], [ErrNetworkDenied], which only a genuine key
+// gets, or [auth.ErrUnavailable].
 func (m *Manager) Verify(ctx context.Context, text string, addr netip.Addr, certain bool) (*auth.Principal, error) {
 	id, secret, ok := parseKey(m.prefix, text)
 	if !ok {

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// redeliver is how old a secret becomes that was not delivered, before
-	// another replica rotates anew.
+	// redeliver is the age at which an undelivered secret is due for another
+	// rotation.
 	redeliver = 5 * time.Minute
 	// deliverTimeout and markTries, with markPause and storeTimeout for each,
 	// are less, since the clocks of replicas differ.
@@ -22,15 +22,14 @@ const (
 	markPause      = time.Second
 )
 
-// errReplaced means that a text opens nothing.
+// errReplaced means that a text is not valid.
 var errReplaced = errors.New("apikey: the secret was replaced before it was delivered")
 
-// Rotate gives a key a new secret text, which is shown this once. The old one
-// works on until Overlap after the new one's first use. A third, older one
-// ends at once: also where the second is that of a call which failed, since it
-// may have been written as handed out before the store was lost. It fails with
-// [ErrNotFound], and with [auth.ErrUnavailable] also when another rotation is
-// under way.
+// Rotate gives a key a new secret and returns its text, which is not stored. The old
+// secret works until Overlap after the first use of the new one. A third, older secret
+// ends at once, even if the second is that of a failed call, because its text may have
+// been returned. Rotate returns [ErrNotFound], and [auth.ErrUnavailable] also during
+// another rotation.
 func (m *Manager) Rotate(ctx context.Context, id string) (text string, err error) {
 	text, _, err = m.rotateIfDue(ctx, id, func(*Record, time.Time) bool { return true })
 	if err == nil {
@@ -45,12 +44,12 @@ func (m *Manager) Rotate(ctx context.Context, id string) (text string, err error
 	return text, nil
 }
 
-// RotateDue rotates every key whose secret is older than its RotateEvery, and
-// hands the new text to deliver, which puts it where its owner finds it, within
-// three minutes. Run it once an hour, on any number of replicas: one of them
-// rotates a key. What could not be delivered is rotated anew by a later call,
-// and the old secret works on. The error joins those of all keys: one that
-// cannot be read keeps no other from its rotation.
+// RotateDue rotates every key whose secret is older than RotateEvery, and calls deliver
+// with the new text. deliver must store the text for the key's owner, within three
+// minutes. Call RotateDue once an hour, in any number of processes: only one rotates a
+// key. If a delivery fails, a later call rotates the key again, and the old secret
+// still works. The error joins those of all keys; one key's error does not stop the
+// others.
 func (m *Manager) RotateDue(ctx context.Context, deliver func(ctx context.Context, k Key, text string) error) error {
 	keys, err := m.List(ctx)
 	problems := []error{err}
@@ -78,9 +77,8 @@ func (m *Manager) rotateOne(ctx context.Context, id string, deliver func(context
 	return m.retryMarkDelivered(ctx, id, text)
 }
 
-// retryMarkDelivered writes that a secret was delivered, with patience: where that is not
-// known, the secret is replaced, and what its owner finds opens nothing until
-// the next one is delivered.
+// retryMarkDelivered retries markDelivered. If it fails, a later RotateDue replaces the
+// secret, and the delivered text is invalid until the next delivery.
 func (m *Manager) retryMarkDelivered(ctx context.Context, id, text string) (err error) {
 	for range markTries {
 		if err = m.markDelivered(ctx, id, text); !errors.Is(err, auth.ErrUnavailable) {

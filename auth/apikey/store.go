@@ -11,40 +11,41 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// A Store keeps keys. It is safe for concurrent use. An error means that
-// nobody knows, never that there is no key. No key has an empty ID, nor one that
-// begins with - , under which a store may keep what it likes: Put refuses them.
+// A Store keeps keys. It must be safe for concurrent use. An error means that the
+// result is unknown, never that a key does not exist. An ID must not be empty, nor
+// begin with -, which a store may use for its own records: Put must refuse both.
+// authtest.TestKeyStore tests an implementation.
 type Store interface {
-	// Get returns the record of an ID, and false when there is none.
+	// Get returns the record with an ID, or false if there is none.
 	Get(ctx context.Context, id string) (Record, bool, error)
-	// Put writes a record if the stored one has the version before it, and
-	// none is stored for version 1. It reports false when another was faster.
+	// Put writes a record if the stored one has the previous version, or, for
+	// version 1, if none is stored. Otherwise it must return false.
 	Put(ctx context.Context, r Record) (bool, error)
-	// Delete removes a record, also one that Get cannot read. One that is not
-	// there is no error, unless it is not sure that it stays so.
+	// Delete deletes a record, also one that Get cannot read. A missing record is
+	// not an error, unless an earlier write may still create it.
 	Delete(ctx context.Context, id string) error
-	// List returns all records. Those beside an error are the ones that could
-	// be read.
+	// List returns all records. With an error, it returns those that could be read.
 	List(ctx context.Context) ([]Record, error)
 }
 
-// A Record is a key as it is stored. It has no secret, only digests.
+// A Record is the stored form of a key. It has only digests of secrets.
 type Record struct {
 	Key     Key
 	Version int
-	// Secrets are the live ones, the newest first, at most two.
+	// Secrets are the valid secrets, at most two, the newest first.
 	Secrets []Secret
-	// Warned is when the last event said that the rotation is overdue.
+	// Warned is the time of the last RotationOverdue.
 	Warned time.Time
 }
 
-// A Secret is the SHA-256 digest of a secret, and its life so far.
+// A Secret is the SHA-256 digest of a secret, with its times.
 type Secret struct {
 	Digest             [sha256.Size]byte
 	Created, FirstUsed time.Time
-	// Delivered says that its owner has it.
+	// Delivered reports whether the owner has received the secret.
 	Delivered bool
-	// Ends is when it ends at the latest, once another was to replace it.
+	// Ends is the latest time at which the secret expires, if another one is to
+	// replace it.
 	Ends time.Time
 }
 

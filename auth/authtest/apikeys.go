@@ -14,9 +14,8 @@ import (
 	"github.com/ringwall/ringwall/auth/apikey"
 )
 
-// TestKeyStore tests that a store keeps what [apikey.Store] promises. It opens one
-// for each test; they may share what is behind them, since every key is a new
-// one.
+// TestKeyStore tests that a store implements [apikey.Store]. It opens a store for each
+// subtest. The stores may share a backend, because every key is new.
 func TestKeyStore(t *testing.T, open func(t *testing.T) apikey.Store) {
 	for _, row := range keyRows {
 		t.Run(row.name, func(t *testing.T) { row.test(t, open(t)) })
@@ -37,7 +36,7 @@ var keyRows = []struct {
 	{"IDs that are none", noID},
 }
 
-// keyRecord returns a record in which every field says something.
+// keyRecord returns a record with a non-zero value in every field.
 func keyRecord(t *testing.T) apikey.Record {
 	at := time.Date(2026, 3, 1, 12, 30, 15, 123456789, time.UTC)
 	return apikey.Record{

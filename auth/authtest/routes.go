@@ -15,12 +15,10 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// Routes are all routes of a service, and what they are served by. Check asks
-// each of them.
+// Routes describes a service and its routes. Check sends requests to each route.
 //
-// http.ServeMux does not tell its patterns, so they are listed; and Check
-// fails for one that the mux serves by another pattern. chi and gorilla/mux
-// tell theirs by a callback:
+// http.ServeMux does not list its patterns, so list them here. Check reports a pattern
+// that the mux serves by another one. chi and gorilla/mux list theirs by a callback:
 //
 //	err := chi.Walk(router, func(method, pattern string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 //		routes.Patterns = append(routes.Patterns, method+" "+pattern)
@@ -45,35 +43,35 @@ import (
 //		return nil
 //	})
 type Routes struct {
-	// Service is everything, as it is served.
+	// Service is the handler of the whole service.
 	Service http.Handler
-	// Callers is the Middleware inside of it.
+	// Callers is the Middleware inside Service.
 	Callers *auth.Middleware
-	// Router is what stands inside of Callers and has the routes. With chi it
-	// is a router that the same function filled with routes, without Use.
+	// Router is the handler inside Callers that has the routes. With chi it is a
+	// router that the same function filled with routes, without Use.
 	Router http.Handler
-	// Patterns are the routes, such as "GET /orders/{id}". One without a method
-	// is asked by GET, POST, PUT, PATCH and DELETE, except for those by which
-	// the same path is listed. A route that is not listed is not asked.
+	// Patterns lists the routes, such as "GET /orders/{id}". A pattern without a
+	// method is checked with GET, POST, PUT, PATCH and DELETE, except the methods
+	// with which the same path is listed. A route that is not listed is not checked.
 	Patterns []string
-	// Open are those of Patterns that are meant to answer anybody. Each is one
-	// that the Middleware lets pass, by one method at least.
+	// Open lists the patterns that are meant to be public. The Middleware must
+	// accept each of them without credentials, for at least one method.
 	Open []string
-	// Values has what stands in the place of a wildcard, by its name. Others
-	// are "1". Each has to be the name of a wildcard in Patterns. A Public
-	// pattern that covers some values of a wildcard is found by those alone.
+	// Values has the values of wildcards, by name. Other wildcards have the value
+	// "1". Each name must be that of a wildcard in Patterns. A Public pattern that
+	// matches only some values of a wildcard is found only with one of them.
 	Values map[string]string
 }
 
-// Check returns all problems, joined, or nil. Each route that is not open is
-// asked for without credentials:
+// Check returns all problems, joined, or nil. It sends a request without credentials to
+// each route that is not open:
 //
-//   - The service has to answer 401.
-//   - The Middleware must not take the route for a public or optional one.
-//   - The router alone must not answer: [auth.Require] has to refuse.
+//   - The service must respond with 401.
+//   - The Middleware must not treat the route as public or optional.
+//   - The router alone must not serve it: [auth.Require] must refuse.
 //
-// A handler without Require runs, on an empty request; what it does then
-// belongs into a test's own data.
+// A handler without Require is executed with an empty request, so run Check against
+// test data only.
 func (o Routes) Check() error {
 	if o.Service == nil || o.Callers == nil || o.Router == nil || len(o.Patterns) == 0 {
 		return errors.New("authtest: Routes: Service, Callers, Router and Patterns are required")

@@ -17,14 +17,13 @@ import (
 // A SessionBackend is a [session.Store] to be tested.
 type SessionBackend struct {
 	Store session.Store
-	// Pass lets time go by for the store; a negative span sets its clock back.
-	// It is not called while calls of the store run.
+	// Pass advances the store's clock; a negative duration sets it back. It is not
+	// called during a call of the store.
 	Pass func(time.Duration)
 }
 
-// TestSessionStore tests that a store keeps what [session.Store] promises. It opens
-// one for each test; they may share what is behind them, since every owner is a
-// new one.
+// TestSessionStore tests that a store implements [session.Store]. It opens a store for
+// each subtest. The stores may share a backend, because every owner is new.
 func TestSessionStore(t *testing.T, open func(t *testing.T) SessionBackend) {
 	for _, row := range sessionRows {
 		t.Run(row.name, func(t *testing.T) {

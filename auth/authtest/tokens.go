@@ -11,7 +11,7 @@ import (
 	"github.com/ringwall/ringwall/auth/token"
 )
 
-// Principal returns a principal of this identity. A Kind that is not set is
+// Principal returns a principal of this identity. An empty CallerType means
 // auth.Person.
 func Principal(t testing.TB, id auth.Identity) *auth.Principal {
 	t.Helper()
@@ -23,14 +23,14 @@ func Principal(t testing.TB, id auth.Identity) *auth.Principal {
 	return p
 }
 
-// As returns a copy of a request as a handler sees it that a caller of this
-// identity reaches. See [Principal].
+// As returns a copy of r with a principal of this identity in its context. See
+// [Principal].
 func As(t testing.TB, r *http.Request, id auth.Identity) *http.Request {
 	t.Helper()
 	return r.WithContext(auth.NewContext(r.Context(), Principal(t, id)))
 }
 
-// What tokens of [NewTokens] say.
+// The issuer and the audience of tokens of [NewTokens].
 const (
 	Issuer   = "https://issuer.test"
 	Audience = "test"
@@ -44,7 +44,7 @@ type Tokens struct {
 	t        testing.TB
 }
 
-// NewTokens returns Tokens with a key of their own.
+// NewTokens returns Tokens with a new key.
 func NewTokens(t testing.TB) *Tokens {
 	t.Helper()
 	key, err := token.GenerateKey()
@@ -59,7 +59,7 @@ func NewTokens(t testing.TB) *Tokens {
 	return x
 }
 
-// Token returns a token of a grant. It is good for 5 minutes.
+// Token returns a token of a grant, which is valid for 5 minutes.
 func (x *Tokens) Token(g token.Grant) string {
 	x.t.Helper()
 	text, _, err := x.Issuer.Issue(context.Background(), g)
