@@ -5,14 +5,15 @@ import (
 	"strings"
 )
 
-// ClearSiteData makes the browser forget what it stored for our origin: the
-// answer to a log-out has it (W3C Clear Site Data; ASVS 5.0 14.3.1). Kinds are
-// "cache", "cookies", "storage", "executionContexts", "clientHints",
-// "prefetchCache", "prerenderCache" and "*". None: "cache", "cookies" and
-// "storage". Browsers take it over HTTPS only, ignore a kind that they do not
-// know, and forget cookies for the whole registrable domain.
+// ClearSiteData tells the browser to delete the data of the service's origin
+// (W3C Clear Site Data; ASVS 5.0 14.3.1). Call it in the response to a logout,
+// before WriteHeader. Kinds are "cache", "cookies", "storage",
+// "executionContexts", "clientHints", "prefetchCache", "prerenderCache" and "*".
+// No kinds mean "cache", "cookies" and "storage".
 //
-// A kind that is not made of letters is left out. Call it before WriteHeader.
+// Browsers read the header only over HTTPS, ignore unknown kinds, and delete the
+// cookies of the whole registrable domain. ClearSiteData ignores a kind that is
+// neither "*" nor made of ASCII letters.
 func ClearSiteData(w http.ResponseWriter, kinds ...string) {
 	if len(kinds) == 0 {
 		kinds = []string{"cache", "cookies", "storage"}

@@ -8,19 +8,18 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// sourceLists are the directives of CSP Level 3 whose values are sources, and
-// those of the standards that add to it.
+// sourceLists lists the directives whose values are sources (CSP Level 3 and its
+// extensions).
 var sourceLists = [...]string{
 	"default-src", "script-src", "script-src-elem", "script-src-attr", "style-src", "style-src-elem", "style-src-attr", "img-src", "font-src",
 	"connect-src", "media-src", "object-src", "frame-src", "child-src", "worker-src", "manifest-src", "fenced-frame-src", "base-uri", "form-action",
 	"frame-ancestors",
 }
 
-// directives are all that browsers read.
+// directives lists all directives that browsers read.
 var directives = append(sourceLists[:], "sandbox", "report-uri", "report-to", "upgrade-insecure-requests", "require-trusted-types-for", "trusted-types", "webrtc")
 
-// obsolete are the directives that browsers gave up, with what a policy needs in
-// the place of each.
+// obsolete maps each directive that browsers no longer read to a suggestion.
 var obsolete = map[string]string{
 	"block-all-mixed-content": `, since browsers always do it; did you mean "upgrade-insecure-requests"?`,
 	"navigate-to":             `; did you mean "form-action"?`,
@@ -30,7 +29,7 @@ var obsolete = map[string]string{
 	"reflected-xss":           `; did you mean "script-src 'self'"?`,
 }
 
-// sandboxTokens are those of HTML, section 7.1.5.
+// sandboxTokens lists the tokens of HTML, section 7.1.5.
 var sandboxTokens = []string{
 	"allow-downloads", "allow-forms", "allow-modals", "allow-orientation-lock", "allow-pointer-lock", "allow-popups",
 	"allow-popups-to-escape-sandbox", "allow-presentation", "allow-same-origin", "allow-scripts", "allow-storage-access-by-user-activation",
@@ -42,13 +41,12 @@ type cspChecker struct {
 	field    string              // names the option in problems
 	text     string              // the whole policy
 	values   map[string][]string // by directive, in lower case
-	scripts  []string            // the directives that decide over scripts
+	scripts  []string            // the directives that control scripts
 	problems []error
 }
 
-// checkCSP reports the mistakes that make browsers drop a part of a policy
-// without an error for the visitor, and then what the rest lets run: see
-// checkScripts and checkStyles.
+// checkCSP returns the parts of a policy that browsers would ignore silently, and
+// the problems that checkScripts and checkStyles find in the rest.
 func (o *Options) checkCSP() error {
 	if o.CSP == "" || o.CSP == InsecureOmit {
 		return nil
@@ -67,7 +65,8 @@ func (o *Options) checkCSP() error {
 	return errors.Join(c.problems...)
 }
 
-// checkReportOnly reports the mistakes in a policy that only reports.
+// checkReportOnly returns the parts of a report-only policy that browsers would
+// ignore.
 func checkReportOnly(field, csp string) []error {
 	c := cspChecker{field: field}
 	c.parse(csp)
@@ -78,8 +77,8 @@ func (c *cspChecker) refuse(format string, args ...any) {
 	c.problems = append(c.problems, fmt.Errorf("headers: "+c.field+" "+format, args...))
 }
 
-// parse splits a policy into directives (CSP Level 3, section 2.2.1), and
-// checks the form of each.
+// parse splits a policy into directives (CSP Level 3, section 2.2.1) and checks
+// each.
 func (c *cspChecker) parse(csp string) {
 	c.text = csp
 	if strings.Contains(csp, ",") {
@@ -104,7 +103,7 @@ func (c *cspChecker) parse(csp string) {
 	}
 }
 
-// checkDirective reports values that browsers do not read in a directive.
+// checkDirective reports values that browsers ignore in a directive.
 func (c *cspChecker) checkDirective(name string, values []string) {
 	switch {
 	case slices.Contains(sourceLists[:], name):
@@ -146,7 +145,7 @@ func (c *cspChecker) checkDirective(name string, values []string) {
 	}
 }
 
-// checkWords reports the values that are none of the known words.
+// checkWords reports unknown values.
 func (c *cspChecker) checkWords(name string, values, known []string) {
 	for _, value := range values {
 		if !slices.Contains(known, strings.ToLower(value)) {
@@ -155,7 +154,7 @@ func (c *cspChecker) checkWords(name string, values, known []string) {
 	}
 }
 
-// checkTrustedTypes reports what is neither a keyword nor the name of a policy
+// checkTrustedTypes reports values that are neither a keyword nor a policy name
 // (Trusted Types, section 4.2.2).
 func (c *cspChecker) checkTrustedTypes(values []string) {
 	keywords := []string{"'none'", "'allow-duplicates'"}

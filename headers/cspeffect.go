@@ -7,9 +7,8 @@ import (
 	"github.com/ringwall/ringwall/internal/suffix"
 )
 
-// effective returns the first of some directives that a policy has: the one
-// that decides, with the fallbacks of CSP Level 3, section 6.8.3. "" means that
-// nothing is forbidden.
+// effective returns the first of the named directives that the policy has, which
+// is the one that browsers apply (CSP Level 3, section 6.8.3), or "".
 func (c *cspChecker) effective(names ...string) string {
 	for _, name := range names {
 		if _, found := c.values[name]; found {
@@ -19,11 +18,10 @@ func (c *cspChecker) effective(names ...string) string {
 	return ""
 }
 
-// checkScripts reports what lets a script run that an attacker injected into a
-// page. It judges the lists that decide over script elements, over event
-// handlers and over all else, since browsers that do not know the first two use
-// the last for everything. Then it judges plugins, and base-uri, which decides
-// to where the relative address of a trusted script leads.
+// checkScripts reports sources that allow injected scripts to run. It checks the
+// lists for script elements, for event handlers and for all other scripts, because
+// browsers without support for the first two apply the last to everything. It
+// also checks plugins, and base-uri, which resolves the URLs of trusted scripts.
 func (c *cspChecker) checkScripts() {
 	if tokens, found := c.values["sandbox"]; found && !containsFold(tokens, "allow-scripts") {
 		return // no script runs
@@ -47,13 +45,13 @@ func (c *cspChecker) checkScripts() {
 	c.checkBase(dynamic)
 }
 
-// distinct returns each of some names once, in order.
+// distinct returns the sorted names without duplicates.
 func distinct(names ...string) []string {
 	slices.Sort(names)
 	return slices.Compact(names)
 }
 
-// scriptProblem says how a source lets injected script run.
+// scriptProblem returns how a source allows injected scripts to run, or "".
 func scriptProblem(list, source string) string {
 	lower := strings.ToLower(source)
 	switch {
@@ -71,16 +69,15 @@ func scriptProblem(list, source string) string {
 	return openProblem(lower)
 }
 
-// openProblem says how a source of scripts or plugins lets an attacker choose
-// the content: by a scheme for all hosts, or by a wildcard for hosts of
-// unrelated parties.
+// openProblem returns how a source covers content of an attacker, or "": by a
+// scheme for all hosts, or by a wildcard for hosts of unrelated parties.
 func openProblem(lower string) string {
 	if schemeSource.MatchString(lower) {
 		return "lets code of any origin run, so it needs InsecureCSP; did you mean \"'self'\", or a host by its name?"
 	}
 	parts := hostSource.FindStringSubmatch(lower)
 	if parts == nil {
-		return "" // reported already, or a keyword
+		return "" // already reported, or a keyword
 	}
 	host, isWildcard := strings.CutPrefix(strings.TrimSuffix(parts[2], "."), "*.")
 	switch {
@@ -92,9 +89,8 @@ func openProblem(lower string) string {
 	return ""
 }
 
-// checkObjects reports a policy that lets plugins run: they run code in the
-// page's origin where browsers have them. Lists that were judged for scripts
-// are left out.
+// checkObjects reports a policy that allows plugins, which run code in the page's
+// origin. It skips lists that checkScripts has checked.
 func (c *cspChecker) checkObjects() {
 	list := c.effective("object-src", "default-src")
 	if list == "" {
@@ -110,9 +106,9 @@ func (c *cspChecker) checkObjects() {
 	}
 }
 
-// checkBase reports a policy that lets an injected base element lead the
-// page's own relative addresses to another host: those of scripts where
-// 'strict-dynamic' trusts what a script adds, and of links and forms.
+// checkBase reports a policy that allows an injected base element to redirect
+// relative URLs to another host: those of scripts with 'strict-dynamic', and
+// those of links and forms.
 func (c *cspChecker) checkBase(dynamic bool) {
 	sources, found := c.values["base-uri"]
 	if !found && dynamic {
@@ -125,15 +121,15 @@ func (c *cspChecker) checkBase(dynamic bool) {
 	}
 }
 
-// checkStyles reports what lets inline styles run that an attacker injected:
-// they can read the page's content out (CWE-79).
+// checkStyles reports sources that allow injected inline styles to apply, because
+// they can read the page's content (CWE-79).
 func (c *cspChecker) checkStyles() {
 	for _, list := range distinct(c.effective("style-src-elem", "style-src", "default-src"), c.effective("style-src-attr", "style-src", "default-src"), c.effective("style-src", "default-src")) {
 		if list == "" {
 			c.refuse("%q: has neither style-src nor default-src, so injected styles apply, which needs InsecureInlineStyles; did you mean to add \"style-src 'self'\"?", c.text)
 		}
 		if slices.Contains(c.scripts, list) {
-			continue // default-src, whose problems are reported already
+			continue // default-src, already reported
 		}
 		for _, source := range c.values[list] {
 			lower := strings.ToLower(source)

@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// keywords have single quotes in a list of sources (CSP Level 3, section
-// 2.3.1; Chromium adds inline-speculation-rules).
+// keywords lists the keyword sources (CSP Level 3, section 2.3.1, and
+// inline-speculation-rules of Chromium).
 var keywords = []string{
 	"'self'", "'none'", "'strict-dynamic'", "'report-sample'", "'unsafe-inline'", "'unsafe-eval'", "'unsafe-hashes'", "'wasm-unsafe-eval'",
 	"'inline-speculation-rules'", "'trusted-types-eval'", "'report-sha256'", "'report-sha384'", "'report-sha512'", "'unsafe-webtransport-hashes'",
 }
 
-// schemes are written with a colon. Without it, browsers read a host.
+// schemes lists names that are read as a host if their colon is missing.
 var schemes = []string{"http", "https", "data", "blob", "filesystem", "mediastream", "ws", "wss", "about", "javascript"}
 
 var (
@@ -25,11 +25,10 @@ var (
 	hashOrNonce  = regexp.MustCompile(`^(?i)(nonce|sha256|sha384|sha512)-([a-z0-9+/_-]+={0,2})$`)
 )
 
-// digestSizes are in bytes.
+// digestSizes has the size of each digest in bytes.
 var digestSizes = map[string]int{"sha256": 32, "sha384": 48, "sha512": 64}
 
-// sourceProblem says why browsers drop a source, or read another than was
-// meant. "" means that they read it.
+// sourceProblem returns the reason why browsers ignore or misread a source, or "".
 func sourceProblem(directive, source string) string {
 	bare := strings.ToLower(strings.Trim(source, `'"`+"`"))
 	quoted := len(source) > 1 && strings.HasPrefix(source, "'") && strings.HasSuffix(source, "'")
@@ -53,8 +52,8 @@ func sourceProblem(directive, source string) string {
 	return hostProblem(source)
 }
 
-// digestProblem reports a hash whose length is not that of its algorithm, which
-// matches nothing.
+// digestProblem returns the problem of a hash with the wrong length for its
+// algorithm, or "".
 func digestProblem(source string) string {
 	kind, text, _ := strings.Cut(source[1:len(source)-1], "-")
 	size, isHash := digestSizes[strings.ToLower(kind)]
@@ -68,7 +67,8 @@ func digestProblem(source string) string {
 	return ""
 }
 
-// misplacedKeyword reports a keyword that browsers ignore in a directive.
+// misplacedKeyword returns the problem of a keyword that browsers ignore in a
+// directive, or "".
 func misplacedKeyword(directive, bare string) string {
 	reads := slices.Contains([]string{"self", "none", "report-sample"}, bare)
 	switch directive {
@@ -87,7 +87,8 @@ func misplacedKeyword(directive, bare string) string {
 	return "is ignored in this directive; did you mean script-src or style-src?"
 }
 
-// hostProblem reports what is no host-source of CSP Level 3, section 2.3.1.
+// hostProblem returns the problem of a text that is not a host-source (CSP Level
+// 3, section 2.3.1), or "".
 func hostProblem(source string) string {
 	parts := hostSource.FindStringSubmatch(source)
 	if parts == nil {
@@ -107,7 +108,7 @@ func hostProblem(source string) string {
 		return "must have a port between 1 and 65535; did you mean \":443\"?"
 	}
 	if strings.ToLower(source) == host && !strings.Contains(host, ".") {
-		for _, keyword := range keywords { // a single label that is nearly a keyword is a mistake
+		for _, keyword := range keywords { // a label close to a keyword is a mistake
 			if bare := strings.Trim(keyword, "'"); distance(host, bare) <= min(2, len(host)/2) {
 				return fmt.Sprintf("is read as a host; did you mean %q?", keyword)
 			}

@@ -1,38 +1,37 @@
-// Package headers sets security headers on every response, holds requests to
-// HTTPS, and gives one trustworthy answer to the question who the client is.
+// Package headers sets security headers on every response, refuses plain HTTP
+// requests, and determines the client's address behind trusted proxies.
 //
 // # What it refuses by default
 //
-// A [Policy] refuses what comes in clear: 403 https_required. Only a browser's
-// GET without a credential is redirected, and only to a host that was
-// configured. Its headers are those of an API that no page embeds; X-XSS-Protection
-// is not among them, since it did more harm than good.
+// A [Policy] refuses plain HTTP requests with 403 https_required. It redirects only
+// a browser's GET or HEAD without a credential, and only to a configured host. If
+// AllowedHosts is not empty, a request to a host that it does not list gets 421
+// misdirected_request.
 //
-// Cross-Origin-Resource-Policy is same-origin: a browser does not show an image of
-// the API in a page of another origin, also not in the service's own
-// single-page application, while every log has 200. A fetch that CORS allows is not
-// affected. One line in the handler of the image opens it to pages of the same
-// site, such as app.example.com for api.example.com ("cross-origin" is for all
-// pages); Options.ResourcePolicy is for all responses:
+// The headers are those of an API that pages do not embed. X-XSS-Protection is not
+// among them, because it created vulnerabilities.
+//
+// Cross-Origin-Resource-Policy is same-origin. A browser therefore does not display
+// an image of the API in a page of another origin, not even in the service's own
+// single-page application, although the log has 200. A fetch that CORS allows is
+// not affected. A handler can open its image to pages of the same site, such as
+// app.example.com for api.example.com, or with "cross-origin" to all pages.
+// Options.ResourcePolicy applies to all responses:
 //
 //	w.Header().Set("Cross-Origin-Resource-Policy", "same-site")
 //
-// A request to a host that AllowedHosts does not list is 421
-// misdirected_request, where the list is not empty.
+// A forwarding header can be forged. [PeerIP] reads none. [Forwarded] reads only
+// the header that [ForwardedOptions].Header names, and only if Trusted lists the
+// TCP peer. It walks the chain from the right, over trusted hops, to the first
+// untrusted address, which is the client. Scheme and host come from the proxy that
+// received the request from that client.
 //
-// A forwarding header is a claim. [PeerIP] reads none. [Forwarded] reads the
-// one that [ForwardedOptions].Header names, only from a TCP peer that Trusted
-// lists, and believes it only as far as each hop is listed too: from the right
-// to the first address that is not ours. The leftmost address, which anybody
-// can write, decides nothing. Scheme and host are read
-// from the proxy that received the request from that client.
-//
-// # A program
+// # Example
 //
 //	failures := errors.Must(errors.NewResponder(errors.Options{}))
 //	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{
-//		Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, // our load balancers, which end TLS
-//		Proto:   "X-Forwarded-Proto",                                 // and say so
+//		Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, // the load balancers, which terminate TLS
+//		Proto:   "X-Forwarded-Proto",                                 // and set this header
 //	}))
 //	secure := errors.Must(headers.New(headers.Options{Scheme: proxy.Scheme}))
 //	mux := http.NewServeMux()
@@ -42,39 +41,39 @@
 //	})
 //	handler := failures.Handler(secure.Handler(mux))
 //
-// # Its place
+// # Position
 //
-// A Policy stands inside errors.Responder and outside of all else, so that
-// refusals of the other rings have its headers. [PeerIP] and the methods of
-// [Forwarded] are pure: nothing is stored, and RemoteAddr is not changed, so
-// they give the same answer in every ring. They fit wherever an option is
-// called ClientIP, Scheme or Host.
+// A Policy belongs inside errors.Responder and outside everything else, so that
+// refusals of the other packages have its headers. [PeerIP] and the methods of
+// [Forwarded] do not change the request, so they return the same values at every
+// position. Use them for options named ClientIP, Scheme and Host.
 //
-// A handler may replace what it finds, and with Add it makes a second line,
-// which for Strict-Transport-Security browsers ignore: call Set. net/http's
-// file servers delete Cache-Control from their errors (fs.go, serveError);
-// errors.Responder answers those with no-store.
+// # Handlers and proxies
 //
-// httputil.ReverseProxy empties the header map after each informational
-// response (1xx) of its upstream, and after each Expect: 100-continue. Inside
-// errors.Responder, the headers of this package are restored. A Policy without
-// a Responder loses them, as any middleware does, because only the Responder
-// wraps the ResponseWriter.
+// A handler that changes a header must call Set. Add would create a second line,
+// which browsers ignore for Strict-Transport-Security. The file servers of net/http
+// delete Cache-Control from their errors (fs.go, serveError); errors.Responder sends
+// those errors with no-store.
+//
+// httputil.ReverseProxy empties the header map after each informational response
+// (1xx) of its upstream, and after each Expect: 100-continue. Inside
+// errors.Responder, the headers of this package are restored. Without it they are
+// lost, because a Policy does not wrap the ResponseWriter.
 //
 // # Threats
 //
-//   - Credentials in clear (ASVS 5.0 4.1.2): refused, and reported to
-//     OnEvent; never redirected.
-//   - Downgrade to HTTP: HSTS (RFC 6797), over HTTPS only.
-//   - Open redirects through the Host header: it is never reflected.
-//   - Framing, sniffing, embedding (CWE-1021, CWE-430): the headers.
-//   - Cross-site scripting in pages (CWE-79): [New] judges a CSP by the scripts
-//     that it lets run, and refuses one under which injected script runs, unless
-//     Options.InsecureCSP is set. InsecureInlineStyles accepts inline styles
-//     alone. Tests play both sides in Chromium.
-//   - Requests for foreign host names, as by DNS rebinding (CWE-346): AllowedHosts.
-//   - Spoofed addresses (CWE-290, CWE-348): a client that writes the header, a
-//     chain that is longer than MaxHops, an element that is no address.
-//   - IPv4-mapped IPv6 addresses and zones, which make a check of networks miss:
-//     the first are unmapped, the second refused.
+//   - Credentials over plain HTTP (ASVS 5.0 4.1.2): refused or, with
+//     InsecureAllowHTTP or Exempt, served; never redirected, and always reported to
+//     OnEvent, unless Scheme is nil and a forwarding header is present.
+//   - Downgrade to HTTP: HSTS (RFC 6797), only over HTTPS.
+//   - Open redirects through the Host header: redirects go only to configured hosts.
+//   - Framing, sniffing and embedding (CWE-1021, CWE-430): the headers.
+//   - Cross-site scripting in pages (CWE-79): [New] refuses a CSP that allows injected
+//     scripts to run, unless Options.InsecureCSP is set. InsecureInlineStyles accepts
+//     only inline styles. Tests check both in Chromium.
+//   - Requests for other host names, as in DNS rebinding (CWE-346): AllowedHosts.
+//   - Spoofed addresses (CWE-290, CWE-348): an address counts as verified only if
+//     every hop after it is trusted, within MaxHops.
+//   - IPv4-mapped addresses and zones, which networks do not contain: the former are
+//     unmapped, and the latter refused.
 package headers

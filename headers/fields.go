@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// knownTokens has the values of headers that have one token, which browsers
-// drop when they do not know it (HTML, sections 7.1.3 and 7.1.4, and the
-// vendors' own).
+// knownTokens has the values of headers with a single token. Browsers ignore an
+// unknown token (HTML, sections 7.1.3 and 7.1.4, and vendors' documentation).
 var knownTokens = map[string][]string{
 	"Cross-Origin-Opener-Policy":               openerPolicies,
 	"Cross-Origin-Opener-Policy-Report-Only":   openerPolicies,
@@ -25,8 +24,8 @@ var (
 	embedderPolicies = []string{"require-corp", "credentialless", "unsafe-none"}
 )
 
-// checkField returns the problems of a value of Extra that browsers would drop
-// without an error. Headers that this package does not know have none.
+// checkField returns the problems of a value of Extra that browsers would silently
+// ignore. It accepts every value of other headers.
 func checkField(key, value string) []error {
 	switch key {
 	case "Permissions-Policy", "Permissions-Policy-Report-Only":
@@ -56,8 +55,8 @@ func checkField(key, value string) []error {
 	return nil
 }
 
-// features are those of the registry of Permissions Policy that browsers have.
-// Only a name that is nearly one of them is refused, since browsers add others.
+// features lists the features of the Permissions Policy registry that browsers
+// have. Only a name close to one of them is refused, because browsers add others.
 var features = []string{
 	"accelerometer", "all-screens-capture", "ambient-light-sensor", "attribution-reporting", "autoplay", "bluetooth", "browsing-topics", "camera",
 	"captured-surface-control", "clipboard-read", "clipboard-write", "compute-pressure", "cross-origin-isolated", "deferred-fetch", "deferred-fetch-minimal",
@@ -71,9 +70,9 @@ var features = []string{
 	"xr-spatial-tracking",
 }
 
-// checkPermissions reports what makes browsers drop Permissions-Policy, or a
-// part of it: it is a dictionary of structured fields (W3C Permissions Policy,
-// section 6.1), not the list of its predecessor Feature-Policy.
+// checkPermissions returns the problems that make browsers ignore a
+// Permissions-Policy or a part of it. It is a dictionary of structured fields (W3C
+// Permissions Policy, section 6.1), not a list as its predecessor Feature-Policy.
 func checkPermissions(key, value string) []error {
 	var problems []error
 	refuse := func(text, format string, args ...any) {
@@ -110,11 +109,11 @@ func checkPermissions(key, value string) []error {
 	return problems
 }
 
-// permissionHint returns the list that was probably meant by an item which is
-// no member of an allowlist, or "".
+// permissionHint returns a suggestion for an item that is not valid in an
+// allowlist, or "".
 func permissionHint(it item) string {
 	switch {
-	case it.isString && originSource(it.text), !it.isString && (it.text == "*" || it.text == "self"):
+	case it.isString && isOriginSource(it.text), !it.isString && (it.text == "*" || it.text == "self"):
 		return ""
 	case it.text == "self" || it.text == "'self'":
 		return "(self)"
@@ -131,22 +130,22 @@ func permissionHint(it item) string {
 	return "()"
 }
 
-// originSource reports whether a text is an origin, or one with a wildcard for
+// isOriginSource reports whether s is an origin, with or without a wildcard for
 // its first labels.
-func originSource(s string) bool {
+func isOriginSource(s string) bool {
 	parts := hostSource.FindStringSubmatch(s)
 	return parts != nil && parts[1] != "" && parts[4] == ""
 }
 
-// seconds and fieldLists are the cache directives that have an argument, and
-// those that may; flags have none (RFC 9111, section 5.2.2; RFC 5861; RFC 8246).
+// The cache directives: seconds must have an argument, fieldLists may, and flags
+// must not (RFC 9111, section 5.2.2; RFC 5861; RFC 8246).
 var (
 	seconds    = []string{"max-age", "s-maxage", "stale-while-revalidate", "stale-if-error"}
 	fieldLists = []string{"no-cache", "private"}
 	flags      = []string{"no-store", "no-transform", "must-revalidate", "proxy-revalidate", "must-understand", "public", "immutable"}
 )
 
-// checkCacheControl reports directives that caches drop without an error.
+// checkCacheControl returns the directives that caches would silently ignore.
 func (o *Options) checkCacheControl() []error {
 	if o.CacheControl == "" || o.CacheControl == InsecureOmit {
 		return nil

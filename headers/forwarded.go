@@ -11,57 +11,56 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// defaultMaxHops is how many elements of a chain are read.
 const defaultMaxHops = 32
 
 // ForwardedOptions configures a [Forwarded].
 type ForwardedOptions struct {
-	// Trusted lists the networks of the proxies that may speak for a client:
-	// the TCP peer, and every hop behind it. Required. A network with host
-	// bits, 0.0.0.0/0 and ::/0 are refused.
+	// Trusted lists the networks of the trusted proxies: the TCP peer and every
+	// hop before it. It is required. Networks must not have host bits, and must
+	// not be 0.0.0.0/0 or ::/0.
 	Trusted []netip.Prefix
 
-	// Header is where the proxies write the client's address. "":
-	// X-Forwarded-For, a chain. "Forwarded": a chain too (RFC 7239). Any other
-	// name, such as CF-Connecting-IP, is a header with a single address that
-	// the proxy in front of us overwrites. No other header is ever read.
+	// Header names the header in which the proxies send the client's address. ""
+	// means X-Forwarded-For, which is a chain, as is "Forwarded" (RFC 7239). Any
+	// other header, such as CF-Connecting-IP, must have a single address that
+	// the nearest proxy overwrites.
 	Header string
 
-	// Proto is where they write the scheme that the client used.
-	// "": nowhere, and TLS of this process decides. "X-Forwarded-Proto", or
-	// another header with schemes: one from each proxy, or a single one that
-	// the outermost proxy overwrites. "Forwarded": the parameter proto, where
-	// Header is Forwarded too.
+	// Proto names the header in which they send the client's scheme. "" means
+	// that TLS of this process decides. "X-Forwarded-Proto", or another such
+	// header, must have one scheme from each proxy, or a single one that the
+	// outermost proxy overwrites. "Forwarded" means its parameter proto, and
+	// requires Header "Forwarded".
 	Proto string
 
-	// Host is where they write the host that the client asked for. "":
-	// nowhere, and the Host header decides. "X-Forwarded-Host" and "Forwarded"
+	// Host names the header in which they send the host that the client
+	// requested. "" means the Host header. "X-Forwarded-Host" and "Forwarded"
 	// are read as in Proto.
 	Host string
 
-	// MaxHops bounds how many elements of a chain are read, from the right; a
-	// chain that is not decided by then names no client. Negative is refused.
-	// 0: 32.
+	// MaxHops is the maximum number of elements that are read, from the right. A
+	// longer chain whose last MaxHops elements are all trusted yields no verified
+	// client. 0 means 32.
 	MaxHops int
 
-	// TrustUnixSocket takes a peer without an address, as behind a proxy on
-	// the same machine, for a trusted one.
+	// TrustUnixSocket trusts peers on a Unix socket, such as a proxy on the same
+	// machine.
 	TrustUnixSocket bool
 }
 
-// A Forwarded tells who the client behind trusted proxies is, and what it asked
-// for. Its answers depend on the request alone: nothing is stored, and the
-// request is not changed. It is safe for concurrent use.
+// A Forwarded finds the address, scheme and host of the client behind trusted
+// proxies. Its methods depend only on the request and the trusted networks, and
+// do not change the request. It is safe for concurrent use.
 type Forwarded struct {
 	trusted    atomic.Pointer[[]netip.Prefix]
 	header     string // canonical
-	proto      string // canonical, or "": TLS
-	host       string // canonical, or "": r.Host
+	proto      string // canonical; "" means TLS
+	host       string // canonical; "" means r.Host
 	maxHops    int
 	unixSocket bool
 }
 
-// NewForwarded returns a Forwarded. The error joins all problems.
+// NewForwarded returns a Forwarded. It reports all invalid options, joined.
 func NewForwarded(o ForwardedOptions) (*Forwarded, error) {
 	f := &Forwarded{
 		header: http.CanonicalHeaderKey(orDefault(o.Header, forwardedFor)), proto: http.CanonicalHeaderKey(o.Proto),
@@ -110,9 +109,8 @@ func (f *Forwarded) checkHeaders() error {
 	return errors.Join(problems...)
 }
 
-// SetTrusted replaces the list of trusted networks, at once for all requests
-// that come after. It refuses what [NewForwarded] refuses, and then keeps the
-// list as it was.
+// SetTrusted replaces the list of trusted networks for subsequent requests. It
+// reports the same problems as [NewForwarded], and then changes nothing.
 func (f *Forwarded) SetTrusted(trusted []netip.Prefix) error {
 	var problems []error
 	if len(trusted) == 0 {
@@ -138,31 +136,30 @@ func (f *Forwarded) SetTrusted(trusted []netip.Prefix) error {
 	return nil
 }
 
-// ClientIP returns the address of the client, and whether it is verified.
+// ClientIP returns the address of the client, and reports whether it is verified.
 //
-// When the TCP peer is not trusted, it is the client itself, and no header is
-// read. Else the chain is walked from the right, over trusted hops, to the
-// first that is not: the client. Several header lines are one chain; empty
-// elements are skipped; ports are dropped; IPv4-mapped addresses are unmapped.
+// If the TCP peer is not trusted, it is the client, and no header is read.
+// Otherwise, ClientIP walks the chain from the right, over trusted hops. The first
+// untrusted hop is the client. Several header lines are one chain. Empty elements
+// are skipped, ports are removed, and IPv4-mapped addresses are unmapped.
 //
-// It reports false, with the last verified hop, when a trusted peer names no
-// client, when the whole chain is trusted, and when an element that would
-// decide is no address, has a zone, or lies beyond MaxHops. Such an address may
-// serve as a coarse key of a rate limit, never as a match of an allowlist.
+// It returns the last verified hop and false if a trusted peer names no client, if
+// the whole chain is trusted, or if the deciding element is not an address, has a
+// zone, or exceeds MaxHops. Such an address may be a coarse key of a rate limit,
+// but must not match an allowlist.
 func (f *Forwarded) ClientIP(r *http.Request) (netip.Addr, bool) {
 	p := f.path(r)
 	return p.client, p.verified
 }
 
-// Scheme returns the scheme that the client used: "https" or "http". It fits
-// the options called Scheme.
+// Scheme returns the scheme that the client used, "https" or "http". Use it for
+// options named Scheme.
 //
-// The header that Proto names is read only when the peer is trusted, and then
-// it decides, also where the proxy itself came over TLS. Behind n trusted hops,
-// each of which adds a scheme, it is the leftmost of the last n; what a client
-// wrote is further to the left. wss counts as https. Anything else, and a
-// header that is missing, is "http": in doubt, a request came in clear, and a
-// [Policy] refuses it.
+// The header that Proto names is read only if the peer is trusted. It then
+// decides, even if the proxy itself used TLS. Behind n trusted hops, each of which
+// adds a scheme, Scheme reads the leftmost of the last n, because elements further
+// left are from the client. wss counts as https. Any other value, or a missing
+// header, means "http", so that a [Policy] refuses the request.
 func (f *Forwarded) Scheme(r *http.Request) string {
 	p := f.path(r)
 	switch {
@@ -174,7 +171,7 @@ func (f *Forwarded) Scheme(r *http.Request) string {
 	case f.proto == rfc7239:
 		return scheme(p.element.proto)
 	}
-	return scheme(aligned(r.Header[f.proto], p.hops))
+	return scheme(outermostElement(r.Header[f.proto], p.hops))
 }
 
 func scheme(s string) string {
@@ -184,12 +181,12 @@ func scheme(s string) string {
 	return "http"
 }
 
-// Host returns the host that the client asked for, with its port when it has
-// one. It fits the options called Host.
+// Host returns the host that the client requested, with its port if it has one.
+// Use it for options named Host.
 //
-// The header that Host names is read as in [Forwarded.Scheme]. Where it is
-// missing, the answer is the Host header; where it is not a host, it is "",
-// which matches nothing.
+// The header that ForwardedOptions.Host names is read as in [Forwarded.Scheme]. If
+// it is missing, Host returns the Host header. If it is not a valid host, Host
+// returns "", which matches nothing.
 func (f *Forwarded) Host(r *http.Request) string {
 	p := f.path(r)
 	host := ""
@@ -199,20 +196,20 @@ func (f *Forwarded) Host(r *http.Request) string {
 	case f.host == rfc7239:
 		host = p.element.host
 	default:
-		host = aligned(r.Header[f.host], p.hops)
+		host = outermostElement(r.Header[f.host], p.hops)
 	}
 	switch {
 	case host == "":
 		return r.Host
-	case !validHost(host):
+	case !isHost(host):
 		return ""
 	}
 	return host
 }
 
-// aligned returns the value that the outermost of n trusted hops wrote: the
-// leftmost of the last n elements.
-func aligned(lines []string, n int) string {
+// outermostElement returns the leftmost of the last n elements, which the
+// outermost of n trusted hops wrote.
+func outermostElement(lines []string, n int) string {
 	leftmost := ""
 	for i := len(lines) - 1; i >= 0; i-- {
 		for rest, more := lines[i], true; more; {
@@ -229,8 +226,7 @@ func aligned(lines []string, n int) string {
 	return leftmost
 }
 
-// cutLast splits a list at its last comma, and trims the last element's
-// whitespace.
+// cutLast splits a list at its last comma, and trims the last element.
 func cutLast(list string) (rest, element string, more bool) {
 	i := strings.LastIndexByte(list, ',')
 	if i < 0 {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// didYouMean suggests the known word that is nearest, if one is near. Case
-// does not count.
+// didYouMean suggests the known word with the smallest edit distance, ignoring
+// case, if that is below 4.
 func didYouMean(word string, known []string) string {
 	best, least := "", 4
 	for _, candidate := range known {
@@ -20,12 +20,12 @@ func didYouMean(word string, known []string) string {
 	return fmt.Sprintf("; did you mean %q?", best)
 }
 
-// oneOfThem suggests the known word that is nearest, or else all of them.
+// oneOfThem suggests the nearest known word, or all of them if none is near.
 func oneOfThem(word string, known []string) string {
 	return orDefault(didYouMean(word, known), "; did you mean one of "+strings.Join(known, ", ")+"?")
 }
 
-// distance is the number of letters that change, come or go (Levenshtein).
+// distance returns the Levenshtein distance of a and b, in bytes.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

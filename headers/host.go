@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// hostname returns a host without its port and last dot, in lower case.
+// hostname returns a host in lower case, without its port and trailing dot.
 func hostname(host string) string {
 	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
 		host = host[:i]
@@ -14,9 +14,9 @@ func hostname(host string) string {
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
-// validHost takes a host name or an address, with or without a port, and
-// nothing that would change the meaning of a URL around it.
-func validHost(host string) bool {
+// isHost reports whether host is a host name or an address, with or without a
+// port. Such a text cannot change the meaning of a URL around it.
+func isHost(host string) bool {
 	name := host
 	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
 		var port string
@@ -41,18 +41,18 @@ func validHost(host string) bool {
 	return true
 }
 
-// mayHaveHSTS reports whether a host may be remembered as HTTPS only: not localhost,
-// which other programs share, and not an address (RFC 6797, section 8.1.1).
+// mayHaveHSTS reports whether a host is neither localhost, which other programs
+// share, nor an address (RFC 6797, section 8.1.1).
 func mayHaveHSTS(host string) bool {
 	if n := len(host); n > 0 && 'a' <= host[n-1] && host[n-1] <= 'z' && host[n-1] != 't' {
-		return true // neither a port nor an address nor localhost ends like that
+		return true // ports, addresses and localhost end otherwise
 	}
 	name := hostname(host)
 	if name == "" || name == "localhost" || strings.HasSuffix(name, ".localhost") {
 		return false
 	}
 	if last := name[len(name)-1]; last != ']' && (last < '0' || last > '9') {
-		return true // spares the error that ParseAddr allocates
+		return true // avoids the error that ParseAddr allocates
 	}
 	_, err := netip.ParseAddr(strings.Trim(name, "[]"))
 	return err != nil

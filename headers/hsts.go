@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// HSTS is the policy that browsers remember for a host (RFC 6797). The zero
-// value is two years, subdomains included.
+// HSTS configures the Strict-Transport-Security header (RFC 6797). The zero value
+// means two years, including subdomains.
 type HSTS struct {
-	// MaxAge is how long it is remembered, in whole seconds, without an upper
-	// bound. 0: two years.
+	// MaxAge is the max-age of the policy, in whole seconds, without a maximum.
+	// 0 means two years.
 	MaxAge time.Duration
-	// ExcludeSubdomains leaves the subdomains out.
+	// ExcludeSubdomains omits includeSubDomains.
 	ExcludeSubdomains bool
-	// Preload asks for a place in the lists that browsers ship, which is hard
-	// to leave. It takes subdomains and a year at least.
+	// Preload requests an entry in the lists that browsers ship, which is hard
+	// to remove. It requires subdomains and a MaxAge of at least one year.
 	Preload bool
-	// Clear makes browsers forget the host: max-age=0.
+	// Clear makes browsers delete the policy of the host: max-age=0.
 	Clear bool
 }
 
@@ -44,7 +44,7 @@ func (h HSTS) checkFields() error {
 	switch {
 	case h.MaxAge < 0:
 		return fmt.Errorf("headers: HSTS.MaxAge %v: is negative; did you mean Clear?", h.MaxAge)
-	case h.MaxAge > 0 && h.MaxAge < time.Second: // a plain number, which counts nanoseconds
+	case h.MaxAge > 0 && h.MaxAge < time.Second: // a plain number is in nanoseconds
 		return fmt.Errorf("headers: HSTS.MaxAge %v: must be whole seconds; did you mean %v?", h.MaxAge, h.MaxAge*time.Second)
 	case h.MaxAge%time.Second != 0:
 		return fmt.Errorf("headers: HSTS.MaxAge %v: must be whole seconds", h.MaxAge)

@@ -11,30 +11,29 @@ import (
 	"github.com/ringwall/ringwall/internal/hook"
 )
 
-// HTTPS is what happens to a request that came in clear.
+// HTTPS selects how plain HTTP requests are handled.
 type HTTPS int
 
 const (
-	// RejectOrRedirect redirects (308) a GET or HEAD that a person sent from a
-	// browser, by its Accept: text/html, and that has no credential. It
-	// refuses all else: a credential or a body that crossed in clear is lost
-	// already, and a redirect would hide it (ASVS 5.0 4.1.2).
+	// RejectOrRedirect redirects (308) a GET or HEAD without a credential whose
+	// Accept lists text/html, to a configured host. It refuses all other
+	// requests, because a redirect would hide that a credential or a body was
+	// sent unencrypted (ASVS 5.0 4.1.2).
 	RejectOrRedirect HTTPS = iota
 	// RejectAll refuses every plain HTTP request.
 	RejectAll
-	// InsecureAllowHTTP serves plain HTTP requests, for local development.
+	// InsecureAllowHTTP serves plain HTTP requests. It is for local development.
 	InsecureAllowHTTP
 )
 
-// ErrHTTPSRequired answers a request in clear: 403 https_required.
+// ErrHTTPSRequired is the response to a plain HTTP request: 403 https_required.
 var ErrHTTPSRequired = errors.Define(403, "https_required", "This service requires HTTPS.")
 
-// ErrMisdirected answers a request to a host that AllowedHosts does not list:
-// 421 misdirected_request.
+// ErrMisdirected is the response to a request to a host that AllowedHosts does
+// not list: 421 misdirected_request.
 var ErrMisdirected = errors.Define(421, "misdirected_request", "This service does not serve the requested host.")
 
-// secure reports whether a request came over HTTPS.
-func (p *Policy) secure(r *http.Request) bool {
+func (p *Policy) isHTTPS(r *http.Request) bool {
 	if p.scheme != nil {
 		return p.scheme(r) == "https"
 	}
@@ -42,14 +41,15 @@ func (p *Policy) secure(r *http.Request) bool {
 }
 
 func (p *Policy) checkRequest(r *http.Request, secure bool, host string) error {
-	ours, allowed := len(p.allowed) == 0 || p.allowed[hostname(host)] != "", secure || p.https == InsecureAllowHTTP
-	if ours && allowed {
+	isServed := len(p.allowed) == 0 || p.allowed[hostname(host)] != ""
+	isAllowed := secure || p.https == InsecureAllowHTTP
+	if isServed && isAllowed {
 		return nil
 	}
 	if _, ok := p.exempt.Find(r); ok {
 		return nil
 	}
-	if allowed {
+	if isAllowed {
 		return ErrMisdirected.With("host", host[:min(len(host), 255)])
 	}
 	if p.scheme == nil {
@@ -58,23 +58,22 @@ func (p *Policy) checkRequest(r *http.Request, secure bool, host string) error {
 	return ErrHTTPSRequired.With("reason", plaintextReason(r), "peer", r.RemoteAddr[:min(len(r.RemoteAddr), 64)])
 }
 
-// plaintextReason says why Scheme took a request for plain HTTP, as far as the
-// request shows it: Scheme is a function, which gives no reason. The rightmost
-// element of a header is the one that the peer wrote.
+// plaintextReason returns the probable reason why Scheme did not return https.
+// It reads the rightmost element of each header, which the peer wrote.
 func plaintextReason(r *http.Request) string {
-	said := false
+	isPresent := false
 	for _, lines := range [...][]string{r.Header["X-Forwarded-Proto"], r.Header["Forwarded"]} {
 		if len(lines) == 0 {
 			continue
 		}
-		said = true
+		isPresent = true
 		_, last, _ := cutLastElement(lines[len(lines)-1])
 		element, _ := parseElement(last)
 		if scheme(last) == "https" || scheme(element.proto) == "https" {
 			return "the peer is not trusted: its header says https, but Scheme does not accept it"
 		}
 	}
-	if said {
+	if isPresent {
 		return "the forwarding header does not say https"
 	}
 	return "no forwarding header with a scheme"
@@ -83,9 +82,9 @@ func plaintextReason(r *http.Request) string {
 // errNoTLS has the reason for the log, because most first tries fail with it.
 var errNoTLS = ErrHTTPSRequired.With("reason", "no TLS: set Scheme behind a proxy, or HTTPS to InsecureAllowHTTP for local development")
 
-// redirect returns where a refused request may go instead, or "". The host is
-// one that was configured, never a reflected one.
-func (p *Policy) redirect(r *http.Request, host string) string {
+// redirectTarget returns the URL that a refused request is redirected to, or "".
+// Its host is a configured one.
+func (p *Policy) redirectTarget(r *http.Request, host string) string {
 	if p.https != RejectOrRedirect || r.Method != http.MethodGet && r.Method != http.MethodHead || p.findCredential(r) != "" || !acceptsHTML(r) {
 		return ""
 	}
@@ -98,17 +97,17 @@ func (p *Policy) redirect(r *http.Request, host string) string {
 	}
 	target := r.URL.EscapedPath()
 	if !strings.HasPrefix(target, "/") {
-		target = "/" // the asterisk form, or an absolute one without a path
+		target = "/" // the asterisk form, or an absolute form without a path
 	}
 	if r.URL.RawQuery != "" {
 		target += "?" + r.URL.RawQuery
 	}
-	return "https://" + to + ascii(target)
+	return "https://" + to + escapeTarget(target)
 }
 
-// ascii escapes the bytes that a path and a query do not have, and that net/http
-// lets through in a query: after # all would be a fragment.
-func ascii(s string) string {
+// escapeTarget escapes bytes that are invalid in a path or query, but that
+// net/http accepts in a query, such as #, which would start a fragment.
+func escapeTarget(s string) string {
 	var b strings.Builder
 	for _, c := range []byte(s) {
 		if c <= ' ' || c >= 0x7f || strings.IndexByte("\\\"#<>^`{|}", c) >= 0 {
@@ -120,7 +119,7 @@ func ascii(s string) string {
 	return b.String()
 }
 
-// forwarding are the headers that tell that a proxy stands in front of us.
+// forwarding lists headers that proxies add.
 var forwarding = [...]string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "X-Real-Ip", "Via"}
 
 // reportPlaintext calls OnEvent for a plain HTTP request with a credential. If
@@ -161,8 +160,8 @@ func (p *Policy) findCredential(r *http.Request) Reason {
 
 var credentialParameters = [...]string{"access_token", "id_token", "refresh_token", "api_key", "apikey", "api-key", "client_secret", "password"}
 
-// isRefused reports whether parameters have the weight 0, which says no (RFC
-// 9110, section 12.4.2).
+// isRefused reports whether parameters have the weight 0, which means "not
+// acceptable" (RFC 9110, section 12.4.2).
 func isRefused(parameters string) bool {
 	for parameter := range strings.SplitSeq(parameters, ";") {
 		if weight, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(parameter)), "q="); ok {
@@ -172,7 +171,7 @@ func isRefused(parameters string) bool {
 	return false
 }
 
-// acceptsHTML reports whether text/html is accepted by its name.
+// acceptsHTML reports whether Accept lists text/html itself, not only */*.
 func acceptsHTML(r *http.Request) bool {
 	for _, line := range r.Header["Accept"] {
 		for element := range strings.SplitSeq(line, ",") {

@@ -9,94 +9,99 @@ import (
 	"strings"
 )
 
-// Profile is what the responses are: data, or pages.
+// Profile selects the defaults of the headers.
 type Profile int
 
 const (
-	// API is for data that no browser shows: nothing may be loaded, framed or
-	// embedded.
+	// API is for data that browsers do not display: nothing may be loaded,
+	// framed or embedded.
 	API Profile = iota
-	// Documents is for pages: resources of the own origin may be loaded, and
-	// the page is isolated from others (COOP, COEP, Permissions-Policy).
+	// Documents is for pages. They may load resources of their own origin, and
+	// are isolated from other pages (COOP, COEP, Permissions-Policy).
 	Documents
 )
 
-// InsecureOmit is the value of an option that leaves its header out.
+// InsecureOmit is the value of an option that omits its header.
 const InsecureOmit = "insecure-omit"
 
-// Options configures a [Policy]. The zero value is the recommended set-up for
-// an API that is served over HTTPS alone.
+// Options configures a [Policy]. The zero value is the recommended setup for an
+// API that is served only over HTTPS.
 type Options struct {
-	// Profile chooses the defaults. Zero: API.
+	// Profile selects the defaults. 0 means API.
 	Profile Profile
 
-	// HSTS is the Strict-Transport-Security header (RFC 6797). It is sent over
-	// HTTPS only, and never for localhost and IP addresses. Zero: two years,
-	// subdomains included.
+	// HSTS is the Strict-Transport-Security header (RFC 6797). It is sent only
+	// over HTTPS, and never for localhost or IP addresses. The zero value means
+	// two years, including subdomains.
 	HSTS HSTS
 
-	// CSP is Content-Security-Policy. "": for the API profile, default-src
-	// 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'. For
-	// Documents, default-src 'self'; base-uri 'none'; form-action 'self';
-	// frame-ancestors 'none'; object-src 'none'. This header and the next four
-	// are left out where the value is InsecureOmit.
+	// CSP is the Content-Security-Policy. For the API profile, "" means
+	// default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors
+	// 'none'. For Documents, it means default-src 'self'; base-uri 'none';
+	// form-action 'self'; frame-ancestors 'none'; object-src 'none'. InsecureOmit
+	// omits this header and the next four.
 	CSP string
-	// ReferrerPolicy is Referrer-Policy, one token of its standard. "":
-	// no-referrer.
+	// ReferrerPolicy is the Referrer-Policy, one token of its standard. ""
+	// means no-referrer.
 	ReferrerPolicy string
-	// ResourcePolicy is Cross-Origin-Resource-Policy: same-origin, same-site or
-	// cross-origin. "": same-origin, so that an <img> of another origin, such as
-	// that of a single-page application, shows nothing.
+	// ResourcePolicy is the Cross-Origin-Resource-Policy: same-origin,
+	// same-site or cross-origin. "" means same-origin, so that an <img> in a page
+	// of another origin, such as a single-page application, is not displayed.
 	ResourcePolicy string
-	// FrameOptions is X-Frame-Options: DENY or SAMEORIGIN. "": DENY.
+	// FrameOptions is the X-Frame-Options: DENY or SAMEORIGIN. "" means DENY.
 	FrameOptions string
-	// CacheControl is Cache-Control, which a handler may set anew. "": no-store.
+	// CacheControl is the Cache-Control, which a handler may replace. "" means
+	// no-store.
 	CacheControl string
-	// InsecureCSP accepts a CSP that lets script run that an attacker injected
-	// into a page: by 'unsafe-inline', 'unsafe-eval' or 'unsafe-hashes'; by a
-	// constant nonce; by a source that covers hosts of unrelated parties ("*",
-	// "https:", "data:", "https://*.cloudfront.net"); by neither script-src nor
-	// default-src; by plugins (object-src), or by a base element (base-uri).
-	// It accepts all that InsecureInlineStyles accepts too. CSP Level 3,
-	// section 8.1; ASVS 5.0 3.4.3.
+	// InsecureCSP accepts a CSP that allows injected scripts to run, through
+	//   - 'unsafe-inline', 'unsafe-eval', 'unsafe-hashes' or a constant nonce,
+	//   - a source that covers hosts of unrelated parties ("*", "https:",
+	//     "data:", "https://*.cloudfront.net"),
+	//   - neither script-src nor default-src,
+	//   - plugins (object-src) or a base element (base-uri).
+	//
+	// It also accepts everything that InsecureInlineStyles accepts. See CSP
+	// Level 3, section 8.1, and ASVS 5.0 3.4.3.
 	InsecureCSP bool
-	// InsecureInlineStyles accepts a CSP that lets injected styles apply, by
-	// 'unsafe-inline', 'unsafe-hashes' or a constant nonce in style-src, or
-	// by neither style-src nor default-src. Such styles can read a page's
-	// content, but no script runs.
+	// InsecureInlineStyles accepts a CSP that allows injected styles to apply,
+	// through 'unsafe-inline', 'unsafe-hashes' or a constant nonce in style-src,
+	// or through neither style-src nor default-src. Injected styles can read the
+	// content of a page, but run no script.
 	InsecureInlineStyles bool
-	// Extra are further headers of every response. Those that other options or
-	// packages set are refused. Cross-Origin-Opener-Policy,
-	// Cross-Origin-Embedder-Policy and Permissions-Policy replace what the
-	// profile Documents has.
+	// Extra has further headers of every response. New refuses headers that
+	// other options, packages or handlers set. Cross-Origin-Opener-Policy,
+	// Cross-Origin-Embedder-Policy and Permissions-Policy replace those of
+	// Documents.
 	Extra http.Header
 
 	// HTTPS selects how plain HTTP requests are handled. 0 means
 	// RejectOrRedirect.
 	HTTPS HTTPS
-	// CanonicalHost is the host, with a port when it has one, that redirects
-	// go to. "": the request's own, when AllowedHosts lists it; else nobody is
-	// redirected.
+	// CanonicalHost is the host, with an optional port, that redirects go to.
+	// "" means the host of the request if AllowedHosts lists it. Otherwise, no
+	// request is redirected.
 	CanonicalHost string
-	// AllowedHosts lists the hosts that this service answers for, beside
-	// CanonicalHost: a request to any other is 421 (RFC 9110, section
-	// 15.5.20). Ports do not count; a redirect goes to the port that is
-	// listed. Empty: every host is answered, and only CanonicalHost
-	// redirected to.
+	// AllowedHosts lists the hosts that this service serves, in addition to
+	// CanonicalHost. A request to any other host gets 421 (RFC 9110, section
+	// 15.5.20). Over plain HTTP it gets 403 https_required instead, unless HTTPS
+	// is InsecureAllowHTTP. Ports are not compared, but a redirect goes to the
+	// listed port. Empty means that every host is served, and that redirects go
+	// only to CanonicalHost.
 	AllowedHosts []string
-	// Exempt are patterns of requests that are served in clear and for any
-	// host, such as "/healthz". Patterns are those of http.ServeMux without
-	// hosts; only clean paths match.
+	// Exempt lists patterns of requests that are served over plain HTTP and for
+	// every host, such as "/healthz". Patterns are those of http.ServeMux
+	// without hosts. They match only clean paths.
 	Exempt []string
-	// CredentialHeaders are further headers that hold credentials, beside
-	// Authorization, Cookie, X-API-Key, DPoP and Proxy-Authorization.
+	// CredentialHeaders lists further headers that hold credentials, in
+	// addition to Authorization, Cookie, X-API-Key, DPoP and
+	// Proxy-Authorization.
 	CredentialHeaders []string
-	// Scheme returns "https" for a request that came over HTTPS. nil: when it
-	// came over TLS to this process. Where a proxy ends TLS in front of us:
+	// Scheme returns "https" for an HTTPS request. nil means TLS of this
+	// process. Behind a proxy that terminates TLS, set it to
 	// [Forwarded.Scheme].
 	Scheme func(*http.Request) string
-	// Host returns the host that the client asked for. nil: the Host header.
-	// Where a proxy changes it: [Forwarded.Host].
+	// Host returns the host that the client requested. nil means the Host
+	// header. Behind a proxy that changes it, set it to [Forwarded.Host].
 	Host func(*http.Request) string
 	// OnEvent is called with each plain HTTP request that has a credential,
 	// before it is refused, redirected, or served because of InsecureAllowHTTP
@@ -106,10 +111,11 @@ type Options struct {
 	// no other effect.
 	OnEvent func(context.Context, Event)
 
-	// Logger gets a warning, at most once a minute, when a proxy in front
-	// seems to end TLS and Scheme is nil. nil: slog.Default().
+	// Logger receives at most one warning per minute if Scheme is nil behind a
+	// proxy that seems to terminate TLS, and panics of OnEvent. nil means
+	// slog.Default() at the time of the record.
 	Logger *slog.Logger
-	// ErrorHandler answers a refused request. nil: errors.Respond.
+	// ErrorHandler responds to refused requests. nil means errors.Respond.
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)
 }
 
@@ -124,15 +130,15 @@ func (o *Options) checkFields() []error {
 		refuse("HTTPS %d: is unknown; did you mean RejectOrRedirect, RejectAll or InsecureAllowHTTP?", o.HTTPS)
 	}
 	for _, field := range []line{{"CSP", o.CSP}, {"CacheControl", o.CacheControl}} {
-		if !printable(field.value) || strings.Trim(field.value, " \t") != field.value {
+		if !isPrintable(field.value) || strings.Trim(field.value, " \t") != field.value {
 			refuse("%s %q: is not a header value (RFC 9110, section 5.5)", field.key, field.value)
 		}
 	}
-	if o.CanonicalHost != "" && !validHost(o.CanonicalHost) {
+	if o.CanonicalHost != "" && !isHost(o.CanonicalHost) {
 		refuse("CanonicalHost %q: is not a host; did you mean \"api.example.com\"?", o.CanonicalHost)
 	}
 	for i, host := range o.AllowedHosts {
-		if !validHost(host) {
+		if !isHost(host) {
 			refuse("AllowedHosts[%d] %q: is not a host; did you mean \"api.example.com\"?", i, host)
 		}
 	}

@@ -5,15 +5,15 @@ import (
 	"net/netip"
 )
 
-// A path is what the trusted hops say of the way that a request took.
+// A path is the result of walking a forwarding chain.
 type path struct {
 	client   netip.Addr // the client, or the last verified hop
-	verified bool       // client is the client
-	hops     int        // trusted hops, the peer included; 0: the peer is the client
-	element  element    // of RFC 7239: what the outermost trusted hop wrote
+	verified bool       // client is not only the last verified hop
+	hops     int        // trusted hops, including the peer; 0 means that the peer is not trusted
+	element  element    // of RFC 7239, from the outermost trusted hop
 }
 
-// path walks from the TCP peer to the left, as far as each hop is trusted.
+// path walks the chain from the TCP peer to the left, while hops are trusted.
 func (f *Forwarded) path(r *http.Request) path {
 	trusted := *f.trusted.Load()
 	peer, ok := PeerIP(r)
@@ -28,7 +28,7 @@ func (f *Forwarded) path(r *http.Request) path {
 	switch f.header {
 	case rfc7239, forwardedFor:
 		f.walk(&p, trusted, lines)
-	default: // a single address, which the proxy overwrites
+	default: // a single address that the proxy overwrites
 		if len(lines) != 1 {
 			return p
 		}
@@ -39,9 +39,8 @@ func (f *Forwarded) path(r *http.Request) path {
 	return p
 }
 
-// walk reads a chain from the right: what stands further to the left was
-// written earlier, and what stands left of the first untrusted hop was written
-// by nobody that we know.
+// walk reads a chain from the right, because each hop appends to it. Elements
+// left of the first untrusted hop can be forged.
 func (f *Forwarded) walk(p *path, trusted []netip.Prefix, lines []string) {
 	read := 0
 	for i := len(lines) - 1; i >= 0; i-- {
@@ -58,7 +57,7 @@ func (f *Forwarded) walk(p *path, trusted []netip.Prefix, lines []string) {
 			if text == "" {
 				continue
 			}
-			addr, ok := f.hop(p, text)
+			addr, ok := f.readHop(p, text)
 			if !ok {
 				return
 			}
@@ -72,9 +71,8 @@ func (f *Forwarded) walk(p *path, trusted []netip.Prefix, lines []string) {
 	}
 }
 
-// hop parses one element of a chain. What a hop wrote about itself is dropped
-// when it cannot be read.
-func (f *Forwarded) hop(p *path, text string) (netip.Addr, bool) {
+// readHop parses an element of a chain, and stores its parameters in p.
+func (f *Forwarded) readHop(p *path, text string) (netip.Addr, bool) {
 	if f.header != rfc7239 {
 		return parseHop(text)
 	}

@@ -14,8 +14,8 @@ import (
 // or broadcast.
 func PeerIP(r *http.Request) (netip.Addr, bool) { return parseHop(r.RemoteAddr) }
 
-// parseHop parses an address with or without a port. An address with a zone
-// would be outside of every network that it is compared with.
+// parseHop parses an address with or without a port. It refuses zones, because no
+// network contains an address with a zone.
 func parseHop(s string) (netip.Addr, bool) {
 	addr, ok := peeraddr.Parse(s)
 	if !ok || addr.Zone() != "" {
@@ -24,7 +24,7 @@ func parseHop(s string) (netip.Addr, bool) {
 	return addr, true
 }
 
-// isUnix reports whether a RemoteAddr is what net/http gives for a Unix socket.
+// isUnix reports whether net/http sets such a RemoteAddr for a Unix socket.
 func isUnix(remote string) bool { return remote == "" || remote == "@" || remote[0] == '/' }
 
 func contains(networks []netip.Prefix, addr netip.Addr) bool {

@@ -15,8 +15,8 @@ import (
 	"github.com/ringwall/ringwall/internal/wiring"
 )
 
-// A Policy sets the security headers of every response, and holds requests to
-// HTTPS. It is immutable and safe for concurrent use.
+// A Policy sets the security headers of every response, and refuses plain HTTP
+// requests. It is immutable and safe for concurrent use.
 type Policy struct {
 	names       []name
 	values      *rows.Rows // of all names, then HSTS
@@ -24,10 +24,10 @@ type Policy struct {
 	ownAndHSTS  nethttp.RingHeaders
 	https       HTTPS
 	canonical   string
-	allowed     map[string]string // by their names, as they are listed
+	allowed     map[string]string // maps a host name to its entry in AllowedHosts
 	exempt      *route.Table
 	credentials []string
-	scheme      func(*http.Request) string // nil: r.TLS
+	scheme      func(*http.Request) string // nil means r.TLS
 	host        func(*http.Request) string
 	onEvent     func(context.Context, Event)
 	logger      *slog.Logger
@@ -35,14 +35,15 @@ type Policy struct {
 	warned      atomic.Int64 // the minute of the last warning
 }
 
-// A name is a header's, and where its lines end in a row of values.
+// A name is the name of a header, and the end of its lines in a row of values.
 type name struct {
 	key string
 	end int
 }
 
-// New returns a Policy. It refuses values that the standards do not know, and
-// options that contradict each other. The error joins all problems.
+// New returns a Policy. It reports all invalid options, joined: values that the
+// standards do not define, policies that browsers would not read as intended,
+// and contradictions.
 func New(o Options) (*Policy, error) {
 	exempt, err := route.Opening(nil, route.Field{Name: "headers: Exempt", Patterns: o.Exempt})
 	if err := errors.Join(append(o.checkFields(), err)...); err != nil {
@@ -53,7 +54,7 @@ func New(o Options) (*Policy, error) {
 		exempt: exempt, scheme: o.Scheme, host: o.Host, onEvent: o.OnEvent, logger: o.Logger, respond: o.ErrorHandler,
 		credentials: []string{"Authorization", "Cookie", "X-Api-Key", "Dpop", "Proxy-Authorization"},
 	}
-	for _, host := range slices.Backward(o.AllowedHosts) { // the first of a name counts
+	for _, host := range slices.Backward(o.AllowedHosts) { // the first entry of a name wins
 		p.allowed[hostname(host)] = host
 	}
 	if len(p.allowed) > 0 && p.canonical != "" {
@@ -87,15 +88,14 @@ func New(o Options) (*Policy, error) {
 	return p, nil
 }
 
-// Handler sets the headers before next runs, so that a handler may change
-// them, and so that every answer has them: errors, redirects and preflights
-// too. Of two policies, the inner one's headers win. Handler panics if next is
-// nil: a service finds that when it starts.
+// Handler sets the headers before next runs, so that every response has them and
+// a handler may change them. The headers of an inner Policy replace those of an
+// outer one. It panics if next is nil.
 func (p *Policy) Handler(next http.Handler) http.Handler {
 	wiring.RequireNew("headers: Handler", p == nil)
 	wiring.RequireHandler("headers: Handler", next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		secure, host := p.secure(r), p.host(r)
+		secure, host := p.isHTTPS(r), p.host(r)
 		hsts, own := secure && mayHaveHSTS(host), &p.own
 		if hsts {
 			own = &p.ownAndHSTS
@@ -114,12 +114,12 @@ func (p *Policy) Handler(next http.Handler) http.Handler {
 	})
 }
 
-// writeRefusal answers a request that is not served.
+// writeRefusal redirects or refuses a request.
 func (p *Policy) writeRefusal(w http.ResponseWriter, r *http.Request, host string, err error) {
 	if errors.Is(err, ErrHTTPSRequired) {
-		if to := p.redirect(r, host); to != "" {
+		if to := p.redirectTarget(r, host); to != "" {
 			w.Header().Set("Location", to)
-			w.Header().Set("Cache-Control", "no-store") // it depends on the credential that is not there
+			w.Header().Set("Cache-Control", "no-store") // because a request with a credential is refused
 			nethttp.DiscardBody(w, r, r.Body)
 			w.WriteHeader(http.StatusPermanentRedirect)
 			return
@@ -129,11 +129,11 @@ func (p *Policy) writeRefusal(w http.ResponseWriter, r *http.Request, host strin
 }
 
 // Check returns [ErrHTTPSRequired] or [ErrMisdirected] for a request that
-// Handler would not serve.
-func (p *Policy) Check(r *http.Request) error { return p.checkRequest(r, p.secure(r), p.host(r)) }
+// Handler refuses or redirects.
+func (p *Policy) Check(r *http.Request) error { return p.checkRequest(r, p.isHTTPS(r), p.host(r)) }
 
-// setHeaders hands out lines that are this response's alone: a handler may
-// change what it finds without harm to the next (rs/cors issue 198).
+// setHeaders sets value slices that no other response shares, so a handler may
+// modify them (rs/cors issue 198).
 func (p *Policy) setHeaders(h http.Header, hsts bool) {
 	row := p.values.Take()
 	start := 0
@@ -146,7 +146,8 @@ func (p *Policy) setHeaders(h http.Header, hsts bool) {
 	}
 }
 
-// warnMissingScheme tells the owner of a service behind TLS termination what is missing.
+// warnMissingScheme logs, at most once a minute, that Scheme is probably missing
+// behind a proxy that terminates TLS.
 func (p *Policy) warnMissingScheme(r *http.Request) {
 	minute := time.Now().Unix()/60 + 1
 	if last := p.warned.Load(); last == minute || !p.warned.CompareAndSwap(last, minute) {

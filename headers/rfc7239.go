@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// An element is one hop's part of the header Forwarded (RFC 7239, section 4).
+// An element is an element of the Forwarded header (RFC 7239, section 4).
 type element struct{ node, proto, host string }
 
-// cutLastElement splits a list at its last comma outside of quotes, and trims
-// the last element's whitespace. It reads from the right, so that an open quote
-// that a client sent cannot swallow what a proxy added behind it.
+// cutLastElement splits a list at its last comma outside of quotes, and trims the
+// last element. It reads from the right, so that an open quote from a client
+// cannot hide elements that proxies append.
 func cutLastElement(list string) (rest, last string, more bool) {
 	quoted := false
 	for i := len(list) - 1; i >= 0; i-- {
 		switch {
-		case list[i] == '"' && !escaped(list, i):
+		case list[i] == '"' && !isEscaped(list, i):
 			quoted = !quoted
 		case list[i] == ',' && !quoted:
 			return list[:i], strings.Trim(list[i+1:], " \t"), true
@@ -24,8 +24,8 @@ func cutLastElement(list string) (rest, last string, more bool) {
 	return "", strings.Trim(list, " \t"), false
 }
 
-// escaped reports whether an odd number of backslashes stands before s[i].
-func escaped(s string, i int) bool {
+// isEscaped reports whether an odd number of backslashes precedes s[i].
+func isEscaped(s string, i int) bool {
 	n := 0
 	for i > n && s[i-n-1] == '\\' {
 		n++
@@ -33,10 +33,9 @@ func escaped(s string, i int) bool {
 	return n%2 == 1
 }
 
-// parseElement reads the parameters of an element: names without regard to
-// case, each at most once, values that are tokens or quoted strings. Whitespace
-// around semicolons, which the grammar does not have but senders write, is
-// skipped.
+// parseElement reads the parameters of an element. Names are case-insensitive.
+// for, proto and host may appear once. Values are tokens or quoted strings.
+// Whitespace around semicolons is skipped, although the grammar does not allow it.
 func parseElement(s string) (e element, ok bool) {
 	for {
 		s = strings.TrimLeft(s, " \t")
@@ -66,7 +65,8 @@ func parseElement(s string) (e element, ok bool) {
 	}
 }
 
-// setParameter stores a parameter, and reports false when it is there already.
+// setParameter stores a parameter. It reports false for an empty value, or if the
+// parameter was already set.
 func (e *element) setParameter(name, value string) bool {
 	var field *string
 	switch {
@@ -86,14 +86,13 @@ func (e *element) setParameter(name, value string) bool {
 	return true
 }
 
-// cutValue reads a token or a quoted string (RFC 9110, section 5.6.4). A colon
-// may stand without quotes, against the grammar: templates of HAProxy and others
-// write host=shop.example.com:443. It separates nothing here, so that nothing
-// can be injected by it.
+// cutValue reads a token or a quoted string (RFC 9110, section 5.6.4). It accepts
+// an unquoted colon, because templates of HAProxy and others write
+// host=shop.example.com:443. This is safe, because a colon separates nothing here.
 func cutValue(s string) (value, rest string, ok bool) {
 	if !strings.HasPrefix(s, `"`) {
 		end := 0
-		for end < len(s) && (tokenByte(s[end]) || s[end] == ':') {
+		for end < len(s) && (isTokenByte(s[end]) || s[end] == ':') {
 			end++
 		}
 		return s[:end], s[end:], end > 0
@@ -128,8 +127,8 @@ func unescape(s string) string {
 	return b.String()
 }
 
-// parseNode reads an address with an optional port (RFC 7239, section 6). An
-// IPv6 address has brackets. "unknown" and obfuscated names are no addresses.
+// parseNode reads an address with an optional port (RFC 7239, section 6). An IPv6
+// address must have brackets. It refuses "unknown" and obfuscated names.
 func parseNode(node string) (netip.Addr, bool) {
 	if host, port, ok := strings.Cut(node, ":_"); ok && isToken(port) { // an obfuscated port
 		node = host
@@ -140,16 +139,16 @@ func parseNode(node string) (netip.Addr, bool) {
 	return parseHop(node)
 }
 
-// isToken takes a token of RFC 9110, section 5.6.2.
+// isToken reports whether s is a token (RFC 9110, section 5.6.2).
 func isToken(s string) bool {
 	for i := range len(s) {
-		if !tokenByte(s[i]) {
+		if !isTokenByte(s[i]) {
 			return false
 		}
 	}
 	return s != ""
 }
 
-func tokenByte(c byte) bool {
+func isTokenByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }

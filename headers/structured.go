@@ -2,9 +2,9 @@ package headers
 
 import "strings"
 
-// A structured value is a token, a string, or a list of them in parentheses
-// (RFC 9651, section 3): what Permissions-Policy and the headers that isolate
-// pages have. Numbers, dates and byte sequences have no meaning there.
+// A structured value is a token, a string, or a list of them in parentheses (RFC
+// 9651, section 3). Numbers, dates and byte sequences are not supported, because
+// Permissions-Policy, COOP and COEP do not use them.
 type structured struct {
 	items  []item
 	isList bool
@@ -26,7 +26,7 @@ type parameter struct {
 // reports whether it found what it reads.
 type structuredReader struct{ rest string }
 
-// skip drops spaces, and tabs if they are allowed.
+// skip skips the bytes in set.
 func (r *structuredReader) skip(set string) { r.rest = strings.TrimLeft(r.rest, set) }
 
 func (r *structuredReader) accept(c byte) bool {
@@ -37,7 +37,7 @@ func (r *structuredReader) accept(c byte) bool {
 	return true
 }
 
-// while cuts off the bytes that belong to a set.
+// while reads the bytes for which belongs is true.
 func (r *structuredReader) while(belongs func(c byte) bool) string {
 	n := 0
 	for n < len(r.rest) && belongs(r.rest[n]) {
@@ -81,10 +81,10 @@ func (r *structuredReader) readItem() (item, bool) {
 	if r.rest == "" || r.rest[0] != '*' && !isLetterOrDigit(rune(r.rest[0])) || '0' <= r.rest[0] && r.rest[0] <= '9' {
 		return item{}, false
 	}
-	return item{r.while(func(c byte) bool { return tokenByte(c) || c == ':' || c == '/' }), false}, true
+	return item{r.while(func(c byte) bool { return isTokenByte(c) || c == ':' || c == '/' }), false}, true
 }
 
-// readParameters reads what follows a value: ;name or ;name=item.
+// readParameters reads the parameters after a value: ;name or ;name=item.
 func (r *structuredReader) readParameters() (params []parameter, ok bool) {
 	for r.accept(';') {
 		r.skip(" ")
@@ -103,8 +103,8 @@ func (r *structuredReader) readParameters() (params []parameter, ok bool) {
 	return params, true
 }
 
-// readValue reads an item or a list, with its parameters. Those of items in a
-// list are dropped.
+// readValue reads an item or a list with its parameters. It ignores the parameters
+// of items in a list.
 func (r *structuredReader) readValue() (v structured, ok bool) {
 	if !r.accept('(') {
 		one, ok := r.readItem()
@@ -133,15 +133,15 @@ func (r *structuredReader) readValue() (v structured, ok bool) {
 	}
 }
 
-// parseItem reads a header that is one item.
+// parseItem parses a header that is an item.
 func parseItem(s string) (structured, bool) {
 	r := structuredReader{strings.Trim(s, " ")}
 	v, ok := r.readValue()
 	return v, ok && r.rest == "" && !v.isList
 }
 
-// parseDictionary reads a header that is a dictionary, and calls add with each
-// member. A member without a value has no items and is no list.
+// parseDictionary parses a header that is a dictionary, and calls add with each
+// member. A member without a value has no items and is not a list.
 func parseDictionary(s string, add func(key string, v structured)) bool {
 	r := structuredReader{strings.Trim(s, " ")}
 	for {

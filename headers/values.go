@@ -12,7 +12,7 @@ import (
 
 type line struct{ key, value string }
 
-// lines returns the headers that the options come to.
+// lines returns the headers that the options select.
 func (o *Options) lines() []line {
 	csp := "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 	if o.Profile == Documents {
@@ -41,7 +41,7 @@ func (o *Options) lines() []line {
 	return slices.DeleteFunc(lines, func(l line) bool { return l.value == InsecureOmit })
 }
 
-// documentLines isolate a page from others. Extra may set them otherwise.
+// documentLines isolate a page from other pages. Extra may replace them.
 var documentLines = [...]line{
 	{"Cross-Origin-Opener-Policy", "same-origin"},
 	{"Cross-Origin-Embedder-Policy", "require-corp"},
@@ -85,7 +85,7 @@ func checkExtra(extra http.Header) error {
 			refuse("must not be empty")
 		}
 		for _, value := range extra[key] {
-			if !printable(value) || strings.Trim(value, " \t") != value || value == "" {
+			if !isPrintable(value) || strings.Trim(value, " \t") != value || value == "" {
 				refuse("has an empty or invalid value (RFC 9110, section 5.5)")
 			}
 			problems = append(problems, checkField(key, value)...)
@@ -94,6 +94,6 @@ func checkExtra(extra http.Header) error {
 	return errors.Join(problems...)
 }
 
-func printable(value string) bool {
+func isPrintable(value string) bool {
 	return !strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c >= 0x7f })
 }
