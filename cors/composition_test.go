@@ -21,16 +21,15 @@ import (
 	"github.com/ringwall/ringwall/headers"
 )
 
-// TestWriterIsPassedThrough holds that the middleware hands on the very
-// ResponseWriter that it got, so that nothing that it can do is lost.
-func TestWriterIsPassedThrough(t *testing.T) {
+// The handler gets the same ResponseWriter, so no optional interface is lost.
+func TestHandlerPassesResponseWriterThrough(t *testing.T) {
 	w := httptest.NewRecorder()
 	compile(t, options()).Handler(http.HandlerFunc(func(got http.ResponseWriter, _ *http.Request) {
 		require.Same(t, w, got)
 	})).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 }
 
-// chain is the rings around cors, as a service has them.
+// chain wraps cors in the other packages, as a service does.
 func chain(t *testing.T, h http.Handler) http.Handler {
 	t.Helper()
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
@@ -38,9 +37,9 @@ func chain(t *testing.T, h http.Handler) http.Handler {
 	return failures.Handler(secure.Handler(h))
 }
 
-// TestUpgrade takes a connection over, as a WebSocket does, after the origin
-// was asked for (ASVS 5.0 4.4.2): through cors alone, and through all rings.
-func TestUpgrade(t *testing.T) {
+// The connection is hijacked, as by a WebSocket, after AllowsOrigin (ASVS 5.0
+// 4.4.2): through cors alone, and through all packages.
+func TestWebSocketUpgradeChecksOrigin(t *testing.T) {
 	m := compile(t, options())
 	h := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !m.AllowsOrigin(r) {
@@ -92,9 +91,9 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
-// TestStream holds that events arrive while the handler still runs, and that
-// what http.ResponseController does works through all rings.
-func TestStream(t *testing.T) {
+// Events arrive while the handler still runs, and http.ResponseController works
+// through all packages.
+func TestEventsAreStreamed(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
 		read := make(chan struct{})
 		srv := httptest.NewUnstartedServer(chain(t, compile(t, options()).Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -139,8 +138,7 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// TestEarlyHints holds that a final answer after 103 has the headers.
-func TestEarlyHints(t *testing.T) {
+func TestFinalResponseAfterEarlyHintsHasHeaders(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
 		srv := httptest.NewUnstartedServer(compile(t, options()).Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Link", "</a.css>; rel=preload")
@@ -165,14 +163,13 @@ func TestEarlyHints(t *testing.T) {
 	}
 }
 
-func TestPanicPasses(t *testing.T) {
+func TestPanicReachesOuterHandler(t *testing.T) {
 	h := compile(t, options()).Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
 	require.PanicsWithValue(t, http.ErrAbortHandler, func() { do(h, "GET", "/", nil) })
 }
 
-// TestErrorsOfInnerRings holds that pages can read a 401 or 429 that comes from
-// further inside, and that a preflight asks neither.
-func TestErrorsOfInnerRings(t *testing.T) {
+// A preflight reaches neither authentication nor limits.
+func TestPagesCanReadErrorsFromInside(t *testing.T) {
 	for _, status := range []int{401, 429, 404, 500} {
 		h := compile(t, options()).Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
 		res := do(h, "GET", "/", http.Header{"Origin": {allowedOrigin}, "Authorization": {"Bearer expired"}})
@@ -185,9 +182,9 @@ func TestErrorsOfInnerRings(t *testing.T) {
 	}
 }
 
-// TestSharedCache plays a cache that honours Vary, in the order that poisons:
-// nobody ever gets what was made for another origin.
-func TestSharedCache(t *testing.T) {
+// A cache that honours Vary, filled in the order that would poison it, must not
+// serve a response to another origin.
+func TestSharedCacheServesNoForeignResponse(t *testing.T) {
 	h := compile(t, options()).Handler(next)
 	type entry struct {
 		method, vary string
@@ -240,9 +237,9 @@ func TestSharedCache(t *testing.T) {
 	require.Len(t, stored, 9)
 }
 
-// TestRouters holds that a preflight is answered for a path whose router knows
-// no OPTIONS (go-chi/chi issue 263, gorilla/mux issue 381).
-func TestRouters(t *testing.T) {
+// Routers without OPTIONS routes would refuse it (go-chi/chi issue 263,
+// gorilla/mux issue 381).
+func TestPreflightNeverReachesRouter(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.Handle("POST /x", next)
 	h := compile(t, cors.Options{Origins: []string{allowedOrigin}}).Handler(mux)

@@ -14,7 +14,7 @@ import (
 	"github.com/ringwall/ringwall/cors"
 )
 
-// options are those that most tests share.
+// options returns the options that most tests share.
 func options() cors.Options {
 	return cors.Options{
 		Origins:     []string{"https://app.example.com", "https://*.wild.example", "http://localhost:3000", "https://[::1]:8443", "https://*.ports.example:*", "http://localhost:*"},
@@ -67,7 +67,7 @@ func none(method string) http.Header { return http.Header{"X-Next": {method}, "V
 func failed() http.Header { return http.Header{"Vary": {varyPreflight}} }
 
 // Fetch, section 3.3.
-func TestClassification(t *testing.T) {
+func TestEachKindOfRequestGetsItsHeaders(t *testing.T) {
 	ways := transports(t, compile(t, options()).Handler(next))
 	allowed := []string{allowedOrigin}
 	for _, row := range []struct {
@@ -102,7 +102,7 @@ func TestClassification(t *testing.T) {
 	}
 }
 
-func TestPreflight(t *testing.T) {
+func TestPreflightResponses(t *testing.T) {
 	ways := transports(t, compile(t, options()).Handler(next))
 	long := strings.Repeat("a", 1<<20)
 	for _, row := range []struct {
@@ -163,7 +163,7 @@ func TestPreflight(t *testing.T) {
 	}
 }
 
-func TestEverybody(t *testing.T) {
+func TestAnyOriginMayCall(t *testing.T) {
 	m := compile(t, cors.Options{Origins: []string{"*"}, Methods: []string{"PUT"}, Expose: []string{}, PreflightStatus: 200, MaxAge: cors.NoCache})
 	h := m.Handler(next)
 	require.Equal(t, http.Header{"X-Next": {"GET"}, "Access-Control-Allow-Origin": {"*"}}, do(h, "GET", "/", http.Header{"Origin": {"null"}}).Header)
@@ -177,8 +177,7 @@ func TestEverybody(t *testing.T) {
 	require.False(t, m.AllowsOrigin(from("https://x.example")), "everybody may read, nobody may act")
 }
 
-// TestDefaults holds what the least options come to.
-func TestDefaults(t *testing.T) {
+func TestMinimalOptions(t *testing.T) {
 	ways := transports(t, compile(t, cors.Options{Origins: []string{allowedOrigin}}).Handler(next))
 	header := http.Header{"Origin": {allowedOrigin}}
 	everywhere(t, ways, "GET", "/", header, 200, http.Header{
@@ -230,9 +229,8 @@ func TestOptionsAreCopied(t *testing.T) {
 	require.Equal(t, 403, do(m.Handler(next), "OPTIONS", "/", http.Header{"Origin": {allowedOrigin}, acrm: {"PATCH"}}).StatusCode)
 }
 
-// The same over HTTP/1.1 and HTTP/2: preflights never reach a router that has
-// no OPTIONS.
-func TestRealServers(t *testing.T) {
+// Over HTTP/1.1 and HTTP/2, preflights do not reach a router without OPTIONS.
+func TestRealServersSendTheSameHeaders(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.Handle("PUT /x", next)
 	for _, http2 := range []bool{false, true} {

@@ -15,9 +15,9 @@ import (
 	"github.com/ringwall/ringwall/cors"
 )
 
-// Handlers own what they find in the header map (rs/cors issue 198), and so do
-// outer middleware, who find what a preflight has.
-func TestHandlersMayChangeWhatTheyFind(t *testing.T) {
+// Handlers own the value slices in the header map (rs/cors issue 198). So does
+// outer middleware, also those of a preflight.
+func TestHandlersMayModifyHeaders(t *testing.T) {
 	o := options()
 	o.Enforce = cors.EnforceAll
 	listed, everybody := compile(t, o), compile(t, cors.Options{Origins: []string{"*"}, MaxAge: cors.NoCache})
@@ -68,7 +68,7 @@ func spoil(h http.Header) {
 	}
 }
 
-func TestAllocations(t *testing.T) {
+func TestHandlerDoesNotAllocate(t *testing.T) {
 	o := options()
 	o.OnEvent = func(context.Context, cors.Event) {}
 	h := compile(t, o).Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
@@ -97,7 +97,7 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-// discard is a ResponseWriter that allocates nothing of its own.
+// discard is a ResponseWriter that does not allocate.
 type discard struct{ header http.Header }
 
 func (d *discard) Header() http.Header         { return d.header }

@@ -13,7 +13,7 @@ import (
 )
 
 // CWE-352. The server is https://api.example.com.
-func TestEnforce(t *testing.T) {
+func TestEnforceRefusesCrossOriginWrites(t *testing.T) {
 	o := options()
 	o.Enforce, o.Exempt = cors.EnforceUnsafe, []string{"POST /sso/callback"}
 	o.Scheme = func(*http.Request) string { return "https" }
@@ -71,8 +71,7 @@ func TestEnforce(t *testing.T) {
 	}
 }
 
-// TestEnforceDecidesAsSessionsDo_C7 runs the cases of auth/session.
-func TestEnforceDecidesAsSessionsDo_C7(t *testing.T) {
+func TestEnforceAgreesWithSession_C7(t *testing.T) {
 	for _, enforce := range []cors.Enforcement{cors.EnforceUnsafe, cors.EnforceAll} {
 		m := compile(t, cors.Options{Origins: []string{origincases.Listed}, Enforce: enforce})
 		for _, c := range origincases.Table {
@@ -87,9 +86,8 @@ func TestEnforceDecidesAsSessionsDo_C7(t *testing.T) {
 	}
 }
 
-// TestOwnOrigin holds that a service that configures neither Scheme nor Host
-// knows its own origin, over both versions of HTTP.
-func TestOwnOrigin(t *testing.T) {
+// Without Scheme and Host, over HTTP/1.1 and HTTP/2.
+func TestOwnOriginIsRecognized(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
 		srv := httptest.NewUnstartedServer(compile(t, cors.Options{Origins: []string{allowedOrigin}}).Handler(next))
 		srv.EnableHTTP2 = http2
@@ -108,7 +106,7 @@ func TestOwnOrigin(t *testing.T) {
 	}
 }
 
-func TestEnforcedAnswer(t *testing.T) {
+func TestRefusalHasVaryButNoCORSHeaders(t *testing.T) {
 	m := compile(t, cors.Options{Origins: []string{allowedOrigin}, Credentials: true})
 	ways := transports(t, m.Handler(next))
 	for way, send := range ways {

@@ -42,8 +42,8 @@ func Example() {
 	// 403 ""
 }
 
-// The classic mistake: cors inside of authentication. A preflight has no
-// credentials, so it is refused, and the page never gets to send them.
+// A common mistake is cors inside of authentication. A preflight has no
+// credentials, so it is refused, and the page cannot send its request.
 func Example_incorrect() {
 	origins := errors.Must(cors.New(cors.Options{Origins: []string{"https://app.example.com"}, Headers: []string{"Authorization"}}))
 	authenticate := func(next http.Handler) http.Handler {

@@ -20,8 +20,8 @@ import (
 
 var hostName = regexp.MustCompile(`^([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}$`)
 
-// naive says what the list of options has to allow, by the URL parser of the
-// standard library and a round trip.
+// naive reports whether the test options must allow an origin. It uses net/url and
+// a round trip.
 func naive(s string) bool {
 	u, err := url.Parse(s)
 	if err != nil || s != u.Scheme+"://"+u.Host || u.Port() == "443" && u.Scheme == "https" || u.Port() == "80" && u.Scheme == "http" {
@@ -50,7 +50,7 @@ func FuzzOrigin(f *testing.F) {
 }
 
 // Concatenations of listed origins are not listed (GHSA-vhxv-fg4m-p2w8).
-func TestConcatenations(t *testing.T) {
+func TestConcatenatedOriginsAreNotListed(t *testing.T) {
 	list := []string{"https://foo.com", "https://bar.com", "https://a-b.example", "https://*.w.example"}
 	m := compile(t, cors.Options{Origins: list})
 	hosts := []string{"foo.com", "bar.com", "a-b.example", "x.w.example", "w.example", "."}
@@ -62,9 +62,9 @@ func TestConcatenations(t *testing.T) {
 	}
 }
 
-// Random lists of few and short labels, which overlap wherever they can, against
-// the rule as it is said (GHSA-vhxv-fg4m-p2w8).
-func TestRandomLists(t *testing.T) {
+// Random lists of a few short labels, which overlap often, are compared with a
+// naive model (GHSA-vhxv-fg4m-p2w8).
+func TestRandomListsMatchNaiveRule(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	pick := func(from ...string) string { return from[random.IntN(len(from))] }
 	host := func() string {
@@ -127,8 +127,8 @@ func FuzzRequestHeaders(f *testing.F) {
 
 var suggested = regexp.MustCompile(`did you mean (?:one as in )?(".*")\?$`)
 
-// FuzzOriginPatterns_C4 holds that a suggestion is never nonsense: New accepts
-// it. An origin without a wildcard that New accepts matches itself.
+// FuzzOriginPatterns_C4 checks that New accepts its own suggestions, and that an
+// accepted origin without a wildcard matches itself.
 func FuzzOriginPatterns_C4(f *testing.F) {
 	for _, seed := range slices.Concat(wpt, []string{
 		"a", "a:b:c", "https:/:a", "x://y://z", "http//localhost", "app.example.com//x", ":443", "@", "https://@", "a@b@c.example", "https://*.*.a.example", "wss://a.example", "htps://a.example",
@@ -154,7 +154,7 @@ func FuzzOriginPatterns_C4(f *testing.F) {
 }
 
 // FuzzALabels_C2 compares the decoder of Punycode with that of golang.org/x/net,
-// which takes surrogates, written as U+FFFD.
+// which accepts surrogates, written as U+FFFD.
 func FuzzALabels_C2(f *testing.F) {
 	for _, seed := range []string{"f", "", "-", "99999999", "a-1ga", "bcher-kva", "p1ai", "fiqs8s", "ls8h", "a-b-c", "zzzzzz", "0", "-99zz", "n3h", "abc-", "-00a", "009b00000a"} {
 		f.Add(seed)

@@ -13,8 +13,7 @@ import (
 	"github.com/ringwall/ringwall/cors"
 )
 
-// TestNewRefusesOrigins holds each problem and its hint, whole.
-func TestNewRefusesOrigins(t *testing.T) {
+func TestNewReportsInvalidOrigins(t *testing.T) {
 	const generic = `is not an origin; did you mean one as in "https://app.example.com"?`
 	const list = "is a list; did you mean one origin per entry?"
 	const tls = "is an origin without TLS, so Credentials need InsecureOrigins; did you mean "
@@ -80,7 +79,7 @@ func TestNewRefusesOrigins(t *testing.T) {
 		"https://*.xn--99999999.example": "has a label with invalid Punycode after xn-- (RFC 3492); did you mean the ASCII form of an international name?",
 		"https://*." + labels(252):       "matches nothing, because a host name has at most 253 bytes; did you mean the host alone?",
 		"https://*." + labels(253):       "matches nothing, because a host name has at most 253 bytes; did you mean the host alone?",
-		// C4: lists, and blanks.
+		// C4: lists and blanks.
 		"https://a.example,https://b.example":  list,
 		"https://a.example, https://b.example": list,
 		"https://a.example https://b.example":  list,
@@ -106,14 +105,13 @@ func TestNewRefusesOrigins(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// labels is a host name of some bytes.
+// labels returns a host name of n bytes.
 func labels(n int) string {
 	name := strings.Repeat(strings.Repeat("a", 60)+".", 6)
 	return name[:n-len(".example")-1] + "a.example"
 }
 
-// TestWildcardsOnLoopback_C4 holds what local development needs.
-func TestWildcardsOnLoopback_C4(t *testing.T) {
+func TestWildcardsMatchLoopback_C4(t *testing.T) {
 	m := compile(t, cors.Options{Origins: []string{"http://*.localhost:3000", "https://*.localhost:*", "http://*.app.localhost:8080"}, Credentials: true})
 	for origin, want := range map[string]bool{
 		"http://localhost:3000": false, "http://a.localhost": false, "http://a.localhost:3001": false, "http://evil.tld.localhost.evil.tld:3000": false, "http://alocalhost:3000": false,
@@ -124,7 +122,7 @@ func TestWildcardsOnLoopback_C4(t *testing.T) {
 	}
 }
 
-func TestNewRefuses(t *testing.T) {
+func TestNewReportsInvalidOptions(t *testing.T) {
 	for _, row := range []struct {
 		name    string
 		options cors.Options
@@ -156,9 +154,8 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// TestHeadersInTheWrongList_C5 holds that response headers are no request
-// headers, and the other way round.
-func TestHeadersInTheWrongList_C5(t *testing.T) {
+// Response headers are refused in Headers, and request headers in Expose.
+func TestNewReportsHeadersInWrongList_C5(t *testing.T) {
 	for _, name := range []string{
 		"Access-Control-Allow-Origin", "access-control-allow-headers", "Access-Control-Expose-Headers", "Access-Control-Max-Age",
 		"Location", "Retry-After", "Server", "Strict-Transport-Security", "Vary", "WWW-Authenticate", "Content-Security-Policy", "X-Frame-Options",
@@ -181,8 +178,7 @@ func TestHeadersInTheWrongList_C5(t *testing.T) {
 	})
 }
 
-// TestAnyHeader_C5 holds "*" for headers, of which Authorization is none.
-func TestAnyHeader_C5(t *testing.T) {
+func TestAnyHeaderExcludesAuthorization_C5(t *testing.T) {
 	for _, row := range []struct {
 		name      string
 		listed    []string

@@ -13,7 +13,7 @@ import (
 	"github.com/ringwall/ringwall/cors"
 )
 
-func TestOrigins(t *testing.T) {
+func TestOnlyListedOriginsAreAllowed(t *testing.T) {
 	m := compile(t, options())
 	ways := transports(t, m.Handler(next))
 	denied := []string{
@@ -58,9 +58,8 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-// sendable reports whether net/http's client sends a value as it is: without
-// whitespace at its ends, which the other side trims, control characters, and
-// more than servers read.
+// sendable reports whether net/http's client can send a value unchanged: it has no
+// surrounding whitespace and no control characters, and is not too long.
 func sendable(value string) bool {
 	return strings.TrimSpace(value) == value && len(value) < 10_000 && !strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c == 0x7f })
 }
@@ -69,9 +68,8 @@ func only(ways map[string]func(string, string, http.Header) *http.Response, name
 	return map[string]func(string, string, http.Header) *http.Response{name: ways[name]}
 }
 
-// wpt are values of the kinds that the web platform tests hold against
-// browsers (cors/origin.htm), which no server may take for
-// https://app.example.com or http://localhost:3000 either.
+// wpt has values as in the web platform tests (cors/origin.htm). A server must not
+// mistake them for https://app.example.com or http://localhost:3000.
 var wpt = []string{
 	"https://app.example.com/foo", "https://app.example.com/?", "https://app.example.com/#", "https://app.example.com:", "https://app.example.com:443/",
 	"https:app.example.com", "https:///app.example.com", "https:\\\\app.example.com", "https://app.example.com\\", "https://APP.example.com", "hTTps://app.example.com",
@@ -95,8 +93,8 @@ func from(origin string) *http.Request {
 	return r
 }
 
-// Lists are compared one by one while they are short, and hashed when long.
-func TestListsOfAllLengths(t *testing.T) {
+// Short lists are searched linearly, and long lists use a map.
+func TestListsOfAllLengthsMatch(t *testing.T) {
 	var origins []string
 	for i := range 20 {
 		origins = append(origins, "https://a"+strconv.Itoa(i)+".example.com")

@@ -17,7 +17,7 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-func TestOriginFunc(t *testing.T) {
+func TestOriginFuncAllowsOrigins(t *testing.T) {
 	var asked []string
 	tenant := func(o cors.Origin) bool {
 		asked = append(asked, o.String())
@@ -53,9 +53,8 @@ func TestOriginFunc(t *testing.T) {
 	require.EqualError(t, err, `cors: OriginFunc: is never called with Origins "*"; did you mean one of them?`)
 }
 
-// TestOriginFuncThatPanics holds that a mistake in the application's own check
-// lets nobody in, and gets an answer.
-func TestOriginFuncThatPanics(t *testing.T) {
+// The client gets a 500.
+func TestPanicOfOriginFuncAllowsNothing(t *testing.T) {
 	m := compile(t, cors.Options{OriginFunc: func(cors.Origin) bool { panic("table is gone") }})
 	for _, method := range []string{"GET", "POST", "OPTIONS"} {
 		t.Run(method, func(t *testing.T) {
@@ -67,9 +66,9 @@ func TestOriginFuncThatPanics(t *testing.T) {
 	}
 }
 
-// Extensions and native shells are listed exactly; with Credentials a scheme
-// without TLS needs InsecureOrigins, but for loopback.
-func TestExtensions(t *testing.T) {
+// With Credentials, a scheme without TLS requires InsecureOrigins, except for
+// loopback.
+func TestExtensionOriginsMatchExactly(t *testing.T) {
 	list := []string{
 		"chrome-extension://abcdefghijklmnopabcdefghijklmnop", "moz-extension://0a1b2c3d-0000-4000-8000-000000000000",
 		"safari-web-extension://0a1b2c3d", "capacitor://localhost", "ionic://localhost", "tauri://localhost",
@@ -86,9 +85,8 @@ func TestExtensions(t *testing.T) {
 	}
 }
 
-// TestCredentialsNeedHostsOfOneOwner_C1 holds that no wildcard stands above a
-// rule of the Public Suffix List: at it, directly above it, or higher up.
-func TestCredentialsNeedHostsOfOneOwner_C1(t *testing.T) {
+// A wildcard must not stand at or above a rule of the Public Suffix List.
+func TestCredentialsRefusePublicSuffixes_C1(t *testing.T) {
 	for _, suffix := range []string{
 		"co.uk", "github.io", "vercel.app", "s3.amazonaws.com", "compute.amazonaws.com", "elb.amazonaws.com", "kawasaki.jp", "run.app", "amazonaws.com", "windows.net", "core.windows.net",
 	} {
@@ -105,8 +103,8 @@ func TestCredentialsNeedHostsOfOneOwner_C1(t *testing.T) {
 	compile(t, cors.Options{Origins: []string{"https://*.example.co.uk", "https://*.me.github.io", "https://*.corp.internal", "https://github.io", "https://*.city.kawasaki.jp"}, Credentials: true})
 }
 
-// Each response belongs to one policy, also while policies change.
-func TestReconfigure(t *testing.T) {
+// Each response follows one policy, even while policies change.
+func TestReconfigureIsAtomic(t *testing.T) {
 	one := cors.Options{Origins: []string{allowedOrigin}, Credentials: true, Expose: []string{"X-One"}}
 	two := cors.Options{Origins: []string{allowedOrigin}, Expose: []string{"X-Two"}}
 	m := compile(t, one)
@@ -189,8 +187,7 @@ func TestEveryDecisionIsReportedAsAnEvent(t *testing.T) {
 	require.Less(t, len(got[0].Origin), 400)
 }
 
-// TestAFailedPreflightLeavesARecordAMinute_C6 holds it without Debug.
-func TestAFailedPreflightLeavesARecordAMinute_C6(t *testing.T) {
+func TestFailedPreflightIsLoggedOncePerMinute_C6(t *testing.T) {
 	evil := []string{"https://evil.example"}
 	for _, row := range []struct {
 		name   string
@@ -224,8 +221,7 @@ func TestAFailedPreflightLeavesARecordAMinute_C6(t *testing.T) {
 	}
 }
 
-// TestUnlistedOriginsDoNotHideFailuresOfListedOnes_C6 holds that any site can
-// cause the first record, but not the absence of the second.
+// Any page can cause the first record, but cannot suppress the second.
 func TestUnlistedOriginsDoNotHideFailuresOfListedOnes_C6(t *testing.T) {
 	var log bytes.Buffer
 	o := options()
@@ -237,7 +233,7 @@ func TestUnlistedOriginsDoNotHideFailuresOfListedOnes_C6(t *testing.T) {
 	require.Contains(t, log.String(), "reason=method_not_allowed")
 }
 
-func TestDebug(t *testing.T) {
+func TestDebugLogsMistakes(t *testing.T) {
 	var log bytes.Buffer
 	o := options()
 	o.Debug, o.Logger = true, slog.New(slog.NewTextHandler(&log, nil))

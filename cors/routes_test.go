@@ -13,7 +13,7 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-func TestRoutes(t *testing.T) {
+func TestRoutesSelectsPolicyByPath(t *testing.T) {
 	public := compile(t, cors.Options{Origins: []string{"*"}, Methods: []string{"PUT"}})
 	ours := compile(t, cors.Options{Origins: []string{allowedOrigin}, Methods: []string{"PUT"}})
 	partner := compile(t, cors.Options{Origins: []string{"https://partner.example"}, Methods: []string{"PUT"}})
@@ -52,9 +52,9 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-// TestRoutesVary holds that a cache never hands out across sites what EnforceAll
-// let through, also where two policies claim a path.
-func TestRoutesVary(t *testing.T) {
+// A cache must not serve across sites a response that EnforceAll accepted, even if
+// two policies cover the path.
+func TestRoutesSetsVary(t *testing.T) {
 	layer, err := cors.Routes(map[string]*cors.Middleware{
 		"/a/": compile(t, cors.Options{Origins: []string{allowedOrigin}, Enforce: cors.EnforceAll}),
 		"/b/": compile(t, cors.Options{Origins: []string{allowedOrigin}}),
@@ -70,8 +70,6 @@ func TestRoutesVary(t *testing.T) {
 	require.Equal(t, failed(), res.Header)
 }
 
-// TestEveryPolicyOfAnAmbiguousPathReportsAnEvent holds that a path that two
-// policies claim hides no request from OnEvent.
 func TestEveryPolicyOfAnAmbiguousPathReportsAnEvent(t *testing.T) {
 	var told []cors.Event
 	tell := func(_ context.Context, e cors.Event) { told = append(told, e) }
@@ -110,7 +108,7 @@ func TestEveryPolicyOfAnAmbiguousPathReportsAnEvent(t *testing.T) {
 	require.Equal(t, "ambiguous_path", string(cors.AmbiguousPath))
 }
 
-func TestRoutesRefuses(t *testing.T) {
+func TestRoutesReportsInvalidKeys(t *testing.T) {
 	m := compile(t, cors.Options{Origins: []string{"*"}})
 	for _, row := range []struct {
 		name     string
@@ -133,9 +131,9 @@ func TestRoutesRefuses(t *testing.T) {
 }
 
 func ExampleRoutes() {
-	everybody := errors.Must(cors.New(cors.Options{Origins: []string{"*"}}))
-	ours := errors.Must(cors.New(cors.Options{Origins: []string{"https://app.example.com"}, Credentials: true}))
-	layer := errors.Must(cors.Routes(map[string]*cors.Middleware{"/public/": everybody, "/": ours}))
+	anyOrigin := errors.Must(cors.New(cors.Options{Origins: []string{"*"}}))
+	ownOrigins := errors.Must(cors.New(cors.Options{Origins: []string{"https://app.example.com"}, Credentials: true}))
+	layer := errors.Must(cors.Routes(map[string]*cors.Middleware{"/public/": anyOrigin, "/": ownOrigins}))
 	handler := layer(http.NotFoundHandler())
 	for _, target := range []string{"/public/prices", "/orders"} {
 		r := httptest.NewRequest("GET", target, nil)

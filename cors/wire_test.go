@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// transports serve a handler in the three ways that a service meets: called by
-// a test, and over sockets with HTTP/1.1 and HTTP/2.
+// transports serves a handler in three ways: called directly, and over sockets with
+// HTTP/1.1 and HTTP/2.
 func transports(t *testing.T, h http.Handler) map[string]func(method, target string, header http.Header) *http.Response {
 	ways := map[string]func(string, string, http.Header) *http.Response{
 		"called": func(method, target string, header http.Header) *http.Response {
@@ -47,7 +47,7 @@ func transports(t *testing.T, h http.Handler) map[string]func(method, target str
 	return ways
 }
 
-// everywhere compares status and whole header map over each transport.
+// everywhere compares the status and the whole header map over each transport.
 func everywhere(t *testing.T, ways map[string]func(string, string, http.Header) *http.Response, method, target string, header http.Header, status int, want http.Header) {
 	t.Helper()
 	for name, send := range ways {

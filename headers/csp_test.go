@@ -9,14 +9,13 @@ import (
 	"github.com/ringwall/ringwall/headers"
 )
 
-// safe is what the rows add a problem to.
+// safe is a valid policy that the rows add a problem to.
 const safe = "default-src 'none'; "
 
 // digest is a hash of the right length.
 const digest = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
 
-// TestPoliciesThatLetInjectedScriptRunNeedInsecureCSP_H1 holds what New refuses.
-// internal/browser holds what Chromium does with those that it accepts.
+// internal/browser tests in Chromium that these policies allow injected scripts.
 func TestPoliciesThatLetInjectedScriptRunNeedInsecureCSP_H1(t *testing.T) {
 	const open, scheme = "lets code of any host run, so it needs InsecureCSP; did you mean \"'self'\", or a host by its name?", "lets code of any origin run, so it needs InsecureCSP; did you mean \"'self'\", or a host by its name?"
 	const object, base = "lets injected plugins of any host run, so it needs InsecureCSP; did you mean \"object-src 'none'\"?", "lets an injected base element lead scripts and forms to any host, so it needs InsecureCSP; did you mean \"base-uri 'none'\"?"
@@ -91,8 +90,8 @@ func TestPoliciesThatLetInjectedStylesApplyNeedInsecureInlineStyles_H1(t *testin
 	}
 }
 
-// TestTokensThatBrowsersDropInACSP_H2 holds them whatever Insecure name is set.
-func TestTokensThatBrowsersDropInACSP_H2(t *testing.T) {
+// The Insecure options do not change the result.
+func TestNewRefusesCSPTokensThatBrowsersIgnore_H2(t *testing.T) {
 	words := strings.Join([]string{
 		"allow-downloads", "allow-forms", "allow-modals", "allow-orientation-lock", "allow-pointer-lock", "allow-popups", "allow-popups-to-escape-sandbox",
 		"allow-presentation", "allow-same-origin", "allow-scripts", "allow-storage-access-by-user-activation", "allow-top-navigation",
@@ -154,9 +153,8 @@ func TestTokensThatBrowsersDropInACSP_H2(t *testing.T) {
 	}
 }
 
-// TestPoliciesThatNewAccepts_H1 holds that the guards refuse no more than the
-// hole: internal/browser plays most of these.
-func TestPoliciesThatNewAccepts_H1(t *testing.T) {
+// internal/browser tests most of these policies in Chromium.
+func TestNewAcceptsSafePolicies_H1(t *testing.T) {
 	for _, csp := range []string{
 		"default-src 'none'", "default-src 'self'", "default-src", "script-src 'self'; object-src 'none'; style-src 'self'",
 		"default-src 'self'; script-src 'self' https://cdn.example.com/lib/ https://*.example.com:* localhost:5173; img-src * data: blob:; font-src https:",

@@ -9,8 +9,8 @@ import (
 	"github.com/ringwall/ringwall/headers"
 )
 
-// A service behind a load balancer that ends TLS believes its scheme, and
-// nobody else's.
+// A service behind a load balancer that terminates TLS reads the scheme only from
+// that load balancer.
 func ExampleForwarded_Scheme() {
 	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: networks("10.0.0.0/8"), Proto: "X-Forwarded-Proto"}))
 	for _, peer := range []string{"10.0.0.7:4711", "203.0.113.9:4711"} {
@@ -25,7 +25,7 @@ func ExampleForwarded_Scheme() {
 	// 203.0.113.9:4711 http
 }
 
-// A log-out makes the browser forget.
+// A logout deletes the data of the origin in the browser.
 func ExampleClearSiteData() {
 	logout := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		headers.ClearSiteData(w, "cookies", "storage")

@@ -30,7 +30,7 @@ func from(remote string, lines ...string) *http.Request {
 	}}
 }
 
-func TestClientIP(t *testing.T) {
+func TestClientIPWalksTrustedHops(t *testing.T) {
 	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: networks("10.0.0.0/8", "fd00::/8")}))
 	for _, tt := range []struct {
 		name, remote string
@@ -77,7 +77,7 @@ func TestClientIP(t *testing.T) {
 	}
 }
 
-func TestUnixSocket(t *testing.T) {
+func TestUnixSocketIsTrustedIfConfigured(t *testing.T) {
 	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: networks("10.0.0.0/8"), TrustUnixSocket: true}))
 	addr, ok := proxy.ClientIP(from("@", "1.1.1.1"))
 	require.True(t, ok)
@@ -88,7 +88,7 @@ func TestUnixSocket(t *testing.T) {
 	require.False(t, ok)
 }
 
-func TestPeerIPOverASocket(t *testing.T) {
+func TestPeerIPReadsAddressOfSocket(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		addr, ok := headers.PeerIP(r)
 		fmt.Fprint(w, addr, " ", ok)
@@ -102,7 +102,7 @@ func TestPeerIPOverASocket(t *testing.T) {
 	require.Equal(t, "127.0.0.1 true", string(text))
 }
 
-func TestNewForwardedRefuses(t *testing.T) {
+func TestNewForwardedReportsInvalidNetworks(t *testing.T) {
 	_, err := headers.NewForwarded(headers.ForwardedOptions{MaxHops: -1, Trusted: append(networks("0.0.0.0/0", "::/0", "10.1.2.3/8", "::ffff:10.0.0.0/104"), netip.Prefix{})})
 	require.EqualError(t, err, strings.Join([]string{
 		`headers: Trusted[0] "0.0.0.0/0": trusts every address; did you mean the networks of your proxies?`,
@@ -116,7 +116,7 @@ func TestNewForwardedRefuses(t *testing.T) {
 	require.EqualError(t, err, `headers: Trusted: must not be empty; did you mean headers.PeerIP?`)
 }
 
-func TestSetTrusted(t *testing.T) {
+func TestSetTrustedReplacesNetworks(t *testing.T) {
 	list := networks("10.0.0.0/8")
 	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: list}))
 	list[0] = networks("1.0.0.0/8")[0] // the caller's slice is copied
@@ -143,8 +143,8 @@ func ExampleNewForwarded() {
 	// Output: 203.0.113.9 true
 }
 
-// Example_incorrect shows the classic mistake: the leftmost address is what the
-// client says about itself.
+// Example_incorrect shows a common mistake: the client writes the leftmost
+// address itself.
 func Example_incorrect() {
 	r := httptest.NewRequest("GET", "/", nil)
 	r.Header.Set("X-Forwarded-For", "127.0.0.1, 203.0.113.9")
@@ -153,7 +153,6 @@ func Example_incorrect() {
 	// Output: the client claims to be 127.0.0.1
 }
 
-// TestPeerIPReadsWhatRatelimitReads_R1 runs the table of internal/peeraddr.
 func TestPeerIPReadsWhatRatelimitReads_R1(t *testing.T) {
 	for _, c := range addrcases.Table {
 		t.Run(c.Text, func(t *testing.T) {
@@ -168,9 +167,7 @@ func TestPeerIPReadsWhatRatelimitReads_R1(t *testing.T) {
 	require.False(t, ok, "a zone makes a check of networks miss")
 }
 
-// TestAddressesThatNoClientHasAreNotVerified_H6 holds them in every header, and
-// as a hop behind which a trusted one stands.
-func TestAddressesThatNoClientHasAreNotVerified_H6(t *testing.T) {
+func TestClientIPDoesNotVerifyImpossibleAddresses_H6(t *testing.T) {
 	chain := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: networks("10.0.0.0/8")}))
 	elements := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: networks("10.0.0.0/8"), Header: "Forwarded"}))
 	single := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: networks("10.0.0.0/8"), Header: "CF-Connecting-IP"}))

@@ -12,8 +12,8 @@ import (
 	"github.com/ringwall/ringwall/headers"
 )
 
-// FuzzCSP compares what New accepts with a naive reading: of the list that
-// decides over scripts, no source may be open.
+// FuzzCSP compares New with a naive model: the list that controls scripts must
+// not have an open source.
 func FuzzCSP(f *testing.F) {
 	for _, seed := range []string{
 		"default-src 'self'; script-src 'self' https://cdn.example.com", "script-src *; default-src 'none'", "default-src data:", "sandbox; default-src *",
@@ -59,7 +59,7 @@ const (
 
 var sfDictionary = regexp.MustCompile(`^ *` + sfMember + `(?:[ \t]*,[ \t]*` + sfMember + `)* *$`)
 
-// FuzzPermissionsPolicy compares the reader of structured fields with their
+// FuzzPermissionsPolicy compares the parser of structured fields with their
 // grammar as a regular expression.
 func FuzzPermissionsPolicy(f *testing.F) {
 	for _, seed := range []string{

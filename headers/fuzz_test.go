@@ -38,8 +38,8 @@ func FuzzClientIP(f *testing.F) {
 }
 
 // FuzzForwarded compares the walk over Forwarded with a naive one: a comma
-// separates where the quotes behind it are even, and an element is what the
-// grammar of RFC 7239 says as a regular expression.
+// separates if an even number of quotes follows it, and an element matches the
+// grammar of RFC 7239 as a regular expression.
 func FuzzForwarded(f *testing.F) {
 	for _, seed := range []string{
 		`for=1.1.1.1, for=10.0.0.2`, `for="[2001:db8::1]:4711";proto=https`, `for=6.6.6.6;x=", for=1.1.1.1`, `by="a,b\"c,";for=1.1.1.1`,
@@ -67,9 +67,8 @@ func FuzzForwarded(f *testing.F) {
 	})
 }
 
-// FuzzRedirect holds where a redirect leads, by the URL parser of the standard
-// library: to a configured host, to the path and query that were asked for, and
-// never with a credential.
+// FuzzRedirect checks redirects with net/url: they go to a configured host and to
+// the requested path and query, and never carry a credential.
 func FuzzRedirect(f *testing.F) {
 	f.Add("/a?b=c", "api.example.com", "X-Other")
 	f.Add("//evil.tld/x", "API.example.com.:80", "Accept-Language")
@@ -114,7 +113,7 @@ func FuzzRedirect(f *testing.F) {
 	})
 }
 
-// naiveWalk is the rule, without regard to cost.
+// naiveWalk implements the rule without regard to cost.
 func naiveWalk(trusted []netip.Prefix, remote string, elements []string, parse func(string) (netip.Addr, bool)) (netip.Addr, bool) {
 	ours := func(a netip.Addr) bool { return trusted[0].Contains(a) || trusted[1].Contains(a) }
 	last, ok := naiveHop(remote)
@@ -164,8 +163,8 @@ func naiveHop(s string) (netip.Addr, bool) {
 	return addr, true
 }
 
-// naiveElements splits at each comma behind which the quotes that count are
-// even.
+// naiveElements splits at each comma that an even number of unescaped quotes
+// follows.
 func naiveElements(s string) []string {
 	var elements []string
 	end := len(s)

@@ -17,7 +17,7 @@ import (
 	"github.com/ringwall/ringwall/headers"
 )
 
-// with is what a browser sends, and one header more.
+// with returns the headers of a browser and one more.
 func with(key, value string) http.Header {
 	h := html.Clone()
 	h.Set(key, value)
@@ -31,8 +31,7 @@ func strict() *headers.Policy {
 	}))
 }
 
-// TestHTTPS holds H1 to H5 and H9 to H12.
-func TestHTTPS(t *testing.T) {
+func TestPlainHTTPIsRefusedOrRedirected(t *testing.T) {
 	p := strict()
 	for _, tt := range []struct {
 		name, scheme, method, url string
@@ -99,9 +98,8 @@ func refuse(w http.ResponseWriter, _ *http.Request, err error) {
 	w.WriteHeader(kind.Status())
 }
 
-// TestEveryAnswer holds H13: every answer has the headers, whole, over both
-// versions of HTTP, whoever wrote it.
-func TestEveryAnswer(t *testing.T) {
+// The whole header map is compared, over HTTP/1.1 and HTTP/2.
+func TestEveryResponseHasTheHeaders(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /boom", func(http.ResponseWriter, *http.Request) { panic("boom") })
 	mux.HandleFunc("GET /limited", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429) })
@@ -169,9 +167,9 @@ func TestPlaintextCredentialsAreReported(t *testing.T) {
 	require.Equal(t, 403, w.Code)
 }
 
-// TestWarnsOnceOfTLSTermination holds that the owner is told also where the
-// answer is a redirect: behind a proxy that ends TLS, it leads to itself.
-func TestWarnsOnceOfTLSTermination(t *testing.T) {
+// The warning is also logged for a redirect, which loops behind a proxy that
+// terminates TLS.
+func TestMissingSchemeIsLoggedOncePerMinute(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		header http.Header
@@ -195,8 +193,7 @@ func TestWarnsOnceOfTLSTermination(t *testing.T) {
 	}
 }
 
-// TestBehindAProxy holds H6 and H7 for the policy, and where redirects go.
-func TestBehindAProxy(t *testing.T) {
+func TestPolicyBehindProxyUsesForwarded(t *testing.T) {
 	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: networks("10.0.0.0/8"), Proto: "X-Forwarded-Proto", Host: "X-Forwarded-Host"}))
 	told := 0
 	p := errors.Must(headers.New(headers.Options{
@@ -224,8 +221,7 @@ func TestBehindAProxy(t *testing.T) {
 	require.Equal(t, 1, told, "the proxy is believed, so the credential came in clear")
 }
 
-// TestRedirectIsNotCached holds that no cache hands a redirect that a person got
-// to a request with a credential.
+// A cache must not serve a redirect to a request with a credential.
 func TestRedirectIsNotCached(t *testing.T) {
 	for _, cacheControl := range []string{"public, max-age=60", headers.InsecureOmit} {
 		p := errors.Must(headers.New(headers.Options{CanonicalHost: "api.example.com", CacheControl: cacheControl}))
@@ -236,8 +232,8 @@ func TestRedirectIsNotCached(t *testing.T) {
 	}
 }
 
-// TestCanonicalHost holds H10 without a host: HTTP/1.0.
-func TestCanonicalHost(t *testing.T) {
+// An HTTP/1.0 request may have no host.
+func TestRedirectGoesToCanonicalHost(t *testing.T) {
 	p := errors.Must(headers.New(headers.Options{CanonicalHost: "api.example.com:8443"}))
 	r := over("http", "GET", "/a", html)
 	r.Host = ""
@@ -248,7 +244,6 @@ func TestCanonicalHost(t *testing.T) {
 	require.NoError(t, p.Check(over("https", "GET", "https://any.example/", nil)), "CanonicalHost alone refuses no host")
 }
 
-// TestRefusalsOfPlainHTTPHaveAReason_H4 holds the record of a refused request.
 func TestRefusalsOfPlainHTTPHaveAReason_H4(t *testing.T) {
 	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: networks("10.0.0.0/8"), Proto: "X-Forwarded-Proto"}))
 	const untrusted, silent, plain = "the peer is not trusted: its header says https, but Scheme does not accept it", "no forwarding header with a scheme", "the forwarding header does not say https"
@@ -288,8 +283,7 @@ func TestRefusalsOfPlainHTTPHaveAReason_H4(t *testing.T) {
 	}
 }
 
-// TestPlaintextCredentialsOfServedRequestsAreReported_H3 holds how an application watches before
-// it enforces.
+// An application can watch before it enforces.
 func TestPlaintextCredentialsOfServedRequestsAreReported_H3(t *testing.T) {
 	secret := http.Header{"Authorization": {"x"}}
 	for _, tt := range []struct {

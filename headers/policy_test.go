@@ -48,9 +48,9 @@ var (
 	hsts   = "max-age=63072000; includeSubDomains"
 )
 
-// TestHandlersMayMutate holds H18: 128 handlers at once change all that they
-// find, and no other response changes (rs/cors issue 198).
-func TestHandlersMayMutate(t *testing.T) {
+// 128 concurrent handlers modify all their headers; no other response changes
+// (rs/cors issue 198).
+func TestHandlersMayModifyHeaders(t *testing.T) {
 	p := errors.Must(headers.New(headers.Options{Extra: http.Header{"X-Robots-Tag": {"noindex", "nofollow"}}}))
 	want := api("Strict-Transport-Security", hsts)
 	want["X-Robots-Tag"] = []string{"noindex", "nofollow"}
@@ -76,7 +76,7 @@ func TestHandlersMayMutate(t *testing.T) {
 	all.Wait()
 }
 
-// TestInnerPolicyWins also holds H12: a handler that sets HSTS replaces it.
+// A handler that sets HSTS replaces it.
 func TestInnerPolicyWins(t *testing.T) {
 	outer := errors.Must(headers.New(headers.Options{}))
 	inner := errors.Must(headers.New(headers.Options{
@@ -92,8 +92,7 @@ func TestInnerPolicyWins(t *testing.T) {
 		"Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"), w.Header())
 }
 
-// TestClearSiteData holds H17.
-func TestClearSiteData(t *testing.T) {
+func TestClearSiteDataWritesKinds(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		kinds []string
@@ -112,8 +111,8 @@ func TestClearSiteData(t *testing.T) {
 	}
 }
 
-// TestSmallMap holds H19: up to eight keys, Go's map does not grow twice.
-func TestSmallMap(t *testing.T) {
+// A Go map with more than eight keys must grow.
+func TestHeaderMapStaysSmall(t *testing.T) {
 	w := httptest.NewRecorder()
 	errors.Must(headers.New(headers.Options{})).Handler(served).ServeHTTP(w, over("https", "GET", "https://a.example/", nil))
 	require.LessOrEqual(t, len(w.Header()), 7, "one is left for Content-Type")
@@ -125,8 +124,7 @@ func TestPolicyDoesNotAllocate(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(1000, func() { h.ServeHTTP(w, r) }))
 }
 
-// TestNewRefuses holds H14.
-func TestNewRefuses(t *testing.T) {
+func TestNewReportsInvalidOptions(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		options headers.Options

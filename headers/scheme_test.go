@@ -12,7 +12,7 @@ import (
 	"github.com/ringwall/ringwall/headers"
 )
 
-// sent returns a request from a peer, with the headers that are given as pairs.
+// sent returns a request from a peer, with pairs of header names and values.
 func sent(remote string, overTLS bool, pairs ...string) *http.Request {
 	r := &http.Request{RemoteAddr: remote, Host: "origin.internal:8080", Header: http.Header{}}
 	if overTLS {
@@ -24,8 +24,7 @@ func sent(remote string, overTLS bool, pairs ...string) *http.Request {
 	return r
 }
 
-// TestScheme holds H5 to H8.
-func TestScheme(t *testing.T) {
+func TestSchemeReadsTrustedHops(t *testing.T) {
 	const xff, xfp = "X-Forwarded-For", "X-Forwarded-Proto"
 	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: networks("10.0.0.0/8"), Proto: "x-forwarded-proto", TrustUnixSocket: true}))
 	for _, tt := range []struct {
@@ -67,7 +66,7 @@ func TestScheme(t *testing.T) {
 	require.Equal(t, "https", alone.Scheme(sent("10.0.0.1:1", true, xfp, "http")), "Proto is empty")
 }
 
-func TestHost(t *testing.T) {
+func TestHostReadsTrustedHops(t *testing.T) {
 	const xff, xfh = "X-Forwarded-For", "X-Forwarded-Host"
 	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: networks("10.0.0.0/8"), Host: xfh}))
 	for _, tt := range []struct {
@@ -92,8 +91,7 @@ func TestHost(t *testing.T) {
 	}
 }
 
-// TestForwarded holds the header of RFC 7239.
-func TestForwarded(t *testing.T) {
+func TestForwardedHeaderIsParsed(t *testing.T) {
 	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{
 		Trusted: networks("10.0.0.0/8", "fd00::/8"), Header: "Forwarded", Proto: "Forwarded", Host: "Forwarded",
 	}))
@@ -160,7 +158,7 @@ func TestForwarded(t *testing.T) {
 	}
 }
 
-func TestSingleAddress(t *testing.T) {
+func TestSingleAddressHeaderIsRead(t *testing.T) {
 	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: networks("10.0.0.0/8"), Header: "cf-connecting-ip", Proto: "X-Forwarded-Proto"}))
 	for _, tt := range []struct {
 		name, remote string
@@ -188,7 +186,7 @@ func TestSingleAddress(t *testing.T) {
 	require.Equal(t, "http", proxy.Scheme(sent("10.0.0.1:1", true, "Cf-Connecting-Ip", "1.1.1.1", "X-Forwarded-Proto", "https, http")))
 }
 
-func TestNewForwardedRefusesHeaders(t *testing.T) {
+func TestNewForwardedReportsInvalidHeaders(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		options headers.ForwardedOptions
