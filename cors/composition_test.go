@@ -62,8 +62,8 @@ func TestWebSocketUpgradeChecksOrigin(t *testing.T) {
 		name, origin, status, echo string
 		h                          http.Handler
 	}{
-		{"a foreign origin", "https://evil.example", "403 Forbidden", "", h},
-		{"a foreign origin, all rings", "https://evil.example", "403 Forbidden", "", chain(t, h)},
+		{"an unlisted origin", "https://evil.example", "403 Forbidden", "", h},
+		{"an unlisted origin, all rings", "https://evil.example", "403 Forbidden", "", chain(t, h)},
 		{"a listed origin", allowedOrigin, "101 Switching Protocols", "ping\n", h},
 		{"a listed origin, all rings", allowedOrigin, "101 Switching Protocols", "ping\n", chain(t, h)},
 	} {
@@ -247,5 +247,5 @@ func TestPreflightNeverReachesRouter(t *testing.T) {
 		res := do(h, "OPTIONS", target, http.Header{"Origin": {allowedOrigin}, acrm: {"POST"}})
 		require.Equal(t, 204, res.StatusCode)
 	}
-	require.Equal(t, 405, do(h, "OPTIONS", "/x", http.Header{"Origin": {allowedOrigin}}).StatusCode, "not a preflight: the router answers")
+	require.Equal(t, 405, do(h, "OPTIONS", "/x", http.Header{"Origin": {allowedOrigin}}).StatusCode, "the router must respond to other OPTIONS requests")
 }

@@ -77,7 +77,7 @@ func TestEachKindOfRequestGetsItsHeaders(t *testing.T) {
 		want                 http.Header
 	}{
 		{"two origins", "GET", "/", http.Header{"Origin": {allowedOrigin, "https://evil.example"}}, 200, none("GET")},
-		{"two origins, the listed one behind", "GET", "/", http.Header{"Origin": {"https://evil.example", allowedOrigin}}, 200, none("GET")},
+		{"two origins, the listed one second", "GET", "/", http.Header{"Origin": {"https://evil.example", allowedOrigin}}, 200, none("GET")},
 		{"two equal origins", "GET", "/", http.Header{"Origin": {allowedOrigin, allowedOrigin}}, 200, none("GET")},
 		{"a preflight with two origins", "OPTIONS", "/", http.Header{"Origin": {allowedOrigin, allowedOrigin}, acrm: {"PUT"}}, 403, failed()},
 		{"a preflight with an empty method", "OPTIONS", "/", http.Header{"Origin": allowed, acrm: {""}}, 403, failed()},
@@ -174,7 +174,7 @@ func TestAnyOriginMayCall(t *testing.T) {
 	require.Equal(t, http.Header{
 		"Access-Control-Allow-Origin": {"*"}, "Access-Control-Allow-Methods": {"PUT"}, "Access-Control-Max-Age": {"0"}, "Vary": {varyPreflight},
 	}, res.Header)
-	require.False(t, m.AllowsOrigin(from("https://x.example")), "everybody may read, nobody may act")
+	require.False(t, m.AllowsOrigin(from("https://x.example")), "any origin may read, but AllowsOrigin must be false")
 }
 
 func TestMinimalOptions(t *testing.T) {

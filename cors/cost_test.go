@@ -29,7 +29,7 @@ func TestHandlersMayModifyHeaders(t *testing.T) {
 	}{
 		{"a failed preflight", listed, "OPTIONS", http.Header{"Origin": {"https://evil.example"}, acrm: {"PUT"}}},
 		{"a preflight", listed, "OPTIONS", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {"x-a"}}},
-		{"a preflight of everybody", everybody, "OPTIONS", http.Header{"Origin": {"null"}, acrm: {"GET"}}},
+		{"a preflight from any origin", everybody, "OPTIONS", http.Header{"Origin": {"null"}, acrm: {"GET"}}},
 		{"no origin", listed, "GET", http.Header{"Sec-Fetch-Site": {"none"}}},
 		{"a listed origin", listed, "GET", http.Header{"Origin": {allowedOrigin}}},
 		{"everybody", everybody, "GET", http.Header{"Origin": {"https://a.example"}}},

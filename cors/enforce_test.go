@@ -26,8 +26,8 @@ func TestEnforceRefusesCrossOriginWrites(t *testing.T) {
 		sites, origins       []string
 		unsafe, all          bool
 	}{
-		{"a foreign page", "POST", "/", []string{"cross-site"}, []string{"https://evil.example"}, false, false},
-		{"a foreign page, old browser", "POST", "/", nil, []string{"https://evil.example"}, false, false},
+		{"an unlisted page", "POST", "/", []string{"cross-site"}, []string{"https://evil.example"}, false, false},
+		{"an unlisted page in an old browser", "POST", "/", nil, []string{"https://evil.example"}, false, false},
 		{"a sandboxed frame", "POST", "/", nil, []string{"null"}, false, false},
 		{"a sibling that is not listed", "POST", "/", []string{"same-site"}, []string{"https://blog.example.com"}, false, false},
 		{"a sibling without an origin", "POST", "/", []string{"same-site"}, nil, false, false},
@@ -46,8 +46,8 @@ func TestEnforceRefusesCrossOriginWrites(t *testing.T) {
 		{"a path that cleans to an exempt one", "POST", "/sso//callback", []string{"cross-site"}, []string{"null"}, false, false},
 		{"an exempt path with another method", "PUT", "/sso/callback", []string{"cross-site"}, []string{"null"}, false, false},
 		{"an exempt route", "POST", "/sso/callback", []string{"cross-site"}, []string{"null"}, true, true},
-		{"a foreign page asks for the head", "HEAD", "/", []string{"cross-site"}, []string{"https://evil.example"}, true, false},
-		{"a foreign page reads", "GET", "/", []string{"cross-site"}, []string{"https://evil.example"}, true, false},
+		{"HEAD from an unlisted page", "HEAD", "/", []string{"cross-site"}, []string{"https://evil.example"}, true, false},
+		{"a read from an unlisted page", "GET", "/", []string{"cross-site"}, []string{"https://evil.example"}, true, false},
 		{"OPTIONS", "OPTIONS", "/", []string{"cross-site"}, []string{"https://evil.example"}, true, true},
 		{"a listed origin", "POST", "/", []string{"cross-site"}, []string{allowedOrigin}, true, true},
 		{"a listed origin, old browser", "POST", "/", nil, []string{allowedOrigin}, true, true},

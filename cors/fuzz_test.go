@@ -95,7 +95,7 @@ func TestRandomListsMatchNaiveRule(t *testing.T) {
 			}
 		}
 	}
-	require.Greater(t, allowed, 1000, "the lists match something")
+	require.Greater(t, allowed, 1000, "the lists must match some origin")
 }
 
 func FuzzRequestHeaders(f *testing.F) {

@@ -129,8 +129,8 @@ func TestNewReportsInvalidOptions(t *testing.T) {
 		want    string
 	}{
 		{"nothing", cors.Options{}, `cors: Origins: must not be empty; did you mean "https://app.example.com" or "*"?`},
-		{"everybody with credentials", cors.Options{Origins: []string{"*"}, Credentials: true}, `cors: Origins[0] "*": lets every page use the visitor's Credentials; did you mean to list the origins?`},
-		{"everybody and nobody", cors.Options{Origins: []string{"*"}, Enforce: cors.EnforceAll}, `cors: Enforce: EnforceAll has no effect with Origins "*"; did you mean one of them?`},
+		{"any origin with Credentials", cors.Options{Origins: []string{"*"}, Credentials: true}, `cors: Origins[0] "*": lets every page use the visitor's Credentials; did you mean to list the origins?`},
+		{"any origin with EnforceAll", cors.Options{Origins: []string{"*"}, Enforce: cors.EnforceAll}, `cors: Enforce: EnforceAll has no effect with Origins "*"; did you mean one of them?`},
 		{"twice", cors.Options{Origins: []string{"https://a.example", "https://a.example"}}, `cors: Origins[1] "https://a.example": is listed twice`},
 		{"methods", cors.Options{Origins: []string{"*"}, Methods: []string{"patch", "TRACE", "*", "a b"}}, "cors: Methods[0] \"patch\": is not in upper case; did you mean \"PATCH\"?\ncors: Methods[1] \"TRACE\": is a method that browsers forbid (Fetch, forbidden method)\ncors: Methods[2] \"*\": lets a page use any method; did you mean the methods by their names?\ncors: Methods[3] \"a b\": is not a method"},
 		{"headers", cors.Options{Origins: []string{"*"}, Headers: []string{"a b", "Cookie", "Sec-X", "Proxy-X"}}, "cors: Headers[0] \"a b\": is not a header name of at most 128 bytes\ncors: Headers[1] \"Cookie\": is a header that no page can set (Fetch, forbidden request-header)\ncors: Headers[2] \"Sec-X\": is a header that no page can set (Fetch, forbidden request-header)\ncors: Headers[3] \"Proxy-X\": is a header that no page can set (Fetch, forbidden request-header)"},

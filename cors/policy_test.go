@@ -132,7 +132,7 @@ func TestReconfigureIsAtomic(t *testing.T) {
 	}
 	wg.Wait()
 	require.Error(t, m.Reconfigure(cors.Options{}))
-	require.True(t, m.AllowsOrigin(from(allowedOrigin)), "a refused change changes nothing")
+	require.True(t, m.AllowsOrigin(from(allowedOrigin)), "a refused change must change nothing")
 }
 
 func TestEveryDecisionIsReportedAsAnEvent(t *testing.T) {
@@ -152,14 +152,14 @@ func TestEveryDecisionIsReportedAsAnEvent(t *testing.T) {
 		want                 cors.Event
 		reason               string
 	}{
-		{"a foreign write", "POST", "/", http.Header{"Origin": evil}, cors.Event{Refused: true, Reason: cors.Unlisted}, "unlisted"},
-		{"a foreign write without an origin", "POST", "/", http.Header{"Sec-Fetch-Site": {"cross-site"}}, cors.Event{Refused: true, Reason: cors.ForeignSite}, "foreign_site"},
+		{"a write from an unlisted origin", "POST", "/", http.Header{"Origin": evil}, cors.Event{Refused: true, Reason: cors.Unlisted}, "unlisted"},
+		{"a cross-site write without Origin", "POST", "/", http.Header{"Sec-Fetch-Site": {"cross-site"}}, cors.Event{Refused: true, Reason: cors.ForeignSite}, "foreign_site"},
 		{"a write from two origins", "POST", "/", http.Header{"Origin": append(evil, evil...)}, cors.Event{Refused: true, Reason: cors.SeveralOrigins}, "several_origins"},
-		{"a foreign preflight", "OPTIONS", "/", http.Header{"Origin": evil, acrm: {"PUT"}}, cors.Event{Preflight: true, Refused: true, Reason: cors.Unlisted}, "unlisted"},
+		{"a preflight from an unlisted origin", "OPTIONS", "/", http.Header{"Origin": evil, acrm: {"PUT"}}, cors.Event{Preflight: true, Refused: true, Reason: cors.Unlisted}, "unlisted"},
 		{"a preflight for a method", "OPTIONS", "/", http.Header{"Origin": {allowedOrigin}, acrm: {"PATCH"}}, cors.Event{Preflight: true, Refused: true, Reason: cors.MethodNotAllowed}, "method_not_allowed"},
 		{"a preflight for a header", "OPTIONS", "/", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {"x-evil"}}, cors.Event{Preflight: true, Refused: true, Reason: cors.HeaderNotAllowed}, "header_not_allowed"},
 		{"an exempt write", "POST", "/sso", http.Header{"Origin": evil}, cors.Event{Reason: cors.Exempted}, "exempted"},
-		{"a foreign read", "GET", "/", http.Header{"Origin": evil}, cors.Event{Reason: cors.Unlisted}, "unlisted"},
+		{"a read from an unlisted origin", "GET", "/", http.Header{"Origin": evil}, cors.Event{Reason: cors.Unlisted}, "unlisted"},
 		{"no browser", "GET", "/", http.Header{}, cors.Event{Reason: cors.NoOrigin}, "no_origin"},
 		{"a listed origin", "PUT", "/", http.Header{"Origin": {allowedOrigin}}, cors.Event{Reason: cors.Listed}, "listed"},
 		{"a listed preflight", "OPTIONS", "/", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}}, cors.Event{Preflight: true, Reason: cors.Listed}, "listed"},
@@ -247,7 +247,7 @@ func TestDebugLogsMistakes(t *testing.T) {
 		want   string // "": nothing
 	}{
 		{"a preflight that failed", m.Handler(next), http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {"x-evil"}}, "OPTIONS", "reason=header_not_allowed origin=https://app.example.com method=PUT headers=x-evil"},
-		{"two of us", m.Handler(m.Handler(next)), listed, "GET", "outer middleware also sets Access-Control-Allow-Origin"},
+		{"two middlewares", m.Handler(m.Handler(next)), listed, "GET", "outer middleware also sets Access-Control-Allow-Origin"},
 		{"a handler that adds", m.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Add("Access-Control-Allow-Origin", "*") })), listed, "GET", "handler also sets Access-Control-Allow-Origin"},
 		{"a handler that sets", m.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Access-Control-Allow-Origin", "https://x.example")

@@ -28,13 +28,13 @@ func TestRoutesSelectsPolicyByPath(t *testing.T) {
 		{"another's part", "/api/partner/x", allowedOrigin, "", 403},
 		{"a sibling that begins alike", "/apix", allowedOrigin, "", 200},
 		{"dots that leave a part", "/api/partner/../x", "https://partner.example", "", 403},
-		{"dots that leave a part, for whom it leads to", "/public/../api/x", "https://evil.example", "", 403},
+		{"dots that leave a prefix, for the policy that they lead to", "/public/../api/x", "https://evil.example", "", 403},
 		{"an escaped slash", "/api%2Fpartner/x", "https://partner.example", "", 200},
 		{"an escaped slash, for the outer part", "/api%2Fpartner/x", allowedOrigin, "", 403},
 		{"an escaped letter", "/%61pi/x", "https://evil.example", "", 403},
 		{"two slashes", "//api/x", "https://evil.example", "", 403},
-		{"dots behind an escaped slash, for a router that cleans what was sent", "/api/x%2Fy/../../public/z", "https://evil.example", "", 403},
-		{"the same, for whom it leaves", "/api/x%2Fy/../../public/z", allowedOrigin, "", 200},
+		{"dots after an escaped slash, for a router that cleans the escaped path", "/api/x%2Fy/../../public/z", "https://evil.example", "", 403},
+		{"the same, for the policy that they leave", "/api/x%2Fy/../../public/z", allowedOrigin, "", 200},
 		{"no part", "/x", allowedOrigin, "", 200},
 		{"everybody's", "/public/x", "https://evil.example", "*", 200},
 		{"ours", "/api/x", allowedOrigin, allowedOrigin, 200},
@@ -85,7 +85,7 @@ func TestEveryPolicyOfAnAmbiguousPathReportsAnEvent(t *testing.T) {
 		status       int
 		want         []cors.Event
 	}{
-		{"a foreign write", "POST", http.Header{"Origin": evil}, 403, []cors.Event{{Reason: cors.AmbiguousPath}, {Refused: true, Reason: cors.Unlisted}}},
+		{"a write from an unlisted origin", "POST", http.Header{"Origin": evil}, 403, []cors.Event{{Reason: cors.AmbiguousPath}, {Refused: true, Reason: cors.Unlisted}}},
 		{"a preflight", "OPTIONS", http.Header{"Origin": evil, acrm: {"PUT"}}, 403, []cors.Event{
 			{Preflight: true, Refused: true, Reason: cors.AmbiguousPath}, {Preflight: true, Refused: true, Reason: cors.AmbiguousPath},
 		}},

@@ -60,7 +60,7 @@ func TestPoliciesThatLetInjectedScriptRunNeedInsecureCSP_H1(t *testing.T) {
 			_, err := headers.New(headers.Options{CSP: tt.csp})
 			require.EqualError(t, err, "headers: CSP "+tt.want)
 			_, err = headers.New(headers.Options{CSP: tt.csp, InsecureInlineStyles: true})
-			require.EqualError(t, err, "headers: CSP "+tt.want, "a need for styles does not open scripts")
+			require.EqualError(t, err, "headers: CSP "+tt.want, "InsecureInlineStyles must not allow scripts")
 			_, err = headers.New(headers.Options{CSP: tt.csp, InsecureCSP: true})
 			require.NoError(t, err)
 		})

@@ -43,7 +43,7 @@ func TestClientIPWalksTrustedHops(t *testing.T) {
 		{"client writes the leftmost, two proxies", "10.0.0.1:1", []string{"6.6.6.6, 1.1.1.1, 10.0.0.2"}, "1.1.1.1", true},
 		{"client writes a line of its own", "10.0.0.1:1", []string{"6.6.6.6", "1.1.1.1"}, "1.1.1.1", true},
 		{"client drops the header", "10.0.0.1:1", nil, "10.0.0.1", false},
-		{"wholly trusted chain", "10.0.0.1:1", []string{"10.0.0.3, 10.0.0.2"}, "10.0.0.3", false},
+		{"a chain of only trusted hops", "10.0.0.1:1", []string{"10.0.0.3, 10.0.0.2"}, "10.0.0.3", false},
 		{"garbage decides", "10.0.0.1:1", []string{"1.1.1.1, garbage"}, "10.0.0.1", false},
 		{"garbage behind a trusted hop", "10.0.0.1:1", []string{"1.1.1.1, garbage, 10.0.0.2"}, "10.0.0.2", false},
 		{"garbage left of the client", "10.0.0.1:1", []string{"garbage, 1.1.1.1"}, "1.1.1.1", true},
@@ -164,7 +164,7 @@ func TestPeerIPReadsWhatRatelimitReads_R1(t *testing.T) {
 		})
 	}
 	_, ok := headers.PeerIP(&http.Request{RemoteAddr: "[fe80::1%eth0]:1"})
-	require.False(t, ok, "a zone makes a check of networks miss")
+	require.False(t, ok, "an address with a zone must be refused")
 }
 
 func TestClientIPDoesNotVerifyImpossibleAddresses_H6(t *testing.T) {
@@ -189,7 +189,7 @@ func TestClientIPDoesNotVerifyImpossibleAddresses_H6(t *testing.T) {
 			} {
 				addr, ok := row.proxy.ClientIP(sent("10.0.0.1:1", false, row.name, row.value))
 				require.False(t, ok, row.name)
-				require.Equal(t, row.last, addr.String(), "the last verified hop")
+				require.Equal(t, row.last, addr.String(), "must be the last verified hop")
 			}
 			addr, ok := headers.PeerIP(&http.Request{RemoteAddr: text})
 			require.False(t, ok)

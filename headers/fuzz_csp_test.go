@@ -27,7 +27,7 @@ func FuzzCSP(f *testing.F) {
 			return
 		}
 		_, err = headers.New(headers.Options{CSP: csp, InsecureCSP: true})
-		require.NoError(t, err, "an Insecure name accepts no less")
+		require.NoError(t, err, "an Insecure option must not accept less")
 		values := map[string][]string{}
 		for directive := range strings.SplitSeq(strings.ToLower(csp), ";") {
 			if fields := strings.Fields(directive); len(fields) > 0 {

@@ -33,7 +33,7 @@ func FuzzClientIP(f *testing.F) {
 		require.True(t, addr.IsValid() && !addr.Is4In6() && addr.Zone() == "")
 		again, ok := proxy.ClientIP(from(remote, forged, chain))
 		require.True(t, ok)
-		require.Equal(t, addr, again, "what stands left of the client changes nothing")
+		require.Equal(t, addr, again, "elements left of the client must not matter")
 	})
 }
 
@@ -62,7 +62,7 @@ func FuzzForwarded(f *testing.F) {
 		if ok {
 			again, ok := ask(forged, chain)
 			require.True(t, ok)
-			require.Equal(t, addr, again, "what stands left of the client changes nothing")
+			require.Equal(t, addr, again, "elements left of the client must not matter")
 		}
 	})
 }

@@ -115,7 +115,7 @@ func TestClearSiteDataWritesKinds(t *testing.T) {
 func TestHeaderMapStaysSmall(t *testing.T) {
 	w := httptest.NewRecorder()
 	errors.Must(headers.New(headers.Options{})).Handler(served).ServeHTTP(w, over("https", "GET", "https://a.example/", nil))
-	require.LessOrEqual(t, len(w.Header()), 7, "one is left for Content-Type")
+	require.LessOrEqual(t, len(w.Header()), 7, "one key must remain for Content-Type")
 }
 
 func TestPolicyDoesNotAllocate(t *testing.T) {
@@ -132,7 +132,7 @@ func TestNewReportsInvalidOptions(t *testing.T) {
 	}{
 		{"preload without subdomains", headers.Options{HSTS: headers.HSTS{Preload: true, ExcludeSubdomains: true}}, "headers: HSTS.Preload true: requires subdomains and a max-age of at least one year; did you mean HSTS{Preload: true}?"},
 		{"preload under a year", headers.Options{HSTS: headers.HSTS{Preload: true, MaxAge: time.Hour}}, "HSTS.Preload"},
-		{"clear and more", headers.Options{HSTS: headers.HSTS{Clear: true, MaxAge: time.Hour}}, "headers: HSTS.Clear true: contradicts the other fields; did you mean HSTS{Clear: true}?"},
+		{"Clear with other fields", headers.Options{HSTS: headers.HSTS{Clear: true, MaxAge: time.Hour}}, "headers: HSTS.Clear true: contradicts the other fields; did you mean HSTS{Clear: true}?"},
 		{"a number of seconds", headers.Options{HSTS: headers.HSTS{MaxAge: 31536000}}, "HSTS.MaxAge 31.536ms: must be whole seconds; did you mean 8760h0m0s?"},
 		{"negative", headers.Options{HSTS: headers.HSTS{MaxAge: -1}}, "headers: HSTS.MaxAge -1ns: is negative; did you mean Clear?"},
 		{"line break", headers.Options{CacheControl: "a\r\nb: c"}, "CacheControl"},
