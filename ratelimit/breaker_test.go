@@ -69,7 +69,7 @@ func TestBreaker(t *testing.T) {
 			for range 100 {
 				group.Go(func() {
 					start := time.Now()
-					_, err := l.Take(context.Background(), "a", "k", 0)
+					_, err := decided(l.Take(context.Background(), "a", "k", 0))
 					require.NoError(t, err)
 					if time.Since(start) > 0 {
 						waited.Add(1)
@@ -100,7 +100,7 @@ func TestBreaker(t *testing.T) {
 				group.Go(func() {
 					ctx, cancel := context.WithTimeout(context.Background(), time.Duration(i%30)*time.Millisecond)
 					defer cancel()
-					d, err := l.Take(ctx, "a", "k", 1)
+					d, err := decided(l.Take(ctx, "a", "k", 1))
 					require.NoError(t, err)
 					require.False(t, d.Degraded)
 				})

@@ -36,14 +36,14 @@
 //
 //	email := strings.ToLower(in.Email)
 //	try, err := accounts.Take(r.Context(), "account", email, 1)
-//	if err != nil || !try.Allowed {
-//		return errors.Join(err, try.Err())
+//	if err != nil {
+//		return err
 //	}
 //	user, err := users.check(email, in.Password)
 //	if err != nil {
 //		return err
 //	}
-//	_ = try.Refund(r.Context()) // only failures count
+//	try.Refund(r.Context()) // count failures only
 //
 // # Its place
 //

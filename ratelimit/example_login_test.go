@@ -31,15 +31,16 @@ func Example_login() {
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
 
 	login := errors.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
-		// Unknown accounts alike, and all spellings of one as one.
+		// Charge unknown accounts too, and every spelling of an account as one.
 		try, err := accounts.Take(r.Context(), "account", strings.ToLower(r.FormValue("email")), 1)
-		if err != nil || !try.Allowed {
-			return errors.Join(err, try.Err())
+		if err != nil {
+			return err
 		}
 		if r.FormValue("password") != "correct" {
 			return errBadCredentials
 		}
-		return try.Refund(r.Context()) // only failures count
+		try.Refund(r.Context()) // count failures only
+		return nil
 	})
 	mux := http.NewServeMux()
 	mux.Handle("POST /auth/login", login)
@@ -75,7 +76,7 @@ func Example_login() {
 	//  200 200 200 200 200 200 200 200 200 200 200 200
 }
 
-// A quota for each principal, by plan, and a penalty for who does not stop.
+// A quota for each principal, by plan, and a penalty for clients that do not stop.
 func ExampleNew() {
 	plans := map[string]int{"ada": 3}
 	limits := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "api", Limits: []ratelimit.Limit{{
@@ -88,23 +89,23 @@ func ExampleNew() {
 			r := httptest.NewRequest("GET", "/", nil)
 			r.Header.Set("Subject", who)
 			d, err := limits.Charge(r)
-			fmt.Println(who, d.Allowed, d.Remaining, d.RetryAfter.Round(time.Second), err)
-			if !d.Allowed {
+			fmt.Println(who, d.Allowed, d.Remaining, d.RetryAfter.Round(time.Second))
+			if err != nil {
 				break
 			}
 		}
 	}
 	// Output:
-	// ada true 2 0s <nil>
-	// ada true 1 0s <nil>
-	// ada true 0 0s <nil>
-	// ada false 0 10m0s <nil>
-	// eve true 1 0s <nil>
-	// eve true 0 0s <nil>
-	// eve false 0 10m0s <nil>
+	// ada true 2 0s
+	// ada true 1 0s
+	// ada true 0 0s
+	// ada false 0 10m0s
+	// eve true 1 0s
+	// eve true 0 0s
+	// eve false 0 10m0s
 }
 
-// Work that no route stands for.
+// A limit on work that is not a request to a route.
 func ExampleLimiter_Take() {
 	mails := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
 		{Name: "mails", Limits: []ratelimit.Limit{{Requests: 100, Window: 24 * time.Hour}}},
@@ -112,12 +113,12 @@ func ExampleLimiter_Take() {
 	ctx := context.Background()
 	for _, n := range []int{60, 60, 40} {
 		d, err := mails.Take(ctx, "mails", "ada", n)
-		fmt.Println(d.Allowed, d.Remaining, err)
+		fmt.Println(d.Remaining, errors.Is(err, ratelimit.ErrLimited))
 	}
 	// Output:
-	// true 40 <nil>
-	// false 40 <nil>
-	// true 0 <nil>
+	// 40 false
+	// 40 true
+	// 0 false
 }
 
 // One Memory for several Limiters.

@@ -2,7 +2,6 @@ package ratelimit
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"net/netip"
 
@@ -60,15 +59,12 @@ func (l *Limiter) decideRequest(ctx context.Context, h http.Header, t *tier, b *
 	if t.told && l.fields != NoFields {
 		l.setFields(h, t, b)
 	}
-	if d.Allowed {
-		return nil
-	}
-	return d.Err()
+	return d.denial()
 }
 
-// Charge makes the decision that Handler makes about a request, and charges it.
-// The limits of FailuresOnly stay charged. A request that no tier claims is
-// allowed.
+// Charge makes the decision that Handler makes about a request, for tests and other
+// frameworks. A denial is an error, as in [Limiter.Take]. Charge never refunds, not
+// even the limits with FailuresOnly. A request that no tier matches is allowed.
 func (l *Limiter) Charge(r *http.Request) (Decision, error) {
 	t := l.tierOf(r)
 	if t == nil {
@@ -78,8 +74,10 @@ func (l *Limiter) Charge(r *http.Request) (Decision, error) {
 	defer l.batches.Put(b)
 	l.buildCharges(t, b, r)
 	var d Decision
-	err := l.decide(r.Context(), t, b, &d)
-	return d, err
+	if err := l.decide(r.Context(), t, b, &d); err != nil {
+		return d, err
+	}
+	return d, d.denial()
 }
 
 func (l *Limiter) tierOf(r *http.Request) *tier {
@@ -133,7 +131,6 @@ func (l *Limiter) giveBack(w http.ResponseWriter, r *http.Request, t *tier, b *b
 	}
 	inHandler := l.storeDeadline() - served
 	if err := l.refundCharges(r.Context(), t, b, d, true, deadline+inHandler); err != nil {
-		// The client was served; it merely counts once too often.
-		l.log().LogAttrs(r.Context(), slog.LevelWarn, "refund failed", slog.String("tier", t.name), slog.Any("error", err))
+		l.logRefund(r.Context(), t, err)
 	}
 }

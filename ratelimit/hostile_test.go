@@ -141,16 +141,16 @@ func TestManyDecisionsAreRefundedOnceEach(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range n {
 		group.Go(func() {
-			d, err := l.Take(context.Background(), "a", "k", 2)
+			d, err := decided(l.Take(context.Background(), "a", "k", 2))
 			if err != nil || i%2 == 0 {
 				return
 			}
 			for range 3 {
 				copied := d
-				_ = copied.Refund(context.Background())
+				copied.Refund(context.Background())
 			}
 			other := <-heard
-			_ = other.Refund(context.Background())
+			other.Refund(context.Background())
 		})
 	}
 	group.Wait()
@@ -158,7 +158,7 @@ func TestManyDecisionsAreRefundedOnceEach(t *testing.T) {
 	rest := 0
 	for len(heard) > 0 {
 		d := <-heard
-		require.NoError(t, d.Refund(t.Context()))
+		d.Refund(t.Context())
 		rest++
 	}
 	require.Equal(t, n/2, rest)
@@ -171,7 +171,7 @@ func TestLimiterInItself(t *testing.T) {
 	const n = 50
 	var l *ratelimit.Limiter
 	take := func(key string) {
-		if _, err := l.Take(context.Background(), "inner", key, 7); err != nil {
+		if _, err := decided(l.Take(context.Background(), "inner", key, 7)); err != nil {
 			t.Error(err)
 		}
 	}
@@ -200,7 +200,7 @@ func TestLimiterInItself(t *testing.T) {
 	}
 	group.Wait()
 	for i := range 8 {
-		d, err := l.Charge(asked(strconv.Itoa(i), "", 1))
+		d, err := decided(l.Charge(asked(strconv.Itoa(i), "", 1)))
 		require.NoError(t, err)
 		require.Equal(t, map[bool]int{true: 1000 - n - 1, false: 1000 - 1}[i%2 == 0], d.Remaining)
 	}

@@ -316,7 +316,7 @@ func TestFailuresOnlyCountsAllButSuccesses(t *testing.T) {
 			if row.name == "a client that went away" {
 				<-done
 			}
-			d, err := l.Charge(requestFrom("127.0.0.1:1"))
+			d, err := decided(l.Charge(requestFrom("127.0.0.1:1")))
 			require.NoError(t, err)
 			require.Equal(t, row.counts, !d.Allowed)
 		})

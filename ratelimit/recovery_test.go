@@ -80,7 +80,7 @@ func TestTheOwnCountDeniesAfterAnOutage_R7(t *testing.T) {
 			for range 10 {
 				d := takes(t, l, "a", "ada", 1)
 				require.True(t, d.Allowed)
-				require.NoError(t, d.Refund(t.Context()))
+				d.Refund(t.Context())
 			}
 			takes(t, l, "a", "ada", 1)
 			takes(t, l, "a", "ada", 1)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"log/slog"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -40,42 +41,49 @@ type Decision struct {
 	warm     [maxLimits]int64 // the warm count's
 }
 
-// Err returns nil when the decision allows, or [ErrLimited] with Retry-After,
-// or [ErrTooExpensive].
-func (d Decision) Err() error {
-	if d.Allowed {
+// denial returns nil if the decision allows; otherwise [ErrLimited] with
+// Retry-After, or [ErrTooExpensive].
+func (d *Decision) denial() error {
+	switch {
+	case d.Allowed:
 		return nil
+	case d.RetryAfter < 0:
+		return d.tier.expensive
 	}
-	t := d.tier
-	if t == nil { // a Decision that somebody else made
-		t = newTier(d.Tier)
-	}
-	if d.RetryAfter < 0 {
-		return t.expensive
-	}
-	return t.limitedError(seconds(d.RetryAfter))
+	return d.tier.limitedError(seconds(d.RetryAfter))
 }
 
-// Refund gives back what [Limiter.Take] charged: for a login that succeeded.
-// It does nothing for a decision that did not allow, nor for the second time,
-// nor for a copy of what was refunded: also where that failed, since the store
-// may have done it nevertheless.
-func (d Decision) Refund(ctx context.Context) error {
+// Refund refunds the charge of [Limiter.Take], for example after a login that
+// succeeded. It does nothing if the decision denied, or if the decision or a copy
+// of it was already refunded, even if that refund failed, because the store may
+// have executed it. A refund that fails is logged: the key stays charged.
+func (d Decision) Refund(ctx context.Context) {
 	if !d.Allowed || d.refunded == nil || d.open || d.refunded.Swap(true) {
-		return nil
+		return
 	}
 	var b batch
 	for i := range d.tier.limits {
 		b.setCharge(d.tier, i, &Key{Text: d.key}, d.cost)
 	}
-	return d.limiter.refundCharges(ctx, d.tier, &b, &d, false, d.limiter.storeDeadline())
+	if err := d.limiter.refundCharges(ctx, d.tier, &b, &d, false, d.limiter.storeDeadline()); err != nil {
+		d.limiter.logRefund(ctx, d.tier, err)
+	}
 }
 
-// Take charges a key for work that no route stands for, in a handler or a
-// worker. The key applies to every limit of the tier, whose own Key, Cost and
-// Scale are not asked; it is 1 byte or longer, and cost 0 or more. Take fails for an
-// unknown tier, and with [ErrUnavailable] where the store fails and the tier
-// says Deny.
+// logRefund logs a refund that failed.
+func (l *Limiter) logRefund(ctx context.Context, t *tier, err error) {
+	l.log().LogAttrs(ctx, slog.LevelWarn, "refund failed", slog.String("tier", t.name), slog.Any("error", err))
+}
+
+// Take charges a key in a handler or a worker, for work that is not a request to a
+// route. The key applies to every limit of the tier, in place of Key, Cost and
+// Scale. It must not be empty, and cost must not be negative.
+//
+// A denial is an error: [ErrLimited] with Retry-After, or [ErrTooExpensive] if cost
+// is above Requests. If the store fails, Take returns [ErrUnavailable] in a tier
+// with Deny, and [ErrMisconfigured] in any tier if the store is misconfigured.
+// Other errors report an unknown tier, an empty key or a negative cost. The charge
+// is made only if the error is nil.
 func (l *Limiter) Take(ctx context.Context, tier, key string, cost int) (Decision, error) {
 	t := l.byName[tier]
 	switch {
@@ -93,8 +101,10 @@ func (l *Limiter) Take(ctx context.Context, tier, key string, cost int) (Decisio
 		b.setCharge(t, i, &Key{Text: key}, cost)
 	}
 	d := Decision{key: key, cost: cost, refunded: b.flag()}
-	err := l.decide(ctx, t, b, &d)
-	return d, err
+	if err := l.decide(ctx, t, b, &d); err != nil {
+		return d, err
+	}
+	return d, d.denial()
 }
 
 // Reset forgets what a key was charged in a tier. Where the key is an address,

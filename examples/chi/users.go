@@ -88,13 +88,13 @@ func (u *users) login(sessions *session.Manager, failed *ratelimit.Limiter) func
 	return func(w http.ResponseWriter, r *http.Request, in *credentials) error {
 		email := strings.ToLower(in.Email)
 		try, err := failed.Take(r.Context(), "account", email, 1)
-		if err != nil || !try.Allowed {
-			return errors.Join(err, try.Err())
+		if err != nil {
+			return err
 		}
 		begun := time.Now() // a password that changes from now on ends this login too
 		a, err := u.check(email, in.Password)
 		if err == nil || errors.Is(err, errBusy) {
-			_ = try.Refund(r.Context()) // only wrong passwords count; one count that stays harms nobody
+			try.Refund(r.Context()) // count wrong passwords only
 		}
 		if err != nil {
 			return err

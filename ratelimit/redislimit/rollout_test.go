@@ -83,7 +83,11 @@ func TestChangingALimitProcessByProcess_R5(t *testing.T) {
 			})
 			require.NoError(t, err)
 			d, err := limits.Take(t.Context(), "penalty", "ada", 1)
-			require.NoError(t, err)
+			if d.Allowed {
+				require.NoError(t, err)
+			} else {
+				require.ErrorIs(t, err, ratelimit.ErrLimited)
+			}
 			return d.RetryAfter
 		}
 		require.Zero(t, take(3*time.Hour))
