@@ -31,8 +31,22 @@ func Example() {
 	// 429 "60"
 }
 
-// The classic mistake: a key with the path in it. Whoever changes the path has
-// a new limit.
+// The smallest program: a limit for logins, and one for every other route.
+func ExamplePerMinute() {
+	limits := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
+		{Name: "login", Routes: []string{"POST /auth/login"}, Limits: ratelimit.Login()},
+		{Limits: []ratelimit.Limit{ratelimit.PerMinute(60)}},
+	}}))
+	handler := limits.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	fmt.Println(w.Header().Get("RateLimit-Policy"), w.Header().Get("RateLimit"))
+	// Output:
+	// "default";q=60;w=60 "default";r=59;t=60
+}
+
+// The classic mistake: a key that contains the path, so that a client that changes
+// the path has a new limit.
 func Example_incorrect() {
 	limit := ratelimit.Limit{Requests: 1, Window: time.Minute}
 	limit.Key = func(r *http.Request) string { return r.RemoteAddr + r.URL.Path }

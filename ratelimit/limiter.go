@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -72,6 +73,7 @@ type tier struct {
 // New returns a Limiter. It refuses limits that mean nothing, and names and
 // patterns that are there twice. The error joins all problems.
 func New(o Options) (*Limiter, error) {
+	o.Tiers = nameRest(o.Tiers)
 	fields := make([]route.Field, len(o.Tiers))
 	for i, t := range o.Tiers {
 		fields[i] = route.Field{Name: fieldName("Tiers", i, "Routes"), Patterns: t.Routes}
@@ -96,6 +98,17 @@ func New(o Options) (*Limiter, error) {
 	}
 	l.batches.New = func() any { return new(batch) }
 	return l, nil
+}
+
+// nameRest returns the tiers, with the default name for a tier without Routes.
+func nameRest(tiers []Tier) []Tier {
+	tiers = slices.Clone(tiers)
+	for i := range tiers {
+		if t := &tiers[i]; t.Name == "" && len(t.Routes) == 0 {
+			t.Name = "default"
+		}
+	}
+	return tiers
 }
 
 // responder returns what answers refused requests, none of which is cached: RFC

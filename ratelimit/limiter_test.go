@@ -231,7 +231,7 @@ func TestNewRefuses(t *testing.T) {
 		{"R4 a name in upper case", named("API"), `Tiers[0].Name "API": must have 1 to 32 lower-case letters, digits and hyphens; did you mean "api"?`},
 		{"R4 a name with a space and an underscore", named("_Log in_v2"), `Tiers[0].Name "_Log in_v2": must have 1 to 32 lower-case letters, digits and hyphens; did you mean "log-in-v2"?`},
 		{"R4 a name of 40 bytes", named(strings.Repeat("a", 31) + "-" + strings.Repeat("b", 8)), `Tiers[0].Name "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bbbbbbbb": must have 1 to 32 lower-case letters, digits and hyphens; did you mean "` + strings.Repeat("a", 31) + `"?`},
-		{"R4 no name", named(""), `Tiers[0].Name "": must have 1 to 32 lower-case letters, digits and hyphens; did you mean "default"?`},
+		{"R4 no name, with Routes", ratelimit.Options{Tiers: []ratelimit.Tier{one("", 1, "/login")}}, `Tiers[0].Name "": must have 1 to 32 lower-case letters, digits and hyphens; did you mean "default"?`},
 		{"R4 a name without a letter", named("ÄÖ"), `Tiers[0].Name "ÄÖ": must have 1 to 32 lower-case letters, digits and hyphens; did you mean "default"?`},
 		{"no limits", ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a"}}}, "Tiers[0].Limits: must not be empty; did you mean ratelimit.Writes()?"},
 		{"five limits", ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{ok, ok, ok, ok, ok}}}}, "Tiers[0].Limits: has 5 entries; the maximum is 4; did you mean a second Limiter?"},

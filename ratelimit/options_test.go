@@ -381,3 +381,29 @@ func TestTakeOfSeveralLimitsAllocatesNothing(t *testing.T) {
 		require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { clear(w.Header()); h.ServeHTTP(w, r) }), most)
 	}
 }
+
+func TestTierWithoutRoutesIsNamedDefault(t *testing.T) {
+	tiers := []ratelimit.Tier{one("", 1), one("login", 1, "/login")}
+	l := limiter(t, ratelimit.Options{Tiers: tiers})
+	require.Empty(t, tiers[0].Name, "New must not change its options")
+	require.Equal(t, "default", takes(t, l, "default", "k", 1).Tier)
+	for _, row := range []struct {
+		name    string
+		tiers   []ratelimit.Tier
+		problem string
+	}{
+		{"a tier with Routes needs a name", []ratelimit.Tier{one("", 1, "/login")}, `ratelimit: Tiers[0].Name "": must have 1 to 32 lower-case letters, digits and hyphens; did you mean "default"?`},
+		{"another tier has the name", []ratelimit.Tier{one("default", 1, "/login"), one("", 1)}, `ratelimit: Tiers[1].Name "default": is listed twice; did you mean one tier with all Routes?`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			_, err := ratelimit.New(ratelimit.Options{Tiers: row.tiers})
+			require.EqualError(t, err, row.problem)
+		})
+	}
+}
+
+func TestLimitsPerTime(t *testing.T) {
+	require.Equal(t, []ratelimit.Limit{
+		{Requests: 5, Window: time.Second}, {Requests: 6, Window: time.Minute}, {Requests: 7, Window: time.Hour},
+	}, []ratelimit.Limit{ratelimit.PerSecond(5), ratelimit.PerMinute(6), ratelimit.PerHour(7)})
+}

@@ -7,10 +7,11 @@ import (
 
 // A Tier is a set of limits for a set of routes.
 type Tier struct {
-	// Name is required: lower-case letters, digits and hyphens, at most 32. It
+	// Name must have 1 to 32 lower-case letters, digits and hyphens. Empty means
+	// "default" in the tier without Routes, and is reported by New in any other. It
 	// names the limits in keys, fields and events: login, login-2 and so on.
-	// Limiters that share a store count together where their names and windows
-	// are the same: see "Changing a limit" for a rollout that changes Requests.
+	// Limiters that share a store count together if their names and windows are
+	// equal: see "Changing a limit" for a rollout that changes Requests.
 	Name string
 	// Routes are patterns such as "POST /auth/login". The language is that of
 	// http.ServeMux without hosts, and every spelling of a path matches. None:
