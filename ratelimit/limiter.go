@@ -22,7 +22,7 @@ var (
 	ErrLimited = errors.Define(429, "rate_limited", "Too many requests. Try again later.").Sampled("tier")
 	// ErrTooExpensive answers a request that costs more than a whole limit, so
 	// that waiting does not help: 413 too_expensive.
-	ErrTooExpensive = errors.Define(413, "too_expensive", "The request asks for more than is ever allowed at once.")
+	ErrTooExpensive = errors.Define(413, "too_expensive", "This request costs more than the limit ever allows.")
 	// ErrUnavailable answers while the store cannot tell, where the tier says
 	// Deny: 503 limits_unavailable with Retry-After.
 	ErrUnavailable = errors.Define(503, "limits_unavailable", "The service is busy. Try again later.").Sampled("tier")

@@ -103,7 +103,7 @@ func (m *Memory) Peek(_ context.Context, charges []Charge, verdicts []Verdict) e
 // maxCharges is how many charges one call can have.
 const maxCharges = 8
 
-func errTooMany() error { return errors.New("ratelimit: Memory: more than 8 charges in one call") }
+func errTooMany() error { return errors.New("ratelimit: Memory: a call has more than 8 charges") }
 
 // place is where a charge is counted.
 type place struct {

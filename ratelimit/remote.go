@@ -10,11 +10,11 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// The ways in which a store outside of this process fails without a word.
+// The failures that the store does not report itself.
 var (
-	errTimeout = errors.New("ratelimit: the store did not answer in time")
-	errOpen    = errors.New("ratelimit: the store failed a moment ago, and is not asked")
-	errHangs   = errors.New("ratelimit: the store hangs: too many calls were given up")
+	errTimeout = errors.New("ratelimit: the store did not respond in time")
+	errOpen    = errors.New("ratelimit: the store is failing and is not called")
+	errHangs   = errors.New("ratelimit: the store hangs: too many calls were abandoned")
 )
 
 // maxAbandoned bounds the calls that were given up, and did not return. Each

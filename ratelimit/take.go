@@ -88,9 +88,9 @@ func (l *Limiter) Take(ctx context.Context, tier, key string, cost int) (Decisio
 	t := l.byName[tier]
 	switch {
 	case t == nil:
-		return Decision{}, errors.New("ratelimit: Take: no tier is named " + strconv.Quote(tier))
+		return Decision{}, errors.New("ratelimit: Take: tier " + strconv.Quote(tier) + " is unknown")
 	case key == "":
-		return Decision{}, errors.New("ratelimit: Take: the key is empty, so everybody would count as one")
+		return Decision{}, errors.New("ratelimit: Take: the key must not be empty")
 	case cost < 0:
 		return Decision{}, errors.New("ratelimit: Take: the cost is negative; did you mean Refund?")
 	}
@@ -113,7 +113,7 @@ func (l *Limiter) Take(ctx context.Context, tier, key string, cost int) (Decisio
 func (l *Limiter) Reset(ctx context.Context, tier, key string) error {
 	t := l.byName[tier]
 	if t == nil {
-		return errors.New("ratelimit: Reset: no tier is named " + strconv.Quote(tier))
+		return errors.New("ratelimit: Reset: tier " + strconv.Quote(tier) + " is unknown")
 	}
 	deadline := l.storeDeadline()
 	err := l.resetKeys(ctx, t, deadline, func(*Limit) Key { return Key{Text: boundKey(key)} })

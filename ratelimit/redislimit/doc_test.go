@@ -172,8 +172,8 @@ func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	_, err := redislimit.New(nil, redislimit.Options{Prefix: "a{b"})
 	require.ErrorContains(t, err, "redislimit: client: must not be nil; did you mean redis.NewClient?")
-	require.ErrorContains(t, err, "redislimit: Secret: has 0 bytes, and must have at least 16; did you mean 32 bytes of crypto/rand?")
-	require.ErrorContains(t, err, `redislimit: Prefix "a{b": must have at most 64 bytes and no brace, which would change the slot of a key in Redis Cluster; did you mean "ab"?`)
+	require.ErrorContains(t, err, "redislimit: Secret: has 0 bytes; the minimum is 16; did you mean 32 bytes of crypto/rand?")
+	require.ErrorContains(t, err, `redislimit: Prefix "a{b": must have at most 64 bytes and no braces, which change the slot of a key in Redis Cluster; did you mean "ab"?`)
 	for _, client := range []redis.UniversalClient{(*redis.Client)(nil), (*redis.ClusterClient)(nil), (*redis.Ring)(nil)} {
 		_, err = redislimit.New(client, redislimit.Options{Secret: secret})
 		require.EqualError(t, err, "redislimit: client: must not be nil; did you mean redis.NewClient?")

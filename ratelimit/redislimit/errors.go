@@ -10,7 +10,7 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-var errReply = errors.New("redislimit: the reply has not one verdict for each limit")
+var errReply = errors.New("redislimit: the reply does not have one verdict for each limit")
 
 // wrapError wraps an error. One that will not pass by itself is a
 // [ratelimit.ErrMisconfigured].

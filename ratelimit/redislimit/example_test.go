@@ -41,5 +41,5 @@ func Example_incorrect() {
 	defer func() { _ = client.Close() }()
 	_, err := redislimit.New(client, redislimit.Options{})
 	fmt.Println(err)
-	// Output: redislimit: Secret: has 0 bytes, and must have at least 16; did you mean 32 bytes of crypto/rand?
+	// Output: redislimit: Secret: has 0 bytes; the minimum is 16; did you mean 32 bytes of crypto/rand?
 }

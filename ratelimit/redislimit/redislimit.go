@@ -67,10 +67,10 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 		refuse("redislimit: client: must not be nil; did you mean redis.NewClient?")
 	}
 	if len(o.Secret) < 16 {
-		refuse("redislimit: Secret: has " + strconv.Itoa(len(o.Secret)) + " bytes, and must have at least 16; did you mean 32 bytes of crypto/rand?")
+		refuse("redislimit: Secret: has " + strconv.Itoa(len(o.Secret)) + " bytes; the minimum is 16; did you mean 32 bytes of crypto/rand?")
 	}
 	if len(o.Prefix) > maxPrefix || strings.ContainsAny(o.Prefix, "{}") {
-		refuse("redislimit: Prefix " + strconv.Quote(o.Prefix) + ": must have at most 64 bytes and no brace, which would change the slot of a key in Redis Cluster; did you mean " + strconv.Quote(suggestPrefix(o.Prefix)) + "?")
+		refuse("redislimit: Prefix " + strconv.Quote(o.Prefix) + ": must have at most 64 bytes and no braces, which change the slot of a key in Redis Cluster; did you mean " + strconv.Quote(suggestPrefix(o.Prefix)) + "?")
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
@@ -155,15 +155,15 @@ func (s *Store) Reset(ctx context.Context, keys []ratelimit.Key) error {
 // checkCharges refuses what the script could not count.
 func checkCharges(charges []ratelimit.Charge) error {
 	if len(charges) > maxCharges {
-		return errors.New("redislimit: more than 8 charges in one call")
+		return errors.New("redislimit: a call has more than 8 charges")
 	}
 	for i := range charges {
 		c := &charges[i]
 		switch window := milliseconds(c.Window); {
 		case c.Requests <= 0 || window <= 0 || c.Cost < 0 || c.Penalty < 0:
-			return errors.New("redislimit: a charge without requests or window, or with a negative cost or penalty")
+			return errors.New("redislimit: a charge must have positive Requests and Window, and no negative Cost or Penalty")
 		case c.Requests > math.MaxInt32 || window > math.MaxUint32 || int64(c.Requests) > (1<<53)/window || milliseconds(c.Penalty) > 1<<40:
-			return errors.New("redislimit: a charge whose requests times its window's milliseconds are above 2^53, whose window is above 49 days, or whose penalty is above 34 years")
+			return errors.New("redislimit: a charge is too large: Requests times Window in milliseconds must be at most 2^53, Window at most 49 days and Penalty at most 34 years")
 		}
 	}
 	return nil
