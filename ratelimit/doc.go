@@ -1,38 +1,49 @@
-// Package ratelimit holds clients to limits, by tiers of routes, with a window
-// that slides: in this process, or in Redis for all processes of a service.
+// Package ratelimit limits the requests of clients, by tiers of routes, with a
+// sliding window. The counts are kept in this process, or in Redis for all
+// processes of a service.
 //
 // # What it refuses by default
 //
-// A request above a limit is 429 rate_limited with Retry-After, in whole
-// seconds, rounded up; one that costs more than a limit ever allows is 413
-// too_expensive. All limits of a tier decide together: a request that one of
-// them denies is not charged to the others. A client is its TCP peer's
-// address, or the /64 network in IPv6, unless ClientIP says otherwise; no
-// forwarding header is believed. What no tier claims is not limited: have one
-// tier without routes. A pattern that matches nothing is a limit that does not
-// exist: [Limiter.Unmatched] finds it in a test, and a warning in production.
+// A request above a limit gets 429 rate_limited, with Retry-After in whole
+// seconds, rounded up. A request that costs more than a limit ever allows gets
+// 413 too_expensive. The limits of a tier decide together: if one denies a
+// request, the others are not charged.
 //
-// # A program
+// A client is the IPv4 address of the TCP peer, or its IPv6 /64 network, unless
+// ClientIP says otherwise. Forwarding headers are not read. A request that no
+// tier matches is not limited, so end the list with a tier without routes: it
+// matches every request that no other tier matches. A misspelt pattern matches
+// nothing, and its limit has no effect: test with [Limiter.Unmatched].
 //
-// All that protects a login: limits by address before a password is checked,
-// and by account around the check, so that neither one address nor one account
-// can be worked on.
+// # Example
+//
+// The smallest program has a limit for logins, and one for every other route:
+//
+//	limits := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
+//		{Name: "login", Routes: []string{"POST /auth/login"}, Limits: ratelimit.Login()},
+//		{Limits: []ratelimit.Limit{ratelimit.PerMinute(60)}},
+//	}}))
+//
+// A login needs two limits: one by address, before the password is checked, and
+// one by account, around the check. With the first alone, many addresses can
+// guess the password of one account.
 //
 //	limits := errors.Must(ratelimit.New(ratelimit.Options{ClientIP: proxy.ClientIP, Tiers: []ratelimit.Tier{
 //		{Name: "login", Routes: []string{"POST /auth/login"}, Limits: ratelimit.Login()},
 //		{Name: "refresh", Routes: []string{"/auth/refresh"}, Limits: ratelimit.Writes()},
 //		{Name: "reads", Routes: []string{"GET /"}, Limits: ratelimit.Reads()},
-//		{Name: "writes", Limits: ratelimit.Writes()}, // all the rest
+//		{Name: "writes", Limits: ratelimit.Writes()}, // every other request
 //	}}))
-//	// Strangers can keep an owner out by this: see "Accounts and shared addresses".
+//	// An attacker can lock out an owner: see "Accounts and shared addresses".
 //	accounts := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
 //		{Name: "account", Limits: []ratelimit.Limit{{Requests: 10, Window: 15 * time.Minute}}},
 //	}}))
 //	handler := failures.Handler(limits.Handler(mux))
 //
-// and in the handler of the login, also for accounts that do not exist, since
-// the answer would tell otherwise which do. The key is the spelling by which
-// accounts are found, or each spelling of a name has tries of its own:
+// In the login handler, charge the account before the password is checked, and
+// refund the charge if the login succeeds. Charge unknown accounts too: otherwise
+// the response shows which accounts exist. The key must be the spelling by which
+// accounts are looked up: otherwise each spelling of a name has its own attempts.
 //
 //	email := strings.ToLower(in.Email)
 //	try, err := accounts.Take(r.Context(), "account", email, 1)
@@ -45,141 +56,150 @@
 //	}
 //	try.Refund(r.Context()) // count failures only
 //
-// # Its place
+// # Position
 //
-// Inside errors, headers and cors, so that a page can read a 429; outside of
-// auth, so that a flood of bad credentials is stopped before it costs
-// signatures. A limit by principal is a second Limiter inside auth, on the same
-// Store: its Key returns the subject, its tiers have other names, and it adds
-// its members to the fields of the outer one. FailuresOnly needs
-// errors.Responder outside, and http.TimeoutHandler inside: the ResponseWriter
-// of a TimeoutHandler hides the status of the response, so that honest requests
-// count as failures. A warning once a minute reports that.
+// Place the limiter inside errors, headers and cors, so that a page can read a
+// 429, and outside auth, so that a flood of bad credentials is refused before it
+// costs a signature check.
 //
-// In front of an httputil.ReverseProxy, a Limiter needs errors.Responder outside
+// To limit by principal, place a second Limiter inside auth, with the same Store,
+// a Key that returns the subject, and tiers with different names. It adds its
+// members to the RateLimit fields of the outer Limiter.
+//
+// FailuresOnly needs an errors.Responder outside the Limiter, and
+// http.TimeoutHandler inside: the ResponseWriter of a TimeoutHandler hides the
+// status of the response, so that successes count as failures. A warning once a
+// minute reports that.
+//
+// A Limiter in front of an httputil.ReverseProxy needs an errors.Responder outside
 // to keep its fields: the proxy empties the header map after an informational
-// response (1xx), and the Responder restores the headers of the rings.
+// response (1xx), and the Responder restores the headers.
 //
-// # What is exact
+// # Accuracy
 //
-// Up to 128 requests per window every request has a time stamp: never more in
-// any interval of the window's length, and never a denial of what the limit
-// allows. Above, requests are counted in eighths of the window: never more than
-// the limit in 7/8 of a window, never a denial of who keeps it in 9/8 of one. Of
-// 800 a minute, never more than 800 are admitted in 52.5 s. In a whole minute it
-// can be up to 1600: a burst at its begin and one at its end, by a client that
-// works out where the eighths of its key begin, from the t and the Retry-After
-// that it is told. TestAccuracy prints what happens, beside fixed windows, two
-// buckets and GCRA.
+// Up to 128 requests per window, every request has a timestamp. The limit is then
+// exact: no interval as long as the window has more requests than the limit, and
+// no request is denied that the limit allows.
+//
+// Above 128, requests are counted in eighths of the window. In any 7/8 of a
+// window, at most the limit is admitted. A client that keeps the limit in every
+// 9/8 of a window is never denied.
+//
+// For example, with 800 requests per minute, at most 800 are admitted in any 52.5
+// seconds. In a whole minute up to 1600 can be admitted, in one burst at its start
+// and one at its end, if the client works out from the RateLimit and Retry-After
+// fields where the eighths of its key begin. TestAccuracy compares this with fixed
+// windows, two buckets and GCRA.
 //
 // # Accounts and shared addresses
 //
-// An account limit lets strangers keep its owner out: with the limit of the program
-// above, ten wrong guesses keep the owner of an account out for 15 minutes, and
-// ten more for the next. Keep it looser than the address limit, quiet, without
-// Penalty, and given back on success. Sessions that run are not touched. Give an
-// owner who is locked out another way in, such as a link by e-mail.
+// An account limit lets an attacker lock out the owner: with the limit of the
+// example, ten wrong guesses lock out an owner for 15 minutes. Make it looser than
+// the address limit, set Quiet, do not set Penalty, and refund successful logins.
+// Existing sessions are not affected. Give an owner who is locked out another way
+// in, such as a link by email.
 //
-// An address that an office, a school or a carrier's NAT shares makes an
-// address limit hit honest people: count failures only, or count principals
-// where they are known. IPv6 is the other way round: a client has a /64, or
-// owns a /48 of 65 536 of those, hence the third limit of [Login].
+// Users behind the address of an office, a school or a carrier's NAT share one
+// address limit. For them, count failures only, or limit by principal if it is
+// known. With IPv6 the problem is the reverse: one subscriber has a /64, or even a
+// /48 with 65,536 of them. The third limit of [Login] covers the /48.
 //
 // # Stores
 //
-// A [Memory] is bounded and has no goroutine. Package redislimit has the store
-// for several processes: its page says which options of go-redis and which
-// rights it needs, and why its Redis may evict while that of sessions must not.
-// Another store passes package storetest.
+// A [Memory] is bounded and starts no goroutine. Package redislimit has a store
+// for several processes; its documentation lists the go-redis options and the
+// Redis permissions that it needs, and explains why its Redis may evict keys while
+// the Redis of sessions must not. Package storetest tests other stores.
 //
-// A store outside of the process is asked once for each request, for all of
-// its limits, and less often where that suffices:
+// A store outside the process is called once per request, with all limits of the
+// request, or less often:
 //
-//   - A denial is remembered for up to a second, by key, limit and cost. A flood
-//     from one key costs a call per second and process. A reset by another
-//     process is noticed as late.
-//   - A limit with Lease is charged some requests at once: a thirtieth of the
-//     calls, or fewer, where a key has traffic. In any window, at most
-//     min(processes * Requests/64, Requests/10) above the limit are admitted.
-//     While a limit is used up, a process asks again every hundredth of the
-//     window, and what is free by then may be denied in between.
+//   - A denial is cached for up to one second, by key, limit and cost. A flood
+//     from one key costs one call per second and process. A reset by another
+//     process takes effect up to one second late.
+//   - A limit with Lease charges several requests in one call, and needs a
+//     thirtieth of the calls or fewer for a busy key. In any window, at most
+//     min(processes * Requests/64, Requests/10) requests above the limit are
+//     admitted. Once the limit is used up, a process calls the store again when a
+//     request becomes free or after a hundredth of the window, whichever is later,
+//     but after a second at the latest. Requests in between may be denied although
+//     the limit would allow them.
 //
 // # Changing a limit
 //
 // While a rollout changes a limit, processes with the old and the new one share a
 // store:
 //
-//   - Another Requests keeps the count. All processes charge the same count, and
-//     each denies by its own Requests: together they admit the higher limit at
-//     most. A process with the lower limit denies what is above it, also when
-//     the others admitted that. Clients then see both limits, in turn.
-//   - Another Window or another Name begins a count of zero. Until the rollout
-//     ends, and for one old Window afterwards, at most both limits together are
-//     admitted.
-//   - A shorter Penalty also shortens a penalty that runs, as soon as a process
-//     with it decides. A process whose limit has no Penalty ignores it.
+//   - A change of Requests keeps the count. All processes charge the same count,
+//     and each denies by its own Requests: together they admit at most the higher
+//     limit. Clients see both limits, in turn.
+//   - A change of Window or Name starts a new count at zero. Until the rollout ends,
+//     and for one old Window afterwards, at most both limits together are admitted.
+//   - A shorter Penalty shortens a running penalty as soon as a process with it
+//     decides. A process whose limit has no Penalty ignores the penalty.
 //
-// # When the store fails
+// # Store failures
 //
-// No request waits for longer than Timeout, whatever a driver does. After three
-// failures in a row the store is not asked; then one live request probes it,
-// after 250 ms at first and every 5 s at last. A client that hangs up is no
-// failure. Meanwhile, a tier's OnStoreFailure decides:
+// No request waits longer than Timeout for the store, even if the driver ignores
+// its context. After three failures in a row, the store is not called. One request
+// at a time then probes it: first after 250 ms, later every 5 s. A client that
+// disconnects does not count as a failure. Until a probe succeeds, OnStoreFailure
+// decides:
 //
-//   - Local, the default, by this process's own count, which is warm: everything
-//     that the store admits is counted here too, penalties included. It is
-//     fail-open across processes, and closed in each: N processes admit N times
-//     the limit at most, in any window, also when the store works again within
-//     it. The store lacks what they admitted by themselves, so each process
-//     denies by its own count too, until a window after its last decision
-//     without the store. A Reset by another process is not noticed in that time.
-//     N times is the price of a service that goes on; where it is too high, use
-//     Deny.
-//   - Deny answers 503 limits_unavailable with Retry-After. Good for a login.
-//   - InsecureAllow lets everybody through. Attackers then aim at the store
-//     first.
+//   - Local, the default, uses the counts of this process, which are always kept up
+//     to date: every request that the store admits is counted locally too, and
+//     penalties are copied. N processes together admit at most N times the limit in
+//     any window. After the store recovers, it does not have the requests that were
+//     admitted without it, so each process also denies by its own counts until a
+//     window after its last decision without the store. A Reset by another process
+//     has no effect in that time. If N times the limit is too much, use Deny.
+//   - Deny responds with 503 limits_unavailable and Retry-After. It fits a login.
+//   - InsecureAllow admits every request. An attacker then attacks the store first.
 //
-// A failure of configuration, such as a wrong password, is Deny always: see
-// [ErrMisconfigured]. Each change of the store's health is logged once and told
-// to OnEvent once.
+// A configuration failure, such as a wrong password, always denies: see
+// [ErrMisconfigured]. Each change of the store's health is logged once, and
+// OnEvent is called once.
 //
-// What is promised after a failover of a replicated store that no call noticed: at
-// most what was admitted in the lost interval is admitted again. What is not:
-// that no more than the limit is. A store that lost everything begins with empty
-// counts.
+// After a failover of a replicated store that no call noticed, at most the requests
+// that were admitted in the lost interval are admitted once more, so that more than
+// the limit can be admitted. A store that lost its data starts with empty counts.
 //
-// # Decisions
+// # Design decisions
 //
-//   - A Scale of 0 or less is Requests: refusing everything would turn a quota
-//     that could not be loaded into an outage, and allowing everything into a
-//     hole.
-//   - A penalty begins with a denial by the limit that has it. What is never
-//     allowed, 413, begins none, and a Cost of 0 is allowed in it.
+//   - A Scale of 0 or less means Requests. Denying every request would turn a
+//     quota that could not be loaded into an outage; allowing every request would
+//     remove the limit.
+//   - A penalty starts with a denial by the limit that has it. A request with a
+//     cost above Requests (413) starts none. A cost of 0 is allowed during a
+//     penalty.
 //   - Windows and penalties are whole milliseconds, so that all stores agree.
-//   - A cost above Requests is denied without asking the store.
-//   - A charge that came from a lease is given back while that would live, a
-//     twelfth of the window, and stays charged afterwards.
-//   - A lease is charged to a second limit as well, of 11/10 of Requests in 11/10
-//     of the window, which bounds what many processes can hold; hence it
-//     excludes everything that needs to see single requests.
-//   - Decisions without the store are Allowed or Denied with Decision.Degraded;
-//     the reasons Degraded and Restored are for changes.
-//   - [Limiter.Charge] is the decision without a ResponseWriter, for tests and
-//     other frameworks. It charges, and does not give back.
+//   - A cost above Requests is denied without a call of the store.
+//   - A leased charge can be refunded until its lease expires, a twelfth of the
+//     window after it began. Later refunds have no effect.
+//   - A lease is also charged to a second limit, of 11/10 of Requests in 11/10 of
+//     the window. It bounds the leases of all processes. For that reason Lease
+//     excludes the options that need to see single requests.
+//   - A decision without the store has the reason Allowed or Denied, and
+//     Decision.Degraded is true. The reasons Degraded and Restored are only for
+//     changes of the store's health.
+//   - [Limiter.Charge] makes the same decision as Handler, for tests and other
+//     frameworks. It charges the request, and never refunds it.
 //
 // # Threats
 //
-//   - Bursts at the end of a window, which pass twice in fixed windows.
-//   - Other spellings of a path, to fall into a looser tier: the strictest
-//     reading wins.
-//   - Clients that choose their key: addresses of IPv6 (those of a NAT64, RFC
-//     6052, are the IPv4 addresses that they stand for), forwarding headers,
-//     paths, mapped addresses (GHSA-46wh-pxpv-q5gq).
-//   - Guesses that run at the same time: FailuresOnly charges first and gives
-//     back later.
-//   - A flood of new clients, to push an attacker's count out of memory: denied
-//     keys stay, and newcomers share a count when there are only those.
-//   - A flood of requests, to load the store, or to make it seem to fail: denials
-//     are remembered, and clients that hang up change nothing.
-//   - A limit as a weapon: see above.
+//   - Bursts around the end of a window, which fixed windows admit twice: the
+//     window slides.
+//   - Other spellings of a path that match a looser tier: the strictest form of the
+//     path applies.
+//   - Clients that choose their own key, by IPv6 addresses, forwarding headers,
+//     paths or IPv4-mapped addresses (GHSA-46wh-pxpv-q5gq): keys are networks, and
+//     NAT64 addresses (RFC 6052) count as the IPv4 addresses inside them.
+//   - Concurrent guesses: FailuresOnly charges before the handler runs, and
+//     refunds after it.
+//   - A flood of new clients that evicts an attacker's count: denied keys are not
+//     evicted; if no key can be evicted, new keys share a count.
+//   - A flood of requests that overloads the store, or makes it look unhealthy:
+//     denials are cached, and clients that disconnect do not count as failures.
+//   - A limit that is used to deny service to an owner: see Accounts and shared
+//     addresses.
 package ratelimit
