@@ -10,9 +10,9 @@ import (
 	"github.com/ringwall/ringwall/internal/wiring"
 )
 
-// Handler serves next within the limits of the request's tier. Inside another
-// Limiter, it adds its members to the fields of the outer one. Handler panics if
-// next is nil: a service finds that when it starts.
+// Handler calls next if the limits of the request's tier allow the request. Inside
+// another Limiter, it adds its members to the fields of the outer one. Handler panics
+// if next is nil.
 func (l *Limiter) Handler(next http.Handler) http.Handler {
 	wiring.RequireNew("ratelimit: Handler", l == nil)
 	wiring.RequireHandler("ratelimit: Handler", next)
@@ -24,12 +24,12 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 		}
 		b := l.batches.Get().(*batch)
 		l.buildCharges(t, b, r)
-		deadline := l.storeDeadline() // after Key, Cost and Scale, which may take their time
+		deadline := l.storeDeadline() // after Key, Cost and Scale, which may be slow
 		var d Decision
 		err := l.decideRequest(r.Context(), w.Header(), t, b, &d)
 		mayGiveBack := t.failures && err == nil && !d.open
 		if !mayGiveBack {
-			l.batches.Put(b) // next may take its time
+			l.batches.Put(b) // next may be slow
 		}
 		if err != nil {
 			l.respond(w, r, err)
@@ -50,8 +50,8 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 	})
 }
 
-// decideRequest decides about a request, and tells of it in the header. The error is
-// that of a refusal.
+// decideRequest decides a request and sets the RateLimit fields. The error is the
+// refusal.
 func (l *Limiter) decideRequest(ctx context.Context, h http.Header, t *tier, b *batch, d *Decision) error {
 	if err := l.decide(ctx, t, b, d); err != nil {
 		return err
@@ -121,9 +121,9 @@ func (l *Limiter) buildCharges(t *tier, b *batch, r *http.Request) {
 	}
 }
 
-// giveBack refunds the limits that count failures alone, when the answer is
-// none. It has what is left of the time that the decision had: the two
-// together make no request wait for longer than Timeout.
+// giveBack refunds the limits with FailuresOnly if the response is not a failure. Its
+// deadline is the decision's, moved by the time of the handler, so that a request
+// waits no longer than Timeout for both.
 func (l *Limiter) giveBack(w http.ResponseWriter, r *http.Request, t *tier, b *batch, d *Decision, deadline, served int64) {
 	status, ok := errors.Status(w)
 	if !ok || status >= 400 || r.Context().Err() != nil {

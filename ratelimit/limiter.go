@@ -15,28 +15,28 @@ import (
 	"github.com/ringwall/ringwall/internal/route"
 )
 
-// The kinds of error that this package answers with.
+// The errors of refused requests.
 var (
-	// ErrLimited answers a request above a limit: 429 rate_limited with
+	// ErrLimited is the response to a request above a limit: 429 rate_limited with
 	// Retry-After (RFC 6585, section 4).
 	ErrLimited = errors.Define(429, "rate_limited", "Too many requests. Try again later.").Sampled("tier")
-	// ErrTooExpensive answers a request that costs more than a whole limit, so
-	// that waiting does not help: 413 too_expensive.
+	// ErrTooExpensive is the response to a request that costs more than Requests of a
+	// limit, so that a retry cannot succeed: 413 too_expensive.
 	ErrTooExpensive = errors.Define(413, "too_expensive", "This request costs more than the limit ever allows.")
-	// ErrUnavailable answers while the store cannot tell, where the tier says
-	// Deny: 503 limits_unavailable with Retry-After.
+	// ErrUnavailable is the response while the store fails, in a tier with Deny: 503
+	// limits_unavailable with Retry-After.
 	ErrUnavailable = errors.Define(503, "limits_unavailable", "The service is busy. Try again later.").Sampled("tier")
 )
 
-// A Limiter holds clients to limits. It is immutable but for its counts, and
-// safe for concurrent use.
+// A Limiter limits the requests of clients. Only its counts change. It is safe for
+// concurrent use.
 type Limiter struct {
 	tiers    []*tier
 	byName   map[string]*tier
 	routes   *route.Table
-	rest     *tier   // for what no other tier claims; nil for nothing
-	memory   *Memory // the store, or the warm count beside a remote one
-	remote   *remote // nil where the store is a Memory
+	rest     *tier   // the tier without Routes; nil if there is none
+	memory   *Memory // the store, or the local counts beside a remote one
+	remote   *remote // nil if the store is a Memory
 	clientIP func(*http.Request) (netip.Addr, bool)
 	fields   Fields
 	onEvent  func(context.Context, Event)
@@ -56,22 +56,21 @@ type tier struct {
 	limits    []Limit
 	policies  []string // the limits' names
 	onFailure Failure
-	leases    []string // the names of the second limits, where there is a Lease
+	leases    []string // the names of the second limits, for a Lease
 	leased    bool     // some limit has a Lease, and the store is remote
 	failures  bool     // some limit is FailuresOnly
 	scaled    bool     // some limit has a Scale
 	told      bool     // some limit is in the fields
-	field     string   // RateLimit-Policy, where none is scaled
+	field     string   // RateLimit-Policy, if no limit has a Scale
 	limited   *errors.Error
 	expensive *errors.Error
 	last      atomic.Pointer[refusal]
-	// recoveredAt is when everything has left its window that this process has
-	// admitted without the store, in the remote's time. 0: nothing.
+	// recoveredAt is the time, of the remote's clock, when every request that this
+	// process admitted without the store has left its window. 0 means none.
 	recoveredAt atomic.Int64
 }
 
-// New returns a Limiter. It refuses limits that mean nothing, and names and
-// patterns that are there twice. The error joins all problems.
+// New returns a Limiter. It reports all invalid options, joined.
 func New(o Options) (*Limiter, error) {
 	o.Tiers = nameRest(o.Tiers)
 	fields := make([]route.Field, len(o.Tiers))
@@ -111,8 +110,8 @@ func nameRest(tiers []Tier) []Tier {
 	return tiers
 }
 
-// responder returns what answers refused requests, none of which is cached: RFC
-// 6585, section 4. errors.Respond sees to that by itself.
+// responder returns the handler of refused requests. It forbids caching, as
+// errors.Respond does: RFC 6585, section 4.
 func responder(own func(http.ResponseWriter, *http.Request, error)) func(http.ResponseWriter, *http.Request, error) {
 	if own == nil {
 		return errors.Respond
@@ -154,8 +153,8 @@ func (l *Limiter) healthChanged(ctx context.Context, err error) {
 	l.notifyHook(ctx, Event{Reason: Degraded, Err: err})
 }
 
-// newTier returns a tier with the errors that it answers with, which floods
-// shall not make again and again.
+// newTier returns a tier with its errors, built once so that a flood does not
+// allocate them.
 func newTier(name string) *tier {
 	return &tier{name: name, limited: ErrLimited.With("tier", name), expensive: ErrTooExpensive.With("tier", name)}
 }
@@ -166,8 +165,8 @@ type refusal struct {
 	err   *errors.Error
 }
 
-// limitedError returns ErrLimited with Retry-After. It keeps the last one: a flood
-// from one client has the same for a second.
+// limitedError returns ErrLimited with Retry-After. It caches the last error, because
+// during a flood Retry-After changes only once a second.
 func (t *tier) limitedError(after int64) error {
 	if last := t.last.Load(); last != nil && last.after == after {
 		return last.err

@@ -10,28 +10,26 @@ import (
 
 // Options configures a [Limiter]. Tiers is required.
 type Options struct {
-	// Tiers are the limits, by route.
+	// Tiers are the limits, by route. It must not be empty.
 	Tiers []Tier
-	// Store keeps the counts. nil: a [Memory] of its own.
+	// Store keeps the counts. nil means a [Memory] of this Limiter.
 	Store Store
-	// ClientIP returns the client's address, and reports whether it is verified.
-	// An address that is not verified counts too. If the address is invalid,
-	// and if ClientIP is nil, the address in RemoteAddr counts, with or without
-	// a port. Requests without any address count as one client. A warning once
-	// a minute names them, and forwarding headers that arrive while ClientIP is
-	// nil.
+	// ClientIP returns the client address, and reports whether it is verified. The
+	// address is used in both cases. If it is invalid or ClientIP is nil, the
+	// address in RemoteAddr is used, with or without a port. Requests without an
+	// address count as one client. These requests, and forwarding headers while
+	// ClientIP is nil, are logged at most once a minute.
 	ClientIP func(*http.Request) (netip.Addr, bool)
-	// OnStoreFailure says what happens while the store fails. Zero: Local. A
-	// store that says that it is misconfigured, see [ErrMisconfigured], is Deny
-	// always.
+	// OnStoreFailure decides requests while the store fails. 0 means Local. A
+	// misconfigured store always denies, see [ErrMisconfigured].
 	OnStoreFailure Failure
-	// Timeout bounds what a request waits for a store other than Memory, the
-	// refund of FailuresOnly included, and one call of Take, Refund or Reset.
-	// It holds where the store ignores its context. 0: 100 ms; otherwise at
-	// least 1 ms.
+	// Timeout bounds the time that a request waits for a store other than Memory,
+	// including the refund of FailuresOnly, and the time of a call of Take, Refund
+	// or Reset, even if the store ignores its context. It must be at least 1 ms. 0
+	// means 100 ms.
 	Timeout time.Duration
-	// Fields are the headers that tell clients what is left. Zero: RateLimit and
-	// RateLimit-Policy.
+	// Fields selects the response headers with the limits and the remaining
+	// requests. 0 means RateLimit and RateLimit-Policy.
 	Fields Fields
 	// OnEvent is called for each decision, and once for each change of the
 	// store's health. It must not block. A panic is logged and has no other
@@ -40,10 +38,10 @@ type Options struct {
 	// Logger receives warnings, changes of the store's health, and panics of
 	// OnEvent. nil means slog.Default() at the time of the record.
 	Logger *slog.Logger
-	// Route returns the pattern that the application's own router picks, for
-	// routers that strip prefixes. Routes are then compared with it. nil: the
-	// path decides.
+	// Route returns the pattern that the application's router matched, for routers
+	// that strip prefixes. Routes are then compared with it. nil means that they are
+	// compared with the path.
 	Route func(*http.Request) string
-	// ErrorHandler answers refused requests. nil: errors.Respond.
+	// ErrorHandler responds to refused requests. nil means [errors.Respond].
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)
 }

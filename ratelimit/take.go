@@ -14,31 +14,29 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// A Decision is the answer of all limits of a tier.
+// A Decision is the result of all limits of a tier.
 type Decision struct {
-	// Allowed reports whether all limits allow it. It is charged then, and
-	// not at all otherwise.
+	// Allowed reports whether all limits allow the charge. It is made only then.
 	Allowed bool
-	// Degraded reports that the store failed, and that this process decided
-	// alone.
+	// Degraded reports whether this process decided alone because the store failed.
 	Degraded bool
-	// Tier is its name.
+	// Tier is the name of the tier.
 	Tier string
-	// Remaining is what the tightest limit has left, of those that were asked.
+	// Remaining is the remaining requests of the tightest limit that was evaluated.
 	Remaining int
-	// RetryAfter is when to come back, if nobody else does. 0 when allowed,
-	// negative when no time helps.
+	// RetryAfter is the time until the charge would be allowed, if no other charge is
+	// made. It is 0 if Allowed, and negative if the cost is above Requests.
 	RetryAfter time.Duration
 
 	limiter  *Limiter
 	tier     *tier
-	open     bool            // allowed by InsecureAllow: nothing was charged
-	leased   [maxLimits]bool // which marks are those of leases
+	open     bool            // allowed by InsecureAllow, without a charge
+	leased   [maxLimits]bool // the marks that are of leases
 	key      string          // of Take
 	cost     int
-	refunded *atomic.Bool     // of all copies; nil: nothing to refund
-	marks    [maxLimits]int64 // the store's; of this process where Degraded
-	warm     [maxLimits]int64 // the warm count's
+	refunded *atomic.Bool     // shared by all copies; nil means nothing to refund
+	marks    [maxLimits]int64 // the store's, or of this process if Degraded
+	warm     [maxLimits]int64 // of the local counts
 }
 
 // denial returns nil if the decision allows; otherwise [ErrLimited] with
@@ -107,9 +105,9 @@ func (l *Limiter) Take(ctx context.Context, tier, key string, cost int) (Decisio
 	return d, d.denial()
 }
 
-// Reset forgets what a key was charged in a tier. Where the key is an address,
-// the limits forget the client with that address, or the network that counts as
-// one client in IPv6, as well.
+// Reset deletes the counts and penalties of a key in a tier. If the key is an
+// address, Reset also deletes those of the client with that address, or of its
+// network in IPv6. A failure of the store is [ErrUnavailable].
 func (l *Limiter) Reset(ctx context.Context, tier, key string) error {
 	t := l.byName[tier]
 	if t == nil {
@@ -126,7 +124,7 @@ func (l *Limiter) Reset(ctx context.Context, tier, key string) error {
 	return nil
 }
 
-// resetKeys forgets one key of each limit.
+// resetKeys resets one key of each limit.
 func (l *Limiter) resetKeys(ctx context.Context, t *tier, deadline int64, keyOf func(*Limit) Key) error {
 	var charges [2 * maxLimits]Charge
 	var keys [maxLimits]Key
@@ -149,14 +147,14 @@ func (l *Limiter) resetKeys(ctx context.Context, t *tier, deadline int64, keyOf 
 	return l.remote.resetInStore(ctx, deadline, charges[:n])
 }
 
-// longestKey bounds what a key takes in memory, in bytes.
+// longestKey bounds a key, in bytes.
 const longestKey = 128
 
-// hashed is how the keys begin that stand for others.
+// hashed is the prefix of digests of long keys.
 const hashed = "sha256:"
 
-// boundKey returns the key, or what stands for one that is too long. One that
-// looks like that has a digest as well, or it would be somebody else's.
+// boundKey returns the key, or its digest if it is too long. A key that begins like a
+// digest is hashed too, so that it cannot equal the digest of another key.
 func boundKey(key string) string {
 	if len(key) <= longestKey && !strings.HasPrefix(key, hashed) {
 		return key
@@ -165,8 +163,7 @@ func boundKey(key string) string {
 	return hashed + hex.EncodeToString(sum[:])
 }
 
-// storeDeadline returns until when the store may take. It is 0 where there is no
-// store to wait for.
+// storeDeadline returns the deadline for the store, or 0 without a remote store.
 func (l *Limiter) storeDeadline() int64 {
 	if l.remote == nil {
 		return 0
@@ -174,9 +171,9 @@ func (l *Limiter) storeDeadline() int64 {
 	return l.remote.sinceStart() + int64(l.remote.timeout)
 }
 
-// refundCharges gives back what the store charged, and the warm count beside it: an
-// honest client would find it used up when the store fails. It leaves out the
-// limits that count more than failures, where only those are asked for.
+// refundCharges refunds the charges in the store and in the local counts, which would
+// otherwise be too high when the store fails. With failuresOnly, it refunds only the
+// limits with FailuresOnly.
 func (l *Limiter) refundCharges(ctx context.Context, t *tier, b *batch, d *Decision, failuresOnly bool, deadline int64) error {
 	var store, own [maxLimits]Charge
 	n := 0
