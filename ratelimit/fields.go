@@ -9,8 +9,8 @@ import (
 	"github.com/ringwall/ringwall/internal/nethttp"
 )
 
-// Fields are the headers that tell clients what is left. Browsers read them
-// only where cors exposes them.
+// Fields selects the response headers with the limits and the remaining requests. A
+// page can read them only if cors exposes them.
 type Fields int
 
 const (
@@ -21,16 +21,16 @@ const (
 	//	RateLimit-Policy: "login";q=5;w=60, "login-2";q=30;w=3600
 	//	RateLimit: "login";r=0;t=12
 	//
-	// All policies are told, and of the limit that is tightest, what remains
-	// and in how many seconds more does. Windows of other than whole seconds
-	// cannot be said there, and are left out.
+	// RateLimit-Policy has all limits. RateLimit has the remaining requests of the
+	// tightest limit, and the seconds until more remain. A Window that is not whole
+	// seconds cannot be expressed, and is left out.
 	RateLimitFields Fields = iota
 	// LegacyFields are X-RateLimit-Limit, X-RateLimit-Remaining and
-	// X-RateLimit-Reset, in seconds from now, of the tightest limit.
+	// X-RateLimit-Reset (in seconds from now) of the tightest limit.
 	LegacyFields
-	// BothFields are both.
+	// BothFields are RateLimitFields and LegacyFields.
 	BothFields
-	// NoFields sends Retry-After alone.
+	// NoFields sends only Retry-After.
 	NoFields
 )
 
@@ -44,11 +44,11 @@ var ownHeaders = [...]nethttp.RingHeaders{
 	},
 }
 
-// isPublished reports whether the fields tell of a limit.
+// isPublished reports whether the fields contain a limit.
 func (l *Limit) isPublished() bool { return !l.Quiet && !l.InsecureShadow }
 
-// appendPolicy appends the tier's RateLimit-Policy. The Requests are those of
-// the charges, where there are some.
+// appendPolicy appends the tier's RateLimit-Policy. The Requests are those of the
+// charges, unless charges is nil.
 func (t *tier) appendPolicy(b []byte, charges []Charge) []byte {
 	begin := len(b)
 	for i := range t.limits {
@@ -73,14 +73,14 @@ func (t *tier) appendPolicy(b []byte, charges []Charge) []byte {
 	return b
 }
 
-// appendName appends a String of RFC 9651, section 4.1.6: a policy's name has
-// nothing that needs a backslash.
+// appendName appends a String of RFC 9651, section 4.1.6. A limit name needs no
+// escapes.
 func appendName(b []byte, policy string) []byte {
 	return append(append(append(b, '"'), policy...), '"')
 }
 
-// tightest returns the limit that the fields tell of: the one to wait for
-// longest, or with the least left. -1: none is known.
+// tightest returns the limit for the fields: the one with the longest wait, then with
+// the fewest remaining requests. -1 means that none is known.
 func (t *tier) tightest(b *batch) int {
 	tightest := -1
 	for i := range t.limits {
@@ -99,7 +99,7 @@ func (t *tier) tightest(b *batch) int {
 	return tightest
 }
 
-// setFields adds what is known about the limits to the header.
+// setFields sets the fields of the tightest limit.
 func (l *Limiter) setFields(h http.Header, t *tier, b *batch) {
 	i := t.tightest(b)
 	if i < 0 {
@@ -131,8 +131,8 @@ func (l *Limiter) setFields(h http.Header, t *tier, b *batch) {
 	}
 }
 
-// addMember adds a member to a list, which an outer limiter began. Lines of one
-// list are joined: RFC 9651, section 4.2.
+// addMember adds a member to the list of an outer limiter. Header lines of one list
+// are joined: RFC 9651, section 4.2.
 func addMember(h http.Header, key string, value []string) {
 	if lines := h[key]; len(lines) > 0 {
 		value[0] = strings.Join(lines, ", ") + ", " + value[0]
@@ -140,8 +140,8 @@ func addMember(h http.Header, key string, value []string) {
 	h[key] = value
 }
 
-// tighter reports whether less remains than the fields of an outer limiter
-// say: the legacy fields have room for one limit.
+// tighter reports whether fewer requests remain than in the fields of an outer limiter,
+// because the legacy fields have one limit.
 func tighter(h http.Header, remaining int) bool {
 	lines := h["X-Ratelimit-Remaining"]
 	if len(lines) == 0 {
@@ -151,7 +151,7 @@ func tighter(h http.Header, remaining int) bool {
 	return err != nil || remaining < outer
 }
 
-// seconds rounds up, so that nobody comes back too early, and to 1 at least.
+// seconds rounds up, so that no client retries too early, and returns at least 1.
 func seconds(d time.Duration) int64 {
 	return max(1, int64((d+time.Second-1)/time.Second))
 }

@@ -10,33 +10,31 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// MemoryOptions configures [NewMemory]. The zero value is the recommended
-// set-up.
+// MemoryOptions configures a [Memory]. The zero value is recommended.
 type MemoryOptions struct {
-	// MaxKeys bounds the keys that are kept. 0 or less: 1<<18. A key takes
-	// about 200 bytes, and up to 16 more for each request in its window where
-	// requests are counted one by one.
+	// MaxKeys is the maximum number of keys. 0 or less means 1<<18. A key takes about
+	// 200 bytes, and up to 16 more for each request in the window of a limit up to 128.
 	MaxKeys int
 }
 
-// Memory is a [Store] in this process. It is bounded, and needs no goroutine.
+// A Memory is a [Store] in this process. It is bounded, and starts no goroutine.
 //
-// When it is full, a new key takes the place of the one that ends first among
-// a sample, but never of a key that is being denied: a flood of new keys
-// cannot free an attacker. Where a sample holds denied keys alone, newcomers
-// are counted together under one key, until there is room.
+// When it is full, a new key evicts the key of a sample that expires first. A key that
+// is denied or has no remaining requests is never evicted, so that a flood of new keys
+// cannot free an attacker. If every key of a sample is protected, new keys are counted
+// together under one key.
 type Memory struct {
 	shards []shard
 	seeds  [2]maphash.Seed
 	start  time.Time
-	clock  func() time.Time // nil but in tests
+	clock  func() time.Time // nil except in tests
 	perMax int              // keys in a shard
 }
 
 var _ Store = (*Memory)(nil)
 
-// digest stands for a key: 128 bits of hashes whose seeds nobody knows. It
-// takes less room, and keeps nobody's e-mail address in memory.
+// digest is a 128-bit hash of a key, with secret seeds. It is shorter than the key, and
+// keeps no email address in memory.
 type digest struct{ a, b uint64 }
 
 func (m *Memory) digest(k *Key) digest {
@@ -45,7 +43,7 @@ func (m *Memory) digest(k *Key) digest {
 	return digest{maphash.Bytes(m.seeds[0], b), maphash.Bytes(m.seeds[1], b)}
 }
 
-// appendTo appends what makes the key differ from all others.
+// appendTo appends an unambiguous encoding of the key.
 func (k *Key) appendTo(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint64(b, uint64(len(k.Policy)))
 	b = append(b, k.Policy...)
@@ -58,7 +56,7 @@ func (k *Key) appendTo(b []byte) []byte {
 	return append(b, addr.Zone()...)
 }
 
-// sinceStart is the time since the beginning, by a clock that never goes back.
+// sinceStart returns the time since NewMemory, by a monotonic clock.
 func (m *Memory) sinceStart() int64 {
 	if m.clock != nil {
 		return int64(m.clock().Sub(m.start))
@@ -82,7 +80,7 @@ func NewMemory(o MemoryOptions) *Memory {
 	return m
 }
 
-// Take implements [Store]. It fails only for more than 8 charges.
+// Take implements [Store]. It returns an error only for more than 8 charges.
 func (m *Memory) Take(_ context.Context, charges []Charge, verdicts []Verdict) error {
 	if len(charges) > maxCharges {
 		return errTooMany()
@@ -91,7 +89,7 @@ func (m *Memory) Take(_ context.Context, charges []Charge, verdicts []Verdict) e
 	return nil
 }
 
-// Peek implements [Store]. It fails only for more than 8 charges.
+// Peek implements [Store]. It returns an error only for more than 8 charges.
 func (m *Memory) Peek(_ context.Context, charges []Charge, verdicts []Verdict) error {
 	if len(charges) > maxCharges {
 		return errTooMany()
@@ -100,7 +98,7 @@ func (m *Memory) Peek(_ context.Context, charges []Charge, verdicts []Verdict) e
 	return nil
 }
 
-// maxCharges is how many charges one call can have.
+// maxCharges bounds the charges of a call.
 const maxCharges = 8
 
 func errTooMany() error { return errors.New("ratelimit: Memory: a call has more than 8 charges") }
@@ -128,8 +126,7 @@ func (m *Memory) decide(charges []Charge, verdicts []Verdict, take bool) {
 		order[i] = m.shardOf(p[i].key)
 		p[i].shard = &m.shards[order[i]]
 	}
-	// Shards are locked in one order, each once, so that two calls never wait
-	// for each other.
+	// Shards are locked in one order, so that two calls cannot deadlock.
 	locked := order[:len(charges)]
 	slices.Sort(locked)
 	locked = slices.Compact(locked)
@@ -152,7 +149,7 @@ func (m *Memory) decideLocked(p []place, charges []Charge, verdicts []Verdict, t
 		*v = Verdict{}
 		p[i].entry, v.Pressure = p[i].shard.findEntry(p[i].key, c.Key.Policy, now, m.perMax)
 		if e := p[i].entry; e != nil {
-			// Not to be evicted for the next charge of this call.
+			// Protected from eviction by the next charge of this call.
 			e.protectedUntil = max(e.protectedUntil, now+1)
 			e.evaluateCharge(c, now, v)
 			if take && !v.Pressure {
@@ -166,7 +163,7 @@ func (m *Memory) decideLocked(p []place, charges []Charge, verdicts []Verdict, t
 	for i := range charges {
 		c, v, e := &charges[i], &verdicts[i], p[i].entry
 		if !take || !allowed || c.Cost <= 0 || v.Wait != 0 {
-			// Nothing is written: a denied client makes no keys.
+			// Nothing is written, so that a denied client creates no keys.
 			if e != nil && v.Reset == 0 {
 				v.Reset = e.untilReset(c, now, v.Remaining)
 			}
@@ -176,20 +173,20 @@ func (m *Memory) decideLocked(p []place, charges []Charge, verdicts []Verdict, t
 			e, v.Pressure = p[i].shard.addEntry(p[i].key, c, now, m.perMax)
 			e.evaluateLimit(c, now, v)
 		}
-		v.Wait, v.Mark = 0, now+1 // 0 is for what was not charged
+		v.Wait, v.Mark = 0, now+1 // 0 means no charge
 		if v.Pressure {
-			v.Mark = -v.Mark // the overflow's
+			v.Mark = -v.Mark // a charge of the overflow entry
 		}
 		e.recordCharge(c, now, v)
 		if i+1 < len(charges) {
-			e.protectedUntil = max(e.protectedUntil, now+1) // for the next one, once more
+			e.protectedUntil = max(e.protectedUntil, now+1) // recordCharge has lowered it
 		}
 	}
 }
 
 func (m *Memory) shardOf(k digest) int { return int(k.a & uint64(len(m.shards)-1)) }
 
-// startPenalty begins a penalty that another store has decided.
+// startPenalty starts a penalty that a remote store decided.
 func (m *Memory) startPenalty(c *Charge, wait int64) {
 	key := m.digest(&c.Key)
 	s := &m.shards[m.shardOf(key)]
@@ -207,7 +204,7 @@ func (m *Memory) startPenalty(c *Charge, wait int64) {
 	e.expires, e.protectedUntil = max(e.expires, e.penaltyUntil), max(e.protectedUntil, e.penaltyUntil)
 }
 
-// Refund implements [Store]. It never fails.
+// Refund implements [Store]. It returns no error.
 func (m *Memory) Refund(_ context.Context, charges []Charge) error {
 	for i := range charges {
 		c := &charges[i]
@@ -226,7 +223,7 @@ func (m *Memory) Refund(_ context.Context, charges []Charge) error {
 	return nil
 }
 
-// Reset implements [Store]. It never fails.
+// Reset implements [Store]. It returns no error.
 func (m *Memory) Reset(_ context.Context, keys []Key) error {
 	for i := range keys {
 		key := m.digest(&keys[i])
