@@ -20,7 +20,7 @@
 // 8 KiB, invalid bytes in a cookie, and requests with more than 50 cookies.
 //
 // Input that T does not declare is refused too, such as a body of a route without
-// one, or a query beside a body.
+// one, or a query in addition to a body.
 //
 // Every limit acts while the input arrives. Accepted input has one meaning, and
 // the handler receives the value that was checked.
@@ -99,9 +99,9 @@
 //	mux.Handle("POST /pictures", errors.Must(validate.Handle(upload, validate.Options{Limits: validate.Limits{File: 5 << 20}})))
 //
 // A form is refused if parsers may read it differently: if it does not end with
-// its closing boundary, if anything except one CRLF stands before the first or
-// after the last boundary, if a line ends in LF alone, if the length of a part is
-// not its Content-Length, or if a file has two different names. A filename* beside
+// its closing boundary, if anything except one CRLF precedes the first or
+// follows the last boundary, if a line ends in LF alone, if the length of a part is
+// not its Content-Length, or if a file has two different names. A filename* with
 // an equal filename is accepted, because .NET sends both.
 //
 // A file without a Content-Type has the type application/octet-stream if the field

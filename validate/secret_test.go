@@ -40,7 +40,7 @@ func silent(t *testing.T, w *httptest.ResponseRecorder, secret, input string) {
 		require.NotContains(t, answer, form, "%q", input)
 	}
 	for core := range strings.FieldsFuncSeq(secret, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') }) {
-		if len(core) > 9 { // the random part, in whatever quotation
+		if len(core) > 9 { // the random part, in any quotation
 			require.NotContains(t, answer, core, "%q", input)
 		}
 	}
@@ -79,7 +79,7 @@ func (m maker) plant(v any, secret string) any {
 }
 
 // E16: no input value, no Go type and no file path is in a response, also with
-// Details, whatever the schema is and wherever the value stands.
+// Details, for any schema and any place of the value.
 func TestResponsesRepeatNoInput(t *testing.T) {
 	responder := errors.Must(errors.NewResponder(errors.Options{Logger: quiet, Details: true}))
 	refused := 0
@@ -120,7 +120,7 @@ func TestResponsesRepeatNoInput(t *testing.T) {
 	require.Greater(t, refused, 1000)
 }
 
-// The same for all that is no JSON.
+// The same for input other than JSON.
 func TestResponsesRepeatNoParameters(t *testing.T) {
 	responder := errors.Must(errors.NewResponder(errors.Options{Logger: quiet, Details: true}))
 	mux := http.NewServeMux()

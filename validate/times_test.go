@@ -101,7 +101,7 @@ func TestStrictCountsOnlyRealBounds_V7(t *testing.T) {
 	}
 }
 
-// What counts as a bound refuses texts that are longer, whatever they begin with.
+// A rule that bounds the length refuses longer texts with any prefix.
 func TestBoundedFormatsRefuseLongTexts_V7(t *testing.T) {
 	long := strings.Repeat("1", 60_000)
 	rules := validate.Formats()
