@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ringwall/ringwall/auth"
@@ -105,6 +104,7 @@ func feedOrder(t *testing.T, f feeds) {
 	const writers, each = 8, 8
 	until, id := untilHour(), random(t)
 	var group sync.WaitGroup
+	failed := make(chan error, writers*each)
 	for writer := range writers {
 		group.Go(func() {
 			for i := range each {
@@ -112,11 +112,14 @@ func feedOrder(t *testing.T, f feeds) {
 				if i%2 == 1 {
 					feed = f.b
 				}
-				assert.NoError(t, feed.Add(t.Context(), auth.Revocation{Session: fmt.Sprintf("%s %d %d", id, writer, i), Until: until}))
+				failed <- feed.Add(t.Context(), auth.Revocation{Session: fmt.Sprintf("%s %d %d", id, writer, i), Until: until})
 			}
 		})
 	}
 	group.Wait()
+	for range writers * each {
+		require.NoError(t, <-failed)
+	}
 	one, _ := readNext(t, f.a, position, writers*each)
 	two, _ := readNext(t, f.b, position, writers*each)
 	seen := make(map[string]bool)
@@ -140,9 +143,10 @@ func feedRace(t *testing.T, f feeds) {
 	const total = 64
 	until, id := untilHour(), random(t)
 	var group sync.WaitGroup
+	failed := make(chan error, total)
 	group.Go(func() {
 		for i := range total {
-			assert.NoError(t, f.a.Add(t.Context(), auth.Revocation{Session: fmt.Sprintf("%s %d", id, i), Until: until}))
+			failed <- f.a.Add(t.Context(), auth.Revocation{Session: fmt.Sprintf("%s %d", id, i), Until: until})
 		}
 	})
 	defer group.Wait()
@@ -155,6 +159,9 @@ func feedRace(t *testing.T, f feeds) {
 			}
 		}
 		if len(seen) == total {
+			for range total {
+				require.NoError(t, <-failed)
+			}
 			return
 		}
 		require.Less(t, time.Since(began), 10*time.Second, "%d of %d revocations arrived", len(seen), total)
