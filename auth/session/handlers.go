@@ -246,7 +246,7 @@ func (m *Manager) callApplication(ctx context.Context, name string, f func() err
 		if v == http.ErrAbortHandler {
 			panic(v)
 		}
-		m.log(ctx, slog.LevelError, "a hook panicked", slog.String("hook", name), slog.Any("panic", v))
+		m.log(ctx, slog.LevelError, "hook panicked", slog.String("hook", name), slog.Any("panic", v))
 		err = errors.New(name + " panicked")
 	}()
 	return f()

@@ -44,7 +44,7 @@ func TestPanics(t *testing.T) {
 			require.Equal(t, auth.ErrUnavailable.Code(), codeOf(t, w))
 			require.Equal(t, "1", w.Header().Get("Retry-After"))
 			require.NotContains(t, w.Body.String(), "mistake")
-			require.Contains(t, log.String(), `level=ERROR msg="a hook panicked" hook="`+hook+`" panic="a mistake"`)
+			require.Contains(t, log.String(), `level=ERROR msg="hook panicked" hook="`+hook+`" panic="a mistake"`)
 			successor := cookieOf(t, w)
 			require.NotEmpty(t, successor)
 
