@@ -22,8 +22,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// sources calls visit with the nodes of the module's programs, tests left out. A
-// node whose visit returns false has no visit of its parts.
+// sources calls visit with the syntax nodes of the module, except tests. If visit
+// returns false, the children of the node are skipped.
 func sources(t *testing.T, visit func(path string, node ast.Node) bool) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
@@ -44,8 +44,8 @@ func sources(t *testing.T, visit func(path string, node ast.Node) bool) {
 
 var verb = regexp.MustCompile(`%[+#]?[a-z]`)
 
-// textOf returns the text of an expression of strings, with a word in place of
-// what is not constant; "" for one that has no constant part.
+// textOf returns the text of a string expression, with a word in place of each
+// variable part, or "" if no part is constant.
 func textOf(n ast.Node) string {
 	switch e := n.(type) {
 	case *ast.BasicLit:
@@ -103,7 +103,7 @@ func TestTextsOfThisModuleAreNotMasked_E11(t *testing.T) {
 		if text != "" && !isCode(text) {
 			check(path, text)
 		}
-		return text == "" // the parts of a text are not logged alone
+		return text == "" // the parts of a text are not logged separately
 	})
 	require.Greater(t, texts, 4000)
 	require.Len(t, odd, len(noProse), "an exception that is not needed")
@@ -135,8 +135,8 @@ func errorText(n ast.Node) string {
 
 var hasWord = regexp.MustCompile(`[A-Za-z]{2}`)
 
-// isCode reports whether a string is an expression, a schema or a header, and no
-// text: it has what no sentence has.
+// isCode reports whether a string is a regular expression, a schema or a header, and
+// not a sentence.
 func isCode(text string) bool {
 	return !hasWord.MatchString(text) || strings.Contains(text, "[^") || strings.Contains(text, "(?") || strings.Contains(text, "A-Z") ||
 		strings.HasPrefix(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") || strings.HasPrefix(text, `Cookie cookie-name="`)

@@ -51,7 +51,7 @@ func TestRecordHasTheFactsOfAFailure(t *testing.T) {
 			}
 			r := httptest.NewRequestWithContext(tt.ctx, "GET", tt.target, nil)
 			if tt.name == "the client's" {
-				r.URL.Path = "/b" // the mux redirects what is not clean
+				r.URL.Path = "/b" // the mux redirects a path that is not clean
 			}
 			w := httptest.NewRecorder()
 			errors.Must(errors.NewResponder(errors.Options{Logger: j.logger()})).Handler(h).ServeHTTP(w, r)

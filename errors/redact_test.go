@@ -17,7 +17,7 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// logged returns what a LogHandler lets through of a message.
+// logged returns a message as a LogHandler passes it on.
 func logged(message string) string {
 	var text string
 	handler := slog.NewTextHandler(&strings.Builder{}, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {

@@ -114,14 +114,14 @@ func TestFlushedResponseIsNotReplaced(t *testing.T) {
 	require.Zero(t, j.records())
 }
 
-// hidden is a ResponseWriter of a middleware that buffers, as
-// http.TimeoutHandler does, and has no Unwrap.
+// hidden is the ResponseWriter of a middleware that buffers, such as
+// http.TimeoutHandler. It has no Unwrap method.
 type hidden struct{ *httptest.ResponseRecorder }
 
 // A handler that responds at its timeout does not change the response to the
 // timeout.
 func TestLateRespondDoesNotChangeATimeoutResponse(t *testing.T) {
-	late := func(w http.ResponseWriter, r *http.Request) { // what http.TimeoutHandler does when both happen at once
+	late := func(w http.ResponseWriter, r *http.Request) { // as in http.TimeoutHandler, if both happen at once
 		errors.Respond(hidden{httptest.NewRecorder()}, r, errors.ErrTimeout)
 	}
 	answer := func(w http.ResponseWriter) {

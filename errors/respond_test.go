@@ -92,10 +92,10 @@ func do(t *testing.T, s *httptest.Server, method, path string, header http.Heade
 	return res, strings.ReplaceAll(string(body), id, "ID")
 }
 
-type stranger struct{} // an error of a dependency, with a status of its own
+type statusError struct{} // an error of a dependency, with a StatusCode method
 
-func (stranger) Error() string   { return "upstream said 401" }
-func (stranger) StatusCode() int { return 401 }
+func (statusError) Error() string   { return "upstream said 401" }
+func (statusError) StatusCode() int { return 401 }
 
 // E1 to E3, and the kinds of errors of the standard library.
 func TestErrorsBecomeResponses(t *testing.T) {
@@ -109,7 +109,7 @@ func TestErrorsBecomeResponses(t *testing.T) {
 	}{
 		{"E1 driver's text", fmt.Errorf("pq: relation %q: %w", "users", io.EOF), 500, internal, `pq: relation`},
 		{"sql.ErrNoRows hides no bug", sql.ErrNoRows, 500, internal, "no rows"},
-		{"foreign status method", stranger{}, 500, internal, "upstream said 401"},
+		{"foreign status method", statusError{}, 500, internal, "upstream said 401"},
 		{"E2 wrapped kind", fmt.Errorf("load: %w", errNoOrder.Wrap(sql.ErrNoRows)), 404, notFound, "no rows"},
 		{"E2 joined, first kind depth first", errors.Join(io.EOF, fmt.Errorf("a: %w", errors.Join(errNoOrder, errors.ErrTimeout)), errors.ErrTooLarge), 404, notFound, "order_not_found"},
 		{"E2 kind before a mapped error", errors.Join(&http.MaxBytesError{Limit: 1}, errNoOrder), 404, notFound, "too large"},

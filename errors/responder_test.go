@@ -185,7 +185,7 @@ func chiMethodNotAllowed(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(nil)
 }
 
-// status is what a router writes that has no more to say.
+// status returns a handler that writes a bare status, as routers do.
 func status(code int) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) })
 }

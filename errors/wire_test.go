@@ -81,7 +81,7 @@ func TestOverTheWire(t *testing.T) {
 				id := res.Header.Get("X-Correlation-Id")
 				require.Regexp(t, `^[0-9a-f]{32}$`, id)
 				require.Equal(t, row.body, strings.ReplaceAll(string(got), id, "ID"))
-				want := http.Header{ // E17: what was set outside survives
+				want := http.Header{ // E17: headers of outer handlers stay
 					"Content-Type": {"application/json"}, "Cache-Control": {"no-store"}, "X-Content-Type-Options": {"nosniff"}, "X-Correlation-Id": {id},
 					"Access-Control-Allow-Origin": {"https://app.example.com"}, "Strict-Transport-Security": {"max-age=63072000"},
 				}

@@ -66,8 +66,8 @@ func proxyTo(u *url.URL) http.Handler {
 	}
 }
 
-// stableHeaders returns the headers of a response without what differs from one
-// response to the next.
+// stableHeaders returns the headers of a response without those that differ between
+// responses.
 func stableHeaders(res *http.Response) http.Header {
 	h := res.Header.Clone()
 	for _, name := range []string{"Date", "X-Correlation-Id", "Ratelimit"} {

@@ -237,8 +237,8 @@ func TestTrailersThatWereNotAnnouncedReachTheHandler_E1(t *testing.T) {
 // CarryBack must set it.
 func TestEveryFieldOfARequestIsDecided_E1(t *testing.T) {
 	back := map[string]bool{"MultipartForm": true, "Form": true, "PostForm": true, "Trailer": true, "Pattern": true}
-	// The client's words, which a handler must not change for others; and what
-	// net/http knows by identity.
+	// Fields of the client's message, which a handler must not change for outer
+	// handlers, and fields that net/http recognizes by identity.
 	stays := []string{
 		"Method", "URL", "Proto", "ProtoMajor", "ProtoMinor", "Header", "Body", "GetBody", "ContentLength", "TransferEncoding", "Close", "Host",
 		"RemoteAddr", "RequestURI", "TLS", "Cancel", "Response", "ctx",
@@ -246,6 +246,6 @@ func TestEveryFieldOfARequestIsDecided_E1(t *testing.T) {
 	}
 	for i := range reflect.TypeFor[http.Request]().NumField() {
 		field := reflect.TypeFor[http.Request]().Field(i)
-		require.True(t, back[field.Name] || slices.Contains(stays, field.Name), "is %s handed back?", field.Name)
+		require.True(t, back[field.Name] || slices.Contains(stays, field.Name), "CarryBack must set %s, or it must be listed here", field.Name)
 	}
 }

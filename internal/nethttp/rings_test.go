@@ -26,7 +26,7 @@ import (
 
 const page = "https://app.example.com"
 
-// world has every ring, and what gets a request through them.
+// world has every ring, and the headers that a request needs to pass them.
 type world struct {
 	rings  []ring // from the outside in
 	header http.Header
@@ -94,7 +94,7 @@ func (x *world) wrap(pattern string, h http.Handler) http.Handler {
 }
 
 // each runs a test behind every ring, over both versions of HTTP. Each ring
-// that needs no other is tested alone, too.
+// that does not need another one is also tested by itself.
 func (x *world) each(t *testing.T, test func(t *testing.T, version int, wrap func(pattern string, h http.Handler) http.Handler)) {
 	stacks := []ring{{name: "all rings"}}
 	for _, r := range x.rings {

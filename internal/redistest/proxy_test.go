@@ -103,7 +103,7 @@ func TestProxyFindsCommands(t *testing.T) {
 		read(t, client, "the next")
 	}
 
-	// In pieces of one byte; and not in what was there before.
+	// In pieces of one byte, and not in earlier bytes.
 	p, client, server := pipes(t)
 	go func() { _, _ = io.Copy(io.Discard, server) }()
 	write(t, client, "evalsha")
