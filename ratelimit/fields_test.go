@@ -1,6 +1,7 @@
 package ratelimit_test
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -169,7 +170,7 @@ func FuzzFields(f *testing.F) {
 		for range calls {
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
-			judgeFields(t, limits, name, w)
+			judgeFields(t, limits, cmp.Or(name, "default"), w)
 		}
 	})
 }
