@@ -15,7 +15,7 @@ const safe = "default-src 'none'; "
 // digest is a hash of the right length.
 const digest = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
 
-// internal/browser tests in Chromium that these policies allow injected scripts.
+// internal/test/browser tests in Chromium that these policies allow injected scripts.
 func TestPoliciesThatLetInjectedScriptRunNeedInsecureCSP_H1(t *testing.T) {
 	const open, scheme = "lets code of any host run, so it needs InsecureCSP; did you mean \"'self'\", or a host by its name?", "lets code of any origin run, so it needs InsecureCSP; did you mean \"'self'\", or a host by its name?"
 	const object, base = "lets injected plugins of any host run, so it needs InsecureCSP; did you mean \"object-src 'none'\"?", "lets an injected base element lead scripts and forms to any host, so it needs InsecureCSP; did you mean \"base-uri 'none'\"?"
@@ -153,7 +153,7 @@ func TestNewRefusesCSPTokensThatBrowsersIgnore_H2(t *testing.T) {
 	}
 }
 
-// internal/browser tests most of these policies in Chromium.
+// internal/test/browser tests most of these policies in Chromium.
 func TestNewAcceptsSafePolicies_H1(t *testing.T) {
 	for _, csp := range []string{
 		"default-src 'none'", "default-src 'self'", "default-src", "script-src 'self'; object-src 'none'; style-src 'self'",

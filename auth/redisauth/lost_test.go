@@ -104,7 +104,7 @@ func TestLostReplyToAnOvertakenLogin(t *testing.T) {
 
 // TestOvertakenRetry: our retry comes when others have gone on from what the
 // first try did. It is no theft, and hands out nothing; the model of
-// internal/linear found this.
+// internal/test/linear found this.
 func TestOvertakenRetry(t *testing.T) {
 	for _, tt := range []struct {
 		name string

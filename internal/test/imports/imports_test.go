@@ -73,7 +73,7 @@ func readGraph(t *testing.T) map[string]node {
 
 // ships reports whether users' programs can contain a package.
 func ships(name string) bool {
-	for _, prefix := range []string{"examples/", "internal/test/", "internal/deps", "internal/readme", "internal/redistest"} {
+	for _, prefix := range []string{"examples/", "internal/test/", "internal/redistest"} {
 		if strings.HasPrefix(name, prefix) {
 			return false
 		}

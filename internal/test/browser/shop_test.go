@@ -1,0 +1,398 @@
+package browser_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/internal/test/browser"
+)
+
+// What the page of the shop promises, each in a shop of its own and under a
+// name of its own, since cookies are a host's whatever the port.
+func TestShop(t *testing.T) {
+	open(t, "app.example.test", "/") // skips without a browser
+	binary := filepath.Join(t.TempDir(), "shop")
+	build := exec.Command("go", "build", "-o", binary, "./examples/shop")
+	build.Dir = "../../.."
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, string(out))
+	for name, play := range map[string]func(*testing.T, *shop){
+		"story": shopStory, "attacks": shopAttacks, "limits": shopLimits, "tabs": shopTabs, "policy": shopPolicy, "pictures": shopPictures, "look": shopLook,
+	} {
+		t.Run(name, func(t *testing.T) { play(t, startShop(t, binary, name+".example.test")) })
+	}
+}
+
+// shop is a running shop.
+type shop struct {
+	t   *testing.T
+	url string
+	log *lines
+}
+
+// lines is a log that is read while it is written.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func startShop(t *testing.T, binary, host string) *shop {
+	t.Helper()
+	certificate, key, err := world.server.Files(t.TempDir())
+	require.NoError(t, err)
+	s := &shop{t: t, log: new(lines)}
+	command := exec.Command(binary, "-addr", "127.0.0.1:0", "-cert", certificate, "-key", key)
+	command.Stderr = s.log
+	out, err := command.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	t.Cleanup(func() {
+		require.NoError(t, command.Process.Signal(syscall.SIGTERM))
+		require.NoError(t, command.Wait(), s.log)
+	})
+	read := bufio.NewScanner(out)
+	for read.Scan() {
+		if url, ok := strings.CutPrefix(read.Text(), "The shop listens on https://"); ok {
+			_, port, err := net.SplitHostPort(url)
+			require.NoError(t, err)
+			s.url = "https://" + host + ":" + port
+			break
+		}
+	}
+	require.NotEmpty(t, s.url, s.log)
+	go func() {
+		for read.Scan() { // the rest, until the shop ends
+		}
+	}()
+	return s
+}
+
+// page is the shop's page in a tab.
+type page struct {
+	*shop
+	tab      *browser.Tab
+	problems *browser.Problems
+}
+
+func (s *shop) page() *page {
+	s.t.Helper()
+	tab, cancel, err := world.chromium.Tab(time.Minute)
+	require.NoError(s.t, err)
+	s.t.Cleanup(cancel)
+	problems, err := tab.Watch()
+	require.NoError(s.t, err)
+	p := &page{s, tab, problems}
+	require.NoError(s.t, tab.Open(s.url+"/"))
+	p.shows("#products .text", "Rampart")
+	return p
+}
+
+// ask evaluates a script.
+func (p *page) ask(script string) string {
+	p.t.Helper()
+	got, err := p.tab.Ask(script)
+	require.NoError(p.t, err, script)
+	return got
+}
+
+func (p *page) text(selector string) string {
+	p.t.Helper()
+	return p.ask(fmt.Sprintf(`document.querySelector(%q)?.innerText ?? ""`, selector))
+}
+
+func (p *page) shows(selector, want string) {
+	p.t.Helper()
+	require.Eventually(p.t, func() bool {
+		got, err := p.tab.Ask(fmt.Sprintf(`document.querySelector(%q)?.innerText ?? ""`, selector))
+		return err == nil && strings.Contains(got, want)
+	}, waitFor, tick, "%s shows %q\n%s", selector, want, p.problems.List())
+}
+
+func (p *page) click(selector string) {
+	p.t.Helper()
+	p.ask(fmt.Sprintf(`(document.querySelector(%q).click(), "")`, selector))
+}
+
+func (p *page) login(who string) {
+	p.t.Helper()
+	p.click(fmt.Sprintf(`[data-email="%s@example.com"]`, who))
+	p.click("#login button:not([type])")
+	p.shows("#who", who)
+}
+
+// play plays an attack, and returns what the page says of it.
+func (p *page) play(attack string) string {
+	p.t.Helper()
+	p.click("#play-" + attack)
+	require.Eventually(p.t, func() bool {
+		return p.ask(fmt.Sprintf(`String(document.querySelector("#play-%s").disabled)`, attack)) == "false"
+	}, waitFor, tick)
+	return p.text("#attack-" + attack)
+}
+
+// The story of one visitor, in one tab.
+func shopStory(t *testing.T, s *shop) {
+	p := s.page()
+	require.Equal(t, "signed out", p.text("#who"))
+
+	// By the keyboard alone, with Enter in the form.
+	p.click(`[data-email="ada@example.com"]`)
+	p.ask(`(document.querySelector("#login [name=password]").focus(), "")`)
+	require.NoError(t, p.tab.Press("\r"))
+	p.shows("#who", "ada")
+	p.shows("#scopes", "orders:read, orders:write")
+	require.Equal(t, "refresh", p.ask(`document.activeElement.dataset.action`), "the focus did not get lost with the form")
+
+	// What a script can steal, and what not.
+	require.Equal(t, `document.cookie: ""`, p.text("#cookie"))
+	require.Equal(t, `{"signed-in":"yes"}`, p.ask(`JSON.stringify(localStorage)`))
+	require.Equal(t, `{}`, p.ask(`JSON.stringify(sessionStorage)`))
+	require.Regexp(t, `^(5:00|4:5\d)$`, p.text("#life-text"))
+
+	p.click("[data-action=refresh]")
+	p.shows("#session-said", "A new pair of tokens")
+	p.click("[data-action=refresh]")
+	p.shows("#answers li:nth-child(2) summary, #answers summary", "200")
+	require.NotContains(t, p.log.String(), "used", "nothing looked like theft")
+
+	p.ask(`(document.querySelector("#search input").value = "tow", document.querySelector("#search button").click(), "")`)
+	require.Eventually(t, func() bool { return !strings.Contains(p.text("#products"), "Rampart") }, waitFor, tick)
+	p.shows("#products", "Tower")
+	p.click("#products button")
+	p.shows("#products-said", "Tower ordered.")
+	p.shows("#orders", "1 × TOW1")
+	p.ask(`(document.querySelector("#orders input").value = "<b>ring twice</b>", document.querySelector("#orders button").click(), "")`)
+	p.shows("#orders-said", "Note saved.")
+	p.shows("#devices", "this one")
+
+	// The headers of each answer are there to look at.
+	p.click("#answers summary")
+	p.shows("#answers dl", "default-src 'none'")
+	p.shows("#answers dl", "nosniff")
+	p.shows("#answers dl", "max-age=63072000; includeSubDomains")
+
+	// A reload has no token in memory, and gets one for the cookie.
+	require.NoError(t, p.tab.Open(p.url+"/"))
+	p.shows("#who", "ada")
+	p.click("[data-action=logout]")
+	p.shows("#who", "signed out")
+	require.Equal(t, `{}`, p.ask(`JSON.stringify(localStorage)`))
+	require.Empty(t, p.problems.List())
+}
+
+// Each attack is played from the page, and the page says that the shop held.
+func shopAttacks(t *testing.T, s *shop) {
+	p := s.page()
+	p.login("ada")
+	for attack, want := range map[string]string{
+		"forged":   "Held. 401 auth_invalid: ",
+		"deep":     "Held. 413 input_too_large: ",
+		"unknown":  "Held. 422 invalid_input: /price is unknown",
+		"stranger": "Held. The stranger's script got a TypeError: not even the refusal is for it to read. You are still logged in.",
+		"other":    "Held. 404 order_not_found: ",
+	} {
+		require.Contains(t, p.play(attack), want, attack)
+	}
+	require.Contains(t, s.log.String(), "origin_denied")
+	require.Equal(t, "ada", p.text("#who"), "all of that cost the session nothing")
+
+	// Who opens the stranger's page by a link is not logged out either.
+	denied := strings.Count(s.log.String(), "origin_denied")
+	lured, cancel, err := world.chromium.Tab(time.Minute)
+	require.NoError(t, err)
+	t.Cleanup(cancel)
+	require.NoError(t, lured.Open(s.url+"/page/stranger.html"))
+	require.Eventually(t, func() bool { return strings.Count(s.log.String(), "origin_denied") > denied }, waitFor, tick)
+	require.NoError(t, p.tab.Open(s.url+"/"))
+	p.shows("#who", "ada")
+
+	// One attack logged Ada in on the side: that is a device, which she can end.
+	p.shows("#devices .danger", "Log out there")
+	p.click("#devices .danger")
+	p.shows("#devices-said", "Logged out there.")
+	require.Eventually(t, func() bool { return p.text("#devices .danger") == "" }, waitFor, tick, "the list is read anew")
+
+	// Two uses of one token: the session is over, in the page as well.
+	got := p.play("replay")
+	require.Contains(t, got, "Held. One request was answered with 200, the other 401 auth_revoked: ")
+	require.Contains(t, got, "The token that the first one got: 401 auth_revoked: ")
+	require.Contains(t, s.log.String(), "token_reused")
+	require.Empty(t, p.problems.List())
+	p.click("[data-action=refresh]")
+	p.shows("#who", "signed out")
+	require.Empty(t, p.problems.List())
+}
+
+// The meter falls with a flood, and fills again as the window slides.
+func shopLimits(t *testing.T, s *shop) {
+	p := s.page()
+	p.login("ada")
+	p.click("#products button")
+	p.shows("#limits", "59 of 60")
+	require.Contains(t, p.play("flood"), "Held. 59 were let through, 11 were not. 429 rate_limited: ")
+	p.shows("#limits", "0 of 60")
+	require.Equal(t, "0", p.ask(`String(document.querySelector("#limit-writes").value)`))
+	p.click("[data-action=refresh]") // has a limit of its own
+	p.shows("#session-said", "A new pair")
+	p.ask(`(Date.now = (now => () => now() + 61_000)(Date.now), "")`)
+	p.shows("#limits", "60 of 60")
+	require.Empty(t, p.problems.List())
+}
+
+// Tabs share the session: one logs in, all are; they refresh at the same time,
+// and take turns; one logs out, all are out.
+func shopTabs(t *testing.T, s *shop) {
+	tabs := []*page{s.page(), s.page(), s.page()}
+	tabs[0].login("ada")
+	for _, p := range tabs {
+		p.shows("#who", "ada")
+	}
+	late := s.page()
+	late.shows("#who", "ada")
+	require.NotContains(t, late.text("#answers"), "/auth/refresh", "it was given the token by the others")
+	tabs = append(tabs, late)
+
+	for range 10 {
+		var all sync.WaitGroup
+		for _, p := range tabs {
+			all.Go(func() { _, _ = p.tab.Ask(`(document.querySelector("[data-action=refresh]").click(), "")`) })
+		}
+		all.Wait()
+		for _, p := range tabs {
+			require.Eventually(t, func() bool {
+				return p.ask(`String(document.querySelector("[data-action=refresh]").disabled)`) == "false"
+			}, waitFor, tick)
+		}
+	}
+	for _, p := range tabs {
+		require.Equal(t, "ada", p.text("#who"))
+	}
+	require.NotContains(t, s.log.String(), "token_reused")
+
+	// An attempt whose tab was closed before the answer came.
+	tabs[0].ask(`(localStorage.setItem("attempt", "0123456789abcdef"), "")`)
+	tabs[1].click("[data-action=refresh]")
+	require.Eventually(t, func() bool { return tabs[1].ask(`String(localStorage.getItem("attempt"))`) == "null" }, waitFor, tick)
+	require.Equal(t, "ada", tabs[1].text("#who"))
+
+	tabs[2].click("[data-action=logout]")
+	for _, p := range tabs {
+		p.shows("#who", "signed out")
+		require.Empty(t, p.problems.List())
+	}
+}
+
+// The admin gives a product a picture: a form with a file, from memory.
+func shopPictures(t *testing.T, s *shop) {
+	p := s.page()
+	p.login("root")
+	choose := func(content, kind string) {
+		p.ask(fmt.Sprintf(`(async () => {
+			const input = document.querySelector("#products input[type=file]"), files = new DataTransfer()
+			files.items.add(new File([%s], "rampart.png", {type: %q}))
+			input.files = files.files
+			input.dispatchEvent(new Event("change"))
+			return ""
+		})()`, content, kind))
+	}
+	p.shows("#products .button", "Picture")
+	choose(`"<script>alert(1)</script>"`, "image/png")
+	p.shows("#products-said", "422 invalid_input")
+	choose(`await new Promise(done => { const c = new OffscreenCanvas(44, 44), g = c.getContext("2d"); g.fillStyle = "#3f958d"; g.fillRect(6, 6, 32, 32); c.convertToBlob({type: "image/png"}).then(done) })`, "image/png")
+	p.shows("#products-said", "Rampart has a new picture.")
+	require.Equal(t, "44", p.ask(`new Promise(done => { const i = document.querySelector("#products img"); const look = () => i.complete ? done(String(i.naturalWidth)) : setTimeout(look, 50); look() })`))
+	require.Empty(t, p.problems.List())
+}
+
+// What the page's policy forbids.
+func shopPolicy(t *testing.T, s *shop) {
+	p := s.page()
+	for name, script := range map[string]string{
+		"an inline script":       `(() => { const s = document.createElement("script"); s.append("window.ran = 1"); document.body.append(s) })()`,
+		"HTML from a text":       `document.body.innerHTML = "<img src=x onerror='window.ran = 1'>"`,
+		"a handler in the HTML":  `(() => { const b = document.createElement("button"); b.setAttribute("onclick", "window.ran = 1"); b.click() })()`,
+		"a script of elsewhere":  `new Promise(done => { const s = document.createElement("script"); s.onload = () => { window.ran = 1 }; s.onerror = done; s.src = "https://evil.test/x.js" })`,
+		"a policy of one's own":  `trustedTypes.createPolicy("mine", {createHTML: x => x})`,
+		"a request to elsewhere": `fetch("` + at("public.example.test", "/") + `").then(() => { window.ran = 1 })`,
+		"a style in the HTML":    `(() => { document.body.setAttribute("style", "opacity: 0"); if (getComputedStyle(document.body).opacity === "0") window.ran = 1 })()`,
+	} {
+		_, _ = p.tab.Ask(`(` + script + `, "")`)
+		require.Equal(t, "undefined", p.ask(`typeof window.ran`), name)
+	}
+	require.NotEmpty(t, p.problems.List(), "and the console says so")
+}
+
+// shifted adds up how far what is there moved by itself; below 0.1 is good
+// (Layout Instability API).
+const shifted = `new Promise(done => {
+	let sum = 0
+	new PerformanceObserver(list => list.getEntries().forEach(e => { sum += e.hadRecentInput ? 0 : e.value })).observe({type: "layout-shift", buffered: true})
+	setTimeout(() => done(sum.toFixed(3)), 1000)
+})`
+
+// How it looks: from 360 pixels on nothing sticks out, nothing jumps, and
+// everything has a name and a visible focus. With RINGWALL_SCREENSHOTS set to
+// a folder the pictures stay there.
+func shopLook(t *testing.T, s *shop) {
+	for _, look := range []struct {
+		name          string
+		width, height int64
+		dark          bool
+	}{{"light", 1280, 900, false}, {"dark", 1280, 900, true}, {"phone", 360, 740, false}, {"phone-dark", 360, 740, true}} {
+		t.Run(look.name, func(t *testing.T) {
+			p := s.page()
+			p.t = t
+			require.NoError(t, p.tab.Look(look.width, look.height, look.dark))
+			require.NoError(t, p.tab.Open(s.url+"/"))
+			p.shows("#products", "Moat")
+			require.Less(t, p.ask(shifted), "0.100", "the layout shifts")
+			p.photograph(look.name + "-out")
+			if p.text("#who") == "signed out" {
+				p.login("ada")
+			}
+			p.shows("#who", "ada")
+			p.click("#products button")
+			p.shows("#orders", "RAM1")
+			p.play("unknown")
+			p.play("stranger")
+			p.click("#answers summary")
+			require.LessOrEqual(t, p.ask(`String(document.documentElement.scrollWidth).padStart(5, "0")`), fmt.Sprintf("%05d", look.width))
+			require.Empty(t, p.ask(`[...document.querySelectorAll("input, button, meter")].filter(e => !(e.labels?.length || e.textContent.trim() || e.ariaLabel)).map(e => e.outerHTML).join()`), "a control without a name")
+			require.Empty(t, p.ask(`[...document.querySelectorAll("button, input, summary")].filter(e => { e.focus({focusVisible: true}); return e.checkVisibility({visibilityProperty: true}) && (e !== document.activeElement || getComputedStyle(e).outlineStyle === "none") }).map(e => e.outerHTML).join()`), "a focus that nobody sees")
+			require.Empty(t, p.ask(`[...document.querySelectorAll("button")].filter(e => e.checkVisibility() && e.getBoundingClientRect().height < 36).map(e => e.outerHTML).join()`), "too small for a finger")
+			p.ask(`(document.activeElement.blur(), "")`)
+			p.photograph(look.name)
+			require.Empty(t, p.problems.List())
+		})
+	}
+}
+
+func (p *page) photograph(name string) {
+	if dir := os.Getenv("RINGWALL_SCREENSHOTS"); dir != "" {
+		require.NoError(p.t, p.tab.Photograph(filepath.Join(dir, name+".png")))
+	}
+}

@@ -1,0 +1,45 @@
+// Package readme builds the programs of README.md, so that what people copy
+// compiles.
+package readme
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestProgramsBuild(t *testing.T) {
+	root, err := filepath.Abs("../../..")
+	require.NoError(t, err)
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	require.NoError(t, err)
+	require.Less(t, strings.Count(string(text), "\n"), 250)
+	programs := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllSubmatch(text, -1)
+	require.NotEmpty(t, programs)
+	for _, program := range programs {
+		file := filepath.Join(t.TempDir(), "main.go")
+		require.NoError(t, os.WriteFile(file, program[1], 0o600))
+		cmd := exec.Command("go", "vet", file)
+		cmd.Dir = root
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, string(out))
+	}
+}
+
+// TestCommands holds the commands that README.md names against the tree.
+func TestCommands(t *testing.T) {
+	info, err := os.Stat("../../../test.sh")
+	require.NoError(t, err)
+	require.NotZero(t, info.Mode()&0o100, "test.sh can be run")
+
+	// The shop starts, knows its flags, and ends: its own tests do the rest.
+	cmd := exec.Command("go", "run", "./examples/shop", "-h")
+	cmd.Dir = "../../.."
+	out, _ := cmd.CombinedOutput() // -h exits with an error
+	require.Contains(t, string(out), "-demo")
+}
