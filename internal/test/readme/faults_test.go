@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// faultIDs are the rows of docs/faults.md, by their letter and their last number.
+// faultIDs are the rows of docs/faults.md, by the letter after the F and their last number.
 var faultIDs = []struct {
 	letter string
 	last   int
@@ -22,7 +22,7 @@ var faultIDs = []struct {
 func TestFaults(t *testing.T) {
 	text, err := os.ReadFile("../../../docs/faults.md")
 	require.NoError(t, err)
-	entry := regexp.MustCompile(`^\| ([A-Z]\d+) \|.*\| ([^|]*) \|$`)
+	entry := regexp.MustCompile(`^\| (F[A-Z]\d+) \|.*\| ([^|]*) \|$`)
 	proof := regexp.MustCompile("`([a-z0-9/-]+)\\.((?:Test|Fuzz)[A-Za-z0-9_]+)(?:/([^`]+))?`")
 	held := make(map[string]bool)
 	sources := make(map[string]string) // the tests of a folder
@@ -50,7 +50,7 @@ func TestFaults(t *testing.T) {
 	rows := 0
 	for _, ids := range faultIDs {
 		for i := range ids.last {
-			id := fmt.Sprint(ids.letter, i+1)
+			id := fmt.Sprint("F", ids.letter, i+1)
 			require.True(t, held[id], "docs/faults.md has no row %s", id)
 			rows++
 		}
