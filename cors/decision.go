@@ -89,18 +89,11 @@ func (p *policy) report(r *http.Request, e Event) {
 // isDue reports whether no failed preflight with this reason was logged in the
 // current minute, and marks it as logged.
 func (p *policy) isDue(reason Reason) bool {
-	minute := time.Now().Unix()/60 + 1
-	logged := &p.logged[slices.Index(failures[:], reason)+1] // the first is for other reasons
-	last := logged.Load()
-	return last != minute && logged.CompareAndSwap(last, minute)
+	return p.logged[slices.Index(failures[:], reason)+1].Allow(time.Now()) // the first is for other reasons
 }
 
 func (p *policy) logWarning(r *http.Request, message string, attrs ...slog.Attr) {
-	logger := p.logger
-	if logger == nil {
-		logger = slog.Default()
-	}
-	logger.LogAttrs(r.Context(), slog.LevelWarn, message, attrs...)
+	hook.LoggerOrDefault(p.logger).LogAttrs(r.Context(), slog.LevelWarn, message, attrs...)
 }
 
 // lookOutside warns if an outer middleware has set Access-Control-Allow-Origin.

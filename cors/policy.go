@@ -7,13 +7,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/headerlines"
+	"github.com/ringwall/ringwall/internal/hook"
 	"github.com/ringwall/ringwall/internal/nethttp"
 	"github.com/ringwall/ringwall/internal/route"
-	"github.com/ringwall/ringwall/internal/rows"
 	"github.com/ringwall/ringwall/internal/sameorigin"
 )
 
@@ -33,12 +33,12 @@ type policy struct {
 	onEvent     func(context.Context, Event)
 	debug       bool
 	logger      *slog.Logger
-	logged      [len(failures) + 1]atomic.Int64 // the minute of the last record of a failed preflight, by its reason
-	vary        []string                        // of responses except those to preflights
-	silent      *rows.Rows                      // Vary of a response without CORS headers
-	actual      *rows.Rows                      // Vary and the CORS headers of the response to an allowed origin
-	failed      *rows.Rows                      // Vary of a failed preflight
-	preflight   *rows.Rows
+	logged      [len(failures) + 1]hook.OncePerMinute // for failed preflights, by their reason
+	vary        []string                              // of responses except those to preflights
+	silent      *headerlines.Constant                 // Vary of a response without CORS headers
+	actual      *headerlines.Constant                 // Vary and the CORS headers of the response to an allowed origin
+	failed      *headerlines.Constant                 // Vary of a failed preflight
+	preflight   *headerlines.Constant
 	ownSilent   nethttp.RingHeaders // of a response without CORS headers
 	ownActual   nethttp.RingHeaders // of the response to an allowed origin
 }
@@ -80,10 +80,10 @@ func (p *policy) compileRows(o *Options) {
 	p.expose, p.maxAge = len(expose) > 0, len(maxAge) > 0
 	vary, varyPreflight := joined(p.vary), joined(preflightVary[:])
 	p.compileOwn()
-	p.silent = rows.New(vary...)
-	p.actual = rows.New(slices.Concat(vary, all, credentials, expose)...)
-	p.failed = rows.New(varyPreflight...)
-	p.preflight = rows.New(slices.Concat(varyPreflight, all, credentials, headers, maxAge)...)
+	p.silent = headerlines.NewConstant(vary...)
+	p.actual = headerlines.NewConstant(slices.Concat(vary, all, credentials, expose)...)
+	p.failed = headerlines.NewConstant(varyPreflight...)
+	p.preflight = headerlines.NewConstant(slices.Concat(varyPreflight, all, credentials, headers, maxAge)...)
 }
 
 // compileOwn lists the headers that must survive an informational response.

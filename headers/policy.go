@@ -5,13 +5,13 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/headerlines"
+	"github.com/ringwall/ringwall/internal/hook"
 	"github.com/ringwall/ringwall/internal/nethttp"
 	"github.com/ringwall/ringwall/internal/route"
-	"github.com/ringwall/ringwall/internal/rows"
 	"github.com/ringwall/ringwall/internal/wiring"
 )
 
@@ -19,7 +19,7 @@ import (
 // requests. It is immutable and safe for concurrent use.
 type Policy struct {
 	names       []name
-	values      *rows.Rows // of all names, then HSTS
+	values      *headerlines.Constant // of all names, then HSTS
 	own         nethttp.RingHeaders
 	ownAndHSTS  nethttp.RingHeaders
 	https       HTTPS
@@ -32,7 +32,7 @@ type Policy struct {
 	onEvent     func(context.Context, Event)
 	logger      *slog.Logger
 	respond     func(http.ResponseWriter, *http.Request, error)
-	warned      atomic.Int64 // the minute of the last warning
+	warned      hook.OncePerMinute
 }
 
 // A name is the name of a header, and the end of its lines in a row of values.
@@ -78,7 +78,7 @@ func New(o Options) (*Policy, error) {
 		}
 		p.names = append(p.names, name{l.key, len(values)})
 	}
-	p.values = rows.New(append(values, o.HSTS.headerValue())...)
+	p.values = headerlines.NewConstant(append(values, o.HSTS.headerValue())...)
 	start := 0
 	for _, n := range p.names {
 		p.own = append(p.own, nethttp.RingHeader{Name: n.key, Lines: n.end - start})
@@ -149,14 +149,9 @@ func (p *Policy) setHeaders(h http.Header, hsts bool) {
 // warnMissingScheme logs, at most once a minute, that Scheme is probably missing
 // behind a proxy that terminates TLS.
 func (p *Policy) warnMissingScheme(r *http.Request) {
-	minute := time.Now().Unix()/60 + 1
-	if last := p.warned.Load(); last == minute || !p.warned.CompareAndSwap(last, minute) {
+	if !p.warned.Allow(time.Now()) {
 		return
 	}
-	logger := p.logger
-	if logger == nil {
-		logger = slog.Default()
-	}
-	logger.LogAttrs(r.Context(), slog.LevelWarn, "Options.Scheme is not set behind a proxy",
+	hook.LoggerOrDefault(p.logger).LogAttrs(r.Context(), slog.LevelWarn, "Options.Scheme is not set behind a proxy",
 		slog.String("peer", r.RemoteAddr))
 }

@@ -4,8 +4,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"time"
 
 	"github.com/ringwall/ringwall/internal/peeraddr"
+
+	"github.com/ringwall/ringwall/internal/hook"
 )
 
 // clientAddr returns the address that a request counts for. A request without
@@ -20,8 +23,8 @@ func (l *Limiter) clientAddr(r *http.Request) netip.Addr {
 	if addr, ok := peeraddr.Parse(r.RemoteAddr); ok {
 		return addr
 	}
-	if l.warnedNoAddress.mayWarn() {
-		l.log().LogAttrs(r.Context(), slog.LevelWarn,
+	if l.warnedNoAddress.Allow(time.Now()) {
+		hook.LoggerOrDefault(l.logger).LogAttrs(r.Context(), slog.LevelWarn,
 			"no client address; such requests count as one client",
 			slog.String("remote_addr", r.RemoteAddr[:min(len(r.RemoteAddr), longestLogged)]))
 	}
@@ -37,10 +40,10 @@ func (l *Limiter) warnMissingClientIP(r *http.Request) {
 	if len(r.Header["X-Forwarded-For"]) == 0 && len(r.Header["Forwarded"]) == 0 && len(r.Header["X-Real-Ip"]) == 0 {
 		return
 	}
-	if !l.warned.mayWarn() {
+	if !l.warned.Allow(time.Now()) {
 		return
 	}
-	l.log().LogAttrs(r.Context(), slog.LevelWarn,
+	hook.LoggerOrDefault(l.logger).LogAttrs(r.Context(), slog.LevelWarn,
 		"ClientIP is not set behind a proxy",
 		slog.String("peer", r.RemoteAddr[:min(len(r.RemoteAddr), longestLogged)]))
 }

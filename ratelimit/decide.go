@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/headerlines"
 )
 
 // batch is the working memory of a decision.
@@ -19,7 +20,7 @@ type batch struct {
 	pressure bool
 	counted  bool             // this process has counted the charges already
 	warm     [maxLimits]int64 // with these marks
-	lines    lines
+	lines    headerlines.Slab
 	flags    []atomic.Bool // each is used once, and never comes back
 }
 

@@ -110,24 +110,24 @@ func (l *Limiter) setFields(h http.Header, t *tier, b *batch) {
 		until = seconds(d)
 	}
 	if l.fields != LegacyFields {
-		text := append(appendName(b.lines.buf[:0], t.policies[i]), ";r="...)
+		text := append(appendName(b.lines.Buffer(), t.policies[i]), ";r="...)
 		text = strconv.AppendInt(text, int64(v.Remaining), 10)
 		if until > 0 {
 			text = append(text, ";t="...)
 			text = strconv.AppendInt(text, until, 10)
 		}
-		addMember(h, "Ratelimit", b.lines.newValue(b.lines.newText(text)))
+		addMember(h, "Ratelimit", b.lines.NewValue(b.lines.NewText(text)))
 		policy := t.field
 		if t.scaled {
 			text = t.appendPolicy(text[:0], b.charges[:])
-			policy = b.lines.newText(text)
+			policy = b.lines.NewText(text)
 		}
-		addMember(h, "Ratelimit-Policy", b.lines.newValue(policy))
+		addMember(h, "Ratelimit-Policy", b.lines.NewValue(policy))
 	}
 	if l.fields != RateLimitFields && tighter(h, v.Remaining) {
-		h["X-Ratelimit-Limit"] = b.lines.newNumber(int64(b.charges[i].Requests))
-		h["X-Ratelimit-Remaining"] = b.lines.newNumber(int64(v.Remaining))
-		h["X-Ratelimit-Reset"] = b.lines.newNumber(until)
+		h["X-Ratelimit-Limit"] = b.lines.NewNumber(int64(b.charges[i].Requests))
+		h["X-Ratelimit-Remaining"] = b.lines.NewNumber(int64(v.Remaining))
+		h["X-Ratelimit-Reset"] = b.lines.NewNumber(until)
 	}
 }
 

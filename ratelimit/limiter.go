@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/hook"
 	"github.com/ringwall/ringwall/internal/route"
 )
 
@@ -42,11 +43,11 @@ type Limiter struct {
 	onEvent  func(context.Context, Event)
 	logger   *slog.Logger
 	respond  func(http.ResponseWriter, *http.Request, error)
-	warned   oncePerMinute
+	warned   hook.OncePerMinute
 	batches  sync.Pool
 
-	warnedNoAddress oncePerMinute
-	warnedStatus    oncePerMinute
+	warnedNoAddress hook.OncePerMinute
+	warnedStatus    hook.OncePerMinute
 	unmatched
 }
 
@@ -142,13 +143,13 @@ func (l *Limiter) setStore(o Options) {
 func (l *Limiter) healthChanged(ctx context.Context, err error) {
 	switch {
 	case err == nil:
-		l.log().LogAttrs(ctx, slog.LevelInfo, "store recovered")
+		hook.LoggerOrDefault(l.logger).LogAttrs(ctx, slog.LevelInfo, "store recovered")
 		l.notifyHook(ctx, Event{Reason: Restored})
 		return
 	case errors.Is(err, ErrMisconfigured):
-		l.log().LogAttrs(ctx, slog.LevelError, "store misconfigured; denying", slog.Any("error", err))
+		hook.LoggerOrDefault(l.logger).LogAttrs(ctx, slog.LevelError, "store misconfigured; denying", slog.Any("error", err))
 	default:
-		l.log().LogAttrs(ctx, slog.LevelWarn, "store failing", slog.Any("error", err))
+		hook.LoggerOrDefault(l.logger).LogAttrs(ctx, slog.LevelWarn, "store failing", slog.Any("error", err))
 	}
 	l.notifyHook(ctx, Event{Reason: Degraded, Err: err})
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/hook"
 )
 
 // A Decision is the result of all limits of a tier.
@@ -70,7 +71,7 @@ func (d Decision) Refund(ctx context.Context) {
 
 // logRefund logs a refund that failed.
 func (l *Limiter) logRefund(ctx context.Context, t *tier, err error) {
-	l.log().LogAttrs(ctx, slog.LevelWarn, "refund failed", slog.String("tier", t.name), slog.Any("error", err))
+	hook.LoggerOrDefault(l.logger).LogAttrs(ctx, slog.LevelWarn, "refund failed", slog.String("tier", t.name), slog.Any("error", err))
 }
 
 // Take charges a key in a handler or a worker, for work that is not a request to a

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
+
+	"github.com/ringwall/ringwall/internal/hook"
 )
 
 // The review of the patterns waits for that many requests, and for that long after
@@ -50,7 +52,7 @@ func (l *Limiter) reviewPatterns(ctx context.Context) {
 	}
 	for i, patterns := range unmatched {
 		if len(patterns) > 0 && !matched[i] {
-			l.log().LogAttrs(ctx, slog.LevelWarn, "tier has matched no request; its patterns may lack the prefix of a mount",
+			hook.LoggerOrDefault(l.logger).LogAttrs(ctx, slog.LevelWarn, "tier has matched no request; its patterns may lack the prefix of a mount",
 				slog.String("tier", l.tiers[i].name), slog.Any("patterns", patterns), slog.Int64("requests", l.requests.Load()))
 		}
 	}

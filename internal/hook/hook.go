@@ -15,10 +15,15 @@ func Call(ctx context.Context, logger *slog.Logger, name string, f func()) {
 		if v == nil {
 			return
 		}
-		if logger == nil {
-			logger = slog.Default()
-		}
-		logger.LogAttrs(ctx, slog.LevelError, "hook panicked", slog.String("hook", name), slog.Any("panic", v))
+		LoggerOrDefault(logger).LogAttrs(ctx, slog.LevelError, "hook panicked", slog.String("hook", name), slog.Any("panic", v))
 	}()
 	f()
+}
+
+// LoggerOrDefault returns the logger, or slog.Default() of this moment for nil.
+func LoggerOrDefault(logger *slog.Logger) *slog.Logger {
+	if logger == nil {
+		return slog.Default()
+	}
+	return logger
 }

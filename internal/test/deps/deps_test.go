@@ -30,7 +30,7 @@ var allowed = map[string][]string{
 		"github.com/golang-jwt/jwt/v5", "github.com/go-json-experiment/json/jsontext",
 	},
 	"cors": {
-		module + "errors", module + "internal/hook", module + "internal/nethttp", module + "internal/route", module + "internal/rows", module + "internal/sameorigin", module + "internal/suffix",
+		module + "errors", module + "internal/hook", module + "internal/nethttp", module + "internal/route", module + "internal/headerlines", module + "internal/sameorigin", module + "internal/suffix",
 	},
 	"errors":                  {module + "internal/nethttp", module + "internal/public"},
 	"examples/internal/table": {"github.com/stretchr/testify/require"}, // only tests import it
@@ -38,7 +38,7 @@ var allowed = map[string][]string{
 	"examples/shop/cluster":   {module + "errors"},
 	"examples/stdlib":         rings,
 	"headers": {
-		module + "errors", module + "internal/route", module + "internal/hook", module + "internal/nethttp", module + "internal/peeraddr", module + "internal/rows", module + "internal/suffix",
+		module + "errors", module + "internal/route", module + "internal/hook", module + "internal/nethttp", module + "internal/peeraddr", module + "internal/headerlines", module + "internal/suffix",
 	},
 	"internal/test/deps":              nil,
 	"internal/hints":                  nil, // only tests import it
@@ -51,14 +51,14 @@ var allowed = map[string][]string{
 	"internal/rediscall":              {module + "errors", "github.com/redis/go-redis/v9"},
 	"internal/redistest":              {module + "errors", "github.com/redis/go-redis/v9"},
 	"internal/route":                  {module + "errors"},
-	"internal/rows":                   nil,
+	"internal/headerlines":            nil,
 	"internal/sameorigin":             nil,
 	"internal/sameorigin/origincases": nil, // only tests import it
 	"internal/test/api":               nil,
 	"internal/test/imports":           nil,
 	"internal/wiring":                 nil,
 	"internal/suffix":                 {"golang.org/x/net/publicsuffix"},
-	"ratelimit":                       {module + "errors", module + "internal/nethttp", module + "internal/route", module + "internal/hook", module + "internal/peeraddr"},
+	"ratelimit":                       {module + "errors", module + "internal/nethttp", module + "internal/route", module + "internal/headerlines", module + "internal/hook", module + "internal/peeraddr"},
 	"ratelimit/redislimit":            {module + "errors", module + "internal/hook", module + "internal/rediscall", module + "ratelimit", "github.com/redis/go-redis/v9"},
 	"ratelimit/storetest": {
 		module + "ratelimit", "github.com/stretchr/testify/require",
