@@ -1,6 +1,7 @@
 package browser_test
 
 import (
+	"encoding/json"
 	"net"
 	"os"
 	"os/exec"
@@ -12,25 +13,38 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestReadmeProgramAnswersItsPage_D1 runs the first program of README.md and
-// calls it from the page whose origin it lists, as a page sends JSON: with a
-// preflight for Content-Type.
-func TestReadmeProgramAnswersItsPage_D1(t *testing.T) {
+// TestReadmeProgramAnswersItsPage_FD1 runs the program of README.md and calls it
+// from the page whose origin it lists: a login, and an order with the token. Both
+// need a preflight, for Content-Type and Authorization.
+func TestReadmeProgramAnswersItsPage_FD1(t *testing.T) {
 	tab := open(t, "app.example.test", "/")
-	stranger := open(t, "evil.test", "/")
+	unlisted := open(t, "evil.test", "/")
 	addr := startReadmeProgram(t)
-	order := fetch("http://"+addr+"/orders", `{method: "POST", headers: {"Content-Type": "application/json"}, body: '{"sku":"RAM1","qty":2}'}`)
+	const sendJSON = `method: "POST", headers: {"Content-Type": "application/json"`
+	login := fetch("http://"+addr+"/auth/login", `{`+sendJSON+`}, body: '{"email":"ada@example.com","password":"open sesame"}'}`)
 
-	got, err := tab.Ask(order)
+	got, err := tab.Ask(login)
+	require.NoError(t, err)
+	body, ok := strings.CutPrefix(got, "200 ")
+	require.True(t, ok, got)
+	var tokens struct {
+		AccessToken string `json:"access_token"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(body), &tokens))
+	order := fetch("http://"+addr+"/orders", `{`+sendJSON+`, "Authorization": "Bearer `+tokens.AccessToken+`"}, body: '{"sku":"RAM1","qty":2}'}`)
+	got, err = tab.Ask(order)
 	require.NoError(t, err)
 	require.Equal(t, `200 {"sku":"RAM1","qty":2}`, strings.TrimSpace(got))
-	got, err = stranger.Ask(order)
-	require.NoError(t, err)
-	require.Equal(t, "blocked", got, "the origin of another page is not listed")
+
+	for _, call := range []string{login, order} {
+		got, err = unlisted.Ask(call)
+		require.NoError(t, err)
+		require.Equal(t, "blocked", got, "the origin of this page is not listed")
+	}
 }
 
-// startReadmeProgram builds and starts the first program of README.md on a free
-// port, with the origin of the test's page, and returns its address.
+// startReadmeProgram builds and starts the program of README.md on a free port,
+// with the origin of the test's page, and returns its address.
 func startReadmeProgram(t *testing.T) string {
 	t.Helper()
 	root, err := filepath.Abs("../../..")

@@ -14,10 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNewcomer does what README.md tells somebody who begins in an empty
-// folder, with its own text: the program, the commands, the answers. Only the
-// port is another, since somebody may have that one, and the module is that of
-// this tree.
+// TestNewcomer follows the quick start of README.md in an empty folder, with the
+// text of the page: its program, its commands and their output. It uses a free port
+// instead of 8080, and the module of this tree.
 func TestNewcomer(t *testing.T) {
 	root, err := filepath.Abs("../../..")
 	require.NoError(t, err)
@@ -33,15 +32,15 @@ func TestNewcomer(t *testing.T) {
 
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(program), 0o600))
-	var commands []string
+	var setup []string
 	for _, match := range regexp.MustCompile(`(?m)^    (go .*)$`).FindAllStringSubmatch(after, -1) {
-		commands = append(commands, match[1])
+		setup = append(setup, match[1])
 	}
-	require.Equal(t, []string{"go mod tidy", "go run ."}, commands[1:])
-	run(t, dir, commands[0])
+	require.Equal(t, []string{"go mod tidy", "go run ."}, setup[1:])
+	run(t, dir, setup[0])
 	run(t, dir, "go mod edit -replace github.com/ringwall/ringwall="+root)
-	run(t, dir, commands[1])
-	run(t, dir, "go build -o service .") // go run would hide the process that is to be ended
+	run(t, dir, setup[1])
+	run(t, dir, "go build -o service .") // instead of go run, which hides the process that the test must end
 
 	service := exec.Command("./service")
 	service.Dir = dir
@@ -50,8 +49,8 @@ func TestNewcomer(t *testing.T) {
 	require.NoError(t, service.Start())
 	t.Cleanup(func() {
 		require.NoError(t, service.Process.Kill())
-		require.Error(t, service.Wait(), "it was killed")
-		require.Contains(t, log.String(), "/qty must be at most 10", "the log has the failure")
+		require.Error(t, service.Wait(), "the test killed it")
+		require.Contains(t, log.String(), "/qty must be at most 10", "the log must have the failed request")
 	})
 	require.Eventually(t, func() bool {
 		conn, err := net.Dial("tcp", addr)
@@ -61,13 +60,29 @@ func TestNewcomer(t *testing.T) {
 		return err == nil
 	}, 30*time.Second, 10*time.Millisecond)
 
-	calls := regexp.MustCompile(`(?m)^    \$ (curl .*)\n    (.*)$`).FindAllStringSubmatch(after, -1)
-	require.Len(t, calls, 3)
 	id := regexp.MustCompile(`"[0-9a-f]{32}"`)
-	for _, call := range calls {
-		got := strings.TrimSpace(run(t, dir, call[1]))
-		require.Equal(t, id.ReplaceAllString(call[2], `"ID"`), id.ReplaceAllString(got, `"ID"`), call[1])
+	commands, want := readTranscript(after)
+	require.Len(t, commands, 5)
+	got := run(t, dir, strings.Join(commands, "\n")) // one shell, because TOKEN is a variable of it
+	require.Equal(t, id.ReplaceAllString(want, `"ID"`), id.ReplaceAllString(got, `"ID"`))
+}
+
+// readTranscript returns the commands of a transcript, and the output of all.
+func readTranscript(text string) (commands []string, output string) {
+	var out strings.Builder
+	begun := false
+	for line := range strings.Lines(text) {
+		line, indented := strings.CutPrefix(line, "    ")
+		command, isCommand := strings.CutPrefix(line, "$ ")
+		switch {
+		case indented && isCommand:
+			begun = true
+			commands = append(commands, strings.TrimSpace(command))
+		case indented && begun:
+			out.WriteString(line)
+		}
 	}
+	return commands, out.String()
 }
 
 func run(t *testing.T, dir, command string) string {

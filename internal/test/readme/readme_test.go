@@ -18,7 +18,11 @@ func TestProgramsBuild(t *testing.T) {
 	require.NoError(t, err)
 	text, err := os.ReadFile(filepath.Join(root, "README.md"))
 	require.NoError(t, err)
-	require.Less(t, strings.Count(string(text), "\n"), 250)
+	require.LessOrEqual(t, strings.Count(string(text), "\n"), 200)
+	for line := range strings.Lines(string(text)) {
+		width := len([]rune(strings.ReplaceAll(strings.TrimSuffix(line, "\n"), "\t", "    ")))
+		require.LessOrEqual(t, width, 120, line)
+	}
 	programs := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllSubmatch(text, -1)
 	require.NotEmpty(t, programs)
 	for _, program := range programs {
