@@ -41,6 +41,10 @@ type Identity struct {
 	// ExpiresAt is the time at which the credential expires, and AuthTime the
 	// time at which the user authenticated. Zero means unknown.
 	ExpiresAt, AuthTime time.Time
+	// ACR is the class of the login, and AMR its methods, as the issuer names them
+	// (OpenID Connect Core 1.0, section 2). Empty means unknown.
+	ACR string
+	AMR []string
 	// Claims is the verified payload, a JSON object, for [Claims].
 	Claims []byte
 }
@@ -63,6 +67,7 @@ func NewPrincipal(id Identity) (*Principal, error) {
 		return nil, err
 	}
 	id.Scope, id.Roles, id.Claims = slices.Clone(id.Scope), slices.Clone(id.Roles), slices.Clone(id.Claims)
+	id.AMR = slices.Clone(id.AMR)
 	return &Principal{id}, nil
 }
 
@@ -95,6 +100,12 @@ func (p *Principal) ExpiresAt() time.Time { return p.id.ExpiresAt }
 
 // AuthTime returns when the person proved who they are, or the zero time.
 func (p *Principal) AuthTime() time.Time { return p.id.AuthTime }
+
+// ACR returns the class of the login as the issuer names it, or "".
+func (p *Principal) ACR() string { return p.id.ACR }
+
+// AMR returns a copy of the methods of the login as the issuer names them.
+func (p *Principal) AMR() []string { return slices.Clone(p.id.AMR) }
 
 // Claims returns a copy of the verified payload, or nil. See [Claims].
 func (p *Principal) Claims() []byte { return slices.Clone(p.id.Claims) }

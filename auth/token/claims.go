@@ -1,6 +1,8 @@
 package token
 
 import (
+	"cmp"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -17,9 +19,14 @@ type claims struct {
 	audience                             member // an array of strings, or one
 	scope, roles                         []string
 	times
-	authTime time.Time
-	marked   bool // has a claim by which another issuer marks programs
-	program  bool // has such a claim that says program
+	authTime     time.Time
+	acr          string
+	amr          []string
+	confirmation member // cnf
+	idToken      bool   // has a claim that ID tokens have, and access tokens do not
+	events       bool   // has the claim of a security event token (RFC 8417)
+	marked       bool   // has a claim by which another issuer marks programs
+	program      bool   // has such a claim that says program
 }
 
 // times are what the clock is compared with, on every request.
@@ -30,21 +37,17 @@ var reserved = [...]string{
 	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "client_id", "scope", "roles", "auth_time", "cnf",
 }
 
-// parseClaims reads a payload whose signature was verified. It returns the
-// name of the first claim that is wrong.
-func parseClaims(payload string) (c claims, wrong string) {
-	var room [24]member
-	list, ok := members(payload, room[:0], maxClaims)
-	if !ok {
-		return c, "payload"
-	}
+// parseClaims reads the claims of a payload whose signature was verified. It
+// returns the name of the first claim that is wrong. If lenient, it leaves out the
+// claims of the wrong type that a token need not have, and sub may be missing.
+func parseClaims(list []member, lenient bool) (c claims, wrong string) {
 	for _, m := range list {
-		if !c.setClaim(m) {
+		if !c.setClaim(m) && (!lenient || !c.clearOptional(m.name)) {
 			return c, m.name
 		}
 	}
 	switch {
-	case c.subject == "" || len(c.subject) > 256:
+	case c.subject == "" && !lenient, len(c.subject) > maxSubject:
 		return c, "sub"
 	case c.expires.IsZero():
 		return c, "exp"
@@ -84,8 +87,19 @@ func (c *claims) setClaim(m member) (ok bool) {
 	case "auth_time":
 		c.authTime, ok = m.date(math.Floor)
 	case "cnf":
-		// A token that is bound to a key is no bearer token (RFC 7800).
-		return false
+		c.confirmation, ok = m, true
+	case "acr":
+		c.acr, _ = m.stringValue() // some issuers send a number
+		return true
+	case "amr":
+		c.amr, _ = m.texts()
+		return true
+	case "nonce", "at_hash", "c_hash", "s_hash":
+		c.idToken = true
+		return true
+	case "events":
+		c.events = true
+		return true
 	case "gty", "idtyp":
 		// Of Auth0 and Entra. A secret may be theirs too.
 		c.marked = true
@@ -97,6 +111,31 @@ func (c *claims) setClaim(m member) (ok bool) {
 	}
 	return ok
 }
+
+// clearOptional removes a claim that a token need not have, and reports whether the
+// name is that of one.
+func (c *claims) clearOptional(name string) bool {
+	switch name {
+	case "scope":
+		c.scope = nil
+	case "roles":
+		c.roles = nil
+	case "auth_time":
+		c.authTime = time.Time{}
+	case "jti":
+		c.id = ""
+	case "sid":
+		c.session = ""
+	case "client_id":
+		c.client = ""
+	default:
+		return false
+	}
+	return true
+}
+
+// maxSubject is the maximum length of a subject in bytes.
+const maxSubject = 256
 
 // isReserved reports whether a name is that of a registered claim, in any case.
 func isReserved(name string) bool {
@@ -133,17 +172,43 @@ func (m member) date(round func(float64) float64) (time.Time, bool) {
 	return time.Unix(int64(round(seconds)), 0), true
 }
 
-// checkClaims compares the claims with what the verifier wants.
-func (v *Verifier) checkClaims(c *claims) error {
+// checkClaims compares the claims with what the verifier wants. The typ is that of
+// the header.
+func (v *Verifier) checkClaims(c *claims, list []member, typ string) error {
+	if err := v.issuer.check(c.issuer, list); err != nil {
+		return err
+	}
 	switch {
-	case c.issuer != v.issuer:
-		return invalid(ReasonIssuer)
+	case c.audience.value == "" && v.anyAudience:
 	case !v.hasAudience(c.audience):
-		return invalid(ReasonAudience)
-	case c.expires.Before(c.issued), c.expires.Sub(c.issued) > v.maxAge:
-		return invalid(ReasonLifetime)
+		return v.audienceError(c.audience)
+	}
+	if c.expires.Before(c.issued) || c.expires.Sub(c.issued) > v.maxAge {
+		return auth.ErrInvalid.With("reason", string(ReasonLifetime), "actual", c.expires.Sub(c.issued).String(), "expected", "at most "+v.maxAge.String()).Wrap(ReasonLifetime)
+	}
+	for i := range v.required {
+		if !v.required[i].accepts(list) {
+			return auth.ErrInvalid.With("reason", string(ReasonRequire), "claim", v.required[i].claim).Wrap(fmt.Errorf("%w %s", ReasonRequire, v.required[i].claim))
+		}
+	}
+	switch {
+	case c.events:
+		return invalid(ReasonEvents)
+	case c.idToken && !v.idTokens && typ != accessTokenType:
+		return invalid(ReasonIDToken)
+	case c.confirmation.value != "" && !v.canBind(c.confirmation):
+		return invalidClaim("cnf")
 	}
 	return nil
+}
+
+// audienceError returns the refusal of a token for other services, with their names
+// for the log.
+func (v *Verifier) audienceError(aud member) error {
+	var names []string
+	aud.value = cmp.Or(aud.value, "[]")
+	_ = aud.each(func(name string) { names = append(names, name) }) // it was read before
+	return mismatch(ReasonAudience, strings.Join(names, " "), strings.Join(v.audience, " "))
 }
 
 // checkTimes compares the times with the clock, which may have been set back since
@@ -170,6 +235,12 @@ func (v *Verifier) hasAudience(aud member) (found bool) {
 // subjects, so their other callers are of a kind that is not known. A token that
 // says that a program has it is never a person's, whatever the options say.
 func (v *Verifier) kindOf(c *claims, key *Key) auth.CallerType {
+	if v.identify != nil {
+		if c.client != "" && c.client == c.subject {
+			return auth.Program
+		}
+		return auth.Person // the function corrects it
+	}
 	program := c.program || strings.HasSuffix(c.subject, "@clients")
 	switch {
 	case c.client != "" && c.client == c.subject:
@@ -184,10 +255,10 @@ func (v *Verifier) kindOf(c *claims, key *Key) auth.CallerType {
 	return auth.Person
 }
 
-// principal returns who the claims are about.
-func (c *claims) principal(kind auth.CallerType, payload string) (*auth.Principal, error) {
-	return auth.NewPrincipal(auth.Identity{
+// identity returns what the claims say about the caller.
+func (c *claims) identity(kind auth.CallerType, payload string) auth.Identity {
+	return auth.Identity{
 		CallerType: kind, Issuer: c.issuer, Subject: c.subject, SessionID: c.session, CredentialID: c.id,
-		Scope: c.scope, Roles: c.roles, ExpiresAt: c.expires, AuthTime: c.authTime, Claims: []byte(payload),
-	})
+		Scope: c.scope, Roles: c.roles, ExpiresAt: c.expires, AuthTime: c.authTime, ACR: c.acr, AMR: c.amr, Claims: []byte(payload),
+	}
 }

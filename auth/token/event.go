@@ -24,14 +24,14 @@ const (
 // An Event reports a change or a failure of the keys of a [Remote].
 type Event struct {
 	Reason Reason
-	URL    string
+	URL    string // the URL or Issuer of the options
 	Kid    string // of KeyIgnored; "" when it has none
 	Err    error  // why
 }
 
 // reportEvent calls the hook, or else writes to the log.
 func (r *Remote) reportEvent(ctx context.Context, e Event) {
-	e.URL = r.url
+	e.URL = r.place
 	if r.onEvent != nil {
 		hook.Call(ctx, r.logger, "token: OnEvent", func() { r.onEvent(ctx, e) })
 		return

@@ -7,8 +7,6 @@ import (
 	"io"
 	"net/http"
 	"time"
-
-	"github.com/ringwall/ringwall/errors"
 )
 
 const (
@@ -48,7 +46,12 @@ func (r *Remote) load(ctx context.Context) (err error) {
 		}
 	}()
 	began := r.now()
-	body, err := r.fetchBody(ctx)
+	location, err := r.findKeysURL(ctx)
+	if err != nil {
+		return err
+	}
+	r.discovery.doubtful = true // until the keys are read
+	body, err := r.fetchBody(ctx, location, "application/jwk-set+json, application/json", maxSet)
 	if err != nil {
 		return fmt.Errorf("fetch keys: %w", err)
 	}
@@ -56,6 +59,7 @@ func (r *Remote) load(ctx context.Context) (err error) {
 	if old != nil && old.sum == set.sum {
 		set.keys = old.keys
 		r.set.Store(set)
+		r.discovery.doubtful = false
 		return nil
 	}
 	var ignored []Event
@@ -67,6 +71,7 @@ func (r *Remote) load(ctx context.Context) (err error) {
 		set.reuseKeys(old)
 	}
 	r.set.Store(set)
+	r.discovery.doubtful = false
 	for _, e := range append(ignored, Event{Reason: KeysChanged}) {
 		r.reportEvent(ctx, e)
 	}
@@ -83,27 +88,35 @@ func (s *keySet) reuseKeys(old *keySet) {
 	}
 }
 
-// fetchBody returns the body of a good answer, of at most maxSet bytes.
-func (r *Remote) fetchBody(ctx context.Context) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url, nil)
+// A statusError is a response with another status than 200.
+type statusError struct {
+	code   int
+	status string
+}
+
+func (e statusError) Error() string { return "the response is " + e.status }
+
+// fetchBody returns the body of a response with status 200, of at most max bytes.
+func (r *Remote) fetchBody(ctx context.Context, location, accept string, most int64) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, location, nil)
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Accept", "application/jwk-set+json, application/json")
+	req.Header.Set("Accept", accept)
 	res, err := r.client.Do(req)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = res.Body.Close() }() // it was read as far as it counts
 	if res.StatusCode != http.StatusOK {
-		return nil, errors.New("the response is " + res.Status)
+		return nil, statusError{res.StatusCode, res.Status}
 	}
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxSet+1))
+	body, err := io.ReadAll(io.LimitReader(res.Body, most+1))
 	switch {
 	case err != nil:
 		return nil, err
-	case len(body) > maxSet:
-		return nil, errors.New("the response has more than 512 KiB")
+	case int64(len(body)) > most:
+		return nil, fmt.Errorf("the response has more than %d KiB", most>>10)
 	}
 	return body, nil
 }

@@ -13,7 +13,7 @@ type parts struct {
 }
 
 // header has what a token says about itself.
-type header struct{ alg, kid, typ string }
+type header struct{ alg, kid, typ, x5t string }
 
 // split takes a token apart, and decodes nothing: most of what a flood sends
 // ends here. golang-jwt's parser is more lenient than RFC 7515 in several
@@ -36,7 +36,10 @@ func split(token string) (parts, error) {
 }
 
 // scratch is memory to decode into, which requests use one after the other.
-type scratch struct{ buffer []byte }
+type scratch struct {
+	buffer  []byte
+	members []member
+}
 
 // decode returns the bytes of a part, until the scratch is used again. Bits
 // that do not belong to a byte are zero, so that one token has one spelling.
@@ -73,6 +76,8 @@ func parseHeader(text string) (header, error) {
 			h.kid, ok = m.stringValue()
 		case "typ":
 			h.typ, ok = m.stringValue()
+		case "x5t":
+			h.x5t, _ = m.stringValue() // only read if InsecureNoKid is set
 		case "crit", "b64", "zip", "enc":
 			ok = false
 		}
@@ -80,13 +85,13 @@ func parseHeader(text string) (header, error) {
 			return header{}, invalid(ReasonHeader)
 		}
 	}
-	switch {
-	case h.typ == "":
-		return header{}, invalid(ReasonType)
-	case h.kid == "":
-		return header{}, invalid(ReasonKey)
-	case h.alg == "":
+	if h.alg == "" {
 		return header{}, invalid(ReasonAlgorithm)
+	}
+	for _, m := range list {
+		if m.name == "typ" && h.typ == "" {
+			return header{}, invalid(ReasonType) // an empty typ is a wrong one
+		}
 	}
 	return h, nil
 }

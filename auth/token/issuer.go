@@ -232,7 +232,11 @@ func (i *Issuer) encode(p payload, own any) ([]byte, error) {
 	if len(body) > maxPayload {
 		return nil, errors.New("token: Grant: the claims have " + strconv.Itoa(len(body)) + " bytes; the maximum is 5120")
 	}
-	if _, wrong := parseClaims(string(body)); wrong != "" {
+	list, ok := members(string(body), nil, maxClaims)
+	if !ok {
+		return nil, errors.New("token: Grant: a verifier would refuse the payload")
+	}
+	if _, wrong := parseClaims(list, false); wrong != "" {
 		return nil, errors.New("token: Grant: a verifier would refuse the claim " + strconv.Quote(wrong))
 	}
 	return body, nil

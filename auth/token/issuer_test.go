@@ -184,6 +184,6 @@ func TestConstructorsRefuse(t *testing.T) {
 		"token: Audience: must have 1 to 100 entries, none of them empty\ntoken: TTL 2h0m0s: must be whole seconds, at most 1h; for a longer login, use package session")
 	_, err = token.NewVerifier(token.VerifierOptions{Audience: []string{""}, Leeway: 2 * time.Minute, MaxAge: -1, MaxSize: 1 << 20})
 	require.EqualError(t, err, "token: Keys: must not be nil or zero; did you mean NewKeys or NewRemote?\ntoken: Issuer: must not be empty: the tokens of every issuer would pass\n"+
-		"token: Audience: must not be empty, nor have an empty entry: tokens for other services would pass\ntoken: Leeway 2m0s: must be between 0 and 1m\n"+
+		"token: Audience: must not have an empty entry: tokens for other services would pass\ntoken: Leeway 2m0s: must be between 0 and 1m\n"+
 		"token: MaxAge -1ns: must be between 0 and 24h\ntoken: MaxSize 1048576: must be between 0 and 65536")
 }

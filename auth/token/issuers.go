@@ -29,10 +29,10 @@ func ByIssuer(verifiers ...*Verifier) (auth.Authenticator, error) {
 		switch {
 		case v == nil || v.keys == nil:
 			problems = append(problems, errors.New("token: verifiers["+strconv.Itoa(i)+"]: is nil or zero; did you drop the constructor's error?"))
-		case all.verifiers[v.issuer] != nil:
-			problems = append(problems, errors.New("token: verifiers["+strconv.Itoa(i)+"]: "+strconv.Quote(v.issuer)+" has a verifier already"))
+		case all.verifiers[v.issuer.text] != nil:
+			problems = append(problems, errors.New("token: verifiers["+strconv.Itoa(i)+"]: "+strconv.Quote(v.issuer.text)+" has a verifier already"))
 		default:
-			all.verifiers[v.issuer] = v
+			all.verifiers[v.issuer.text] = v
 			all.maxSize = max(all.maxSize, v.maxSize)
 		}
 	}

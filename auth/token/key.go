@@ -20,6 +20,8 @@ type Key struct {
 	alg       Alg
 	algorithm algorithm
 	schedule  Schedule
+	issuer    string        // the member issuer of a key set: the only iss whose tokens it verifies; "" means any
+	x5t       string        // the member x5t of a key set
 	verify    any           // what golang-jwt verifies with: a public key, or the secret
 	signer    crypto.Signer // nil for public keys and secrets
 }

@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -16,6 +17,10 @@ type KeySource interface {
 	// findKey returns the key with this kid that is accepted now, nil if there is
 	// none, and [auth.ErrUnavailable] if that is unknown.
 	findKey(ctx context.Context, kid string, now time.Time) (*Key, error)
+	// findUnnamed returns the key of a token without a kid: the one with this x5t, or
+	// without x5t the only one of the algorithm. It returns nil if there is none, or
+	// more than one.
+	findUnnamed(ctx context.Context, x5t string, alg Alg, now time.Time) (*Key, error)
 	// stillAccepts reports whether a key that findKey returned is still accepted.
 	stillAccepts(ctx context.Context, key *Key, now time.Time) bool
 	// usable reports whether a constructor made the source.
@@ -81,6 +86,30 @@ func (k *Keys) findKey(_ context.Context, kid string, now time.Time) (*Key, erro
 		}
 	}
 	return nil, nil
+}
+
+func (k *Keys) findUnnamed(_ context.Context, x5t string, alg Alg, now time.Time) (*Key, error) {
+	var current []*Key
+	for _, key := range k.currentKeys() {
+		if key.schedule.published(now) {
+			current = append(current, key)
+		}
+	}
+	return onlyKey(slices.Values(current), x5t, alg), nil
+}
+
+// onlyKey returns the one key that a token without a kid can mean, or nil.
+func onlyKey(keys iter.Seq[*Key], x5t string, alg Alg) (only *Key) {
+	for key := range keys {
+		switch {
+		case x5t != "" && key.x5t != x5t && key.kid != x5t, !key.alg.sameAs(alg):
+			continue
+		case only != nil:
+			return nil
+		}
+		only = key
+	}
+	return only
 }
 
 func (k *Keys) stillAccepts(_ context.Context, key *Key, now time.Time) bool {

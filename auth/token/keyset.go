@@ -151,7 +151,17 @@ func (p published) publicKey(rsaAlg Alg) (Key, error) {
 	case !ok || !fine || use != "" && use != "sig", operations.value != "" && !slices.Contains(purposes, "verify"):
 		return Key{}, errors.New("the key is not for signatures")
 	}
-	return p.parseKey(kid, rsaAlg)
+	key, err := p.parseKey(kid, rsaAlg)
+	if err != nil {
+		return Key{}, err
+	}
+	if m := p.memberNamed("issuer"); m.value != "" {
+		if key.issuer, ok = m.stringValue(); !ok || key.issuer == "" {
+			return Key{}, errors.New("the issuer of the key is not a string")
+		}
+	}
+	key.x5t, _ = p.stringMember("x5t")
+	return key, nil
 }
 
 // parseKey returns the key under a kid, whatever it is for.
@@ -238,7 +248,7 @@ func (p published) rsa(kid string, alg Alg) (Key, error) {
 // same reports whether two keys accept the same tokens.
 func (k *Key) same(other *Key) bool {
 	public, ok := k.verify.(interface{ Equal(crypto.PublicKey) bool })
-	return ok && k.alg.sameAs(other.alg) && public.Equal(other.verify)
+	return ok && k.alg.sameAs(other.alg) && k.issuer == other.issuer && public.Equal(other.verify)
 }
 
 // sameMaterial reports whether two keys have one private half.

@@ -59,7 +59,7 @@ func checkTypes(o VerifierOptions) error {
 			return nil
 		}
 		if normalizeType(typ) == "" {
-			return fmt.Errorf("token: %s: must not be empty: a token without a typ is always refused; did you mean %q?", place, hint)
+			return fmt.Errorf("token: %s: must not be empty; did you mean %q, or InsecureNoType for tokens without a typ?", place, hint)
 		}
 		meant := "one type for each entry"
 		if trimmed := strings.TrimSpace(typ); trimmed != typ && isMediaType(trimmed) {

@@ -19,9 +19,9 @@ func TestDeclarationsThatMatchNothing_T5(t *testing.T) {
 		change func(*token.VerifierOptions)
 		want   string
 	}{
-		"T5 an empty type":                  {func(o *token.VerifierOptions) { o.AllowTypes = []string{"JWT", ""} }, `token: AllowTypes[1]: must not be empty: a token without a typ is always refused; did you mean "JWT"?`},
-		"T5 a type that is only the prefix": {func(o *token.VerifierOptions) { o.AllowTypes = []string{"Application/"} }, `token: AllowTypes[0]: must not be empty: a token without a typ is always refused; did you mean "JWT"?`},
-		"T5 the prefix as the type":         {func(o *token.VerifierOptions) { o.Type = "application/" }, `token: Type: must not be empty: a token without a typ is always refused; did you mean "at+jwt"?`},
+		"T5 an empty type":                  {func(o *token.VerifierOptions) { o.AllowTypes = []string{"JWT", ""} }, `token: AllowTypes[1]: must not be empty; did you mean "JWT", or InsecureNoType for tokens without a typ?`},
+		"T5 a type that is only the prefix": {func(o *token.VerifierOptions) { o.AllowTypes = []string{"Application/"} }, `token: AllowTypes[0]: must not be empty; did you mean "JWT", or InsecureNoType for tokens without a typ?`},
+		"T5 the prefix as the type":         {func(o *token.VerifierOptions) { o.Type = "application/" }, `token: Type: must not be empty; did you mean "at+jwt", or InsecureNoType for tokens without a typ?`},
 		"T5 a list in one string":           {func(o *token.VerifierOptions) { o.AllowTypes = []string{"JWT, at+jwt"} }, `token: AllowTypes[0] "JWT, at+jwt": is not a media type (RFC 7515, section 4.1.9); did you mean one type for each entry?`},
 		"T5 a type with a blank":            {func(o *token.VerifierOptions) { o.Type = "at+jwt " }, `token: Type "at+jwt ": is not a media type (RFC 7515, section 4.1.9); did you mean "at+jwt"?`},
 		"T5 a type with parameters":         {func(o *token.VerifierOptions) { o.AllowTypes = []string{"at+jwt;v=1"} }, `token: AllowTypes[0] "at+jwt;v=1": is not a media type (RFC 7515, section 4.1.9); did you mean one type for each entry?`},

@@ -30,6 +30,12 @@ const (
 	ReasonLifetime auth.Reason = "lifetime" // exp is before iat, or more than MaxAge after it
 	ReasonBound    auth.Reason = "cnf"      // bound to a key, so not a bearer token
 	ReasonClaim    auth.Reason = "claim"    // another registered claim of the wrong type
+
+	ReasonTenant   auth.Reason = "tenant"   // none of Tenants
+	ReasonRequire  auth.Reason = "require"  // a claim of Require is missing, or another
+	ReasonIDToken  auth.Reason = "id_token" // an ID token, which is for the client and not for this service
+	ReasonEvents   auth.Reason = "events"   // a notification, such as a logout token
+	ReasonIdentity auth.Reason = "identity" // the Identity function refuses the token
 )
 
 // Why a request with a bearer token is [auth.ErrMalformed].
@@ -48,6 +54,7 @@ func makeRefused() map[auth.Reason]error {
 	for _, reason := range [...]auth.Reason{
 		ReasonSize, ReasonParts, ReasonEncoding, ReasonHeader, ReasonType, ReasonKey, ReasonAlgorithm, ReasonSignature, ReasonPayload,
 		ReasonIssuer, ReasonAudience, ReasonSubject, ReasonIssuedAt, ReasonNotBefore, ReasonExpiry, ReasonLifetime, ReasonBound, ReasonClaim,
+		ReasonIDToken, ReasonEvents,
 	} {
 		errs[reason] = auth.ErrInvalid.With("reason", string(reason)).Wrap(reason)
 	}
@@ -68,7 +75,7 @@ var errExpired = auth.ErrExpired.Wrap(ReasonExpiry)
 func invalidClaim(name string) error {
 	reason := ReasonClaim
 	for _, r := range [...]auth.Reason{
-		ReasonPayload, ReasonIssuer, ReasonAudience, ReasonSubject, ReasonExpiry, ReasonIssuedAt, ReasonNotBefore, ReasonBound,
+		ReasonPayload, ReasonIssuer, ReasonAudience, ReasonSubject, ReasonExpiry, ReasonIssuedAt, ReasonNotBefore, ReasonBound, ReasonIdentity,
 	} {
 		if strings.EqualFold(name, string(r)) {
 			reason = r

@@ -1,12 +1,13 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -27,10 +28,22 @@ const (
 	maxWaiting = 1000
 )
 
-// RemoteOptions configures a [Remote]. URL is required.
+// RemoteOptions configures a [Remote]. Either URL or Issuer is required.
 type RemoteOptions struct {
 	// URL is the https URL at which the issuer publishes its keys (RFC 7517).
 	URL string
+	// Issuer is the https URL of an issuer, exactly as in the iss of its tokens and
+	// in its metadata, with or without a slash at the end. The URL of the keys is the
+	// jwks_uri of the metadata, which is fetched at Issuer with
+	// /.well-known/openid-configuration appended (OpenID Connect Discovery 1.0), or,
+	// after a 404, as RFC 8414 says. The metadata is fetched again after an hour, and
+	// after a failed fetch of the keys.
+	Issuer string
+	// KeyHosts lists further hosts on which the metadata of Issuer may place the
+	// keys, such as "www.googleapis.com". The host of Issuer is always accepted.
+	KeyHosts []string
+	// InsecureHTTP also accepts http URLs on loopback addresses, for development.
+	InsecureHTTP bool
 	// RSA is the algorithm of RSA keys that do not name one. The issuer documents
 	// it. Empty means RS256.
 	RSA Alg
@@ -64,13 +77,15 @@ type RemoteOptions struct {
 // If a fetch fails, the last good keys are used up to MaxStale. After that, and for
 // unknown kids meanwhile, the result is [auth.ErrUnavailable].
 type Remote struct {
-	url                               string
+	issuer                            string // "" if the URL is configured
+	discovery                         discovery
 	rsa                               Alg
 	client                            *http.Client
 	refresh, maxStale, floor, timeout time.Duration
 	onEvent                           func(context.Context, Event)
 	logger                            *slog.Logger
 	now                               func() time.Time
+	place                             string // URL or Issuer, for records and events
 
 	set     atomic.Pointer[keySet]
 	waiting atomic.Int32
@@ -101,9 +116,8 @@ func (f *flight) over() (bool, error) {
 func NewRemote(o RemoteOptions) (*Remote, error) {
 	var problems []error
 	refuse := func(problem string) { problems = append(problems, errors.New("token: "+problem)) }
-	if u, err := url.Parse(o.URL); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
-		refuse("URL " + strconv.Quote(o.URL) + `: must be an https URL without user and fragment; did you mean "https://issuer.example/.well-known/jwks.json"?`)
-	}
+	discovery, more := newDiscovery(o)
+	problems = append(problems, more...)
 	if o.RSA == "" {
 		o.RSA = RS256
 	}
@@ -126,7 +140,7 @@ func NewRemote(o RemoteOptions) (*Remote, error) {
 		return nil, err
 	}
 	return &Remote{
-		url: o.URL, rsa: o.RSA, client: newFetchClient(o.Client), refresh: refresh, maxStale: maxStale, floor: fetchFloor, timeout: fetchTimeout,
+		issuer: o.Issuer, discovery: discovery, place: cmp.Or(o.URL, o.Issuer), rsa: o.RSA, client: newFetchClient(o.Client), refresh: refresh, maxStale: maxStale, floor: fetchFloor, timeout: fetchTimeout,
 		onEvent: o.OnEvent, logger: o.Logger, now: time.Now,
 	}, nil
 }
@@ -239,6 +253,32 @@ func (r *Remote) findKey(ctx context.Context, kid string, now time.Time) (*Key, 
 	return nil, nil
 }
 
+// findUnnamed returns the key that a token without a kid means. A new key is found
+// when the keys are fetched again, since such a token does not name an unknown one.
+func (r *Remote) findUnnamed(ctx context.Context, x5t string, alg Alg, now time.Time) (*Key, error) {
+	set := r.fresh(now)
+	if set == nil {
+		if err := r.await(ctx, r.fetch(ctx, now)); err != nil {
+			return nil, err
+		}
+		if set = r.fresh(r.now()); set == nil {
+			return nil, r.unavailableError()
+		}
+	}
+	if key := onlyKey(maps.Values(set.keys), x5t, alg); key != nil {
+		return r.current(ctx, set, key.kid, now), nil
+	}
+	f := r.fetch(ctx, now) // the set may lack the key of this x5t
+	if err := r.await(ctx, f); err != nil {
+		return nil, err
+	}
+	set = r.fresh(r.now())
+	if set == nil || f.err != nil {
+		return nil, r.unavailableError()
+	}
+	return onlyKey(maps.Values(set.keys), x5t, alg), nil
+}
+
 // fetch returns the fetch that runs, or else the last one if it began less
 // than the floor ago, or else one that begins now.
 func (r *Remote) fetch(ctx context.Context, now time.Time) *flight {
@@ -287,5 +327,5 @@ func (r *Remote) unavailableError() error {
 	_, err := r.latest.over()
 	left := r.floor - age(r.now(), r.latest.began)
 	seconds := max(1, int((left+time.Second-1)/time.Second))
-	return auth.ErrUnavailable.Header("Retry-After", strconv.Itoa(seconds)).With("reason", "keys of the issuer", "url", r.url).Wrap(err)
+	return auth.ErrUnavailable.Header("Retry-After", strconv.Itoa(seconds)).With("reason", "keys of the issuer", "url", r.place).Wrap(err)
 }

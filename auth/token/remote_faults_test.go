@@ -139,7 +139,7 @@ func TestRemoteWantsACertificate(t *testing.T) {
 
 func TestNewRemoteRefuses(t *testing.T) {
 	_, err := token.NewRemote(token.RemoteOptions{URL: "http://issuer.example/", RSA: token.ES256, MaxStale: 48 * time.Hour, Refresh: time.Second})
-	require.EqualError(t, err, `token: URL "http://issuer.example/": must be an https URL without user and fragment; did you mean "https://issuer.example/.well-known/jwks.json"?`+
+	require.EqualError(t, err, `token: URL "http://issuer.example/": must be an https URL without user and fragment; did you mean "https://issuer.example/.well-known/jwks.json", or Issuer?`+
 		"\ntoken: RSA \"ES256\": is not an RSA algorithm\ntoken: MaxStale 48h0m0s: must be between 1m and 24h\ntoken: Refresh 1s: must be between 1m and MaxStale")
 	for _, url := range []string{"", "/jwks", "https://", "https://a:b@issuer.example/", "https://issuer.example/#x", "file:///etc/passwd", ":"} {
 		_, err := token.NewRemote(token.RemoteOptions{URL: url})

@@ -19,11 +19,34 @@ import (
 type VerifierOptions struct {
 	// Keys has the keys of the issuer.
 	Keys KeySource
-	// Issuer is the only accepted iss, compared exactly.
+	// Issuer is the only accepted iss, compared exactly. Empty means that of a
+	// [Remote] with an Issuer. It may have one claim in braces, as
+	// https://login.microsoftonline.com/{tid}/v2.0 has for the tenants of Entra: iss
+	// must then be this text with the value of that claim, which has 1 to 64 letters,
+	// digits and hyphens.
 	Issuer string
+	// Tenants lists the accepted values of the claim in braces, compared exactly. It
+	// is required for an Issuer with one.
+	Tenants []string
 	// Audience lists the names of this service. A token's aud must have one of
-	// them.
+	// them. It must be a name of this service, and never that of a client, because ID
+	// tokens are for clients.
 	Audience []string
+	// Require lists claims that a token must have, each with the accepted texts. The
+	// claim must be one of them, or an array that has one of them.
+	Require map[string][]string
+	// Identity is called once for each token, after all checks but revocations and
+	// Validate, for issuers that write scopes, roles and the type of a caller
+	// elsewhere than RFC 9068 does. It gets what RFC 9068 says, and returns the
+	// identity of the principal, which is cached with the token. Claims that a token
+	// need not have are left out, instead of refused, if they have another type.
+	//
+	// The returned Issuer and Claims are ignored; ExpiresAt can only become earlier,
+	// and AuthTime must not be after iat. The token is refused if Subject or
+	// CallerType is missing, and if Identity returns an error; kinds of package auth
+	// reach the client, and any other error is [auth.ErrInvalid]. Identity must not
+	// block, and must be safe for concurrent use. See [RFC9068].
+	Identity func(Payload, auth.Identity) (auth.Identity, error)
 	// Revocations is checked for each request. nil means that tokens are valid
 	// until they expire.
 	Revocations *auth.Revocations
@@ -58,6 +81,26 @@ type VerifierOptions struct {
 	// idtyp app (Auth0 and Entra). Other issuers do not mark programs. For them
 	// Person is right only if the issuer gives this audience to no program.
 	CallerType auth.CallerType
+	// InsecureAnyTenant accepts all tenants of an Issuer with a claim in braces: any
+	// customer of the provider can call.
+	InsecureAnyTenant bool
+	// InsecureNoType accepts tokens without a typ, in addition to those of Type and
+	// AllowTypes, for issuers that set none. ID tokens of such an issuer differ only
+	// in their claims.
+	InsecureNoType bool
+	// InsecureNoKid accepts tokens without a kid: x5t names the key, or else the
+	// issuer has exactly one key of the token's algorithm.
+	InsecureNoKid bool
+	// InsecureNoAudience accepts tokens without an aud. It needs a Require of the
+	// client. A token that has an aud must still name this service.
+	InsecureNoAudience bool
+	// InsecureIDTokens accepts tokens with the claims nonce, at_hash, c_hash or
+	// s_hash, which mark ID tokens, whatever their typ is. Set it only for issuers
+	// whose ID tokens are meant for this service.
+	InsecureIDTokens bool
+	// InsecureMaxAge replaces MaxAge without its bound, for issuers whose tokens live
+	// for more than a day. A stolen token works as long.
+	InsecureMaxAge time.Duration
 	// Validate is called on every request, after all other checks. It returns the
 	// errors of an [auth.Authenticator].
 	Validate func(context.Context, *auth.Principal) error
@@ -70,8 +113,13 @@ type VerifierOptions struct {
 // the clock, the key, revocations and Validate.
 type Verifier struct {
 	keys            KeySource
-	issuer          string
+	issuer          issuerName
 	audience, types []string
+	required        []requirement
+	identify        identifier // nil means what RFC 9068 says
+	noType, noKid   bool
+	anyAudience     bool // a token need not have an aud
+	idTokens        bool
 	revocations     *auth.Revocations
 	leeway, maxAge  time.Duration
 	maxSize         int
@@ -91,19 +139,37 @@ func NewVerifier(o VerifierOptions) (*Verifier, error) {
 	if o.Keys == nil || !o.Keys.usable() {
 		refuse("Keys: must not be nil or zero; did you mean NewKeys or NewRemote?")
 	}
+	if remote, ok := o.Keys.(*Remote); ok && remote.usable() && o.Issuer == "" {
+		o.Issuer = remote.issuer
+	}
 	if o.Issuer == "" {
 		refuse("Issuer: must not be empty: the tokens of every issuer would pass")
 	}
+	issuer, more := newIssuerName(o)
+	problems = append(problems, more...)
+	required, more := newRequirements(o)
+	problems = append(problems, more...)
 	problems = append(problems, checkNames(o.Issuer, o.Audience), checkTypes(o))
-	if len(o.Audience) == 0 || slices.Contains(o.Audience, "") {
-		refuse("Audience: must not be empty, nor have an empty entry: tokens for other services would pass")
-	}
 	problems = append(problems, checkUnits(o))
 	if o.Leeway < 0 || o.Leeway > time.Minute {
 		refuse("Leeway " + o.Leeway.String() + ": must be between 0 and 1m")
 	}
-	if o.MaxAge < 0 || o.MaxAge > 24*time.Hour {
+	switch {
+	case o.MaxAge < 0:
 		refuse("MaxAge " + o.MaxAge.String() + ": must be between 0 and 24h")
+	case o.MaxAge > 24*time.Hour:
+		refuse("MaxAge " + o.MaxAge.String() + ": must be between 0 and 24h; did you mean InsecureMaxAge?")
+	}
+	switch {
+	case o.InsecureMaxAge != 0 && o.MaxAge != 0:
+		refuse("InsecureMaxAge: contradicts MaxAge; did you mean to leave one out?")
+	case o.InsecureMaxAge < 0:
+		refuse("InsecureMaxAge " + o.InsecureMaxAge.String() + ": must be positive")
+	case o.InsecureMaxAge != 0:
+		o.MaxAge = o.InsecureMaxAge
+	}
+	if o.Identity != nil && o.CallerType != "" {
+		refuse("CallerType: contradicts Identity, which sets it; did you mean to leave one out?")
 	}
 	if o.MaxSize < 0 || o.MaxSize > 64<<10 {
 		refuse("MaxSize " + strconv.Itoa(o.MaxSize) + ": must be between 0 and 65536")
@@ -115,11 +181,12 @@ func NewVerifier(o VerifierOptions) (*Verifier, error) {
 		return nil, err
 	}
 	v := &Verifier{
-		keys: o.Keys, kind: o.CallerType, issuer: o.Issuer, audience: slices.Clone(o.Audience), revocations: o.Revocations, validate: o.Validate, now: time.Now,
+		keys: o.Keys, kind: o.CallerType, issuer: issuer, required: required, identify: o.Identity, noType: o.InsecureNoType, noKid: o.InsecureNoKid,
+		anyAudience: o.InsecureNoAudience, idTokens: o.InsecureIDTokens, audience: slices.Clone(o.Audience), revocations: o.Revocations, validate: o.Validate, now: time.Now,
 		leeway: orDefault(o.Leeway, 30*time.Second), maxAge: orDefault(o.MaxAge, time.Hour), maxSize: orDefault(o.MaxSize, 8<<10),
 		cache: newCache(orDefault(o.CacheEntries, 4096)),
 	}
-	v.scratches.New = func() any { return &scratch{make([]byte, 1<<10)} }
+	v.scratches.New = func() any { return &scratch{buffer: make([]byte, 1<<10)} }
 	if o.Type == "" {
 		o.Type = accessTokenType
 	}
@@ -194,8 +261,11 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*auth.Principal, e
 // verify makes the checks whose results do not change.
 func (v *Verifier) verify(ctx context.Context, token string, p parts, now time.Time) (*entry, error) {
 	s := v.scratches.Get().(*scratch)
-	defer v.scratches.Put(s)
-	key, err := v.keyFor(ctx, s, p, now)
+	defer func() {
+		clear(s.members) // the payload of a token must not stay in memory
+		v.scratches.Put(s)
+	}()
+	key, h, err := v.keyFor(ctx, s, p, now)
 	if err != nil {
 		return nil, err
 	}
@@ -212,45 +282,85 @@ func (v *Verifier) verify(ctx context.Context, token string, p parts, now time.T
 		return nil, err
 	}
 	payload := string(decoded)
-	c, wrong := parseClaims(payload)
+	list, ok := members(payload, s.members[:0], maxClaims)
+	if !ok {
+		return nil, invalidClaim("payload")
+	}
+	s.members = list
+	c, wrong := parseClaims(list, v.identify != nil)
 	if wrong != "" {
 		return nil, invalidClaim(wrong)
 	}
-	if err := v.checkClaims(&c); err != nil {
+	if err := v.checkClaims(&c, list, normalizeType(h.typ)); err != nil {
 		return nil, err
 	}
-	c.issuer = v.issuer
-	principal, err := c.principal(v.kindOf(&c, key), payload)
+	if !bindsTo(key.issuer, c.issuer) {
+		return nil, mismatch(ReasonIssuer, c.issuer, key.issuer)
+	}
+	id := c.identity(v.kindOf(&c, key), payload)
+	if v.identify != nil {
+		if id, err = v.identify.identify(clonePayload(payload, list), id, c.times); err != nil {
+			return nil, err
+		}
+	}
+	principal, err := auth.NewPrincipal(id)
 	if err != nil {
 		return nil, auth.ErrInvalid.Wrap(err)
 	}
-	return &entry{token: strings.Clone(token), key: key, times: c.times, principal: principal, words: len(c.scope) + len(c.roles)}, nil
+	times := c.times
+	times.expires = id.ExpiresAt
+	return &entry{token: strings.Clone(token), key: key, times: times, principal: principal, words: len(id.Scope) + len(id.Roles)}, nil
 }
 
 // keyFor reads the header, and returns the key that it has to name.
-func (v *Verifier) keyFor(ctx context.Context, s *scratch, p parts, now time.Time) (*Key, error) {
+func (v *Verifier) keyFor(ctx context.Context, s *scratch, p parts, now time.Time) (*Key, header, error) {
 	decoded, err := s.decode(p.header)
 	if err != nil {
-		return nil, err
+		return nil, header{}, err
 	}
 	h, err := parseHeader(string(decoded))
 	if err != nil {
-		return nil, err
+		return nil, h, err
 	}
-	if !slices.Contains(v.types, normalizeType(h.typ)) {
-		return nil, invalid(ReasonType)
+	switch {
+	case h.typ == "" && v.noType:
+	case h.typ == "" || !slices.Contains(v.types, normalizeType(h.typ)):
+		return nil, h, typeError(h.typ)
 	}
-	key, err := v.keys.findKey(ctx, h.kid, now)
+	var key *Key
+	switch {
+	case h.kid != "":
+		key, err = v.keys.findKey(ctx, h.kid, now)
+	case v.noKid:
+		key, err = v.keys.findUnnamed(ctx, h.x5t, Alg(h.alg), now)
+	}
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, h, err
 	case key == nil:
-		return nil, invalid(ReasonKey)
+		return nil, h, invalid(ReasonKey)
 	case !key.alg.sameAs(Alg(h.alg)):
-		return nil, invalid(ReasonAlgorithm)
+		return nil, h, invalid(ReasonAlgorithm)
 	}
-	return key, nil
+	return key, h, nil
 }
+
+// typeError returns the refusal of a typ, which for the two usual ones names the
+// option that accepts it.
+func typeError(typ string) error {
+	switch normalizeType(typ) {
+	case "":
+		return errNoType
+	case "jwt":
+		return errTypeJWT
+	}
+	return invalid(ReasonType)
+}
+
+var (
+	errNoType  = auth.ErrInvalid.With("reason", string(ReasonType), "actual", "none", "option", "InsecureNoType").Wrap(ReasonType)
+	errTypeJWT = auth.ErrInvalid.With("reason", string(ReasonType), "actual", "JWT", "option", "AllowTypes").Wrap(ReasonType)
+)
 
 // recheck checks what can change after a token was verified: the clock, revocations
 // and Validate.
