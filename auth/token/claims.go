@@ -226,8 +226,13 @@ func (v *Verifier) checkTimes(t times, now time.Time) error {
 }
 
 // hasAudience reports whether an aud has one of our names.
-func (v *Verifier) hasAudience(aud member) (found bool) {
-	return aud.value != "" && aud.each(func(name string) { found = found || slices.Contains(v.audience, name) }) && found
+func (v *Verifier) hasAudience(aud member) bool {
+	return hasName(aud, v.audience)
+}
+
+// hasName reports whether a string or an array of strings has one of the names.
+func hasName(m member, names []string) (found bool) {
+	return m.value != "" && m.each(func(name string) { found = found || slices.Contains(names, name) }) && found
 }
 
 // kindOf returns the kind of a caller. A client that acts for itself has its

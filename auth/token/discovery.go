@@ -63,7 +63,7 @@ func (r *Remote) findKeysURL(ctx context.Context) (string, error) {
 		d.keysURL, d.fetched, d.doubtful = found, began, false
 		return found, nil
 	case known && age(r.now(), d.fetched) < r.maxStale:
-		r.reportEvent(ctx, Event{Reason: FetchFailed, Err: err})
+		r.reporter.report(ctx, Event{Reason: FetchFailed, Err: err})
 		return d.keysURL, nil
 	}
 	return "", err

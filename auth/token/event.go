@@ -11,7 +11,8 @@ import (
 type Reason string
 
 const (
-	// FetchFailed means that the keys could not be fetched.
+	// FetchFailed means that the keys, or the metadata of the issuer, could not be
+	// fetched.
 	FetchFailed Reason = "keys_fetch_failed"
 	// KeysChanged means that the issuer publishes other keys than before.
 	KeysChanged Reason = "keys_changed"
@@ -19,9 +20,12 @@ const (
 	// weak, ambiguous, or published with its private part. It is reported once for
 	// each change of the keys.
 	KeyIgnored Reason = "key_ignored"
+	// IntrospectionFailed means that a token could not be introspected.
+	IntrospectionFailed Reason = "introspection_failed"
 )
 
-// An Event reports a change or a failure of the keys of a [Remote].
+// An Event reports a change or a failure of the keys of a [Remote], or a failure of an
+// [Introspector].
 type Event struct {
 	Reason Reason
 	URL    string // the URL or Issuer of the options
@@ -29,22 +33,29 @@ type Event struct {
 	Err    error  // why
 }
 
-// reportEvent calls the hook, or else writes to the log.
-func (r *Remote) reportEvent(ctx context.Context, e Event) {
-	e.URL = r.place
+// A reporter reports the events of one issuer.
+type reporter struct {
+	onEvent func(context.Context, Event)
+	logger  *slog.Logger
+	url     string
+}
+
+// report calls the hook, or else writes to the log.
+func (r reporter) report(ctx context.Context, e Event) {
+	e.URL = r.url
 	if r.onEvent != nil {
 		hook.Call(ctx, r.logger, "token: OnEvent", func() { r.onEvent(ctx, e) })
 		return
 	}
-	logger, level, message := r.logger, slog.LevelInfo, "issuer keys changed"
-	if logger == nil {
-		logger = slog.Default()
-	}
+	level, message := slog.LevelInfo, "issuer keys changed"
 	switch e.Reason {
 	case FetchFailed:
 		level, message = slog.LevelWarn, "issuer keys unreadable"
 	case KeyIgnored:
 		message = "issuer key ignored"
+	case IntrospectionFailed:
+		level, message = slog.LevelWarn, "token introspection failed"
 	}
-	logger.LogAttrs(ctx, level, message, slog.String("reason", string(e.Reason)), slog.String("url", e.URL), slog.String("kid", e.Kid), slog.Any("error", e.Err))
+	hook.LoggerOrDefault(r.logger).LogAttrs(ctx, level, message,
+		slog.String("reason", string(e.Reason)), slog.String("url", e.URL), slog.String("kid", e.Kid), slog.Any("error", e.Err))
 }

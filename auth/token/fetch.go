@@ -73,7 +73,7 @@ func (r *Remote) load(ctx context.Context) (err error) {
 	r.set.Store(set)
 	r.discovery.doubtful = false
 	for _, e := range append(ignored, Event{Reason: KeysChanged}) {
-		r.reportEvent(ctx, e)
+		r.reporter.report(ctx, e)
 	}
 	return nil
 }

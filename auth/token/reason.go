@@ -35,6 +35,7 @@ const (
 	ReasonRequire  auth.Reason = "require"  // a claim of Require is missing, or another
 	ReasonIDToken  auth.Reason = "id_token" // an ID token, which is for the client and not for this service
 	ReasonEvents   auth.Reason = "events"   // a notification, such as a logout token
+	ReasonInactive auth.Reason = "inactive" // the introspection endpoint says that the token is not active
 	ReasonIdentity auth.Reason = "identity" // the Identity function refuses the token
 )
 
@@ -54,7 +55,7 @@ func makeRefused() map[auth.Reason]error {
 	for _, reason := range [...]auth.Reason{
 		ReasonSize, ReasonParts, ReasonEncoding, ReasonHeader, ReasonType, ReasonKey, ReasonAlgorithm, ReasonSignature, ReasonPayload,
 		ReasonIssuer, ReasonAudience, ReasonSubject, ReasonIssuedAt, ReasonNotBefore, ReasonExpiry, ReasonLifetime, ReasonBound, ReasonClaim,
-		ReasonIDToken, ReasonEvents,
+		ReasonIDToken, ReasonEvents, ReasonInactive,
 	} {
 		errs[reason] = auth.ErrInvalid.With("reason", string(reason)).Wrap(reason)
 	}

@@ -82,10 +82,8 @@ type Remote struct {
 	rsa                               Alg
 	client                            *http.Client
 	refresh, maxStale, floor, timeout time.Duration
-	onEvent                           func(context.Context, Event)
-	logger                            *slog.Logger
+	reporter                          reporter
 	now                               func() time.Time
-	place                             string // URL or Issuer, for records and events
 
 	set     atomic.Pointer[keySet]
 	waiting atomic.Int32
@@ -140,8 +138,8 @@ func NewRemote(o RemoteOptions) (*Remote, error) {
 		return nil, err
 	}
 	return &Remote{
-		issuer: o.Issuer, discovery: discovery, place: cmp.Or(o.URL, o.Issuer), rsa: o.RSA, client: newFetchClient(o.Client), refresh: refresh, maxStale: maxStale, floor: fetchFloor, timeout: fetchTimeout,
-		onEvent: o.OnEvent, logger: o.Logger, now: time.Now,
+		issuer: o.Issuer, discovery: discovery, rsa: o.RSA, client: newFetchClient(o.Client), refresh: refresh, maxStale: maxStale, floor: fetchFloor, timeout: fetchTimeout,
+		reporter: reporter{o.OnEvent, o.Logger, cmp.Or(o.URL, o.Issuer)}, now: time.Now,
 	}, nil
 }
 
@@ -297,7 +295,7 @@ func (r *Remote) fetch(ctx context.Context, now time.Time) *flight {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.timeout)
 		defer cancel()
 		if f.err = r.load(ctx); f.err != nil {
-			r.reportEvent(ctx, Event{Reason: FetchFailed, Err: f.err})
+			r.reporter.report(ctx, Event{Reason: FetchFailed, Err: f.err})
 		}
 	}()
 	return f
@@ -327,5 +325,5 @@ func (r *Remote) unavailableError() error {
 	_, err := r.latest.over()
 	left := r.floor - age(r.now(), r.latest.began)
 	seconds := max(1, int((left+time.Second-1)/time.Second))
-	return auth.ErrUnavailable.Header("Retry-After", strconv.Itoa(seconds)).With("reason", "keys of the issuer", "url", r.place).Wrap(err)
+	return auth.ErrUnavailable.Header("Retry-After", strconv.Itoa(seconds)).With("reason", "keys of the issuer", "url", r.reporter.url).Wrap(err)
 }

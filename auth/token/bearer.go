@@ -1,0 +1,140 @@
+package token
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/errors"
+)
+
+// BearerOptions configures [Bearer].
+type BearerOptions struct {
+	// JWT has the verifiers of the issuers whose tokens are JWTs. The iss of a token
+	// selects the verifier, so a key of one issuer never verifies a token of another
+	// (RFC 8725, section 3.8).
+	JWT []*Verifier
+	// Opaque gets all other tokens. nil means that they are refused.
+	Opaque *Introspector
+}
+
+// A bearerRouter passes each bearer token to one verifier or to the introspector.
+type bearerRouter struct {
+	verifiers []*Verifier
+	opaque    *Introspector
+	maxSize   int
+}
+
+// Bearer returns an authenticator for bearer tokens of several forms. A token of three
+// parts whose first is a JSON object is a JWT. It goes to the verifier of its iss, or
+// is refused; it is never introspected. Every other token goes to Opaque. Bearer
+// reports options without a verifier and an introspector, nil verifiers, and two
+// verifiers that accept one issuer.
+func Bearer(o BearerOptions) (auth.Authenticator, error) {
+	return newBearerRouter("JWT", o)
+}
+
+// newBearerRouter reports problems of the verifiers under the name of their parameter.
+func newBearerRouter(name string, o BearerOptions) (auth.Authenticator, error) {
+	var problems []error
+	report := func(problem string) { problems = append(problems, errors.New("token: "+problem)) }
+	if len(o.JWT) == 0 && o.Opaque == nil {
+		report(name + ": must not be empty; did you mean NewVerifier?")
+	}
+	all := bearerRouter{verifiers: slices.Clone(o.JWT), opaque: o.Opaque}
+	if o.Opaque != nil {
+		if o.Opaque.client == nil {
+			report("Opaque: is a zero Introspector; did you drop the constructor's error?")
+		}
+		all.maxSize = o.Opaque.maxSize
+	}
+	for i, v := range o.JWT {
+		place := name + "[" + strconv.Itoa(i) + "]"
+		if v == nil || v.keys == nil {
+			report(place + ": is nil or zero; did you drop the constructor's error?")
+			continue
+		}
+		all.maxSize = max(all.maxSize, v.maxSize)
+		for _, other := range o.JWT[:i] {
+			if other != nil && other.keys != nil && (other.issuer.text == v.issuer.text || other.issuer.accepts(v.issuer.text) || v.issuer.accepts(other.issuer.text)) {
+				report(place + ": " + strconv.Quote(v.issuer.text) + " has a verifier already")
+			}
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	return &all, nil
+}
+
+// Challenge returns the scheme: Bearer.
+func (b *bearerRouter) Challenge() string { return "Bearer" }
+
+// Authenticate passes the bearer token of a request on.
+func (b *bearerRouter) Authenticate(r *http.Request) (*auth.Principal, error) {
+	token, err := bearer(r)
+	if token == "" || err != nil {
+		return nil, err
+	}
+	if len(token) > b.maxSize {
+		return nil, invalid(ReasonSize)
+	}
+	if b.opaque != nil && !isJWT(token) {
+		return b.opaque.Introspect(r.Context(), token)
+	}
+	issuer, err := readIssuer(token)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range b.verifiers {
+		if v.issuer.accepts(issuer) {
+			return v.Verify(r.Context(), token)
+		}
+	}
+	return nil, invalid(ReasonIssuer)
+}
+
+// isJWT reports whether a token has three parts, of which the first is a JSON object
+// (RFC 7515, section 3.1).
+func isJWT(token string) bool {
+	first, rest, ok := strings.Cut(token, ".")
+	if !ok || strings.Count(rest, ".") != 1 {
+		return false
+	}
+	header, err := strict.DecodeString(first)
+	if err != nil {
+		return false
+	}
+	var room [8]member
+	_, ok = members(string(header), room[:0], maxHeader)
+	return ok
+}
+
+// readIssuer returns the iss of a token whose signature is not verified yet. It only
+// selects the verifier.
+func readIssuer(token string) (string, error) {
+	p, err := split(token)
+	if err != nil {
+		return "", err
+	}
+	payload, err := strict.DecodeString(p.payload)
+	if err != nil {
+		return "", invalid(ReasonEncoding)
+	}
+	var room [24]member
+	list, ok := members(string(payload), room[:0], maxClaims)
+	if !ok {
+		return "", invalid(ReasonPayload)
+	}
+	m, ok := memberOf(list, "iss")
+	if !ok {
+		return "", invalid(ReasonIssuer)
+	}
+	issuer, ok := m.stringValue()
+	if !ok {
+		return "", invalid(ReasonIssuer)
+	}
+	return issuer, nil
+}
