@@ -23,12 +23,13 @@ func RFC9068(p Payload, id auth.Identity) (auth.Identity, error) {
 // An identifier calls the Identity function of the options.
 type identifier func(Payload, auth.Identity) (auth.Identity, error)
 
-// identify returns the identity that the function makes of the verified one. The
-// function cannot widen it: Issuer and Claims stay, ExpiresAt can only become
-// earlier, and AuthTime only later than now is refused by restoring it.
+// identify returns the identity that the function makes of the verified one. It
+// restores Issuer and Claims, an ExpiresAt that is missing or later, and an AuthTime
+// after iat, so that the function cannot widen the token.
 func (f identifier) identify(p Payload, verified auth.Identity, t times) (auth.Identity, error) {
 	given := verified
-	given.Scope, given.Roles, given.AMR = slices.Clone(verified.Scope), slices.Clone(verified.Roles), slices.Clone(verified.AMR)
+	given.Scope, given.Roles = slices.Clone(verified.Scope), slices.Clone(verified.Roles)
+	given.AMR, given.Claims = slices.Clone(verified.AMR), slices.Clone(verified.Claims)
 	id, err := f(p, given)
 	if err != nil {
 		return auth.Identity{}, identityError(err)

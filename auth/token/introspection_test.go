@@ -131,7 +131,11 @@ func TestIntrospectionFailuresAreUnavailable(t *testing.T) {
 		{name: "this service is refused", before: func(w http.ResponseWriter) bool { w.WriteHeader(401); return true }},
 		{name: "forbidden", before: func(w http.ResponseWriter) bool { w.WriteHeader(403); return true }},
 		{name: "server error", before: func(w http.ResponseWriter) bool { w.WriteHeader(500); return true }},
-		{name: "redirect", before: func(w http.ResponseWriter) bool { w.Header().Set("Location", "/other"); w.WriteHeader(302); return true }},
+		{name: "redirect", before: func(w http.ResponseWriter) bool {
+			w.Header().Set("Location", "/other")
+			w.WriteHeader(302)
+			return true
+		}},
 		{name: "no JSON", before: func(w http.ResponseWriter) bool { _, _ = w.Write([]byte("<html>")); return true }},
 		{name: "active twice", before: func(w http.ResponseWriter) bool {
 			_, _ = w.Write([]byte(`{"active":false,"active":true}`))
