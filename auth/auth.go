@@ -27,6 +27,14 @@ type Authenticator interface {
 	Challenge() string
 }
 
+// A MultiSchemer is an [Authenticator] that accepts more than one scheme, such as
+// "DPoP" and "Bearer". [New] calls Challenges in place of Challenge.
+type MultiSchemer interface {
+	Authenticator
+	// Challenges returns one challenge for each scheme, the preferred one first.
+	Challenges() []string
+}
+
 // Options configures a [Middleware]. At least one authenticator is required.
 // Without patterns, every request needs a principal.
 type Options struct {
@@ -61,7 +69,7 @@ type Options struct {
 // request without a principal. It is immutable and safe for concurrent use.
 type Middleware struct {
 	authenticators []Authenticator
-	challenges     []string // of each authenticator, with the realm; "" for none
+	challenges     [][]string // of each authenticator, with the realm; none without a scheme
 	routes         *route.Table
 	onEvent        func(context.Context, Event)
 	logger         *slog.Logger

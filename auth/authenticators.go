@@ -12,7 +12,7 @@ import (
 
 // checkAuthenticators returns the problems of a list, and the challenge of
 // each, with the realm.
-func checkAuthenticators(list []Authenticator, realm string) (challenges []string, problems []error) {
+func checkAuthenticators(list []Authenticator, realm string) (challenges [][]string, problems []error) {
 	if len(list) == 0 {
 		problems = append(problems, errors.New("auth: Authenticators: must not be empty; did you mean a *token.Verifier?"))
 	}
@@ -28,13 +28,20 @@ func checkAuthenticators(list []Authenticator, realm string) (challenges []strin
 			refuse(fmt.Sprintf("must not be a nil %T; did you drop the constructor's error?", a))
 			continue
 		}
-		challenge := a.Challenge()
-		isBearer := strings.EqualFold(schemeOf(challenge), "Bearer")
+		isBearer := false
+		var lines []string
+		for _, challenge := range challengesOf(a) {
+			isBearer = isBearer || strings.EqualFold(schemeOf(challenge), "Bearer")
+			switch {
+			case !isChallenge(challenge):
+				refuse("Challenge " + strconv.Quote(challenge) + ": is not a scheme and parameters (RFC 9110, section 11.6.1)")
+			case hasRealm(challenge):
+				refuse("Challenge " + strconv.Quote(challenge) + ": has a realm; did you mean Options.Realm?")
+			case challenge != "":
+				lines = append(lines, withParam(challenge, "realm", realm))
+			}
+		}
 		switch first := indexOf(list[:i], a); {
-		case !isChallenge(challenge):
-			refuse("Challenge " + strconv.Quote(challenge) + ": is not a scheme and parameters (RFC 9110, section 11.6.1)")
-		case hasRealm(challenge):
-			refuse("Challenge " + strconv.Quote(challenge) + ": has a realm; did you mean Options.Realm?")
 		case isBearer && bearer >= 0:
 			refuse("takes Bearer as Authenticators[" + strconv.Itoa(bearer) + "] does, so both would claim each token; did you mean token.ByIssuer?")
 		case first >= 0:
@@ -42,9 +49,17 @@ func checkAuthenticators(list []Authenticator, realm string) (challenges []strin
 		case isBearer:
 			bearer = i
 		}
-		challenges = append(challenges, withParam(challenge, "realm", realm))
+		challenges = append(challenges, lines)
 	}
 	return challenges, problems
+}
+
+// challengesOf returns the challenges of an authenticator.
+func challengesOf(a Authenticator) []string {
+	if many, ok := a.(MultiSchemer); ok {
+		return many.Challenges()
+	}
+	return []string{a.Challenge()}
 }
 
 // indexOf returns the index of the same authenticator, or -1. A value that

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/ringwall/ringwall/errors"
@@ -18,7 +19,7 @@ func (m *Middleware) writeRefusal(w http.ResponseWriter, r *http.Request, used i
 	kind, _ := errors.AsType[*errors.Kind](err)
 	if m != nil && m.respond != nil {
 		respond = m.respond
-		if lines := m.challengesFor(used, kind, err); len(lines) > 0 {
+		if lines := m.challengesFor(r, used, kind, err); len(lines) > 0 {
 			w.Header()["Www-Authenticate"] = lines
 		}
 	}
@@ -32,26 +33,33 @@ func (m *Middleware) writeRefusal(w http.ResponseWriter, r *http.Request, used i
 // one with the reason. Every 401 has them (RFC 9110, section 15.5.2), also
 // one of the application's own; a 503 has none, nor has a 403 for which no
 // other credential would do.
-func (m *Middleware) challengesFor(used int, kind *errors.Kind, err error) []string {
+func (m *Middleware) challengesFor(r *http.Request, used int, kind *errors.Kind, err error) []string {
 	params := paramsOf(kind, err)
 	if params == nil && (kind == nil || kind.Status() != http.StatusUnauthorized) {
 		return nil
 	}
 	var lines []string
-	for i, challenge := range m.challenges {
-		switch {
-		case challenge == "":
-			continue
-		case i == used:
-			for _, param := range params {
-				challenge = withParam(challenge, param[0], param[1])
-			}
-		case kind == ErrDenied:
-			continue // the caller is known: nobody asks for another scheme
+	for i, challenges := range m.challenges {
+		if i != used && kind == ErrDenied {
+			continue // the caller is known: another scheme would not help
 		}
-		lines = append(lines, challenge)
+		at := usedScheme(r, challenges)
+		for j, challenge := range challenges {
+			if i == used && j == at {
+				for _, param := range params {
+					challenge = withParam(challenge, param[0], param[1])
+				}
+			}
+			lines = append(lines, challenge)
+		}
 	}
 	return lines
+}
+
+// usedScheme returns the index of the challenge whose scheme the request used, or 0.
+func usedScheme(r *http.Request, challenges []string) int {
+	scheme := schemeOf(r.Header.Get("Authorization"))
+	return max(0, slices.IndexFunc(challenges, func(c string) bool { return strings.EqualFold(schemeOf(c), scheme) }))
 }
 
 // withParam appends a parameter to a challenge. The value is quotable.
@@ -83,20 +91,34 @@ type challenged struct {
 	params [][2]string
 }
 
+// WithChallenge returns err with parameters for the challenge of the scheme that a
+// request used, in place of those of RFC 6750: names and values, such as "error" and
+// "use_dpop_nonce". A value must have visible ASCII characters and spaces, without "
+// and \; WithChallenge leaves others out.
+func WithChallenge(err error, params ...string) error {
+	c := &challenged{err: err}
+	for i := 0; i+1 < len(params); i += 2 {
+		if quotable(params[i+1]) {
+			c.params = append(c.params, [2]string{params[i], params[i+1]})
+		}
+	}
+	return c
+}
+
 func (c *challenged) Error() string { return c.err.Error() }
 func (c *challenged) Unwrap() error { return c.err }
 
 // paramsOf returns the error parameters of RFC 6750, section 3.1, and of RFC
 // 9470 for an error and its kind.
 func paramsOf(kind *errors.Kind, err error) [][2]string {
+	if c, ok := errors.AsType[*challenged](err); ok {
+		return c.params
+	}
 	switch kind {
 	case ErrMalformed:
 		return invalidRequest[:]
 	case ErrInvalid, ErrExpired, ErrRevoked:
 		return invalidToken[:]
-	}
-	if c, ok := errors.AsType[*challenged](err); ok {
-		return c.params
 	}
 	if kind == ErrStepUp {
 		return stepUp[:]

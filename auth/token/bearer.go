@@ -25,6 +25,7 @@ type bearerRouter struct {
 	verifiers []*Verifier
 	opaque    *Introspector
 	maxSize   int
+	dpop      bool // a verifier accepts the scheme DPoP
 }
 
 // Bearer returns an authenticator for bearer tokens of several forms. A token of three
@@ -57,6 +58,7 @@ func newBearerRouter(name string, o BearerOptions) (auth.Authenticator, error) {
 			continue
 		}
 		all.maxSize = max(all.maxSize, v.maxSize)
+		all.dpop = all.dpop || v.dpop != nil
 		for _, other := range o.JWT[:i] {
 			if other != nil && other.keys != nil && (other.issuer.text == v.issuer.text || other.issuer.accepts(v.issuer.text) || v.issuer.accepts(other.issuer.text)) {
 				report(place + ": " + strconv.Quote(v.issuer.text) + " has a verifier already")
@@ -69,19 +71,35 @@ func newBearerRouter(name string, o BearerOptions) (auth.Authenticator, error) {
 	return &all, nil
 }
 
-// Challenge returns the scheme: Bearer.
-func (b *bearerRouter) Challenge() string { return "Bearer" }
+// Challenge returns the challenge of the preferred scheme.
+func (b *bearerRouter) Challenge() string { return b.Challenges()[0] }
+
+// Challenges returns the challenges of the verifiers, each once.
+func (b *bearerRouter) Challenges() []string {
+	var all []string
+	for _, v := range b.verifiers {
+		for _, challenge := range v.Challenges() {
+			if !slices.Contains(all, challenge) {
+				all = append(all, challenge)
+			}
+		}
+	}
+	if b.opaque != nil && !slices.ContainsFunc(all, func(c string) bool { return strings.HasPrefix(c, schemeBearer) }) {
+		all = append(all, schemeBearer)
+	}
+	return all
+}
 
 // Authenticate passes the bearer token of a request on.
 func (b *bearerRouter) Authenticate(r *http.Request) (*auth.Principal, error) {
-	token, err := bearer(r)
+	scheme, token, err := credentials(r, b.dpop)
 	if token == "" || err != nil {
 		return nil, err
 	}
 	if len(token) > b.maxSize {
 		return nil, invalid(ReasonSize)
 	}
-	if b.opaque != nil && !isJWT(token) {
+	if b.opaque != nil && scheme == schemeBearer && !isJWT(token) {
 		return b.opaque.Introspect(r.Context(), token)
 	}
 	issuer, err := readIssuer(token)
@@ -90,7 +108,7 @@ func (b *bearerRouter) Authenticate(r *http.Request) (*auth.Principal, error) {
 	}
 	for _, v := range b.verifiers {
 		if v.issuer.accepts(issuer) {
-			return v.Verify(r.Context(), token)
+			return v.authenticate(r, scheme, token)
 		}
 	}
 	return nil, invalid(ReasonIssuer)

@@ -29,6 +29,7 @@ type entry struct {
 	key       *Key
 	times     times
 	principal *auth.Principal
+	binding   binding
 	words     int // of its scope and roles
 
 	used  atomic.Bool // since it was last at the front

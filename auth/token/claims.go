@@ -23,10 +23,11 @@ type claims struct {
 	acr          string
 	amr          []string
 	confirmation member // cnf
-	idToken      bool   // has a claim that ID tokens have, and access tokens do not
-	events       bool   // has the claim of a security event token (RFC 8417)
-	marked       bool   // has a claim by which another issuer marks programs
-	program      bool   // has such a claim that says program
+	binding      binding
+	idToken      bool // has a claim that ID tokens have, and access tokens do not
+	events       bool // has the claim of a security event token (RFC 8417)
+	marked       bool // has a claim by which another issuer marks programs
+	program      bool // has such a claim that says program
 }
 
 // times are what the clock is compared with, on every request.
@@ -196,10 +197,16 @@ func (v *Verifier) checkClaims(c *claims, list []member, typ string) error {
 		return invalid(ReasonEvents)
 	case c.idToken && !v.idTokens && typ != accessTokenType:
 		return invalid(ReasonIDToken)
-	case c.confirmation.value != "" && !v.canBind(c.confirmation):
+	case c.confirmation.value != "" && !v.bind(c):
 		return invalidClaim("cnf")
 	}
 	return nil
+}
+
+// bind reads the cnf of a token, and reports whether this verifier can check it.
+func (v *Verifier) bind(c *claims) (ok bool) {
+	c.binding, ok = v.readBinding(c.confirmation)
+	return ok
 }
 
 // audienceError returns the refusal of a token for other services, with their names

@@ -95,6 +95,9 @@ type Grant struct {
 	// Scope and Roles are the granted names. A scope must not have spaces (RFC
 	// 6749, section 3.3).
 	Scope, Roles []string
+	// Thumbprint binds the token to a key, so that each request needs a proof by it: see
+	// [DPoP.Prove]. Empty means a bearer token.
+	Thumbprint string
 	// AuthTime is the time of the login. Zero means that the token has none.
 	AuthTime time.Time
 	// Claims is a struct or a map with the application's own claims, which become
@@ -116,6 +119,12 @@ type payload struct {
 	Scope    string   `json:"scope,omitempty"`
 	Roles    []string `json:"roles,omitempty"`
 	AuthTime int64    `json:"auth_time,omitempty"`
+	Bound    *bound   `json:"cnf,omitempty"`
+}
+
+// bound is the cnf of RFC 9449, section 6.1.
+type bound struct {
+	Thumbprint string `json:"jkt"`
 }
 
 // Issue signs a token and returns it with its expiry. It returns an error for a
@@ -151,6 +160,9 @@ func (i *Issuer) issue(_ context.Context, g Grant, until time.Time) (token strin
 	}
 	if !g.AuthTime.IsZero() {
 		p.AuthTime = g.AuthTime.Unix()
+	}
+	if g.Thumbprint != "" {
+		p.Bound = &bound{g.Thumbprint}
 	}
 	body, err := i.encode(p, g.Claims)
 	if err != nil {

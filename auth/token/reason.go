@@ -31,12 +31,17 @@ const (
 	ReasonBound    auth.Reason = "cnf"      // bound to a key, so not a bearer token
 	ReasonClaim    auth.Reason = "claim"    // another registered claim of the wrong type
 
-	ReasonTenant   auth.Reason = "tenant"   // none of Tenants
-	ReasonRequire  auth.Reason = "require"  // a claim of Require is missing, or another
-	ReasonIDToken  auth.Reason = "id_token" // an ID token, which is for the client and not for this service
-	ReasonEvents   auth.Reason = "events"   // a notification, such as a logout token
-	ReasonInactive auth.Reason = "inactive" // the introspection endpoint says that the token is not active
-	ReasonIdentity auth.Reason = "identity" // the Identity function refuses the token
+	ReasonTenant  auth.Reason = "tenant"   // none of Tenants
+	ReasonRequire auth.Reason = "require"  // a claim of Require is missing, or another
+	ReasonIDToken auth.Reason = "id_token" // an ID token, which is for the client and not for this service
+	ReasonEvents  auth.Reason = "events"   // a notification, such as a logout token
+	// ReasonProof is a DPoP proof that is missing, wrong, or was used before.
+	ReasonProof auth.Reason = "dpop"
+	// ReasonCertificate is a client certificate that is missing, or another than the
+	// token names.
+	ReasonCertificate auth.Reason = "certificate"
+	ReasonInactive    auth.Reason = "inactive" // the introspection endpoint says that the token is not active
+	ReasonIdentity    auth.Reason = "identity" // the Identity function refuses the token
 )
 
 // Why a request with a bearer token is [auth.ErrMalformed].

@@ -81,6 +81,15 @@ type VerifierOptions struct {
 	// idtyp app (Auth0 and Entra). Other issuers do not mark programs. For them
 	// Person is right only if the issuer gives this audience to no program.
 	CallerType auth.CallerType
+	// DPoP verifies the proofs of tokens that are bound to a key (RFC 9449), and
+	// Certificates the client certificates of tokens that are bound to one (RFC 8705).
+	// nil means that such tokens are refused.
+	DPoP         *DPoP
+	Certificates *Certificates
+	// Metadata is the https URL of the document of [ProtectedResource], which the
+	// challenge then names, so that a client finds the issuer of its tokens (RFC 9728,
+	// section 5.1). Empty means none.
+	Metadata string
 	// InsecureAnyTenant accepts all tenants of an Issuer with a claim in braces: any
 	// customer of the provider can call.
 	InsecureAnyTenant bool
@@ -116,6 +125,9 @@ type Verifier struct {
 	issuer          issuerName
 	audience, types []string
 	required        []requirement
+	dpop            *DPoP
+	certificates    *Certificates
+	metadata        string     // the URL for the challenge; "" for none
 	identify        identifier // nil means what RFC 9068 says
 	noType, noKid   bool
 	anyAudience     bool // a token need not have an aud
@@ -168,6 +180,12 @@ func NewVerifier(o VerifierOptions) (*Verifier, error) {
 	case o.InsecureMaxAge != 0:
 		o.MaxAge = o.InsecureMaxAge
 	}
+	if o.DPoP != nil && o.DPoP.now == nil {
+		refuse("DPoP: is zero; did you drop the error of NewDPoP?")
+	}
+	if o.Metadata != "" && (checkFetchURL(o.Metadata, true) != "" || strings.ContainsAny(o.Metadata, "\"\\ ")) {
+		refuse("Metadata " + strconv.Quote(o.Metadata) + ": must be an https URL without user and fragment")
+	}
 	if o.Identity != nil && o.CallerType != "" {
 		refuse("CallerType: contradicts Identity, which sets it; did you mean to leave one out?")
 	}
@@ -181,7 +199,7 @@ func NewVerifier(o VerifierOptions) (*Verifier, error) {
 		return nil, err
 	}
 	v := &Verifier{
-		keys: o.Keys, kind: o.CallerType, issuer: issuer, required: required, identify: o.Identity, noType: o.InsecureNoType, noKid: o.InsecureNoKid,
+		keys: o.Keys, kind: o.CallerType, issuer: issuer, required: required, identify: o.Identity, dpop: o.DPoP, certificates: o.Certificates, metadata: o.Metadata, noType: o.InsecureNoType, noKid: o.InsecureNoKid,
 		anyAudience: o.InsecureNoAudience, idTokens: o.InsecureIDTokens, audience: slices.Clone(o.Audience), revocations: o.Revocations, validate: o.Validate, now: time.Now,
 		leeway: orDefault(o.Leeway, 30*time.Second), maxAge: orDefault(o.MaxAge, time.Hour), maxSize: orDefault(o.MaxSize, 8<<10),
 		cache: newCache(orDefault(o.CacheEntries, 4096)),
@@ -213,24 +231,74 @@ func normalizeType(typ string) string {
 	return strings.TrimPrefix(strings.ToLower(typ), "application/")
 }
 
-// Challenge returns the scheme: Bearer.
-func (v *Verifier) Challenge() string { return "Bearer" }
+// Challenge returns the challenge of the preferred scheme.
+func (v *Verifier) Challenge() string { return v.Challenges()[0] }
+
+// Challenges returns the challenge of Bearer, and with DPoP one of DPoP before it, or
+// alone if DPoP is required.
+func (v *Verifier) Challenges() []string {
+	all := []string{schemeBearer}
+	if v.dpop != nil {
+		if all = []string{v.dpop.challenge, schemeBearer}; v.dpop.required {
+			all = all[:1]
+		}
+	}
+	if v.metadata != "" {
+		for i, challenge := range all {
+			separator := " "
+			if strings.Contains(challenge, " ") {
+				separator = ", "
+			}
+			all[i] = challenge + separator + `resource_metadata="` + v.metadata + `"`
+		}
+	}
+	return all
+}
 
 // Authenticate verifies the token of an Authorization header with the scheme Bearer
-// (RFC 6750). It returns nil and nil for another scheme, and without the header.
+// (RFC 6750), or with the scheme DPoP (RFC 9449) if the options have a DPoP. It returns
+// nil and nil for another scheme, and without the header.
 func (v *Verifier) Authenticate(r *http.Request) (*auth.Principal, error) {
-	token, err := bearer(r)
+	scheme, token, err := credentials(r, v != nil && v.dpop != nil)
 	if token == "" || err != nil {
 		return nil, err
 	}
-	return v.Verify(r.Context(), token)
+	return v.authenticate(r, scheme, token)
+}
+
+// authenticate verifies a token, and that the request has what it is bound to.
+func (v *Verifier) authenticate(r *http.Request, scheme, token string) (*auth.Principal, error) {
+	e, err := v.verifyEntry(r.Context(), token)
+	if err != nil {
+		return nil, err
+	}
+	if e.binding != (binding{}) || scheme != schemeBearer || v.dpop != nil || v.certificates != nil {
+		if err := v.checkBinding(r, scheme, token, e.binding); err != nil {
+			return nil, err
+		}
+	}
+	return e.principal, nil
 }
 
 // Verify returns the principal of a token. It returns [auth.ErrInvalid],
 // [auth.ErrExpired] for a genuine token that has expired, [auth.ErrRevoked],
 // [auth.ErrUnavailable], or an error of Validate. [auth.ReasonOf] returns the reason
-// of the first two, such as [ReasonAudience].
+// of the first two, such as [ReasonAudience]. A token that is bound to a key or a
+// certificate needs its request, so Verify refuses it.
 func (v *Verifier) Verify(ctx context.Context, token string) (*auth.Principal, error) {
+	e, err := v.verifyEntry(ctx, token)
+	switch {
+	case err != nil:
+		return nil, err
+	case e.binding != (binding{}):
+		return nil, invalidClaim("cnf")
+	}
+	return e.principal, nil
+}
+
+// verifyEntry returns the entry of a token that passes all checks but those of its
+// binding.
+func (v *Verifier) verifyEntry(ctx context.Context, token string) (*entry, error) {
 	if v == nil || v.keys == nil {
 		return nil, auth.ErrUnavailable.With("reason", "the verifier was not made by NewVerifier")
 	}
@@ -255,7 +323,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*auth.Principal, e
 	if !remembered {
 		v.cache.addEntry(e)
 	}
-	return e.principal, nil
+	return e, nil
 }
 
 // verify makes the checks whose results do not change.
@@ -309,7 +377,7 @@ func (v *Verifier) verify(ctx context.Context, token string, p parts, now time.T
 	}
 	times := c.times
 	times.expires = id.ExpiresAt
-	return &entry{token: strings.Clone(token), key: key, times: times, principal: principal, words: len(id.Scope) + len(id.Roles)}, nil
+	return &entry{token: strings.Clone(token), key: key, times: times, principal: principal, binding: c.binding, words: len(id.Scope) + len(id.Roles)}, nil
 }
 
 // keyFor reads the header, and returns the key that it has to name.
@@ -379,32 +447,41 @@ func (v *Verifier) recheck(ctx context.Context, e *entry, now time.Time) error {
 	return nil
 }
 
-// bearer returns the bearer token of a request, or "" if it has none. A second
-// Authorization header, or a second token in the query, is ambiguous (RFC 6750,
-// section 2).
+// bearer returns the bearer token of a request, or "" if it has none.
 func bearer(r *http.Request) (string, error) {
+	_, token, err := credentials(r, false)
+	return token, err
+}
+
+// credentials returns the access token of a request and its scheme, or "" if it has
+// none. A second Authorization header, or a second token in the query, is ambiguous
+// (RFC 6750, section 2).
+func credentials(r *http.Request, dpop bool) (used, token string, err error) {
 	lines := r.Header["Authorization"]
-	token, ours := "", false
+	ours := false
 	for _, line := range lines {
 		scheme, rest, _ := strings.Cut(line, " ")
 		if i := strings.IndexByte(scheme, '\t'); i >= 0 {
 			scheme = scheme[:i]
 		}
-		if strings.EqualFold(scheme, "Bearer") {
-			token, ours = strings.Trim(rest, " "), true
+		switch {
+		case strings.EqualFold(scheme, schemeBearer):
+			used, token, ours = schemeBearer, strings.Trim(rest, " "), true
+		case dpop && strings.EqualFold(scheme, schemeDPoP):
+			used, token, ours = schemeDPoP, strings.Trim(rest, " "), true
 		}
 	}
 	switch {
 	case !ours:
-		return "", nil
+		return "", "", nil
 	case len(lines) > 1:
-		return "", malformed(ReasonRepeated, "several Authorization headers")
+		return "", "", malformed(ReasonRepeated, "several Authorization headers")
 	case token == "" || strings.IndexByte(token, ' ') >= 0 || strings.IndexByte(token, '\t') >= 0 || strings.IndexByte(token, ',') >= 0:
-		return "", malformed(ReasonForm, "not one token")
+		return "", "", malformed(ReasonForm, "not one token")
 	case queryToken(r.URL.RawQuery):
-		return "", malformed(ReasonQuery, "a second token in the query")
+		return "", "", malformed(ReasonQuery, "a second token in the query")
 	}
-	return token, nil
+	return used, token, nil
 }
 
 // queryToken reports whether a query has the parameter access_token, which is
