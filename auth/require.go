@@ -187,3 +187,23 @@ func MaxAuthAge(age time.Duration) Policy {
 		return nil
 	}
 }
+
+// ACR allows a principal whose login has one of these authentication context classes,
+// compared exactly. A refusal is a 401 whose challenge names them in acr_values, so
+// that a client can ask the user for another login (RFC 9470). Without classes it
+// refuses every principal.
+func ACR(classes ...string) Policy {
+	list := strings.Join(classes, " ")
+	params := [][2]string{stepUp[0]}
+	if list != "" && quotable(list) {
+		params = append(params, [2]string{"acr_values", list})
+	}
+	refusal := &challenged{ErrStepUp.With("acr_values", list), params}
+	classes = slices.Clone(classes)
+	return func(_ *http.Request, p *Principal) error {
+		if p.ACR() == "" || !slices.Contains(classes, p.ACR()) {
+			return refusal
+		}
+		return nil
+	}
+}

@@ -47,7 +47,7 @@ func NewCertificates(o CertificatesOptions) (*Certificates, error) {
 	if o.Header == "" && len(o.Trusted) > 0 {
 		problems = append(problems, errors.New(`token: Trusted: has no effect without Header; did you mean "Client-Cert"?`))
 	}
-	if http.CanonicalHeaderKey(o.Header) == o.Header && strings.ContainsAny(o.Header, " :") {
+	if strings.ContainsAny(o.Header, " :") {
 		problems = append(problems, errors.New("token: Header "+strconv.Quote(o.Header)+": is not the name of a header"))
 	}
 	for i, prefix := range o.Trusted {
@@ -68,8 +68,14 @@ func (c *Certificates) thumbprintOf(r *http.Request) (string, error) {
 	if der == nil || err != nil {
 		return "", err
 	}
+	return CertificateThumbprint(der), nil
+}
+
+// CertificateThumbprint returns the SHA-256 thumbprint of a certificate in DER, in
+// base64url: the x5t#S256 of a token that is bound to it (RFC 8705, section 3.1).
+func CertificateThumbprint(der []byte) string {
 	sum := sha256.Sum256(der)
-	return base64.RawURLEncoding.EncodeToString(sum[:]), nil
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // certificateOf returns the client's certificate in DER.
