@@ -15,6 +15,9 @@ const (
 	KeyCreated      Reason = "key_created"
 	KeyRotated      Reason = "key_rotated"
 	KeyRevoked      Reason = "key_revoked"
+	KeyUpdated      Reason = "key_updated"
+	KeyDisabled     Reason = "key_disabled"
+	KeyEnabled      Reason = "key_enabled"
 	NetworkDenied   Reason = "network_denied"   // a genuine key from an unlisted network; it may be stolen; at most once a minute for each of 16 addresses
 	RotationOverdue Reason = "rotation_overdue" // a secret in use is older than RotateEvery, or was replaced a day ago by one that is still unused; at most once a day for each key
 )

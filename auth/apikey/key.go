@@ -1,6 +1,7 @@
 package apikey
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -37,6 +38,11 @@ type Key struct {
 	Overlap time.Duration
 	// Tier is the tier for rate limits by principal, at most 128 bytes.
 	Tier string
+	// Disabled refuses the key until it is enabled again; see [Manager.Disable].
+	Disabled bool `json:",omitzero"`
+	// Metadata has names and values of the application, which have no effect: at most
+	// 16, with names of 1 to 64 bytes and values of at most 256.
+	Metadata map[string]string `json:",omitempty"`
 	// Created, Rotated and LastUsed are set by the Manager. LastUsed is exact to a
 	// minute.
 	Created, Rotated, LastUsed time.Time
@@ -49,6 +55,7 @@ const (
 
 func (k Key) clone() Key {
 	k.Scope, k.Roles, k.Networks = slices.Clone(k.Scope), slices.Clone(k.Roles), slices.Clone(k.Networks)
+	k.Metadata = maps.Clone(k.Metadata)
 	return k
 }
 
@@ -58,6 +65,7 @@ func (k *Key) checkWithDefaults(now time.Time) error {
 	refuse := func(text string) { problems = append(problems, errors.New("apikey: "+text)) }
 	k.checkNames(refuse)
 	k.checkNetworks(refuse)
+	k.checkMetadata(refuse)
 	k.Expires = k.Expires.UTC().Round(0) // as it comes back from a store
 	if !k.Expires.IsZero() && !k.Expires.After(now) {
 		refuse("Expires: is in the past")

@@ -46,6 +46,10 @@ type Options struct {
 	// process revokes is refused after at most CacheTTL. 0 means 1 s, the maximum.
 	// The cache cannot be disabled, only shortened.
 	CacheTTL time.Duration
+	// Bearer also reads keys from an Authorization header with the scheme Bearer. Such a
+	// token that does not have the form of a key is not claimed. For bearer tokens of
+	// other kinds too, leave it out and pass the Manager to token.Bearer.
+	Bearer bool
 	// Route returns the pattern that the application's own router picks, for
 	// routers that strip prefixes.
 	Route func(*http.Request) string
@@ -64,6 +68,7 @@ type Manager struct {
 	clientIP  func(*http.Request) (netip.Addr, bool)
 	routes    *route.Table
 	header    string
+	bearer    bool
 	challenge string
 	cache     cache
 	onEvent   func(context.Context, Event)
@@ -113,7 +118,7 @@ func New(o Options) (*Manager, error) {
 		return nil, err
 	}
 	return &Manager{
-		prefix: o.Prefix, store: o.Store, clientIP: o.ClientIP, routes: routes, header: http.CanonicalHeaderKey(o.Header), challenge: `ApiKey header="` + o.Header + `"`,
+		prefix: o.Prefix, store: o.Store, clientIP: o.ClientIP, routes: routes, bearer: o.Bearer, header: http.CanonicalHeaderKey(o.Header), challenge: `ApiKey header="` + o.Header + `"`,
 		cache: cache{ttl: o.CacheTTL, entries: make(map[string]cached)}, onEvent: o.OnEvent, logger: o.Logger, now: wallNow, writers: make(chan struct{}, 16),
 	}, nil
 }
@@ -126,10 +131,21 @@ func wallNow() time.Time { return time.Now().Round(0).UTC() }
 // header, so that a client can see that the 401 is about its key.
 func (m *Manager) Challenge() string { return m.challenge }
 
+// Challenges returns that of [Manager.Challenge], and Bearer if Options.Bearer is set.
+func (m *Manager) Challenges() []string {
+	if m.bearer {
+		return []string{m.challenge, "Bearer"}
+	}
+	return []string{m.challenge}
+}
+
 // Authenticate verifies the key of a request. It returns nil and nil for a request
 // outside of Routes or without the header. A query or a form is never read.
 func (m *Manager) Authenticate(r *http.Request) (*auth.Principal, error) {
 	lines := r.Header[m.header]
+	if len(lines) == 0 && m.bearer {
+		lines = m.bearerKeys(r)
+	}
 	if len(lines) == 0 {
 		return nil, nil
 	}
@@ -141,6 +157,22 @@ func (m *Manager) Authenticate(r *http.Request) (*auth.Principal, error) {
 	}
 	addr, certain := m.clientIP(r)
 	return m.Verify(r.Context(), lines[0], addr, certain)
+}
+
+// bearerKeys returns the Authorization headers of a request if one has a key.
+func (m *Manager) bearerKeys(r *http.Request) []string {
+	var keys []string
+	found := false
+	for _, line := range r.Header["Authorization"] {
+		scheme, text, _ := strings.Cut(line, " ")
+		text = strings.Trim(text, " ")
+		keys = append(keys, text)
+		found = found || strings.EqualFold(scheme, "Bearer") && m.IsKey(text)
+	}
+	if !found {
+		return nil
+	}
+	return keys
 }
 
 // Verify returns the principal of a key that is used from an address. It returns
@@ -159,6 +191,8 @@ func (m *Manager) Verify(ctx context.Context, text string, addr netip.Addr, cert
 	switch {
 	case used < 0:
 		return nil, auth.ErrInvalid.With("reason", "secret", "key_id", id)
+	case record.Key.Disabled:
+		return nil, auth.ErrRevoked.With("reason", "disabled", "key_id", id)
 	case record.expired(now):
 		return nil, auth.ErrExpired.With("key_id", id)
 	case !record.Key.acceptsAddress(addr, certain):

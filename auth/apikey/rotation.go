@@ -31,7 +31,12 @@ var errReplaced = errors.New("apikey: the secret was replaced before it was deli
 // been returned. Rotate returns [ErrNotFound], and [auth.ErrUnavailable] also during
 // another rotation.
 func (m *Manager) Rotate(ctx context.Context, id string) (text string, err error) {
-	text, _, err = m.rotateIfDue(ctx, id, func(*Record, time.Time) bool { return true })
+	return m.rotateAndDeliver(ctx, id, func(*Record, time.Time) bool { return true }, [sha256.Size]byte{})
+}
+
+// rotateAndDeliver rotates a key that is due, and marks the new secret as delivered.
+func (m *Manager) rotateAndDeliver(ctx context.Context, id string, due func(*Record, time.Time) bool, attempt [sha256.Size]byte) (text string, err error) {
+	text, _, err = m.rotateIfDue(ctx, id, due, attempt)
 	if err == nil {
 		err = m.markDelivered(ctx, id, text)
 	}
@@ -67,7 +72,7 @@ func (m *Manager) RotateDue(ctx context.Context, deliver func(ctx context.Contex
 
 // rotateOne rotates a key, where it is due, and delivers its text.
 func (m *Manager) rotateOne(ctx context.Context, id string, deliver func(context.Context, Key, string) error) error {
-	text, rotated, err := m.rotateIfDue(ctx, id, (*Record).due)
+	text, rotated, err := m.rotateIfDue(ctx, id, (*Record).due, [sha256.Size]byte{})
 	if err != nil || text == "" {
 		return err
 	}
@@ -114,7 +119,7 @@ func (r *Record) due(now time.Time) bool {
 // rotateIfDue replaces the secret of a key that is due, and returns its text; "" for
 // one that is not. Of several replicas one wins; the others see that it is not
 // due any longer.
-func (m *Manager) rotateIfDue(ctx context.Context, id string, due func(*Record, time.Time) bool) (text string, k Key, err error) {
+func (m *Manager) rotateIfDue(ctx context.Context, id string, due func(*Record, time.Time) bool, attempt [sha256.Size]byte) (text string, k Key, err error) {
 	limited, cancel := withStoreTimeout(ctx)
 	defer cancel()
 	secret := random(secretLength)
@@ -122,7 +127,7 @@ func (m *Manager) rotateIfDue(ctx context.Context, id string, due func(*Record, 
 		if !due(r, now) {
 			return false
 		}
-		r.renew(digest(secret), now)
+		r.renew(Secret{Digest: digest(secret), Created: now, Attempt: attempt}, now)
 		return true
 	})
 	if err != nil || !rotated {
@@ -136,8 +141,8 @@ func (m *Manager) rotateIfDue(ctx context.Context, id string, due func(*Record, 
 // renew puts a new secret before the newest that its owner has. One that was
 // not delivered is replaced alone: a rotation whose answer was lost must not
 // cost the owner the secret in use.
-func (r *Record) renew(sum [sha256.Size]byte, now time.Time) {
-	secrets := []Secret{{Digest: sum, Created: now}}
+func (r *Record) renew(newest Secret, now time.Time) {
+	secrets := []Secret{newest}
 	if i := slices.IndexFunc(r.Secrets, func(s Secret) bool { return s.Delivered }); i >= 0 {
 		old := r.Secrets[i]
 		if old.Ends.IsZero() { // a rotation that is tried again does not prolong it

@@ -44,6 +44,8 @@ type Secret struct {
 	Created, FirstUsed time.Time
 	// Delivered reports whether the owner has received the secret.
 	Delivered bool
+	// Attempt is the SHA-256 digest of the attempt of [Manager.RotateOnce], or zero.
+	Attempt [sha256.Size]byte `json:",omitzero"`
 	// Ends is the latest time at which the secret expires, if another one is to
 	// replace it.
 	Ends time.Time

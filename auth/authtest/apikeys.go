@@ -43,11 +43,12 @@ func keyRecord(t *testing.T) apikey.Record {
 		Key: apikey.Key{
 			ID: random(t)[:16], Name: "wärehouse \"1\"", Subject: "warehouse", Scope: []string{"stock:read", "stock:write"}, Roles: []string{"partner"},
 			Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/32")},
-			Expires:  at.Add(time.Hour), RotateEvery: 90 * 24 * time.Hour, Overlap: 24 * time.Hour, Tier: "gold", Created: at, Rotated: at.Add(1), LastUsed: at.Add(2),
+			Expires:  at.Add(time.Hour), RotateEvery: 90 * 24 * time.Hour, Overlap: 24 * time.Hour, Tier: "gold", Disabled: true, Metadata: map[string]string{"team": "stock"},
+			Created: at, Rotated: at.Add(1), LastUsed: at.Add(2),
 		},
 		Version: 1,
 		Secrets: []apikey.Secret{
-			{Digest: sha256.Sum256([]byte("new")), Created: at, FirstUsed: at.Add(3), Delivered: true},
+			{Digest: sha256.Sum256([]byte("new")), Created: at, FirstUsed: at.Add(3), Delivered: true, Attempt: sha256.Sum256([]byte("attempt"))},
 			{Digest: sha256.Sum256([]byte("old")), Created: at.Add(-time.Hour), Ends: at.Add(4)},
 		},
 		Warned: at.Add(5),

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/apikey"
 	"github.com/ringwall/ringwall/errors"
 )
 
@@ -16,6 +17,10 @@ type BearerOptions struct {
 	// selects the verifier, so a key of one issuer never verifies a token of another
 	// (RFC 8725, section 3.8).
 	JWT []*Verifier
+	// APIKeys gets the tokens that have the form of its keys. nil means that there are
+	// none. Its own header, if it should be read too, needs the manager in
+	// auth.Options.Authenticators.
+	APIKeys *apikey.Manager
 	// Opaque gets all other tokens. nil means that they are refused.
 	Opaque *Introspector
 }
@@ -23,6 +28,7 @@ type BearerOptions struct {
 // A bearerRouter passes each bearer token to one verifier or to the introspector.
 type bearerRouter struct {
 	verifiers []*Verifier
+	keys      *apikey.Manager
 	opaque    *Introspector
 	maxSize   int
 	dpop      bool // a verifier accepts the scheme DPoP
@@ -41,10 +47,10 @@ func Bearer(o BearerOptions) (auth.Authenticator, error) {
 func newBearerRouter(name string, o BearerOptions) (auth.Authenticator, error) {
 	var problems []error
 	report := func(problem string) { problems = append(problems, errors.New("token: "+problem)) }
-	if len(o.JWT) == 0 && o.Opaque == nil {
+	if len(o.JWT) == 0 && o.Opaque == nil && o.APIKeys == nil {
 		report(name + ": must not be empty; did you mean NewVerifier?")
 	}
-	all := bearerRouter{verifiers: slices.Clone(o.JWT), opaque: o.Opaque}
+	all := bearerRouter{verifiers: slices.Clone(o.JWT), keys: o.APIKeys, opaque: o.Opaque}
 	if o.Opaque != nil {
 		if o.Opaque.client == nil {
 			report("Opaque: is a zero Introspector; did you drop the constructor's error?")
@@ -84,7 +90,7 @@ func (b *bearerRouter) Challenges() []string {
 			}
 		}
 	}
-	if b.opaque != nil && !slices.ContainsFunc(all, func(c string) bool { return strings.HasPrefix(c, schemeBearer) }) {
+	if (b.opaque != nil || b.keys != nil) && !slices.ContainsFunc(all, func(c string) bool { return strings.HasPrefix(c, schemeBearer) }) {
 		all = append(all, schemeBearer)
 	}
 	return all
@@ -96,8 +102,11 @@ func (b *bearerRouter) Authenticate(r *http.Request) (*auth.Principal, error) {
 	if token == "" || err != nil {
 		return nil, err
 	}
-	if len(token) > b.maxSize {
+	if len(token) > max(b.maxSize, 8<<10) {
 		return nil, invalid(ReasonSize)
+	}
+	if b.keys != nil && scheme == schemeBearer && b.keys.IsKey(token) {
+		return b.keys.AuthenticateKey(r, token)
 	}
 	if b.opaque != nil && scheme == schemeBearer && !isJWT(token) {
 		return b.opaque.Introspect(r.Context(), token)
