@@ -12,6 +12,7 @@ import (
 
 	"github.com/ringwall/ringwall/auth"
 	"github.com/ringwall/ringwall/auth/redisauth"
+	"github.com/ringwall/ringwall/errors"
 	"github.com/ringwall/ringwall/internal/redistest"
 )
 
@@ -56,6 +57,15 @@ func TestLeastRights(t *testing.T) {
 	_, _, err = feed.Next(t.Context(), position)
 	require.NoError(t, err)
 	require.NoError(t, client.Do(t.Context(), "wait", 0, 1).Err(), "with Replicas")
+
+	fresh, err := errors.Must(redisauth.NewReplayStore(client, redisauth.Options{})).Use(t.Context(), "a", time.Now().Add(time.Minute))
+	require.NoError(t, err)
+	require.True(t, fresh)
+	replies := errors.Must(redisauth.NewIntrospectionCache(client, redisauth.Options{}))
+	require.NoError(t, replies.Store(t.Context(), "a", []byte("{}"), time.Minute))
+	reply, err := replies.Load(t.Context(), "a")
+	require.NoError(t, err)
+	require.Equal(t, "{}", string(reply))
 
 	elsewhere := sessions(t, client, redisauth.Options{Prefix: "other:"})
 	_, err = elsewhere.List(t.Context(), strings.Repeat("0", 32))

@@ -60,7 +60,7 @@
 // The minimum permissions:
 //
 //	user auth on >secret ~ringwall:* resetchannels -@all +eval +evalsha +wait +info +time
-//	    +hget +hset +hdel +hexists +hkeys +hscan +pttl +pexpire +exists +xadd +xdel +xrange +xinfo|stream
+//	    +get +set +hget +hset +hdel +hexists +hkeys +hscan +pttl +pexpire +exists +xadd +xdel +xrange +xinfo|stream
 //
 // and on a Cluster +cluster|slots +cluster|shards +cluster|nodes +command +asking.
 //

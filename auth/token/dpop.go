@@ -39,10 +39,10 @@ type DPoPOptions struct {
 	// Replays stores the used proofs. nil means the memory of this process, so that a
 	// proof that one process accepted can be used at another within a minute.
 	Replays ReplayStore
-	// NonceSecret makes proofs carry a nonce of this service (RFC 9449, section 9), so
+	// NonceKey makes proofs carry a nonce of this service (RFC 9449, section 9), so
 	// that none can be made in advance. It is at least 32 random bytes, the same in
 	// all processes. A nonce is accepted for 5 to 10 minutes. Empty means no nonces.
-	NonceSecret []byte
+	NonceKey []byte
 	// Required refuses access tokens that are not bound to a key.
 	Required bool
 }
@@ -62,7 +62,7 @@ type DPoP struct {
 	scheme, host func(*http.Request) string
 	algorithms   []Alg
 	replays      ReplayStore
-	nonceSecret  []byte
+	nonceKey  []byte
 	required     bool
 	challenge    string
 	now          func() time.Time
@@ -82,9 +82,9 @@ func NewDPoP(o DPoPOptions) (*DPoP, error) {
 			report("Algorithms[%d] %q: is not an algorithm of public keys; did you mean ES256?", i, alg)
 		}
 	}
-	if len(o.NonceSecret) > 0 {
-		if problem := checkSecret(HS256, o.NonceSecret); problem != "" {
-			report("NonceSecret: %s", problem)
+	if len(o.NonceKey) > 0 {
+		if problem := checkSecret(HS256, o.NonceKey); problem != "" {
+			report("NonceKey: %s", problem)
 		}
 	}
 	if (o.Scheme == nil) != (o.Host == nil) {
@@ -97,7 +97,7 @@ func NewDPoP(o DPoPOptions) (*DPoP, error) {
 		return nil, err
 	}
 	d := &DPoP{
-		scheme: o.Scheme, host: o.Host, algorithms: slices.Clone(o.Algorithms), replays: o.Replays, nonceSecret: slices.Clone(o.NonceSecret),
+		scheme: o.Scheme, host: o.Host, algorithms: slices.Clone(o.Algorithms), replays: o.Replays, nonceKey: slices.Clone(o.NonceKey),
 		required: o.Required, now: time.Now,
 	}
 	if d.replays == nil {
@@ -151,7 +151,7 @@ func (d *DPoP) verifyProof(r *http.Request, token string) (thumbprint string, er
 			return "", d.refuse(proofError("ath"))
 		}
 	}
-	if len(d.nonceSecret) > 0 && !d.acceptsNonce(p.nonce, now) {
+	if len(d.nonceKey) > 0 && !d.acceptsNonce(p.nonce, now) {
 		return "", auth.WithChallenge(auth.ErrInvalid.Header("DPoP-Nonce", d.nonce(now)).With("reason", string(ReasonProof), "claim", "nonce").Wrap(ReasonProof), "error", "use_dpop_nonce")
 	}
 	if thumbprint, err = p.verifySignature(); err != nil {
@@ -200,7 +200,7 @@ func (d *DPoP) nonce(now time.Time) string {
 }
 
 func (d *DPoP) nonceOf(step int64) string {
-	mac := hmac.New(sha256.New, d.nonceSecret)
+	mac := hmac.New(sha256.New, d.nonceKey)
 	_, _ = mac.Write(binary.BigEndian.AppendUint64([]byte("ringwall DPoP nonce "), uint64(step)))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:18])
 }

@@ -164,7 +164,7 @@ func TestProofWorksOnce(t *testing.T) {
 }
 
 func TestServiceNonces(t *testing.T) {
-	d := newDPoP(t, token.DPoPOptions{NonceSecret: material().secret})
+	d := newDPoP(t, token.DPoPOptions{NonceKey: material().secret})
 	v := verifier(t, func(o *token.VerifierOptions) { o.DPoP = d })
 	failures := errors.Must(errors.NewResponder(errors.Options{}))
 	callers := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{v}}))
@@ -267,9 +267,9 @@ func TestReplayMemoryIsBounded(t *testing.T) {
 }
 
 func TestNewDPoPReportsAllProblems(t *testing.T) {
-	_, err := token.NewDPoP(token.DPoPOptions{Algorithms: []token.Alg{token.HS256, "none"}, NonceSecret: []byte("short"), Scheme: func(*http.Request) string { return "https" }, Replays: (*token.ReplayMemory)(nil)})
+	_, err := token.NewDPoP(token.DPoPOptions{Algorithms: []token.Alg{token.HS256, "none"}, NonceKey: []byte("short"), Scheme: func(*http.Request) string { return "https" }, Replays: (*token.ReplayMemory)(nil)})
 	for _, part := range []string{
-		`token: Algorithms[0] "HS256": is not an algorithm of public keys`, `token: Algorithms[1] "none"`, "token: NonceSecret: HS256 needs a secret of at least 32 bytes",
+		`token: Algorithms[0] "HS256": is not an algorithm of public keys`, `token: Algorithms[1] "none"`, "token: NonceKey: HS256 needs a secret of at least 32 bytes",
 		"token: Scheme: must be set together with Host", "token: Replays: must not be a nil pointer",
 	} {
 		require.ErrorContains(t, err, part)
