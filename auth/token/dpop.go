@@ -62,7 +62,7 @@ type DPoP struct {
 	scheme, host func(*http.Request) string
 	algorithms   []Alg
 	replays      ReplayStore
-	nonceKey  []byte
+	nonceKey     []byte
 	required     bool
 	challenge    string
 	now          func() time.Time
@@ -127,7 +127,7 @@ func (d *DPoP) Prove(r *http.Request) (thumbprint string, err error) {
 func (d *DPoP) verifyProof(r *http.Request, token string) (thumbprint string, err error) {
 	lines := r.Header["Dpop"]
 	if len(lines) != 1 {
-		return "", auth.WithChallenge(malformed(ReasonProof, "the request must have one DPoP header"), "error", "invalid_dpop_proof")
+		return "", auth.WithChallenge(malformed(ReasonProof, "the request must have exactly one proof"), "error", "invalid_dpop_proof")
 	}
 	p, err := readProof(lines[0])
 	if err != nil {

@@ -12,13 +12,13 @@ import (
 )
 
 // ProtectedResourceOptions configures [ProtectedResource]. Resource and
-// AuthorizationServers are required.
+// Issuers are required.
 type ProtectedResourceOptions struct {
 	// Resource is the https URL by which clients name this service when they ask for a
 	// token, and so the aud of the tokens.
 	Resource string
-	// AuthorizationServers lists the issuers whose tokens this service accepts.
-	AuthorizationServers []string
+	// Issuers lists the issuers whose tokens this service accepts.
+	Issuers []string
 	// Scopes lists the scopes of this service.
 	Scopes []string
 	// Name is the name of this service for users, and Documentation the URL of a page
@@ -37,11 +37,11 @@ type ProtectedResourceOptions struct {
 // joined.
 func ProtectedResource(o ProtectedResourceOptions) (http.Handler, error) {
 	problems := []error{checkMetadataURL("Resource", o.Resource, o.InsecureHTTP)}
-	if len(o.AuthorizationServers) == 0 {
-		problems = append(problems, errors.New("token: AuthorizationServers: must not be empty; did you mean the issuer of the verifier?"))
+	if len(o.Issuers) == 0 {
+		problems = append(problems, errors.New("token: Issuers: must not be empty; did you mean the issuer of the verifier?"))
 	}
-	for i, issuer := range o.AuthorizationServers {
-		problems = append(problems, checkMetadataURL(fmt.Sprintf("AuthorizationServers[%d]", i), issuer, o.InsecureHTTP))
+	for i, issuer := range o.Issuers {
+		problems = append(problems, checkMetadataURL(fmt.Sprintf("Issuers[%d]", i), issuer, o.InsecureHTTP))
 	}
 	if o.Documentation != "" {
 		problems = append(problems, checkMetadataURL("Documentation", o.Documentation, o.InsecureHTTP))
@@ -64,7 +64,7 @@ func ProtectedResource(o ProtectedResourceOptions) (http.Handler, error) {
 		ProofAlgorithms      []Alg    `json:"dpop_signing_alg_values_supported,omitempty"`
 		ProofRequired        bool     `json:"dpop_bound_access_tokens_required,omitempty"`
 	}{
-		Resource: o.Resource, AuthorizationServers: o.AuthorizationServers, Scopes: o.Scopes, Methods: []string{"header"},
+		Resource: o.Resource, AuthorizationServers: o.Issuers, Scopes: o.Scopes, Methods: []string{"header"},
 		Name: o.Name, Documentation: o.Documentation,
 	}
 	if o.DPoP != nil {
@@ -84,10 +84,10 @@ func ProtectedResourcePath(resource string) string {
 	return path + strings.TrimSuffix(u.EscapedPath(), "/")
 }
 
-// MetadataOptions configures the metadata of an [Issuer]. KeysURL is required.
+// MetadataOptions configures the metadata of an [Issuer]. JWKS is required.
 type MetadataOptions struct {
-	// KeysURL is the https URL of [Keys.JWKS], on the host of the issuer.
-	KeysURL string
+	// JWKS is the https URL of [Keys.JWKS], on the host of the issuer.
+	JWKS string
 	// TokenEndpoint is the https URL at which clients get tokens. Empty means none.
 	TokenEndpoint string
 	// Scopes lists the scopes of the tokens. Empty means that they are not published.
@@ -102,23 +102,23 @@ type MetadataOptions struct {
 // /.well-known/oauth-authorization-server before it. It accepts GET and HEAD. It reports
 // all invalid options, joined, and an issuer that is not a URL.
 func (i *Issuer) Metadata(o MetadataOptions) (http.Handler, error) {
-	problems := []error{checkMetadataURL("Issuer", i.issuer, o.InsecureHTTP), checkMetadataURL("KeysURL", o.KeysURL, o.InsecureHTTP)}
+	problems := []error{checkMetadataURL("Issuer", i.issuer, o.InsecureHTTP), checkMetadataURL("JWKS", o.JWKS, o.InsecureHTTP)}
 	if o.TokenEndpoint != "" {
 		problems = append(problems, checkMetadataURL("TokenEndpoint", o.TokenEndpoint, o.InsecureHTTP))
 	}
-	if hostOf(o.KeysURL) != hostOf(i.issuer) {
-		problems = append(problems, fmt.Errorf("token: KeysURL %q: is on another host than the issuer %q, so that a Remote would refuse it", o.KeysURL, i.issuer))
+	if hostOf(o.JWKS) != hostOf(i.issuer) {
+		problems = append(problems, fmt.Errorf("token: JWKS %q: is on another host than the issuer %q, so that a Remote would refuse it", o.JWKS, i.issuer))
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
 	return newDocument(struct {
 		Issuer        string   `json:"issuer"`
-		KeysURL       string   `json:"jwks_uri"`
+		JWKS          string   `json:"jwks_uri"`
 		TokenEndpoint string   `json:"token_endpoint,omitempty"`
 		Scopes        []string `json:"scopes_supported,omitempty"`
 		ResponseTypes []string `json:"response_types_supported"`
-	}{i.issuer, o.KeysURL, o.TokenEndpoint, o.Scopes, []string{"none"}}) // required, and there is no authorization endpoint
+	}{i.issuer, o.JWKS, o.TokenEndpoint, o.Scopes, []string{"none"}}) // required, and there is no authorization endpoint
 }
 
 // checkMetadataURL returns the problem of a URL in a document, or nil.

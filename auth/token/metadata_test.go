@@ -38,7 +38,7 @@ func TestServiceTrustsTheMetadataOfAnIssuer(t *testing.T) {
 	k := errors.Must(token.NewKeys(errors.Must(token.GenerateKey())))
 	i := errors.Must(token.NewIssuer(token.IssuerOptions{Keys: k, Issuer: server.URL, Audience: []string{"stock"}}))
 	mux.Handle("/jwks", k.JWKS())
-	metadata := errors.Must(i.Metadata(token.MetadataOptions{KeysURL: server.URL + "/jwks", TokenEndpoint: server.URL + "/login", Scopes: []string{"stock:read"}}))
+	metadata := errors.Must(i.Metadata(token.MetadataOptions{JWKS: server.URL + "/jwks", TokenEndpoint: server.URL + "/login", Scopes: []string{"stock:read"}}))
 	mux.Handle("/.well-known/oauth-authorization-server", metadata)
 
 	r := errors.Must(token.NewRemote(token.RemoteOptions{Issuer: server.URL, Client: server.Client(), Logger: slog.New(slog.DiscardHandler)}))
@@ -52,7 +52,7 @@ func TestServiceTrustsTheMetadataOfAnIssuer(t *testing.T) {
 	metadata.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", nil))
 	require.Equal(t, 405, w.Code)
 
-	_, err = i.Metadata(token.MetadataOptions{KeysURL: "https://other.example/jwks", TokenEndpoint: "http://x.example/"})
+	_, err = i.Metadata(token.MetadataOptions{JWKS: "https://other.example/jwks", TokenEndpoint: "http://x.example/"})
 	require.ErrorContains(t, err, "is on another host than the issuer")
 	require.ErrorContains(t, err, `token: TokenEndpoint "http://x.example/": must be an https URL`)
 }
@@ -68,7 +68,7 @@ func TestClientFindsTheIssuer(t *testing.T) {
 	path := token.ProtectedResourcePath(resource)
 	require.Equal(t, "/.well-known/oauth-protected-resource/mcp", path)
 	document := errors.Must(token.ProtectedResource(token.ProtectedResourceOptions{
-		Resource: resource, AuthorizationServers: []string{issuerOP.URL}, Scopes: []string{"tools"}, Name: "Tools", Documentation: "https://docs.example/", DPoP: newDPoP(t, token.DPoPOptions{}),
+		Resource: resource, Issuers: []string{issuerOP.URL}, Scopes: []string{"tools"}, Name: "Tools", Documentation: "https://docs.example/", DPoP: newDPoP(t, token.DPoPOptions{}),
 	}))
 	r := issuerOP.remote(t, nil)
 	v := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: r, Audience: []string{resource}, Metadata: service.URL + path}))
@@ -112,13 +112,13 @@ func TestClientFindsTheIssuer(t *testing.T) {
 func TestProtectedResourceReportsAllProblems(t *testing.T) {
 	_, err := token.ProtectedResource(token.ProtectedResourceOptions{Resource: "http://api.example", Scopes: []string{"a b"}, Documentation: "docs"})
 	for _, part := range []string{
-		`token: Resource "http://api.example": must be an https URL`, "token: AuthorizationServers: must not be empty", `token: Documentation "docs"`, `token: Scopes[0] "a b": is not a scope`,
+		`token: Resource "http://api.example": must be an https URL`, "token: Issuers: must not be empty", `token: Documentation "docs"`, `token: Scopes[0] "a b": is not a scope`,
 	} {
 		require.ErrorContains(t, err, part)
 	}
-	_, err = token.ProtectedResource(token.ProtectedResourceOptions{Resource: "https://api.example?x", AuthorizationServers: []string{"issuer"}})
+	_, err = token.ProtectedResource(token.ProtectedResourceOptions{Resource: "https://api.example?x", Issuers: []string{"issuer"}})
 	require.ErrorContains(t, err, "must not have a query")
-	require.ErrorContains(t, err, `token: AuthorizationServers[0] "issuer"`)
+	require.ErrorContains(t, err, `token: Issuers[0] "issuer"`)
 	_, err = token.NewVerifier(token.VerifierOptions{Keys: keys(t), Issuer: issuerName, Audience: []string{audience}, Metadata: `https://x.example/"`})
 	require.ErrorContains(t, err, "token: Metadata")
 }
