@@ -2,46 +2,22 @@ package ratelimit
 
 import (
 	"context"
-	"math"
+	"net/http"
 	"strconv"
-	"sync/atomic"
 
 	"github.com/ringwall/ringwall/errors"
-	"github.com/ringwall/ringwall/internal/headerlines"
 )
 
-// batch is the working memory of a decision.
-type batch struct {
-	charges  [maxLimits]Charge
-	verdicts [maxLimits]Verdict
-	known    [maxLimits]bool // which verdicts mean something
-	leased   [maxLimits]bool // which charges were taken from a lease
-	how      Reason          // Cached, Leased, or "": the store was asked
-	pressure bool
-	counted  bool             // this process has counted the charges already
-	warm     [maxLimits]int64 // with these marks
-	lines    headerlines.Slab
-	flags    []atomic.Bool // each is used once, and never comes back
-}
-
-// flag returns a flag that nobody else has, without an allocation for each.
-func (b *batch) flag() *atomic.Bool {
-	const room = 256
-	if len(b.flags) == 0 {
-		b.flags = make([]atomic.Bool, room)
+// decideRequest decides a request and sets the RateLimit fields. The error is the
+// refusal.
+func (l *Limiter) decideRequest(ctx context.Context, h http.Header, t *tier, b *batch, d *Decision) error {
+	if err := l.decide(ctx, t, b, d); err != nil {
+		return err
 	}
-	flag := &b.flags[0]
-	b.flags = b.flags[1:]
-	return flag
-}
-
-// setCharge writes the charge of limit i, with its own Requests.
-func (b *batch) setCharge(t *tier, i int, k *Key, cost int) {
-	limit, c := &t.limits[i], &b.charges[i]
-	c.Key = *k
-	c.Key.Policy = t.policies[i]
-	c.Requests, c.Window, c.Penalty = limit.Requests, limit.Window, limit.Penalty
-	c.Cost, c.Shadow, c.Mark = cost, limit.InsecureShadow, 0
+	if t.told && l.fields != NoFields {
+		l.setFields(h, t, b)
+	}
+	return d.denial()
 }
 
 // decide asks the store about the charges of a tier. The decision is zero
@@ -76,6 +52,53 @@ func (l *Limiter) decide(ctx context.Context, t *tier, b *batch, d *Decision) er
 	return nil
 }
 
+// A store that works again lacks what processes admitted by themselves while it
+// failed. If it decided alone, N processes would admit N times the limit in the
+// failure, and the store would admit it once more. Hence a process also denies by
+// its own count for one window after its last decision without the store. It
+// counts everything that it admits, so that N processes admit N times the limit at
+// most.
+//
+// At other times the store decides alone. It is exact, and the own count is not: it
+// counts a request a round trip later, and does not see a Reset by another process.
+
+// decideRemotely decides about a batch by the store, and by the own count as well
+// where the store may lack what this process admitted.
+func (l *Limiter) decideRemotely(ctx context.Context, t *tier, b *batch) error {
+	if until := t.recoveredAt.Load(); until == 0 || l.remote.sinceStart() >= until {
+		return l.remote.decideBatch(ctx, t, b)
+	}
+	n := len(t.limits)
+	charges, deadline := b.charges[:n], l.storeDeadline()
+	var own [maxLimits]Verdict
+	l.memory.decide(charges, own[:n], true)
+	if isDenied(charges, own[:n]) {
+		if l.remote.breaker.isFailing() { // or denied requests would never find out that it works
+			if err := l.remote.probe(ctx, deadline, charges); err != nil {
+				return err
+			}
+		}
+		for i := range n {
+			b.known[i], b.verdicts[i] = own[i].Wait != 0, own[i]
+		}
+		b.how = Cached
+		return nil
+	}
+	err := l.remote.decideBatch(ctx, t, b)
+	if err != nil || b.isDenied(n) {
+		l.refundOwn(charges, own[:n])
+		return err
+	}
+	b.counted = true
+	for i := range n {
+		v := &b.verdicts[i]
+		if b.warm[i] = own[i].Mark; own[i].Remaining < v.Remaining && !own[i].Pressure {
+			v.Remaining, v.Reset = own[i].Remaining, own[i].Reset
+		}
+	}
+	return nil
+}
+
 // withoutStore decides as the tier says for a store that failed. It returns the
 // error of a refusal.
 func (l *Limiter) withoutStore(t *tier, b *batch, d *Decision, err error) error {
@@ -98,70 +121,4 @@ func (l *Limiter) withoutStore(t *tier, b *batch, d *Decision, err error) error 
 		t.recoveredAt.Store(l.remote.sinceStart() + int64(t.longestWindow()))
 	}
 	return nil
-}
-
-// combineVerdicts makes one answer of the verdicts. It returns the limit that denies, or
-// that would if it were no shadow.
-func (d *Decision) combineVerdicts(t *tier, b *batch) (limit string, shadow bool) {
-	d.Allowed, d.Remaining = true, math.MaxInt
-	for i := range t.limits {
-		v := &b.verdicts[i]
-		if !b.known[i] {
-			continue
-		}
-		d.marks[i] = v.Mark
-		b.pressure = b.pressure || v.Pressure
-		if b.charges[i].Shadow {
-			shadow = shadow || v.Wait != 0
-			if v.Wait != 0 && d.Allowed {
-				limit = t.policies[i]
-			}
-			continue
-		}
-		d.Remaining = min(d.Remaining, v.Remaining)
-		if v.Wait == 0 {
-			continue
-		}
-		if d.Allowed || d.RetryAfter >= 0 && (v.Wait < 0 || v.Wait > d.RetryAfter) {
-			limit, d.RetryAfter = t.policies[i], v.Wait
-		}
-		d.Allowed = false
-	}
-	if d.RetryAfter < 0 {
-		d.RetryAfter = -1
-	}
-	if d.Remaining == math.MaxInt {
-		d.Remaining = 0
-		for i := range t.limits { // all are shadows
-			d.Remaining = max(d.Remaining, b.verdicts[i].Remaining)
-		}
-	}
-	return limit, shadow
-}
-
-// updateLocalCount counts in this process what the store decided, so that a failure of the
-// store begins nobody's count anew.
-func (l *Limiter) updateLocalCount(d *Decision, b *batch, charges []Charge, verdicts []Verdict) {
-	if !d.Allowed {
-		for i := range charges {
-			if b.known[i] && charges[i].Penalty > 0 && verdicts[i].Wait > 0 {
-				l.memory.startPenalty(&charges[i], int64(verdicts[i].Wait))
-			}
-		}
-		return
-	}
-	if b.counted {
-		d.warm = b.warm
-		return
-	}
-	var own [maxLimits]Charge
-	var warm [maxLimits]Verdict
-	n := copy(own[:], charges)
-	for i := range own[:n] {
-		own[i].Penalty, own[i].Shadow = 0, true // the store has decided
-	}
-	l.memory.decide(own[:n], warm[:n], true)
-	for i := range own[:n] {
-		d.warm[i] = warm[i].Mark
-	}
 }

@@ -1,9 +1,7 @@
 package ratelimit
 
 import (
-	"context"
 	"net/http"
-	"net/netip"
 
 	"github.com/ringwall/ringwall/errors"
 	"github.com/ringwall/ringwall/internal/nethttp"
@@ -50,18 +48,6 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 	})
 }
 
-// decideRequest decides a request and sets the RateLimit fields. The error is the
-// refusal.
-func (l *Limiter) decideRequest(ctx context.Context, h http.Header, t *tier, b *batch, d *Decision) error {
-	if err := l.decide(ctx, t, b, d); err != nil {
-		return err
-	}
-	if t.told && l.fields != NoFields {
-		l.setFields(h, t, b)
-	}
-	return d.denial()
-}
-
 // Charge makes the decision that Handler makes about a request, for tests and other
 // frameworks. A denial is an error, as in [Limiter.Take]. Charge never refunds, not
 // even the limits with FailuresOnly. A request that no tier matches is allowed.
@@ -92,33 +78,6 @@ func (l *Limiter) tierOf(r *http.Request) *tier {
 		return l.rest
 	}
 	return l.tiers[l.routes.FieldOf(i)]
-}
-
-// buildCharges writes the charges of a request.
-func (l *Limiter) buildCharges(t *tier, b *batch, r *http.Request) {
-	var client netip.Addr
-	for i := range t.limits {
-		limit := &t.limits[i]
-		cost, key := 1, Key{}
-		if limit.Cost != nil {
-			cost = max(0, limit.Cost(r))
-		}
-		if limit.Key != nil {
-			key.Text = boundKey(limit.Key(r))
-		}
-		if key.Text == "" {
-			if !client.IsValid() {
-				client = l.clientAddr(r)
-			}
-			key.Net = network(client, limit.V6Prefix)
-		}
-		b.setCharge(t, i, &key, cost)
-		if limit.Scale != nil {
-			if n := int64(limit.Scale(r)); n > 0 {
-				b.charges[i].Requests = int(min(n, maxRequests(limit.Window)))
-			}
-		}
-	}
 }
 
 // giveBack refunds the limits with FailuresOnly if the response is not a failure. Its

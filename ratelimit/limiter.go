@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,26 +49,6 @@ type Limiter struct {
 	unmatched
 }
 
-// tier is a compiled Tier.
-type tier struct {
-	name      string
-	limits    []Limit
-	policies  []string // the limits' names
-	onFailure Failure
-	leases    []string // the names of the second limits, for a Lease
-	leased    bool     // some limit has a Lease, and the store is remote
-	failures  bool     // some limit is FailuresOnly
-	scaled    bool     // some limit has a Scale
-	told      bool     // some limit is in the fields
-	field     string   // RateLimit-Policy, if no limit has a Scale
-	limited   *errors.Error
-	expensive *errors.Error
-	last      atomic.Pointer[refusal]
-	// recoveredAt is the time, of the remote's clock, when every request that this
-	// process admitted without the store has left its window. 0 means none.
-	recoveredAt atomic.Int64
-}
-
 // New returns a Limiter. It reports all invalid options, joined.
 func New(o Options) (*Limiter, error) {
 	o.Tiers = nameRest(o.Tiers)
@@ -98,17 +76,6 @@ func New(o Options) (*Limiter, error) {
 	}
 	l.batches.New = func() any { return new(batch) }
 	return l, nil
-}
-
-// nameRest returns the tiers, with the default name for a tier without Routes.
-func nameRest(tiers []Tier) []Tier {
-	tiers = slices.Clone(tiers)
-	for i := range tiers {
-		if t := &tiers[i]; t.Name == "" && len(t.Routes) == 0 {
-			t.Name = "default"
-		}
-	}
-	return tiers
 }
 
 // responder returns the handler of refused requests. It forbids caching, as
@@ -152,54 +119,4 @@ func (l *Limiter) healthChanged(ctx context.Context, err error) {
 		hook.LoggerOrDefault(l.logger).LogAttrs(ctx, slog.LevelWarn, "store failing", slog.Any("error", err))
 	}
 	l.notifyHook(ctx, Event{Reason: Degraded, Err: err})
-}
-
-// newTier returns a tier with its errors, built once so that a flood does not
-// allocate them.
-func newTier(name string) *tier {
-	return &tier{name: name, limited: ErrLimited.With("tier", name), expensive: ErrTooExpensive.With("tier", name)}
-}
-
-// refusal is ErrLimited with a Retry-After, in seconds.
-type refusal struct {
-	after int64
-	err   *errors.Error
-}
-
-// limitedError returns ErrLimited with Retry-After. It caches the last error, because
-// during a flood Retry-After changes only once a second.
-func (t *tier) limitedError(after int64) error {
-	if last := t.last.Load(); last != nil && last.after == after {
-		return last.err
-	}
-	made := &refusal{after, t.limited.Header("Retry-After", strconv.FormatInt(after, 10))}
-	t.last.Store(made)
-	return made.err
-}
-
-func compileTier(t Tier, o Options) *tier {
-	c := newTier(t.Name)
-	c.limits, c.onFailure = append([]Limit(nil), t.Limits...), t.OnStoreFailure
-	if c.onFailure == 0 {
-		c.onFailure = o.OnStoreFailure
-	}
-	if c.onFailure == 0 {
-		c.onFailure = Local
-	}
-	for i := range c.limits {
-		limit := &c.limits[i]
-		if limit.V6Prefix == 0 {
-			limit.V6Prefix = 64
-		}
-		c.failures = c.failures || limit.FailuresOnly
-		c.leased = c.leased || limit.Lease
-		c.scaled = c.scaled || limit.Scale != nil
-		c.told = c.told || limit.isPublished()
-		c.policies = append(c.policies, policyName(t.Name, i))
-		c.leases = append(c.leases, policyName(t.Name, i)+".lease") // no tier has a point in its name
-	}
-	if !c.scaled {
-		c.field = string(c.appendPolicy(nil, nil))
-	}
-	return c
 }

@@ -2,7 +2,6 @@ package ratelimit
 
 import (
 	"context"
-	"encoding/binary"
 	"hash/maphash"
 	"slices"
 	"time"
@@ -32,29 +31,6 @@ type Memory struct {
 }
 
 var _ Store = (*Memory)(nil)
-
-// digest is a 128-bit hash of a key, with secret seeds. It is shorter than the key, and
-// keeps no email address in memory.
-type digest struct{ a, b uint64 }
-
-func (m *Memory) digest(k *Key) digest {
-	var room [256]byte // more than any key of a Limiter takes
-	b := k.appendTo(room[:0])
-	return digest{maphash.Bytes(m.seeds[0], b), maphash.Bytes(m.seeds[1], b)}
-}
-
-// appendTo appends an unambiguous encoding of the key.
-func (k *Key) appendTo(b []byte) []byte {
-	b = binary.LittleEndian.AppendUint64(b, uint64(len(k.Policy)))
-	b = append(b, k.Policy...)
-	if k.Text != "" {
-		return append(append(b, 't'), k.Text...)
-	}
-	addr := k.Net.Addr()
-	ip := addr.As16() // a mapped address and its IPv4 address differ in the length
-	b = append(append(b, 'n', byte(addr.BitLen()), byte(k.Net.Bits())), ip[:]...)
-	return append(b, addr.Zone()...)
-}
 
 // sinceStart returns the time since NewMemory, by a monotonic clock.
 func (m *Memory) sinceStart() int64 {

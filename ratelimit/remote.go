@@ -2,24 +2,10 @@ package ratelimit
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/ringwall/ringwall/errors"
 )
-
-// The failures that the store does not report itself.
-var (
-	errTimeout = errors.New("ratelimit: the store did not respond in time")
-	errOpen    = errors.New("ratelimit: the store is failing and is not called")
-	errHangs   = errors.New("ratelimit: the store hangs: too many calls were abandoned")
-)
-
-// maxAbandoned bounds the calls that were given up, and did not return. Each
-// holds a goroutine, and what the store holds.
-const maxAbandoned = 128
 
 // remote asks a store that is not in this process: not while it fails, never
 // for longer than the timeout, and not at all where the answer is known.
@@ -44,6 +30,14 @@ func newRemote(s Store, timeout time.Duration, changed func(context.Context, err
 
 // sinceStart is the time of everything in here, in nanoseconds: monotonic, and never 0.
 func (r *remote) sinceStart() int64 { return int64(time.Since(r.start)) + 1 }
+
+// storeDeadline returns the deadline for the store, or 0 without a remote store.
+func (l *Limiter) storeDeadline() int64 {
+	if l.remote == nil {
+		return 0
+	}
+	return l.remote.sinceStart() + int64(l.remote.timeout)
+}
 
 // decideBatch decides about the charges of a batch.
 func (r *remote) decideBatch(ctx context.Context, t *tier, b *batch) error {
@@ -73,16 +67,6 @@ func (r *remote) decideBatch(ctx context.Context, t *tier, b *batch) error {
 	return err
 }
 
-// chargeStore charges the store, and remembers a denial.
-func (r *remote) chargeStore(ctx context.Context, deadline int64, charges []Charge, verdicts []Verdict) error {
-	sent := r.sinceStart()
-	if err := r.callStore(ctx, deadline, opTake, charges, verdicts); err != nil {
-		return err
-	}
-	r.denials.rememberDenials(sent, charges, verdicts)
-	return nil
-}
-
 // findOverCost finds charges that no time allows, which no store needs to be asked for.
 func findOverCost(charges []Charge, verdicts []Verdict, known *[maxLimits]bool) bool {
 	found := false
@@ -101,114 +85,81 @@ func findOverCost(charges []Charge, verdicts []Verdict, known *[maxLimits]bool) 
 	return true
 }
 
-// op is a method of Store.
-type op uint8
-
-const (
-	opTake op = iota
-	opRefund
-	opReset
-)
-
-// call is one call of the store. It owns what it hands to the store, since it
-// may outlive the request.
-type call struct {
-	op       op
-	charges  [2 * maxLimits]Charge
-	verdicts [2 * maxLimits]Verdict
-	n        int
-	err      error
-	done     chan struct{}
-	state    atomic.Int32 // who came first: finished or abandoned
+// takeLeased takes what it can from leases, and charges the rest to the store.
+// What another limit denies is put back into its lease, which costs nothing.
+func (r *remote) takeLeased(ctx context.Context, t *tier, b *batch, deadline int64) error {
+	var rest pending
+	asked, denied := false, false
+	clear(b.known[:])
+	for i := range t.limits {
+		c := &b.charges[i]
+		e := (*lease)(nil)
+		if t.limits[i].Lease && c.Cost <= c.Requests/leaseShare {
+			e = r.leases.leaseFor(c.Key)
+		}
+		if e == nil {
+			rest.addCharge(i, c, t.limits[i].Lease, t.leases[i])
+			continue
+		}
+		held, call, err := r.leases.spendCharge(ctx, deadline, e, c, t.leases[i], &b.verdicts[i])
+		if err != nil {
+			r.leases.putBack(b)
+			return err
+		}
+		asked = asked || call
+		if !held {
+			rest.addCharge(i, c, true, t.leases[i])
+			continue
+		}
+		b.known[i] = true
+		if denied = b.verdicts[i].Wait != 0; denied {
+			break // the limits behind it are not asked
+		}
+		b.leased[i] = true
+	}
+	switch {
+	case denied && !asked:
+		b.how = Cached
+	case !denied && rest.n > 0:
+		if err := r.chargeStore(ctx, deadline, rest.charges[:rest.n], rest.verdicts[:rest.n]); err != nil {
+			r.leases.putBack(b)
+			return err
+		}
+		rest.writeVerdicts(b)
+		for i := range t.limits {
+			denied = denied || b.verdicts[i].Wait != 0 && !b.charges[i].Shadow
+		}
+	case !denied && !asked:
+		b.how = Leased
+	}
+	if denied {
+		r.leases.putBack(b)
+	}
+	return nil
 }
 
-const (
-	finished = iota + 1
-	abandoned
-)
-
-// callStore calls the store, unless the breaker is open, until the deadline. The
-// store's own deadline is the same, but drivers exist that ignore it
-// (redis/go-redis issue 2243), so that the wait has a timer of its own. A
-// client that hangs up ends nothing: its charge is made, and its impatience is
-// no failure of the store.
-func (r *remote) callStore(ctx context.Context, deadline int64, o op, charges []Charge, verdicts []Verdict) error {
-	now := r.sinceStart()
-	if deadline <= now {
-		return errTimeout
-	}
-	if err := r.breaker.checkOpen(now); err != nil {
+// chargeStore charges the store, and remembers a denial.
+func (r *remote) chargeStore(ctx context.Context, deadline int64, charges []Charge, verdicts []Verdict) error {
+	sent := r.sinceStart()
+	if err := r.callStore(ctx, deadline, opTake, charges, verdicts); err != nil {
 		return err
 	}
-	if r.abandoned.Load() >= maxAbandoned {
-		return errHangs // the breaker waits for those to return
-	}
-	probe, err := r.breaker.beginCall(now)
-	if err != nil {
+	r.denials.rememberDenials(sent, charges, verdicts)
+	return nil
+}
+
+// probe charges the store, and refunds that: it has to be able to write.
+func (r *remote) probe(ctx context.Context, deadline int64, charges []Charge) error {
+	var verdicts [maxLimits]Verdict
+	if err := r.callStore(ctx, deadline, opTake, charges, verdicts[:len(charges)]); err != nil {
 		return err
 	}
-	err = r.callWithTimeout(ctx, time.Duration(deadline-now), o, charges, verdicts)
-	if changed, cause := r.breaker.endCall(r.sinceStart(), probe, err); changed {
-		r.changed(context.WithoutCancel(ctx), cause)
+	var made [maxLimits]Charge
+	n := copy(made[:], charges)
+	for i := range made[:n] {
+		made[i].Mark = verdicts[i].Mark
 	}
-	return err
-}
-
-func (r *remote) callWithTimeout(ctx context.Context, timeout time.Duration, o op, charges []Charge, verdicts []Verdict) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
-	defer cancel()
-	c := r.calls.Get().(*call)
-	c.op, c.err = o, nil
-	c.n = copy(c.charges[:], charges)
-	c.state.Store(0)
-	go r.runCall(ctx, c)
-	select {
-	case <-c.done:
-	case <-ctx.Done():
-		if c.state.CompareAndSwap(0, abandoned) {
-			r.abandoned.Add(1)
-			return errTimeout
-		}
-		<-c.done // it came at the last moment
-	}
-	err := c.err
-	copy(verdicts, c.verdicts[:c.n])
-	for i := range verdicts {
-		verdicts[i].bound(charges[i].Requests)
-	}
-	r.calls.Put(c)
-	return err
-}
-
-// runCall makes the call. Where it came too late, nobody has the result.
-func (r *remote) runCall(ctx context.Context, c *call) {
-	c.err = c.make(ctx, r.store)
-	if c.state.CompareAndSwap(0, finished) {
-		c.done <- struct{}{}
-		return
-	}
-	r.abandoned.Add(-1)
-}
-
-func (c *call) make(ctx context.Context, s Store) (err error) {
-	defer func() { // on this goroutine a panic would end the process
-		if v := recover(); v != nil {
-			err = fmt.Errorf("ratelimit: the store panicked: %v", v)
-		}
-	}()
-	charges := c.charges[:c.n]
-	switch c.op {
-	case opTake:
-		clear(c.verdicts[:])
-		return s.Take(ctx, charges, c.verdicts[:c.n])
-	case opRefund:
-		return s.Refund(ctx, charges)
-	}
-	keys := make([]Key, c.n)
-	for i := range keys {
-		keys[i] = charges[i].Key
-	}
-	return s.Reset(ctx, keys)
+	return r.callStore(ctx, deadline, opRefund, made[:n], nil)
 }
 
 // refundInStore gives back what was charged.

@@ -1,6 +1,9 @@
 package ratelimit
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // slots is the number of sub-windows in a window.
 const slots = 8
@@ -143,4 +146,21 @@ func (r *ring) removeCharge(at, cost, window int64) {
 	if age := r.slot - (at+r.phase)/width(window); age >= 0 && age <= slots {
 		r.counts[age] = max(0, r.counts[age]-cost)
 	}
+}
+
+// logFromRing returns the log of what a ring counted. A request of a slot is at its
+// end, which is later than it was and never earlier; more than the newest 128
+// deny whatever an exact limit could.
+func logFromRing(r *ring, now, window int64) exactLog {
+	r.advance(now, window)
+	var l exactLog
+	room := int64(exactLimit)
+	for age, n := range r.counts {
+		n = min(n, room)
+		room -= n
+		l.addCharge(min(now, (r.slot-int64(age)+1)*width(window)-1-r.phase), n)
+	}
+	slices.Sort(l)
+	l.dropExpired(now, window)
+	return l
 }

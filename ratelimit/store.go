@@ -104,11 +104,3 @@ type Verdict struct {
 	// others.
 	Pressure bool
 }
-
-// bound limits the values of a faulty store, which could otherwise overflow or make
-// invalid fields.
-func (v *Verdict) bound(requests int) {
-	v.Remaining = min(max(v.Remaining, 0), requests)
-	v.Wait = min(max(v.Wait, -1), 2*longest)
-	v.Reset = min(max(v.Reset, 0), 2*longest)
-}

@@ -2,7 +2,12 @@ package ratelimit
 
 import (
 	"net/http"
+	"slices"
+	"strconv"
+	"sync/atomic"
 	"time"
+
+	"github.com/ringwall/ringwall/errors"
 )
 
 // A Tier is a set of limits for a set of routes.
@@ -93,3 +98,119 @@ const (
 	// InsecureAllow admits every request.
 	InsecureAllow
 )
+
+// PerSecond returns a limit of n requests per second for each client.
+func PerSecond(n int) Limit { return Limit{Requests: n, Window: time.Second} }
+
+// PerMinute returns a limit of n requests per minute for each client.
+func PerMinute(n int) Limit { return Limit{Requests: n, Window: time.Minute} }
+
+// PerHour returns a limit of n requests per hour for each client.
+func PerHour(n int) Limit { return Limit{Requests: n, Window: time.Hour} }
+
+// Login returns limits for a route that checks passwords: 5 per minute, and 30
+// failures per hour, for each client; 60 per minute for each IPv6 /48, which
+// one subscriber may own. They are Quiet.
+func Login() []Limit {
+	return []Limit{
+		{Requests: 5, Window: time.Minute, Quiet: true},
+		{Requests: 30, Window: time.Hour, FailuresOnly: true, Quiet: true},
+		{Requests: 60, Window: time.Minute, V6Prefix: 48, Quiet: true},
+	}
+}
+
+// Writes returns a limit of 60 requests per minute for each client.
+func Writes() []Limit { return []Limit{PerMinute(60)} }
+
+// Reads returns a limit of 600 requests per minute for each client.
+func Reads() []Limit { return []Limit{PerMinute(600)} }
+
+// tier is a compiled Tier.
+type tier struct {
+	name      string
+	limits    []Limit
+	policies  []string // the limits' names
+	onFailure Failure
+	leases    []string // the names of the second limits, for a Lease
+	leased    bool     // some limit has a Lease, and the store is remote
+	failures  bool     // some limit is FailuresOnly
+	scaled    bool     // some limit has a Scale
+	told      bool     // some limit is in the fields
+	field     string   // RateLimit-Policy, if no limit has a Scale
+	limited   *errors.Error
+	expensive *errors.Error
+	last      atomic.Pointer[refusal]
+	// recoveredAt is the time, of the remote's clock, when every request that this
+	// process admitted without the store has left its window. 0 means none.
+	recoveredAt atomic.Int64
+}
+
+// newTier returns a tier with its errors, built once so that a flood does not
+// allocate them.
+func newTier(name string) *tier {
+	return &tier{name: name, limited: ErrLimited.With("tier", name), expensive: ErrTooExpensive.With("tier", name)}
+}
+
+func compileTier(t Tier, o Options) *tier {
+	c := newTier(t.Name)
+	c.limits, c.onFailure = append([]Limit(nil), t.Limits...), t.OnStoreFailure
+	if c.onFailure == 0 {
+		c.onFailure = o.OnStoreFailure
+	}
+	if c.onFailure == 0 {
+		c.onFailure = Local
+	}
+	for i := range c.limits {
+		limit := &c.limits[i]
+		if limit.V6Prefix == 0 {
+			limit.V6Prefix = 64
+		}
+		c.failures = c.failures || limit.FailuresOnly
+		c.leased = c.leased || limit.Lease
+		c.scaled = c.scaled || limit.Scale != nil
+		c.told = c.told || limit.isPublished()
+		c.policies = append(c.policies, policyName(t.Name, i))
+		c.leases = append(c.leases, policyName(t.Name, i)+".lease") // no tier has a point in its name
+	}
+	if !c.scaled {
+		c.field = string(c.appendPolicy(nil, nil))
+	}
+	return c
+}
+
+// nameRest returns the tiers, with the default name for a tier without Routes.
+func nameRest(tiers []Tier) []Tier {
+	tiers = slices.Clone(tiers)
+	for i := range tiers {
+		if t := &tiers[i]; t.Name == "" && len(t.Routes) == 0 {
+			t.Name = "default"
+		}
+	}
+	return tiers
+}
+
+// longestWindow returns how long a charge of the tier may count.
+func (t *tier) longestWindow() time.Duration {
+	longest := time.Duration(0)
+	for i := range t.limits {
+		longest = max(longest, t.limits[i].Window)
+	}
+	return longest + longest/8 // a ring counts by slots
+}
+
+// refusal is ErrLimited with a Retry-After, in seconds.
+type refusal struct {
+	after int64
+	err   *errors.Error
+}
+
+// limitedError returns ErrLimited with Retry-After. It caches the last error, because
+// during a flood Retry-After changes only once a second.
+func (t *tier) limitedError(after int64) error {
+	if last := t.last.Load(); last != nil && last.after == after {
+		return last.err
+	}
+	made := &refusal{after, t.limited.Header("Retry-After", strconv.FormatInt(after, 10))}
+	t.last.Store(made)
+	return made.err
+}

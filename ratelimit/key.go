@@ -1,15 +1,35 @@
 package ratelimit
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"hash/maphash"
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
-	"github.com/ringwall/ringwall/internal/peeraddr"
-
 	"github.com/ringwall/ringwall/internal/hook"
+	"github.com/ringwall/ringwall/internal/peeraddr"
 )
+
+// longestKey bounds a key, in bytes.
+const longestKey = 128
+
+// hashed is the prefix of digests of long keys.
+const hashed = "sha256:"
+
+// boundKey returns the key, or its digest if it is too long. A key that begins like a
+// digest is hashed too, so that it cannot equal the digest of another key.
+func boundKey(key string) string {
+	if len(key) <= longestKey && !strings.HasPrefix(key, hashed) {
+		return key
+	}
+	sum := sha256.Sum256([]byte(key))
+	return hashed + hex.EncodeToString(sum[:])
+}
 
 // clientAddr returns the address that a request counts for. A request without
 // an address is not exempt, since it would escape the limits: all such requests
@@ -77,4 +97,27 @@ func unNAT64(addr netip.Addr) netip.Addr {
 		return addr
 	}
 	return netip.AddrFrom4([4]byte(ip[12:]))
+}
+
+// digest is a 128-bit hash of a key, with secret seeds. It is shorter than the key, and
+// keeps no email address in memory.
+type digest struct{ a, b uint64 }
+
+func (m *Memory) digest(k *Key) digest {
+	var room [256]byte // more than any key of a Limiter takes
+	b := k.appendTo(room[:0])
+	return digest{maphash.Bytes(m.seeds[0], b), maphash.Bytes(m.seeds[1], b)}
+}
+
+// appendTo appends an unambiguous encoding of the key.
+func (k *Key) appendTo(b []byte) []byte {
+	b = binary.LittleEndian.AppendUint64(b, uint64(len(k.Policy)))
+	b = append(b, k.Policy...)
+	if k.Text != "" {
+		return append(append(b, 't'), k.Text...)
+	}
+	addr := k.Net.Addr()
+	ip := addr.As16() // a mapped address and its IPv4 address differ in the length
+	b = append(append(b, 'n', byte(addr.BitLen()), byte(k.Net.Bits())), ip[:]...)
+	return append(b, addr.Zone()...)
 }

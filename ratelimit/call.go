@@ -1,0 +1,234 @@
+package ratelimit
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ringwall/ringwall/errors"
+)
+
+// The failures that the store does not report itself.
+var (
+	errTimeout = errors.New("ratelimit: the store did not respond in time")
+	errOpen    = errors.New("ratelimit: the store is failing and is not called")
+	errHangs   = errors.New("ratelimit: the store hangs: too many calls were abandoned")
+)
+
+// maxAbandoned bounds the calls that were given up, and did not return. Each
+// holds a goroutine, and what the store holds.
+const maxAbandoned = 128
+
+// op is a method of Store.
+type op uint8
+
+const (
+	opTake op = iota
+	opRefund
+	opReset
+)
+
+// call is one call of the store. It owns what it hands to the store, since it
+// may outlive the request.
+type call struct {
+	op       op
+	charges  [2 * maxLimits]Charge
+	verdicts [2 * maxLimits]Verdict
+	n        int
+	err      error
+	done     chan struct{}
+	state    atomic.Int32 // who came first: finished or abandoned
+}
+
+const (
+	finished = iota + 1
+	abandoned
+)
+
+// callStore calls the store, unless the breaker is open, until the deadline. The
+// store's own deadline is the same, but drivers exist that ignore it
+// (redis/go-redis issue 2243), so that the wait has a timer of its own. A
+// client that hangs up ends nothing: its charge is made, and its impatience is
+// no failure of the store.
+func (r *remote) callStore(ctx context.Context, deadline int64, o op, charges []Charge, verdicts []Verdict) error {
+	now := r.sinceStart()
+	if deadline <= now {
+		return errTimeout
+	}
+	if err := r.breaker.checkOpen(now); err != nil {
+		return err
+	}
+	if r.abandoned.Load() >= maxAbandoned {
+		return errHangs // the breaker waits for those to return
+	}
+	probe, err := r.breaker.beginCall(now)
+	if err != nil {
+		return err
+	}
+	err = r.callWithTimeout(ctx, time.Duration(deadline-now), o, charges, verdicts)
+	if changed, cause := r.breaker.endCall(r.sinceStart(), probe, err); changed {
+		r.changed(context.WithoutCancel(ctx), cause)
+	}
+	return err
+}
+
+const (
+	failuresToOpen = 3
+	firstBackOff   = 250 * time.Millisecond
+	lastBackOff    = 5 * time.Second
+)
+
+// breaker keeps requests from waiting for a store that fails. It opens after
+// three failures in a row, or one of configuration; then one live request at a
+// time, after a while, is the probe.
+type breaker struct {
+	until    atomic.Int64 // when the next probe may go; 0: closed
+	failures atomic.Int64 // in a row
+	probing  atomic.Bool
+
+	mu      sync.Mutex
+	backOff time.Duration
+	cause   error
+	refusal error // errOpen, with the cause
+}
+
+// isFailing reports whether the last call failed.
+func (b *breaker) isFailing() bool { return b.until.Load() != 0 || b.failures.Load() != 0 }
+
+// checkOpen returns an error while the store is not to be asked.
+func (b *breaker) checkOpen(now int64) error {
+	if until := b.until.Load(); until == 0 || now >= until && !b.probing.Load() {
+		return nil
+	}
+	return b.openError()
+}
+
+// openError returns the error of a call that was not made.
+func (b *breaker) openError() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.refusal
+}
+
+// beginCall begins a call. It reports whether the call is the probe.
+func (b *breaker) beginCall(now int64) (probe bool, _ error) {
+	until := b.until.Load()
+	if until == 0 {
+		return false, nil
+	}
+	if now < until || !b.probing.CompareAndSwap(false, true) {
+		return false, b.openError()
+	}
+	if b.until.Load() == until {
+		return true, nil
+	}
+	b.probing.Store(false) // another probe ended in between
+	return false, b.openError()
+}
+
+// timeLeft returns how long the breaker stays open.
+func (b *breaker) timeLeft(now int64) time.Duration {
+	return time.Duration(max(0, b.until.Load()-now))
+}
+
+// endCall ends a call. It reports whether the health of the store changed, and
+// why: nil where it is well again. Calls that began before the breaker opened
+// say nothing.
+func (b *breaker) endCall(now int64, probe bool, err error) (changed bool, cause error) {
+	if err == nil && !probe && b.failures.Load() == 0 {
+		return false, nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if probe {
+		defer b.probing.Store(false)
+	}
+	open := b.until.Load() != 0
+	switch {
+	case open && !probe:
+		return false, nil
+	case err == nil:
+		b.failures.Store(0)
+		b.until.Store(0)
+		b.backOff, b.cause = 0, nil // the refusal stays, for who is about to ask why
+		return open, nil
+	}
+	config := errors.Is(err, ErrMisconfigured)
+	if !open && b.failures.Add(1) < failuresToOpen && !config {
+		return false, nil
+	}
+	changed = !open || config != errors.Is(b.cause, ErrMisconfigured)
+	b.cause, b.refusal = err, fmt.Errorf("%w: %w", errOpen, err)
+	b.backOff = min(max(2*b.backOff, firstBackOff), lastBackOff)
+	// Up to a quarter earlier, so that processes do not probe together.
+	b.until.Store(now + int64(b.backOff) - rand.Int64N(int64(b.backOff)/4))
+	return changed, err
+}
+
+func (r *remote) callWithTimeout(ctx context.Context, timeout time.Duration, o op, charges []Charge, verdicts []Verdict) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	defer cancel()
+	c := r.calls.Get().(*call)
+	c.op, c.err = o, nil
+	c.n = copy(c.charges[:], charges)
+	c.state.Store(0)
+	go r.runCall(ctx, c)
+	select {
+	case <-c.done:
+	case <-ctx.Done():
+		if c.state.CompareAndSwap(0, abandoned) {
+			r.abandoned.Add(1)
+			return errTimeout
+		}
+		<-c.done // it came at the last moment
+	}
+	err := c.err
+	copy(verdicts, c.verdicts[:c.n])
+	for i := range verdicts {
+		verdicts[i].bound(charges[i].Requests)
+	}
+	r.calls.Put(c)
+	return err
+}
+
+// runCall makes the call. Where it came too late, nobody has the result.
+func (r *remote) runCall(ctx context.Context, c *call) {
+	c.err = c.make(ctx, r.store)
+	if c.state.CompareAndSwap(0, finished) {
+		c.done <- struct{}{}
+		return
+	}
+	r.abandoned.Add(-1)
+}
+
+func (c *call) make(ctx context.Context, s Store) (err error) {
+	defer func() { // on this goroutine a panic would end the process
+		if v := recover(); v != nil {
+			err = fmt.Errorf("ratelimit: the store panicked: %v", v)
+		}
+	}()
+	charges := c.charges[:c.n]
+	switch c.op {
+	case opTake:
+		clear(c.verdicts[:])
+		return s.Take(ctx, charges, c.verdicts[:c.n])
+	case opRefund:
+		return s.Refund(ctx, charges)
+	}
+	keys := make([]Key, c.n)
+	for i := range keys {
+		keys[i] = charges[i].Key
+	}
+	return s.Reset(ctx, keys)
+}
+
+// bound limits the values of a faulty store, which could otherwise overflow or make
+// invalid fields.
+func (v *Verdict) bound(requests int) {
+	v.Remaining = min(max(v.Remaining, 0), requests)
+	v.Wait = min(max(v.Wait, -1), 2*longest)
+	v.Reset = min(max(v.Reset, 0), 2*longest)
+}
