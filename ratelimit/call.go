@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/leftbehind"
 )
 
 // The failures that the store does not report itself.
@@ -17,10 +18,6 @@ var (
 	errOpen    = errors.New("ratelimit: the store is failing and is not called")
 	errHangs   = errors.New("ratelimit: the store hangs: too many calls were abandoned")
 )
-
-// maxAbandoned bounds the calls that were given up, and did not return. Each
-// holds a goroutine, and what the store holds.
-const maxAbandoned = 128
 
 // op is a method of Store.
 type op uint8
@@ -38,15 +35,9 @@ type call struct {
 	charges  [2 * maxLimits]Charge
 	verdicts [2 * maxLimits]Verdict
 	n        int
-	err      error
-	done     chan struct{}
-	state    atomic.Int32 // who came first: finished or abandoned
+	memory   *leftbehind.Call
+	run      func(context.Context) error // send with the store, bound once
 }
-
-const (
-	finished = iota + 1
-	abandoned
-)
 
 // callStore calls the store, unless the breaker is open, until the deadline. The
 // store's own deadline is the same, but drivers exist that ignore it
@@ -61,7 +52,7 @@ func (r *remote) callStore(ctx context.Context, deadline int64, o op, charges []
 	if err := r.breaker.checkOpen(now); err != nil {
 		return err
 	}
-	if r.abandoned.Load() >= maxAbandoned {
+	if r.abandonable.IsFull() {
 		return errHangs // the breaker waits for those to return
 	}
 	probe, err := r.breaker.beginCall(now)
@@ -172,20 +163,15 @@ func (r *remote) callWithTimeout(ctx context.Context, timeout time.Duration, o o
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
 	c := r.calls.Get().(*call)
-	c.op, c.err = o, nil
+	c.op = o
 	c.n = copy(c.charges[:], charges)
-	c.state.Store(0)
-	go r.runCall(ctx, c)
-	select {
-	case <-c.done:
-	case <-ctx.Done():
-		if c.state.CompareAndSwap(0, abandoned) {
-			r.abandoned.Add(1)
-			return errTimeout
-		}
-		<-c.done // it came at the last moment
+	ok, err := r.abandonable.Do(ctx, c.memory, c.run)
+	if !ok {
+		return errTimeout
 	}
-	err := c.err
+	if p, panicked := err.(leftbehind.Panic); panicked {
+		err = fmt.Errorf("ratelimit: call store: %w", p)
+	}
 	copy(verdicts, c.verdicts[:c.n])
 	for i := range verdicts {
 		verdicts[i].bound(charges[i].Requests)
@@ -194,22 +180,15 @@ func (r *remote) callWithTimeout(ctx context.Context, timeout time.Duration, o o
 	return err
 }
 
-// runCall makes the call. Where it came too late, nobody has the result.
-func (r *remote) runCall(ctx context.Context, c *call) {
-	c.err = c.make(ctx, r.store)
-	if c.state.CompareAndSwap(0, finished) {
-		c.done <- struct{}{}
-		return
-	}
-	r.abandoned.Add(-1)
+// newCall returns a call of a store. It can be used again, except after it was
+// abandoned.
+func newCall(s Store) *call {
+	c := &call{memory: leftbehind.NewCall()}
+	c.run = func(ctx context.Context) error { return c.send(ctx, s) }
+	return c
 }
 
-func (c *call) make(ctx context.Context, s Store) (err error) {
-	defer func() { // on this goroutine a panic would end the process
-		if v := recover(); v != nil {
-			err = fmt.Errorf("ratelimit: the store panicked: %v", v)
-		}
-	}()
+func (c *call) send(ctx context.Context, s Store) error {
 	charges := c.charges[:c.n]
 	switch c.op {
 	case opTake:

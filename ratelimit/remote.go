@@ -3,28 +3,29 @@ package ratelimit
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"github.com/ringwall/ringwall/internal/leftbehind"
 )
 
 // remote asks a store that is not in this process: not while it fails, never
 // for longer than the timeout, and not at all where the answer is known.
 type remote struct {
-	store     Store
-	timeout   time.Duration
-	start     time.Time
-	breaker   breaker
-	denials   *denials
-	leases    *leases
-	calls     sync.Pool
-	abandoned atomic.Int64
-	changed   func(ctx context.Context, err error) // the store's health did
+	store       Store
+	timeout     time.Duration
+	start       time.Time
+	breaker     breaker
+	denials     *denials
+	leases      *leases
+	calls       sync.Pool
+	abandonable leftbehind.Calls
+	changed     func(ctx context.Context, err error) // the store's health did
 }
 
 func newRemote(s Store, timeout time.Duration, changed func(context.Context, error)) *remote {
 	r := &remote{store: s, timeout: timeout, start: time.Now(), denials: newDenials(), changed: changed}
 	r.leases = newLeases(r)
-	r.calls.New = func() any { return &call{done: make(chan struct{}, 1)} }
+	r.calls.New = func() any { return newCall(s) }
 	return r
 }
 

@@ -48,7 +48,8 @@ var allowed = map[string][]string{
 	"internal/peeraddr/addrcases":     nil, // only tests import it
 	"internal/public":                 nil,
 	"internal/test/readme":            nil,
-	"internal/rediscall":              {module + "errors", "github.com/redis/go-redis/v9"},
+	"internal/leftbehind":             nil,
+	"internal/rediscall":              {module + "errors", module + "internal/leftbehind", "github.com/redis/go-redis/v9"},
 	"internal/redistest":              {module + "errors", "github.com/redis/go-redis/v9"},
 	"internal/route":                  {module + "errors"},
 	"internal/headerlines":            nil,
@@ -58,7 +59,7 @@ var allowed = map[string][]string{
 	"internal/test/imports":           nil,
 	"internal/wiring":                 nil,
 	"internal/suffix":                 {"golang.org/x/net/publicsuffix"},
-	"ratelimit":                       {module + "errors", module + "internal/nethttp", module + "internal/route", module + "internal/headerlines", module + "internal/hook", module + "internal/peeraddr"},
+	"ratelimit":                       {module + "errors", module + "internal/nethttp", module + "internal/route", module + "internal/headerlines", module + "internal/hook", module + "internal/leftbehind", module + "internal/peeraddr"},
 	"ratelimit/redislimit":            {module + "errors", module + "internal/hook", module + "internal/rediscall", module + "ratelimit", "github.com/redis/go-redis/v9"},
 	"ratelimit/storetest": {
 		module + "ratelimit", "github.com/stretchr/testify/require",
