@@ -14,9 +14,9 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-// TestEachClientWithoutAPortIsItsOwn_R1 holds what Lambda adapters, chi's
+// TestEachClientWithoutAPortIsItsOwn_FR1 holds what Lambda adapters, chi's
 // RealIP and gorilla's ProxyHeaders leave in RemoteAddr.
-func TestEachClientWithoutAPortIsItsOwn_R1(t *testing.T) {
+func TestEachClientWithoutAPortIsItsOwn_FR1(t *testing.T) {
 	l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}})
 	for _, remote := range []string{"203.0.113.1", "203.0.113.2", "2001:db8::1", "[2001:db8:1::1]", "[fe80::1%eth0]:1"} {
 		require.Equal(t, 200, call(l, "GET", "/", remote, 200).Code, remote)
@@ -26,9 +26,9 @@ func TestEachClientWithoutAPortIsItsOwn_R1(t *testing.T) {
 	require.Equal(t, 429, call(l, "GET", "/", "[::ffff:203.0.113.2]:1", 200).Code)
 }
 
-// TestRemoteAddrsThatHoldAnAddressAreClients_R1 runs the table of
+// TestRemoteAddrsThatHoldAnAddressAreClients_FR1 runs the table of
 // internal/peeraddr, which headers.PeerIP runs too.
-func TestRemoteAddrsThatHoldAnAddressAreClients_R1(t *testing.T) {
+func TestRemoteAddrsThatHoldAnAddressAreClients_FR1(t *testing.T) {
 	previous := slog.Default()
 	defer slog.SetDefault(previous)
 	slog.SetDefault(slog.New(slog.DiscardHandler))
@@ -44,7 +44,7 @@ func TestRemoteAddrsThatHoldAnAddressAreClients_R1(t *testing.T) {
 	}
 }
 
-func TestRequestsWithoutAnAddressWarnOnceAMinute_R1(t *testing.T) {
+func TestRequestsWithoutAnAddressWarnOnceAMinute_FR1(t *testing.T) {
 	for _, remote := range []string{"@", "", "unknown", "0.0.0.0:0", strings.Repeat("x", 1<<16)} {
 		var log bytes.Buffer
 		previous := slog.Default()

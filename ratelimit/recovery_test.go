@@ -31,13 +31,13 @@ func afterOutage(t *testing.T, limit ratelimit.Limit, spent int) (*ratelimit.Lim
 	return l, s, heard
 }
 
-func TestTheOwnCountDeniesAfterAnOutage_R7(t *testing.T) {
+func TestTheOwnCountDeniesAfterAnOutage_FR7(t *testing.T) {
 	twice := ratelimit.Limit{Requests: 2, Window: time.Minute}
 	for _, row := range []struct {
 		name string
 		play func(t *testing.T)
 	}{
-		{"R7 what this process admitted in the outage counts, and the store is not called", func(t *testing.T) {
+		{"FR7 what this process admitted in the outage counts, and the store is not called", func(t *testing.T) {
 			l, s, heard := afterOutage(t, twice, 2)
 			calls := s.calls.Load()
 			d := takes(t, l, "a", "ada", 1)
@@ -47,16 +47,16 @@ func TestTheOwnCountDeniesAfterAnOutage_R7(t *testing.T) {
 			require.Equal(t, calls, s.calls.Load())
 			require.Equal(t, ratelimit.Cached, heard.all[len(heard.all)-1].Reason)
 		}},
-		{"R7 what remains is the smaller of both counts", func(t *testing.T) {
+		{"FR7 what remains is the smaller of both counts", func(t *testing.T) {
 			l, _, _ := afterOutage(t, ratelimit.Limit{Requests: 5, Window: time.Minute}, 3)
 			require.Equal(t, 1, takes(t, l, "a", "ada", 1).Remaining)
 		}},
-		{"R7 what leaves the window is free again", func(t *testing.T) {
+		{"FR7 what leaves the window is free again", func(t *testing.T) {
 			l, _, _ := afterOutage(t, twice, 2)
 			time.Sleep(59 * time.Second)
 			require.True(t, takes(t, l, "a", "ada", 1).Allowed)
 		}},
-		{"R7 a window later the store decides alone: a Reset by another process counts", func(t *testing.T) {
+		{"FR7 a window later the store decides alone: a Reset by another process counts", func(t *testing.T) {
 			l, s, _ := afterOutage(t, twice, 0)
 			key := []ratelimit.Key{{Policy: "a", Text: "ada"}}
 			spend := func() bool {
@@ -70,12 +70,12 @@ func TestTheOwnCountDeniesAfterAnOutage_R7(t *testing.T) {
 			time.Sleep(70 * time.Second)
 			require.True(t, spend())
 		}},
-		{"R7 a Reset by this process counts at once", func(t *testing.T) {
+		{"FR7 a Reset by this process counts at once", func(t *testing.T) {
 			l, _, _ := afterOutage(t, twice, 2)
 			require.NoError(t, l.Reset(t.Context(), "a", "ada"))
 			require.True(t, takes(t, l, "a", "ada", 1).Allowed)
 		}},
-		{"R7 a refund is one in both counts", func(t *testing.T) {
+		{"FR7 a refund is one in both counts", func(t *testing.T) {
 			l, s, _ := afterOutage(t, twice, 0)
 			for range 10 {
 				d := takes(t, l, "a", "ada", 1)
@@ -87,7 +87,7 @@ func TestTheOwnCountDeniesAfterAnOutage_R7(t *testing.T) {
 			s.set(func() { s.fail = errDown })
 			require.False(t, takes(t, l, "a", "ada", 1).Allowed, "also when the store fails again")
 		}},
-		{"R7 what the store denies is not in the own count", func(t *testing.T) {
+		{"FR7 what the store denies is not in the own count", func(t *testing.T) {
 			l, s, _ := afterOutage(t, twice, 0)
 			charge := []ratelimit.Charge{{Key: ratelimit.Key{Policy: "a", Text: "ada"}, Requests: 2, Window: time.Minute, Cost: 2}}
 			require.NoError(t, s.Memory.Take(t.Context(), charge, make([]ratelimit.Verdict, 1))) // by another process
@@ -98,17 +98,17 @@ func TestTheOwnCountDeniesAfterAnOutage_R7(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			require.True(t, takes(t, l, "a", "ada", 1).Allowed)
 		}},
-		{"R7 a denial begins its penalty", func(t *testing.T) {
+		{"FR7 a denial begins its penalty", func(t *testing.T) {
 			l, _, _ := afterOutage(t, ratelimit.Limit{Requests: 2, Window: time.Minute, Penalty: time.Hour}, 2)
 			require.Equal(t, time.Hour, takes(t, l, "a", "ada", 1).RetryAfter)
 			time.Sleep(10 * time.Second)
 			require.Equal(t, time.Hour-10*time.Second, takes(t, l, "a", "ada", 1).RetryAfter, "and denials do not prolong it")
 		}},
-		{"R7 a shadow limit does not deny", func(t *testing.T) {
+		{"FR7 a shadow limit does not deny", func(t *testing.T) {
 			l, _, _ := afterOutage(t, ratelimit.Limit{Requests: 2, Window: time.Minute, InsecureShadow: true}, 2)
 			require.True(t, takes(t, l, "a", "ada", 1).Allowed)
 		}},
-		{"R7 denied requests alone find out that the store works, and are charged nowhere", func(t *testing.T) {
+		{"FR7 denied requests alone find out that the store works, and are charged nowhere", func(t *testing.T) {
 			s, heard := newCounted(), new(events)
 			l := limiter(t, ratelimit.Options{Store: s, OnEvent: heard.hear, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{twice}}}})
 			s.set(func() { s.fail = errDown })
@@ -123,7 +123,7 @@ func TestTheOwnCountDeniesAfterAnOutage_R7(t *testing.T) {
 			require.NoError(t, s.Peek(t.Context(), []ratelimit.Charge{{Key: ratelimit.Key{Policy: "a", Text: "ada"}, Requests: 2, Window: time.Minute, Cost: 1}}, v))
 			require.Equal(t, 2, v[0].Remaining)
 		}},
-		{"R7 a lease is spent within the own count", func(t *testing.T) {
+		{"FR7 a lease is spent within the own count", func(t *testing.T) {
 			l, _, _ := afterOutage(t, ratelimit.Limit{Requests: 1000, Window: time.Minute, Lease: true}, 990)
 			n := 0
 			for range 100 {

@@ -20,7 +20,7 @@ func quietCall(h http.Handler, method, target string) {
 
 var noContent = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 
-func TestPatternsThatMatchNothingAreListed_R3(t *testing.T) {
+func TestPatternsThatMatchNothingAreListed_FR3(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		o      ratelimit.Options
@@ -29,28 +29,28 @@ func TestPatternsThatMatchNothingAreListed_R3(t *testing.T) {
 		want   []string
 	}{
 		{
-			name:   "R3 patterns without the prefix of a mount that keeps the path, as chi's",
+			name:   "FR3 patterns without the prefix of a mount that keeps the path, as chi's",
 			o:      ratelimit.Options{Tiers: []ratelimit.Tier{one("login", 5, "POST /login"), one("rest", 5)}},
 			mount:  func(limits http.Handler) http.Handler { return limits },
 			called: []string{"POST /auth/login", "GET /auth/me"},
 			want:   []string{"POST /login"},
 		},
 		{
-			name:   "R3 patterns with the prefix that http.StripPrefix takes",
+			name:   "FR3 patterns with the prefix that http.StripPrefix takes",
 			o:      ratelimit.Options{Tiers: []ratelimit.Tier{one("login", 5, "POST /auth/login", "POST /auth/refresh"), one("me", 5, "GET /me")}},
 			mount:  func(limits http.Handler) http.Handler { return http.StripPrefix("/auth", limits) },
 			called: []string{"POST /auth/login", "POST /auth/refresh", "GET /auth/me"},
 			want:   []string{"POST /auth/refresh", "POST /auth/login"},
 		},
 		{
-			name:   "R3 one pattern of a tier is misspelt, another takes its requests",
+			name:   "FR3 one pattern of a tier is misspelt, another takes its requests",
 			o:      ratelimit.Options{Tiers: []ratelimit.Tier{one("login", 5, "POST /auth/login", "POST /auth/tokne"), one("auth", 5, "/auth/")}},
 			mount:  func(limits http.Handler) http.Handler { return limits },
 			called: []string{"POST /auth/login", "POST /auth/token"},
 			want:   []string{"POST /auth/tokne"},
 		},
 		{
-			name: "R3 a router's own pattern that no route has",
+			name: "FR3 a router's own pattern that no route has",
 			o: ratelimit.Options{
 				Route: func(r *http.Request) string { return map[string]string{"/users/7": "/users/{id}"}[r.URL.Path] },
 				Tiers: []ratelimit.Tier{one("users", 5, "GET /users/{userID}"), one("rest", 5)},
@@ -80,7 +80,7 @@ func TestPatternsThatMatchNothingAreListed_R3(t *testing.T) {
 	}
 }
 
-func TestATierThatMatchesNothingIsReportedOnce_R3(t *testing.T) {
+func TestATierThatMatchesNothingIsReportedOnce_FR3(t *testing.T) {
 	const text = "tier has matched no request"
 	log := collectRecords(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestATierThatMatchesNothingIsReportedOnce_R3(t *testing.T) {
 	require.Contains(t, got[0], `"tier":"login","patterns":["POST /signup","POST /login"],"requests":3000`)
 }
 
-func TestFewRequestsReportNoTier_R3(t *testing.T) {
+func TestFewRequestsReportNoTier_FR3(t *testing.T) {
 	log := collectRecords(t)
 	synctest.Test(t, func(t *testing.T) {
 		h := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("login", 5, "POST /login"), one("rest", 1_000_000)}}).Handler(noContent)

@@ -56,7 +56,7 @@ func failureTiers() []ratelimit.Tier {
 	return []ratelimit.Tier{{Name: "login", Limits: []ratelimit.Limit{{Requests: 2, Window: time.Hour, FailuresOnly: true}}}}
 }
 
-func TestFailuresOnlyWarnsWhereTheStatusIsHidden_R2(t *testing.T) {
+func TestFailuresOnlyWarnsWhereTheStatusIsHidden_FR2(t *testing.T) {
 	const hidden = "response status is hidden from FailuresOnly"
 	served := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
@@ -69,11 +69,11 @@ func TestFailuresOnlyWarnsWhereTheStatusIsHidden_R2(t *testing.T) {
 		want   []int
 		writer string // that the warning names; "" for no warning
 	}{
-		{"R2 http.TimeoutHandler outside of the limits: every login counts, and the log says so",
+		{"FR2 http.TimeoutHandler outside of the limits: every login counts, and the log says so",
 			failures.Handler(http.TimeoutHandler(limit(served), time.Minute, "")), []int{200, 200, 429}, "*http.timeoutWriter"},
-		{"R2 no Responder outside: likewise",
+		{"FR2 no Responder outside: likewise",
 			limit(served), []int{200, 200, 429}, "*http.response"},
-		{"R2 http.TimeoutHandler inside of the limits: failures alone count",
+		{"FR2 http.TimeoutHandler inside of the limits: failures alone count",
 			failures.Handler(limit(http.TimeoutHandler(served, time.Minute, ""))), []int{200, 200, 200, 200}, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -101,7 +101,7 @@ func TestFailuresOnlyWarnsWhereTheStatusIsHidden_R2(t *testing.T) {
 	}
 }
 
-func TestFailuresOnlyWarnsOnceAMinute_R2(t *testing.T) {
+func TestFailuresOnlyWarnsOnceAMinute_FR2(t *testing.T) {
 	log := collectRecords(t)
 	synctest.Test(t, func(t *testing.T) {
 		h := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "login", Limits: []ratelimit.Limit{{Requests: 128, Window: time.Hour, FailuresOnly: true}}}}}).
