@@ -194,13 +194,13 @@ func TestLimiterInItself(t *testing.T) {
 		})))
 		group.Go(func() {
 			for range n {
-				h.ServeHTTP(httptest.NewRecorder(), asked(strconv.Itoa(i), "", 1))
+				h.ServeHTTP(httptest.NewRecorder(), requestBy(strconv.Itoa(i), "", 1))
 			}
 		})
 	}
 	group.Wait()
 	for i := range 8 {
-		d, err := decided(l.Charge(asked(strconv.Itoa(i), "", 1)))
+		d, err := decided(l.Charge(requestBy(strconv.Itoa(i), "", 1)))
 		require.NoError(t, err)
 		require.Equal(t, map[bool]int{true: 1000 - n - 1, false: 1000 - 1}[i%2 == 0], d.Remaining)
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-// asked returns a request by an account from an address, of some cost.
-func asked(account, address string, cost int) *http.Request {
+// requestBy returns a request of an account from an address, with a cost.
+func requestBy(account, address string, cost int) *http.Request {
 	r := httptest.NewRequest("GET", "/", nil)
 	r.Header.Set("Account", account)
 	r.Header.Set("Address", address)
@@ -44,11 +44,11 @@ func TestDenialFillsNoLease(t *testing.T) {
 	}{
 		{
 			"of a limit that was not asked", []ratelimit.Limit{{Requests: 1000, Window: time.Hour, Lease: true, Key: header("Account")}, address},
-			func(int) *http.Request { return asked("spent", "x", 1) },
+			func(int) *http.Request { return requestBy("spent", "x", 1) },
 		},
 		{
 			"of a limit whose lease is too small", []ratelimit.Limit{address, {Requests: 1000, Window: time.Hour, Key: header("Account"), Cost: costHeader}},
-			func(i int) *http.Request { return asked("spent", "x", 101+i%800) }, // the last denial is of another cost
+			func(i int) *http.Request { return requestBy("spent", "x", 101+i%800) }, // the last denial is of another cost
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -60,10 +60,10 @@ func TestDenialFillsNoLease(t *testing.T) {
 				require.False(t, d.Degraded)
 				return d.Allowed
 			}
-			for check(asked("spent", "another", 1)) {
+			for check(requestBy("spent", "another", 1)) {
 			}
 			for i := range 4 * limit {
-				if check(asked(strconv.Itoa(i/900), "x", 1)) {
+				if check(requestBy(strconv.Itoa(i/900), "x", 1)) {
 					admitted++
 				}
 				if i%10 == 0 {
@@ -76,28 +76,31 @@ func TestDenialFillsNoLease(t *testing.T) {
 	}
 }
 
-// A limit that was not asked, since a lease before it denied, says nothing: not
-// what it said to the client before.
-func TestLeaseThatDeniesSpeaksAlone(t *testing.T) {
-	l := limiter(t, ratelimit.Options{Store: newCounted(), Timeout: time.Minute, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{
-		{Requests: 1000, Window: time.Hour, Lease: true, Key: header("Account")},
-		{Requests: 1, Window: 24 * time.Hour, Key: header("Address")},
-	}}}})
-	for i := 0; ; i++ {
-		d, err := decided(l.Charge(asked("spent", strconv.Itoa(i), 1)))
-		require.NoError(t, err)
-		if !d.Allowed {
-			break
+// While a lease denies, the limits after it are not evaluated. Their verdicts on
+// another request must not appear in the decision.
+func TestDenialOfALeaseHasOnlyItsOwnVerdict(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := limiter(t, ratelimit.Options{Store: newCounted(), Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{
+			{Requests: 1000, Window: time.Hour, Lease: true, Key: header("Account")},
+			{Requests: 1, Window: 24 * time.Hour, Key: header("Address")},
+		}}}})
+		for i := 0; ; i++ {
+			d, err := decided(l.Charge(requestBy("spent", strconv.Itoa(i), 1)))
+			require.NoError(t, err)
+			if !d.Allowed {
+				break
+			}
 		}
-	}
-	for range 20 {
-		_, err := decided(l.Charge(asked("other", "0", 1)))
-		require.NoError(t, err)
-		d, err := decided(l.Charge(asked("spent", "free", 1)))
-		require.NoError(t, err)
-		require.False(t, d.Allowed)
-		require.LessOrEqual(t, d.RetryAfter, time.Hour)
-	}
+		for range 20 {
+			d, err := decided(l.Charge(requestBy("other", "0", 1)))
+			require.NoError(t, err)
+			require.Greater(t, d.RetryAfter, 23*time.Hour, "the limit of the address denies")
+			d, err = decided(l.Charge(requestBy("spent", "free", 1)))
+			require.NoError(t, err)
+			require.False(t, d.Allowed)
+			require.LessOrEqual(t, d.RetryAfter, 9*time.Hour/8, "a limit above 128 denies for at most 9/8 of its window")
+		}
+	})
 }
 
 // What is given back after its lease has ended counts no longer, and leaves
