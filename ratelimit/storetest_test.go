@@ -17,8 +17,10 @@ func TestMemoryPassesTheKit(t *testing.T) {
 	}, storetest.Options{Advance: func(d time.Duration) { c.advance(d) }})
 }
 
-// As a store with a clock of its own is judged.
 func TestMemoryPassesTheKitInRealTime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for real windows")
+	}
 	storetest.Run(t, func(*testing.T) ratelimit.Store {
 		return ratelimit.NewMemory(ratelimit.MemoryOptions{})
 	}, storetest.Options{Window: 400 * time.Millisecond})
