@@ -21,7 +21,7 @@
 //
 //	limits := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
 //		{Name: "login", Routes: []string{"POST /auth/login"}, Limits: ratelimit.Login()},
-//		{Limits: []ratelimit.Limit{ratelimit.PerMinute(60)}},
+//		{Limits: ratelimit.Limits(ratelimit.PerMinute(60))},
 //	}}))
 //
 // A login needs two limits: one by address, before the password is checked, and

@@ -35,7 +35,7 @@ func Example() {
 func ExamplePerMinute() {
 	limits := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
 		{Name: "login", Routes: []string{"POST /auth/login"}, Limits: ratelimit.Login()},
-		{Limits: []ratelimit.Limit{ratelimit.PerMinute(60)}},
+		{Limits: ratelimit.Limits(ratelimit.PerMinute(60))},
 	}}))
 	handler := limits.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	w := httptest.NewRecorder()
@@ -43,6 +43,22 @@ func ExamplePerMinute() {
 	fmt.Println(w.Header().Get("RateLimit-Policy"), w.Header().Get("RateLimit"))
 	// Output:
 	// "default";q=60;w=60 "default";r=59;t=60
+}
+
+// A tier with two limits: a burst in a second, and a sum in an hour. Both must allow
+// a request.
+func ExampleLimits() {
+	limits := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
+		{Name: "search", Limits: ratelimit.Limits(ratelimit.PerSecond(2), ratelimit.PerHour(100))},
+	}}))
+	for range 3 {
+		d, err := limits.Charge(httptest.NewRequest("GET", "/search", nil))
+		fmt.Println(d.Remaining, err != nil)
+	}
+	// Output:
+	// 1 false
+	// 0 false
+	// 0 true
 }
 
 // The classic mistake: a key that contains the path, so that a client that changes

@@ -108,6 +108,9 @@ func PerMinute(n int) Limit { return Limit{Requests: n, Window: time.Minute} }
 // PerHour returns a limit of n requests per hour for each client.
 func PerHour(n int) Limit { return Limit{Requests: n, Window: time.Hour} }
 
+// Limits returns the limits, for a [Tier].
+func Limits(limits ...Limit) []Limit { return limits }
+
 // Login returns limits for a route that checks passwords: 5 per minute, and 30
 // failures per hour, for each client; 60 per minute for each IPv6 /48, which
 // one subscriber may own. They are Quiet.
@@ -120,10 +123,10 @@ func Login() []Limit {
 }
 
 // Writes returns a limit of 60 requests per minute for each client.
-func Writes() []Limit { return []Limit{PerMinute(60)} }
+func Writes() []Limit { return Limits(PerMinute(60)) }
 
 // Reads returns a limit of 600 requests per minute for each client.
-func Reads() []Limit { return []Limit{PerMinute(600)} }
+func Reads() []Limit { return Limits(PerMinute(600)) }
 
 // tier is a compiled Tier.
 type tier struct {
