@@ -8,21 +8,21 @@ import (
 	"github.com/ringwall/ringwall/internal/headerlines"
 )
 
-// batch is the working memory of a decision.
+// A batch is the working memory of one decision.
 type batch struct {
-	charges  [maxLimits]Charge
-	verdicts [maxLimits]Verdict
-	known    [maxLimits]bool // which verdicts mean something
-	leased   [maxLimits]bool // which charges were taken from a lease
-	how      Reason          // Cached, Leased, or "": the store was asked
-	pressure bool
-	counted  bool             // this process has counted the charges already
-	warm     [maxLimits]int64 // with these marks
-	lines    headerlines.Slab
-	flags    []atomic.Bool // each is used once, and never comes back
+	charges    [maxLimits]Charge
+	verdicts   [maxLimits]Verdict
+	known      [maxLimits]bool // verdicts that were evaluated
+	leased     [maxLimits]bool // charges that were spent from a lease
+	how        Reason          // Cached or Leased; empty means that the store was called
+	pressure   bool
+	counted    bool             // the charges are already in the local counts
+	localMarks [maxLimits]int64 // their marks there, if counted
+	lines      headerlines.Slab
+	flags      []atomic.Bool // each is used by one Decision only
 }
 
-// flag returns a flag that nobody else has, without an allocation for each.
+// flag returns an unused flag. It allocates once for 256 flags.
 func (b *batch) flag() *atomic.Bool {
 	const room = 256
 	if len(b.flags) == 0 {

@@ -12,14 +12,14 @@ import (
 	"github.com/ringwall/ringwall/internal/leftbehind"
 )
 
-// The failures that the store does not report itself.
+// The failures that are detected here, not by the store.
 var (
 	errTimeout = errors.New("ratelimit: the store did not respond in time")
 	errOpen    = errors.New("ratelimit: the store is failing and is not called")
-	errHangs   = errors.New("ratelimit: the store hangs: too many calls were abandoned")
+	errHangs   = errors.New("ratelimit: too many abandoned calls of the store")
 )
 
-// op is a method of Store.
+// An op is a method of Store.
 type op uint8
 
 const (
@@ -28,8 +28,8 @@ const (
 	opReset
 )
 
-// call is one call of the store. It owns what it hands to the store, since it
-// may outlive the request.
+// A call is one call of the store. It owns the slices that it passes, because it may
+// outlive the request.
 type call struct {
 	op       op
 	charges  [2 * maxLimits]Charge
@@ -39,11 +39,10 @@ type call struct {
 	run      func(context.Context) error // send with the store, bound once
 }
 
-// callStore calls the store, unless the breaker is open, until the deadline. The
-// store's own deadline is the same, but drivers exist that ignore it
-// (redis/go-redis issue 2243), so that the wait has a timer of its own. A
-// client that hangs up ends nothing: its charge is made, and its impatience is
-// no failure of the store.
+// callStore calls the store until the deadline, unless the breaker is open. A driver
+// may ignore the deadline of its context (redis/go-redis issue 2243), so a call that
+// is late is abandoned. A client that disconnects does not cancel the call: its
+// charge is made, and the store has not failed.
 func (r *remote) callStore(ctx context.Context, deadline int64, o op, charges []Charge, verdicts []Verdict) error {
 	now := r.sinceStart()
 	if deadline <= now {
@@ -53,7 +52,7 @@ func (r *remote) callStore(ctx context.Context, deadline int64, o op, charges []
 		return err
 	}
 	if r.abandonable.IsFull() {
-		return errHangs // the breaker waits for those to return
+		return errHangs // before beginCall, so that it is not a failure for the breaker
 	}
 	probe, err := r.breaker.beginCall(now)
 	if err != nil {
@@ -72,11 +71,11 @@ const (
 	lastBackOff    = 5 * time.Second
 )
 
-// breaker keeps requests from waiting for a store that fails. It opens after
-// three failures in a row, or one of configuration; then one live request at a
-// time, after a while, is the probe.
+// A breaker keeps requests from waiting for a failing store. It opens after three
+// failures in a row, or one configuration failure. One request at a time then probes
+// the store: first after 250 ms, later every 5 s.
 type breaker struct {
-	until    atomic.Int64 // when the next probe may go; 0: closed
+	until    atomic.Int64 // time of the next probe; 0 means closed
 	failures atomic.Int64 // in a row
 	probing  atomic.Bool
 
@@ -89,7 +88,7 @@ type breaker struct {
 // isFailing reports whether the last call failed.
 func (b *breaker) isFailing() bool { return b.until.Load() != 0 || b.failures.Load() != 0 }
 
-// checkOpen returns an error while the store is not to be asked.
+// checkOpen returns an error while the store must not be called.
 func (b *breaker) checkOpen(now int64) error {
 	if until := b.until.Load(); until == 0 || now >= until && !b.probing.Load() {
 		return nil
@@ -120,14 +119,14 @@ func (b *breaker) beginCall(now int64) (probe bool, _ error) {
 	return false, b.openError()
 }
 
-// timeLeft returns how long the breaker stays open.
+// timeLeft returns the time until the next probe.
 func (b *breaker) timeLeft(now int64) time.Duration {
 	return time.Duration(max(0, b.until.Load()-now))
 }
 
-// endCall ends a call. It reports whether the health of the store changed, and
-// why: nil where it is well again. Calls that began before the breaker opened
-// say nothing.
+// endCall ends a call. It reports whether the health of the store changed, and the
+// cause: nil if the store recovered. Calls that began before the breaker opened are
+// ignored.
 func (b *breaker) endCall(now int64, probe bool, err error) (changed bool, cause error) {
 	if err == nil && !probe && b.failures.Load() == 0 {
 		return false, nil
@@ -144,7 +143,7 @@ func (b *breaker) endCall(now int64, probe bool, err error) (changed bool, cause
 	case err == nil:
 		b.failures.Store(0)
 		b.until.Store(0)
-		b.backOff, b.cause = 0, nil // the refusal stays, for who is about to ask why
+		b.backOff, b.cause = 0, nil // a concurrent openError may still need the refusal
 		return open, nil
 	}
 	config := errors.Is(err, ErrMisconfigured)

@@ -9,19 +9,19 @@ import (
 )
 
 // decideRequest decides a request and sets the RateLimit fields. The error is the
-// refusal.
+// response.
 func (l *Limiter) decideRequest(ctx context.Context, h http.Header, t *tier, b *batch, d *Decision) error {
 	if err := l.decide(ctx, t, b, d); err != nil {
 		return err
 	}
-	if t.told && l.fields != NoFields {
+	if t.published && l.fields != NoFields {
 		l.setFields(h, t, b)
 	}
 	return d.denial()
 }
 
-// decide asks the store about the charges of a tier. The decision is zero
-// before; the error is the answer where nobody could decide.
+// decide makes the charges of a batch, and writes the decision, which must be zero.
+// The error is the response if the request cannot be decided. A denial is not one.
 func (l *Limiter) decide(ctx context.Context, t *tier, b *batch, d *Decision) error {
 	n := len(t.limits)
 	charges, verdicts := b.charges[:n], b.verdicts[:n]
@@ -36,9 +36,9 @@ func (l *Limiter) decide(ctx context.Context, t *tier, b *batch, d *Decision) er
 		l.memory.decide(charges, verdicts, true)
 	} else if err = l.decideRemotely(ctx, t, b); err != nil {
 		d.Degraded = true
-		if refused := l.withoutStore(t, b, d, err); refused != nil {
+		if refusal := l.decideLocally(t, b, d, err); refusal != nil {
 			l.notifyHook(ctx, Event{Reason: Denied, Decision: *d, Err: err})
-			return refused
+			return refusal
 		}
 	}
 	d.leased = b.leased
@@ -52,18 +52,14 @@ func (l *Limiter) decide(ctx context.Context, t *tier, b *batch, d *Decision) er
 	return nil
 }
 
-// A store that works again lacks what processes admitted by themselves while it
-// failed. If it decided alone, N processes would admit N times the limit in the
-// failure, and the store would admit it once more. Hence a process also denies by
-// its own count for one window after its last decision without the store. It
-// counts everything that it admits, so that N processes admit N times the limit at
-// most.
+// decideRemotely decides a batch by the store. For one window after the last decision
+// without the store, the local counts can deny too: a store that recovers does not
+// have the requests that processes admitted without it. If it decided alone, N
+// processes would admit N times the limit during the failure, and the store would
+// admit the limit once more.
 //
-// At other times the store decides alone. It is exact, and the own count is not: it
-// counts a request a round trip later, and does not see a Reset by another process.
-
-// decideRemotely decides about a batch by the store, and by the own count as well
-// where the store may lack what this process admitted.
+// At other times the store decides alone, because the local counts are not exact: they
+// count a request a round trip later, and do not see a Reset by another process.
 func (l *Limiter) decideRemotely(ctx context.Context, t *tier, b *batch) error {
 	if until := t.recoveredAt.Load(); until == 0 || l.remote.sinceStart() >= until {
 		return l.remote.decideBatch(ctx, t, b)
@@ -73,7 +69,7 @@ func (l *Limiter) decideRemotely(ctx context.Context, t *tier, b *batch) error {
 	var own [maxLimits]Verdict
 	l.memory.decide(charges, own[:n], true)
 	if isDenied(charges, own[:n]) {
-		if l.remote.breaker.isFailing() { // or denied requests would never find out that it works
+		if l.remote.breaker.isFailing() { // otherwise no call notices the recovery while all requests are denied
 			if err := l.remote.probe(ctx, deadline, charges); err != nil {
 				return err
 			}
@@ -92,20 +88,20 @@ func (l *Limiter) decideRemotely(ctx context.Context, t *tier, b *batch) error {
 	b.counted = true
 	for i := range n {
 		v := &b.verdicts[i]
-		if b.warm[i] = own[i].Mark; own[i].Remaining < v.Remaining && !own[i].Pressure {
+		if b.localMarks[i] = own[i].Mark; own[i].Remaining < v.Remaining && !own[i].Pressure {
 			v.Remaining, v.Reset = own[i].Remaining, own[i].Reset
 		}
 	}
 	return nil
 }
 
-// withoutStore decides as the tier says for a store that failed. It returns the
-// error of a refusal.
-func (l *Limiter) withoutStore(t *tier, b *batch, d *Decision, err error) error {
+// decideLocally decides by OnStoreFailure after the store failed with err. The error
+// is the response.
+func (l *Limiter) decideLocally(t *tier, b *batch, d *Decision, err error) error {
 	n := len(t.limits)
 	switch retry := strconv.FormatInt(seconds(l.remote.breaker.timeLeft(l.remote.sinceStart())), 10); {
 	case errors.Is(err, ErrMisconfigured):
-		// Nobody chose to run without limits by mistyping a password.
+		// A mistyped password must not remove the limits.
 		return ErrMisconfigured.With("tier", t.name).Wrap(err).Header("Retry-After", retry)
 	case t.onFailure == Deny:
 		return ErrUnavailable.With("tier", t.name).Wrap(err).Header("Retry-After", retry)

@@ -24,15 +24,15 @@ type Decision struct {
 	// made. It is 0 if Allowed, and negative if the cost is above Requests.
 	RetryAfter time.Duration
 
-	limiter  *Limiter
-	tier     *tier
-	open     bool            // allowed by InsecureAllow, without a charge
-	leased   [maxLimits]bool // the marks that are of leases
-	key      string          // of Take
-	cost     int
-	refunded *atomic.Bool     // shared by all copies; nil means nothing to refund
-	marks    [maxLimits]int64 // the store's, or of this process if Degraded
-	warm     [maxLimits]int64 // of the local counts
+	limiter    *Limiter
+	tier       *tier
+	open       bool             // allowed by InsecureAllow, without a charge
+	leased     [maxLimits]bool  // charges that were spent from a lease
+	key        string           // of Take
+	cost       int              // of Take
+	refunded   *atomic.Bool     // shared by all copies; nil means nothing to refund
+	marks      [maxLimits]int64 // of the store, or of the local counts if Degraded
+	localMarks [maxLimits]int64 // of the local counts
 }
 
 // denial returns nil if the decision allows; otherwise [ErrLimited] with
@@ -47,8 +47,9 @@ func (d *Decision) denial() error {
 	return d.tier.limitedError(seconds(d.RetryAfter))
 }
 
-// combineVerdicts makes one answer of the verdicts. It returns the limit that denies, or
-// that would if it were no shadow.
+// combineVerdicts writes the decision from the known verdicts. It returns the name of
+// the limit that denies, or of a shadow limit that would, and whether a shadow limit
+// would.
 func (d *Decision) combineVerdicts(t *tier, b *batch) (limit string, shadow bool) {
 	d.Allowed, d.Remaining = true, math.MaxInt
 	for i := range t.limits {
@@ -79,7 +80,7 @@ func (d *Decision) combineVerdicts(t *tier, b *batch) (limit string, shadow bool
 	}
 	if d.Remaining == math.MaxInt {
 		d.Remaining = 0
-		for i := range t.limits { // all are shadows
+		for i := range t.limits { // all limits are shadows
 			d.Remaining = max(d.Remaining, b.verdicts[i].Remaining)
 		}
 	}
@@ -114,11 +115,11 @@ func (l *Limiter) refundCharges(ctx context.Context, t *tier, b *batch, d *Decis
 			continue
 		}
 		store[n], own[n] = b.charges[i], b.charges[i]
-		store[n].Mark, own[n].Mark = d.marks[i], d.warm[i]
+		store[n].Mark, own[n].Mark = d.marks[i], d.localMarks[i]
 		if l.remote == nil || d.Degraded {
 			own[n].Mark = d.marks[i]
 		} else if d.leased[i] {
-			l.remote.leases.giveBack(&b.charges[i], d.marks[i])
+			l.remote.leases.returnCharge(&b.charges[i], d.marks[i])
 			store[n].Mark = 0
 		}
 		n++

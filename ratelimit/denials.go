@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// longestDenial is how long a denial is believed without asking the store, in
-// which another process may have reset the key.
+// longestDenial bounds the time that a denial is cached, because another process may
+// reset the key.
 const longestDenial = int64(time.Second)
 
 const (
@@ -16,9 +16,9 @@ const (
 	denialWays   = 4  // in a set
 )
 
-// denials remembers what the store denied, so that a flood costs it one call
-// per second and key. The table does not grow: a key's denials share a set, in
-// which the one that ends first makes room. What is forgotten costs a call.
+// denials caches the denials of the store, so that a flood from one key costs one call
+// per second. The table does not grow: the denials of a key share a set, which evicts
+// the denial that becomes stale first. An evicted denial costs a call.
 type denials struct {
 	key, params maphash.Seed
 	shards      [denialShards]denialShard
@@ -29,17 +29,17 @@ type denialShard struct {
 	sets [denialSets][denialWays]denial
 }
 
-// denial is one denied charge. Two hashes with seeds of their own stand for
-// it: 128 bits of which a client knows nothing.
+// A denial is one denied charge. Two hashes with secret seeds identify it, so that a
+// client cannot find collisions.
 type denial struct {
 	key, params uint64
-	until       int64 // the store is not asked before
-	free        int64 // the charge is denied before, if nobody gives back
+	until       int64 // stale after it: the store must confirm it
+	free        int64 // the charge is denied until then, unless there is a refund
 	reset       int64
 	remaining   int
 }
 
-// params is what a denial depends on, beside the key.
+// params identifies a charge: a denial applies only to equal charges.
 type params struct {
 	key             Key
 	window, penalty time.Duration
@@ -57,9 +57,9 @@ func (d *denials) shardAndSet(key uint64) (*denialShard, *[denialWays]denial) {
 	return s, &s.sets[key/denialShards%denialSets]
 }
 
-// lookUpDenials reports whether one of the charges is known to be denied. It writes the
-// verdicts that are known. Where a denial has to be confirmed, one caller is
-// sent to the store, and the others are denied until it is back, or for half a
+// lookUpDenials reports whether a denial of one of the charges is cached, and writes the
+// cached verdicts. When a denial becomes stale, one caller calls the store to confirm
+// it. The others are denied until its verdict replaces the denial, or for half a
 // second.
 func (d *denials) lookUpDenials(now int64, charges []Charge, verdicts []Verdict, known *[maxLimits]bool) (found, confirms bool) {
 	var hits [maxLimits]bool
@@ -97,9 +97,8 @@ func (d *denials) hit(now int64, c *Charge, v *Verdict) (hit, stale bool) {
 	return false, false
 }
 
-// rememberDenials remembers the denials among the verdicts. They count from when the
-// question was sent: the store denied at that moment or later, so that they
-// never last too long.
+// rememberDenials caches the denials among the verdicts. Their times count from sent,
+// the time before the call: the store decided later, so they never last too long.
 func (d *denials) rememberDenials(sent int64, charges []Charge, verdicts []Verdict) {
 	for i := range charges {
 		c, v := &charges[i], &verdicts[i]
@@ -128,7 +127,7 @@ func (d *denials) storeDenial(c *Charge, e denial) {
 	set[at] = e
 }
 
-// forgetKey forgets the denials of a key, which was given back or reset.
+// forgetKey removes the denials of a key that was refunded or reset.
 func (d *denials) forgetKey(k Key) {
 	key := maphash.Comparable(d.key, k)
 	s, set := d.shardAndSet(key)

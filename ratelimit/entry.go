@@ -6,8 +6,28 @@ import (
 	"time"
 )
 
-// findEntry returns the entry of a key, or nil for a key that is new, or the
-// overflow when there is no room for a new one.
+// A shard holds a part of the keys, under its own lock.
+type shard struct {
+	mu       sync.Mutex
+	entries  map[digest]*entry
+	overflow map[string]*entry // by policy
+}
+
+// An entry is the state of one key. The limit decides which counter is in use:
+// the log up to exactLimit requests per window, the ring above. Times are
+// nanoseconds on the clock of [Memory].
+type entry struct {
+	log            exactLog
+	ring           *ring
+	expires        int64 // by then every charge has left the window, and the penalty is over
+	protectedUntil int64 // not evicted before: the key is denied, has no remaining requests, or is in use by this call
+	penaltyUntil   int64 // end of the penalty; in the past: none
+	salt           uint64
+}
+
+// findEntry returns the entry of a key. For a new key it returns nil, or, when
+// the shard is full and no entry can be evicted, the policy's overflow entry and
+// pressure true.
 func (s *shard) findEntry(k digest, policy string, now int64, limit int) (_ *entry, pressure bool) {
 	if e := s.entries[k]; e != nil {
 		return e, false
@@ -21,23 +41,25 @@ func (s *shard) findEntry(k digest, policy string, now int64, limit int) (_ *ent
 	return s.overflowEntry(policy), true
 }
 
-// addEntry makes an entry, in the place of another when the shard is full. Where
-// nothing can go, it returns the overflow.
+// addEntry adds an entry for a new key. When the shard is full, it evicts another
+// entry first; when none can be evicted, it returns the policy's overflow entry
+// and pressure true.
 func (s *shard) addEntry(k digest, c *Charge, now int64, limit int) (_ *entry, pressure bool) {
 	if len(s.entries) >= limit {
-		victim, ok := s.evictionCandidate(now)
+		candidate, ok := s.evictionCandidate(now)
 		if !ok {
 			return s.overflowEntry(c.Key.Policy), true
 		}
-		delete(s.entries, victim)
+		delete(s.entries, candidate)
 	}
 	e := newEntry(c, now, k.b)
 	s.entries[k] = e
 	return e, false
 }
 
-// newEntry returns the entry for a first charge. A ring lies beside it: with
-// many keys, each pointer that is followed waits for memory.
+// newEntry returns an entry for a key's first charge. A ring is allocated
+// together with its entry: with many keys, following a pointer to another
+// allocation is a cache miss.
 func newEntry(c *Charge, now int64, salt uint64) *entry {
 	if c.Requests <= exactLimit {
 		return &entry{salt: salt}
@@ -50,7 +72,8 @@ func newEntry(c *Charge, now int64, salt uint64) *entry {
 	return &both.entry
 }
 
-// overflowEntry returns the overflow of a policy.
+// overflowEntry returns the entry that the new keys of a policy share while the
+// shard is full.
 func (s *shard) overflowEntry(policy string) *entry {
 	e := s.overflow[policy]
 	if e == nil {
@@ -60,25 +83,25 @@ func (s *shard) overflowEntry(policy string) *entry {
 	return e
 }
 
-// evictionCandidate returns a key of a sample, which a map hands out at random: the one
-// that ends first of those that are not denied. It reports false when there is
-// none.
+// evictionCandidate returns, from a sample of 8 keys in the map's random order,
+// the key that expires first and is not protected. It reports false if all keys
+// of the sample are protected.
 func (s *shard) evictionCandidate(now int64) (_ digest, ok bool) {
 	const sample = 8
-	var victim digest
-	best, seen := int64(math.MaxInt64), 0
+	var candidate digest
+	earliest, seen := int64(math.MaxInt64), 0
 	for k, e := range s.entries {
-		if e.protectedUntil <= now && e.expires < best {
-			victim, best = k, e.expires
+		if e.protectedUntil <= now && e.expires < earliest {
+			candidate, earliest = k, e.expires
 		}
 		if seen++; seen == sample {
 			break
 		}
 	}
-	return victim, best < math.MaxInt64
+	return candidate, earliest < math.MaxInt64
 }
 
-// unusedVerdict writes the verdict on a charge of a key that has none yet.
+// unusedVerdict writes the verdict for a key that has no entry.
 func unusedVerdict(c *Charge, v *Verdict) {
 	v.Remaining = c.Requests
 	if c.Cost > c.Requests {
@@ -86,7 +109,8 @@ func unusedVerdict(c *Charge, v *Verdict) {
 	}
 }
 
-// evaluateCharge writes the verdict on a charge, with the penalty that may run.
+// evaluateCharge writes the verdict on a charge, including a running penalty. It
+// leaves Reset unset unless a penalty is running.
 func (e *entry) evaluateCharge(c *Charge, now int64, v *Verdict) {
 	e.evaluateLimit(c, now, v)
 	if c.Penalty > 0 && e.penaltyUntil > now {
@@ -94,8 +118,9 @@ func (e *entry) evaluateCharge(c *Charge, now int64, v *Verdict) {
 	}
 }
 
-// startPenalty begins a penalty after a denial. One that runs is not prolonged. The
-// overflow gets none: nobody knows whose denial it was.
+// startPenalty starts the penalty of a limit that denied a charge. It does not
+// extend a running penalty, and does nothing for a cost above Requests. Callers
+// must not call it on an overflow entry, whose denial could be any client's.
 func (e *entry) startPenalty(c *Charge, now int64, v *Verdict) {
 	if c.Penalty <= 0 || v.Wait <= 0 || e.penaltyUntil > now {
 		return
@@ -105,7 +130,10 @@ func (e *entry) startPenalty(c *Charge, now int64, v *Verdict) {
 	e.applyPenalty(c, now, v)
 }
 
-// applyPenalty writes the verdict of a penalty that runs.
+// applyPenalty changes the verdict to that of a running penalty. Nothing remains,
+// and Reset is the rest of the penalty or the limit's own Wait, whichever is
+// longer. Wait is the same, but a cost of 0 stays allowed, and a cost above
+// Requests stays denied forever.
 func (e *entry) applyPenalty(c *Charge, now int64, v *Verdict) {
 	v.Remaining, v.Reset = 0, max(v.Wait, time.Duration(e.penaltyUntil-now))
 	if c.Cost > 0 && v.Wait >= 0 {
@@ -114,13 +142,13 @@ func (e *entry) applyPenalty(c *Charge, now int64, v *Verdict) {
 	e.protectedUntil = now + int64(v.Reset)
 }
 
-// evaluateLimit writes the verdict on a charge, as the limit alone would have it, but for
-// Reset.
+// evaluateLimit writes Remaining and Wait of the verdict, without the penalty.
+// When the limit has moved across exactLimit, it first converts the counter.
 func (e *entry) evaluateLimit(c *Charge, now int64, v *Verdict) {
 	limit, window, cost := int64(c.Requests), int64(c.Window), int64(c.Cost)
 	var remaining, wait int64
 	if limit <= exactLimit {
-		if e.ring != nil { // the limit sank
+		if e.ring != nil { // the limit was above exactLimit before
 			e.log, e.ring = logFromRing(e.ring, now, window), nil
 		}
 		e.log.dropExpired(now, window)
@@ -138,7 +166,8 @@ func (e *entry) evaluateLimit(c *Charge, now int64, v *Verdict) {
 	}
 }
 
-// untilReset returns in how long more remains than now. It follows ask.
+// untilReset returns the time until more requests remain than now. It must be
+// called after evaluateLimit.
 func (e *entry) untilReset(c *Charge, now int64, remaining int) time.Duration {
 	if e.ring != nil {
 		return time.Duration(e.ring.untilReset(now, int64(c.Requests), int64(c.Window), int64(remaining)))
@@ -146,7 +175,8 @@ func (e *entry) untilReset(c *Charge, now int64, remaining int) time.Duration {
 	return time.Duration(e.log.untilReset(now, int64(c.Requests), int64(c.Window)))
 }
 
-// recordCharge makes a charge, and writes what remains after it. It follows ask.
+// recordCharge counts an allowed charge, and writes Remaining and Reset as they
+// are after it. It must be called after evaluateLimit.
 func (e *entry) recordCharge(c *Charge, now int64, v *Verdict) {
 	if e.ring != nil {
 		e.ring.counts[0] += int64(c.Cost)
@@ -159,8 +189,9 @@ func (e *entry) recordCharge(c *Charge, now int64, v *Verdict) {
 	e.protectFromEviction(now, v)
 }
 
-// protectFromEviction keeps a key that has nothing left from being evicted: whoever spends
-// a limit to its last request, and then floods, would begin anew.
+// protectFromEviction keeps a key without remaining requests in the map until a
+// request becomes free. Otherwise a client could use up its limit, evict its own entry
+// with a flood of new keys, and start with an empty count.
 func (e *entry) protectFromEviction(now int64, v *Verdict) {
 	e.protectedUntil = max(now, e.penaltyUntil)
 	if v.Remaining == 0 {
@@ -168,7 +199,7 @@ func (e *entry) protectFromEviction(now int64, v *Verdict) {
 	}
 }
 
-// refundCharge takes back a charge that was made at a time.
+// refundCharge removes a charge that was recorded at the time at.
 func (e *entry) refundCharge(c *Charge, at, now int64) {
 	if e.ring != nil {
 		e.ring.removeCharge(at, int64(c.Cost), int64(c.Window))
@@ -182,34 +213,17 @@ func (e *entry) refundCharge(c *Charge, at, now int64) {
 	e.protectFromEviction(now, &v)
 }
 
-// shard is a part of the keys under a lock of its own.
-type shard struct {
-	mu       sync.Mutex
-	entries  map[digest]*entry
-	overflow map[string]*entry // by policy
-}
-
-// entry is what is known about a key. Which of log and ring is used depends on
-// the limit.
-type entry struct {
-	log            exactLog
-	ring           *ring
-	expires        int64 // when nothing of it counts any longer
-	protectedUntil int64 // until when it is denied, or has nothing left
-	penaltyUntil   int64 // until when its penalty runs
-	salt           uint64
-}
-
 // exactLimit is the largest number of requests per window that is counted
-// exactly, one time stamp for each.
+// exactly, with one timestamp per request.
 const exactLimit = 128
 
-// exactLog is the sliding log: the times of all requests in the last window,
-// oldest first. It never admits more than the limit in any interval of a
-// window's length, and never denies what the limit allows.
+// An exactLog is a sliding log: the times of all requests in the last window,
+// oldest first. It never admits more than the limit in any interval as long as
+// the window, and never denies a request that the limit allows. All times and
+// durations are in the same unit.
 type exactLog []int64
 
-// dropExpired forgets what has left the window.
+// dropExpired removes the requests that have left the window.
 func (l *exactLog) dropExpired(now, window int64) {
 	s := *l
 	n := 0
@@ -219,8 +233,9 @@ func (l *exactLog) dropExpired(now, window int64) {
 	*l = s[:copy(s, s[n:])]
 }
 
-// remainingAndWait returns what remains before a charge, and in how long the charge is
-// allowed: 0 for now, -1 for never. All times are integers of one unit.
+// remainingAndWait returns the number of requests that remain before the charge,
+// and the time until the charge is allowed: 0 if it is allowed now, -1 if its cost
+// is above the limit.
 func (l exactLog) remainingAndWait(now, limit, window, cost int64) (remaining, wait int64) {
 	remaining = max(0, limit-int64(len(l)))
 	switch excess := int64(len(l)) + cost - limit; {
@@ -232,22 +247,25 @@ func (l exactLog) remainingAndWait(now, limit, window, cost int64) (remaining, w
 	return remaining, 0
 }
 
-// untilReset returns in how long more remains than now. 0: all of it remains.
+// untilReset returns the time until more requests remain than now, or 0 if the
+// log is empty.
 func (l exactLog) untilReset(now, limit, window int64) int64 {
 	if len(l) == 0 {
 		return 0
 	}
-	return l[max(0, int64(len(l))-limit)] + window - now // a limit that sank has more
+	// The log is longer than the limit after the limit was lowered. Only the
+	// expiry of its limit-th newest request makes room.
+	return l[max(0, int64(len(l))-limit)] + window - now
 }
 
-// addCharge makes a charge.
+// addCharge records cost requests at the time now.
 func (l *exactLog) addCharge(now, cost int64) {
 	for range cost {
 		*l = append(*l, now)
 	}
 }
 
-// removeCharge takes back a charge that was made at a time.
+// removeCharge removes up to cost requests that were recorded at the time at.
 func (l *exactLog) removeCharge(at, cost int64) {
 	s := *l
 	kept := s[:0]

@@ -6,7 +6,7 @@ import (
 	"github.com/ringwall/ringwall/internal/hook"
 )
 
-// A Reason says how a decision was made, or how the store's health changed.
+// A Reason is the way a decision was made, or a change of the store's health.
 type Reason string
 
 const (
@@ -14,20 +14,21 @@ const (
 	// Decision.Degraded is true.
 	Allowed Reason = "allowed"
 	Denied  Reason = "denied"
-	// Cached is a cached denial: the store was not called.
+	// Cached is a denial that the store did not decide: it is cached, or made by the
+	// local counts after a failure of the store.
 	Cached Reason = "cached"
 	// Leased is an admission from a lease, which was charged to the store before.
 	Leased Reason = "leased"
 	// Shadow is an admission that a limit with InsecureShadow would have
 	// denied.
 	Shadow Reason = "shadow"
-	// Pressure is a decision that a full [Memory] made for several keys
-	// together.
+	// Pressure is a decision of a full [Memory], which counted the key together with
+	// others.
 	Pressure Reason = "pressure"
 	// Degraded and Restored are not decisions. After Degraded, this process
-	// decides without the store, because of Event.Err; after Restored, it calls
-	// the store again. Degraded is reported again when the failure becomes one of
-	// configuration, see [ErrMisconfigured], or stops being one.
+	// decides without the store, because of Event.Err. After Restored, it calls the
+	// store again. Degraded is also reported when a failure becomes a configuration
+	// failure, see [ErrMisconfigured], or stops being one.
 	Degraded Reason = "degraded"
 	Restored Reason = "restored"
 )
@@ -37,11 +38,11 @@ const (
 type Event struct {
 	Reason   Reason
 	Decision Decision // zero for Degraded and Restored
-	Limit    string   // the limit that denied, or would have: "login-2"
-	Err      error    // the store's, if the Decision is Degraded
+	Limit    string   // name of the limit that denied, or would have denied as a shadow: "login-2"
+	Err      error    // error of the store, if this process decided without it
 }
 
-// notifyHook calls the hook, which cannot change the decision.
+// notifyHook calls OnEvent.
 func (l *Limiter) notifyHook(ctx context.Context, e Event) {
 	if l.onEvent != nil {
 		hook.Call(ctx, l.logger, "ratelimit: OnEvent", func() { l.onEvent(ctx, e) })

@@ -25,24 +25,24 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 		deadline := l.storeDeadline() // after Key, Cost and Scale, which may be slow
 		var d Decision
 		err := l.decideRequest(r.Context(), w.Header(), t, b, &d)
-		mayGiveBack := t.failures && err == nil && !d.open
-		if !mayGiveBack {
+		mayRefund := t.failures && err == nil && !d.open
+		if !mayRefund {
 			l.batches.Put(b) // next may be slow
 		}
 		if err != nil {
 			l.respond(w, r, err)
 			return
 		}
-		if mayGiveBack {
+		if mayRefund {
 			l.warnHiddenStatus(w, r, t)
 		}
-		if t.told && l.fields != NoFields {
+		if t.published && l.fields != NoFields {
 			nethttp.KeepHeaders(w, &ownHeaders[l.fields], 0)
 		}
 		served := l.storeDeadline()
 		next.ServeHTTP(w, r)
-		if mayGiveBack {
-			l.giveBack(w, r, t, b, &d, deadline, served)
+		if mayRefund {
+			l.refundSuccess(w, r, t, b, &d, deadline, served)
 			l.batches.Put(b)
 		}
 	})
@@ -80,10 +80,10 @@ func (l *Limiter) tierOf(r *http.Request) *tier {
 	return l.tiers[l.routes.FieldOf(i)]
 }
 
-// giveBack refunds the limits with FailuresOnly if the response is not a failure. Its
-// deadline is the decision's, moved by the time of the handler, so that a request
-// waits no longer than Timeout for both.
-func (l *Limiter) giveBack(w http.ResponseWriter, r *http.Request, t *tier, b *batch, d *Decision, deadline, served int64) {
+// refundSuccess refunds the limits with FailuresOnly if the response is not a failure.
+// The decision and the refund share one Timeout: the deadline is that of the decision,
+// plus the duration of the handler.
+func (l *Limiter) refundSuccess(w http.ResponseWriter, r *http.Request, t *tier, b *batch, d *Decision, deadline, served int64) {
 	status, ok := errors.Status(w)
 	if !ok || status >= 400 || r.Context().Err() != nil {
 		return

@@ -31,9 +31,8 @@ func boundKey(key string) string {
 	return hashed + hex.EncodeToString(sum[:])
 }
 
-// clientAddr returns the address that a request counts for. A request without
-// an address is not exempt, since it would escape the limits: all such requests
-// count as one client.
+// clientAddr returns the address that a request is counted for. It is always valid, so
+// that no request escapes the limits: requests without an address count as one client.
 func (l *Limiter) clientAddr(r *http.Request) netip.Addr {
 	if l.clientIP == nil {
 		l.warnMissingClientIP(r)
@@ -51,11 +50,12 @@ func (l *Limiter) clientAddr(r *http.Request) netip.Addr {
 	return netip.IPv6Unspecified()
 }
 
-// longestLogged bounds, in bytes, what the log gets of a RemoteAddr, which some
-// middleware copy from a header.
+// longestLogged bounds a RemoteAddr in the log, in bytes. Some middleware copies it
+// from a header.
 const longestLogged = 64
 
-// warnMissingClientIP warns that all clients behind a proxy count as one.
+// warnMissingClientIP warns, for a request with a forwarding header, that all clients
+// behind a proxy count as one.
 func (l *Limiter) warnMissingClientIP(r *http.Request) {
 	if len(r.Header["X-Forwarded-For"]) == 0 && len(r.Header["Forwarded"]) == 0 && len(r.Header["X-Real-Ip"]) == 0 {
 		return
@@ -68,9 +68,9 @@ func (l *Limiter) warnMissingClientIP(r *http.Request) {
 		slog.String("peer", r.RemoteAddr[:min(len(r.RemoteAddr), longestLogged)]))
 }
 
-// network returns what counts as one client: an IPv4 address, or the network
-// that an IPv6 subscriber chooses addresses from. A mapped address is IPv4, and
-// so is one that a NAT64 made: all of IPv4 is in one of its networks.
+// network returns the network that counts as one client: an IPv4 address, or the IPv6
+// network of an address. An IPv4-mapped address is IPv4. So is a NAT64 address,
+// because one NAT64 network contains all IPv4 addresses.
 func network(addr netip.Addr, v6Prefix int) netip.Prefix {
 	addr = addr.Unmap()
 	if addr.Is6() {
@@ -79,7 +79,7 @@ func network(addr netip.Addr, v6Prefix int) netip.Prefix {
 	if addr.Is4() {
 		return netip.PrefixFrom(addr, 32)
 	}
-	if addr.IsUnspecified() { // no address, which is not in the network of ::1
+	if addr.IsUnspecified() { // a request without an address; not in the network of ::1
 		return netip.PrefixFrom(netip.IPv6Unspecified(), 128)
 	}
 	p, err := addr.WithZone("").Prefix(v6Prefix)
@@ -89,8 +89,8 @@ func network(addr netip.Addr, v6Prefix int) netip.Prefix {
 	return p
 }
 
-// unNAT64 returns the IPv4 address that an address of the well-known prefix
-// 64:ff9b::/96 has in its end: RFC 6052, section 2.1.
+// unNAT64 returns the IPv4 address at the end of an address with the well-known prefix
+// 64:ff9b::/96 (RFC 6052, section 2.1), and other addresses unchanged.
 func unNAT64(addr netip.Addr) netip.Addr {
 	ip := addr.As16()
 	if [12]byte(ip[:12]) != [12]byte{0, 0x64, 0xff, 0x9b} {
@@ -99,7 +99,7 @@ func unNAT64(addr netip.Addr) netip.Addr {
 	return netip.AddrFrom4([4]byte(ip[12:]))
 }
 
-// digest is a 128-bit hash of a key, with secret seeds. It is shorter than the key, and
+// A digest is a 128-bit hash of a key, with secret seeds. It is shorter than the key, and
 // keeps no email address in memory.
 type digest struct{ a, b uint64 }
 

@@ -7,27 +7,26 @@ import (
 	"time"
 )
 
-// leastLease is the least Requests of a limit with Lease.
+// leastLease is the minimum Requests of a limit with Lease.
 const leastLease = 1000
 
-// The share of a limit that a process holds at most, and the part of the window
-// after which it no longer spends what it holds.
+// A lease has at most 1/64 of Requests, and expires after 1/12 of the window.
 const (
 	leaseShare = 64
 	leaseLife  = 12
 )
 
-// maxLeases bounds the keys with a lease. Others are charged one by one.
+// maxLeases bounds the keys with a lease. The charges of other keys are made one by
+// one.
 const maxLeases = 1 << 14
 
-// leases are the requests that this process has charged already.
+// leases are the requests that this process has charged in advance.
 //
-// How much more than a limit can be admitted in a window? What was charged
-// before it and is spent in it: no more than each process holds, which is
-// Requests/64. Beside that, a lease is charged to a second limit of 11/10 of
-// Requests in 11/10 of the window. A lease lives for 1/12 of the window, so all
-// that is spent in a window was charged in 13/12 of it, and is not above
-// Requests by more than a tenth, however many processes there are.
+// The requests above a limit in a window are those charged before it and spent in it:
+// at most one lease of each process, which is Requests/64. A lease is also charged to
+// a second limit of 11/10 of Requests in 11/10 of the window. A lease expires after
+// 1/12 of the window, so all requests of a window were charged in 13/12 of it. They
+// exceed Requests by at most a tenth, with any number of processes.
 type leases struct {
 	remote *remote
 	mu     sync.RWMutex
@@ -36,7 +35,7 @@ type leases struct {
 
 func newLeases(r *remote) *leases { return &leases{remote: r, byKey: make(map[Key]*lease)} }
 
-// leaseFor returns the lease of a key, or nil where there are too many.
+// leaseFor returns the lease of a key, or nil if there are too many.
 func (l *leases) leaseFor(k Key) *lease {
 	l.mu.RLock()
 	e := l.byKey[k]
@@ -54,15 +53,15 @@ func (l *leases) leaseFor(k Key) *lease {
 	return e
 }
 
-// evictIdle drops a lease of a sample that nobody needs.
+// evictIdle evicts an idle lease of a sample. It reports false if none is idle.
 func (l *leases) evictIdle() bool {
 	now, seen := l.remote.sinceStart(), 0
 	for k, e := range l.byKey {
 		if e.mu.TryLock() {
 			e.evicted = now >= e.expires && now >= e.blockedUntil && e.refill == nil
-			gone := e.evicted
+			evicted := e.evicted
 			e.mu.Unlock()
-			if gone {
+			if evicted {
 				delete(l.byKey, k)
 				return true
 			}
@@ -74,9 +73,9 @@ func (l *leases) evictIdle() bool {
 	return false
 }
 
-// spendCharge spends a charge. It reports whether there was a lease for it, which
-// another key may have taken meanwhile, and whether the store was asked.
-func (l *leases) spendCharge(ctx context.Context, deadline int64, e *lease, c *Charge, second string, v *Verdict) (held, asked bool, _ error) {
+// spendCharge spends a charge, or repeats a denial. It reports whether the key still
+// had a lease (it may have been evicted), and whether the store was called.
+func (l *leases) spendCharge(ctx context.Context, deadline int64, e *lease, c *Charge, second string, v *Verdict) (held, called bool, _ error) {
 	for {
 		e.mu.Lock()
 		now := l.remote.sinceStart()
@@ -84,26 +83,26 @@ func (l *leases) spendCharge(ctx context.Context, deadline int64, e *lease, c *C
 		case e.evicted:
 			e.mu.Unlock()
 			if e = l.leaseFor(c.Key); e == nil {
-				return false, asked, nil
+				return false, called, nil
 			}
 			continue
 		case e.spend(c, now, v), e.denies(c, now, v):
 			e.mu.Unlock()
-			return true, asked, nil
+			return true, called, nil
 		case e.refill != nil:
 			f := e.refill
-			e.wanted += c.Cost
+			e.waiting += c.Cost
 			e.mu.Unlock()
 			if err := l.awaitRefill(f, deadline); err != nil {
-				return true, asked, err
+				return true, called, err
 			}
 			continue
 		}
 		f := &refill{done: make(chan struct{})}
 		k := e.nextSize(now, c)
-		e.refill, e.wanted = f, 0
+		e.refill, e.waiting = f, 0
 		e.mu.Unlock()
-		asked = true
+		called = true
 		f.err = l.refillLease(ctx, deadline, e, c, second, k)
 		close(f.done)
 		if f.err != nil {
@@ -112,71 +111,71 @@ func (l *leases) spendCharge(ctx context.Context, deadline int64, e *lease, c *C
 	}
 }
 
-// lease is what this process holds for a key.
+// A lease is the requests that this process has charged in advance for a key.
 type lease struct {
 	mu           sync.Mutex
-	left         int     // to be spent
-	size         int     // what it was; 0 after a denial
-	used         int     // what of it was spent
-	expires      int64   // when it is spent no longer
-	blockedUntil int64   // until when the store is not asked again
-	deniedSize   int     // what was asked for in vain
-	wanted       int     // by those who wait
-	refill       *refill // that runs
-	evicted      bool    // evicted
-	// What the store said last: what remains, when the next charge is allowed,
-	// and when more remains.
+	unspent      int     // charged, and not spent yet
+	size         int     // unspent at the start; 0 after a denial
+	used         int     // spent
+	expires      int64   // must not be spent after it
+	blockedUntil int64   // the store is not called before
+	deniedSize   int     // the lease size that the store denied
+	waiting      int     // sum of the costs that wait for the refill
+	refill       *refill // the running refill, or nil
+	evicted      bool    // no longer in the table
+	// Of the store's last verdict: Remaining, and the times at which Wait and Reset
+	// end.
 	remaining   int
 	free, reset int64
 }
 
-// refill is a call that several wait for.
+// A refill is a call of the store that several charges may wait for.
 type refill struct {
 	done chan struct{}
 	err  error
 }
 
-// spend takes a charge from a lease that has it. Its Mark is the end of the
-// lease.
-func (e *lease) spend(c *Charge, now int64, v *Verdict) bool {
-	if now >= e.expires || e.left < c.Cost {
+// spend spends a charge, and reports whether the lease had enough. The Mark of the
+// verdict is the time at which the lease expires.
+func (l *lease) spend(c *Charge, now int64, v *Verdict) bool {
+	if now >= l.expires || l.unspent < c.Cost {
 		return false
 	}
-	e.left -= c.Cost
-	e.used += c.Cost
-	*v = Verdict{Remaining: e.remaining + e.left, Reset: time.Duration(max(0, e.reset-now)), Mark: e.expires}
+	l.unspent -= c.Cost
+	l.used += c.Cost
+	*v = Verdict{Remaining: l.remaining + l.unspent, Reset: time.Duration(max(0, l.reset-now)), Mark: l.expires}
 	return true
 }
 
-// denies repeats a denial of the store, which is not asked all the time. Who
-// wants less than remained is not meant.
-func (e *lease) denies(c *Charge, now int64, v *Verdict) bool {
-	if now >= e.blockedUntil || c.Cost <= e.remaining {
+// denies reports whether the store's last denial still applies to c, and writes it. It
+// applies until blockedUntil, to a cost above Remaining.
+func (l *lease) denies(c *Charge, now int64, v *Verdict) bool {
+	if now >= l.blockedUntil || c.Cost <= l.remaining {
 		return false
 	}
-	*v = Verdict{Remaining: e.remaining, Wait: time.Duration(max(1, e.free-now)), Reset: time.Duration(max(1, e.reset-now))}
+	*v = Verdict{Remaining: l.remaining, Wait: time.Duration(max(1, l.free-now)), Reset: time.Duration(max(1, l.reset-now))}
 	return true
 }
 
-// nextSize returns how much to lease: what would have been spent in a whole life
-// where it was spent early, but no more than twice as much, since bursts end;
-// what was spent where it lived to its end; what was wanted where it was
-// denied; and always what those need who wait. What is not spent is lost to
-// everybody, so that the guess has to be close.
-func (e *lease) nextSize(now int64, c *Charge) int {
-	k := e.deniedSize
+// nextSize returns the size of the next lease. If the last one was spent early, it is
+// the projected use of a whole lease, at most twice its size. If it expired, it is the
+// part that was used; after a denial, the denied size. It is at least the cost of the
+// charges that wait, and at most Requests/64. Unspent requests are lost to all
+// processes, so the size must be close to the use.
+func (l *lease) nextSize(now int64, c *Charge) int {
+	k := l.deniedSize
 	switch life := int64(c.Window) / leaseLife; {
-	case now >= e.expires+int64(c.Window):
+	case now >= l.expires+int64(c.Window):
 		k = 0
-	case e.size > 0 && now < e.expires:
-		k = int(min(2*int64(e.size), scale(int64(e.size), life, max(1, life-e.expires+now))+1))
-	case e.size > 0:
-		k = e.used
+	case l.size > 0 && now < l.expires:
+		k = int(min(2*int64(l.size), scale(int64(l.size), life, max(1, life-l.expires+now))+1))
+	case l.size > 0:
+		k = l.used
 	}
-	return min(max(k, c.Cost+e.wanted), c.Requests/leaseShare)
+	return min(max(k, c.Cost+l.waiting), c.Requests/leaseShare)
 }
 
-// awaitRefill waits for somebody else's refill.
+// awaitRefill waits for the refill of another goroutine.
 func (l *leases) awaitRefill(f *refill, deadline int64) error {
 	timer := time.NewTimer(time.Duration(deadline - l.remote.sinceStart()))
 	defer timer.Stop()
@@ -188,7 +187,7 @@ func (l *leases) awaitRefill(f *refill, deadline int64) error {
 	}
 }
 
-// refillLease leases k, or what remains of it.
+// refillLease leases k requests, or the remaining ones.
 func (l *leases) refillLease(ctx context.Context, deadline int64, e *lease, c *Charge, second string, k int) error {
 	sent := l.remote.sinceStart()
 	v, err := l.chargeBoth(ctx, deadline, c, second, k)
@@ -204,11 +203,12 @@ func (l *leases) refillLease(ctx context.Context, deadline int64, e *lease, c *C
 	}
 	e.remaining, e.free, e.reset = v.Remaining, sent+int64(v.Wait), sent+int64(v.Reset)
 	if v.Wait == 0 {
-		e.left, e.size, e.used = k, k, 0 // what was left is lost: it was less than one charge
+		e.unspent, e.size, e.used = k, k, 0 // unspent requests are lost; they were fewer than one charge
 		e.expires = sent + int64(c.Window)/leaseLife
 		return nil
 	}
-	// Not before more is there, and not for each request that comes.
+	// Until more requests remain, a call would be denied. A hundredth of the window keeps
+	// calls rare, and a second bounds the delay of a Reset by another process.
 	e.blockedUntil = sent + min(max(int64(v.Reset), int64(c.Window)/100), longestDenial)
 	e.size, e.deniedSize = 0, k
 	return nil
@@ -226,7 +226,7 @@ func (l *leases) chargeBoth(ctx context.Context, deadline int64, c *Charge, seco
 	return mergeVerdicts(&verdicts[0], &verdicts[1]), nil
 }
 
-// secondCharge returns the second charge of a limit with a lease.
+// secondCharge returns the charge to the second limit of a lease.
 func secondCharge(c *Charge, policy string) Charge {
 	second := *c
 	second.Key.Policy = policy
@@ -235,7 +235,7 @@ func secondCharge(c *Charge, policy string) Charge {
 	return second
 }
 
-// mergeVerdicts is the verdict of two limits. The Mark is the first one's.
+// mergeVerdicts returns the stricter verdict of both limits, with the Mark of a.
 func mergeVerdicts(a, b *Verdict) Verdict {
 	v := Verdict{Remaining: min(a.Remaining, b.Remaining), Wait: max(a.Wait, b.Wait), Reset: max(a.Reset, b.Reset), Mark: a.Mark, Pressure: a.Pressure || b.Pressure}
 	if a.Wait < 0 {
@@ -244,13 +244,13 @@ func mergeVerdicts(a, b *Verdict) Verdict {
 	return v
 }
 
-// pending are the charges that no lease holds. One of a limit with a lease is
-// charged to both of its limits.
+// pending has the charges that no lease covers. A charge of a limit with Lease is made
+// to both of its limits.
 type pending struct {
 	n        int
 	charges  [2 * maxLimits]Charge
 	verdicts [2 * maxLimits]Verdict
-	at       [2 * maxLimits]int // the limit
+	at       [2 * maxLimits]int // index of the limit
 }
 
 func (p *pending) addCharge(i int, c *Charge, leased bool, second string) {
@@ -262,7 +262,7 @@ func (p *pending) addCharge(i int, c *Charge, leased bool, second string) {
 	}
 }
 
-// writeVerdicts writes the verdicts, and one of those that are for one limit.
+// writeVerdicts writes the verdicts to the batch, and merges those of one limit.
 func (p *pending) writeVerdicts(b *batch) {
 	for j := range p.n {
 		i, v := p.at[j], &p.verdicts[j]
@@ -273,10 +273,10 @@ func (p *pending) writeVerdicts(b *batch) {
 	}
 }
 
-// giveBack puts a charge back into the lease of its key, while the one that it
-// came from would live: what was charged before that counts no longer. The lease
-// then ends when that one does.
-func (l *leases) giveBack(c *Charge, ends int64) {
+// returnCharge returns a charge to the lease of its key, unless the lease that it was
+// spent from has expired. The lease then expires with that one, so that the charge is
+// not spent later than it could have been.
+func (l *leases) returnCharge(c *Charge, expires int64) {
 	l.mu.RLock()
 	e := l.byKey[c.Key]
 	l.mu.RUnlock()
@@ -285,23 +285,23 @@ func (l *leases) giveBack(c *Charge, ends int64) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if back := min(c.Cost, e.used); l.remote.sinceStart() < min(ends, e.expires) {
-		e.left += back
+	if back := min(c.Cost, e.used); l.remote.sinceStart() < min(expires, e.expires) {
+		e.unspent += back
 		e.used -= back
-		e.expires = min(ends, e.expires)
+		e.expires = min(expires, e.expires)
 	}
 }
 
-// putBack puts back what a batch took from leases.
-func (l *leases) putBack(b *batch) {
+// returnCharges returns the charges that a batch spent from leases.
+func (l *leases) returnCharges(b *batch) {
 	for i, leased := range b.leased {
 		if leased {
-			l.giveBack(&b.charges[i], b.verdicts[i].Mark)
+			l.returnCharge(&b.charges[i], b.verdicts[i].Mark)
 		}
 	}
 }
 
-// forgetKey forgets what is known of a key, which was reset.
+// forgetKey empties the lease of a key that was reset, and deletes its denial.
 func (l *leases) forgetKey(k Key) {
 	l.mu.RLock()
 	e := l.byKey[k]
@@ -311,5 +311,5 @@ func (l *leases) forgetKey(k Key) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.left, e.expires, e.blockedUntil = 0, 0, 0
+	e.unspent, e.expires, e.blockedUntil = 0, 0, 0
 }

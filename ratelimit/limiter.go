@@ -34,7 +34,7 @@ type Limiter struct {
 	byName   map[string]*tier
 	routes   *route.Table
 	rest     *tier   // the tier without Routes; nil if there is none
-	memory   *Memory // the store, or the local counts beside a remote one
+	memory   *Memory // the store, or the local counts if the store is remote
 	remote   *remote // nil if the store is a Memory
 	clientIP func(*http.Request) (netip.Addr, bool)
 	fields   Fields

@@ -1,11 +1,9 @@
 package ratelimit
 
-import (
-	"context"
-)
+import "context"
 
-// isDenied reports whether verdicts deny their charges. A key that shares its count
-// with others is not denied by that.
+// isDenied reports whether a verdict of the local counts denies. It reports false
+// under pressure, because the count then includes other keys.
 func isDenied(charges []Charge, verdicts []Verdict) bool {
 	denied := false
 	for i := range charges {
@@ -17,7 +15,7 @@ func isDenied(charges []Charge, verdicts []Verdict) bool {
 	return denied
 }
 
-// isDenied reports whether one of the known verdicts denies.
+// isDenied reports whether a known verdict denies.
 func (b *batch) isDenied(n int) bool {
 	for i := range n {
 		if b.known[i] && b.verdicts[i].Wait != 0 && !b.charges[i].Shadow {
@@ -27,8 +25,8 @@ func (b *batch) isDenied(n int) bool {
 	return false
 }
 
-// updateLocalCount counts in this process what the store decided, so that a failure of the
-// store begins nobody's count anew.
+// updateLocalCount copies the charges and penalties of the store to the local counts,
+// so that counts do not start at zero when the store fails.
 func (l *Limiter) updateLocalCount(d *Decision, b *batch, charges []Charge, verdicts []Verdict) {
 	if !d.Allowed {
 		for i := range charges {
@@ -39,22 +37,22 @@ func (l *Limiter) updateLocalCount(d *Decision, b *batch, charges []Charge, verd
 		return
 	}
 	if b.counted {
-		d.warm = b.warm
+		d.localMarks = b.localMarks
 		return
 	}
 	var own [maxLimits]Charge
-	var warm [maxLimits]Verdict
+	var counted [maxLimits]Verdict
 	n := copy(own[:], charges)
 	for i := range own[:n] {
 		own[i].Penalty, own[i].Shadow = 0, true // the store has decided
 	}
-	l.memory.decide(own[:n], warm[:n], true)
+	l.memory.decide(own[:n], counted[:n], true)
 	for i := range own[:n] {
-		d.warm[i] = warm[i].Mark
+		d.localMarks[i] = counted[i].Mark
 	}
 }
 
-// refundOwn takes back what this process has counted.
+// refundOwn refunds charges in the local counts.
 func (l *Limiter) refundOwn(charges []Charge, own []Verdict) {
 	var counted [maxLimits]Charge
 	n := copy(counted[:], charges)

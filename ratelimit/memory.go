@@ -79,7 +79,7 @@ const maxCharges = 8
 
 func errTooMany() error { return errors.New("ratelimit: Memory: a call has more than 8 charges") }
 
-// place is where a charge is counted.
+// A place is the entry of a charge, or its shard if there is none yet.
 type place struct {
 	key   digest
 	shard *shard

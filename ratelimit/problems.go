@@ -130,8 +130,8 @@ func suggestName(s string) string {
 	return name
 }
 
-// maxRequests returns the largest Requests of a window: the kernel's products stay
-// below 2^53, which is what Lua counts exactly.
+// maxRequests returns the maximum Requests in a window. The products of the algorithm
+// stay below 2^53, up to which the numbers of Lua are exact.
 func maxRequests(window time.Duration) int64 {
 	return min(math.MaxInt32, (1<<53)/window.Milliseconds())
 }

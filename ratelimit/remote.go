@@ -8,8 +8,8 @@ import (
 	"github.com/ringwall/ringwall/internal/leftbehind"
 )
 
-// remote asks a store that is not in this process: not while it fails, never
-// for longer than the timeout, and not at all where the answer is known.
+// A remote calls a store outside this process. It does not call it while it fails or
+// if the denial is cached, and does not wait longer than the timeout.
 type remote struct {
 	store       Store
 	timeout     time.Duration
@@ -19,7 +19,7 @@ type remote struct {
 	leases      *leases
 	calls       sync.Pool
 	abandonable leftbehind.Calls
-	changed     func(ctx context.Context, err error) // the store's health did
+	changed     func(ctx context.Context, err error) // called when the store's health changes
 }
 
 func newRemote(s Store, timeout time.Duration, changed func(context.Context, error)) *remote {
@@ -29,7 +29,7 @@ func newRemote(s Store, timeout time.Duration, changed func(context.Context, err
 	return r
 }
 
-// sinceStart is the time of everything in here, in nanoseconds: monotonic, and never 0.
+// sinceStart returns the time since New, in nanoseconds. It is monotonic, and never 0.
 func (r *remote) sinceStart() int64 { return int64(time.Since(r.start)) + 1 }
 
 // storeDeadline returns the deadline for the store, or 0 without a remote store.
@@ -40,7 +40,7 @@ func (l *Limiter) storeDeadline() int64 {
 	return l.remote.sinceStart() + int64(l.remote.timeout)
 }
 
-// decideBatch decides about the charges of a batch.
+// decideBatch makes the charges of a batch, unless the denial is known.
 func (r *remote) decideBatch(ctx context.Context, t *tier, b *batch) error {
 	charges, verdicts := b.charges[:len(t.limits)], b.verdicts[:len(t.limits)]
 	found, confirms := findOverCost(charges, verdicts, &b.known), false
@@ -61,14 +61,15 @@ func (r *remote) decideBatch(ctx context.Context, t *tier, b *batch) error {
 	if confirms && err == nil {
 		for i := range charges {
 			if b.known[i] && verdicts[i].Wait == 0 {
-				r.denials.forgetKey(charges[i].Key) // somebody gave back, or reset
+				r.denials.forgetKey(charges[i].Key) // refunded or reset by another process
 			}
 		}
 	}
 	return err
 }
 
-// findOverCost finds charges that no time allows, which no store needs to be asked for.
+// findOverCost marks charges whose cost is above Requests, for which the store need not
+// be called.
 func findOverCost(charges []Charge, verdicts []Verdict, known *[maxLimits]bool) bool {
 	found := false
 	for i := range charges {
@@ -86,11 +87,11 @@ func findOverCost(charges []Charge, verdicts []Verdict, known *[maxLimits]bool) 
 	return true
 }
 
-// takeLeased takes what it can from leases, and charges the rest to the store.
-// What another limit denies is put back into its lease, which costs nothing.
+// takeLeased spends charges from leases, and charges the others to the store. If a
+// limit denies, the spent charges return to their leases.
 func (r *remote) takeLeased(ctx context.Context, t *tier, b *batch, deadline int64) error {
 	var rest pending
-	asked, denied := false, false
+	called, denied := false, false
 	clear(b.known[:])
 	for i := range t.limits {
 		c := &b.charges[i]
@@ -104,42 +105,42 @@ func (r *remote) takeLeased(ctx context.Context, t *tier, b *batch, deadline int
 		}
 		held, call, err := r.leases.spendCharge(ctx, deadline, e, c, t.leases[i], &b.verdicts[i])
 		if err != nil {
-			r.leases.putBack(b)
+			r.leases.returnCharges(b)
 			return err
 		}
-		asked = asked || call
+		called = called || call
 		if !held {
 			rest.addCharge(i, c, true, t.leases[i])
 			continue
 		}
 		b.known[i] = true
 		if denied = b.verdicts[i].Wait != 0; denied {
-			break // the limits behind it are not asked
+			break // the limits after it are not evaluated
 		}
 		b.leased[i] = true
 	}
 	switch {
-	case denied && !asked:
+	case denied && !called:
 		b.how = Cached
 	case !denied && rest.n > 0:
 		if err := r.chargeStore(ctx, deadline, rest.charges[:rest.n], rest.verdicts[:rest.n]); err != nil {
-			r.leases.putBack(b)
+			r.leases.returnCharges(b)
 			return err
 		}
 		rest.writeVerdicts(b)
 		for i := range t.limits {
 			denied = denied || b.verdicts[i].Wait != 0 && !b.charges[i].Shadow
 		}
-	case !denied && !asked:
+	case !denied && !called:
 		b.how = Leased
 	}
 	if denied {
-		r.leases.putBack(b)
+		r.leases.returnCharges(b)
 	}
 	return nil
 }
 
-// chargeStore charges the store, and remembers a denial.
+// chargeStore charges the store, and caches its denials.
 func (r *remote) chargeStore(ctx context.Context, deadline int64, charges []Charge, verdicts []Verdict) error {
 	sent := r.sinceStart()
 	if err := r.callStore(ctx, deadline, opTake, charges, verdicts); err != nil {
@@ -149,7 +150,7 @@ func (r *remote) chargeStore(ctx context.Context, deadline int64, charges []Char
 	return nil
 }
 
-// probe charges the store, and refunds that: it has to be able to write.
+// probe charges the store and refunds the charges, which shows that it can write.
 func (r *remote) probe(ctx context.Context, deadline int64, charges []Charge) error {
 	var verdicts [maxLimits]Verdict
 	if err := r.callStore(ctx, deadline, opTake, charges, verdicts[:len(charges)]); err != nil {
@@ -163,7 +164,7 @@ func (r *remote) probe(ctx context.Context, deadline int64, charges []Charge) er
 	return r.callStore(ctx, deadline, opRefund, made[:n], nil)
 }
 
-// refundInStore gives back what was charged.
+// refundInStore refunds charges in the store.
 func (r *remote) refundInStore(ctx context.Context, deadline int64, charges []Charge) error {
 	err := r.callStore(ctx, deadline, opRefund, charges, nil)
 	for i := range charges {
@@ -172,7 +173,7 @@ func (r *remote) refundInStore(ctx context.Context, deadline int64, charges []Ch
 	return err
 }
 
-// resetInStore makes the store forget keys.
+// resetInStore resets keys in the store.
 func (r *remote) resetInStore(ctx context.Context, deadline int64, charges []Charge) error {
 	err := r.callStore(ctx, deadline, opReset, charges, nil)
 	for i := range charges {

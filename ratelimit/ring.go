@@ -5,31 +5,30 @@ import (
 	"slices"
 )
 
-// slots is the number of sub-windows in a window.
+// slots is the number of slots in a window.
 const slots = 8
 
-// ring counts in slots: the current one, and as many as a window has before
-// it, of which the oldest counts by the part that is still in the window. It
-// never admits more than the limit in any 7/8 of a window, and never denies
-// who keeps the limit in every 9/8 of a window. Its memory does not depend on
-// the limit.
+// A ring counts requests by slot: the current slot and the eight before it. The
+// oldest counts by the part that is still in the window. A ring never admits more
+// than the limit in any 7/8 of a window, and never denies a client that keeps the
+// limit in every 9/8 of a window. Its memory does not depend on the limit.
 //
-// Each key has a phase of its own, so that the slots of all keys do not end,
-// and their clients do not come back, at the same time.
+// Each key has its own phase, so that the slots of all keys do not end, and their
+// clients do not retry, at the same time.
 type ring struct {
-	slot   int64 // the number of the current slot since the beginning of time
-	phase  int64 // added to the time
+	slot   int64 // number of the current slot on the clock plus phase
+	phase  int64 // added to the clock
 	counts [slots + 1]int64
 }
 
-// newRing returns an empty ring. The salt is the key's.
+// newRing returns an empty ring. The salt of the key sets its phase.
 func newRing(now, window int64, salt uint64) ring {
 	part, _ := bits.Mul64(salt, uint64(width(window))) // of a slot
 	phase := int64(part)
 	return ring{slot: (now + phase) / width(window), phase: phase}
 }
 
-// ringFromLog returns the ring of what a log counted.
+// ringFromLog converts a log to a ring when the limit rises above exactLimit.
 func ringFromLog(l exactLog, now, window int64, salt uint64) *ring {
 	r := newRing(now, window, salt)
 	for _, at := range l {
@@ -43,8 +42,8 @@ func ringFromLog(l exactLog, now, window int64, salt uint64) *ring {
 // width returns the length of a slot.
 func width(window int64) int64 { return (window + slots - 1) / slots }
 
-// advance moves the ring to the slot of now. A clock that went back does not
-// move it.
+// advance moves the ring to the slot of now. It does nothing if the clock went
+// back.
 func (r *ring) advance(now, window int64) {
 	by := (now+r.phase)/width(window) - r.slot
 	if by <= 0 {
@@ -60,8 +59,8 @@ func (r *ring) advance(now, window int64) {
 	}
 }
 
-// slotState returns the length of a slot, what has passed of the current one, and what
-// counts in full.
+// slotState returns the length of a slot, the elapsed part of the current slot, and
+// the number of requests that count in full.
 func (r *ring) slotState(now, window int64) (w, elapsed, whole int64) {
 	w = width(window)
 	for _, n := range r.counts[:slots] {
@@ -70,8 +69,9 @@ func (r *ring) slotState(now, window int64) (w, elapsed, whole int64) {
 	return w, max(0, now+r.phase-r.slot*w), whole
 }
 
-// remainingAndWait returns what remains before a charge, and in how long the charge is
-// allowed: 0 for now, -1 for never.
+// remainingAndWait returns the number of requests that remain before the charge,
+// and the time until the charge is allowed: 0 if it is allowed now, -1 if its cost
+// is above the limit.
 func (r *ring) remainingAndWait(now, limit, window, cost int64) (remaining, wait int64) {
 	w, elapsed, whole := r.slotState(now, window)
 	remaining = limit - whole
@@ -88,7 +88,8 @@ func (r *ring) remainingAndWait(now, limit, window, cost int64) (remaining, wait
 	return remaining, 0
 }
 
-// untilReset returns in how long more remains than now. 0: all of it remains.
+// untilReset returns the time until more requests remain than now, or 0 if all
+// remain.
 func (r *ring) untilReset(now, limit, window, remaining int64) int64 {
 	if remaining >= limit {
 		return 0
@@ -97,8 +98,9 @@ func (r *ring) untilReset(now, limit, window, remaining int64) int64 {
 	return r.waitForRoom(whole, elapsed, limit-remaining-1, w)
 }
 
-// waitForRoom returns when the count sinks to room or below, if nobody else asks: it
-// lets slot after slot become the oldest one, and finds the moment in it.
+// waitForRoom returns the time until the count is at most room, if no other charge
+// is made. It makes one slot after the other the oldest, and finds the time within
+// that slot.
 func (r *ring) waitForRoom(whole, elapsed, room, w int64) int64 {
 	for passed := range int64(slots + 1) {
 		oldest := r.counts[slots-passed]
@@ -110,7 +112,7 @@ func (r *ring) waitForRoom(whole, elapsed, room, w int64) int64 {
 			continue
 		}
 		// The oldest slot counts floor(oldest*(w-e)/w) at its time e; the
-		// smallest e for which that is at most what is left.
+		// smallest e for which that is at most left.
 		e := int64(0)
 		if left < oldest {
 			e = w - lastBelow(left+1, w, oldest)
@@ -141,16 +143,17 @@ func lastBelow(a, b, d int64) int64 {
 	return int64(q)
 }
 
-// removeCharge takes back a charge that was made at a time.
+// removeCharge removes a charge that was recorded at the time at.
 func (r *ring) removeCharge(at, cost, window int64) {
 	if age := r.slot - (at+r.phase)/width(window); age >= 0 && age <= slots {
 		r.counts[age] = max(0, r.counts[age]-cost)
 	}
 }
 
-// logFromRing returns the log of what a ring counted. A request of a slot is at its
-// end, which is later than it was and never earlier; more than the newest 128
-// deny whatever an exact limit could.
+// logFromRing converts a ring to a log when the limit falls to exactLimit or
+// below. A ring knows only the slot of a request, so the log places it at the end
+// of its slot: requests expire up to one slot late, never early. It keeps the
+// newest 128 requests, which is as many as an exact limit can count.
 func logFromRing(r *ring, now, window int64) exactLog {
 	r.advance(now, window)
 	var l exactLog

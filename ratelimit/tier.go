@@ -128,7 +128,7 @@ func Writes() []Limit { return Limits(PerMinute(60)) }
 // Reads returns a limit of 600 requests per minute for each client.
 func Reads() []Limit { return Limits(PerMinute(600)) }
 
-// tier is a compiled Tier.
+// A tier is the compiled form of a [Tier].
 type tier struct {
 	name      string
 	limits    []Limit
@@ -138,12 +138,12 @@ type tier struct {
 	leased    bool     // some limit has a Lease, and the store is remote
 	failures  bool     // some limit is FailuresOnly
 	scaled    bool     // some limit has a Scale
-	told      bool     // some limit is in the fields
+	published bool     // some limit is in the fields
 	field     string   // RateLimit-Policy, if no limit has a Scale
 	limited   *errors.Error
 	expensive *errors.Error
 	last      atomic.Pointer[refusal]
-	// recoveredAt is the time, of the remote's clock, when every request that this
+	// recoveredAt is the time, on the remote's clock, at which every request that this
 	// process admitted without the store has left its window. 0 means none.
 	recoveredAt atomic.Int64
 }
@@ -171,9 +171,9 @@ func compileTier(t Tier, o Options) *tier {
 		c.failures = c.failures || limit.FailuresOnly
 		c.leased = c.leased || limit.Lease
 		c.scaled = c.scaled || limit.Scale != nil
-		c.told = c.told || limit.isPublished()
+		c.published = c.published || limit.isPublished()
 		c.policies = append(c.policies, policyName(t.Name, i))
-		c.leases = append(c.leases, policyName(t.Name, i)+".lease") // no tier has a point in its name
+		c.leases = append(c.leases, policyName(t.Name, i)+".lease") // the names of tiers have no point, so this is unique
 	}
 	if !c.scaled {
 		c.field = string(c.appendPolicy(nil, nil))
@@ -192,7 +192,7 @@ func nameRest(tiers []Tier) []Tier {
 	return tiers
 }
 
-// longestWindow returns how long a charge of the tier may count.
+// longestWindow returns the maximum time for which a charge of the tier counts.
 func (t *tier) longestWindow() time.Duration {
 	longest := time.Duration(0)
 	for i := range t.limits {
@@ -201,7 +201,7 @@ func (t *tier) longestWindow() time.Duration {
 	return longest + longest/8 // a ring counts by slots
 }
 
-// refusal is ErrLimited with a Retry-After, in seconds.
+// A refusal is ErrLimited with a Retry-After, in seconds.
 type refusal struct {
 	after int64
 	err   *errors.Error
@@ -213,7 +213,7 @@ func (t *tier) limitedError(after int64) error {
 	if last := t.last.Load(); last != nil && last.after == after {
 		return last.err
 	}
-	made := &refusal{after, t.limited.Header("Retry-After", strconv.FormatInt(after, 10))}
-	t.last.Store(made)
-	return made.err
+	r := &refusal{after, t.limited.Header("Retry-After", strconv.FormatInt(after, 10))}
+	t.last.Store(r)
+	return r.err
 }

@@ -9,19 +9,19 @@ import (
 	"github.com/ringwall/ringwall/internal/hook"
 )
 
-// The review of the patterns waits for that many requests, and for that long after
-// New: a tier of rare requests has matched by then.
+// The patterns are reviewed after both, so that a tier of rare requests has matched by
+// then.
 const (
 	reviewAfterRequests = 1000
 	reviewAfter         = 10 * time.Minute
 )
 
-// unmatched finds the patterns that match no request. A misspelt path, or one
-// relative to a mount, is a limit that does not exist, and nothing else shows it.
+// unmatched finds the patterns that match no request. A misspelt path, or one relative
+// to a mount, is a limit without effect, and nothing else reports it.
 type unmatched struct {
 	matched  []atomic.Bool // by pattern
 	started  time.Time
-	requests atomic.Int64 // until the review
+	requests atomic.Int64 // since New, until the review
 	reviewed atomic.Bool
 }
 
@@ -39,7 +39,7 @@ func (l *Limiter) Unmatched() []string {
 	return patterns
 }
 
-// reviewPatterns warns once of the tiers that have matched nothing.
+// reviewPatterns logs, once, the tiers that have matched no request.
 func (l *Limiter) reviewPatterns(ctx context.Context) {
 	if l.requests.Add(1)%reviewAfterRequests != 0 || time.Since(l.started) < reviewAfter || l.reviewed.Swap(true) {
 		return
