@@ -10,12 +10,12 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-// algorithm decides about one request at a time since the beginning.
+// An algorithm decides one request at a time since the start of the test.
 type algorithm func(at time.Duration) bool
 
 const accuracyWindow = 8 * time.Second
 
-// The peers' algorithms, literally.
+// The algorithms of peers.
 
 // fixedWindow is that of ulule/limiter, sethvargo/go-limiter and Envoy.
 func fixedWindow(limit int, window time.Duration) algorithm {
@@ -55,8 +55,8 @@ func gcra(limit int, window time.Duration) algorithm {
 	}
 }
 
-// ours is what a Memory decides.
-func ours(t *testing.T) func(limit int, window time.Duration) algorithm {
+// memoryAlgorithm returns the decisions of a Memory.
+func memoryAlgorithm(t *testing.T) func(limit int, window time.Duration) algorithm {
 	return func(limit int, window time.Duration) algorithm {
 		m, c := memory(ratelimit.MemoryOptions{})
 		start := c.t
@@ -67,9 +67,9 @@ func ours(t *testing.T) func(limit int, window time.Duration) algorithm {
 	}
 }
 
-// adversaries return the times of their requests, in order. They know the
-// algorithms: where windows and slices begin, and when what was denied is
-// allowed again.
+// adversaries returns the times of requests, in order, by the name of an attack. The
+// attacks use the starts of windows and slots, and the times at which denied requests
+// are allowed again.
 func adversaries(limit int) map[string][]time.Duration {
 	const w, e = accuracyWindow, time.Millisecond
 	all := make(map[string][]time.Duration)
@@ -84,9 +84,9 @@ func adversaries(limit int) map[string][]time.Duration {
 		burst("around the end of a window", n+w, 2*limit)
 		burst("a burst every 1.02 windows", n*102/100, limit)
 		burst("a burst every 9/8 windows", n*9/8+e, limit)
-		burst("at the end of a slice", n+w/8-e, 2*limit)
-		burst("at the end of a slice", n+w-e, 2*limit)
-		burst("at the end of a slice", n+w+e, 2*limit)
+		burst("at the end of a slot", n+w/8-e, 2*limit)
+		burst("at the end of a slot", n+w-e, 2*limit)
+		burst("at the end of a slot", n+w+e, 2*limit)
 	}
 	for at := time.Duration(0); at < 6*w; at += w / time.Duration(4*limit) {
 		all["a flood"] = append(all["a flood"], at)
@@ -94,7 +94,7 @@ func adversaries(limit int) map[string][]time.Duration {
 	for at := time.Duration(0); at < 6*w; at += w/time.Duration(limit) + 1 {
 		all["a drip that keeps the limit"] = append(all["a drip that keeps the limit"], at)
 	}
-	for i := range 5 { // as a drip, then all at once
+	for i := range 5 { // a drip, then a burst
 		n := time.Duration(i) * w * 5 / 4
 		for j := range limit / 2 {
 			all["a drip, then a burst"] = append(all["a drip, then a burst"], n+time.Duration(j)*w/time.Duration(limit))
@@ -104,26 +104,26 @@ func adversaries(limit int) map[string][]time.Duration {
 	}
 	for i := range 3 {
 		n := time.Duration(3*i) * w
-		burst("a burst at a border, then a flood", n+w-e, limit)
+		burst("a burst at the end of a window, then a flood", n+w-e, limit)
 		for at := n + w; at < n+2*w+w/4; at += w / time.Duration(8*limit) {
-			all["a burst at a border, then a flood"] = append(all["a burst at a border, then a flood"], at)
+			all["a burst at the end of a window, then a flood"] = append(all["a burst at the end of a window, then a flood"], at)
 		}
 	}
 	random := rand.New(rand.NewPCG(7, 7))
 	for at := time.Duration(0); at < 12*w; at += time.Duration(random.Int64N(int64(w) / 2)) {
-		burst("bursts at random", at, random.IntN(limit))
+		burst("random bursts", at, random.IntN(limit))
 		at += time.Duration(limit)
 	}
 	return all
 }
 
-// attack plays an adversary. It returns the most that was admitted in any
-// interval of a window, and in 7/8 of one, and the false denials: of requests
-// that would have kept the limit in the window, and in 9/8 of one.
+// attack plays an adversary. It returns the maximum number of requests that were
+// admitted in any window, and in any 7/8 of a window. The false denials are those of
+// requests that would have kept the limit in the window, and in 9/8 of a window.
 func attack(decide algorithm, times []time.Duration, limit int) (most, mostOf7, falseDenials, falseOf9 int) {
 	var log []admitted
 	origin := time.Unix(0, 0)
-	inWindow, inNinth := 0, 0 // the first of the log that counts
+	inWindow, inNinth := 0, 0 // index of the first admission that counts
 	for _, at := range times {
 		now := origin.Add(at)
 		for inWindow < len(log) && now.Sub(log[inWindow].at) >= accuracyWindow {
@@ -143,28 +143,28 @@ func attack(decide algorithm, times []time.Duration, limit int) (most, mostOf7, 
 			falseOf9++
 		}
 	}
-	return worst(log, accuracyWindow), worst(log, accuracyWindow*7/8), falseDenials, falseOf9
+	return maxAdmitted(log, accuracyWindow), maxAdmitted(log, accuracyWindow*7/8), falseDenials, falseOf9
 }
 
-// Every adversary against every algorithm. The exact log holds the limit in
-// every interval, and denies nobody who keeps it; the ring holds it in 7/8 of a
-// window, and denies nobody who keeps it in 9/8. The others pass twice the limit
-// or deny who keeps it: without them the test could not tell.
-func TestAccuracy(t *testing.T) {
+// Each adversary attacks each algorithm. The exact log keeps the limit in every window,
+// and denies no client that keeps it. The ring keeps it in 7/8 of a window, and denies
+// no client that keeps it in 9/8. The algorithms of peers admit up to twice the limit,
+// which shows that the attacks work.
+func TestMemoryIsMoreAccurateThanPeers(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		limit int
 		make  func(limit int, window time.Duration) algorithm
-		worst [2]float64 // of all adversaries: at least, at most
+		worst [2]float64 // minimum and maximum over all adversaries
 	}{
-		{"fixed window", 96, fixedWindow, [2]float64{1.99, 2}},
-		{"two buckets", 96, twoBuckets, [2]float64{1.9, 2}},
-		{"GCRA", 96, gcra, [2]float64{1.9, 2}},
-		{"exact log, 5", 5, ours(t), [2]float64{1, 1}},
-		{"exact log, 96", 96, ours(t), [2]float64{1, 1}},
-		{"exact log, 128", 128, ours(t), [2]float64{1, 1}},
-		{"ring, 129", 129, ours(t), [2]float64{1, 2}},
-		{"ring, 1000", 1000, ours(t), [2]float64{1, 2}},
+		{name: "fixed window", limit: 96, make: fixedWindow, worst: [2]float64{1.99, 2}},
+		{name: "two buckets", limit: 96, make: twoBuckets, worst: [2]float64{1.9, 2}},
+		{name: "GCRA", limit: 96, make: gcra, worst: [2]float64{1.9, 2}},
+		{name: "exact log of 5", limit: 5, make: memoryAlgorithm(t), worst: [2]float64{1, 1}},
+		{name: "exact log of 96", limit: 96, make: memoryAlgorithm(t), worst: [2]float64{1, 1}},
+		{name: "exact log of 128", limit: 128, make: memoryAlgorithm(t), worst: [2]float64{1, 1}},
+		{name: "ring of 129", limit: 129, make: memoryAlgorithm(t), worst: [2]float64{1, 2}},
+		{name: "ring of 1000", limit: 1000, make: memoryAlgorithm(t), worst: [2]float64{1, 2}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			highest := 0.0
@@ -172,7 +172,7 @@ func TestAccuracy(t *testing.T) {
 				most, mostOf7, denials, denials9 := attack(row.make(row.limit, accuracyWindow), times, row.limit)
 				ratio := float64(most) / float64(row.limit)
 				highest = max(highest, ratio)
-				t.Logf("%-33s worst %.2f of the limit in a window, %.2f in 7/8; %d of %d denied falsely, %d by 9/8",
+				t.Logf("%-44s at most %.2f of the limit in a window, %.2f in 7/8; %d of %d denied falsely, %d by 9/8",
 					name, ratio, float64(mostOf7)/float64(row.limit), denials, len(times), denials9)
 				switch {
 				case row.name[:4] == "exac":

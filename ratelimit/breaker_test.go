@@ -13,35 +13,35 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-func TestBreaker(t *testing.T) {
+func TestBreakerKeepsRequestsFromAFailingStore(t *testing.T) {
 	for _, row := range []struct {
 		name string
-		play func(t *testing.T, s *counted, l *ratelimit.Limiter, heard *events)
+		play func(t *testing.T, s *testStore, l *ratelimit.Limiter, recorded *events)
 	}{
-		{"three failures open it", func(t *testing.T, s *counted, l *ratelimit.Limiter, heard *events) {
+		{name: "three failures open it", play: func(t *testing.T, s *testStore, l *ratelimit.Limiter, recorded *events) {
 			s.set(func() { s.fail = errDown })
 			for range 100 {
-				require.True(t, takes(t, l, "a", "k", 1).Degraded)
+				require.True(t, mustTake(t, l, "a", "k", 1).Degraded)
 			}
 			require.EqualValues(t, 3, s.calls.Load())
-			require.Equal(t, 1, heard.count(ratelimit.Degraded), "one event, not one for each request")
+			require.Equal(t, 1, recorded.count(ratelimit.Degraded), "a change of health must be one event")
 		}},
-		{"two do not", func(t *testing.T, s *counted, l *ratelimit.Limiter, heard *events) {
+		{name: "two failures do not open it", play: func(t *testing.T, s *testStore, l *ratelimit.Limiter, recorded *events) {
 			for range 10 {
 				s.set(func() { s.fail = errDown })
-				takes(t, l, "a", "k", 1)
-				takes(t, l, "a", "k", 1)
+				mustTake(t, l, "a", "k", 1)
+				mustTake(t, l, "a", "k", 1)
 				s.set(func() { s.fail = nil })
-				require.False(t, takes(t, l, "a", "k", 1).Degraded)
+				require.False(t, mustTake(t, l, "a", "k", 1).Degraded)
 			}
-			require.Zero(t, heard.count(ratelimit.Degraded))
+			require.Zero(t, recorded.count(ratelimit.Degraded))
 		}},
-		{"it probes with one request, ever more rarely, every 5 seconds at last", func(t *testing.T, s *counted, l *ratelimit.Limiter, _ *events) {
+		{name: "one request at a time probes, at last every 5 seconds", play: func(t *testing.T, s *testStore, l *ratelimit.Limiter, _ *events) {
 			s.set(func() { s.fail = errDown })
 			start := time.Now()
 			var probes []time.Duration
 			for last := int64(0); time.Since(start) < time.Minute; time.Sleep(time.Millisecond) {
-				takes(t, l, "a", "k", 0)
+				mustTake(t, l, "a", "k", 0)
 				if n := s.calls.Load(); n != last && n > 3 {
 					probes = append(probes, time.Since(start))
 					require.Equal(t, int64(1), n-last)
@@ -57,10 +57,10 @@ func TestBreaker(t *testing.T) {
 				require.LessOrEqual(t, gap, 5*time.Second+time.Millisecond)
 			}
 		}},
-		{"one request probes, the others do not wait", func(t *testing.T, s *counted, l *ratelimit.Limiter, _ *events) {
+		{name: "only the probe waits for the store", play: func(t *testing.T, s *testStore, l *ratelimit.Limiter, _ *events) {
 			s.set(func() { s.fail = errDown })
 			for range 3 {
-				takes(t, l, "a", "k", 0)
+				mustTake(t, l, "a", "k", 0)
 			}
 			s.set(func() { s.slow = 90 * time.Millisecond })
 			time.Sleep(250 * time.Millisecond)
@@ -69,7 +69,7 @@ func TestBreaker(t *testing.T) {
 			for range 100 {
 				group.Go(func() {
 					start := time.Now()
-					_, err := decided(l.Take(context.Background(), "a", "k", 0))
+					_, err := withoutDenial(l.Take(context.Background(), "a", "k", 0))
 					require.NoError(t, err)
 					if time.Since(start) > 0 {
 						waited.Add(1)
@@ -80,50 +80,50 @@ func TestBreaker(t *testing.T) {
 			require.EqualValues(t, 1, waited.Load())
 			require.EqualValues(t, 4, s.calls.Load())
 		}},
-		{"a success closes it, with one event", func(t *testing.T, s *counted, l *ratelimit.Limiter, heard *events) {
+		{name: "a successful probe closes it with one event", play: func(t *testing.T, s *testStore, l *ratelimit.Limiter, recorded *events) {
 			s.set(func() { s.fail = errDown })
 			for range 10 {
-				takes(t, l, "a", "k", 1)
+				mustTake(t, l, "a", "k", 1)
 			}
 			s.set(func() { s.fail = nil })
 			time.Sleep(250 * time.Millisecond)
 			for range 10 {
-				require.False(t, takes(t, l, "a", "k", 1).Degraded)
+				require.False(t, mustTake(t, l, "a", "k", 1).Degraded)
 			}
-			require.Equal(t, 1, heard.count(ratelimit.Restored))
-			require.Equal(t, 1, heard.count(ratelimit.Degraded))
+			require.Equal(t, 1, recorded.count(ratelimit.Restored))
+			require.Equal(t, 1, recorded.count(ratelimit.Degraded))
 		}},
-		{"clients that hang up never open it", func(t *testing.T, s *counted, l *ratelimit.Limiter, heard *events) {
+		{name: "clients that disconnect do not open it", play: func(t *testing.T, s *testStore, l *ratelimit.Limiter, recorded *events) {
 			s.set(func() { s.slow = 20 * time.Millisecond })
 			var group sync.WaitGroup
 			for i := range 1000 {
 				group.Go(func() {
 					ctx, cancel := context.WithTimeout(context.Background(), time.Duration(i%30)*time.Millisecond)
 					defer cancel()
-					d, err := decided(l.Take(ctx, "a", "k", 1))
+					d, err := withoutDenial(l.Take(ctx, "a", "k", 1))
 					require.NoError(t, err)
 					require.False(t, d.Degraded)
 				})
 			}
 			group.Wait()
-			require.Zero(t, heard.count(ratelimit.Degraded))
+			require.Zero(t, recorded.count(ratelimit.Degraded))
 		}},
-		{"a store that panics is a store that fails", func(t *testing.T, _ *counted, _ *ratelimit.Limiter, heard *events) {
-			l := limiter(t, ratelimit.Options{Store: panicking{}, Tiers: []ratelimit.Tier{one("a", 5)}, OnEvent: heard.hear})
+		{name: "a panic of the store is a failure", play: func(t *testing.T, _ *testStore, _ *ratelimit.Limiter, recorded *events) {
+			l := newLimiter(t, ratelimit.Options{Store: panicking{}, Tiers: []ratelimit.Tier{tierPerMinute("a", 5)}, OnEvent: recorded.record})
 			for range 10 {
-				require.True(t, takes(t, l, "a", "k", 0).Degraded)
+				require.True(t, mustTake(t, l, "a", "k", 0).Degraded)
 			}
-			require.Equal(t, 1, heard.count(ratelimit.Degraded))
+			require.Equal(t, 1, recorded.count(ratelimit.Degraded))
 		}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, heard := newCounted(), new(events)
-				row.play(t, s, limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{one("a", 1_000_000)}, OnEvent: heard.hear}), heard)
+				s, recorded := newTestStore(), new(events)
+				row.play(t, s, newLimiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{tierPerMinute("a", 1_000_000)}, OnEvent: recorded.record}), recorded)
 			})
 		})
 	}
 }
 
-// panicking is a store with a mistake.
+// A panicking store panics in each method, because the embedded Store is nil.
 type panicking struct{ ratelimit.Store }

@@ -88,8 +88,8 @@
 // For example, with 800 requests per minute, at most 800 are admitted in any 52.5
 // seconds. In a whole minute up to 1600 can be admitted, in one burst at its start
 // and one at its end, if the client works out from the RateLimit and Retry-After
-// fields where the eighths of its key begin. TestAccuracy compares this with fixed
-// windows, two buckets and GCRA.
+// fields where the eighths of its key begin. TestMemoryIsMoreAccurateThanPeers
+// compares this with fixed windows, two buckets and GCRA.
 //
 // # Accounts and shared addresses
 //

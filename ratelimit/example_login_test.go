@@ -15,8 +15,8 @@ import (
 
 var errBadCredentials = errors.Define(401, "bad_credentials", "The email address or password is wrong.")
 
-// Login protection, whole: limits by address around the route, and by account
-// around the check of the password.
+// A login has a limit by address around the route, and one by account around the check
+// of the password.
 func Example_login() {
 	limits := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
 		{Name: "login", Routes: []string{"POST /auth/login"}, Limits: ratelimit.Login()},
@@ -24,8 +24,8 @@ func Example_login() {
 		{Name: "rest", Limits: ratelimit.Reads()},
 	}}))
 	accounts := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
-		// Looser than the addresses' limit, quiet, without Penalty: ten wrong guesses
-		// by anybody keep the owner out for 15 minutes.
+		// Looser than the limit by address, Quiet and without Penalty: ten wrong guesses
+		// lock out the owner for 15 minutes.
 		{Name: "account", Limits: []ratelimit.Limit{{Requests: 10, Window: 15 * time.Minute, Quiet: true}}},
 	}}))
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
@@ -84,12 +84,12 @@ func ExampleNew() {
 		Key:   func(r *http.Request) string { return r.Header.Get("Subject") }, // from auth, in a service
 		Scale: func(r *http.Request) int { return plans[r.Header.Get("Subject")] },
 	}}}}}))
-	for _, who := range []string{"ada", "eve"} {
+	for _, subject := range []string{"ada", "eve"} {
 		for {
 			r := httptest.NewRequest("GET", "/", nil)
-			r.Header.Set("Subject", who)
+			r.Header.Set("Subject", subject)
 			d, err := limits.Charge(r)
-			fmt.Println(who, d.Allowed, d.Remaining, d.RetryAfter.Round(time.Second))
+			fmt.Println(subject, d.Allowed, d.Remaining, d.RetryAfter.Round(time.Second))
 			if err != nil {
 				break
 			}

@@ -14,7 +14,7 @@ func Example() {
 	limits := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
 		{Name: "login", Routes: []string{"POST /auth/login"}, Limits: ratelimit.Login()},
 		{Name: "reads", Routes: []string{"GET /"}, Limits: ratelimit.Reads()},
-		{Name: "writes", Limits: ratelimit.Writes()}, // all the rest
+		{Name: "writes", Limits: ratelimit.Writes()}, // every other request
 	}}))
 	handler := limits.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	for range 6 {

@@ -1,8 +1,8 @@
 package ratelimit
 
-// Unphased makes the entry of a key, if there is none, with a ring that begins
-// its slots where the clock does, as a test can have it elsewhere too.
-func (m *Memory) Unphased(k Key) {
+// SetPhaseZero creates the entry of a key, if there is none, with a ring whose slots
+// start at zero of the clock, so that other stores can have the same slots.
+func (m *Memory) SetPhaseZero(k Key) {
 	d := m.digest(&k)
 	s := &m.shards[m.shardOf(d)]
 	if s.entries[d] == nil {

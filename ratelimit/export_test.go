@@ -11,7 +11,7 @@ import (
 // SetClock replaces the clock.
 func (m *Memory) SetClock(now func() time.Time) { m.start, m.clock = now(), now }
 
-// Len returns the number of keys, those of the overflow aside.
+// Len returns the number of keys, without the overflow entries.
 func (m *Memory) Len() int {
 	n := 0
 	for i := range m.shards {
@@ -20,18 +20,18 @@ func (m *Memory) Len() int {
 	return n
 }
 
-// Digest returns what stands for a key.
+// Digest returns the digest of a key.
 func (m *Memory) Digest(k Key) [2]uint64 {
 	d := m.digest(&k)
 	return [2]uint64{d.a, d.b}
 }
 
-// SpendCharge is the name that stacks have for the method that spends a lease.
+// SpendCharge is the name of leases.spendCharge in stack traces.
 var SpendCharge = runtime.FuncForPC(reflect.ValueOf((*leases).spendCharge).Pointer()).Name()
 
-// LoseLease waits for the lease of a key, and while somebody else does, evicts
-// it and fills the table with others that live.
-func (l *Limiter) LoseLease(policy, key string, waits func()) {
+// EvictLease locks the lease of a key, and calls waits, which returns when another
+// goroutine waits for the lock. It then evicts the lease and fills the table.
+func (l *Limiter) EvictLease(policy, key string, waits func()) {
 	leases, k := l.remote.leases, Key{Policy: policy, Text: key}
 	e := leases.leaseFor(k)
 	e.mu.Lock()

@@ -16,15 +16,15 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-// A member of a List of Strings with parameters that are Integers: what RFC
-// 9651 calls it, and all that the draft's two fields need.
+// A member is a String of a List with Integer parameters (RFC 9651). The two fields of
+// the draft need no other types.
 type member struct {
 	name   string
 	params map[string]int64
 }
 
-// parseList is a naive parser, by the letter of RFC 9651, sections 4.2.1,
-// 4.2.3.2, 4.2.4 and 4.2.5. It fails for what is no such List.
+// parseList is a naive parser after RFC 9651, sections 4.2.1, 4.2.3.2, 4.2.4 and 4.2.5.
+// It returns an error for any other input.
 func parseList(s string) ([]member, error) {
 	var list []member
 	for {
@@ -43,7 +43,7 @@ func parseList(s string) ([]member, error) {
 				}
 				s, escaped = s[1:], true
 			case s[0] < 0x20 || s[0] > 0x7e:
-				return nil, fmt.Errorf("a byte that no String has: %q", s)
+				return nil, fmt.Errorf("an invalid byte in a String: %q", s)
 			}
 			if s[0] == '"' && !escaped {
 				break
@@ -80,7 +80,7 @@ func parseList(s string) ([]member, error) {
 	}
 }
 
-func TestNaiveParser(t *testing.T) {
+func TestNaiveParserRefusesInvalidLists(t *testing.T) {
 	for _, bad := range []string{"", "a", `"a`, `"a",`, `"a";`, `"a";q`, `"a";q=`, `"a";q=x`, `"a" "b"`, `"a";q=1;q=2`, `"é"`, `"a\b"`, `"a";q=1234567890123456`, `"a";Q=1`, `"a";q =1`} {
 		_, err := parseList(bad)
 		require.Error(t, err, bad)
@@ -90,27 +90,27 @@ func TestNaiveParser(t *testing.T) {
 	require.Equal(t, []member{{`a"\`, map[string]int64{"q": 5, "w": 60}}, {"b", map[string]int64{"r": 0}}}, got)
 }
 
-// judgeFields checks what draft -10 says in sections 3 and 4, and what the
-// limiter did.
-func judgeFields(t *testing.T, limits []ratelimit.Limit, name string, w *httptest.ResponseRecorder) {
+// checkFields checks the fields against sections 3 and 4 of draft -10, and against the
+// limits.
+func checkFields(t *testing.T, limits []ratelimit.Limit, name string, w *httptest.ResponseRecorder) {
 	t.Helper()
 	require.LessOrEqual(t, len(w.Header()["Ratelimit"]), 1)
 	require.Len(t, w.Header()["Ratelimit-Policy"], len(w.Header()["Ratelimit"]))
-	told := make(map[string]ratelimit.Limit)
+	published := make(map[string]ratelimit.Limit)
 	for i, l := range limits {
 		if !l.Quiet && !l.InsecureShadow {
-			told[map[bool]string{true: name, false: name + "-" + strconv.Itoa(i+1)}[i == 0]] = l
+			published[map[bool]string{true: name, false: name + "-" + strconv.Itoa(i+1)}[i == 0]] = l
 		}
 	}
-	if len(told) == 0 {
+	if len(published) == 0 {
 		require.Empty(t, w.Header()["Ratelimit"])
 		return
 	}
 	policies, err := parseList(w.Header().Get("RateLimit-Policy"))
 	require.NoError(t, err, w.Header().Get("RateLimit-Policy"))
-	require.Len(t, policies, len(told))
+	require.Len(t, policies, len(published))
 	for _, p := range policies {
-		l, ok := told[p.name]
+		l, ok := published[p.name]
 		require.True(t, ok, p.name)
 		want := map[string]int64{"q": int64(l.Requests)}
 		if l.Window%time.Second == 0 {
@@ -121,13 +121,13 @@ func judgeFields(t *testing.T, limits []ratelimit.Limit, name string, w *httptes
 	state, err := parseList(w.Header().Get("RateLimit"))
 	require.NoError(t, err, w.Header().Get("RateLimit"))
 	require.Len(t, state, 1)
-	l, ok := told[state[0].name]
-	require.True(t, ok, "RateLimit names a policy that RateLimit-Policy does not")
+	l, ok := published[state[0].name]
+	require.True(t, ok, "RateLimit must name a policy of RateLimit-Policy")
 	remaining, ok := state[0].params["r"]
 	require.True(t, ok, "r is required")
 	require.True(t, remaining >= 0 && remaining <= int64(l.Requests))
 	until, has := state[0].params["t"]
-	require.Equal(t, remaining < int64(l.Requests), has, "t, when something is used")
+	require.Equal(t, remaining < int64(l.Requests), has, "t must exist if a request was charged")
 	for key := range state[0].params {
 		require.Contains(t, "rt", key)
 	}
@@ -139,13 +139,12 @@ func judgeFields(t *testing.T, limits []ratelimit.Limit, name string, w *httptes
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, n, int64(1))
 		if remaining == 0 {
-			require.GreaterOrEqual(t, n, until, "Retry-After is not before t: section 5")
+			require.GreaterOrEqual(t, n, until, "Retry-After must not be before t (section 5)")
 		}
 	}
 }
 
-// FuzzFields makes limits of all kinds, and reads what they tell as a client
-// would.
+// FuzzFields parses the fields of random limits, as a client would.
 func FuzzFields(f *testing.F) {
 	f.Add("login", uint64(1), uint8(3))
 	f.Add("a-2", uint64(99), uint8(200))
@@ -164,18 +163,18 @@ func FuzzFields(f *testing.F) {
 		}
 		l, err := ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{{Name: name, Limits: limits}}})
 		if err != nil {
-			return // a name, or a limit, that New refuses
+			return // New refuses the name or a limit
 		}
 		h := l.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		for range calls {
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
-			judgeFields(t, limits, cmp.Or(name, "default"), w)
+			checkFields(t, limits, cmp.Or(name, "default"), w)
 		}
 	})
 }
 
-// Limits at random, spent to the end and beyond.
+// Random limits are used up and exceeded.
 func TestFieldsAreStructured(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 3))
 	for range 400 {
@@ -183,12 +182,12 @@ func TestFieldsAreStructured(t *testing.T) {
 			{Requests: 1 + random.IntN(6), Window: time.Duration(1+random.IntN(100_000)) * time.Millisecond, Quiet: random.IntN(5) == 0},
 			{Requests: 1 + random.IntN(300), Window: time.Duration(1+random.IntN(100)) * time.Second, InsecureShadow: random.IntN(5) == 0},
 		}
-		l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a", Limits: limits}}})
+		l := newLimiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a", Limits: limits}}})
 		h := l.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		for range 8 {
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
-			judgeFields(t, limits, "a", w)
+			checkFields(t, limits, "a", w)
 		}
 	}
 }

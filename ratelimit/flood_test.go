@@ -24,31 +24,30 @@ func network64(i int) netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}), 64)
 }
 
-// A million keys: the memory stays within the bound, and whoever is denied
-// stays denied.
-func TestFloodOfAMillionKeys(t *testing.T) {
+// The memory stays within its bound, and denied keys stay denied.
+func TestMemoryStaysBoundedInAFlood(t *testing.T) {
 	for _, row := range []struct {
 		name           string
 		flood          int
 		requests       int
 		window         time.Duration
-		perKey, budget int // requests of each newcomer, bytes per key
+		perKey, budget int // requests of each new key, bytes per key
 	}{
-		{"exact log", million, 5, time.Minute, 1, 300},
-		{"ring", million / 5, 600, time.Minute, 1, 300},
-		{"newcomers whose windows end later than the attackers'", million / 5, 5, 2 * time.Hour, 1, 300},
-		{"newcomers who use up their limit", million / 5, 2, time.Hour, 2, 300},
+		{name: "exact log", flood: million, requests: 5, window: time.Minute, perKey: 1, budget: 300},
+		{name: "ring", flood: million / 5, requests: 600, window: time.Minute, perKey: 1, budget: 300},
+		{name: "new keys that expire after the attackers", flood: million / 5, requests: 5, window: 2 * time.Hour, perKey: 1, budget: 300},
+		{name: "new keys that use up their limit", flood: million / 5, requests: 2, window: time.Hour, perKey: 2, budget: 300},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			const maxKeys, attackers = million / 16, 100
 			before := heap()
 			m, c := memory(ratelimit.MemoryOptions{MaxKeys: maxKeys})
-			banned := make([]ratelimit.Charge, attackers)
-			for i := range banned {
-				banned[i] = charge(fmt.Sprint("attacker", i), 5, time.Hour, 1)
-				banned[i].Penalty = []time.Duration{0, 2 * time.Hour}[i%2]
+			denied := make([]ratelimit.Charge, attackers)
+			for i := range denied {
+				denied[i] = charge(fmt.Sprint("attacker", i), 5, time.Hour, 1)
+				denied[i].Penalty = []time.Duration{0, 2 * time.Hour}[i%2]
 				for range 6 {
-					take(t, m, banned[i])
+					take(t, m, denied[i])
 				}
 			}
 			start, pressure := time.Now(), 0
@@ -68,20 +67,20 @@ func TestFloodOfAMillionKeys(t *testing.T) {
 			}
 			took := time.Since(start)
 			used := int64(heap()) - int64(before)
-			t.Logf("%d keys kept of %d, %d bytes each, %v for a request, %d under pressure", m.Len(), row.flood, used/int64(m.Len()), took/time.Duration(row.flood*row.perKey), pressure)
+			t.Logf("%d keys kept of %d, %d bytes each, %v per request, %d under pressure", m.Len(), row.flood, used/int64(m.Len()), took/time.Duration(row.flood*row.perKey), pressure)
 			require.LessOrEqual(t, m.Len(), maxKeys)
 			require.LessOrEqual(t, used, int64(maxKeys*row.budget))
-			for _, b := range banned {
-				require.Positive(t, take(t, m, b).Wait, "the flood freed %s", b.Key.Text)
+			for _, b := range denied {
+				require.Positive(t, take(t, m, b).Wait, "the flood must not free %s", b.Key.Text)
 			}
 			runtime.KeepAlive(m)
 		})
 	}
 }
 
-// Under pressure a newcomer who was denied before is denied, whoever shares
-// the count with him; honest keys that are kept do not notice.
-func TestPressureHurtsNobodyWhoIsKept(t *testing.T) {
+// Under pressure, new keys share a count, and are denied together. Keys that have an
+// entry are not affected.
+func TestPressureDoesNotAffectExistingKeys(t *testing.T) {
 	m, c := memory(ratelimit.MemoryOptions{MaxKeys: 64})
 	honest := charge("honest", 100, time.Hour, 1)
 	take(t, m, honest)
@@ -98,5 +97,5 @@ func TestPressureHurtsNobodyWhoIsKept(t *testing.T) {
 	shared.Penalty = 24 * time.Hour
 	require.Positive(t, take(t, m, shared).Wait)
 	c.advance(time.Hour)
-	require.Zero(t, take(t, m, shared).Wait, "a shared count has no penalty: nobody knows whose denial it was")
+	require.Zero(t, take(t, m, shared).Wait, "a shared count must not start a penalty: the denial could be any client's")
 }

@@ -20,13 +20,12 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-// Responses that live at the same time have room of their own, whatever their
-// handlers do to it: a value is what was told, until its own handler changes
-// it.
+// Concurrent responses do not share memory: a header value changes only if the handler
+// of its own response changes it.
 func TestResponsesShareNoValues(t *testing.T) {
 	scaled := ratelimit.Limit{Requests: 1_000_000, Window: time.Hour, Scale: func(*http.Request) int { return 2_000_000 }}
-	l := limiter(t, ratelimit.Options{Fields: ratelimit.BothFields, Tiers: tierOf(scaled)})
-	inner := limiter(t, ratelimit.Options{Fields: ratelimit.BothFields, Tiers: []ratelimit.Tier{one("inner", 500_000)}})
+	l := newLimiter(t, ratelimit.Options{Fields: ratelimit.BothFields, Tiers: tierOf(scaled)})
+	inner := newLimiter(t, ratelimit.Options{Fields: ratelimit.BothFields, Tiers: []ratelimit.Tier{tierPerMinute("inner", 500_000)}})
 	type response struct{ got, want http.Header }
 	var mu sync.Mutex
 	var all []response
@@ -36,7 +35,7 @@ func TestResponsesShareNoValues(t *testing.T) {
 			want := h.Clone()
 			for key, values := range h {
 				switch i % 4 {
-				case 0: // left as it is
+				case 0: // unchanged
 				case 1:
 					values[0] = "spoiled"
 					want[key] = []string{"spoiled"}
@@ -77,11 +76,11 @@ func TestResponsesShareNoValues(t *testing.T) {
 	}
 }
 
-// Streams of one HTTP/2 connection, some of which are aborted, are told each
-// number once: no value is that of another stream.
-func TestStreamsAreToldTheirOwn(t *testing.T) {
+// The streams of one HTTP/2 connection, some of which are aborted, receive each number
+// of remaining requests once.
+func TestStreamsHaveTheirOwnFields(t *testing.T) {
 	const n = 200
-	l := limiter(t, ratelimit.Options{Tiers: tierOf(ratelimit.Limit{Requests: n, Window: time.Hour, FailuresOnly: true})})
+	l := newLimiter(t, ratelimit.Options{Tiers: tierOf(ratelimit.Limit{Requests: n, Window: time.Hour, FailuresOnly: true})})
 	s := httptest.NewUnstartedServer(l.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/abort" {
 			w.(http.Flusher).Flush()
@@ -93,7 +92,7 @@ func TestStreamsAreToldTheirOwn(t *testing.T) {
 	s.EnableHTTP2 = true
 	s.StartTLS()
 	defer s.Close()
-	told := make(chan string, n)
+	received := make(chan string, n)
 	var group sync.WaitGroup
 	for i := range n {
 		group.Go(func() {
@@ -110,13 +109,13 @@ func TestStreamsAreToldTheirOwn(t *testing.T) {
 			if want := `"a";q=200;w=3600`; path == "/abort" && res.Header.Get("RateLimit-Policy") != want || res.ProtoMajor != 2 {
 				t.Error(res.Proto, res.Header)
 			}
-			told <- strings.TrimPrefix(strings.Split(res.Header.Get("RateLimit"), ";")[1], "r=")
+			received <- strings.TrimPrefix(strings.Split(res.Header.Get("RateLimit"), ";")[1], "r=")
 		})
 	}
 	group.Wait()
-	close(told)
+	close(received)
 	var got []int
-	for s := range told {
+	for s := range received {
 		remaining, err := strconv.Atoi(s)
 		require.NoError(t, err)
 		got = append(got, remaining)
@@ -129,19 +128,19 @@ func TestStreamsAreToldTheirOwn(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
-// Many decisions, each given back by several at once, also by the hook that
-// hears of it: each is given back once.
-func TestManyDecisionsAreRefundedOnceEach(t *testing.T) {
+// Each decision is refunded concurrently: by its owner, by copies, and by the hook. Each
+// counts once.
+func TestConcurrentRefundsCountOnce(t *testing.T) {
 	const n = 1200
-	heard := make(chan ratelimit.Decision, n)
-	l := limiter(t, ratelimit.Options{
-		Tiers:   []ratelimit.Tier{one("a", 10*n)},
-		OnEvent: func(_ context.Context, e ratelimit.Event) { heard <- e.Decision },
+	recorded := make(chan ratelimit.Decision, n)
+	l := newLimiter(t, ratelimit.Options{
+		Tiers:   []ratelimit.Tier{tierPerMinute("a", 10*n)},
+		OnEvent: func(_ context.Context, e ratelimit.Event) { recorded <- e.Decision },
 	})
 	var group sync.WaitGroup
 	for i := range n {
 		group.Go(func() {
-			d, err := decided(l.Take(context.Background(), "a", "k", 2))
+			d, err := withoutDenial(l.Take(context.Background(), "a", "k", 2))
 			if err != nil || i%2 == 0 {
 				return
 			}
@@ -149,29 +148,29 @@ func TestManyDecisionsAreRefundedOnceEach(t *testing.T) {
 				copied := d
 				copied.Refund(context.Background())
 			}
-			other := <-heard
+			other := <-recorded
 			other.Refund(context.Background())
 		})
 	}
 	group.Wait()
-	// Half were given back by those who took them, and some by the hook's copy.
+	// Half were refunded by their callers, some of them through the copy of the hook.
 	rest := 0
-	for len(heard) > 0 {
-		d := <-heard
+	for len(recorded) > 0 {
+		d := <-recorded
 		d.Refund(t.Context())
 		rest++
 	}
 	require.Equal(t, n/2, rest)
-	require.Equal(t, 10*n-1, takes(t, l, "a", "k", 1).Remaining, "all were given back, and none twice")
+	require.Equal(t, 10*n-1, mustTake(t, l, "a", "k", 1).Remaining, "each decision must be refunded once")
 }
 
-// Whoever takes from the limiter while it asks or serves them uses nothing of
-// the request in hand: what it charged is what is given back.
-func TestLimiterInItself(t *testing.T) {
+// Key and the handler may call the limiter. The refund of a request must be the charges
+// of that request.
+func TestLimiterCanBeCalledByKeyAndHandler(t *testing.T) {
 	const n = 50
 	var l *ratelimit.Limiter
 	take := func(key string) {
-		if _, err := decided(l.Take(context.Background(), "inner", key, 7)); err != nil {
+		if _, err := withoutDenial(l.Take(context.Background(), "inner", key, 7)); err != nil {
 			t.Error(err)
 		}
 	}
@@ -179,7 +178,7 @@ func TestLimiterInItself(t *testing.T) {
 		take("key")
 		return r.Header.Get("Account")
 	}
-	l = limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{
+	l = newLimiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{
 		{Name: "outer", Routes: []string{"GET /"}, Limits: []ratelimit.Limit{{Requests: 1000, Window: time.Hour, FailuresOnly: true, Key: account}}},
 		{Name: "inner", Limits: []ratelimit.Limit{{Requests: 1 << 20, Window: time.Hour}}},
 	}})
@@ -200,9 +199,9 @@ func TestLimiterInItself(t *testing.T) {
 	}
 	group.Wait()
 	for i := range 8 {
-		d, err := decided(l.Charge(requestBy(strconv.Itoa(i), "", 1)))
+		d, err := withoutDenial(l.Charge(requestBy(strconv.Itoa(i), "", 1)))
 		require.NoError(t, err)
 		require.Equal(t, map[bool]int{true: 1000 - n - 1, false: 1000 - 1}[i%2 == 0], d.Remaining)
 	}
-	require.Equal(t, 1<<20-7*8*n-1, takes(t, l, "inner", "handler", 1).Remaining)
+	require.Equal(t, 1<<20-7*8*n-1, mustTake(t, l, "inner", "handler", 1).Remaining)
 }

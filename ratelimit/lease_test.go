@@ -18,8 +18,8 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-// worst returns the most that was admitted in any interval of a length.
-func worst(log []admitted, length time.Duration) int {
+// maxAdmitted returns the maximum cost that was admitted in any interval of a length.
+func maxAdmitted(log []admitted, length time.Duration) int {
 	sum, most, first := 0, 0, 0
 	for _, a := range log {
 		sum += a.cost
@@ -32,24 +32,24 @@ func worst(log []admitted, length time.Duration) int {
 	return most
 }
 
-// Several processes lease from one store. What they admit together stays within
-// the bound, and the store is asked rarely.
-func TestLease(t *testing.T) {
+// Several processes lease from one store. Together they admit at most the documented
+// excess, and call the store rarely.
+func TestLeasesAdmitAtMostTheDocumentedExcess(t *testing.T) {
 	const limit, window, ticks, windows = 10_000, 10 * time.Second, 1000, 3 // ticks in a window
 	for _, row := range []struct {
 		name      string
 		processes int
-		trips     float64 // at most, per request
-		admits    float64 // at least, of what the limit allows or of what is asked
+		trips     float64 // maximum per request
+		admits    float64 // minimum part of the limit, or of the requests if they are fewer
 		requests  func(tick, process int) int
 	}{
-		{"4 processes, three times too much", 4, 1.0 / 30, 0.95, func(int, int) int { return 3 * limit / ticks / 4 }},
-		{"16 processes, three times too much", 16, 1.0 / 30, 0.85, func(int, int) int { return 2 }},
-		{"4 processes, nine tenths", 4, 1.0 / 30, 1, func(tick, _ int) int { return 2 + tick%4/3 }},
-		{"16 processes, nine tenths", 16, 1.0 / 30, 1, func(tick, p int) int { return map[bool]int{true: 1}[(tick+p)%16 < 9] }},
-		{"4 processes, one has nine tenths of it", 4, 1.0 / 30, 0.95, func(_, p int) int { return []int{27, 1, 1, 1}[p] }},
-		{"4 processes in bursts", 4, 1.0 / 30, 0.6, func(tick, _ int) int { return map[bool]int{true: 1000}[tick%880 < 4] }},
-		{"16 processes that fill their leases, wait and strike together", 16, 1.0 / 30, 0.5, func(tick, _ int) int {
+		{name: "4 processes with three times the limit", processes: 4, trips: 1.0 / 30, admits: 0.95, requests: func(int, int) int { return 3 * limit / ticks / 4 }},
+		{name: "16 processes with three times the limit", processes: 16, trips: 1.0 / 30, admits: 0.85, requests: func(int, int) int { return 2 }},
+		{name: "4 processes with nine tenths of the limit", processes: 4, trips: 1.0 / 30, admits: 1, requests: func(tick, _ int) int { return 2 + tick%4/3 }},
+		{name: "16 processes with nine tenths of the limit", processes: 16, trips: 1.0 / 30, admits: 1, requests: func(tick, p int) int { return map[bool]int{true: 1}[(tick+p)%16 < 9] }},
+		{name: "4 processes of which one has nine tenths of the requests", processes: 4, trips: 1.0 / 30, admits: 0.95, requests: func(_, p int) int { return []int{27, 1, 1, 1}[p] }},
+		{name: "4 processes with bursts", processes: 4, trips: 1.0 / 30, admits: 0.6, requests: func(tick, _ int) int { return map[bool]int{true: 1000}[tick%880 < 4] }},
+		{name: "16 processes that fill their leases, wait, and burst together", processes: 16, trips: 1.0 / 30, admits: 0.5, requests: func(tick, _ int) int {
 			switch at := tick % 960; {
 			case at < 2:
 				return 700
@@ -61,10 +61,10 @@ func TestLease(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newCounted()
+				s := newTestStore()
 				var all []*ratelimit.Limiter
 				for range row.processes {
-					all = append(all, limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: limit, Window: window, Lease: true}}}}}))
+					all = append(all, newLimiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: limit, Window: window, Lease: true}}}}}))
 				}
 				var log []admitted
 				total, allowed := 0, 0
@@ -73,13 +73,13 @@ func TestLease(t *testing.T) {
 					for p := range all {
 						most = max(most, row.requests(tick, p))
 					}
-					for i := range most { // as though at the same time
+					for i := range most { // interleaved, without time between
 						for p, l := range all {
 							if i >= row.requests(tick, p) {
 								continue
 							}
 							total++
-							if d, err := decided(l.Take(context.Background(), "a", "k", 1)); err == nil && d.Allowed {
+							if d, err := withoutDenial(l.Take(context.Background(), "a", "k", 1)); err == nil && d.Allowed {
 								allowed++
 								log = append(log, admitted{time.Now(), 1})
 							}
@@ -87,9 +87,9 @@ func TestLease(t *testing.T) {
 					}
 					time.Sleep(window / ticks)
 				}
-				inRing, inWindow := worst(log, window*7/8), worst(log, window)
+				inRing, inWindow := maxAdmitted(log, window*7/8), maxAdmitted(log, window)
 				trips := float64(s.calls.Load()) / float64(total)
-				t.Logf("%d requests, %d admitted, %.5f round trips each (1/%.0f), worst %.3f of the limit in 7/8 of a window, %.3f in a window",
+				t.Logf("%d requests, %d admitted, %.5f round trips each (1/%.0f), at most %.3f of the limit in 7/8 of a window, %.3f in a window",
 					total, allowed, trips, 1/trips, float64(inRing)/limit, float64(inWindow)/limit)
 				require.LessOrEqual(t, inRing, limit+min(row.processes*limit/64, limit/10))
 				require.LessOrEqual(t, trips, row.trips)
@@ -99,99 +99,99 @@ func TestLease(t *testing.T) {
 	}
 }
 
-func TestLeaseWithOthers(t *testing.T) {
+func TestLeasesWorkWithOtherLimits(t *testing.T) {
 	leased := ratelimit.Limit{Requests: 1000, Window: time.Minute, Lease: true}
 	for _, row := range []struct {
 		name   string
 		limits []ratelimit.Limit
-		play   func(t *testing.T, s *counted, l *ratelimit.Limiter, heard *events)
+		play   func(t *testing.T, s *testStore, l *ratelimit.Limiter, recorded *events)
 	}{
-		{"what another limit denies is put back", []ratelimit.Limit{leased, {Requests: 1, Window: time.Hour}}, func(t *testing.T, _ *counted, l *ratelimit.Limiter, _ *events) {
-			require.True(t, takes(t, l, "a", "k", 1).Allowed)
+		{name: "a charge that another limit denies returns to the lease", limits: []ratelimit.Limit{leased, {Requests: 1, Window: time.Hour}}, play: func(t *testing.T, _ *testStore, l *ratelimit.Limiter, _ *events) {
+			require.True(t, mustTake(t, l, "a", "k", 1).Allowed)
 			for range 2000 {
-				require.False(t, takes(t, l, "a", "k", 1).Allowed)
+				require.False(t, mustTake(t, l, "a", "k", 1).Allowed)
 				time.Sleep(time.Millisecond)
 			}
 			require.NoError(t, l.Reset(t.Context(), "a", "k"))
-			require.True(t, takes(t, l, "a", "k", 1).Allowed)
+			require.True(t, mustTake(t, l, "a", "k", 1).Allowed)
 		}},
-		{"a refund goes back to the lease", []ratelimit.Limit{leased}, func(t *testing.T, s *counted, l *ratelimit.Limiter, heard *events) {
+		{name: "a refund returns to the lease", limits: []ratelimit.Limit{leased}, play: func(t *testing.T, s *testStore, l *ratelimit.Limiter, recorded *events) {
 			for range 20 {
-				takes(t, l, "a", "k", 1)
+				mustTake(t, l, "a", "k", 1)
 			}
 			before := s.calls.Load()
 			for range 1000 {
-				d := takes(t, l, "a", "k", 1)
+				d := mustTake(t, l, "a", "k", 1)
 				require.True(t, d.Allowed)
 				d.Refund(t.Context())
 			}
 			require.LessOrEqual(t, s.calls.Load()-before, int64(1))
-			require.Greater(t, heard.count(ratelimit.Leased), 1000)
+			require.Greater(t, recorded.count(ratelimit.Leased), 1000)
 		}},
-		{"a cost above the share goes to the store at once", []ratelimit.Limit{leased}, func(t *testing.T, s *counted, l *ratelimit.Limiter, _ *events) {
+		{name: "a cost above the maximum lease is charged to the store", limits: []ratelimit.Limit{leased}, play: func(t *testing.T, s *testStore, l *ratelimit.Limiter, _ *events) {
 			for range 10 {
-				require.True(t, takes(t, l, "a", "k", 100).Allowed)
+				require.True(t, mustTake(t, l, "a", "k", 100).Allowed)
 			}
 			require.EqualValues(t, 10, s.calls.Load())
-			require.False(t, takes(t, l, "a", "k", 100).Allowed)
+			require.False(t, mustTake(t, l, "a", "k", 100).Allowed)
 			_, err := l.Take(t.Context(), "a", "k", 1001)
 			require.ErrorIs(t, err, ratelimit.ErrTooExpensive)
 		}},
-		{"a reset forgets the lease and the denial", []ratelimit.Limit{leased}, func(t *testing.T, _ *counted, l *ratelimit.Limiter, _ *events) {
+		{name: "a reset deletes the lease and the denial", limits: []ratelimit.Limit{leased}, play: func(t *testing.T, _ *testStore, l *ratelimit.Limiter, _ *events) {
 			n := 0
-			for takes(t, l, "a", "k", 1).Allowed {
+			for mustTake(t, l, "a", "k", 1).Allowed {
 				n++
 			}
 			require.Equal(t, 1000, n)
 			require.NoError(t, l.Reset(t.Context(), "a", "k"))
-			require.True(t, takes(t, l, "a", "k", 1).Allowed)
+			require.True(t, mustTake(t, l, "a", "k", 1).Allowed)
 		}},
-		{"a denial says when, and is right", []ratelimit.Limit{leased}, func(t *testing.T, _ *counted, l *ratelimit.Limiter, _ *events) {
-			for takes(t, l, "a", "k", 1).Allowed {
+		{name: "a request is allowed after RetryAfter", limits: []ratelimit.Limit{leased}, play: func(t *testing.T, _ *testStore, l *ratelimit.Limiter, _ *events) {
+			for mustTake(t, l, "a", "k", 1).Allowed {
 			}
-			d := takes(t, l, "a", "k", 1)
+			d := mustTake(t, l, "a", "k", 1)
 			require.Greater(t, d.RetryAfter, 50*time.Second)
 			time.Sleep(d.RetryAfter)
-			require.True(t, takes(t, l, "a", "k", 1).Allowed)
+			require.True(t, mustTake(t, l, "a", "k", 1).Allowed)
 		}},
-		{"the store fails, and the count is warm", []ratelimit.Limit{leased}, func(t *testing.T, s *counted, l *ratelimit.Limiter, _ *events) {
+		{name: "the local count has the leased charges when the store fails", limits: []ratelimit.Limit{leased}, play: func(t *testing.T, s *testStore, l *ratelimit.Limiter, _ *events) {
 			for range 400 {
-				takes(t, l, "a", "k", 1)
+				mustTake(t, l, "a", "k", 1)
 			}
 			s.set(func() { s.fail = errDown })
 			n := 400
-			for takes(t, l, "a", "k", 1).Allowed {
+			for mustTake(t, l, "a", "k", 1).Allowed {
 				n++
 			}
 			require.Equal(t, 1000, n)
 		}},
-		{"many keys", []ratelimit.Limit{leased}, func(t *testing.T, _ *counted, l *ratelimit.Limiter, _ *events) {
+		{name: "many keys are never denied falsely", limits: []ratelimit.Limit{leased}, play: func(t *testing.T, _ *testStore, l *ratelimit.Limiter, _ *events) {
 			for range 10_000 {
-				require.True(t, takes(t, l, "a", strconv.Itoa(rand.IntN(30_000)), 1).Allowed)
+				require.True(t, mustTake(t, l, "a", strconv.Itoa(rand.IntN(30_000)), 1).Allowed)
 				time.Sleep(time.Millisecond)
 			}
 		}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, heard := newCounted(), new(events)
-				row.play(t, s, limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{{Name: "a", Limits: row.limits}}, OnEvent: heard.hear}), heard)
+				s, recorded := newTestStore(), new(events)
+				row.play(t, s, newLimiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{{Name: "a", Limits: row.limits}}, OnEvent: recorded.record}), recorded)
 			})
 		})
 	}
 }
 
-// Those who come while a lease is fetched wait for it together.
-func TestLeaseIsFetchedOnce(t *testing.T) {
+// Requests that arrive during a refill wait for it.
+func TestConcurrentRequestsShareARefill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newCounted()
+		s := newTestStore()
 		s.slow = 20 * time.Millisecond
-		l := limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: 64_000, Window: time.Minute, Lease: true}}}}})
+		l := newLimiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: 64_000, Window: time.Minute, Lease: true}}}}})
 		start := time.Now()
 		var group sync.WaitGroup
 		for range 900 {
 			group.Go(func() {
-				d, err := decided(l.Take(context.Background(), "a", "k", 1))
+				d, err := withoutDenial(l.Take(context.Background(), "a", "k", 1))
 				require.NoError(t, err)
 				require.True(t, d.Allowed && !d.Degraded)
 			})
@@ -202,22 +202,22 @@ func TestLeaseIsFetchedOnce(t *testing.T) {
 	})
 }
 
-// Goroutines of several processes, on a few keys: what is leased is charged, so
-// that no more is ever admitted while the window lasts.
-func TestLeasesAtOnce(t *testing.T) {
+// Several processes with several goroutines share a few keys. Leased requests are
+// charged, so the limit holds within a window.
+func TestConcurrentProcessesLeaseWithinTheLimit(t *testing.T) {
 	const limit = 5000
-	s, log := newCounted(), new(records)
+	s, log := newTestStore(), new(records)
 	var group sync.WaitGroup
 	var admitted [3]atomic.Int64
 	for range 4 {
-		l := limiter(t, ratelimit.Options{Store: s, Timeout: time.Minute, Logger: slog.New(slog.NewJSONHandler(log, nil)), Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{
+		l := newLimiter(t, ratelimit.Options{Store: s, Timeout: time.Minute, Logger: slog.New(slog.NewJSONHandler(log, nil)), Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{
 			{Requests: limit, Window: time.Hour, Lease: true}, {Requests: 1 << 20, Window: time.Hour, Lease: true},
 		}}}})
 		for i := range 4 {
 			group.Go(func() {
 				for j := range 6000 {
 					k := (i + j) % len(admitted)
-					d, err := decided(l.Take(context.Background(), "a", strconv.Itoa(k), 1))
+					d, err := withoutDenial(l.Take(context.Background(), "a", strconv.Itoa(k), 1))
 					switch {
 					case err != nil || d.Degraded:
 						t.Error(d, err)
@@ -241,9 +241,8 @@ func TestLeasesAtOnce(t *testing.T) {
 	}
 }
 
-// What is leased is spent without an allocation.
-func TestLeaseAllocatesNothing(t *testing.T) {
-	l := limiter(t, ratelimit.Options{Store: newCounted(), Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: 1 << 26, Window: time.Hour, Lease: true}}}}})
+func TestLeasedChargeAllocatesNothing(t *testing.T) {
+	l := newLimiter(t, ratelimit.Options{Store: newTestStore(), Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: 1 << 26, Window: time.Hour, Lease: true}}}}})
 	ctx := context.Background()
 	for range 20_000 {
 		_, _ = l.Take(ctx, "a", "k", 1)
@@ -251,13 +250,13 @@ func TestLeaseAllocatesNothing(t *testing.T) {
 	require.Less(t, testing.AllocsPerRun(10_000, func() { _, _ = l.Take(ctx, "a", "k", 1) }), 1.0)
 }
 
-// Whoever loses a lease to another key, when no new one can be had, is charged
-// alone: the store has not failed.
-func TestNoRoomForALease(t *testing.T) {
-	s := newCounted()
-	l := limiter(t, ratelimit.Options{Store: s, Timeout: time.Minute, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: 1000, Window: time.Hour, Lease: true}}}}})
+// A charge whose lease was evicted, while the table is full, is made in the store. It is
+// not a failure of the store.
+func TestChargeWithoutALeaseGoesToTheStore(t *testing.T) {
+	s := newTestStore()
+	l := newLimiter(t, ratelimit.Options{Store: s, Timeout: time.Minute, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: 1000, Window: time.Hour, Lease: true}}}}})
 	decided := make(chan ratelimit.Decision, 1)
-	l.LoseLease("a", "k", func() {
+	l.EvictLease("a", "k", func() {
 		go func() {
 			d, _ := l.Take(context.Background(), "a", "k", 1)
 			decided <- d
@@ -274,7 +273,7 @@ func TestNoRoomForALease(t *testing.T) {
 	})
 	d := <-decided
 	require.True(t, d.Allowed)
-	require.False(t, d.Degraded, "a full table is no failure of the store")
+	require.False(t, d.Degraded, "a full table must not be a failure of the store")
 	require.Equal(t, 999, d.Remaining)
 	require.EqualValues(t, 1, s.takes.Load())
 }

@@ -31,10 +31,9 @@ func costHeader(r *http.Request) int {
 	return n
 }
 
-// What one limit denies is put back into the leases that it was taken from, and
-// into no others: whoever is denied by one account would fill the lease of an
-// address again and again.
-func TestDenialFillsNoLease(t *testing.T) {
+// If a limit denies, only the charges that were spent return to their leases. Otherwise a
+// client could fill the lease of an address with the denials of one account.
+func TestDenialReturnsOnlySpentCharges(t *testing.T) {
 	const limit = 6400 // the share is 100
 	address := ratelimit.Limit{Requests: limit, Window: time.Hour, Lease: true, Key: header("Address"), Cost: costHeader}
 	for _, row := range []struct {
@@ -43,19 +42,19 @@ func TestDenialFillsNoLease(t *testing.T) {
 		denied func(i int) *http.Request
 	}{
 		{
-			"of a limit that was not asked", []ratelimit.Limit{{Requests: 1000, Window: time.Hour, Lease: true, Key: header("Account")}, address},
-			func(int) *http.Request { return requestBy("spent", "x", 1) },
+			name: "a limit that was not evaluated", limits: []ratelimit.Limit{{Requests: 1000, Window: time.Hour, Lease: true, Key: header("Account")}, address},
+			denied: func(int) *http.Request { return requestBy("spent", "x", 1) },
 		},
 		{
-			"of a limit whose lease is too small", []ratelimit.Limit{address, {Requests: 1000, Window: time.Hour, Key: header("Account"), Cost: costHeader}},
-			func(i int) *http.Request { return requestBy("spent", "x", 101+i%800) }, // the last denial is of another cost
+			name: "a limit whose lease is too small for the cost", limits: []ratelimit.Limit{address, {Requests: 1000, Window: time.Hour, Key: header("Account"), Cost: costHeader}},
+			denied: func(i int) *http.Request { return requestBy("spent", "x", 101+i%800) }, // another cost each time, so that the denial is not cached
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			l := limiter(t, ratelimit.Options{Store: newCounted(), Timeout: time.Minute, Tiers: []ratelimit.Tier{{Name: "a", Limits: row.limits}}})
+			l := newLimiter(t, ratelimit.Options{Store: newTestStore(), Timeout: time.Minute, Tiers: []ratelimit.Tier{{Name: "a", Limits: row.limits}}})
 			admitted := 0
 			check := func(r *http.Request) bool {
-				d, err := decided(l.Charge(r))
+				d, err := withoutDenial(l.Charge(r))
 				require.NoError(t, err)
 				require.False(t, d.Degraded)
 				return d.Allowed
@@ -80,22 +79,22 @@ func TestDenialFillsNoLease(t *testing.T) {
 // another request must not appear in the decision.
 func TestDenialOfALeaseHasOnlyItsOwnVerdict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := limiter(t, ratelimit.Options{Store: newCounted(), Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{
+		l := newLimiter(t, ratelimit.Options{Store: newTestStore(), Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{
 			{Requests: 1000, Window: time.Hour, Lease: true, Key: header("Account")},
 			{Requests: 1, Window: 24 * time.Hour, Key: header("Address")},
 		}}}})
 		for i := 0; ; i++ {
-			d, err := decided(l.Charge(requestBy("spent", strconv.Itoa(i), 1)))
+			d, err := withoutDenial(l.Charge(requestBy("spent", strconv.Itoa(i), 1)))
 			require.NoError(t, err)
 			if !d.Allowed {
 				break
 			}
 		}
 		for range 20 {
-			d, err := decided(l.Charge(requestBy("other", "0", 1)))
+			d, err := withoutDenial(l.Charge(requestBy("other", "0", 1)))
 			require.NoError(t, err)
 			require.Greater(t, d.RetryAfter, 23*time.Hour, "the limit of the address denies")
-			d, err = decided(l.Charge(requestBy("spent", "free", 1)))
+			d, err = withoutDenial(l.Charge(requestBy("spent", "free", 1)))
 			require.NoError(t, err)
 			require.False(t, d.Allowed)
 			require.LessOrEqual(t, d.RetryAfter, 9*time.Hour/8, "a limit above 128 denies for at most 9/8 of its window")
@@ -103,21 +102,20 @@ func TestDenialOfALeaseHasOnlyItsOwnVerdict(t *testing.T) {
 	})
 }
 
-// What is given back after its lease has ended counts no longer, and leaves
-// what others spend of the next one alone.
-func TestLateRefundFillsNoLease(t *testing.T) {
+// A refund after the lease has expired has no effect, so the next lease does not grow.
+func TestLateRefundDoesNotFillTheNextLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const limit = 1000
-		l := limiter(t, ratelimit.Options{Store: newCounted(), Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: limit, Window: time.Minute, Lease: true}}}}})
+		l := newLimiter(t, ratelimit.Options{Store: newTestStore(), Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: limit, Window: time.Minute, Lease: true}}}}})
 		var old []ratelimit.Decision
 		for range limit {
-			old = append(old, takes(t, l, "a", "k", 1))
+			old = append(old, mustTake(t, l, "a", "k", 1))
 		}
 		time.Sleep(10 * time.Minute)
 		admitted := 0
 		for i := range old {
 			for range 2 {
-				if takes(t, l, "a", "k", 1).Allowed {
+				if mustTake(t, l, "a", "k", 1).Allowed {
 					admitted++
 				}
 			}

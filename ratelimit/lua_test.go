@@ -18,16 +18,15 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-// windows are so long that no key expires by the server's own clock while the
-// test plays with another one, and their eighths are whole milliseconds, in
-// which alone the two kernels count alike.
+// windows are long, so that no key expires by the server's clock while the test uses
+// its own. Their eighths are whole milliseconds, because Redis counts in milliseconds.
 var windows = []time.Duration{10 * time.Minute, 15 * time.Minute, time.Hour, 24 * time.Hour, 7 * 24 * time.Hour, 31 * 24 * time.Hour}
 
-// epoch is a multiple of the eighths of all windows, with as many digits as
-// today has.
+// epoch is a multiple of the eighths of all windows, with as many digits as the current
+// time.
 const epoch = 760 * 2343600 * time.Second
 
-// luaOp is a call of the script of redislimit, at a time.
+// A luaOp is a call of the script of redislimit at a time.
 type luaOp struct {
 	name     string // take, peek or refund
 	at       time.Duration
@@ -35,7 +34,7 @@ type luaOp struct {
 	verdicts []ratelimit.Verdict
 }
 
-// limit is what the script unpacks.
+// A limit has the layout that the script unpacks.
 type limit struct {
 	Key, Shadow                   uint8
 	Requests, Window, Cost, Phase uint32
@@ -43,9 +42,9 @@ type limit struct {
 	NameLength                    uint8
 }
 
-// playLua makes many calls in one pipeline. The limits of a principal are in one
-// key, as redislimit has it, or in two.
-func playLua(t *testing.T, client *redis.Client, sha string, ops []luaOp) {
+// runLua makes many calls in one pipeline. The limits of a principal are in one key, as
+// in redislimit, or in two.
+func runLua(t *testing.T, client *redis.Client, sha string, ops []luaOp) {
 	pipe := client.Pipeline()
 	replies := make([]*redis.IntSliceCmd, len(ops))
 	for i, op := range ops {
@@ -91,12 +90,12 @@ func playLua(t *testing.T, client *redis.Client, sha string, ops []luaOp) {
 	}
 }
 
-// player makes random calls. Refunds are of charges whose answer is known.
+// A player makes random calls. It refunds only charges whose verdicts have arrived.
 type player struct {
 	random  *rand.Rand
 	now     time.Duration
-	charged []ratelimit.Charge // with their Redis Marks
-	from    []int              // and the number of the call that made them
+	charged []ratelimit.Charge // with their Marks in Redis
+	from    []int              // index of the call that made each of them
 	quotas  int
 }
 
@@ -132,8 +131,8 @@ func (p *player) next() luaOp {
 	return op
 }
 
-// quota changes a limit over the border of what is exact. What a Memory changes
-// in a call that charges nothing, Redis does not write; so all of these charge.
+// quota changes a limit across exactLimit. Each call charges, because Redis does not
+// write a conversion without a charge, and a Memory does.
 func (p *player) quota() luaOp {
 	p.quotas++
 	return luaOp{name: "take", at: epoch + p.now, charges: []ratelimit.Charge{{
@@ -142,7 +141,7 @@ func (p *player) quota() luaOp {
 	}}}
 }
 
-// refund gives back one of the last charges, or a part of it.
+// refund refunds one of the last charges, or a part of it.
 func (p *player) refund() (op luaOp, from int) {
 	i := len(p.charged) - 1 - p.random.IntN(min(40, len(p.charged)))
 	c, from := p.charged[i], p.from[i]
@@ -151,10 +150,10 @@ func (p *player) refund() (op luaOp, from int) {
 	return luaOp{name: "refund", at: epoch + p.now, charges: []ratelimit.Charge{c}}, from
 }
 
-// The kernel in Lua, on a real Redis, and the kernel in Go answer random calls
-// alike: limits from 1 to 2^20, windows from ten minutes to 31 days, several
-// limits in a call, penalties, shadows, refunds, quotas that change.
-func TestKernelsAgree(t *testing.T) {
+// The script on a real Redis and a Memory return equal verdicts for random calls: limits
+// from 1 to 2^20, windows from ten minutes to 31 days, several limits in a call,
+// penalties, shadows, refunds, and quotas that change.
+func TestLuaAndGoAgree(t *testing.T) {
 	t.Parallel()
 	const calls, batch = 100_000, 1000
 	server := redistest.Start(t)
@@ -166,7 +165,7 @@ func TestKernelsAgree(t *testing.T) {
 	require.NoError(t, err)
 	p := &player{random: rand.New(rand.NewPCG(5, 9)), now: time.Millisecond}
 	var ops []luaOp
-	refunds := make(map[int]int) // by the number of the call: of which call
+	refunds := make(map[int]int) // index of the refunded call, by the index of the refund
 	for len(ops) < calls {
 		begin := len(ops)
 		for range batch {
@@ -178,19 +177,18 @@ func TestKernelsAgree(t *testing.T) {
 			}
 			ops = append(ops, p.next())
 		}
-		playLua(t, client, sha, ops[begin:])
-		p.learn(ops, begin)
+		runLua(t, client, sha, ops[begin:])
+		p.recordCharges(ops, begin)
 	}
 	var denied, charged int
 	synctest.Test(t, func(t *testing.T) { denied, charged = replay(t, ops, refunds) })
-	t.Logf("%d calls agree: %d charged, %d denied, %d given back", len(ops), charged, denied, len(refunds))
+	t.Logf("%d calls agree: %d charged, %d denied, %d refunded", len(ops), charged, denied, len(refunds))
 	require.Greater(t, charged, calls/10)
 	require.Greater(t, denied, calls/10)
 	require.Greater(t, len(refunds), calls/20)
 }
 
-// replay makes the calls of a Memory, in a bubble whose clock can be moved, and
-// compares the answers.
+// replay makes the calls with a Memory and a fake clock, and compares the verdicts.
 func replay(t *testing.T, ops []luaOp, refunds map[int]int) (denied, charged int) {
 	memory := ratelimit.NewMemory(ratelimit.MemoryOptions{})
 	marks := make(map[string]int64)
@@ -199,7 +197,7 @@ func replay(t *testing.T, ops []luaOp, refunds map[int]int) (denied, charged int
 		time.Sleep(op.at - at)
 		at = op.at
 		for _, c := range op.charges {
-			memory.Unphased(c.Key)
+			memory.SetPhaseZero(c.Key)
 		}
 		if of, ok := refunds[i]; ok {
 			c := op.charges[0]
@@ -209,11 +207,11 @@ func replay(t *testing.T, ops []luaOp, refunds map[int]int) (denied, charged int
 			continue
 		}
 		want := make([]ratelimit.Verdict, len(op.charges))
-		ask := memory.Take
+		decide := memory.Take
 		if op.name == "peek" {
-			ask = memory.Peek
+			decide = memory.Peek
 		}
-		require.NoError(t, ask(t.Context(), op.charges, want))
+		require.NoError(t, decide(t.Context(), op.charges, want))
 		for j, got := range op.verdicts {
 			if want[j].Mark != 0 {
 				charged++
@@ -222,14 +220,14 @@ func replay(t *testing.T, ops []luaOp, refunds map[int]int) (denied, charged int
 			if want[j].Wait > 0 {
 				denied++
 			}
-			require.Equal(t, inRedis(want[j]), inRedis(got), "call %d, charge %d: %+v", i, j, op.charges[j])
+			require.Equal(t, roundVerdict(want[j]), roundVerdict(got), "call %d, charge %d: %+v", i, j, op.charges[j])
 		}
 	}
 	return denied, charged
 }
 
-// learn keeps what the calls charged. The quotas' charges are not given back.
-func (p *player) learn(ops []luaOp, begin int) {
+// recordCharges keeps the charges of the calls for refunds, except those of quotas.
+func (p *player) recordCharges(ops []luaOp, begin int) {
 	p.charged, p.from = p.charged[:0], p.from[:0]
 	for i := begin; i < len(ops); i++ {
 		for j, v := range ops[i].verdicts {
@@ -241,9 +239,8 @@ func (p *player) learn(ops []luaOp, begin int) {
 	}
 }
 
-// inRedis is a verdict in whole milliseconds, rounded up, whose Mark is there
-// or not.
-func inRedis(v ratelimit.Verdict) ratelimit.Verdict {
+// roundVerdict rounds a verdict up to whole milliseconds. Its Mark is 0 or 1.
+func roundVerdict(v ratelimit.Verdict) ratelimit.Verdict {
 	up := func(d time.Duration) time.Duration {
 		if d <= 0 {
 			return d

@@ -37,7 +37,7 @@ func charge(text string, requests int, window time.Duration, cost int) ratelimit
 	return ratelimit.Charge{Key: ratelimit.Key{Policy: "p", Text: text}, Requests: requests, Window: window, Cost: cost}
 }
 
-// admitted is one admission, for the oracle.
+// admitted is one admission.
 type admitted struct {
 	at   time.Time
 	cost int
@@ -53,7 +53,7 @@ func sumSince(log []admitted, since time.Time) int {
 	return n
 }
 
-// Up to 128, the answer is that of the definition: the sum of the last window.
+// Up to 128, the verdict follows from the sum of the charges in the last window.
 func TestExactLimitAgreesWithItsDefinition(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for round := range 10 {
@@ -83,8 +83,8 @@ func TestExactLimitAgreesWithItsDefinition(t *testing.T) {
 	}
 }
 
-// Above 128: never more than the limit in 7/8 of a window, never a denial for
-// who keeps it in 9/8, and a wait that is exact.
+// Above 128, at most the limit is admitted in 7/8 of a window. A client that keeps the
+// limit in 9/8 of a window is never denied. The wait is exact.
 func TestLargeLimitsKeepTheirBounds(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for range 6 {
@@ -102,7 +102,7 @@ func TestLargeLimitsKeepTheirBounds(t *testing.T) {
 				require.LessOrEqual(t, sumSince(log, c.t.Add(-window*7/8)), limit)
 				continue
 			}
-			require.Greater(t, sumSince(log, c.t.Add(-window*9/8-8))+cost, limit, "a denial needs a reason")
+			require.Greater(t, sumSince(log, c.t.Add(-window*9/8-8))+cost, limit, "a client that keeps the limit in 9/8 of a window must not be denied")
 			now := c.t
 			c.t = now.Add(v.Wait - 1)
 			require.NotZero(t, peek(t, m, charge("k", limit, window, cost)).Wait)
@@ -118,18 +118,18 @@ func peek(t testing.TB, m *ratelimit.Memory, c ratelimit.Charge) ratelimit.Verdi
 	return v[0]
 }
 
-func TestAllOrNothing(t *testing.T) {
+func TestDeniedCallChargesNothing(t *testing.T) {
 	m, _ := memory(ratelimit.MemoryOptions{})
 	a, b := charge("a", 10, time.Minute, 1), charge("b", 1, time.Minute, 1)
 	var v [2]ratelimit.Verdict
 	for range 5 {
 		require.NoError(t, m.Take(t.Context(), []ratelimit.Charge{a, b}, v[:]))
 	}
-	require.Equal(t, 9, v[0].Remaining, "four denials charged nothing")
+	require.Equal(t, 9, v[0].Remaining, "denials must not be charged")
 	require.NotZero(t, v[1].Wait)
 }
 
-func TestRefund(t *testing.T) {
+func TestRefundRemovesACharge(t *testing.T) {
 	for _, limit := range []int{2, 200} {
 		m, c := memory(ratelimit.MemoryOptions{})
 		ch := charge("k", limit, time.Minute, limit/2)
@@ -141,12 +141,12 @@ func TestRefund(t *testing.T) {
 		require.NoError(t, m.Refund(t.Context(), []ratelimit.Charge{ch}))
 		require.Zero(t, take(t, m, ch).Wait)
 		c.advance(time.Hour)
-		require.NoError(t, m.Refund(t.Context(), []ratelimit.Charge{ch}), "too late is nothing")
+		require.NoError(t, m.Refund(t.Context(), []ratelimit.Charge{ch}), "a late refund must have no effect")
 		require.Equal(t, limit, peek(t, m, ch).Remaining)
 	}
 }
 
-func TestReset(t *testing.T) {
+func TestResetDeletesTheCount(t *testing.T) {
 	m, _ := memory(ratelimit.MemoryOptions{})
 	ch := charge("k", 1, time.Minute, 1)
 	take(t, m, ch)
@@ -154,9 +154,8 @@ func TestReset(t *testing.T) {
 	require.Zero(t, take(t, m, ch).Wait)
 }
 
-// A flood of keys frees nobody who is denied, and takes no memory
-// beyond the bound.
-func TestFloodOfKeys(t *testing.T) {
+// A flood of keys does not free a denied key, and does not exceed MaxKeys.
+func TestFloodDoesNotFreeADeniedKey(t *testing.T) {
 	m, _ := memory(ratelimit.MemoryOptions{MaxKeys: 1000})
 	attacker := charge("attacker", 1, time.Hour, 1)
 	take(t, m, attacker)
@@ -168,8 +167,7 @@ func TestFloodOfKeys(t *testing.T) {
 	require.NotZero(t, take(t, m, attacker).Wait)
 }
 
-// Where everybody is denied, newcomers share one count.
-func TestPressure(t *testing.T) {
+func TestFullMemoryCountsNewKeysTogether(t *testing.T) {
 	m, c := memory(ratelimit.MemoryOptions{MaxKeys: 4})
 	for i := range 4 {
 		take(t, m, charge(fmt.Sprint(i), 1, time.Hour, 1))
@@ -184,7 +182,7 @@ func TestPressure(t *testing.T) {
 	require.False(t, take(t, m, charge("newest", 1, time.Hour, 1)).Pressure)
 }
 
-func TestConcurrentTakes(t *testing.T) {
+func TestConcurrentCallsDoNotDeadlock(t *testing.T) {
 	m := ratelimit.NewMemory(ratelimit.MemoryOptions{})
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -193,7 +191,7 @@ func TestConcurrentTakes(t *testing.T) {
 		wg.Go(func() {
 			var v [2]ratelimit.Verdict
 			for j := range 50 {
-				// Two keys in both orders: locks must not wait for each other.
+				// Both orders of two keys, so that a wrong order of locks would deadlock.
 				charges := []ratelimit.Charge{charge("a", 100, time.Hour, 1), charge("b", 1000000, time.Hour, 1)}
 				charges[1].Key.Policy = "q"
 				if (i+j)%2 == 0 {
@@ -211,7 +209,7 @@ func TestConcurrentTakes(t *testing.T) {
 	require.Equal(t, 100, total)
 }
 
-// FuzzMemory plays any sequence of charges against the definition.
+// FuzzMemory compares any sequence of charges with the sum of the last window.
 func FuzzMemory(f *testing.F) {
 	f.Add(uint8(5), []byte{1, 1, 1, 200, 1, 2, 3})
 	f.Add(uint8(1), []byte{255, 0, 255, 1})
@@ -232,11 +230,10 @@ func FuzzMemory(f *testing.F) {
 	})
 }
 
-// A denial begins a penalty. Denials in it do not prolong it.
-func TestPenalty(t *testing.T) {
+func TestDenialStartsAPenalty(t *testing.T) {
 	strict := charge("k", 2, time.Second, 1)
 	strict.Penalty = time.Minute
-	for name, limit := range map[string]int{"log": 2, "ring": 200} {
+	for name, limit := range map[string]int{"a log": 2, "a ring": 200} {
 		t.Run(name, func(t *testing.T) {
 			m, c := memory(ratelimit.MemoryOptions{})
 			k := strict
@@ -246,23 +243,23 @@ func TestPenalty(t *testing.T) {
 			}
 			peeked := peek(t, m, k)
 			require.Positive(t, peeked.Wait)
-			require.LessOrEqual(t, peeked.Wait, 9*time.Second/8, "Peek begins no penalty")
+			require.LessOrEqual(t, peeked.Wait, 9*time.Second/8, "Peek must not start a penalty")
 			require.Equal(t, ratelimit.Verdict{Wait: time.Minute, Reset: time.Minute}, take(t, m, k))
 			c.advance(59 * time.Second)
 			want := ratelimit.Verdict{Wait: time.Second, Reset: time.Second}
-			require.Equal(t, want, take(t, m, k), "not prolonged")
+			require.Equal(t, want, take(t, m, k), "a denial must not prolong the penalty")
 			require.Equal(t, want, peek(t, m, k))
 			none := k
 			none.Cost = 0
-			require.Zero(t, take(t, m, none).Wait, "what costs nothing is never denied")
-			dear := k
-			dear.Cost = limit + 1
-			require.Negative(t, take(t, m, dear).Wait)
+			require.Zero(t, take(t, m, none).Wait, "a cost of 0 must be allowed")
+			overCost := k
+			overCost.Cost = limit + 1
+			require.Negative(t, take(t, m, overCost).Wait)
 			c.advance(time.Second)
 			require.Zero(t, take(t, m, k).Wait)
 		})
 	}
-	t.Run("the limit that denied, and no other", func(t *testing.T) {
+	t.Run("only the limit that denies starts a penalty", func(t *testing.T) {
 		m, c := memory(ratelimit.MemoryOptions{})
 		other := charge("other", 10, time.Second, 1)
 		other.Penalty = time.Hour
@@ -278,7 +275,7 @@ func TestPenalty(t *testing.T) {
 		require.NoError(t, m.Take(t.Context(), both, v[:]))
 		require.Zero(t, v[0].Wait)
 	})
-	t.Run("a refund leaves it, a reset ends it", func(t *testing.T) {
+	t.Run("a reset ends a penalty, a refund does not", func(t *testing.T) {
 		m, _ := memory(ratelimit.MemoryOptions{})
 		k := strict
 		k.Mark = take(t, m, k).Mark
@@ -289,7 +286,7 @@ func TestPenalty(t *testing.T) {
 		require.NoError(t, m.Reset(t.Context(), []ratelimit.Key{k.Key}))
 		require.Zero(t, take(t, m, k).Wait)
 	})
-	t.Run("who is in it is not evicted", func(t *testing.T) {
+	t.Run("a key with a penalty is not evicted", func(t *testing.T) {
 		m, c := memory(ratelimit.MemoryOptions{MaxKeys: 1000})
 		for range 3 {
 			take(t, m, strict)
@@ -302,8 +299,8 @@ func TestPenalty(t *testing.T) {
 	})
 }
 
-// A shadow has no say, and counts like the others.
-func TestShadowCharge(t *testing.T) {
+// A shadow does not deny the others, and is charged like them.
+func TestShadowChargeNeverDenies(t *testing.T) {
 	m, _ := memory(ratelimit.MemoryOptions{})
 	shadow, real := charge("k", 1, time.Minute, 1), charge("k", 3, time.Minute, 1)
 	shadow.Shadow, real.Key.Policy = true, "q"
@@ -317,11 +314,10 @@ func TestShadowCharge(t *testing.T) {
 	}
 	require.NoError(t, m.Reset(t.Context(), []ratelimit.Key{shadow.Key}))
 	require.NoError(t, m.Take(t.Context(), both, v[:]))
-	require.Equal(t, 1, v[0].Remaining, "what others deny is not charged to a shadow")
+	require.Equal(t, 1, v[0].Remaining, "a call that another limit denies must not be charged to a shadow")
 }
 
-// What makes two keys differ makes their digests differ; a Net beside a Text
-// does not count.
+// Different keys have different digests. The Net of a key with a Text is ignored.
 func TestDigestsOfKeysDiffer(t *testing.T) {
 	m := ratelimit.NewMemory(ratelimit.MemoryOptions{})
 	v4 := netip.AddrFrom4([4]byte{192, 0, 2, 1})
@@ -343,6 +339,6 @@ func TestDigestsOfKeysDiffer(t *testing.T) {
 		seen[d] = k
 		require.Equal(t, d, m.Digest(k))
 	}
-	beside := ratelimit.Key{Policy: "p", Text: "t", Net: netip.PrefixFrom(v4, 32)}
-	require.Equal(t, m.Digest(ratelimit.Key{Policy: "p", Text: "t"}), m.Digest(beside))
+	withNet := ratelimit.Key{Policy: "p", Text: "t", Net: netip.PrefixFrom(v4, 32)}
+	require.Equal(t, m.Digest(ratelimit.Key{Policy: "p", Text: "t"}), m.Digest(withNet))
 }

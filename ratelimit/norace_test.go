@@ -4,5 +4,5 @@ package ratelimit_test
 
 const million = 1_000_000
 
-// raced says that the race detector runs.
-const raced = false
+// raceEnabled reports whether the race detector is enabled.
+const raceEnabled = false

@@ -22,20 +22,20 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-// both plays a test on a Memory, and on a store outside of the process.
-func both(t *testing.T, name string, play func(t *testing.T, s ratelimit.Store)) {
+// onBothStores runs a test with a Memory, and with a remote store.
+func onBothStores(t *testing.T, name string, play func(t *testing.T, s ratelimit.Store)) {
 	t.Helper()
-	t.Run(name+", memory", func(t *testing.T) { synctest.Test(t, func(t *testing.T) { play(t, nil) }) })
-	t.Run(name+", remote", func(t *testing.T) { synctest.Test(t, func(t *testing.T) { play(t, newCounted()) }) })
+	t.Run(name+" with a Memory", func(t *testing.T) { synctest.Test(t, func(t *testing.T) { play(t, nil) }) })
+	t.Run(name+" with a remote store", func(t *testing.T) { synctest.Test(t, func(t *testing.T) { play(t, newTestStore()) }) })
 }
 
-func TestPenaltyOverHTTP(t *testing.T) {
-	both(t, "a denial refuses for as long", func(t *testing.T, s ratelimit.Store) {
-		l := limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: 2, Window: time.Second, Penalty: 10 * time.Minute}}}}})
+func TestPenaltyDeniesForItsDuration(t *testing.T) {
+	onBothStores(t, "a denial denies for 10 minutes", func(t *testing.T, s ratelimit.Store) {
+		l := newLimiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: 2, Window: time.Second, Penalty: 10 * time.Minute}}}}})
 		for _, want := range []int{200, 200, 429} {
 			require.Equal(t, want, call(l, "GET", "/", peer, 200).Code)
 		}
-		for i := range 9 { // denials in it do not prolong it
+		for i := range 9 { // denials do not prolong the penalty
 			time.Sleep(time.Minute)
 			w := call(l, "GET", "/", peer, 200)
 			require.Equal(t, 429, w.Code)
@@ -49,39 +49,39 @@ func TestPenaltyOverHTTP(t *testing.T) {
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-func TestScale(t *testing.T) {
-	both(t, "a principal's own quota", func(t *testing.T, s ratelimit.Store) {
+func TestScaleSetsTheQuota(t *testing.T) {
+	onBothStores(t, "each principal has its quota", func(t *testing.T, s ratelimit.Store) {
 		quotas := map[string]int{"small": 1, "none": 0, "negative": -5, "pro": 300, "huge": 1 << 62}
-		l := limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{
+		l := newLimiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{
 			Requests: 3, Window: time.Minute,
-			Key:   func(r *http.Request) string { return r.URL.Query().Get("who") },
-			Scale: func(r *http.Request) int { return quotas[r.URL.Query().Get("who")] },
+			Key:   func(r *http.Request) string { return r.URL.Query().Get("subject") },
+			Scale: func(r *http.Request) int { return quotas[r.URL.Query().Get("subject")] },
 		}}}}})
-		for who, want := range map[string]int{"small": 1, "none": 3, "negative": 3, "unknown": 3, "pro": 300} {
+		for subject, want := range map[string]int{"small": 1, "none": 3, "negative": 3, "unknown": 3, "pro": 300} {
 			n := 0
-			for call(l, "GET", "/?who="+who, peer, 200).Code == 200 {
+			for call(l, "GET", "/?subject="+subject, peer, 200).Code == 200 {
 				n++
 			}
-			require.Equal(t, want, n, who)
+			require.Equal(t, want, n, subject)
 		}
-		w := call(l, "GET", "/?who=huge", peer, 200)
+		w := call(l, "GET", "/?subject=huge", peer, 200)
 		require.Equal(t, 200, w.Code)
 		require.Equal(t, `"a";q=2147483647;w=60`, w.Header().Get("RateLimit-Policy"))
 		require.Contains(t, w.Header().Get("RateLimit"), `"a";r=2147483646;t=`)
 
-		quotas["small"] = 5 // an upgrade: what was spent is spent
-		require.Equal(t, `"a";r=3;t=60`, call(l, "GET", "/?who=small", peer, 200).Header().Get("RateLimit"))
+		quotas["small"] = 5 // an upgrade keeps the count
+		require.Equal(t, `"a";r=3;t=60`, call(l, "GET", "/?subject=small", peer, 200).Header().Get("RateLimit"))
 		quotas["small"] = 2
-		w = call(l, "GET", "/?who=small", peer, 200)
+		w = call(l, "GET", "/?subject=small", peer, 200)
 		require.Equal(t, 429, w.Code)
 		require.Equal(t, `"a";q=2;w=60`, w.Header().Get("RateLimit-Policy"))
 	})
 }
 
-func TestInsecureShadow(t *testing.T) {
-	both(t, "decides, and never denies", func(t *testing.T, s ratelimit.Store) {
-		heard := new(events)
-		l := limiter(t, ratelimit.Options{Store: s, OnEvent: heard.hear, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{
+func TestInsecureShadowNeverDenies(t *testing.T) {
+	onBothStores(t, "a shadow limit reports its denials", func(t *testing.T, s ratelimit.Store) {
+		recorded := new(events)
+		l := newLimiter(t, ratelimit.Options{Store: s, OnEvent: recorded.record, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{
 			{Requests: 3, Window: time.Minute}, {Requests: 1, Window: time.Minute, InsecureShadow: true, Penalty: time.Hour},
 		}}}})
 		for i, want := range []int{200, 200, 200, 429} {
@@ -91,27 +91,26 @@ func TestInsecureShadow(t *testing.T) {
 			require.Contains(t, w.Header().Get("RateLimit"), `"a";r=`+itoa(max(0, 2-i)))
 		}
 		var got []string
-		for _, e := range heard.all {
+		for _, e := range recorded.all {
 			got = append(got, string(e.Reason)+" "+e.Limit)
 		}
 		require.Equal(t, []string{"allowed ", "shadow a-2", "shadow a-2", "denied a"}, got)
 	})
-	both(t, "alone", func(t *testing.T, s ratelimit.Store) {
-		l := limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: 1, Window: time.Minute, InsecureShadow: true}}}}})
+	onBothStores(t, "a shadow limit without others has no fields", func(t *testing.T, s ratelimit.Store) {
+		l := newLimiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{Requests: 1, Window: time.Minute, InsecureShadow: true}}}}})
 		for range 5 {
 			w := call(l, "GET", "/", peer, 200)
 			require.Equal(t, 200, w.Code)
 			require.Empty(t, w.Header()["Ratelimit"])
 		}
-		d := takes(t, l, "a", "k", 7)
-		require.True(t, d.Allowed, "not even what is never allowed")
+		d := mustTake(t, l, "a", "k", 7)
+		require.True(t, d.Allowed, "a shadow limit must allow a cost above Requests")
 	})
 }
 
-// A cost of nothing is not counted, and not denied.
-func TestRequestsThatAreNotCounted(t *testing.T) {
-	both(t, "cost 0", func(t *testing.T, s ratelimit.Store) {
-		l := limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{
+func TestCostOfZeroIsNotCounted(t *testing.T) {
+	onBothStores(t, "cost of 0 for OPTIONS", func(t *testing.T, s ratelimit.Store) {
+		l := newLimiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{{
 			Requests: 1, Window: time.Minute, Cost: func(r *http.Request) int { return map[string]int{"GET": 1}[r.Method] },
 		}}}}})
 		require.Equal(t, 200, call(l, "GET", "/", peer, 200).Code)
@@ -122,11 +121,10 @@ func TestRequestsThatAreNotCounted(t *testing.T) {
 	})
 }
 
-// Which limit denied, and what remains of the others, is told of the limits
-// that are not quiet.
+// The event names a quiet limit that denied. The fields have only the other limits.
 func TestEventsNameTheLimit(t *testing.T) {
-	heard := new(events)
-	l := limiter(t, ratelimit.Options{OnEvent: heard.hear, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{
+	recorded := new(events)
+	l := newLimiter(t, ratelimit.Options{OnEvent: recorded.record, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{
 		{Requests: 5, Window: time.Minute}, {Requests: 1, Window: time.Hour, Quiet: true},
 	}}}})
 	call(l, "GET", "/", peer, 200)
@@ -134,39 +132,38 @@ func TestEventsNameTheLimit(t *testing.T) {
 	require.Equal(t, 429, w.Code)
 	require.Equal(t, "3600", w.Header().Get("Retry-After"))
 	require.Equal(t, `"a";r=4;t=60`, w.Header().Get("RateLimit"))
-	require.Equal(t, "a-2", heard.all[1].Limit)
-	require.Equal(t, ratelimit.Denied, heard.all[1].Reason)
+	require.Equal(t, "a-2", recorded.all[1].Limit)
+	require.Equal(t, ratelimit.Denied, recorded.all[1].Reason)
 }
 
-// A limit by principal is a second Limiter, inside auth, on the same store.
-func TestPrincipalInsideAuth(t *testing.T) {
-	both(t, "two limiters", func(t *testing.T, s ratelimit.Store) {
+func TestSecondLimiterInsideAuthLimitsPrincipals(t *testing.T) {
+	onBothStores(t, "two limiters in one chain", func(t *testing.T, s ratelimit.Store) {
 		if s == nil {
 			s = ratelimit.NewMemory(ratelimit.MemoryOptions{})
 		}
-		address := limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{one("address", 5)}})
-		principal := limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{{Name: "principal", Limits: []ratelimit.Limit{{
+		address := newLimiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{tierPerMinute("address", 5)}})
+		principal := newLimiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{{Name: "principal", Limits: []ratelimit.Limit{{
 			Requests: 2, Window: time.Minute,
 			Key: func(r *http.Request) string {
 				p, ok := auth.From(r.Context())
 				if !ok {
-					return "" // nobody: the address counts
+					return "" // not authenticated: the address counts
 				}
 				return p.Subject()
 			},
 		}}}}})
-		login := func(next http.Handler) http.Handler { // as auth's Handler does
+		login := func(next http.Handler) http.Handler { // stands for auth
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if who := r.Header.Get("Who"); who != "" {
-					r = r.WithContext(auth.NewContext(r.Context(), errors.Must(auth.NewPrincipal(auth.Identity{CallerType: auth.Person, Subject: who}))))
+				if subject := r.Header.Get("Subject"); subject != "" {
+					r = r.WithContext(auth.NewContext(r.Context(), errors.Must(auth.NewPrincipal(auth.Identity{CallerType: auth.Person, Subject: subject}))))
 				}
 				next.ServeHTTP(w, r)
 			})
 		}
 		h := address.Handler(login(principal.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))))
-		get := func(who, from string) *httptest.ResponseRecorder {
+		get := func(subject, from string) *httptest.ResponseRecorder {
 			r, w := httptest.NewRequest("GET", "/", nil), httptest.NewRecorder()
-			r.Header.Set("Who", who)
+			r.Header.Set("Subject", subject)
 			r.RemoteAddr = from
 			h.ServeHTTP(w, r)
 			return w
@@ -176,10 +173,10 @@ func TestPrincipalInsideAuth(t *testing.T) {
 		require.Equal(t, []string{`"address";q=5;w=60, "principal";q=2;w=60`}, w.Header()["Ratelimit-Policy"])
 		require.Equal(t, 200, get("ada", "192.0.2.2:1").Code)
 		w = get("ada", "192.0.2.3:1")
-		require.Equal(t, 429, w.Code, "whatever the address")
+		require.Equal(t, 429, w.Code, "the address must not matter")
 		require.Equal(t, []string{`"address";r=4;t=60, "principal";r=0;t=60`}, w.Header()["Ratelimit"])
 		require.Equal(t, 200, get("eve", "192.0.2.3:1").Code, "another principal")
-		require.Equal(t, 200, get("", "192.0.2.4:1").Code, "nobody has an address")
+		require.Equal(t, 200, get("", "192.0.2.4:1").Code, "a request without a principal counts by address")
 		for range 3 {
 			get("", "192.0.2.1:1")
 		}
@@ -187,22 +184,22 @@ func TestPrincipalInsideAuth(t *testing.T) {
 	})
 }
 
-func TestFieldsOfEachKind(t *testing.T) {
+func TestFieldsSelectsTheHeaders(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		fields ratelimit.Fields
 		want   http.Header
 	}{
-		{"zero", ratelimit.RateLimitFields, http.Header{"Ratelimit": {`"a";r=1;t=60`}, "Ratelimit-Policy": {`"a";q=2;w=60, "a-2";q=9`}}},
-		{"legacy", ratelimit.LegacyFields, http.Header{"X-Ratelimit-Limit": {"2"}, "X-Ratelimit-Remaining": {"1"}, "X-Ratelimit-Reset": {"60"}}},
-		{"both", ratelimit.BothFields, http.Header{
+		{name: "zero value", fields: ratelimit.RateLimitFields, want: http.Header{"Ratelimit": {`"a";r=1;t=60`}, "Ratelimit-Policy": {`"a";q=2;w=60, "a-2";q=9`}}},
+		{name: "LegacyFields", fields: ratelimit.LegacyFields, want: http.Header{"X-Ratelimit-Limit": {"2"}, "X-Ratelimit-Remaining": {"1"}, "X-Ratelimit-Reset": {"60"}}},
+		{name: "BothFields", fields: ratelimit.BothFields, want: http.Header{
 			"Ratelimit": {`"a";r=1;t=60`}, "Ratelimit-Policy": {`"a";q=2;w=60, "a-2";q=9`},
 			"X-Ratelimit-Limit": {"2"}, "X-Ratelimit-Remaining": {"1"}, "X-Ratelimit-Reset": {"60"},
 		}},
-		{"none", ratelimit.NoFields, http.Header{}},
+		{name: "NoFields", fields: ratelimit.NoFields, want: http.Header{}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			l := limiter(t, ratelimit.Options{Fields: row.fields, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{
+			l := newLimiter(t, ratelimit.Options{Fields: row.fields, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{
 				{Requests: 2, Window: time.Minute}, {Requests: 9, Window: 1500 * time.Millisecond},
 			}}}})
 			h, r := l.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {})), httptest.NewRequest("GET", "/", nil)
@@ -213,21 +210,21 @@ func TestFieldsOfEachKind(t *testing.T) {
 			w = httptest.NewRecorder()
 			h.ServeHTTP(w, r)
 			require.Equal(t, "60", w.Header().Get("Retry-After"))
-			require.Equal(t, row.fields == ratelimit.NoFields, len(w.Header()) == 5, "no more than errors.Respond and Retry-After set: %v", w.Header())
+			require.Equal(t, row.fields == ratelimit.NoFields, len(w.Header()) == 5, "a denial must have only the headers of errors.Respond and Retry-After: %v", w.Header())
 		})
 	}
-	t.Run("legacy, nested: the tighter one", func(t *testing.T) {
+	t.Run("LegacyFields of nested limiters have the tighter limit", func(t *testing.T) {
 		for _, n := range []int{3, 9} {
-			outer := limiter(t, ratelimit.Options{Fields: ratelimit.LegacyFields, Tiers: []ratelimit.Tier{one("a", 5)}})
-			inner := limiter(t, ratelimit.Options{Fields: ratelimit.LegacyFields, Tiers: []ratelimit.Tier{one("b", n)}})
+			outer := newLimiter(t, ratelimit.Options{Fields: ratelimit.LegacyFields, Tiers: []ratelimit.Tier{tierPerMinute("a", 5)}})
+			inner := newLimiter(t, ratelimit.Options{Fields: ratelimit.LegacyFields, Tiers: []ratelimit.Tier{tierPerMinute("b", n)}})
 			w := httptest.NewRecorder()
 			outer.Handler(inner.Handler(http.NotFoundHandler())).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 			require.Equal(t, []string{itoa(min(n, 5))}, w.Header()["X-Ratelimit-Limit"])
 			require.Equal(t, []string{itoa(min(n, 5) - 1)}, w.Header()["X-Ratelimit-Remaining"])
 		}
 	})
-	t.Run("values are the response's own", func(t *testing.T) {
-		l := limiter(t, ratelimit.Options{Fields: ratelimit.BothFields, Tiers: []ratelimit.Tier{one("a", 1_000_000)}})
+	t.Run("values belong to one response", func(t *testing.T) {
+		l := newLimiter(t, ratelimit.Options{Fields: ratelimit.BothFields, Tiers: []ratelimit.Tier{tierPerMinute("a", 1_000_000)}})
 		h := l.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			for key, values := range w.Header() {
 				for i := range values {
@@ -257,34 +254,34 @@ func TestFieldsOfEachKind(t *testing.T) {
 	})
 }
 
-// What is no success is charged, whatever ended it.
-func TestFailuresOnlyCountsAllButSuccesses(t *testing.T) {
+// Each response that is not a success is charged, for any reason.
+func TestFailuresOnlyCountsEachFailure(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		h      http.HandlerFunc
 		counts bool
 	}{
-		{"nothing written", func(http.ResponseWriter, *http.Request) {}, false},
-		{"204", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, false},
-		{"399", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(399) }, false},
-		{"400", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) }, true},
-		{"499", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(499) }, true},
-		{"503", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, true},
-		{"200 and then a panic", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200); panic("x") }, true},
-		{"an abort", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, true},
-		{"a hijack", func(w http.ResponseWriter, _ *http.Request) {
+		{name: "no response written", h: func(http.ResponseWriter, *http.Request) {}, counts: false},
+		{name: "204", h: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, counts: false},
+		{name: "399", h: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(399) }, counts: false},
+		{name: "400", h: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) }, counts: true},
+		{name: "499", h: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(499) }, counts: true},
+		{name: "503", h: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, counts: true},
+		{name: "panic after 200", h: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200); panic("x") }, counts: true},
+		{name: "abort", h: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, counts: true},
+		{name: "hijack", h: func(w http.ResponseWriter, _ *http.Request) {
 			c, _, err := http.NewResponseController(w).Hijack()
 			if err == nil {
 				_ = c.Close()
 			}
-		}, true},
-		{"a client that went away", func(w http.ResponseWriter, r *http.Request) {
+		}, counts: true},
+		{name: "client that disconnects", h: func(w http.ResponseWriter, r *http.Request) {
 			<-r.Context().Done()
 			w.WriteHeader(200)
-		}, true},
+		}, counts: true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			l := limiter(t, ratelimit.Options{Tiers: tierOf(ratelimit.Limit{Requests: 1, Window: time.Hour, FailuresOnly: true})})
+			l := newLimiter(t, ratelimit.Options{Tiers: tierOf(ratelimit.Limit{Requests: 1, Window: time.Hour, FailuresOnly: true})})
 			failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
 			done := make(chan struct{}, 2)
 			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -297,7 +294,7 @@ func TestFailuresOnlyCountsAllButSuccesses(t *testing.T) {
 			client := server.Client()
 			client.Transport.(*http.Transport).DisableKeepAlives = true
 			ctx, cancel := context.WithCancel(t.Context())
-			if row.name == "a client that went away" {
+			if row.name == "client that disconnects" {
 				time.AfterFunc(50*time.Millisecond, cancel)
 			}
 			for range 2 {
@@ -313,10 +310,10 @@ func TestFailuresOnlyCountsAllButSuccesses(t *testing.T) {
 				}
 			}
 			cancel()
-			if row.name == "a client that went away" {
+			if row.name == "client that disconnects" {
 				<-done
 			}
-			d, err := decided(l.Charge(requestFrom("127.0.0.1:1")))
+			d, err := withoutDenial(l.Charge(requestFrom("127.0.0.1:1")))
 			require.NoError(t, err)
 			require.Equal(t, row.counts, !d.Allowed)
 		})
@@ -329,29 +326,28 @@ func requestFrom(addr string) *http.Request {
 	return r
 }
 
-// Each outcome is heard once for each decision.
-func TestReasons(t *testing.T) {
+func TestEachDecisionHasOneReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		heard, s := new(events), newCounted()
-		l := limiter(t, ratelimit.Options{Store: s, OnEvent: heard.hear, Tiers: []ratelimit.Tier{
-			one("a", 1), {Name: "lease", Routes: []string{"/l"}, Limits: []ratelimit.Limit{{Requests: 1000, Window: time.Hour, Lease: true}}},
+		recorded, s := new(events), newTestStore()
+		l := newLimiter(t, ratelimit.Options{Store: s, OnEvent: recorded.record, Tiers: []ratelimit.Tier{
+			tierPerMinute("a", 1), {Name: "lease", Routes: []string{"/l"}, Limits: []ratelimit.Limit{{Requests: 1000, Window: time.Hour, Lease: true}}},
 			{Name: "shadow", Routes: []string{"/s"}, Limits: []ratelimit.Limit{{Requests: 1, Window: time.Hour, InsecureShadow: true}}},
 		}})
 		for _, tier := range []string{"a", "a", "a", "lease", "lease", "lease", "shadow", "shadow"} {
-			takes(t, l, tier, "k", 1)
+			mustTake(t, l, tier, "k", 1)
 		}
 		s.set(func() { s.fail = errDown })
 		for range 4 {
-			takes(t, l, "a", "down", 1)
+			mustTake(t, l, "a", "down", 1)
 		}
 		s.set(func() { s.fail = nil })
 		time.Sleep(time.Second)
-		takes(t, l, "a", "up", 1)
-		full := limiter(t, ratelimit.Options{Store: ratelimit.NewMemory(ratelimit.MemoryOptions{MaxKeys: 1}), OnEvent: heard.hear, Tiers: []ratelimit.Tier{one("a", 1)}})
-		takes(t, full, "a", "first", 1)
-		takes(t, full, "a", "second", 1)
+		mustTake(t, l, "a", "up", 1)
+		full := newLimiter(t, ratelimit.Options{Store: ratelimit.NewMemory(ratelimit.MemoryOptions{MaxKeys: 1}), OnEvent: recorded.record, Tiers: []ratelimit.Tier{tierPerMinute("a", 1)}})
+		mustTake(t, full, "a", "first", 1)
+		mustTake(t, full, "a", "second", 1)
 		var got []ratelimit.Reason
-		for _, e := range heard.all {
+		for _, e := range recorded.all {
 			got = append(got, e.Reason)
 		}
 		require.Equal(t, []ratelimit.Reason{
@@ -361,39 +357,39 @@ func TestReasons(t *testing.T) {
 	})
 }
 
-// A decision of several limits, denied or allowed, allocates nothing either.
+// Denied and allowed decisions of several limits do not allocate.
 func TestTakeOfSeveralLimitsAllocatesNothing(t *testing.T) {
-	l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "login", Limits: ratelimit.Login()}, one("many", 1<<30, "/x")}})
+	l := newLimiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "login", Limits: ratelimit.Login()}, tierPerMinute("many", 1<<30, "/x")}})
 	ctx := context.Background()
 	for range 10 {
-		takes(t, l, "login", "k", 1)
-		takes(t, l, "many", "k", 1)
+		mustTake(t, l, "login", "k", 1)
+		mustTake(t, l, "many", "k", 1)
 	}
 	require.Zero(t, testing.AllocsPerRun(1000, func() { _, _ = l.Take(ctx, "login", "k", 1) }))
 	require.Zero(t, testing.AllocsPerRun(1000, func() { _, _ = l.Take(ctx, "many", "k", 1) }))
 	most := 0.0
-	if raced {
-		most = 1 // sync.Pool forgets on purpose
+	if raceEnabled {
+		most = 1 // sync.Pool drops items on purpose
 	}
 	for _, fields := range []ratelimit.Fields{ratelimit.RateLimitFields, ratelimit.LegacyFields, ratelimit.BothFields, ratelimit.NoFields} {
-		h := limiter(t, ratelimit.Options{Fields: fields, Tiers: []ratelimit.Tier{one("reads", 1<<30)}}).Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		h := newLimiter(t, ratelimit.Options{Fields: fields, Tiers: []ratelimit.Tier{tierPerMinute("reads", 1<<30)}}).Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		r, w := httptest.NewRequest("GET", "/", nil), httptest.NewRecorder()
 		require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { clear(w.Header()); h.ServeHTTP(w, r) }), most)
 	}
 }
 
 func TestTierWithoutRoutesIsNamedDefault(t *testing.T) {
-	tiers := []ratelimit.Tier{one("", 1), one("login", 1, "/login")}
-	l := limiter(t, ratelimit.Options{Tiers: tiers})
+	tiers := []ratelimit.Tier{tierPerMinute("", 1), tierPerMinute("login", 1, "/login")}
+	l := newLimiter(t, ratelimit.Options{Tiers: tiers})
 	require.Empty(t, tiers[0].Name, "New must not change its options")
-	require.Equal(t, "default", takes(t, l, "default", "k", 1).Tier)
+	require.Equal(t, "default", mustTake(t, l, "default", "k", 1).Tier)
 	for _, row := range []struct {
 		name    string
 		tiers   []ratelimit.Tier
 		problem string
 	}{
-		{"a tier with Routes needs a name", []ratelimit.Tier{one("", 1, "/login")}, `ratelimit: Tiers[0].Name "": must have 1 to 32 lower-case letters, digits and hyphens; did you mean "default"?`},
-		{"another tier has the name", []ratelimit.Tier{one("default", 1, "/login"), one("", 1)}, `ratelimit: Tiers[1].Name "default": is listed twice; did you mean one tier with all Routes?`},
+		{name: "tier with Routes and no name", tiers: []ratelimit.Tier{tierPerMinute("", 1, "/login")}, problem: `ratelimit: Tiers[0].Name "": must have 1 to 32 lower-case letters, digits and hyphens; did you mean "default"?`},
+		{name: "name of another tier", tiers: []ratelimit.Tier{tierPerMinute("default", 1, "/login"), tierPerMinute("", 1)}, problem: `ratelimit: Tiers[1].Name "default": is listed twice; did you mean one tier with all Routes?`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, err := ratelimit.New(ratelimit.Options{Tiers: row.tiers})
@@ -402,7 +398,7 @@ func TestTierWithoutRoutesIsNamedDefault(t *testing.T) {
 	}
 }
 
-func TestLimitsPerTime(t *testing.T) {
+func TestConstructorsSetTheWindow(t *testing.T) {
 	require.Equal(t, []ratelimit.Limit{
 		{Requests: 5, Window: time.Second}, {Requests: 6, Window: time.Minute}, {Requests: 7, Window: time.Hour},
 	}, []ratelimit.Limit{ratelimit.PerSecond(5), ratelimit.PerMinute(6), ratelimit.PerHour(7)})

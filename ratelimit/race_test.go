@@ -2,9 +2,9 @@
 
 package ratelimit_test
 
-// million is fewer with the race detector, which makes each call twenty times as
-// long and adds nothing: the flood is one goroutine.
+// million is smaller with the race detector, which makes each call twenty times as slow.
+// The flood is one goroutine, so the detector cannot find more.
 const million = 150_000
 
-// raced says that the race detector runs.
-const raced = true
+// raceEnabled reports whether the race detector is enabled.
+const raceEnabled = true

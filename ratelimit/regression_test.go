@@ -20,23 +20,22 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-// An attacker who spends a limit to the last request, and is not denied yet,
-// must not be freed by a flood either.
-func TestFloodFreesNoExhaustedKey(t *testing.T) {
+// A flood must not free a key that has used up its limit, and was not denied yet.
+func TestFloodDoesNotFreeAnExhaustedKey(t *testing.T) {
 	m, c := memory(ratelimit.MemoryOptions{MaxKeys: 1000})
 	attacker := charge("attacker", 5, time.Hour, 1)
 	for range 5 {
 		require.Zero(t, take(t, m, attacker).Wait)
 	}
 	for i := range 20_000 {
-		c.advance(time.Microsecond) // a key is never evicted in the instant of its use
+		c.advance(time.Microsecond) // the clock must move, because a key is not evicted at the time of its use
 		take(t, m, charge(strconv.Itoa(i), 100, 2*time.Hour, 1))
 	}
 	require.NotZero(t, take(t, m, attacker).Wait)
 }
 
-// Denied requests write nothing: they push nobody's count out.
-func TestDeniedRequestsEvictNobody(t *testing.T) {
+// Denied requests write nothing, so they evict no key.
+func TestDeniedRequestsEvictNoKey(t *testing.T) {
 	m, _ := memory(ratelimit.MemoryOptions{MaxKeys: 100})
 	blocked := charge("blocked", 1, time.Hour, 1)
 	take(t, m, blocked)
@@ -50,17 +49,17 @@ func TestDeniedRequestsEvictNobody(t *testing.T) {
 		fresh.Key.Policy = "p-2"
 		require.NoError(t, m.Take(t.Context(), []ratelimit.Charge{blocked, fresh}, v[:]))
 	}
-	require.Equal(t, n, m.Len(), "a denial made a key")
+	require.Equal(t, n, m.Len(), "a denial must not create a key")
 }
 
-// t is when more is there (draft -10, section 2.2): never before, and on a denial not after
-// Retry-After.
-func TestRingResetIsTrue(t *testing.T) {
+// The field t is the time until more requests remain (draft -10, section 2.2). It is not
+// too early.
+func TestRingHasRequestsAtReset(t *testing.T) {
 	m, c := memory(ratelimit.MemoryOptions{})
 	full := take(t, m, charge("k", 600, time.Minute, 600))
 	require.Zero(t, full.Remaining)
 	c.advance(full.Reset)
-	require.NotZero(t, peek(t, m, charge("k", 600, time.Minute, 1)).Remaining, "after Reset = %v nothing is there", full.Reset)
+	require.NotZero(t, peek(t, m, charge("k", 600, time.Minute, 1)).Remaining, "a request must remain after Reset = %v", full.Reset)
 }
 
 func TestRingResetIsNotAfterWait(t *testing.T) {
@@ -84,17 +83,16 @@ func TestRefundOfAnExhaustedKeyKeepsItProtected(t *testing.T) {
 	take(t, m, k)
 	require.NotZero(t, take(t, m, k).Wait)
 	none := k
-	none.Cost, none.Mark = 0, first.Mark // gives nothing back
+	none.Cost, none.Mark = 0, first.Mark // refunds nothing
 	require.NoError(t, m.Refund(t.Context(), []ratelimit.Charge{none}))
 	for i := range 20_000 {
-		c.advance(time.Microsecond) // a key is never evicted in the instant of its use
+		c.advance(time.Microsecond) // the clock must move, because a key is not evicted at the time of its use
 		take(t, m, charge(strconv.Itoa(i), 100, 2*time.Hour, 1))
 	}
 	require.NotZero(t, take(t, m, k).Wait)
 }
 
-// A refund goes to where the charge went.
-func TestRefundUnderPressure(t *testing.T) {
+func TestRefundUnderPressureRemovesTheSharedCharge(t *testing.T) {
 	m, _ := memory(ratelimit.MemoryOptions{MaxKeys: 4})
 	for i := range 4 {
 		k := charge(strconv.Itoa(i), 1, time.Hour, 1)
@@ -106,29 +104,28 @@ func TestRefundUnderPressure(t *testing.T) {
 	require.True(t, v.Pressure && v.Wait == 0)
 	k.Mark = v.Mark
 	require.NoError(t, m.Refund(t.Context(), []ratelimit.Charge{k}))
-	require.Zero(t, peek(t, m, charge("newer", 1, time.Hour, 1)).Wait, "the shared count kept a charge that was given back")
+	require.Zero(t, peek(t, m, charge("newer", 1, time.Hour, 1)).Wait, "the shared count must not keep a refunded charge")
 }
 
-func TestSecondRefundTakesNobodyElses(t *testing.T) {
-	l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 200)}})
-	first, err := decided(l.Take(t.Context(), "a", "k", 100))
+func TestSecondRefundHasNoEffect(t *testing.T) {
+	l := newLimiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{tierPerMinute("a", 200)}})
+	first, err := withoutDenial(l.Take(t.Context(), "a", "k", 100))
 	require.NoError(t, err)
-	_, err = decided(l.Take(t.Context(), "a", "k", 100))
+	_, err = withoutDenial(l.Take(t.Context(), "a", "k", 100))
 	require.NoError(t, err)
 	first.Refund(t.Context())
 	first.Refund(t.Context())
-	d, err := decided(l.Take(t.Context(), "a", "k", 101))
+	d, err := withoutDenial(l.Take(t.Context(), "a", "k", 101))
 	require.NoError(t, err)
 	require.False(t, d.Allowed, "100 are still charged")
 }
 
-// A copy of a decision is the same charge.
-func TestCopiesAreRefundedOnce(t *testing.T) {
+func TestCopiesOfADecisionAreRefundedOnce(t *testing.T) {
 	for _, limit := range []int{100, 200} { // the log, the ring
-		l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("a", limit)}})
-		first, err := decided(l.Take(t.Context(), "a", "k", limit/2))
+		l := newLimiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{tierPerMinute("a", limit)}})
+		first, err := withoutDenial(l.Take(t.Context(), "a", "k", limit/2))
 		require.NoError(t, err)
-		_, err = decided(l.Take(t.Context(), "a", "k", limit/2))
+		_, err = withoutDenial(l.Take(t.Context(), "a", "k", limit/2))
 		require.NoError(t, err)
 		var all sync.WaitGroup
 		for range 8 {
@@ -138,39 +135,39 @@ func TestCopiesAreRefundedOnce(t *testing.T) {
 			})
 		}
 		all.Wait()
-		d, err := decided(l.Take(t.Context(), "a", "k", limit/2+1))
+		d, err := withoutDenial(l.Take(t.Context(), "a", "k", limit/2+1))
 		require.NoError(t, err)
 		require.False(t, d.Allowed, "%d are still charged", limit/2)
 	}
 }
 
-// A refund that failed may have reached the store: it is not made again.
+// A refund that failed may have reached the store, so it is not repeated.
 func TestFailedRefundIsNotRepeated(t *testing.T) {
-	s := newCounted()
+	s := newTestStore()
 	log := new(records)
-	l := limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{one("a", 5)}, Logger: slog.New(slog.NewJSONHandler(log, nil))})
-	d := takes(t, l, "a", "k", 1)
+	l := newLimiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{tierPerMinute("a", 5)}, Logger: slog.New(slog.NewJSONHandler(log, nil))})
+	d := mustTake(t, l, "a", "k", 1)
 	s.set(func() { s.fail = errDown })
 	d.Refund(t.Context())
 	require.Len(t, log.with(`"level":"WARN","msg":"refund failed","tier":"a","error":"`), 1)
 	s.set(func() { s.fail = nil })
 	d.Refund(t.Context())
 	require.EqualValues(t, 2, s.calls.Load())
-	takes(t, l, "a", "k", 1).Refund(t.Context()) // a decision needs no variable
+	mustTake(t, l, "a", "k", 1).Refund(t.Context()) // Refund can be called on a result
 }
 
-// The digest that stands for a long key is nobody's key.
-func TestKeysThatLookLikeDigests(t *testing.T) {
-	l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}})
+// The digest of a long key does not equal another key.
+func TestKeyThatLooksLikeADigestIsSeparate(t *testing.T) {
+	l := newLimiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{tierPerMinute("a", 1)}})
 	long := strings.Repeat("k", 129)
 	sum := sha256.Sum256([]byte(long))
 	for _, key := range []string{long, "sha256:" + hex.EncodeToString(sum[:]), "sha256:", "sha256:" + strings.Repeat("0", 64)} {
-		require.True(t, takes(t, l, "a", key, 1).Allowed, key)
-		require.False(t, takes(t, l, "a", key, 1).Allowed, key)
+		require.True(t, mustTake(t, l, "a", key, 1).Allowed, key)
+		require.False(t, mustTake(t, l, "a", key, 1).Allowed, key)
 	}
 }
 
-// flaky is a Memory that can fail.
+// A flaky store is a Memory that fails while down is set.
 type flaky struct {
 	*ratelimit.Memory
 	down bool
@@ -183,46 +180,45 @@ func (f *flaky) Take(ctx context.Context, c []ratelimit.Charge, v []ratelimit.Ve
 	return f.Memory.Take(ctx, c, v)
 }
 
-// Local counts warm: what was given back is not counted there either.
-func TestLocalCountKnowsRefunds(t *testing.T) {
+func TestRefundReachesTheLocalCount(t *testing.T) {
 	s := &flaky{Memory: ratelimit.NewMemory(ratelimit.MemoryOptions{})}
-	l := limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{one("a", 5)}})
+	l := newLimiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{tierPerMinute("a", 5)}})
 	for range 20 {
-		d, err := decided(l.Take(t.Context(), "a", "honest", 1))
+		d, err := withoutDenial(l.Take(t.Context(), "a", "honest", 1))
 		require.NoError(t, err)
 		require.True(t, d.Allowed)
 		d.Refund(t.Context())
 	}
 	s.down = true
-	d, err := decided(l.Take(t.Context(), "a", "honest", 1))
+	d, err := withoutDenial(l.Take(t.Context(), "a", "honest", 1))
 	require.NoError(t, err)
 	require.True(t, d.Degraded)
-	require.True(t, d.Allowed, "20 successes were given back, then the store failed")
+	require.True(t, d.Allowed, "refunded charges must not be in the local count")
 }
 
-func TestTierCanChooseLocal(t *testing.T) {
+func TestTierOverridesOnStoreFailureWithLocal(t *testing.T) {
 	s := &flaky{Memory: ratelimit.NewMemory(ratelimit.MemoryOptions{}), down: true}
-	tier := one("a", 5)
+	tier := tierPerMinute("a", 5)
 	tier.OnStoreFailure = ratelimit.Local
-	l := limiter(t, ratelimit.Options{Store: s, OnStoreFailure: ratelimit.InsecureAllow, Tiers: []ratelimit.Tier{tier}})
+	l := newLimiter(t, ratelimit.Options{Store: s, OnStoreFailure: ratelimit.InsecureAllow, Tiers: []ratelimit.Tier{tier}})
 	allowed := 0
 	for range 100 {
-		if d, err := decided(l.Take(t.Context(), "a", "k", 1)); err == nil && d.Allowed {
+		if d, err := withoutDenial(l.Take(t.Context(), "a", "k", 1)); err == nil && d.Allowed {
 			allowed++
 		}
 	}
-	require.Equal(t, 5, allowed, "Tier.OnStoreFailure: Local overrides Options' InsecureAllow")
+	require.Equal(t, 5, allowed, "Local of the tier must override InsecureAllow of Options")
 }
 
-func TestFieldsKeepAllLinesOfOthers(t *testing.T) {
-	l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 5)}})
+func TestFieldsKeepTheLinesOfOuterLimiters(t *testing.T) {
+	l := newLimiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{tierPerMinute("a", 5)}})
 	w := httptest.NewRecorder()
 	w.Header()["Ratelimit-Policy"] = []string{`"x";q=1`, `"y";q=2`}
 	l.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 	require.Contains(t, strings.Join(w.Header()["Ratelimit-Policy"], ", "), `"y";q=2`)
 }
 
-func TestMemoryTakesManyCharges(t *testing.T) {
+func TestNineChargesDoNotPanic(t *testing.T) {
 	m, _ := memory(ratelimit.MemoryOptions{})
 	charges, v := make([]ratelimit.Charge, 9), make([]ratelimit.Verdict, 9)
 	for i := range charges {
@@ -233,7 +229,7 @@ func TestMemoryTakesManyCharges(t *testing.T) {
 
 func TestTakeAllocatesNothing(t *testing.T) {
 	for _, n := range []int{100, 1_000_000} {
-		l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("a", n)}})
+		l := newLimiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{tierPerMinute("a", n)}})
 		ctx := t.Context()
 		for range 300 {
 			_, _ = l.Take(ctx, "a", "k", 1)
@@ -242,9 +238,8 @@ func TestTakeAllocatesNothing(t *testing.T) {
 	}
 }
 
-// Over a socket, a 429 arrives whole.
-func TestDenialOverTheWire(t *testing.T) {
-	l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}})
+func TestDenialReachesTheClient(t *testing.T) {
+	l := newLimiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{tierPerMinute("a", 1)}})
 	s := httptest.NewServer(l.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) })))
 	defer s.Close()
 	for i, want := range []int{204, 429} {
@@ -260,10 +255,10 @@ func TestDenialOverTheWire(t *testing.T) {
 	}
 }
 
-// A decision of Charge is about a request, whose keys Refund does not have. A
-// Decision that other code made has no limiter.
+// A decision of Charge does not have the keys of its request. A Decision that other code
+// creates has no limiter.
 func TestRefundIgnoresDecisionsThatTakeDidNotReturn(t *testing.T) {
-	l := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{one("a", 1)}})
+	l := newLimiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{tierPerMinute("a", 1)}})
 	d, err := l.Charge(httptest.NewRequest("GET", "/", nil))
 	require.NoError(t, err)
 	require.True(t, d.Allowed)
@@ -275,9 +270,8 @@ func TestRefundIgnoresDecisionsThatTakeDidNotReturn(t *testing.T) {
 	ratelimit.Decision{Allowed: true}.Refund(t.Context())
 }
 
-// The keys of one call push each other out neither before nor after they are
-// charged.
-func TestChargesOfOneCallEvictNoneOfThem(t *testing.T) {
+// The keys of one call do not evict each other, before or after they are charged.
+func TestChargesOfOneCallDoNotEvictEachOther(t *testing.T) {
 	m, c := memory(ratelimit.MemoryOptions{MaxKeys: 1})
 	short, long := charge("k", 2, time.Minute, 1), charge("k", 100, time.Hour, 1)
 	long.Key.Policy = "p-2"

@@ -18,7 +18,7 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-// records collects what is logged to slog.Default during a test.
+// records collects log records.
 type records struct {
 	mu  sync.Mutex
 	all bytes.Buffer
@@ -51,30 +51,30 @@ func collectRecords(t *testing.T) *records {
 	return l
 }
 
-// failureTiers counts the failures of a login, 2 in an hour.
+// failureTiers allows 2 failures of a login in an hour.
 func failureTiers() []ratelimit.Tier {
 	return []ratelimit.Tier{{Name: "login", Limits: []ratelimit.Limit{{Requests: 2, Window: time.Hour, FailuresOnly: true}}}}
 }
 
-func TestFailuresOnlyWarnsWhereTheStatusIsHidden_FR2(t *testing.T) {
+func TestFailuresOnlyLogsAHiddenStatus_FR2(t *testing.T) {
 	const hidden = "response status is hidden from FailuresOnly"
 	served := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
 	limit := func(next http.Handler) http.Handler {
-		return limiter(t, ratelimit.Options{Tiers: failureTiers()}).Handler(next)
+		return newLimiter(t, ratelimit.Options{Tiers: failureTiers()}).Handler(next)
 	}
 	for _, row := range []struct {
 		name   string
 		h      http.Handler
 		want   []int
-		writer string // that the warning names; "" for no warning
+		writer string // in the log; empty means that nothing is logged
 	}{
-		{"FR2 http.TimeoutHandler outside of the limits: every login counts, and the log says so",
-			failures.Handler(http.TimeoutHandler(limit(served), time.Minute, "")), []int{200, 200, 429}, "*http.timeoutWriter"},
-		{"FR2 no Responder outside: likewise",
-			limit(served), []int{200, 200, 429}, "*http.response"},
-		{"FR2 http.TimeoutHandler inside of the limits: failures alone count",
-			failures.Handler(limit(http.TimeoutHandler(served, time.Minute, ""))), []int{200, 200, 200, 200}, ""},
+		{name: "http.TimeoutHandler outside the Limiter hides the status FR2",
+			h: failures.Handler(http.TimeoutHandler(limit(served), time.Minute, "")), want: []int{200, 200, 429}, writer: "*http.timeoutWriter"},
+		{name: "a missing Responder hides the status FR2",
+			h: limit(served), want: []int{200, 200, 429}, writer: "*http.response"},
+		{name: "http.TimeoutHandler inside the Limiter does not hide the status FR2",
+			h: failures.Handler(limit(http.TimeoutHandler(served, time.Minute, ""))), want: []int{200, 200, 200, 200}, writer: ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			log := collectRecords(t)
@@ -92,7 +92,7 @@ func TestFailuresOnlyWarnsWhereTheStatusIsHidden_FR2(t *testing.T) {
 				return
 			}
 			require.NotEmpty(t, got)
-			require.LessOrEqual(t, len(got), 2, "once a minute, also where a minute begins in between: %v", got)
+			require.LessOrEqual(t, len(got), 2, "at most once a minute, of which one may end between the requests: %v", got)
 			require.Contains(t, got[0], `"level":"WARN"`)
 			require.Contains(t, got[0], `"tier":"login"`)
 			require.Contains(t, got[0], `"response_writer":"`+row.writer+`"`)
@@ -101,10 +101,10 @@ func TestFailuresOnlyWarnsWhereTheStatusIsHidden_FR2(t *testing.T) {
 	}
 }
 
-func TestFailuresOnlyWarnsOnceAMinute_FR2(t *testing.T) {
+func TestHiddenStatusIsLoggedOnceAMinute_FR2(t *testing.T) {
 	log := collectRecords(t)
 	synctest.Test(t, func(t *testing.T) {
-		h := limiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "login", Limits: []ratelimit.Limit{{Requests: 128, Window: time.Hour, FailuresOnly: true}}}}}).
+		h := newLimiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "login", Limits: []ratelimit.Limit{{Requests: 128, Window: time.Hour, FailuresOnly: true}}}}}).
 			Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		for range 60 { // for five minutes
 			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(context.Background(), "POST", "/", nil))
@@ -118,15 +118,15 @@ func TestLoggerReceivesTheStoresHealthAndPanicsOfOnEvent(t *testing.T) {
 	byDefault, own := collectRecords(t), new(records)
 	synctest.Test(t, func(t *testing.T) {
 		for _, logger := range []*slog.Logger{nil, slog.New(slog.NewJSONHandler(own, nil))} {
-			s := newCounted()
-			l := limiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{one("a", 9)}, Logger: logger, OnEvent: func(context.Context, ratelimit.Event) { panic("a mistake") }})
+			s := newTestStore()
+			l := newLimiter(t, ratelimit.Options{Store: s, Tiers: []ratelimit.Tier{tierPerMinute("a", 9)}, Logger: logger, OnEvent: func(context.Context, ratelimit.Event) { panic("a mistake") }})
 			s.set(func() { s.fail = errDown })
 			for range 3 {
-				takes(t, l, "a", "k", 1)
+				mustTake(t, l, "a", "k", 1)
 			}
 			s.set(func() { s.fail = nil })
 			time.Sleep(time.Second)
-			takes(t, l, "a", "k", 1)
+			mustTake(t, l, "a", "k", 1)
 		}
 	})
 	for _, l := range []*records{byDefault, own} {
