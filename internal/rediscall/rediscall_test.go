@@ -31,14 +31,14 @@ func TestOnceIsNotRetried(t *testing.T) {
 		send func() error
 		want string
 	}{
-		{"as it is", func() error { return client.Process(t.Context(), cmd) }, "2"},
-		{"once", func() error { return client.Process(t.Context(), rediscall.Once{Cmder: cmd}) }, "1"},
-		{"once, in a pipeline", func() error {
+		{name: "a command without Once", send: func() error { return client.Process(t.Context(), cmd) }, want: "2"},
+		{name: "a command with Once", send: func() error { return client.Process(t.Context(), rediscall.Once{Cmder: cmd}) }, want: "1"},
+		{name: "a command with Once in a pipeline", send: func() error {
 			pipe := client.Pipeline()
 			require.NoError(t, pipe.Process(t.Context(), rediscall.Once{Cmder: cmd}))
 			_, err := pipe.Exec(t.Context())
 			return err
-		}, "1"},
+		}, want: "1"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			server.Do(t, "DEL", "n")
@@ -64,8 +64,8 @@ func TestTogetherUsesOneConnection(t *testing.T) {
 		client redis.UniversalClient
 		ports  int
 	}{
-		{"single", redis.NewClient(redistest.Start(t).Options()), 1},
-		{"Cluster", redis.NewClusterClient(cluster.Options()), 3},
+		{name: "a single server", client: redis.NewClient(redistest.Start(t).Options()), ports: 1},
+		{name: "a Cluster", client: redis.NewClusterClient(cluster.Options()), ports: 3},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Cleanup(func() { _ = row.client.Close() })
@@ -102,7 +102,7 @@ func TestTogetherUsesOneConnection(t *testing.T) {
 	require.ErrorContains(t, cmd.Err(), "refused")
 }
 
-// fields takes a line of CLIENT INFO apart.
+// fields returns the fields of a line of CLIENT INFO.
 func fields(info string) map[string]string {
 	all := make(map[string]string)
 	for _, field := range strings.Fields(info) {
@@ -112,18 +112,18 @@ func fields(info string) map[string]string {
 	return all
 }
 
-func TestDo(t *testing.T) {
+func TestDoReturnsTheErrorOfACall(t *testing.T) {
 	t.Parallel()
-	fault := errors.New("a fault")
+	failure := errors.New("a failure")
 	for _, row := range []struct {
 		name string
 		call func(context.Context) error
 		want string
 	}{
-		{"a panic", func(context.Context) error { panic("a mistake") }, "call redis: panic: a mistake"},
-		{"an error", func(context.Context) error { return fault }, "a fault"},
-		{"a call that heeds its context", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, "context deadline exceeded"},
-		{"nothing", func(context.Context) error { return nil }, ""},
+		{name: "a panic", call: func(context.Context) error { panic("a mistake") }, want: "call redis: panic: a mistake"},
+		{name: "an error", call: func(context.Context) error { return failure }, want: "a failure"},
+		{name: "a call that returns when its context ends", call: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, want: "context deadline exceeded"},
+		{name: "no error", call: func(context.Context) error { return nil }, want: ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -153,7 +153,7 @@ func TestDoLimitsAbandonedCalls(t *testing.T) {
 		var made, late, refused atomic.Int32
 		release := make(chan struct{})
 		hangs := func(context.Context) error { made.Add(1); <-release; return nil }
-		come := func() {
+		makeCalls := func() {
 			for range crowd {
 				go func() {
 					ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -168,7 +168,7 @@ func TestDoLimitsAbandonedCalls(t *testing.T) {
 			}
 			synctest.Wait()
 		}
-		come()
+		makeCalls()
 		require.EqualValues(t, crowd, made.Load())
 		require.Zero(t, calls.Abandoned())
 		<-time.After(time.Second)
@@ -176,11 +176,11 @@ func TestDoLimitsAbandonedCalls(t *testing.T) {
 		require.EqualValues(t, crowd, late.Load())
 		require.Equal(t, crowd, calls.Abandoned())
 
-		begin := time.Now()
-		come()
+		start := time.Now()
+		makeCalls()
 		require.EqualValues(t, crowd, refused.Load())
-		require.Zero(t, time.Since(begin), "at once")
-		require.EqualValues(t, crowd, made.Load(), "not begun")
+		require.Zero(t, time.Since(start), "Do must not wait while too many calls are abandoned")
+		require.EqualValues(t, crowd, made.Load(), "a refused call must not start")
 
 		close(release)
 		synctest.Wait()
@@ -189,7 +189,7 @@ func TestDoLimitsAbandonedCalls(t *testing.T) {
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
 		require.ErrorIs(t, calls.Do(ended, hangs), context.Canceled)
-		require.EqualValues(t, crowd+1, made.Load(), "not begun")
+		require.EqualValues(t, crowd+1, made.Load(), "a call with an ended context must not start")
 	})
 }
 
