@@ -6,8 +6,10 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -190,4 +192,74 @@ func TestFieldsAreStructured(t *testing.T) {
 			checkFields(t, limits, "a", w)
 		}
 	}
+}
+
+func TestFieldsSelectsTheHeaders(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		fields ratelimit.Fields
+		want   http.Header
+	}{
+		{name: "zero value", fields: ratelimit.RateLimitFields, want: http.Header{"Ratelimit": {`"a";r=1;t=60`}, "Ratelimit-Policy": {`"a";q=2;w=60, "a-2";q=9`}}},
+		{name: "LegacyFields", fields: ratelimit.LegacyFields, want: http.Header{"X-Ratelimit-Limit": {"2"}, "X-Ratelimit-Remaining": {"1"}, "X-Ratelimit-Reset": {"60"}}},
+		{name: "BothFields", fields: ratelimit.BothFields, want: http.Header{
+			"Ratelimit": {`"a";r=1;t=60`}, "Ratelimit-Policy": {`"a";q=2;w=60, "a-2";q=9`},
+			"X-Ratelimit-Limit": {"2"}, "X-Ratelimit-Remaining": {"1"}, "X-Ratelimit-Reset": {"60"},
+		}},
+		{name: "NoFields", fields: ratelimit.NoFields, want: http.Header{}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			l := newLimiter(t, ratelimit.Options{Fields: row.fields, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{
+				{Requests: 2, Window: time.Minute}, {Requests: 9, Window: 1500 * time.Millisecond},
+			}}}})
+			h, r := l.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {})), httptest.NewRequest("GET", "/", nil)
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			require.Equal(t, row.want, w.Header())
+			h.ServeHTTP(w, r)
+			w = httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			require.Equal(t, "60", w.Header().Get("Retry-After"))
+			require.Equal(t, row.fields == ratelimit.NoFields, len(w.Header()) == 5, "a denial must have only the headers of errors.Respond and Retry-After: %v", w.Header())
+		})
+	}
+	t.Run("LegacyFields of nested limiters have the tighter limit", func(t *testing.T) {
+		for _, n := range []int{3, 9} {
+			outer := newLimiter(t, ratelimit.Options{Fields: ratelimit.LegacyFields, Tiers: []ratelimit.Tier{tierPerMinute("a", 5)}})
+			inner := newLimiter(t, ratelimit.Options{Fields: ratelimit.LegacyFields, Tiers: []ratelimit.Tier{tierPerMinute("b", n)}})
+			w := httptest.NewRecorder()
+			outer.Handler(inner.Handler(http.NotFoundHandler())).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+			require.Equal(t, []string{itoa(min(n, 5))}, w.Header()["X-Ratelimit-Limit"])
+			require.Equal(t, []string{itoa(min(n, 5) - 1)}, w.Header()["X-Ratelimit-Remaining"])
+		}
+	})
+	t.Run("values belong to one response", func(t *testing.T) {
+		l := newLimiter(t, ratelimit.Options{Fields: ratelimit.BothFields, Tiers: []ratelimit.Tier{tierPerMinute("a", 1_000_000)}})
+		h := l.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			for key, values := range w.Header() {
+				for i := range values {
+					values[i] = "spoiled"
+				}
+				w.Header()[key] = append(values, "more")
+			}
+		}))
+		var all sync.WaitGroup
+		for range 128 {
+			all.Go(func() {
+				for range 20 {
+					w := httptest.NewRecorder()
+					h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+					for key, values := range w.Header() {
+						if !slices.Equal(values, []string{"spoiled", "more"}) {
+							t.Error(key, values)
+						}
+					}
+				}
+			})
+		}
+		all.Wait()
+		w := httptest.NewRecorder()
+		l.Handler(http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		require.False(t, strings.Contains(w.Header().Get("RateLimit-Policy"), "spoiled"))
+	})
 }

@@ -14,29 +14,6 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-// clock is a clock that a test moves.
-type clock struct{ t time.Time }
-
-func (c *clock) now() time.Time          { return c.t }
-func (c *clock) advance(d time.Duration) { c.t = c.t.Add(d) }
-
-func memory(o ratelimit.MemoryOptions) (*ratelimit.Memory, *clock) {
-	c := &clock{time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
-	m := ratelimit.NewMemory(o)
-	m.SetClock(c.now)
-	return m, c
-}
-
-func take(t testing.TB, m *ratelimit.Memory, c ratelimit.Charge) ratelimit.Verdict {
-	var v [1]ratelimit.Verdict
-	require.NoError(t, m.Take(t.Context(), []ratelimit.Charge{c}, v[:]))
-	return v[0]
-}
-
-func charge(text string, requests int, window time.Duration, cost int) ratelimit.Charge {
-	return ratelimit.Charge{Key: ratelimit.Key{Policy: "p", Text: text}, Requests: requests, Window: window, Cost: cost}
-}
-
 // admitted is one admission.
 type admitted struct {
 	at   time.Time
@@ -110,12 +87,6 @@ func TestLargeLimitsKeepTheirBounds(t *testing.T) {
 			require.Zero(t, peek(t, m, charge("k", limit, window, cost)).Wait)
 		}
 	}
-}
-
-func peek(t testing.TB, m *ratelimit.Memory, c ratelimit.Charge) ratelimit.Verdict {
-	var v [1]ratelimit.Verdict
-	require.NoError(t, m.Peek(t.Context(), []ratelimit.Charge{c}, v[:]))
-	return v[0]
 }
 
 func TestDeniedCallChargesNothing(t *testing.T) {

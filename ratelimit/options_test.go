@@ -2,15 +2,9 @@ package ratelimit_test
 
 import (
 	"context"
-	"io"
-	"log"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strconv"
-	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -182,148 +176,6 @@ func TestSecondLimiterInsideAuthLimitsPrincipals(t *testing.T) {
 		}
 		require.Equal(t, 429, get("", "192.0.2.1:1").Code)
 	})
-}
-
-func TestFieldsSelectsTheHeaders(t *testing.T) {
-	for _, row := range []struct {
-		name   string
-		fields ratelimit.Fields
-		want   http.Header
-	}{
-		{name: "zero value", fields: ratelimit.RateLimitFields, want: http.Header{"Ratelimit": {`"a";r=1;t=60`}, "Ratelimit-Policy": {`"a";q=2;w=60, "a-2";q=9`}}},
-		{name: "LegacyFields", fields: ratelimit.LegacyFields, want: http.Header{"X-Ratelimit-Limit": {"2"}, "X-Ratelimit-Remaining": {"1"}, "X-Ratelimit-Reset": {"60"}}},
-		{name: "BothFields", fields: ratelimit.BothFields, want: http.Header{
-			"Ratelimit": {`"a";r=1;t=60`}, "Ratelimit-Policy": {`"a";q=2;w=60, "a-2";q=9`},
-			"X-Ratelimit-Limit": {"2"}, "X-Ratelimit-Remaining": {"1"}, "X-Ratelimit-Reset": {"60"},
-		}},
-		{name: "NoFields", fields: ratelimit.NoFields, want: http.Header{}},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			l := newLimiter(t, ratelimit.Options{Fields: row.fields, Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{
-				{Requests: 2, Window: time.Minute}, {Requests: 9, Window: 1500 * time.Millisecond},
-			}}}})
-			h, r := l.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {})), httptest.NewRequest("GET", "/", nil)
-			w := httptest.NewRecorder()
-			h.ServeHTTP(w, r)
-			require.Equal(t, row.want, w.Header())
-			h.ServeHTTP(w, r)
-			w = httptest.NewRecorder()
-			h.ServeHTTP(w, r)
-			require.Equal(t, "60", w.Header().Get("Retry-After"))
-			require.Equal(t, row.fields == ratelimit.NoFields, len(w.Header()) == 5, "a denial must have only the headers of errors.Respond and Retry-After: %v", w.Header())
-		})
-	}
-	t.Run("LegacyFields of nested limiters have the tighter limit", func(t *testing.T) {
-		for _, n := range []int{3, 9} {
-			outer := newLimiter(t, ratelimit.Options{Fields: ratelimit.LegacyFields, Tiers: []ratelimit.Tier{tierPerMinute("a", 5)}})
-			inner := newLimiter(t, ratelimit.Options{Fields: ratelimit.LegacyFields, Tiers: []ratelimit.Tier{tierPerMinute("b", n)}})
-			w := httptest.NewRecorder()
-			outer.Handler(inner.Handler(http.NotFoundHandler())).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
-			require.Equal(t, []string{itoa(min(n, 5))}, w.Header()["X-Ratelimit-Limit"])
-			require.Equal(t, []string{itoa(min(n, 5) - 1)}, w.Header()["X-Ratelimit-Remaining"])
-		}
-	})
-	t.Run("values belong to one response", func(t *testing.T) {
-		l := newLimiter(t, ratelimit.Options{Fields: ratelimit.BothFields, Tiers: []ratelimit.Tier{tierPerMinute("a", 1_000_000)}})
-		h := l.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			for key, values := range w.Header() {
-				for i := range values {
-					values[i] = "spoiled"
-				}
-				w.Header()[key] = append(values, "more")
-			}
-		}))
-		var all sync.WaitGroup
-		for range 128 {
-			all.Go(func() {
-				for range 20 {
-					w := httptest.NewRecorder()
-					h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
-					for key, values := range w.Header() {
-						if !slices.Equal(values, []string{"spoiled", "more"}) {
-							t.Error(key, values)
-						}
-					}
-				}
-			})
-		}
-		all.Wait()
-		w := httptest.NewRecorder()
-		l.Handler(http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
-		require.False(t, strings.Contains(w.Header().Get("RateLimit-Policy"), "spoiled"))
-	})
-}
-
-// Each response that is not a success is charged, for any reason.
-func TestFailuresOnlyCountsEachFailure(t *testing.T) {
-	for _, row := range []struct {
-		name   string
-		h      http.HandlerFunc
-		counts bool
-	}{
-		{name: "no response written", h: func(http.ResponseWriter, *http.Request) {}, counts: false},
-		{name: "204", h: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, counts: false},
-		{name: "399", h: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(399) }, counts: false},
-		{name: "400", h: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) }, counts: true},
-		{name: "499", h: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(499) }, counts: true},
-		{name: "503", h: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, counts: true},
-		{name: "panic after 200", h: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200); panic("x") }, counts: true},
-		{name: "abort", h: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, counts: true},
-		{name: "hijack", h: func(w http.ResponseWriter, _ *http.Request) {
-			c, _, err := http.NewResponseController(w).Hijack()
-			if err == nil {
-				_ = c.Close()
-			}
-		}, counts: true},
-		{name: "client that disconnects", h: func(w http.ResponseWriter, r *http.Request) {
-			<-r.Context().Done()
-			w.WriteHeader(200)
-		}, counts: true},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			l := newLimiter(t, ratelimit.Options{Tiers: tierOf(ratelimit.Limit{Requests: 1, Window: time.Hour, FailuresOnly: true})})
-			failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
-			done := make(chan struct{}, 2)
-			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				defer func() { done <- struct{}{} }()
-				failures.Handler(l.Handler(row.h)).ServeHTTP(w, r)
-			}))
-			server.Config.ErrorLog = log.New(io.Discard, "", 0)
-			server.Start()
-			defer server.Close()
-			client := server.Client()
-			client.Transport.(*http.Transport).DisableKeepAlives = true
-			ctx, cancel := context.WithCancel(t.Context())
-			if row.name == "client that disconnects" {
-				time.AfterFunc(50*time.Millisecond, cancel)
-			}
-			for range 2 {
-				r, err := http.NewRequestWithContext(ctx, "POST", server.URL, nil)
-				require.NoError(t, err)
-				if res, err := client.Do(r); err == nil {
-					require.NoError(t, res.Body.Close())
-				}
-				if ctx.Err() == nil {
-					<-done
-				} else if row.counts {
-					break
-				}
-			}
-			cancel()
-			if row.name == "client that disconnects" {
-				<-done
-			}
-			d, err := withoutDenial(l.Charge(requestFrom("127.0.0.1:1")))
-			require.NoError(t, err)
-			require.Equal(t, row.counts, !d.Allowed)
-		})
-	}
-}
-
-func requestFrom(addr string) *http.Request {
-	r := httptest.NewRequest("POST", "/", nil)
-	r.RemoteAddr = addr
-	return r
 }
 
 func TestEachDecisionHasOneReason(t *testing.T) {

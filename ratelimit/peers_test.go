@@ -53,10 +53,6 @@ func runConcurrently(t *testing.T, n int, take func(i int) (ratelimit.Decision, 
 	return int(allowed.Load())
 }
 
-func tierOf(limits ...ratelimit.Limit) []ratelimit.Tier {
-	return []ratelimit.Tier{{Name: "a", Limits: limits}}
-}
-
 func concurrencyFaults() []fault {
 	return []fault{
 		{name: "httprate: a process-wide lock is held during calls of the store", play: func(t *testing.T) {

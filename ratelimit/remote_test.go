@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,114 +17,6 @@ import (
 	"github.com/ringwall/ringwall/errors"
 	"github.com/ringwall/ringwall/ratelimit"
 )
-
-// A testStore is a remote store for a Limiter. It counts its calls, and can be slow, fail,
-// or ignore its context.
-type testStore struct {
-	*ratelimit.Memory
-	calls, takes atomic.Int64
-	mu           sync.Mutex
-	fail         error
-	slow         time.Duration
-	deaf         chan struct{} // until it is closed, calls ignore their context
-}
-
-func newTestStore() *testStore {
-	return &testStore{Memory: ratelimit.NewMemory(ratelimit.MemoryOptions{})}
-}
-
-func (s *testStore) set(f func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f()
-}
-
-func (s *testStore) call(ctx context.Context) error {
-	s.calls.Add(1)
-	s.mu.Lock()
-	fail, slow, deaf := s.fail, s.slow, s.deaf
-	s.mu.Unlock()
-	if deaf != nil {
-		<-deaf
-	}
-	if slow > 0 {
-		select {
-		case <-time.After(slow):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return fail
-}
-
-func (s *testStore) Take(ctx context.Context, c []ratelimit.Charge, v []ratelimit.Verdict) error {
-	s.takes.Add(1)
-	if err := s.call(ctx); err != nil {
-		return err
-	}
-	return s.Memory.Take(ctx, c, v)
-}
-
-func (s *testStore) Refund(ctx context.Context, c []ratelimit.Charge) error {
-	if err := s.call(ctx); err != nil {
-		return err
-	}
-	return s.Memory.Refund(ctx, c)
-}
-
-func (s *testStore) Reset(ctx context.Context, k []ratelimit.Key) error {
-	if err := s.call(ctx); err != nil {
-		return err
-	}
-	return s.Memory.Reset(ctx, k)
-}
-
-// events records the calls of OnEvent.
-type events struct {
-	mu  sync.Mutex
-	all []ratelimit.Event
-}
-
-func (e *events) record(_ context.Context, event ratelimit.Event) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.all = append(e.all, event)
-}
-
-func (e *events) count(reason ratelimit.Reason) int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	n := 0
-	for _, event := range e.all {
-		if event.Reason == reason {
-			n++
-		}
-	}
-	return n
-}
-
-func mustTake(t testing.TB, l *ratelimit.Limiter, tier, key string, cost int) ratelimit.Decision {
-	t.Helper()
-	d, err := withoutDenial(l.Take(t.Context(), tier, key, cost))
-	require.NoError(t, err)
-	return d
-}
-
-// withoutDenial removes the error of a denial, for tests of decisions.
-func withoutDenial(d ratelimit.Decision, err error) (ratelimit.Decision, error) {
-	if errors.Is(err, ratelimit.ErrLimited) || errors.Is(err, ratelimit.ErrTooExpensive) {
-		if d.Allowed {
-			panic("an allowed decision must not have the error of a denial")
-		}
-		return d, nil
-	}
-	if err == nil && !d.Allowed {
-		panic("a denial must be an error")
-	}
-	return d, err
-}
-
-var errDown = errors.New("dial tcp 10.0.0.1:6379: connection refused")
 
 func TestCachedDenialsSaveCalls(t *testing.T) {
 	hour := func(n int) []ratelimit.Tier {
