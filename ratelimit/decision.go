@@ -88,9 +88,9 @@ func (d *Decision) combineVerdicts(t *tier, b *batch) (limit string, shadow bool
 }
 
 // Refund refunds the charge of [Limiter.Take], for example after a login that
-// succeeded. It does nothing if the decision denied, or if the decision or a copy
-// of it was already refunded, even if that refund failed, because the store may
-// have executed it. A refund that fails is logged: the key stays charged.
+// succeeded. It does nothing if the decision denied, or if it or a copy of it was
+// already refunded. A refund that fails is logged, and the key stays charged. It is
+// not repeated, because the store may have executed it.
 func (d Decision) Refund(ctx context.Context) {
 	if !d.Allowed || d.refunded == nil || d.open || d.refunded.Swap(true) {
 		return

@@ -86,9 +86,9 @@
 // 9/8 of a window is never denied.
 //
 // For example, with 800 requests per minute, at most 800 are admitted in any 52.5
-// seconds. In a whole minute up to 1600 can be admitted, in one burst at its start
-// and one at its end, if the client works out from the RateLimit and Retry-After
-// fields where the eighths of its key begin. TestMemoryIsMoreAccurateThanPeers
+// seconds. In a whole minute up to 1600 can be admitted: one burst at its start and
+// one at its end. For that, the client must compute from the RateLimit and Retry-After
+// fields where the eighths of its key start. TestMemoryIsMoreAccurateThanPeers
 // compares this with fixed windows, two buckets and GCRA.
 //
 // # Accounts and shared addresses
@@ -107,9 +107,9 @@
 // # Stores
 //
 // A [Memory] is bounded and starts no goroutine. Package redislimit has a store
-// for several processes; its documentation lists the go-redis options and the
-// Redis permissions that it needs, and explains why its Redis may evict keys while
-// the Redis of sessions must not. Package storetest tests other stores.
+// for several processes. Its documentation lists the go-redis options and the Redis
+// permissions that it needs. It explains why its Redis may evict keys, while the Redis
+// of sessions must not. Package storetest tests other stores.
 //
 // A store outside the process is called once per request, with all limits of the
 // request, or less often:
@@ -120,10 +120,10 @@
 //   - A limit with Lease charges several requests in one call, and needs a
 //     thirtieth of the calls or fewer for a busy key. In any window, at most
 //     min(processes * Requests/64, Requests/10) requests above the limit are
-//     admitted. Once the limit is used up, a process calls the store again when a
-//     request becomes free or after a hundredth of the window, whichever is later,
-//     but after a second at the latest. Requests in between may be denied although
-//     the limit would allow them.
+//     admitted. Once the limit is used up, a process does not call the store until
+//     a request becomes free, or for a hundredth of the window if that is longer,
+//     but for at most a second. Requests in between may be denied although the
+//     limit would allow them.
 //
 // # Changing a limit
 //
@@ -149,10 +149,10 @@
 //   - Local, the default, uses the counts of this process, which are always kept up
 //     to date: every request that the store admits is counted locally too, and
 //     penalties are copied. N processes together admit at most N times the limit in
-//     any window. After the store recovers, it does not have the requests that were
-//     admitted without it, so each process also denies by its own counts until a
-//     window after its last decision without the store. A Reset by another process
-//     has no effect in that time. If N times the limit is too much, use Deny.
+//     any window. A store that recovers does not have the requests that were admitted
+//     without it. Hence each process also denies by its own counts, until a window
+//     after its last decision without the store. A Reset by another process has no
+//     effect in that time. If N times the limit is too much, use Deny.
 //   - Deny responds with 503 limits_unavailable and Retry-After. It fits a login.
 //   - InsecureAllow admits every request. An attacker then attacks the store first.
 //
@@ -160,9 +160,9 @@
 // [ErrMisconfigured]. Each change of the store's health is logged once, and
 // OnEvent is called once.
 //
-// After a failover of a replicated store that no call noticed, at most the requests
-// that were admitted in the lost interval are admitted once more, so that more than
-// the limit can be admitted. A store that lost its data starts with empty counts.
+// A failover of a replicated store that no call noticed loses the requests of an
+// interval. At most these are admitted again, above the limit. A store that lost its
+// data starts with empty counts.
 //
 // # Design decisions
 //

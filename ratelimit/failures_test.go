@@ -46,9 +46,10 @@ func TestFailuresOnlyRefundsSuccesses(t *testing.T) {
 // Each response that is not a success is charged, for any reason.
 func TestFailuresOnlyCountsEachFailure(t *testing.T) {
 	for _, row := range []struct {
-		name   string
-		h      http.HandlerFunc
-		counts bool
+		name        string
+		h           http.HandlerFunc
+		counts      bool
+		disconnects bool // the client does, when the handler is called
 	}{
 		{name: "no response written", h: func(http.ResponseWriter, *http.Request) {}, counts: false},
 		{name: "204", h: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, counts: false},
@@ -67,25 +68,29 @@ func TestFailuresOnlyCountsEachFailure(t *testing.T) {
 		{name: "client that disconnects", h: func(w http.ResponseWriter, r *http.Request) {
 			<-r.Context().Done()
 			w.WriteHeader(200)
-		}, counts: true},
+		}, counts: true, disconnects: true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			l := newLimiter(t, ratelimit.Options{Tiers: tierOf(ratelimit.Limit{Requests: 1, Window: time.Hour, FailuresOnly: true})})
 			failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if row.disconnects {
+					cancel()
+				}
+				row.h(w, r)
+			})
 			done := make(chan struct{}, 2)
 			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				defer func() { done <- struct{}{} }()
-				failures.Handler(l.Handler(row.h)).ServeHTTP(w, r)
+				failures.Handler(l.Handler(handler)).ServeHTTP(w, r)
 			}))
 			server.Config.ErrorLog = log.New(io.Discard, "", 0)
 			server.Start()
 			defer server.Close()
 			client := server.Client()
 			client.Transport.(*http.Transport).DisableKeepAlives = true
-			ctx, cancel := context.WithCancel(t.Context())
-			if row.name == "client that disconnects" {
-				time.AfterFunc(50*time.Millisecond, cancel)
-			}
 			for range 2 {
 				r, err := http.NewRequestWithContext(ctx, "POST", server.URL, nil)
 				require.NoError(t, err)
@@ -98,8 +103,7 @@ func TestFailuresOnlyCountsEachFailure(t *testing.T) {
 					break
 				}
 			}
-			cancel()
-			if row.name == "client that disconnects" {
+			if row.disconnects {
 				<-done
 			}
 			d, err := withoutDenial(l.Charge(requestFrom("127.0.0.1:1")))

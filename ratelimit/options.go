@@ -24,9 +24,9 @@ type Options struct {
 	// misconfigured store always denies, see [ErrMisconfigured].
 	OnStoreFailure Failure
 	// Timeout bounds the time that a request waits for a store other than Memory,
-	// including the refund of FailuresOnly, and the time of a call of Take, Refund
-	// or Reset, even if the store ignores its context. It must be at least 1 ms. 0
-	// means 100 ms.
+	// including the refund of FailuresOnly. It also bounds a call of Take, Refund or
+	// Reset. It holds even if the store ignores its context. It must be at least 1 ms.
+	// 0 means 100 ms.
 	Timeout time.Duration
 	// Fields selects the response headers with the limits and the remaining
 	// requests. 0 means RateLimit and RateLimit-Policy.

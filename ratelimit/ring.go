@@ -9,9 +9,9 @@ import (
 const slots = 8
 
 // A ring counts requests by slot: the current slot and the eight before it. The
-// oldest counts by the part that is still in the window. A ring never admits more
-// than the limit in any 7/8 of a window, and never denies a client that keeps the
-// limit in every 9/8 of a window. Its memory does not depend on the limit.
+// oldest counts by the part that is still in the window. A ring admits at most the
+// limit in any 7/8 of a window. It never denies a client that keeps the limit in every
+// 9/8 of a window. Its memory does not depend on the limit.
 //
 // Each key has its own phase, so that the slots of all keys do not end, and their
 // clients do not retry, at the same time.
