@@ -88,17 +88,17 @@ func TestChallenges(t *testing.T) {
 		code   string
 		want   []string
 	}{
-		{"H1 nothing", nil, 401, "auth_required", []string{bare, other}},
-		{"H4 a scheme of nobody", http.Header{"Authorization": {"Basic eDp5"}}, 401, "auth_required", []string{bare, other}},
+		{"TH1 nothing", nil, 401, "auth_required", []string{bare, other}},
+		{"TH4 a scheme of nobody", http.Header{"Authorization": {"Basic eDp5"}}, 401, "auth_required", []string{bare, other}},
 		{"invalid", http.Header{"Authorization": {"Bearer bad"}}, 401, "auth_invalid", []string{bare + `, error="invalid_token"`, other}},
 		{"expired", http.Header{"Authorization": {"Bearer old"}}, 401, "auth_expired", []string{bare + `, error="invalid_token"`, other}},
 		{"revoked", http.Header{"Authorization": {"Bearer gone"}}, 401, "auth_revoked", []string{bare + `, error="invalid_token"`, other}},
 		{"malformed", http.Header{"Authorization": {"Bearer garbled"}}, 400, "auth_malformed", []string{bare + `, error="invalid_request"`, other}},
 		{"the second scheme", http.Header{"X-Signed": {"bad"}}, 401, "auth_invalid", []string{bare, other + `, error="invalid_token"`}},
 		{"a scheme without a challenge", http.Header{"X-Key": {"bad"}}, 401, "auth_invalid", []string{bare, other}},
-		{"H2 two good ones", http.Header{"Authorization": {"Bearer ada"}, "X-Key": {"ada"}}, 400, "auth_malformed", []string{bare, other}},
+		{"TH2 two good ones", http.Header{"Authorization": {"Bearer ada"}, "X-Key": {"ada"}}, 400, "auth_malformed", []string{bare, other}},
 		{"a good one and a bad one", http.Header{"Authorization": {"Bearer bad"}, "X-Key": {"ada"}}, 400, "auth_malformed", []string{bare, other}},
-		{"H9 the source is down", http.Header{"Authorization": {"Bearer down"}}, 503, "auth_unavailable", nil},
+		{"TH9 the source is down", http.Header{"Authorization": {"Bearer down"}}, 503, "auth_unavailable", nil},
 		{"a bug in the authenticator", http.Header{"Authorization": {"Bearer bug"}}, 500, "internal_error", nil},
 		{"good", http.Header{"Authorization": {"Bearer ada"}}, 200, "", nil},
 	} {
@@ -137,9 +137,9 @@ func TestPublicAndOptionalRoutes(t *testing.T) {
 		{"a slash at the end", "POST", "/auth/login/", "", "", 401},
 		{"another case", "POST", "/Auth/login", "", "", 401},
 		{"another method", "PUT", "/auth/login", "", "", 401},
-		{"H7 a bad credential on an optional route", "GET", "/products", "Bearer bad", "", 401},
-		{"H7 a strange scheme on an optional route", "GET", "/products", "Negotiate x", "", 401},
-		{"H8 a preflight, inside instead of behind cors", "OPTIONS", "/orders", "", "", 401},
+		{"TH7 a bad credential on an optional route", "GET", "/products", "Bearer bad", "", 401},
+		{"TH7 a strange scheme on an optional route", "GET", "/products", "Negotiate x", "", 401},
+		{"TH8 a preflight, inside instead of behind cors", "OPTIONS", "/orders", "", "", 401},
 		{"anonymous on an optional route", "GET", "/products", "", "anonymous false", 200},
 		{"known on an optional route", "GET", "/products", "Bearer ada", "person ada true", 200},
 		{"a public route", "POST", "/auth/login", "", "anonymous false", 200},
@@ -171,20 +171,20 @@ func TestNewRefuses(t *testing.T) {
 	}{
 		{"no authenticator", auth.Options{}, "auth: Authenticators: must not be empty; did you mean a *token.Verifier?"},
 		{"a nil authenticator", auth.Options{Authenticators: []auth.Authenticator{bearer, nil}}, "auth: Authenticators[1]: must not be nil"},
-		{"T9 a typed nil", auth.Options{Authenticators: []auth.Authenticator{bearer, (*pointed)(nil)}}, "auth: Authenticators[1]: must not be a nil *auth_test.pointed; did you drop the constructor's error?"},
-		{"T9 a nil func", auth.Options{Authenticators: []auth.Authenticator{authenticatorFunc(nil)}}, "auth: Authenticators[0]: must not be a nil auth_test.authenticatorFunc; did you drop the constructor's error?"},
-		{"T9 two bearer authenticators", auth.Options{Authenticators: []auth.Authenticator{silent, bearer, signed, bearer}},
+		{"FT9 a typed nil", auth.Options{Authenticators: []auth.Authenticator{bearer, (*pointed)(nil)}}, "auth: Authenticators[1]: must not be a nil *auth_test.pointed; did you drop the constructor's error?"},
+		{"FT9 a nil func", auth.Options{Authenticators: []auth.Authenticator{authenticatorFunc(nil)}}, "auth: Authenticators[0]: must not be a nil auth_test.authenticatorFunc; did you drop the constructor's error?"},
+		{"FT9 two bearer authenticators", auth.Options{Authenticators: []auth.Authenticator{silent, bearer, signed, bearer}},
 			"auth: Authenticators[3]: takes Bearer as Authenticators[1] does, so both would claim each token; did you mean token.ByIssuer?"},
-		{"T9 the scheme has no case", auth.Options{Authenticators: []auth.Authenticator{bearer, scheme{challenge: `bearer scope="x"`}}},
+		{"FT9 the scheme has no case", auth.Options{Authenticators: []auth.Authenticator{bearer, scheme{challenge: `bearer scope="x"`}}},
 			"auth: Authenticators[1]: takes Bearer as Authenticators[0] does, so both would claim each token; did you mean token.ByIssuer?"},
-		{"T9 one authenticator twice", auth.Options{Authenticators: []auth.Authenticator{&pointed{}, bearer, onePointed, onePointed}}, "auth: Authenticators[3]: is the same as Authenticators[2], so both would claim each credential"},
-		{"T9 a challenge that is a second header", auth.Options{Authenticators: []auth.Authenticator{scheme{challenge: "Signed\r\nX: y"}}}, `auth: Authenticators[0]: Challenge "Signed\r\nX: y": is not a scheme and parameters (RFC 9110, section 11.6.1)`},
-		{"T9 a challenge with a realm of its own", auth.Options{Authenticators: []auth.Authenticator{scheme{challenge: `Bearer Realm="x"`}}}, `auth: Authenticators[0]: Challenge "Bearer Realm=\"x\"": has a realm; did you mean Options.Realm?`},
+		{"FT9 one authenticator twice", auth.Options{Authenticators: []auth.Authenticator{&pointed{}, bearer, onePointed, onePointed}}, "auth: Authenticators[3]: is the same as Authenticators[2], so both would claim each credential"},
+		{"FT9 a challenge that is a second header", auth.Options{Authenticators: []auth.Authenticator{scheme{challenge: "Signed\r\nX: y"}}}, `auth: Authenticators[0]: Challenge "Signed\r\nX: y": is not a scheme and parameters (RFC 9110, section 11.6.1)`},
+		{"FT9 a challenge with a realm of its own", auth.Options{Authenticators: []auth.Authenticator{scheme{challenge: `Bearer Realm="x"`}}}, `auth: Authenticators[0]: Challenge "Bearer Realm=\"x\"": has a realm; did you mean Options.Realm?`},
 		{"everything public", auth.Options{Authenticators: []auth.Authenticator{bearer}, Public: []string{"/"}}, `auth: Public[0] "/": opens every path; did you mean "/{$}"?`},
 		{"everything optional", auth.Options{Authenticators: []auth.Authenticator{bearer}, Optional: []string{"GET /"}}, `auth: Optional[0] "GET /": opens every path; did you mean "GET /{$}"?`},
 		{"public and optional", auth.Options{Authenticators: []auth.Authenticator{bearer}, Public: []string{"/a"}, Optional: []string{"/a"}}, `auth: Optional[0] "/a": is the same pattern as auth: Public[0] "/a"`},
-		{"H6 a realm that ends the quotation", auth.Options{Authenticators: []auth.Authenticator{bearer}, Realm: "a\"\r\nX: y"}, `auth: Realm "a\"\r\nX: y": contains characters other than visible ASCII and space, or " or \`},
-		{"H6 two problems", auth.Options{Realm: "é"}, "auth: Authenticators: must not be empty; did you mean a *token.Verifier?\nauth: Realm \"é\": contains characters other than visible ASCII and space, or \" or \\"},
+		{"TH6 a realm that ends the quotation", auth.Options{Authenticators: []auth.Authenticator{bearer}, Realm: "a\"\r\nX: y"}, `auth: Realm "a\"\r\nX: y": contains characters other than visible ASCII and space, or " or \`},
+		{"TH6 two problems", auth.Options{Realm: "é"}, "auth: Authenticators: must not be empty; did you mean a *token.Verifier?\nauth: Realm \"é\": contains characters other than visible ASCII and space, or \" or \\"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, err := auth.New(row.options)
@@ -207,8 +207,8 @@ func (f authenticatorFunc) Authenticate(r *http.Request) (*auth.Principal, error
 func (authenticatorFunc) Challenge() string                                       { return "" }
 
 // A value that no constructor made refuses, and does not panic.
-func TestZeroValuesRefuse_T9(t *testing.T) {
-	for name, m := range map[string]*auth.Middleware{"T9 a nil Middleware": nil, "T9 a zero Middleware": {}} {
+func TestZeroValuesRefuse_FT9(t *testing.T) {
+	for name, m := range map[string]*auth.Middleware{"FT9 a nil Middleware": nil, "FT9 a zero Middleware": {}} {
 		t.Run(name, func(t *testing.T) {
 			failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
 			srv := httptest.NewServer(failures.Handler(m.Handler(http.HandlerFunc(whoami))))
@@ -222,7 +222,7 @@ func TestZeroValuesRefuse_T9(t *testing.T) {
 			require.Contains(t, logged(err), "reason=\"the Middleware was not made by New\"")
 		})
 	}
-	for name, r := range map[string]*auth.Revocations{"T9 nil Revocations": nil, "T9 zero Revocations": {}} {
+	for name, r := range map[string]*auth.Revocations{"FT9 nil Revocations": nil, "FT9 zero Revocations": {}} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
 			for _, err := range []error{

@@ -22,7 +22,7 @@ import (
 
 // The order of the rings: what has no credentials by the standard (Fetch,
 // section 3.2.5) is answered before anybody asks for them.
-func TestH8PreflightsAreForCORS(t *testing.T) {
+func TestPreflightsAreForCORS_TH8(t *testing.T) {
 	inner := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{bearer}})).Handler(http.HandlerFunc(whoami))
 	origins := errors.Must(cors.New(cors.Options{Origins: []string{"https://app.example.com"}, Credentials: true, Headers: []string{"Authorization"}, Logger: slog.New(slog.DiscardHandler)}))
 	preflight := httptest.NewRequest("OPTIONS", "/orders", nil)
@@ -38,7 +38,7 @@ func TestH8PreflightsAreForCORS(t *testing.T) {
 }
 
 // A handler that nobody guards gets no principal that could pass for one.
-func TestZ1WithoutAMiddleware(t *testing.T) {
+func TestWithoutAMiddleware_AZ1(t *testing.T) {
 	ok := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, known := auth.From(r.Context())
 		require.False(t, known)
@@ -50,7 +50,7 @@ func TestZ1WithoutAMiddleware(t *testing.T) {
 	ok.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 	require.Equal(t, 200, w.Code)
 	for name, ctx := range map[string]context.Context{"no Middleware": t.Context(), "a nil principal": auth.NewContext(t.Context(), nil)} {
-		t.Run("Z1 Require, and "+name, func(t *testing.T) {
+		t.Run("AZ1 Require, and "+name, func(t *testing.T) {
 			w := httptest.NewRecorder()
 			auth.Require()(ok).ServeHTTP(w, httptest.NewRequest("GET", "/", nil).WithContext(ctx))
 			require.Equal(t, 401, w.Code)
@@ -59,7 +59,7 @@ func TestZ1WithoutAMiddleware(t *testing.T) {
 }
 
 // What is not there and what is not yours are one answer (OWASP API1:2023).
-func TestZ2NobodyLearnsWhatExists(t *testing.T) {
+func TestNobodyLearnsWhatExists_AZ2(t *testing.T) {
 	h := auth.Require(auth.Object(errNoOrder, load, mine))(http.HandlerFunc(whoami))
 	answers := make(map[string]string)
 	for _, id := range []string{"2", "3"} {
@@ -80,7 +80,7 @@ func TestZ2NobodyLearnsWhatExists(t *testing.T) {
 
 // Secrets and MACs are compared in constant time: no other comparison of bytes
 // is anywhere in the code below this folder (ASVS 5.0 11.2.4).
-func TestZ7ConstantTimeComparisons(t *testing.T) {
+func TestConstantTimeComparisons_AZ7(t *testing.T) {
 	uses := 0
 	require.NoError(t, filepath.WalkDir(".", func(path string, _ os.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {

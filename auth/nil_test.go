@@ -15,7 +15,7 @@ var errGone = errors.Define(404, "gone_in_test", "Gone.")
 
 // What is wired at start fails at start, as http.Handle does, and not with a
 // 500 for each request.
-func TestNilIsRefusedWhenTheServiceStarts_E9(t *testing.T) {
+func TestNilIsRefusedWhenTheServiceStarts_FE9(t *testing.T) {
 	m := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{bearer}}))
 	load := func(*http.Request) (int, error) { return 1, nil }
 	can := func(context.Context, *auth.Principal, int) bool { return true }
@@ -23,17 +23,17 @@ func TestNilIsRefusedWhenTheServiceStarts_E9(t *testing.T) {
 		wire func()
 		want string
 	}{
-		"E9 Handler of nil":              {func() { m.Handler(nil) }, "auth: Handler(nil): the next handler must not be nil; did you mean the router?"},
-		"E9 Handler of a nil func":       {func() { m.Handler(http.HandlerFunc(nil)) }, "auth: Handler(nil): the next handler must not be nil; did you mean the router?"},
-		"E9 Require of nil":              {func() { auth.Require(nil) }, "auth: Require: policies[0]: must not be nil; did you mean Require()?"},
-		"E9 Require of nil, the second":  {func() { auth.Require(auth.Role("a"), nil) }, "auth: Require: policies[1]: must not be nil; did you mean Require()?"},
-		"E9 Require in front of nil":     {func() { auth.Require()(nil) }, "auth: Require(nil): the next handler must not be nil; did you mean the router?"},
-		"E9 AllOf of nil":                {func() { auth.AllOf(nil) }, "auth: AllOf: policies[0]: must not be nil"},
-		"E9 AnyOf of nil":                {func() { auth.AnyOf(auth.Role("a"), nil) }, "auth: AnyOf: policies[1]: must not be nil"},
-		"E9 Object without notFound":     {func() { auth.Object(nil, load, can) }, "auth: Object: notFound must not be nil; did you mean errors.ErrNotFound?"},
-		"E9 Object without load":         {func() { auth.Object(errGone, nil, can) }, "auth: Object: load must not be nil"},
-		"E9 Object without can":          {func() { auth.Object(errGone, load, nil) }, "auth: Object: can must not be nil"},
-		"E9 Object whose notFound fails": {func() { auth.Object(auth.ErrUnavailable, load, can) }, "auth: Object: notFound has the status 503; did you mean a kind with 404?"},
+		"FE9 Handler of nil":              {func() { m.Handler(nil) }, "auth: Handler(nil): the next handler must not be nil; did you mean the router?"},
+		"FE9 Handler of a nil func":       {func() { m.Handler(http.HandlerFunc(nil)) }, "auth: Handler(nil): the next handler must not be nil; did you mean the router?"},
+		"FE9 Require of nil":              {func() { auth.Require(nil) }, "auth: Require: policies[0]: must not be nil; did you mean Require()?"},
+		"FE9 Require of nil, the second":  {func() { auth.Require(auth.Role("a"), nil) }, "auth: Require: policies[1]: must not be nil; did you mean Require()?"},
+		"FE9 Require in front of nil":     {func() { auth.Require()(nil) }, "auth: Require(nil): the next handler must not be nil; did you mean the router?"},
+		"FE9 AllOf of nil":                {func() { auth.AllOf(nil) }, "auth: AllOf: policies[0]: must not be nil"},
+		"FE9 AnyOf of nil":                {func() { auth.AnyOf(auth.Role("a"), nil) }, "auth: AnyOf: policies[1]: must not be nil"},
+		"FE9 Object without notFound":     {func() { auth.Object(nil, load, can) }, "auth: Object: notFound must not be nil; did you mean errors.ErrNotFound?"},
+		"FE9 Object without load":         {func() { auth.Object(errGone, nil, can) }, "auth: Object: load must not be nil"},
+		"FE9 Object without can":          {func() { auth.Object(errGone, load, nil) }, "auth: Object: can must not be nil"},
+		"FE9 Object whose notFound fails": {func() { auth.Object(auth.ErrUnavailable, load, can) }, "auth: Object: notFound has the status 503; did you mean a kind with 404?"},
 	} {
 		t.Run(name, func(t *testing.T) { require.PanicsWithValue(t, row.want, row.wire) })
 	}

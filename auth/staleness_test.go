@@ -11,20 +11,20 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-func TestMaxStaleIsChecked_S1(t *testing.T) {
+func TestMaxStaleIsChecked_FS1(t *testing.T) {
 	l := newLedger()
 	for name, row := range map[string]struct {
 		options auth.RevocationsOptions
 		want    string
 	}{
-		"S1 negative":       {auth.RevocationsOptions{Feed: l, MaxStale: -1}, "auth: MaxStale -1ns: must be between 2s and 30s; did you mean 0, for 30s?"},
-		"S1 a bare number":  {auth.RevocationsOptions{Feed: l, MaxStale: 2}, "auth: MaxStale 2ns: must be between 2s and 30s; did you mean 2s?"},
-		"S1 too short":      {auth.RevocationsOptions{Feed: l, MaxStale: 2*time.Second - 1}, "auth: MaxStale 1.999999999s: must be between 2s and 30s; did you mean 2s?"},
-		"S1 too long":       {auth.RevocationsOptions{Feed: l, MaxStale: 30*time.Second + 1}, "auth: MaxStale 30.000000001s: must be between 2s and 30s; did you mean 0, for 30s?"},
-		"S1 without a feed": {auth.RevocationsOptions{MaxStale: 2 * time.Second}, "auth: MaxStale 2s: has no effect without a Feed; did you mean to set Feed?"},
-		"S1 two problems":   {auth.RevocationsOptions{Feed: l, MaxStale: -1, MaxEntries: -1}, "auth: MaxEntries: is negative; did you mean 0, for the default?\nauth: MaxStale -1ns: must be between 2s and 30s; did you mean 0, for 30s?"},
-		"S1 the shortest":   {auth.RevocationsOptions{Feed: l, MaxStale: 2 * time.Second}, ""},
-		"S1 the longest":    {auth.RevocationsOptions{Feed: l, MaxStale: 30 * time.Second}, ""},
+		"FS1 negative":       {auth.RevocationsOptions{Feed: l, MaxStale: -1}, "auth: MaxStale -1ns: must be between 2s and 30s; did you mean 0, for 30s?"},
+		"FS1 a bare number":  {auth.RevocationsOptions{Feed: l, MaxStale: 2}, "auth: MaxStale 2ns: must be between 2s and 30s; did you mean 2s?"},
+		"FS1 too short":      {auth.RevocationsOptions{Feed: l, MaxStale: 2*time.Second - 1}, "auth: MaxStale 1.999999999s: must be between 2s and 30s; did you mean 2s?"},
+		"FS1 too long":       {auth.RevocationsOptions{Feed: l, MaxStale: 30*time.Second + 1}, "auth: MaxStale 30.000000001s: must be between 2s and 30s; did you mean 0, for 30s?"},
+		"FS1 without a feed": {auth.RevocationsOptions{MaxStale: 2 * time.Second}, "auth: MaxStale 2s: has no effect without a Feed; did you mean to set Feed?"},
+		"FS1 two problems":   {auth.RevocationsOptions{Feed: l, MaxStale: -1, MaxEntries: -1}, "auth: MaxEntries: is negative; did you mean 0, for the default?\nauth: MaxStale -1ns: must be between 2s and 30s; did you mean 0, for 30s?"},
+		"FS1 the shortest":   {auth.RevocationsOptions{Feed: l, MaxStale: 2 * time.Second}, ""},
+		"FS1 the longest":    {auth.RevocationsOptions{Feed: l, MaxStale: 30 * time.Second}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := auth.NewRevocations(row.options)
@@ -39,13 +39,13 @@ func TestMaxStaleIsChecked_S1(t *testing.T) {
 
 // A process that is cut off from the feed accepts what another one revoked for
 // MaxStale at most, and never after it.
-func TestRevocationReachesACutOffProcessInTime_S1(t *testing.T) {
+func TestRevocationReachesACutOffProcessInTime_FS1(t *testing.T) {
 	for _, maxStale := range []time.Duration{0, 2 * time.Second, 5 * time.Second, 30 * time.Second} {
 		for name, cut := range map[string]func(*ledger){
 			"fails": func(l *ledger) { l.fails = errors.New("down") },
 			"hangs": func(l *ledger) { l.hangs = true },
 		} {
-			t.Run("S1 the feed "+name+", MaxStale "+maxStale.String(), func(t *testing.T) {
+			t.Run("FS1 the feed "+name+", MaxStale "+maxStale.String(), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					bound := maxStale
 					if bound == 0 {
@@ -79,7 +79,7 @@ func TestRevocationReachesACutOffProcessInTime_S1(t *testing.T) {
 }
 
 // A feed where nothing happens is not stale, whatever MaxStale is.
-func TestIdleFeedIsNeverStale_S1(t *testing.T) {
+func TestIdleFeedIsNeverStale_FS1(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := start(t, auth.RevocationsOptions{Feed: newLedger(), MaxStale: 2 * time.Second})
 		pass(time.Millisecond)

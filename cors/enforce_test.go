@@ -71,7 +71,7 @@ func TestEnforceRefusesCrossOriginWrites(t *testing.T) {
 	}
 }
 
-func TestEnforceAgreesWithSession_C7(t *testing.T) {
+func TestEnforceAgreesWithSession_FC7(t *testing.T) {
 	for _, enforce := range []cors.Enforcement{cors.EnforceUnsafe, cors.EnforceAll} {
 		m := compile(t, cors.Options{Origins: []string{origincases.Listed}, Enforce: enforce})
 		for _, c := range origincases.Table {

@@ -127,9 +127,9 @@ func FuzzRequestHeaders(f *testing.F) {
 
 var suggested = regexp.MustCompile(`did you mean (?:one as in )?(".*")\?$`)
 
-// FuzzOriginPatterns_C4 checks that New accepts its own suggestions, and that an
+// FuzzOriginPatterns_FC4 checks that New accepts its own suggestions, and that an
 // accepted origin without a wildcard matches itself.
-func FuzzOriginPatterns_C4(f *testing.F) {
+func FuzzOriginPatterns_FC4(f *testing.F) {
 	for _, seed := range slices.Concat(wpt, []string{
 		"a", "a:b:c", "https:/:a", "x://y://z", "http//localhost", "app.example.com//x", ":443", "@", "https://@", "a@b@c.example", "https://*.*.a.example", "wss://a.example", "htps://a.example",
 		"*.com", "https://*.10.0.0.1:*", "https://xn--f", "https://xn--a-1ga.example", "localhost:3000", "https://a.example....:::",
@@ -153,9 +153,9 @@ func FuzzOriginPatterns_C4(f *testing.F) {
 	})
 }
 
-// FuzzALabels_C2 compares the decoder of Punycode with that of golang.org/x/net,
+// FuzzALabels_FC2 compares the decoder of Punycode with that of golang.org/x/net,
 // which accepts surrogates, written as U+FFFD.
-func FuzzALabels_C2(f *testing.F) {
+func FuzzALabels_FC2(f *testing.F) {
 	for _, seed := range []string{"f", "", "-", "99999999", "a-1ga", "bcher-kva", "p1ai", "fiqs8s", "ls8h", "a-b-c", "zzzzzz", "0", "-99zz", "n3h", "abc-", "-00a", "009b00000a"} {
 		f.Add(seed)
 	}

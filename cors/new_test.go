@@ -58,7 +58,7 @@ func TestNewReportsInvalidOrigins(t *testing.T) {
 		"http://*.a.example:*":     tls + `"https://*.a.example:*"?`,
 		"http://192.168.1.10:3000": tls + `"https://192.168.1.10:3000"?`,
 		"chrome-extension://abcdefghijklmnopabcdefghijklmnop": "is an origin without TLS, so Credentials need InsecureOrigins",
-		// C2: origins that no browser sends.
+		// FC2: origins that no browser sends.
 		"wss://a.example":                `is not an origin; did you mean "https://a.example"?`,
 		"wss://*.a.example:8443":         `is not an origin; did you mean "https://*.a.example:8443"?`,
 		"ws://a.example":                 `is not an origin; did you mean "https://a.example"?`,
@@ -79,7 +79,7 @@ func TestNewReportsInvalidOrigins(t *testing.T) {
 		"https://*.xn--99999999.example": "has a label with invalid Punycode after xn-- (RFC 3492); did you mean the ASCII form of an international name?",
 		"https://*." + labels(252):       "matches nothing, because a host name has at most 253 bytes; did you mean the host alone?",
 		"https://*." + labels(253):       "matches nothing, because a host name has at most 253 bytes; did you mean the host alone?",
-		// C4: lists and blanks.
+		// FC4: lists and blanks.
 		"https://a.example,https://b.example":  list,
 		"https://a.example, https://b.example": list,
 		"https://a.example https://b.example":  list,
@@ -111,7 +111,7 @@ func labels(n int) string {
 	return name[:n-len(".example")-1] + "a.example"
 }
 
-func TestWildcardsMatchLoopback_C4(t *testing.T) {
+func TestWildcardsMatchLoopback_FC4(t *testing.T) {
 	m := compile(t, cors.Options{Origins: []string{"http://*.localhost:3000", "https://*.localhost:*", "http://*.app.localhost:8080"}, Credentials: true})
 	for origin, want := range map[string]bool{
 		"http://localhost:3000": false, "http://a.localhost": false, "http://a.localhost:3001": false, "http://evil.tld.localhost.evil.tld:3000": false, "http://alocalhost:3000": false,
@@ -134,9 +134,9 @@ func TestNewReportsInvalidOptions(t *testing.T) {
 		{"twice", cors.Options{Origins: []string{"https://a.example", "https://a.example"}}, `cors: Origins[1] "https://a.example": is listed twice`},
 		{"methods", cors.Options{Origins: []string{"*"}, Methods: []string{"patch", "TRACE", "*", "a b"}}, "cors: Methods[0] \"patch\": is not in upper case; did you mean \"PATCH\"?\ncors: Methods[1] \"TRACE\": is a method that browsers forbid (Fetch, forbidden method)\ncors: Methods[2] \"*\": lets a page use any method; did you mean the methods by their names?\ncors: Methods[3] \"a b\": is not a method"},
 		{"headers", cors.Options{Origins: []string{"*"}, Headers: []string{"a b", "Cookie", "Sec-X", "Proxy-X"}}, "cors: Headers[0] \"a b\": is not a header name of at most 128 bytes\ncors: Headers[1] \"Cookie\": is a header that no page can set (Fetch, forbidden request-header)\ncors: Headers[2] \"Sec-X\": is a header that no page can set (Fetch, forbidden request-header)\ncors: Headers[3] \"Proxy-X\": is a header that no page can set (Fetch, forbidden request-header)"},
-		{"C5 any header with credentials", cors.Options{Origins: []string{"https://a.example"}, Credentials: true, Headers: []string{"*"}}, `cors: Headers[0] "*": lets a page set any header, which needs Origins "*" without Credentials; did you mean the headers by their names?`},
-		{"C5 any header from one origin", cors.Options{Origins: []string{"https://a.example"}, Headers: []string{"*"}}, `cors: Headers[0] "*": lets a page set any header, which needs Origins "*" without Credentials; did you mean the headers by their names?`},
-		{"C5 any header and another", cors.Options{Origins: []string{"*"}, Headers: []string{"X-A", "*", "Authorization"}}, `cors: Headers[0] "X-A": is covered by "*"; did you mean one of them?`},
+		{"FC5 any header with credentials", cors.Options{Origins: []string{"https://a.example"}, Credentials: true, Headers: []string{"*"}}, `cors: Headers[0] "*": lets a page set any header, which needs Origins "*" without Credentials; did you mean the headers by their names?`},
+		{"FC5 any header from one origin", cors.Options{Origins: []string{"https://a.example"}, Headers: []string{"*"}}, `cors: Headers[0] "*": lets a page set any header, which needs Origins "*" without Credentials; did you mean the headers by their names?`},
+		{"FC5 any header and another", cors.Options{Origins: []string{"*"}, Headers: []string{"X-A", "*", "Authorization"}}, `cors: Headers[0] "X-A": is covered by "*"; did you mean one of them?`},
 		{"expose", cors.Options{Origins: []string{"*"}, Expose: []string{"*", "", "set-cookie"}}, "cors: Expose[0] \"*\": exposes every header; did you mean the headers by their names?\ncors: Expose[1] \"\": is not a header name\ncors: Expose[2] \"set-cookie\": is a header that no page can read (Fetch, forbidden response-header name)"},
 		{"ages", cors.Options{Origins: []string{"*"}, MaxAge: 25 * time.Hour}, "cors: MaxAge 25h0m0s: must be whole seconds up to 24h, 0 or NoCache; did you mean 24h0m0s?"},
 		{"a negative age", cors.Options{Origins: []string{"*"}, MaxAge: -time.Second}, "cors: MaxAge -1s: is negative; did you mean cors.NoCache?"},
@@ -155,7 +155,7 @@ func TestNewReportsInvalidOptions(t *testing.T) {
 }
 
 // Response headers are refused in Headers, and request headers in Expose.
-func TestNewReportsHeadersInWrongList_C5(t *testing.T) {
+func TestNewReportsHeadersInWrongList_FC5(t *testing.T) {
 	for _, name := range []string{
 		"Access-Control-Allow-Origin", "access-control-allow-headers", "Access-Control-Expose-Headers", "Access-Control-Max-Age",
 		"Location", "Retry-After", "Server", "Strict-Transport-Security", "Vary", "WWW-Authenticate", "Content-Security-Policy", "X-Frame-Options",
@@ -178,7 +178,7 @@ func TestNewReportsHeadersInWrongList_C5(t *testing.T) {
 	})
 }
 
-func TestAnyHeaderExcludesAuthorization_C5(t *testing.T) {
+func TestAnyHeaderExcludesAuthorization_FC5(t *testing.T) {
 	for _, row := range []struct {
 		name      string
 		listed    []string

@@ -86,7 +86,7 @@ func TestExtensionOriginsMatchExactly(t *testing.T) {
 }
 
 // A wildcard must not stand at or above a rule of the Public Suffix List.
-func TestCredentialsRefusePublicSuffixes_C1(t *testing.T) {
+func TestCredentialsRefusePublicSuffixes_FC1(t *testing.T) {
 	for _, suffix := range []string{
 		"co.uk", "github.io", "vercel.app", "s3.amazonaws.com", "compute.amazonaws.com", "elb.amazonaws.com", "kawasaki.jp", "run.app", "amazonaws.com", "windows.net", "core.windows.net",
 	} {
@@ -187,7 +187,7 @@ func TestEveryDecisionIsReportedAsAnEvent(t *testing.T) {
 	require.Less(t, len(got[0].Origin), 400)
 }
 
-func TestFailedPreflightIsLoggedOncePerMinute_C6(t *testing.T) {
+func TestFailedPreflightIsLoggedOncePerMinute_FC6(t *testing.T) {
 	evil := []string{"https://evil.example"}
 	for _, row := range []struct {
 		name   string
@@ -222,7 +222,7 @@ func TestFailedPreflightIsLoggedOncePerMinute_C6(t *testing.T) {
 }
 
 // Any page can cause the first record, but cannot suppress the second.
-func TestUnlistedOriginsDoNotHideFailuresOfListedOnes_C6(t *testing.T) {
+func TestUnlistedOriginsDoNotHideFailuresOfListedOnes_FC6(t *testing.T) {
 	var log bytes.Buffer
 	o := options()
 	o.Logger = slog.New(slog.NewTextHandler(&log, nil))

@@ -18,7 +18,7 @@ import (
 
 // A returned error has no stack in the log: its stack would be the same for
 // every error, and an outage would fill the disk with it.
-func TestOnlyPanicsAreLoggedWithAStack_E12(t *testing.T) {
+func TestOnlyPanicsAreLoggedWithAStack_FE12(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		fail  func(http.ResponseWriter, *http.Request)
@@ -36,7 +36,7 @@ func TestOnlyPanicsAreLoggedWithAStack_E12(t *testing.T) {
 		{"a panic", func(http.ResponseWriter, *http.Request) { panic("x") }, true},
 		{"a Goexit", func(http.ResponseWriter, *http.Request) { runtime.Goexit() }, true},
 	} {
-		t.Run("E12 "+tt.name, func(t *testing.T) {
+		t.Run("FE12 "+tt.name, func(t *testing.T) {
 			j := new(journal)
 			h := errors.Must(errors.NewResponder(errors.Options{Logger: j.logger()})).Handler(http.HandlerFunc(tt.fail))
 			done := make(chan struct{})
@@ -57,7 +57,7 @@ func TestOnlyPanicsAreLoggedWithAStack_E12(t *testing.T) {
 
 // An expected outage leaves one record in ten seconds for each kind and reason.
 // Every other 5xx is logged.
-func TestOutageIsSampled_E12(t *testing.T) {
+func TestOutageIsSampled_FE12(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		err  func(i int) error
@@ -71,7 +71,7 @@ func TestOutageIsSampled_E12(t *testing.T) {
 		{"a 507", func(int) error { return errDisk }, 20},
 		{"a 4xx", func(int) error { return errNoOrder }, 20},
 	} {
-		t.Run("E12 "+tt.name, func(t *testing.T) {
+		t.Run("FE12 "+tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				j, i := new(journal), 0
 				h := errors.Must(errors.NewResponder(errors.Options{Logger: j.logger()})).Handler(errors.HandlerFunc(
@@ -92,12 +92,12 @@ func TestOutageIsSampled_E12(t *testing.T) {
 
 // Ended floods, and floods of other statuses, must not suppress the record of an
 // outage, although clients choose the sampled values.
-func TestFullSamplerLogsAnOutage_E12(t *testing.T) {
+func TestFullSamplerLogsAnOutage_FE12(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		pause time.Duration
 	}{{"of floods that are over", 10 * time.Second}, {"of refusals that go on", 0}} {
-		t.Run("E12 "+tt.name, func(t *testing.T) {
+		t.Run("FE12 "+tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				j := new(journal)
 				var err error
@@ -134,7 +134,7 @@ var (
 
 // Every response of at least 400 leaves a record, including one that a handler
 // writes itself.
-func TestEveryFailureIsLogged_E7(t *testing.T) {
+func TestEveryFailureIsLogged_FE7(t *testing.T) {
 	always := func(*http.Request) bool { return true }
 	own := func(status int, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -167,7 +167,7 @@ func TestEveryFailureIsLogged_E7(t *testing.T) {
 		{"an answer of Respond inside http.TimeoutHandler", always, http.TimeoutHandler(errors.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return errNoOrder }), time.Minute, ""), 404, "INFO", "order_not_found"},
 	} {
 		for _, http2 := range []bool{false, true} {
-			t.Run(fmt.Sprint("E7 ", tt.name, ", HTTP/2 ", http2), func(t *testing.T) {
+			t.Run(fmt.Sprint("FE7 ", tt.name, ", HTTP/2 ", http2), func(t *testing.T) {
 				s, j := serveOver(t, http2, errors.Options{InsecureKeepBody: tt.keep}, tt.handler)
 				res, body := do(t, s, "GET", "/x", nil)
 				require.Equal(t, tt.status, res.StatusCode)
@@ -184,7 +184,7 @@ func TestEveryFailureIsLogged_E7(t *testing.T) {
 		}
 	}
 
-	t.Run("E7 what is no failure has no record", func(t *testing.T) {
+	t.Run("FE7 what is no failure has no record", func(t *testing.T) {
 		for _, code := range []int{200, 204, 304, 302} {
 			s, j := serve(t, errors.Options{InsecureKeepBody: always}, status(code))
 			s.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -192,7 +192,7 @@ func TestEveryFailureIsLogged_E7(t *testing.T) {
 			require.Zero(t, j.records())
 		}
 	})
-	t.Run("E7 a handler that aborts its own 5xx", func(t *testing.T) {
+	t.Run("FE7 a handler that aborts its own 5xx", func(t *testing.T) {
 		s, j := serve(t, errors.Options{InsecureKeepBody: always}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			own(500, "x").ServeHTTP(w, nil)
 			w.(http.Flusher).Flush()
@@ -205,7 +205,7 @@ func TestEveryFailureIsLogged_E7(t *testing.T) {
 		require.NoError(t, res.Body.Close())
 		require.Equal(t, "internal_error", j.record(t)["code"])
 	})
-	t.Run("E7 an error after a kept header is the one record", func(t *testing.T) {
+	t.Run("FE7 an error after a kept header is the one record", func(t *testing.T) {
 		s, j := serve(t, errors.Options{}, errors.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
 			w.WriteHeader(409)
 			return errStore
@@ -215,7 +215,7 @@ func TestEveryFailureIsLogged_E7(t *testing.T) {
 		require.Equal(t, "test_store_unavailable", j.record(t)["code"])
 		require.Equal(t, 1, j.records())
 	})
-	t.Run("E7 a panic after a kept header is the one record", func(t *testing.T) {
+	t.Run("FE7 a panic after a kept header is the one record", func(t *testing.T) {
 		s, j := serve(t, errors.Options{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(409)
 			panic("late")
@@ -229,7 +229,7 @@ func TestEveryFailureIsLogged_E7(t *testing.T) {
 
 // Foreign 4xx responses leave a bounded number of records. Every foreign 500 is
 // logged.
-func TestForeignErrorResponsesAreSampled_E7(t *testing.T) {
+func TestForeignErrorResponsesAreSampled_FE7(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		status int
@@ -240,7 +240,7 @@ func TestForeignErrorResponsesAreSampled_E7(t *testing.T) {
 		{"a 502, by route", 502, 2},
 		{"a 500", 500, 40},
 	} {
-		t.Run("E7 "+tt.name, func(t *testing.T) {
+		t.Run("FE7 "+tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				j, mux := new(journal), http.NewServeMux()
 				mux.Handle("GET /orders/{id}", status(tt.status))

@@ -51,7 +51,7 @@ const bareGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 // A canceled request is logged as canceled, whatever kind a handler wraps the
 // cancellation in.
-func TestCanceledRequestIsLoggedAsCanceled_E10(t *testing.T) {
+func TestCanceledRequestIsLoggedAsCanceled_FE10(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		fail func(context.Context) error
@@ -65,7 +65,7 @@ func TestCanceledRequestIsLoggedAsCanceled_E10(t *testing.T) {
 		{"a 500", func(ctx context.Context) error { return errors.ErrInternal.Wrap(ctx.Err()).With("order", 7) }},
 		{"a 500 in http.Error", nil},
 	} {
-		t.Run("E10 "+tt.name, func(t *testing.T) {
+		t.Run("FE10 "+tt.name, func(t *testing.T) {
 			started := make(chan struct{})
 			s, j := serve(t, errors.Options{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				close(started)
@@ -87,7 +87,7 @@ func TestCanceledRequestIsLoggedAsCanceled_E10(t *testing.T) {
 }
 
 // A failure of the server is not logged as a canceled request.
-func TestServerFailuresKeepTheirKind_E10(t *testing.T) {
+func TestServerFailuresKeepTheirKind_FE10(t *testing.T) {
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	timedOut, cancelTimedOut := context.WithTimeout(t.Context(), 0)
@@ -117,7 +117,7 @@ func TestServerFailuresKeepTheirKind_E10(t *testing.T) {
 		{"a bare 500, which no proxy writes", canceled, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "Internal Server Error", 500) }, "ERROR", "internal_error"},
 		{"a 4xx that is bare", canceled, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, "INFO", "not_found"},
 	} {
-		t.Run("E10 "+tt.name, func(t *testing.T) {
+		t.Run("FE10 "+tt.name, func(t *testing.T) {
 			j := new(journal)
 			h := errors.Must(errors.NewResponder(errors.Options{Logger: j.logger()})).Handler(http.HandlerFunc(tt.fail))
 			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(tt.ctx, "GET", "/", nil))
@@ -133,13 +133,13 @@ func respondWith(err error) func(http.ResponseWriter, *http.Request) {
 }
 
 // A ReverseProxy writes a bare 502 when its client disconnects.
-func TestClientDisconnectBehindAProxyIsNotAnError_E8(t *testing.T) {
+func TestClientDisconnectBehindAProxyIsNotAnError_FE8(t *testing.T) {
 	for _, tt := range []struct{ name, request string }{
 		{"while the service works", bareGet},
 		{"in the middle of an upload", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf"},
 		{"in the middle of a chunk", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n40\r\nhalf"},
 	} {
-		t.Run("E8 "+tt.name, func(t *testing.T) {
+		t.Run("FE8 "+tt.name, func(t *testing.T) {
 			started := make(chan struct{})
 			service := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				close(started)
@@ -156,7 +156,7 @@ func TestClientDisconnectBehindAProxyIsNotAnError_E8(t *testing.T) {
 		})
 	}
 
-	t.Run("E8 a service that is away is an error", func(t *testing.T) {
+	t.Run("FE8 a service that is away is an error", func(t *testing.T) {
 		service := httptest.NewServer(http.NotFoundHandler())
 		proxy := quietProxy(t, service)
 		service.Close()
@@ -170,9 +170,9 @@ func TestClientDisconnectBehindAProxyIsNotAnError_E8(t *testing.T) {
 // A client that waits for the response may not have sent its whole body. The
 // Responder reads that body before it sends the header, and net/http cancels the
 // request when the read fails.
-func TestUnsentBodyDoesNotHideAFailure_E8(t *testing.T) {
+func TestUnsentBodyDoesNotHideAFailure_FE8(t *testing.T) {
 	for _, keep := range []bool{true, false} {
-		t.Run(fmt.Sprintf("E8 InsecureKeepBody %t", keep), func(t *testing.T) {
+		t.Run(fmt.Sprintf("FE8 InsecureKeepBody %t", keep), func(t *testing.T) {
 			s, j := serve(t, errors.Options{InsecureKeepBody: func(*http.Request) bool { return keep }}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(http.StatusBadGateway)
 			}))
@@ -203,7 +203,7 @@ func quietProxy(t *testing.T, service *httptest.Server) *httputil.ReverseProxy {
 
 // A handler that reads the body itself gets the kind of a failed upload for its
 // read error, but not for other errors.
-func TestFailedUploadIsAClientFailure_E8(t *testing.T) {
+func TestFailedUploadIsAClientFailure_FE8(t *testing.T) {
 	const half = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf"
 	read := func(_ http.ResponseWriter, r *http.Request) error {
 		_, err := io.ReadAll(r.Body)
@@ -230,7 +230,7 @@ func TestFailedUploadIsAClientFailure_E8(t *testing.T) {
 			return errStore.Wrap(io.EOF)
 		}, "ERROR", "test_store_unavailable"},
 	} {
-		t.Run("E8 "+tt.name, func(t *testing.T) {
+		t.Run("FE8 "+tt.name, func(t *testing.T) {
 			started := make(chan struct{})
 			s, j := serve(t, errors.Options{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if tt.timeout != 0 {

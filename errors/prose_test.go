@@ -83,7 +83,7 @@ var noProse = map[string]string{
 
 // Every message of this module is logged unchanged: a masked message would hide
 // a failure.
-func TestTextsOfThisModuleAreNotMasked_E11(t *testing.T) {
+func TestTextsOfThisModuleAreNotMasked_FE11(t *testing.T) {
 	texts, odd := 0, map[string]bool{}
 	check := func(path, text string) {
 		if noProse[text] != "" {
@@ -144,7 +144,7 @@ func isCode(text string) bool {
 
 // The attributes that this module logs are not masked: a key ID is public, and a
 // count is not a secret.
-func TestAttributesOfThisModuleAreNotMasked_E11(t *testing.T) {
+func TestAttributesOfThisModuleAreNotMasked_FE11(t *testing.T) {
 	keys := map[string]bool{}
 	sources(t, func(path string, n ast.Node) bool {
 		call, ok := n.(*ast.CallExpr)
@@ -180,7 +180,7 @@ func TestAttributesOfThisModuleAreNotMasked_E11(t *testing.T) {
 }
 
 // A LogHandler under the Responder's logger sees text whose kind it cannot know.
-func TestMaskingTwiceChangesNothing_E11(t *testing.T) {
+func TestMaskingTwiceChangesNothing_FE11(t *testing.T) {
 	for _, tt := range []struct {
 		err  error
 		want string
@@ -201,7 +201,7 @@ func TestMaskingTwiceChangesNothing_E11(t *testing.T) {
 var errPassword = errors.Define(401, "wrong_password", "Wrong.")
 
 // The exceptions for prose must not let a secret through.
-func TestSecretsBesideProseAreMasked_E11(t *testing.T) {
+func TestSecretsBesideProseAreMasked_FE11(t *testing.T) {
 	const s = "hunter2-hunter2"
 	for _, tt := range []struct{ name, text, secret string }{
 		{"a key behind a prefix of ours", "token: password: " + s, s},
@@ -248,7 +248,7 @@ func TestSecretsBesideProseAreMasked_E11(t *testing.T) {
 		{"unbroken letters in two cases", "found " + strings.Repeat("aBcDeFgH-", 5), "BcDe"},
 		{"an API key of small letters", "found shop_abcdefgh_abcdefghijklmnopqrs7", "abcdefghijklmnopqrs7"},
 	} {
-		t.Run("E11 "+tt.name, func(t *testing.T) {
+		t.Run("FE11 "+tt.name, func(t *testing.T) {
 			got := logged(tt.text)
 			require.NotContains(t, got, tt.secret)
 			require.Equal(t, got, logged(got), "masked once and for all")
@@ -260,20 +260,20 @@ func TestSecretsBesideProseAreMasked_E11(t *testing.T) {
 		"redislimit: Secret: has 12 bytes; did you mean 32?", "the_name_of_a_test_that_is_a_very_long_sentence_indeed",
 		"remove Cross-Origin-Embedder-Policy-Report-Only",
 	} {
-		t.Run("E11 "+prose, func(t *testing.T) { require.Equal(t, prose, logged(prose)) })
+		t.Run("FE11 "+prose, func(t *testing.T) { require.Equal(t, prose, logged(prose)) })
 	}
 }
 
 // Generated credentials are masked behind every key, in every notation and
 // before every following text.
-func TestRandomSecretsBesideKeysAreMasked_E11(t *testing.T) {
+func TestRandomSecretsBesideKeysAreMasked_FE11(t *testing.T) {
 	makers := map[string]func() string{
 		"text":   rand.Text,
 		"hex":    func() string { return hex.EncodeToString(random(16)) },
 		"base64": func() string { return base64.RawURLEncoding.EncodeToString(random(24)) },
 	}
 	for name, newSecret := range makers {
-		t.Run("E11 "+name, func(t *testing.T) {
+		t.Run("FE11 "+name, func(t *testing.T) {
 			for _, key := range []string{"password", "token", "apikey", "api_key", "client_secret", "credentials", "signature", "csrf", "cookie.value", "token: password", "apikey: the record: token"} {
 				for _, separator := range []string{": ", ":", "=", " = ", `":"`, ":\n  "} {
 					for _, tail := range []string{"", " is not valid", ", next", "\nnext", ".", `"`, ")", ": wrong"} {

@@ -97,7 +97,7 @@ type statusError struct{} // an error of a dependency, with a StatusCode method
 func (statusError) Error() string   { return "upstream said 401" }
 func (statusError) StatusCode() int { return 401 }
 
-// E1 to E3, and the kinds of errors of the standard library.
+// EE1 to EE3, and the kinds of errors of the standard library.
 func TestErrorsBecomeResponses(t *testing.T) {
 	notFound := `{"code":"order_not_found","message":"No such order.","correlation_id":"ID"}` + "\n"
 	for _, tt := range []struct {
@@ -107,13 +107,13 @@ func TestErrorsBecomeResponses(t *testing.T) {
 		body   string
 		log    string
 	}{
-		{"E1 driver's text", fmt.Errorf("pq: relation %q: %w", "users", io.EOF), 500, internal, `pq: relation`},
+		{"EE1 driver's text", fmt.Errorf("pq: relation %q: %w", "users", io.EOF), 500, internal, `pq: relation`},
 		{"sql.ErrNoRows hides no bug", sql.ErrNoRows, 500, internal, "no rows"},
 		{"foreign status method", statusError{}, 500, internal, "upstream said 401"},
-		{"E2 wrapped kind", fmt.Errorf("load: %w", errNoOrder.Wrap(sql.ErrNoRows)), 404, notFound, "no rows"},
-		{"E2 joined, first kind depth first", errors.Join(io.EOF, fmt.Errorf("a: %w", errors.Join(errNoOrder, errors.ErrTimeout)), errors.ErrTooLarge), 404, notFound, "order_not_found"},
-		{"E2 kind before a mapped error", errors.Join(&http.MaxBytesError{Limit: 1}, errNoOrder), 404, notFound, "too large"},
-		{"E3 dependency's kind through Opaque", errors.Opaque(errNoOrder.Wrap(io.EOF)), 500, internal, "order_not_found"},
+		{"EE2 wrapped kind", fmt.Errorf("load: %w", errNoOrder.Wrap(sql.ErrNoRows)), 404, notFound, "no rows"},
+		{"EE2 joined, first kind depth first", errors.Join(io.EOF, fmt.Errorf("a: %w", errors.Join(errNoOrder, errors.ErrTimeout)), errors.ErrTooLarge), 404, notFound, "order_not_found"},
+		{"EE2 kind before a mapped error", errors.Join(&http.MaxBytesError{Limit: 1}, errNoOrder), 404, notFound, "too large"},
+		{"EE3 dependency's kind through Opaque", errors.Opaque(errNoOrder.Wrap(io.EOF)), 500, internal, "order_not_found"},
 		{"a slow upstream", fmt.Errorf("read: %w", os.ErrDeadlineExceeded), 500, internal, "timeout"},
 		{"a missing file", &fs.PathError{Op: "open", Path: "/etc/x", Err: fs.ErrNotExist}, 500, internal, "/etc/x"},
 		{"other deadline than the request's", context.DeadlineExceeded, 500, internal, "deadline"},
@@ -182,7 +182,7 @@ func TestRequestDeadlineIsATimeout(t *testing.T) {
 	}
 }
 
-// E9 and E17.
+// EE9 and EE17.
 func TestHeadResponseHasHeadersOnly(t *testing.T) {
 	s, _ := serve(t, errors.Options{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Strict-Transport-Security", "max-age=1")
@@ -197,7 +197,7 @@ func TestHeadResponseHasHeadersOnly(t *testing.T) {
 	require.Equal(t, []string{"Origin", "Accept"}, res.Header["Vary"])
 }
 
-// E10.
+// EE10.
 func TestIsAndAsFindKindAndCause(t *testing.T) {
 	cause := &http.MaxBytesError{Limit: 3}
 	err := fmt.Errorf("outer: %w", errNoOrder.With("order", 7).Wrap(cause))
@@ -215,7 +215,7 @@ func TestIsAndAsFindKindAndCause(t *testing.T) {
 	require.Equal(t, "outer: order_not_found: http: request body too large", err.Error())
 }
 
-// E15.
+// EE15.
 func TestDefinePanicsOnAnInvalidKind(t *testing.T) {
 	require.Panics(t, func() { errors.Define(399, "low", "x") })
 	require.Panics(t, func() { errors.Define(600, "high", "x") })
@@ -228,7 +228,7 @@ func TestDefinePanicsOnAnInvalidKind(t *testing.T) {
 	require.Contains(t, errors.Kinds(), errNoOrder)
 }
 
-// E16: a secret in every input and in the error.
+// EE16: a secret in every input and in the error.
 func TestSecretsDoNotReachTheClientOrTheLog(t *testing.T) {
 	const secret = "hunter2-8f3a9c1e"
 	var seen string

@@ -18,20 +18,20 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// E4 and E7: a panic before the header is sent.
+// EE4 and EE7: a panic before the header is sent.
 func TestPanicBecomesA500(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		do   func(http.ResponseWriter)
 		log  string
 	}{
-		{"E7 secret", func(http.ResponseWriter) { panic("Bearer 0123456789abcdef") }, "panic: Bearer [redacted]"},
-		{"E7 nil", func(http.ResponseWriter) { panic(nil) }, "panic called with nil"},
-		{"E7 Goexit", func(http.ResponseWriter) { runtime.Goexit() }, "runtime.Goexit"},
-		{"E6 wrapped ErrAbortHandler", func(http.ResponseWriter) { panic(fmt.Errorf("x: %w", http.ErrAbortHandler)) }, "abort Handler"},
-		{"E4 a status that is none", func(w http.ResponseWriter) { w.WriteHeader(0) }, "invalid WriteHeader code 0"},
-		{"E4 a status that is too high", func(w http.ResponseWriter) { w.WriteHeader(1000) }, "invalid WriteHeader code 1000"},
-		{"E4 error", func(http.ResponseWriter) { panic(errNoOrder) }, "order_not_found"},
+		{"EE7 secret", func(http.ResponseWriter) { panic("Bearer 0123456789abcdef") }, "panic: Bearer [redacted]"},
+		{"EE7 nil", func(http.ResponseWriter) { panic(nil) }, "panic called with nil"},
+		{"EE7 Goexit", func(http.ResponseWriter) { runtime.Goexit() }, "runtime.Goexit"},
+		{"EE6 wrapped ErrAbortHandler", func(http.ResponseWriter) { panic(fmt.Errorf("x: %w", http.ErrAbortHandler)) }, "abort Handler"},
+		{"EE4 a status that is none", func(w http.ResponseWriter) { w.WriteHeader(0) }, "invalid WriteHeader code 0"},
+		{"EE4 a status that is too high", func(w http.ResponseWriter) { w.WriteHeader(1000) }, "invalid WriteHeader code 1000"},
+		{"EE4 error", func(http.ResponseWriter) { panic(errNoOrder) }, "order_not_found"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s, j := serve(t, errors.Options{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { tt.do(w) }))
@@ -45,26 +45,26 @@ func TestPanicBecomesA500(t *testing.T) {
 	}
 }
 
-// E5, E6 and E18.
+// EE5, EE6 and EE18.
 func TestErrorAfterTheHeaderAbortsTheConnection(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		handler errors.HandlerFunc
 		records int
 	}{
-		{"E5 panic after write", func(w http.ResponseWriter, _ *http.Request) error { write(w); panic("late") }, 1},
-		{"E5 error after write", func(w http.ResponseWriter, _ *http.Request) error { write(w); return io.EOF }, 1},
-		{"E5 Respond twice", func(w http.ResponseWriter, r *http.Request) error {
+		{"EE5 panic after write", func(w http.ResponseWriter, _ *http.Request) error { write(w); panic("late") }, 1},
+		{"EE5 error after write", func(w http.ResponseWriter, _ *http.Request) error { write(w); return io.EOF }, 1},
+		{"EE5 Respond twice", func(w http.ResponseWriter, r *http.Request) error {
 			errors.Respond(w, r, errNoOrder)
 			w.(http.Flusher).Flush()
 			return io.EOF
 		}, 2},
-		{"E7 Goexit after write", func(w http.ResponseWriter, _ *http.Request) error { write(w); runtime.Goexit(); return nil }, 1},
-		{"E18 encoder fails after write", func(w http.ResponseWriter, _ *http.Request) error {
+		{"EE7 Goexit after write", func(w http.ResponseWriter, _ *http.Request) error { write(w); runtime.Goexit(); return nil }, 1},
+		{"EE18 encoder fails after write", func(w http.ResponseWriter, _ *http.Request) error {
 			write(w)
 			return json.NewEncoder(w).Encode(math.Inf(1))
 		}, 1},
-		{"E6 ErrAbortHandler", func(w http.ResponseWriter, _ *http.Request) error { write(w); panic(http.ErrAbortHandler) }, 0},
+		{"EE6 ErrAbortHandler", func(w http.ResponseWriter, _ *http.Request) error { write(w); panic(http.ErrAbortHandler) }, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, http2 := range []bool{false, true} {
@@ -90,7 +90,7 @@ func write(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).Flush()
 }
 
-// E8, and informational responses (1xx), which are not the final response.
+// EE8, and informational responses (1xx), which are not the final response.
 func TestHijackedConnectionIsNotWrittenTo(t *testing.T) {
 	s, j := serve(t, errors.Options{}, errors.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
 		conn, _, err := w.(http.Hijacker).Hijack()
@@ -118,7 +118,7 @@ func TestHijackedConnectionIsNotWrittenTo(t *testing.T) {
 	require.Equal(t, 404, early.StatusCode)
 }
 
-// E13 and E14.
+// EE13 and EE14.
 func TestForeignErrorBodiesAreReplaced(t *testing.T) {
 	own := func(status int, kind, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -141,20 +141,20 @@ func TestForeignErrorBodiesAreReplaced(t *testing.T) {
 		body    string
 		log     string
 	}{
-		{"E13 http.Error with a driver's text", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		{"EE13 http.Error with a driver's text", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "pq: password=hunter2 refused"+strings.Repeat("x ", 4096), 500)
 		}), "/", 500, internal, "pq: password=[redacted] refused"},
-		{"E13 own 5xx", own(502, "application/json", `{"secret":1}`), "/", 502,
+		{"EE13 own 5xx", own(502, "application/json", `{"secret":1}`), "/", 502,
 			`{"code":"bad_gateway","message":"Bad Gateway.","correlation_id":"ID"}` + "\n", `[redacted]`},
 		{"5xx without a name", own(599, "", ""), "/", 599,
 			`{"code":"server_error","message":"Something went wrong on our side.","correlation_id":"ID"}` + "\n", "599"},
-		{"E14 mux 404", mux, "/nothing", 404, notFound, "404 page not found"},
-		{"E14 mux 405", mux, "/only-post", 405, notAllowed, "Method Not Allowed"},
-		{"E14 gorilla's 404 and chi's", http.HandlerFunc(http.NotFound), "/", 404, notFound, "404 page not found"},
-		{"E14 gorilla's 405: no body, no Allow", status(405), "/", 405, notAllowed, `"code":"method_not_allowed"`},
-		{"E14 chi's 405: an Allow for each method, and Write(nil)", http.HandlerFunc(chiMethodNotAllowed), "/", 405, notAllowed, `"code":"method_not_allowed"`},
-		{"E14 a bare 404", status(404), "/", 404, notFound, `"code":"not_found"`},
-		{"E14 a bare 404 with another's headers", own(404, "", ""), "/", 404, notFound, `"code":"not_found"`},
+		{"EE14 mux 404", mux, "/nothing", 404, notFound, "404 page not found"},
+		{"EE14 mux 405", mux, "/only-post", 405, notAllowed, "Method Not Allowed"},
+		{"EE14 gorilla's 404 and chi's", http.HandlerFunc(http.NotFound), "/", 404, notFound, "404 page not found"},
+		{"EE14 gorilla's 405: no body, no Allow", status(405), "/", 405, notAllowed, `"code":"method_not_allowed"`},
+		{"EE14 chi's 405: an Allow for each method, and Write(nil)", http.HandlerFunc(chiMethodNotAllowed), "/", 405, notAllowed, `"code":"method_not_allowed"`},
+		{"EE14 a bare 404", status(404), "/", 404, notFound, `"code":"not_found"`},
+		{"EE14 a bare 404 with another's headers", own(404, "", ""), "/", 404, notFound, `"code":"not_found"`},
 		{"own JSON 404 stays", own(404, "application/json", `{"mine":1}`), "/", 404, `{"mine":1}`, `"kept_body":true`},
 		{"own 409 stays", own(409, "text/html", "<p>"), "/", 409, "<p>", `"kept_body":true`},
 		{"bare 403 stays", own(403, "", ""), "/", 403, "", `"kept_body":true`},
@@ -170,7 +170,7 @@ func TestForeignErrorBodiesAreReplaced(t *testing.T) {
 			switch {
 			case strings.Contains(tt.name, "chi's 405"):
 				require.Equal(t, []string{"POST", "PUT"}, res.Header["Allow"])
-			case tt.name == "E14 mux 405":
+			case tt.name == "EE14 mux 405":
 				require.Equal(t, []string{"POST"}, res.Header["Allow"])
 			}
 			require.Equal(t, strings.HasSuffix(tt.name, "stays"), res.Header.Get("Content-Disposition") != "")
@@ -199,7 +199,7 @@ func TestInsecureKeepBodyKeepsForeignBodies(t *testing.T) {
 	require.NotContains(t, replaced, "upstream")
 }
 
-// E11 and E12.
+// EE11 and EE12.
 func TestInboundIDNeedsTrust(t *testing.T) {
 	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
 	for _, tt := range []struct {
@@ -207,24 +207,24 @@ func TestInboundIDNeedsTrust(t *testing.T) {
 		lines     []string
 		want      string
 	}{
-		{"E11 64 KB", "X-Correlation-Id", []string{strings.Repeat("a", 1<<16)}, ""},
-		{"E11 CRLF", "X-Correlation-Id", []string{"a\r\nSet-Cookie: b=c"}, ""},
-		{"E11 65 bytes", "X-Correlation-Id", []string{strings.Repeat("a", 65)}, ""},
-		{"E11 empty", "X-Correlation-Id", []string{""}, ""},
-		{"E11 another header's ID", "X-Request-Id", []string{"somebody"}, ""},
-		{"E11 ESC", "X-Correlation-Id", []string{"a\x1b[31m"}, ""},
-		{"E11 two lines", "X-Correlation-Id", []string{"a", "b"}, ""},
-		{"E11 spaces", "X-Correlation-Id", []string{"a b"}, ""},
-		{"E11 somebody's ID", "X-Correlation-Id", []string{"some.body-1_2"}, `"client_correlation_id":"some.body-1_2"`},
-		{"E12 zero trace", "Traceparent", []string{"00-" + strings.Repeat("0", 32) + "-00f067aa0ba902b7-01"}, ""},
-		{"E12 zero parent", "Traceparent", []string{"00-" + trace + "-0000000000000000-01"}, ""},
-		{"E12 upper case", "Traceparent", []string{"00-" + strings.ToUpper(trace) + "-00f067aa0ba902b7-01"}, ""},
-		{"E12 version ff", "Traceparent", []string{"ff-" + trace + "-00f067aa0ba902b7-01"}, ""},
-		{"E12 too long for version 00", "Traceparent", []string{"00-" + trace + "-00f067aa0ba902b7-01-x"}, ""},
-		{"E12 too short", "Traceparent", []string{"00-" + trace + "-00f067aa0ba902b7"}, ""},
-		{"E12 two headers", "Traceparent", []string{"00-" + trace + "-00f067aa0ba902b7-01", "00-" + trace + "-00f067aa0ba902b7-01"}, ""},
-		{"E12 valid", "Traceparent", []string{"00-" + trace + "-00f067aa0ba902b7-01"}, `"trace_id":"` + trace + `"`},
-		{"E12 later version", "Traceparent", []string{"01-" + trace + "-00f067aa0ba902b7-01-x"}, `"trace_id":"` + trace + `"`},
+		{"EE11 64 KB", "X-Correlation-Id", []string{strings.Repeat("a", 1<<16)}, ""},
+		{"EE11 CRLF", "X-Correlation-Id", []string{"a\r\nSet-Cookie: b=c"}, ""},
+		{"EE11 65 bytes", "X-Correlation-Id", []string{strings.Repeat("a", 65)}, ""},
+		{"EE11 empty", "X-Correlation-Id", []string{""}, ""},
+		{"EE11 another header's ID", "X-Request-Id", []string{"somebody"}, ""},
+		{"EE11 ESC", "X-Correlation-Id", []string{"a\x1b[31m"}, ""},
+		{"EE11 two lines", "X-Correlation-Id", []string{"a", "b"}, ""},
+		{"EE11 spaces", "X-Correlation-Id", []string{"a b"}, ""},
+		{"EE11 somebody's ID", "X-Correlation-Id", []string{"some.body-1_2"}, `"client_correlation_id":"some.body-1_2"`},
+		{"EE12 zero trace", "Traceparent", []string{"00-" + strings.Repeat("0", 32) + "-00f067aa0ba902b7-01"}, ""},
+		{"EE12 zero parent", "Traceparent", []string{"00-" + trace + "-0000000000000000-01"}, ""},
+		{"EE12 upper case", "Traceparent", []string{"00-" + strings.ToUpper(trace) + "-00f067aa0ba902b7-01"}, ""},
+		{"EE12 version ff", "Traceparent", []string{"ff-" + trace + "-00f067aa0ba902b7-01"}, ""},
+		{"EE12 too long for version 00", "Traceparent", []string{"00-" + trace + "-00f067aa0ba902b7-01-x"}, ""},
+		{"EE12 too short", "Traceparent", []string{"00-" + trace + "-00f067aa0ba902b7"}, ""},
+		{"EE12 two headers", "Traceparent", []string{"00-" + trace + "-00f067aa0ba902b7-01", "00-" + trace + "-00f067aa0ba902b7-01"}, ""},
+		{"EE12 valid", "Traceparent", []string{"00-" + trace + "-00f067aa0ba902b7-01"}, `"trace_id":"` + trace + `"`},
+		{"EE12 later version", "Traceparent", []string{"01-" + trace + "-00f067aa0ba902b7-01-x"}, `"trace_id":"` + trace + `"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			j := new(journal)

@@ -28,7 +28,7 @@ var statusCodes = map[int]string{
 
 // A status that a handler writes itself has the code of RFC 9110, and the same
 // code as from Respond.
-func TestStatusHasOneCode_E6(t *testing.T) {
+func TestStatusHasOneCode_FE6(t *testing.T) {
 	s, _ := serve(t, errors.Options{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var code int
 		_, _ = fmt.Sscan(strings.TrimPrefix(r.URL.Path, "/"), &code)
@@ -47,7 +47,7 @@ func TestStatusHasOneCode_E6(t *testing.T) {
 		require.Regexp(t, `^\{"code":"`+want+`","message":"[^"]+\.","correlation_id":"ID"\}\n$`, body)
 	}
 
-	t.Run("E6 an error and a status of the same failure", func(t *testing.T) {
+	t.Run("FE6 an error and a status of the same failure", func(t *testing.T) {
 		bodies := make([]string, 2)
 		for i, h := range []http.Handler{
 			errors.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return &http.MaxBytesError{Limit: 1} }),
@@ -63,7 +63,7 @@ func TestStatusHasOneCode_E6(t *testing.T) {
 }
 
 // RFC 9457, section 4.2.1; RFC 9110, section 15.
-func TestProblemTitleIsThePhraseOfTheStatus_E6(t *testing.T) {
+func TestProblemTitleIsThePhraseOfTheStatus_FE6(t *testing.T) {
 	for code, want := range map[int]string{413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content", 499: "Client Closed Request", 404: "Not Found"} {
 		s, _ := serve(t, errors.Options{Problem: true}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "x", code) }))
 		res, body := do(t, s, "GET", "/", nil)

@@ -38,7 +38,7 @@ func failing() *http.ServeMux {
 	return mux
 }
 
-// E1, E4, E8, E9, E13, E14 and E17 over both versions of HTTP, with whole
+// EE1, EE4, EE8, EE9, EE13, EE14 and EE17 over both versions of HTTP, with whole
 // headers and exact bodies.
 func TestOverTheWire(t *testing.T) {
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
@@ -60,13 +60,13 @@ func TestOverTheWire(t *testing.T) {
 			status             int
 			body, allow        string
 		}{
-			{"E1 an error", "GET", "/error", 500, body("internal_error", "Something went wrong on our side."), ""},
-			{"E4 a panic", "GET", "/panic", 500, body("internal_error", "Something went wrong on our side."), ""},
-			{"E8 an error after 103", "GET", "/hints", 404, body("order_not_found", "No such order."), ""},
-			{"E9 HEAD", "HEAD", "/error", 500, "", ""},
-			{"E13 a handler's own 500", "GET", "/legacy", 500, body("internal_error", "Something went wrong on our side."), ""},
-			{"E14 404", "GET", "/nothing", 404, body("not_found", "Nothing was found at this URL."), ""},
-			{"E14 405", "POST", "/error", 405, body("method_not_allowed", "This URL does not support the request method."), "GET, HEAD"},
+			{"EE1 an error", "GET", "/error", 500, body("internal_error", "Something went wrong on our side."), ""},
+			{"EE4 a panic", "GET", "/panic", 500, body("internal_error", "Something went wrong on our side."), ""},
+			{"EE8 an error after 103", "GET", "/hints", 404, body("order_not_found", "No such order."), ""},
+			{"EE9 HEAD", "HEAD", "/error", 500, "", ""},
+			{"EE13 a handler's own 500", "GET", "/legacy", 500, body("internal_error", "Something went wrong on our side."), ""},
+			{"EE14 404", "GET", "/nothing", 404, body("not_found", "Nothing was found at this URL."), ""},
+			{"EE14 405", "POST", "/error", 405, body("method_not_allowed", "This URL does not support the request method."), "GET, HEAD"},
 		} {
 			t.Run(row.name, func(t *testing.T) {
 				r, err := http.NewRequest(row.method, srv.URL+row.path, nil)
@@ -81,7 +81,7 @@ func TestOverTheWire(t *testing.T) {
 				id := res.Header.Get("X-Correlation-Id")
 				require.Regexp(t, `^[0-9a-f]{32}$`, id)
 				require.Equal(t, row.body, strings.ReplaceAll(string(got), id, "ID"))
-				want := http.Header{ // E17: headers of outer handlers stay
+				want := http.Header{ // EE17: headers of outer handlers stay
 					"Content-Type": {"application/json"}, "Cache-Control": {"no-store"}, "X-Content-Type-Options": {"nosniff"}, "X-Correlation-Id": {id},
 					"Access-Control-Allow-Origin": {"https://app.example.com"}, "Strict-Transport-Security": {"max-age=63072000"},
 				}

@@ -16,7 +16,7 @@ const safe = "default-src 'none'; "
 const digest = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
 
 // internal/test/browser tests in Chromium that these policies allow injected scripts.
-func TestPoliciesThatLetInjectedScriptRunNeedInsecureCSP_H1(t *testing.T) {
+func TestPoliciesThatLetInjectedScriptRunNeedInsecureCSP_FH1(t *testing.T) {
 	const open, scheme = "lets code of any host run, so it needs InsecureCSP; did you mean \"'self'\", or a host by its name?", "lets code of any origin run, so it needs InsecureCSP; did you mean \"'self'\", or a host by its name?"
 	const object, base = "lets injected plugins of any host run, so it needs InsecureCSP; did you mean \"object-src 'none'\"?", "lets an injected base element lead scripts and forms to any host, so it needs InsecureCSP; did you mean \"base-uri 'none'\"?"
 	const unsafe = "lets injected code run, so it needs InsecureCSP; did you mean a hash, or a file of its own?"
@@ -67,7 +67,7 @@ func TestPoliciesThatLetInjectedScriptRunNeedInsecureCSP_H1(t *testing.T) {
 	}
 }
 
-func TestPoliciesThatLetInjectedStylesApplyNeedInsecureInlineStyles_H1(t *testing.T) {
+func TestPoliciesThatLetInjectedStylesApplyNeedInsecureInlineStyles_FH1(t *testing.T) {
 	const unsafe = "lets injected styles apply, so it needs InsecureInlineStyles; did you mean a hash, or a file of its own?"
 	for _, tt := range []struct{ csp, want string }{
 		{safe + "style-src 'self' 'unsafe-inline'", `"style-src 'unsafe-inline'": ` + unsafe},
@@ -91,7 +91,7 @@ func TestPoliciesThatLetInjectedStylesApplyNeedInsecureInlineStyles_H1(t *testin
 }
 
 // The Insecure options do not change the result.
-func TestNewRefusesCSPTokensThatBrowsersIgnore_H2(t *testing.T) {
+func TestNewRefusesCSPTokensThatBrowsersIgnore_FH2(t *testing.T) {
 	words := strings.Join([]string{
 		"allow-downloads", "allow-forms", "allow-modals", "allow-orientation-lock", "allow-pointer-lock", "allow-popups", "allow-popups-to-escape-sandbox",
 		"allow-presentation", "allow-same-origin", "allow-scripts", "allow-storage-access-by-user-activation", "allow-top-navigation",
@@ -154,7 +154,7 @@ func TestNewRefusesCSPTokensThatBrowsersIgnore_H2(t *testing.T) {
 }
 
 // internal/test/browser tests most of these policies in Chromium.
-func TestNewAcceptsSafePolicies_H1(t *testing.T) {
+func TestNewAcceptsSafePolicies_FH1(t *testing.T) {
 	for _, csp := range []string{
 		"default-src 'none'", "default-src 'self'", "default-src", "script-src 'self'; object-src 'none'; style-src 'self'",
 		"default-src 'self'; script-src 'self' https://cdn.example.com/lib/ https://*.example.com:* localhost:5173; img-src * data: blob:; font-src https:",

@@ -9,7 +9,7 @@ import (
 	"github.com/ringwall/ringwall/headers"
 )
 
-func TestNewRefusesExtraTokensThatBrowsersIgnore_H2(t *testing.T) {
+func TestNewRefusesExtraTokensThatBrowsersIgnore_FH2(t *testing.T) {
 	const pp, coop, coep = "Permissions-Policy", "Cross-Origin-Opener-Policy", "Cross-Origin-Embedder-Policy"
 	for _, tt := range []struct{ key, value, want string }{
 		{pp, "camera 'none'", `"camera 'none'": is not a dictionary (RFC 9651), so browsers drop all of it; did you mean "camera=()"?`},
@@ -52,7 +52,7 @@ func TestNewRefusesExtraTokensThatBrowsersIgnore_H2(t *testing.T) {
 	}
 }
 
-func TestNewAcceptsFieldsThatBrowsersRead_H2(t *testing.T) {
+func TestNewAcceptsFieldsThatBrowsersRead_FH2(t *testing.T) {
 	for key, values := range map[string][]string{
 		"Permissions-Policy": {
 			"camera=()", "camera=*", "camera=self", `geolocation=(self "https://a.example" "https://*.b.example:8443"), camera=( ), microphone=();report-to=main`,
@@ -73,7 +73,7 @@ func TestNewAcceptsFieldsThatBrowsersRead_H2(t *testing.T) {
 	}
 }
 
-func TestNewRefusesDirectivesThatCachesIgnore_H2(t *testing.T) {
+func TestNewRefusesDirectivesThatCachesIgnore_FH2(t *testing.T) {
 	for value, want := range map[string]string{
 		"nostore":                `"nostore": is unknown; did you mean "no-store"?`,
 		"no-store, max_age=60":   `"max_age=60": is unknown; did you mean "max-age"?`,

@@ -153,7 +153,7 @@ func Example_incorrect() {
 	// Output: the client claims to be 127.0.0.1
 }
 
-func TestPeerIPReadsWhatRatelimitReads_R1(t *testing.T) {
+func TestPeerIPReadsWhatRatelimitReads_FR1(t *testing.T) {
 	for _, c := range addrcases.Table {
 		t.Run(c.Text, func(t *testing.T) {
 			addr, ok := headers.PeerIP(&http.Request{RemoteAddr: c.Text})
@@ -167,7 +167,7 @@ func TestPeerIPReadsWhatRatelimitReads_R1(t *testing.T) {
 	require.False(t, ok, "an address with a zone must be refused")
 }
 
-func TestClientIPDoesNotVerifyImpossibleAddresses_H6(t *testing.T) {
+func TestClientIPDoesNotVerifyImpossibleAddresses_FH6(t *testing.T) {
 	chain := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: networks("10.0.0.0/8")}))
 	elements := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: networks("10.0.0.0/8"), Header: "Forwarded"}))
 	single := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: networks("10.0.0.0/8"), Header: "CF-Connecting-IP"}))

@@ -8,7 +8,7 @@ import (
 	"github.com/ringwall/ringwall/internal/hints"
 )
 
-func TestEveryHintIsAsserted_H7(t *testing.T) {
+func TestEveryHintIsAsserted_FH7(t *testing.T) {
 	missing, total, err := hints.Unasserted(".")
 	require.NoError(t, err)
 	require.Greater(t, total, 50)

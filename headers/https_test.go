@@ -244,7 +244,7 @@ func TestRedirectGoesToCanonicalHost(t *testing.T) {
 	require.NoError(t, p.Check(over("https", "GET", "https://any.example/", nil)), "CanonicalHost alone refuses no host")
 }
 
-func TestRefusalsOfPlainHTTPHaveAReason_H4(t *testing.T) {
+func TestRefusalsOfPlainHTTPHaveAReason_FH4(t *testing.T) {
 	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: networks("10.0.0.0/8"), Proto: "X-Forwarded-Proto"}))
 	const untrusted, silent, plain = "the peer is not trusted: its header says https, but Scheme does not accept it", "no forwarding header with a scheme", "the forwarding header does not say https"
 	for _, tt := range []struct {
@@ -284,7 +284,7 @@ func TestRefusalsOfPlainHTTPHaveAReason_H4(t *testing.T) {
 }
 
 // An application can watch before it enforces.
-func TestPlaintextCredentialsOfServedRequestsAreReported_H3(t *testing.T) {
+func TestPlaintextCredentialsOfServedRequestsAreReported_FH3(t *testing.T) {
 	secret := http.Header{"Authorization": {"x"}}
 	for _, tt := range []struct {
 		name, scheme, path string

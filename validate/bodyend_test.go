@@ -17,7 +17,7 @@ import (
 
 // After each middleware that reads the body, a handler that decodes r.Body itself gets
 // io.EOF instead of an unchecked value.
-func TestBodyIsConsumed_V14(t *testing.T) {
+func TestBodyIsConsumed_FV14(t *testing.T) {
 	type input struct {
 		Name string `json:"name" form:"name" validate:"max=9"`
 	}
@@ -31,7 +31,7 @@ func TestBodyIsConsumed_V14(t *testing.T) {
 			Body input `body:"json"`
 		}], false},
 	} {
-		t.Run("V14 "+row.name, func(t *testing.T) {
+		t.Run("FV14 "+row.name, func(t *testing.T) {
 			middleware := errors.Must(row.build(validate.Options{Logger: quiet}))
 			srv := httptest.NewServer(middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				var in input
@@ -64,7 +64,7 @@ func TestBodyIsConsumed_V14(t *testing.T) {
 
 // An outer middleware that keeps the bytes, as the package comment describes, sees the
 // decoded bytes.
-func TestOuterMiddlewareCanKeepTheBytes_V14(t *testing.T) {
+func TestOuterMiddlewareCanKeepTheBytes_FV14(t *testing.T) {
 	type input struct {
 		Name string `json:"name" validate:"max=9"`
 	}

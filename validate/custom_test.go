@@ -37,7 +37,7 @@ type goods struct {
 
 // A type whose values the validator replaces, by Setup or a method ValidatorValue,
 // accepts the rules of the replacement.
-func TestCustomTypesTakeRules_V2(t *testing.T) {
+func TestCustomTypesTakeRules_FV2(t *testing.T) {
 	setup := func(v *validator.Validate) error {
 		v.RegisterCustomTypeFunc(func(v reflect.Value) any { return v.Interface().(amount).cents }, amount{})
 		v.RegisterCustomTypeFunc(func(v reflect.Value) any {
@@ -64,7 +64,7 @@ func TestCustomTypesTakeRules_V2(t *testing.T) {
 		{"a method, zero", `{"price":"5","must":{"String":"x","Valid":true},"weight":{"Grams":0}}`, []string{"/weight required"}},
 		{"a method, too large", `{"price":"5","must":{"String":"x","Valid":true},"weight":{"Grams":10}}`, []string{"/weight max"}},
 	} {
-		t.Run("V2 "+row.name, func(t *testing.T) {
+		t.Run("FV2 "+row.name, func(t *testing.T) {
 			_, problems, text := problemsOf(t, srv.URL, "", row.body)
 			require.Equal(t, row.problems, problems, text)
 		})
@@ -76,7 +76,7 @@ func TestCustomTypesTakeRules_V2(t *testing.T) {
 		Plain  span           `json:"plain" validate:"max=3"`
 	}
 	requireReports(t, []group{
-		{"V2", asJSON[misfit](validate.Options{Setup: setup}), []string{"misfit.Price: the rule email does not fit a int64", "misfit.Note: the rule nonsense does not exist", "misfit.Weight: the rule alpha does not fit a int", "misfit.Plain: a struct accepts only the rule required"}},
-		{"V2 without Setup", asJSON[goods](), []string{"goods.Price: a struct accepts only the rule required; its fields can have other rules; did you mean RegisterCustomTypeFunc in Setup?", "goods.Note: a struct accepts only the rule required"}},
+		{"FV2", asJSON[misfit](validate.Options{Setup: setup}), []string{"misfit.Price: the rule email does not fit a int64", "misfit.Note: the rule nonsense does not exist", "misfit.Weight: the rule alpha does not fit a int", "misfit.Plain: a struct accepts only the rule required"}},
+		{"FV2 without Setup", asJSON[goods](), []string{"goods.Price: a struct accepts only the rule required; its fields can have other rules; did you mean RegisterCustomTypeFunc in Setup?", "goods.Note: a struct accepts only the rule required"}},
 	})
 }

@@ -42,7 +42,7 @@ func (m maker) mutate(text string) string {
 }
 
 // encoding/json, json v2, node and python decode an accepted body as the value that the
-// handler gets. It holds J1 to J13 and J20.
+// handler gets. It holds VJ1 to VJ13 and VJ20.
 func TestAcceptedBodiesHaveOneMeaning(t *testing.T) {
 	var accepted []string
 	refused := 0

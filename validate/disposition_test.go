@@ -13,9 +13,9 @@ import (
 	"github.com/ringwall/ringwall/validate"
 )
 
-// TestFilesHaveOneName_V10 has the headers that clients send for one file, and headers
+// TestFilesHaveOneName_FV10 has the headers that clients send for one file, and headers
 // that name two files.
-func TestFilesHaveOneName_V10(t *testing.T) {
+func TestFilesHaveOneName_FV10(t *testing.T) {
 	srv := upload(t, validate.Options{Limits: validate.Limits{File: 1 << 10}})
 	const differ, alone, continued, header = "the form has a part whose filename and filename* differ", "the form must send a file name as filename, not only as filename*", "the form has a part with a parameter that is encoded or continued", "the form has a part with an invalid header"
 	for _, row := range []struct {
@@ -61,7 +61,7 @@ func TestFilesHaveOneName_V10(t *testing.T) {
 		{"a name in an open quotation mark", `; name="picture"; filename="a.png; filename*=UTF-8''a.png`, 400, header},
 		{"a name with an escaped quotation mark", `; name="picture"; filename="a\"; filename*=UTF-8''b.png; x=\".png"`, 422, ""},
 	} {
-		t.Run("V10 "+row.name, func(t *testing.T) {
+		t.Run("FV10 "+row.name, func(t *testing.T) {
 			status, _, text := sendRaw(t, srv.URL, "multipart/form-data; boundary=b", strings.NewReader(part("Content-Disposition: form-data"+row.params+"\r\nContent-Type: image/png", png)+"--b--\r\n"))
 			require.Equal(t, row.status, status, text)
 			if row.status == 200 {
@@ -73,9 +73,9 @@ func TestFilesHaveOneName_V10(t *testing.T) {
 	}
 }
 
-// TestFilesWithoutTypeGetTheDefault_V10: the default of RFC 7578, section 4.4, is
+// TestFilesWithoutTypeGetTheDefault_FV10: the default of RFC 7578, section 4.4, is
 // text/plain. A field that accepts any or only one type needs no type of the client.
-func TestFilesWithoutTypeGetTheDefault_V10(t *testing.T) {
+func TestFilesWithoutTypeGetTheDefault_FV10(t *testing.T) {
 	type anyFile struct {
 		File validate.File `form:"f" types:"application/octet-stream image/png"`
 	}
@@ -107,7 +107,7 @@ func TestFilesWithoutTypeGetTheDefault_V10(t *testing.T) {
 		{"image", "\r\nContent-Type: image/gif", png, 422, "form field f does not match its media type"}, {"image", "\r\nContent-Type: ", png, 422, "form field f must be a file of one of: image/gif, image/png"},
 		{"image", "\r\nContent-Type: application/octet-stream", png, 422, "form field f must be a file of one of: image/gif, image/png"}, {"image", "\r\nContent-Type: image/png;", png, 200, "image/png 8"},
 	} {
-		t.Run(fmt.Sprintf("V10 %s %q %q", row.field, row.header, row.content), func(t *testing.T) {
+		t.Run(fmt.Sprintf("FV10 %s %q %q", row.field, row.header, row.content), func(t *testing.T) {
 			w := in(t, h[row.field], "POST", "/", formOf("b"), strings.NewReader(part(`Content-Disposition: form-data; name="f"; filename="a"`+row.header, row.content)+"--b--"))
 			require.Equal(t, row.status, w.Code, w.Body)
 			require.Contains(t, w.Body.String(), row.want)
@@ -116,7 +116,7 @@ func TestFilesWithoutTypeGetTheDefault_V10(t *testing.T) {
 }
 
 // A part may have a Content-Length, as OkHttp sends it, which must be correct.
-func TestPartsMatchTheirContentLength_V10(t *testing.T) {
+func TestPartsMatchTheirContentLength_FV10(t *testing.T) {
 	srv := upload(t, validate.Options{Limits: validate.Limits{File: 1 << 10, String: 100}})
 	field := func(length string) string {
 		return part("Content-Disposition: form-data; name=\"alt\"\r\nContent-Length: "+length, "xyz") + filePart("picture", "a.png", "image/png", png) + "--b--\r\n"
@@ -130,10 +130,10 @@ func TestPartsMatchTheirContentLength_V10(t *testing.T) {
 		status     int
 		text       string
 	}{
-		{"V10 a field", field("3"), 200, "xyz|[]|a.png|image/png|8"}, {"V10 a shorter field", field("4"), 400, lie}, {"V10 a longer field", field("2"), 400, lie}, {"V10 a field of nothing", field("0"), 400, lie},
-		{"V10 a file", file("8"), 200, "|[]|a.png|image/png|8"}, {"V10 a shorter file", file("9"), 400, lie}, {"V10 a longer file", file("7"), 400, lie}, {"V10 a huge file", file("9223372036854775807"), 400, lie},
-		{"V10 a sign", file("+8"), 400, header}, {"V10 less than nothing", file("-1"), 400, header}, {"V10 a leading zero", file("08"), 400, header}, {"V10 hexadecimal", file("0x8"), 400, header}, {"V10 empty", file(""), 400, header},
-		{"V10 two lengths", file("8\r\nContent-Length: 8"), 400, header}, {"V10 beyond 64 bits", file("18446744073709551624"), 400, header},
+		{"FV10 a field", field("3"), 200, "xyz|[]|a.png|image/png|8"}, {"FV10 a shorter field", field("4"), 400, lie}, {"FV10 a longer field", field("2"), 400, lie}, {"FV10 a field of nothing", field("0"), 400, lie},
+		{"FV10 a file", file("8"), 200, "|[]|a.png|image/png|8"}, {"FV10 a shorter file", file("9"), 400, lie}, {"FV10 a longer file", file("7"), 400, lie}, {"FV10 a huge file", file("9223372036854775807"), 400, lie},
+		{"FV10 a sign", file("+8"), 400, header}, {"FV10 less than nothing", file("-1"), 400, header}, {"FV10 a leading zero", file("08"), 400, header}, {"FV10 hexadecimal", file("0x8"), 400, header}, {"FV10 empty", file(""), 400, header},
+		{"FV10 two lengths", file("8\r\nContent-Length: 8"), 400, header}, {"FV10 beyond 64 bits", file("18446744073709551624"), 400, header},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			status, _, text := sendRaw(t, srv.URL, "multipart/form-data; boundary=b", strings.NewReader(row.body))

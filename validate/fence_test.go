@@ -34,9 +34,9 @@ func formOf(boundary string) http.Header {
 const wholeForm = "--b\r\nContent-Disposition: form-data; name=\"alt\"\r\n\r\nx\r\ny\r\n--b\r\nContent-Disposition: form-data; name=\"tag\"\r\n\r\n\r\n" +
 	"--b\r\nContent-Disposition: form-data; name=\"picture\"; filename=\"a.txt\"\r\nContent-Type: text/plain\r\n\r\n\r\n-\r\n--\r\n--c\r--b\n--b\r\n\r\r\n--b--"
 
-// TestEveryPrefixOfAFormIsMalformed_V5: a truncated form is not a
+// TestEveryPrefixOfAFormIsMalformed_FV5: a truncated form is not a
 // form.
-func TestEveryPrefixOfAFormIsMalformed_V5(t *testing.T) {
+func TestEveryPrefixOfAFormIsMalformed_FV5(t *testing.T) {
 	var got string
 	h := uploads(t, &got)
 	fields := wholeForm[:strings.Index(wholeForm, "--b\r\nContent-Disposition: form-data; name=\"picture\"")] + "--b--"
@@ -60,9 +60,9 @@ func TestEveryPrefixOfAFormIsMalformed_V5(t *testing.T) {
 	}
 }
 
-// TestBoundariesOfAFormHaveOneReading_V5 has bytes that mime/multipart skips or
+// TestBoundariesOfAFormHaveOneReading_FV5 has bytes that mime/multipart skips or
 // reads differently than other parsers.
-func TestBoundariesOfAFormHaveOneReading_V5(t *testing.T) {
+func TestBoundariesOfAFormHaveOneReading_FV5(t *testing.T) {
 	var got string
 	h := uploads(t, &got)
 	const boundary, line, cut, epilogue, preamble = "the form has a boundary that is not alone on its line", "the form has a header line that does not end with CRLF", "the form ends too early", "the form has data after its end", "the form does not begin with its boundary"
@@ -98,7 +98,7 @@ func TestBoundariesOfAFormHaveOneReading_V5(t *testing.T) {
 		{"no boundary at all", "b", "alt=x", preamble},
 		{"nothing", "b", "", cut},
 	} {
-		t.Run("V5 "+row.name, func(t *testing.T) {
+		t.Run("FV5 "+row.name, func(t *testing.T) {
 			for _, body := range []io.Reader{strings.NewReader(row.body), iotest.OneByteReader(strings.NewReader(row.body)), iotest.HalfReader(strings.NewReader(row.body))} {
 				w := in(t, h, "POST", "/", formOf(row.boundary), body)
 				require.Equal(t, 400, w.Code, w.Body)
@@ -109,17 +109,17 @@ func TestBoundariesOfAFormHaveOneReading_V5(t *testing.T) {
 }
 
 // The body is truncated by the client, by its Content-Length, or by the last chunk.
-func TestTruncatedFormsAreRefusedOverASocket_V5(t *testing.T) {
+func TestTruncatedFormsAreRefusedOverASocket_FV5(t *testing.T) {
 	srv := upload(t, validate.Options{Limits: validate.Limits{File: 1 << 10}})
 	file := filePart("picture", "a.png", "image/png", png)
 	for name, cut := range map[string]string{
-		"V5 behind a boundary":         textPart("alt", "x") + file + "--b\r\n",
-		"V5 inside a part's header":    textPart("alt", "x") + file + "--b\r\nContent-Disposition: form-data; na",
-		"V5 in front of the file":      textPart("alt", "x") + "--b\r\n",
-		"V5 inside the file's header":  textPart("alt", "x") + "--b\r\nContent-Disposition: form-data; name=\"picture\"; filename=\"a.png\"\r\nContent-Type: image/png\r\n",
-		"V5 behind the file's header":  strings.TrimSuffix(file, png+"\r\n"),
-		"V5 inside the last boundary":  file + "--b-",
-		"V5 in front of the last line": strings.TrimSuffix(file, "\r\n"),
+		"FV5 behind a boundary":         textPart("alt", "x") + file + "--b\r\n",
+		"FV5 inside a part's header":    textPart("alt", "x") + file + "--b\r\nContent-Disposition: form-data; na",
+		"FV5 in front of the file":      textPart("alt", "x") + "--b\r\n",
+		"FV5 inside the file's header":  textPart("alt", "x") + "--b\r\nContent-Disposition: form-data; name=\"picture\"; filename=\"a.png\"\r\nContent-Type: image/png\r\n",
+		"FV5 behind the file's header":  strings.TrimSuffix(file, png+"\r\n"),
+		"FV5 inside the last boundary":  file + "--b-",
+		"FV5 in front of the last line": strings.TrimSuffix(file, "\r\n"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, body := range []io.Reader{strings.NewReader(cut), io.MultiReader(strings.NewReader(cut))} {
@@ -139,9 +139,9 @@ func TestTruncatedFormsAreRefusedOverASocket_V5(t *testing.T) {
 	}
 }
 
-// FuzzFence_V5 compares the fence with mime/multipart and with a naive parser. A form
+// FuzzFence_FV5 compares the fence with mime/multipart and with a naive parser. A form
 // that the fence accepts has the same parts for both, and nothing else.
-func FuzzFence_V5(f *testing.F) {
+func FuzzFence_FV5(f *testing.F) {
 	for _, seed := range []string{wholeForm, wholeForm + "\r\n", "--b--", "--b\r\n\r\n--b--", "--b\r\nA: b\r\n\r\n\r\n--b--\r\n", "\r\n--b\r\nA: b\r\n\r\n\r\r\n--b--", "--b\r\nA: b\r\n\r\n\r\n--bb\r\n--b--", "--b\nA: b\n\nx\n--b--", "--b\r\n--b\r\n\r\n--b--"} {
 		f.Add(seed, uint8(1))
 		f.Add(seed, uint8(7))

@@ -26,7 +26,7 @@ func formHeader() http.Header {
 	return http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
 }
 
-// TestFormsAreDecoded holds F1 to F3.
+// TestFormsAreDecoded holds VF1 to VF3.
 func TestFormsAreDecoded(t *testing.T) {
 	srv := serve[contact](t, validate.Options{})
 	for _, row := range []struct {
@@ -35,13 +35,13 @@ func TestFormsAreDecoded(t *testing.T) {
 		status            int
 		code, message     string
 	}{
-		{"F1 the query does not feed the form", "name=ada", "", formHeader(), 422, "invalid_input", "query parameter name is unknown"},
-		{"F1 the form does not feed the query", "", "name=ada&page=1", formHeader(), 422, "invalid_input", "form field page is unknown"},
-		{"F2 20 000 fields", "", strings.Repeat("a=1&", 20_000), formHeader(), 413, "input_too_large", "the form must have at most 100 fields"},
-		{"F2 21 values", "", strings.Repeat("topic=a&", 21) + "name=a", formHeader(), 413, "input_too_large", ""},
-		{"F2 more than a body", "", "name=" + strings.Repeat("a", 2<<20), formHeader(), 413, "input_too_large", ""},
-		{"F3 JSON on a route of a form", "", `{"name":"ada"}`, jsonType(), 415, "unsupported_media_type", ""},
-		{"F3 multipart on a route of a form", "", "x", http.Header{"Content-Type": {"multipart/form-data; boundary=x"}}, 415, "unsupported_media_type", ""},
+		{"VF1 the query does not feed the form", "name=ada", "", formHeader(), 422, "invalid_input", "query parameter name is unknown"},
+		{"VF1 the form does not feed the query", "", "name=ada&page=1", formHeader(), 422, "invalid_input", "form field page is unknown"},
+		{"VF2 20 000 fields", "", strings.Repeat("a=1&", 20_000), formHeader(), 413, "input_too_large", "the form must have at most 100 fields"},
+		{"VF2 21 values", "", strings.Repeat("topic=a&", 21) + "name=a", formHeader(), 413, "input_too_large", ""},
+		{"VF2 more than a body", "", "name=" + strings.Repeat("a", 2<<20), formHeader(), 413, "input_too_large", ""},
+		{"VF3 JSON on a route of a form", "", `{"name":"ada"}`, jsonType(), 415, "unsupported_media_type", ""},
+		{"VF3 multipart on a route of a form", "", "x", http.Header{"Content-Type": {"multipart/form-data; boundary=x"}}, 415, "unsupported_media_type", ""},
 		{"no type", "", "name=ada", http.Header{"Content-Type": nil}, 415, "unsupported_media_type", ""},
 		{"another charset", "", "name=ada", http.Header{"Content-Type": {"application/x-www-form-urlencoded; charset=latin1"}}, 415, "unsupported_media_type", ""},
 		{"compressed", "", "name=ada", http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Content-Encoding": {"gzip"}}, 415, "unsupported_media_type", ""},
@@ -51,7 +51,7 @@ func TestFormsAreDecoded(t *testing.T) {
 		{"NUL", "", "name=%00", formHeader(), 400, "malformed_input", ""},
 		{"escape", "", "name=%1b", formHeader(), 400, "malformed_input", ""},
 		{"DEL", "", "name=%7f", formHeader(), 400, "malformed_input", ""},
-		{"C1", "", "name=%c2%85", formHeader(), 400, "malformed_input", ""},
+		{"a C1 control character", "", "name=%c2%85", formHeader(), 400, "malformed_input", ""},
 		{"a line break in a name", "", "name=ada&%0D%0A=1", formHeader(), 400, "malformed_input", ""},
 		{"a line break in a number", "", "name=ada&age=36%0D%0A", formHeader(), 400, "malformed_input", ""},
 		{"the lines of a textarea", "", "name=a%0D%0Ab%09c%0A", formHeader(), 200, "", ""},
@@ -73,13 +73,13 @@ func TestFormsAreDecoded(t *testing.T) {
 			}
 		})
 	}
-	t.Run("F3 a form on a route of JSON", func(t *testing.T) {
+	t.Run("VF3 a form on a route of JSON", func(t *testing.T) {
 		status, _, _ := send(t, "POST", serve[order](t, validate.Options{}).URL, formHeader(), strings.NewReader("a=1"))
 		require.Equal(t, 415, status)
 	})
 }
 
-// TestTooManyCookiesAreRefused holds C2: net/http drops all cookies above 3000.
+// TestTooManyCookiesAreRefused holds VC2: net/http drops all cookies above 3000.
 func TestTooManyCookiesAreRefused(t *testing.T) {
 	srv := serve[list](t, validate.Options{})
 	for n, want := range map[int]int{49: 200, 50: 431, 3001: 431} {

@@ -78,7 +78,7 @@ type records struct {
 }
 
 // A bomb takes at most Limits.Body plus 64 KiB of memory: each limit acts before the
-// allocation that it limits. It holds J15 to J19 and T9.
+// allocation that it limits. It holds VJ15 to VJ19 and VT9.
 func TestRefusedBodiesBoundTheHeap(t *testing.T) {
 	const body = 1 << 20
 	h := quietly(errors.Must(validate.Handle(func(http.ResponseWriter, *http.Request, *records) error { return nil }, validate.Options{Logger: quiet, Gzip: true})))
@@ -87,22 +87,22 @@ func TestRefusedBodiesBoundTheHeap(t *testing.T) {
 		name, body, encoding string
 		status               int
 	}{
-		{"J16 depth", strings.Repeat("[", 5<<20), "", 413},
-		{"J16 depth of objects", strings.Repeat(`{"any":`, 1<<18), "", 413},
-		{"J17 items", "[" + strings.Repeat("0,", 10<<20), "", 413},
-		{"J17 objects", "[" + strings.Repeat("{},", 1<<20), "", 413},
-		{"J17 tokens", `{"any":[` + strings.Repeat("["+strings.Repeat("0,", 900)+"0],", 900), "", 413},
-		{"J15 a name", `{"` + strings.Repeat("a", 4<<20), "", 413},
-		{"J19 keys", "{" + strings.Repeat(`"a":1,`, 1<<20), "", 413},
-		{"J9 a number", `{"any":` + strings.Repeat("9", 4<<20), "", 413},
+		{"VJ16 depth", strings.Repeat("[", 5<<20), "", 413},
+		{"VJ16 depth of objects", strings.Repeat(`{"any":`, 1<<18), "", 413},
+		{"VJ17 items", "[" + strings.Repeat("0,", 10<<20), "", 413},
+		{"VJ17 objects", "[" + strings.Repeat("{},", 1<<20), "", 413},
+		{"VJ17 tokens", `{"any":[` + strings.Repeat("["+strings.Repeat("0,", 900)+"0],", 900), "", 413},
+		{"VJ15 a name", `{"` + strings.Repeat("a", 4<<20), "", 413},
+		{"VJ19 keys", "{" + strings.Repeat(`"a":1,`, 1<<20), "", 413},
+		{"VJ9 a number", `{"any":` + strings.Repeat("9", 4<<20), "", 413},
 		{"a string", `{"any":"` + strings.Repeat("a", 4<<20), "", 413},
 		{"strings", `{"any":[` + strings.Repeat(`"`+strings.Repeat("a", 60<<10)+`",`, 40), "", 413},
-		{"T13 spaces", "{}" + strings.Repeat(" ", 40<<20), "", 413},
-		{"T9 gzip of zeros", zip(t, strings.Repeat("\x00", 40<<20)), "gzip", 413},
-		{"T9 gzip of spaces", zip(t, strings.Repeat(" ", 40<<20)), "gzip", 413},
-		{"T9 gzip of empty members", strings.Repeat(zip(t, ""), 100_000), "gzip", 413},
-		{"J18 999 invalid items", invalid, "", 422},
-		{"J18 999 invalid items in a megabyte", invalid + strings.Repeat(" ", body-len(invalid)), "", 422},
+		{"VT13 spaces", "{}" + strings.Repeat(" ", 40<<20), "", 413},
+		{"VT9 gzip of zeros", zip(t, strings.Repeat("\x00", 40<<20)), "gzip", 413},
+		{"VT9 gzip of spaces", zip(t, strings.Repeat(" ", 40<<20)), "gzip", 413},
+		{"VT9 gzip of empty members", strings.Repeat(zip(t, ""), 100_000), "gzip", 413},
+		{"VJ18 999 invalid items", invalid, "", 422},
+		{"VJ18 999 invalid items in a megabyte", invalid + strings.Repeat(" ", body-len(invalid)), "", 422},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			r := httptest.NewRequest("POST", "/", nil)
@@ -118,7 +118,7 @@ func TestRefusedBodiesBoundTheHeap(t *testing.T) {
 	}
 }
 
-// The same for forms, whose file the handler reads. It holds M2, M4 and F2.
+// The same for forms, whose file the handler reads. It holds VM2, VM4 and VF2.
 func TestRefusedFormsBoundTheHeap(t *testing.T) {
 	const body, file = 1 << 20, 1 << 20
 	limits := validate.Options{Logger: quiet, Limits: validate.Limits{File: file}}
@@ -134,26 +134,26 @@ func TestRefusedFormsBoundTheHeap(t *testing.T) {
 		name, body string
 		h          http.Handler
 	}{
-		{"M2 parts", strings.Repeat(textPart("tag", "a"), 50_000), forms},
-		{"M2 a header of 10 MB", header("X-A: " + strings.Repeat("a", 10<<20)), forms},
-		{"M2 100 000 header lines", header(strings.Repeat("A: b\r\n", 100_000) + "A: b"), forms},
-		{"M2 a long field", textPart("alt", strings.Repeat("a", 10<<20)), forms},
-		{"M2 long fields", strings.Repeat(textPart("tag", strings.Repeat("a", 60<<10)), 40), forms},
-		{"M2 a preamble", strings.Repeat("a\r\n", 1<<20), forms},
-		{"M4 a large file", filePart("picture", "a.png", "image/png", png+strings.Repeat("a", 20<<20)), forms},
-		{"F2 20 000 fields", strings.Repeat("a=1&", 1<<20), plain},
-		{"F2 a long field", "name=" + strings.Repeat("a", 10<<20), plain},
+		{"VM2 parts", strings.Repeat(textPart("tag", "a"), 50_000), forms},
+		{"VM2 a header of 10 MB", header("X-A: " + strings.Repeat("a", 10<<20)), forms},
+		{"VM2 100 000 header lines", header(strings.Repeat("A: b\r\n", 100_000) + "A: b"), forms},
+		{"VM2 a long field", textPart("alt", strings.Repeat("a", 10<<20)), forms},
+		{"VM2 long fields", strings.Repeat(textPart("tag", strings.Repeat("a", 60<<10)), 40), forms},
+		{"VM2 a preamble", strings.Repeat("a\r\n", 1<<20), forms},
+		{"VM4 a large file", filePart("picture", "a.png", "image/png", png+strings.Repeat("a", 20<<20)), forms},
+		{"VF2 20 000 fields", strings.Repeat("a=1&", 1<<20), plain},
+		{"VF2 a long field", "name=" + strings.Repeat("a", 10<<20), plain},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			r := httptest.NewRequest("POST", "/", nil)
 			r.ContentLength = -1
 			r.Header.Set("Content-Type", "multipart/form-data; boundary=b")
-			if strings.HasPrefix(row.name, "F2") {
+			if strings.HasPrefix(row.name, "VF2") {
 				r.Header = formHeader()
 			}
 			status, peak := peakOf(t, row.h, r, row.body)
 			want := 413
-			if row.name == "M2 a preamble" {
+			if row.name == "VM2 a preamble" {
 				want = 400 // no longer one is needed to refuse it
 			}
 			require.Equal(t, want, status)

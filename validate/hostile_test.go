@@ -33,15 +33,15 @@ func handler[T any](t testing.TB) http.Handler {
 	return h
 }
 
-// T14: a client that stops sending gets a response, and the connection is closed.
+// VT14: a client that stops sending gets a response, and the connection is closed.
 func TestSlowBodiesTimeOut(t *testing.T) {
 	srv := serve[order](t, validate.Options{Limits: validate.Limits{BodyTimeout: 50 * time.Millisecond}})
 	for _, row := range []struct{ name, target, head, body, status string }{
-		{"T14 with a length", "/", "Content-Length: 50", `{"note":`, "408"},
-		{"T14 chunked", "/", "Transfer-Encoding: chunked", "8\r\n{\"note\":\r\n", "408"},
-		{"T14 nothing at all", "/", "Content-Length: 50", "", "408"},
-		{"T14 refused before it is read", "/?admin=1", "Content-Length: 50", "{", "422"},
-		{"T14 refused while it is read", "/", "Content-Length: 5000", strings.Repeat("[", 40), "413"},
+		{"VT14 with a length", "/", "Content-Length: 50", `{"note":`, "408"},
+		{"VT14 chunked", "/", "Transfer-Encoding: chunked", "8\r\n{\"note\":\r\n", "408"},
+		{"VT14 nothing at all", "/", "Content-Length: 50", "", "408"},
+		{"VT14 refused before it is read", "/?admin=1", "Content-Length: 50", "{", "422"},
+		{"VT14 refused while it is read", "/", "Content-Length: 5000", strings.Repeat("[", 40), "413"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			conn, err := net.Dial("tcp", strings.TrimPrefix(srv.URL, "http://"))
@@ -183,9 +183,9 @@ func TestSlowBodiesTimeOutOverHTTP2(t *testing.T) {
 		body   io.Reader
 		status int
 	}{
-		{"T14 nothing comes", reader, 408},
-		{"T13 spaces", strings.NewReader("{}" + strings.Repeat(" ", 2<<20)), 413},
-		{"T12 a body", strings.NewReader("{}"), 200},
+		{"VT14 nothing comes", reader, 408},
+		{"VT13 spaces", strings.NewReader("{}" + strings.Repeat(" ", 2<<20)), 413},
+		{"VT12 a body", strings.NewReader("{}"), 200},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			r, err := http.NewRequest("POST", srv.URL, row.body)

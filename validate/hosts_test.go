@@ -41,7 +41,7 @@ var hostRules = map[string]func(host string) string{
 	"mongodb_connection_string": func(h string) string { return "mongodb://u:p@db.example:1," + h + ":2/a?b=c" },
 }
 
-func TestHostRulesRefuseNumericEndings_V3(t *testing.T) {
+func TestHostRulesRefuseNumericEndings_FV3(t *testing.T) {
 	for rule, text := range hostRules {
 		ok := validate.Formats()[rule]
 		require.NotNil(t, ok, rule)
@@ -61,7 +61,7 @@ func TestHostRulesRefuseNumericEndings_V3(t *testing.T) {
 // Code points that a host must not have (URL, section 3.1; web-platform-tests,
 // "Forbidden domain code-points"), and what IDNA maps to another host:
 // full-width digits and dots, soft hyphens, zero-width characters.
-func TestHostRulesRefuseForbiddenCodePoints_V3(t *testing.T) {
+func TestHostRulesRefuseForbiddenCodePoints_FV3(t *testing.T) {
 	hosts := []string{
 		"", ".", "..", ".a.example", "a..example", "a.example..", "-a.example", "a-.example", "exam\u00adple.com", "exam\u200bple.com", "\uff11\uff12\uff17.0.0.1", "127\u30020.0.1", "a\uff0eb", "ex\u00e4mple.com",
 		"%31%32%37.0.0.1", "%EF%BC%91.example", "a%00.example", "a%2eb", "%2561.example", "a%", "[1.2.3.4]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::1%25eth0]", "[::1", "::1", "[v1.a]", "[]", "1.2.3.4\u0000",
@@ -86,7 +86,7 @@ func TestHostRulesRefuseForbiddenCodePoints_V3(t *testing.T) {
 }
 
 // The parts around a host that make two parsers find two hosts.
-func TestURLsHaveOneHostForEveryParser_V3(t *testing.T) {
+func TestURLsHaveOneHostForEveryParser_FV3(t *testing.T) {
 	for rule, rows := range map[string]struct{ good, evil []string }{
 		"uri": {
 			[]string{
@@ -118,7 +118,7 @@ func TestURLsHaveOneHostForEveryParser_V3(t *testing.T) {
 }
 
 // The rules apply in tags, with and without Setup, which makes the validator run.
-func TestHostRulesApplyInTags_V3(t *testing.T) {
+func TestHostRulesApplyInTags_FV3(t *testing.T) {
 	type target struct {
 		URL    string `json:"url" validate:"omitempty,max=200,url"`
 		Host   string `json:"host" validate:"omitempty,hostname"`

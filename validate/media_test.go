@@ -10,9 +10,9 @@ import (
 	"github.com/ringwall/ringwall/validate"
 )
 
-// FuzzMediaType_V9 compares media types with package mime, which a handler may
+// FuzzMediaType_FV9 compares media types with package mime, which a handler may
 // use on the same header: what both accept has one meaning.
-func FuzzMediaType_V9(f *testing.F) {
+func FuzzMediaType_FV9(f *testing.F) {
 	for _, seed := range []string{"application/json;", "text/plain;;charset=utf-8", `multipart/form-data; boundary="a;b\"c"`, "a/b ; c=d ;\t", "a/b;c=\"\\\\\"", "a/b;c*0=d;c*1=e", "a/b;c", "A/B;C=D"} {
 		f.Add(seed)
 	}

@@ -59,7 +59,7 @@ type messages struct {
 	Opts  validate.Opt[[]inner] `json:"opts" validate:"omitempty,max=3"`
 }
 
-func TestMessagesNamePlaceAndProblem_V13(t *testing.T) {
+func TestMessagesNamePlaceAndProblem_FV13(t *testing.T) {
 	h := handler[messages](t)
 	const aTime = "must be a time such as 2006-01-02T15:04:05Z"
 	for _, row := range []struct{ name, body, want string }{
@@ -124,7 +124,7 @@ func TestMessagesNamePlaceAndProblem_V13(t *testing.T) {
 		{"a member twice", `{"text":"a","text":"b"}`, "the body contains a member twice at byte 12"}, {"a type, and then no JSON", `{"text":1,x`, "the body is not JSON at byte 10"}, {"a BOM", "\xef\xbb\xbf{}", "the body is not JSON at byte 0"},
 		{"invalid UTF-8", "{\"text\":\"\xff\"}", "the body is not JSON at byte 9"},
 	} {
-		t.Run("V13 "+row.name, func(t *testing.T) {
+		t.Run("FV13 "+row.name, func(t *testing.T) {
 			w := in(t, h, "POST", "/", jsonType(), strings.NewReader(row.body))
 			_, text := refusalOf(t, w.Body.Bytes())
 			require.Equal(t, row.want, text)
@@ -133,7 +133,7 @@ func TestMessagesNamePlaceAndProblem_V13(t *testing.T) {
 }
 
 // The list of problems has the same pointers, and the codes of JSON problems.
-func TestProblemsHavePointersBelowMaps_V13(t *testing.T) {
+func TestProblemsHavePointersBelowMaps_FV13(t *testing.T) {
 	responder := errors.Must(errors.NewResponder(errors.Options{Logger: quiet, Details: true}))
 	h := responder.Handler(handler[messages](t))
 	for body, want := range map[string]string{
@@ -154,9 +154,9 @@ func TestProblemsHavePointersBelowMaps_V13(t *testing.T) {
 	}
 }
 
-// TestRuleMessagesAreSentences_V13 sends a value that breaks each rule. A message
+// TestRuleMessagesAreSentences_FV13 sends a value that breaks each rule. A message
 // names the expected value and does not lack its parameter.
-func TestRuleMessagesAreSentences_V13(t *testing.T) {
+func TestRuleMessagesAreSentences_FV13(t *testing.T) {
 	past := time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)
 	future := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
 	for _, row := range []struct{ kind, tag, value, want string }{
@@ -173,7 +173,7 @@ func TestRuleMessagesAreSentences_V13(t *testing.T) {
 		{"text", "isbn", "a", "breaks the rule isbn"}, {"int", "min=5", "1", "must be at least 5"}, {"int", "gt=5", "1", "must be more than 5"}, {"int", "eq=5", "1", "must be exactly 5"}, {"int", "ne=1", "1", "must not be 1"}, {"int", "oneof=5 6", "1", "must be one of: 5, 6"},
 		{"bool", "eq=true", "false", "must be true"}, {"list", "min=2", `[1]`, "must have at least 2 items"}, {"list", "len=1", `[1,2]`, "must have exactly 1 item"}, {"list", "unique", `[1,1]`, "must not contain duplicates"},
 	} {
-		t.Run("V13 "+row.kind+" "+row.tag, func(t *testing.T) {
+		t.Run("FV13 "+row.kind+" "+row.tag, func(t *testing.T) {
 			kinds := map[string]reflect.Type{"text": reflect.TypeFor[string](), "int": reflect.TypeFor[int](), "bool": reflect.TypeFor[bool](), "time": reflect.TypeFor[time.Time](), "list": reflect.TypeFor[[]int]()}
 			input := reflect.StructOf([]reflect.StructField{{Name: "A", Type: kinds[row.kind], Tag: reflect.StructTag(`json:"a" validate:"` + row.tag + `"`)}})
 			plan, err := validate.Compile(input, validate.Options{Logger: quiet, Patterns: map[string]string{"sku": "[0-9]+"}})
@@ -193,7 +193,7 @@ func TestRuleMessagesAreSentences_V13(t *testing.T) {
 }
 
 // The messages of parameters name their type.
-func TestParameterMessagesNameTheType_V13(t *testing.T) {
+func TestParameterMessagesNameTheType_FV13(t *testing.T) {
 	type params struct {
 		Small int8       `query:"small"`
 		Uint  uint8      `query:"uint"`

@@ -57,7 +57,7 @@ func upload(t testing.TB, o validate.Options) *httptest.Server {
 	return srv
 }
 
-// TestMultipartFormsAreChecked holds M1 to M4.
+// TestMultipartFormsAreChecked holds VM1 to VM4.
 func TestMultipartFormsAreChecked(t *testing.T) {
 	srv := upload(t, validate.Options{Limits: validate.Limits{File: 1 << 20, Body: 128 << 10, String: 100}})
 	const end = "--b--\r\n"
@@ -71,76 +71,76 @@ func TestMultipartFormsAreChecked(t *testing.T) {
 		status            int
 		code, text        string
 	}{
-		{"M1 no boundary", "multipart/form-data", good + end, 400, "malformed_input", "the form has a missing or invalid boundary"},
-		{"M1 an empty boundary", `multipart/form-data; boundary=""`, good + end, 400, "malformed_input", ""},
-		{"M1 a boundary of 71", "multipart/form-data; boundary=" + strings.Repeat("b", 71), good + end, 400, "malformed_input", ""},
-		{"M1 a boundary with a quotation mark", `multipart/form-data; boundary="a\"b"`, good + end, 400, "malformed_input", ""},
-		{"M1 two boundaries", "multipart/form-data; boundary=b; boundary=c", good + end, 415, "unsupported_media_type", ""},
-		{"M1 another parameter", "multipart/form-data; boundary=b; charset=utf-16", good + end, 400, "malformed_input", ""},
-		{"M1 nested", "", part("Content-Disposition: form-data; name=\"alt\"\r\nContent-Type: multipart/mixed; boundary=c", "x") + good + end, 400, "malformed_input", "the form must not contain another form"},
-		{"M1 no last boundary", "", textPart("alt", "x"), 400, "malformed_input", ""},
-		{"M1 no last boundary behind the file", "", good, 400, "malformed_input", ""},
-		{"M1 cut in the file", "", strings.TrimSuffix(good, "data\r\n"), 400, "malformed_input", ""},
-		{"M1 empty", "", "", 400, "malformed_input", ""},
-		{"M1 another boundary", "", strings.ReplaceAll(good+end, "--b", "--c"), 400, "malformed_input", ""},
-		{"M1 no parts", "", end, 422, "invalid_input", "form field picture is required"},
-		{"M2 1001 parts", "", strings.Repeat(textPart("tag", "a"), 1001) + good + end, 413, "input_too_large", ""},
-		{"M2 51 parts", "", strings.Repeat(textPart("tag", ""), 51) + good + end, 413, "input_too_large", ""},
-		{"M2 a header of 1 MB", "", header("X-A: " + strings.Repeat("a", 1<<20)), 413, "input_too_large", ""},
-		{"M2 a header name of 1 MB", "", header(strings.Repeat("a", 1<<20)), 413, "input_too_large", ""},
-		{"M2 10 000 header lines", "", header(strings.Repeat("A: b\r\n", 10_000) + "A: b"), 413, "input_too_large", ""},
-		{"M2 9 header lines", "", header(strings.Repeat("A: b\r\n", 7) + "A: b"), 413, "input_too_large", "a part of the form must have at most 8 header lines"},
-		{"M2 a preamble of 768 KiB", "", strings.Repeat("a\r\n", 1<<18) + good + end, 400, "malformed_input", "the form does not begin with its boundary"},
-		{"M2 a file without a field", "", filePart("other", "a.png", "image/png", png) + end, 422, "invalid_input", "form field other is unknown"},
-		{"M2 a field that is unknown", "", textPart("admin", "1") + good + end, 422, "invalid_input", "form field admin is unknown"},
-		{"M2 a name of markup", "", textPart("<b>", "1") + good + end, 422, "invalid_input", "the form has an unknown field"},
-		{"M2 two files of a field", "", good + good + end, 422, "invalid_input", "the form must have its file last, and only one"},
-		{"M2 a field behind the file", "", good + textPart("alt", "x") + end, 422, "invalid_input", "the form must have its file last, and only one"},
-		{"M2 a file in a field", "", filePart("alt", "a.png", "image/png", png) + good + end, 422, "invalid_input", "form field alt must not be a file"},
-		{"M2 a field in the file's place", "", textPart("picture", png) + end, 422, "invalid_input", "form field picture must be a file"},
-		{"M2 a long field", "", textPart("alt", strings.Repeat("a", 101)) + good + end, 413, "input_too_large", "a field of the form must have at most 100 bytes"},
-		{"M2 more fields than a body", "", strings.Repeat(textPart("tag", strings.Repeat("a", 99)), 2000) + good + end, 413, "input_too_large", ""},
-		{"M2 a field twice", "", textPart("alt", "x") + textPart("alt", "y") + good + end, 400, "duplicate_parameter", "form field alt appears more than once"},
-		{"M2 a rule", "", textPart("tag", "abcdef") + good + end, 422, "invalid_input", "form field tag/0 must have at most 5 characters"},
-		{"M2 the lines of a textarea", "", textPart("alt", "a\r\nb\tc\n") + good + end, 200, "", ""},
-		{"M2 a control character", "", textPart("alt", "a\x00") + good + end, 400, "malformed_input", ""},
-		{"M2 another encoding", "", header("Content-Transfer-Encoding: base64"), 400, "malformed_input", "the form has a part with an invalid header"},
-		{"M2 a field of another charset", "", header("Content-Type: text/plain; charset=utf-16"), 400, "malformed_input", ""},
-		{"M2 no disposition", "", part("Content-Type: text/plain", "x") + good + end, 400, "malformed_input", ""},
-		{"M2 two dispositions", "", header(`Content-Disposition: form-data; name="tag"`), 400, "malformed_input", ""},
-		{"M2 an attachment", "", part(`Content-Disposition: attachment; name="alt"`, "x") + good + end, 400, "malformed_input", ""},
-		{"M2 no name", "", part(`Content-Disposition: form-data`, "x") + good + end, 400, "malformed_input", ""},
-		{"M2 two names", "", part(`Content-Disposition: form-data; name="alt"; name="tag"`, "x") + good + end, 400, "malformed_input", ""},
-		{"M2 filename*", "", part(`Content-Disposition: form-data; name="picture"; filename*=UTF-8''a.png`+"\r\nContent-Type: image/png", png) + end, 400, "malformed_input", ""},
-		{"M3 a path", "", named("../../x.png"), 422, "invalid_input", "form field picture has a file name that is not allowed"},
-		{"M3 a path of Windows", "", named(`c:x.png`), 422, "invalid_input", ""},
-		{"M3 NUL", "", named("a\x00.png"), 400, "malformed_input", ""}, // not a header at all
-		{"M3 a device", "", named("con"), 422, "invalid_input", ""},
-		{"M3 a device with an extension", "", named("COM1.png"), 422, "invalid_input", ""},
-		{"M3 two extensions", "", named("x.php.png"), 422, "invalid_input", ""},
-		{"M3 hidden", "", named(".htaccess"), 422, "invalid_input", ""},
-		{"M3 a stream", "", named("a.png::$DATA"), 422, "invalid_input", ""},
-		{"M3 a long name", "", named(strings.Repeat("a", 256)), 422, "invalid_input", ""},
-		{"M3 invalid UTF-8", "", named("a\xff.png"), 422, "invalid_input", ""},
-		{"M3 the type lies", "", filePart("picture", "a.png", "image/png", "<html><script>") + end, 422, "invalid_input", "form field picture does not match its media type"},
-		{"M3 the type is none of ours", "", filePart("picture", "a.gif", "image/gif", "GIF89a") + end, 422, "invalid_input", "form field picture must be a file of one of: image/png, text/plain"},
-		{"M3 no type", "", part(`Content-Disposition: form-data; name="picture"; filename="a.png"`, png) + end, 422, "invalid_input", ""},
-		{"M3 markup as plain text", "", filePart("picture", "a.txt", "text/plain", "<html><script>alert(1)</script>") + end, 422, "invalid_input", ""},
-		{"M3 nothing chosen", "", filePart("picture", "", "application/octet-stream", "") + end, 422, "invalid_input", "form field picture is required"},
-		{"M3 no name and content", "", filePart("picture", "", "application/octet-stream", png) + end, 422, "invalid_input", ""},
-		{"M4 a byte too many", "", filePart("picture", "a.png", "image/png", png+strings.Repeat("a", 1<<20-7)) + end, 413, "input_too_large", ""},
+		{"VM1 no boundary", "multipart/form-data", good + end, 400, "malformed_input", "the form has a missing or invalid boundary"},
+		{"VM1 an empty boundary", `multipart/form-data; boundary=""`, good + end, 400, "malformed_input", ""},
+		{"VM1 a boundary of 71", "multipart/form-data; boundary=" + strings.Repeat("b", 71), good + end, 400, "malformed_input", ""},
+		{"VM1 a boundary with a quotation mark", `multipart/form-data; boundary="a\"b"`, good + end, 400, "malformed_input", ""},
+		{"VM1 two boundaries", "multipart/form-data; boundary=b; boundary=c", good + end, 415, "unsupported_media_type", ""},
+		{"VM1 another parameter", "multipart/form-data; boundary=b; charset=utf-16", good + end, 400, "malformed_input", ""},
+		{"VM1 nested", "", part("Content-Disposition: form-data; name=\"alt\"\r\nContent-Type: multipart/mixed; boundary=c", "x") + good + end, 400, "malformed_input", "the form must not contain another form"},
+		{"VM1 no last boundary", "", textPart("alt", "x"), 400, "malformed_input", ""},
+		{"VM1 no last boundary behind the file", "", good, 400, "malformed_input", ""},
+		{"VM1 cut in the file", "", strings.TrimSuffix(good, "data\r\n"), 400, "malformed_input", ""},
+		{"VM1 empty", "", "", 400, "malformed_input", ""},
+		{"VM1 another boundary", "", strings.ReplaceAll(good+end, "--b", "--c"), 400, "malformed_input", ""},
+		{"VM1 no parts", "", end, 422, "invalid_input", "form field picture is required"},
+		{"VM2 1001 parts", "", strings.Repeat(textPart("tag", "a"), 1001) + good + end, 413, "input_too_large", ""},
+		{"VM2 51 parts", "", strings.Repeat(textPart("tag", ""), 51) + good + end, 413, "input_too_large", ""},
+		{"VM2 a header of 1 MB", "", header("X-A: " + strings.Repeat("a", 1<<20)), 413, "input_too_large", ""},
+		{"VM2 a header name of 1 MB", "", header(strings.Repeat("a", 1<<20)), 413, "input_too_large", ""},
+		{"VM2 10 000 header lines", "", header(strings.Repeat("A: b\r\n", 10_000) + "A: b"), 413, "input_too_large", ""},
+		{"VM2 9 header lines", "", header(strings.Repeat("A: b\r\n", 7) + "A: b"), 413, "input_too_large", "a part of the form must have at most 8 header lines"},
+		{"VM2 a preamble of 768 KiB", "", strings.Repeat("a\r\n", 1<<18) + good + end, 400, "malformed_input", "the form does not begin with its boundary"},
+		{"VM2 a file without a field", "", filePart("other", "a.png", "image/png", png) + end, 422, "invalid_input", "form field other is unknown"},
+		{"VM2 a field that is unknown", "", textPart("admin", "1") + good + end, 422, "invalid_input", "form field admin is unknown"},
+		{"VM2 a name of markup", "", textPart("<b>", "1") + good + end, 422, "invalid_input", "the form has an unknown field"},
+		{"VM2 two files of a field", "", good + good + end, 422, "invalid_input", "the form must have its file last, and only one"},
+		{"VM2 a field behind the file", "", good + textPart("alt", "x") + end, 422, "invalid_input", "the form must have its file last, and only one"},
+		{"VM2 a file in a field", "", filePart("alt", "a.png", "image/png", png) + good + end, 422, "invalid_input", "form field alt must not be a file"},
+		{"VM2 a field in the file's place", "", textPart("picture", png) + end, 422, "invalid_input", "form field picture must be a file"},
+		{"VM2 a long field", "", textPart("alt", strings.Repeat("a", 101)) + good + end, 413, "input_too_large", "a field of the form must have at most 100 bytes"},
+		{"VM2 more fields than a body", "", strings.Repeat(textPart("tag", strings.Repeat("a", 99)), 2000) + good + end, 413, "input_too_large", ""},
+		{"VM2 a field twice", "", textPart("alt", "x") + textPart("alt", "y") + good + end, 400, "duplicate_parameter", "form field alt appears more than once"},
+		{"VM2 a rule", "", textPart("tag", "abcdef") + good + end, 422, "invalid_input", "form field tag/0 must have at most 5 characters"},
+		{"VM2 the lines of a textarea", "", textPart("alt", "a\r\nb\tc\n") + good + end, 200, "", ""},
+		{"VM2 a control character", "", textPart("alt", "a\x00") + good + end, 400, "malformed_input", ""},
+		{"VM2 another encoding", "", header("Content-Transfer-Encoding: base64"), 400, "malformed_input", "the form has a part with an invalid header"},
+		{"VM2 a field of another charset", "", header("Content-Type: text/plain; charset=utf-16"), 400, "malformed_input", ""},
+		{"VM2 no disposition", "", part("Content-Type: text/plain", "x") + good + end, 400, "malformed_input", ""},
+		{"VM2 two dispositions", "", header(`Content-Disposition: form-data; name="tag"`), 400, "malformed_input", ""},
+		{"VM2 an attachment", "", part(`Content-Disposition: attachment; name="alt"`, "x") + good + end, 400, "malformed_input", ""},
+		{"VM2 no name", "", part(`Content-Disposition: form-data`, "x") + good + end, 400, "malformed_input", ""},
+		{"VM2 two names", "", part(`Content-Disposition: form-data; name="alt"; name="tag"`, "x") + good + end, 400, "malformed_input", ""},
+		{"VM2 filename*", "", part(`Content-Disposition: form-data; name="picture"; filename*=UTF-8''a.png`+"\r\nContent-Type: image/png", png) + end, 400, "malformed_input", ""},
+		{"VM3 a path", "", named("../../x.png"), 422, "invalid_input", "form field picture has a file name that is not allowed"},
+		{"VM3 a path of Windows", "", named(`c:x.png`), 422, "invalid_input", ""},
+		{"VM3 NUL", "", named("a\x00.png"), 400, "malformed_input", ""}, // not a header at all
+		{"VM3 a device", "", named("con"), 422, "invalid_input", ""},
+		{"VM3 a device with an extension", "", named("COM1.png"), 422, "invalid_input", ""},
+		{"VM3 two extensions", "", named("x.php.png"), 422, "invalid_input", ""},
+		{"VM3 hidden", "", named(".htaccess"), 422, "invalid_input", ""},
+		{"VM3 a stream", "", named("a.png::$DATA"), 422, "invalid_input", ""},
+		{"VM3 a long name", "", named(strings.Repeat("a", 256)), 422, "invalid_input", ""},
+		{"VM3 invalid UTF-8", "", named("a\xff.png"), 422, "invalid_input", ""},
+		{"VM3 the type lies", "", filePart("picture", "a.png", "image/png", "<html><script>") + end, 422, "invalid_input", "form field picture does not match its media type"},
+		{"VM3 the type is none of ours", "", filePart("picture", "a.gif", "image/gif", "GIF89a") + end, 422, "invalid_input", "form field picture must be a file of one of: image/png, text/plain"},
+		{"VM3 no type", "", part(`Content-Disposition: form-data; name="picture"; filename="a.png"`, png) + end, 422, "invalid_input", ""},
+		{"VM3 markup as plain text", "", filePart("picture", "a.txt", "text/plain", "<html><script>alert(1)</script>") + end, 422, "invalid_input", ""},
+		{"VM3 nothing chosen", "", filePart("picture", "", "application/octet-stream", "") + end, 422, "invalid_input", "form field picture is required"},
+		{"VM3 no name and content", "", filePart("picture", "", "application/octet-stream", png) + end, 422, "invalid_input", ""},
+		{"VM4 a byte too many", "", filePart("picture", "a.png", "image/png", png+strings.Repeat("a", 1<<20-7)) + end, 413, "input_too_large", ""},
 		{"urlencoded", "application/x-www-form-urlencoded", "alt=x", 415, "unsupported_media_type", ""},
 		{"JSON", "application/json", "{}", 415, "unsupported_media_type", ""},
 		{"exactly the limit", "", filePart("picture", "a.png", "image/png", png+strings.Repeat("a", 1<<20-8)) + end, 200, "", "|[]|a.png|image/png|1048576"},
 		{"all", "", textPart("alt", "x y") + textPart("tag", "a") + textPart("tag", "b") + good + end, 200, "", "x y|[a b]|a.png|image/png|12"},
 		{"a name beyond ASCII", "", filePart("picture", "Füße (1).png", "image/png", png) + end, 200, "", "|[]|Füße (1).png|image/png|8"},
 		{"plain text", "", filePart("picture", "a.txt", "text/plain; charset=UTF-8", "grüße\n") + end, 200, "", "|[]|a.txt|text/plain|8"},
-		{"V9 a semicolon behind the boundary", "multipart/form-data;boundary=b;", good + end, 200, "", ""},
-		{"V9 empty parameters around the boundary", "multipart/form-data;; boundary=b ; ", good + end, 200, "", ""},
-		{"V9 a field of utf8", "", part("Content-Disposition: form-data; name=\"alt\"\r\nContent-Type: text/plain;;charset=utf8;", "x") + good + end, 200, "", ""},
-		{"V9 a part in identity", "", header("Content-Encoding: identity"), 200, "", ""},
-		{"V9 a part in gzip", "", header("Content-Encoding: gzip"), 400, "malformed_input", ""},
-		{"V9 a form in it, with a semicolon", "", header("Content-Type: multipart/mixed;boundary=c;"), 400, "malformed_input", "the form must not contain another form"},
+		{"FV9 a semicolon behind the boundary", "multipart/form-data;boundary=b;", good + end, 200, "", ""},
+		{"FV9 empty parameters around the boundary", "multipart/form-data;; boundary=b ; ", good + end, 200, "", ""},
+		{"FV9 a field of utf8", "", part("Content-Disposition: form-data; name=\"alt\"\r\nContent-Type: text/plain;;charset=utf8;", "x") + good + end, 200, "", ""},
+		{"FV9 a part in identity", "", header("Content-Encoding: identity"), 200, "", ""},
+		{"FV9 a part in gzip", "", header("Content-Encoding: gzip"), 400, "malformed_input", ""},
+		{"FV9 a form in it, with a semicolon", "", header("Content-Type: multipart/mixed;boundary=c;"), 400, "malformed_input", "the form must not contain another form"},
 		{"a boundary in quotation marks", `multipart/form-data; boundary="b"`, good + end, 200, "", "|[]|a.png|image/png|12"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -189,7 +189,7 @@ func sendRaw(t testing.TB, url, media string, body io.Reader) (status int, code,
 	return res.StatusCode, code, text
 }
 
-// M4: 100 MB for a field of 1 MB are refused early, and nothing is written to disk.
+// VM4: 100 MB for a field of 1 MB are refused early, and nothing is written to disk.
 func TestLargeFilesAreRefusedEarly(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
@@ -202,8 +202,8 @@ func TestLargeFilesAreRefusedEarly(t *testing.T) {
 		length int64
 		most   int64 // that is read
 	}{
-		{"M4 by its own word", 100 << 20, 0},
-		{"M4 chunked", -1, 1<<20 + 64<<10},
+		{"VM4 by its own word", 100 << 20, 0},
+		{"VM4 chunked", -1, 1<<20 + 64<<10},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			read := &counting{r: io.MultiReader(strings.NewReader(textPart("alt", "x")+strings.TrimSuffix(filePart("picture", "a.png", "image/png", png), "\r\n")), endless{})}
@@ -241,7 +241,7 @@ func (c *counting) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// T14 for files: BodyTimeout applies while the handler reads, and its read returns the
+// VT14 for files: BodyTimeout applies while the handler reads, and its read returns the
 // error.
 func TestSlowFilesTimeOut(t *testing.T) {
 	srv := upload(t, validate.Options{Limits: validate.Limits{File: 1 << 20, BodyTimeout: 200 * time.Millisecond}})

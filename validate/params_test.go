@@ -27,7 +27,7 @@ type list struct {
 	Session string   `cookie:"sid" validate:"max=10"`
 }
 
-// TestParametersAreChecked holds Q1 to Q9, H1 to H3 and C1 to C3.
+// TestParametersAreChecked holds VQ1 to VQ9, VH1 to VH3 and VC1 to VC3.
 func TestParametersAreChecked(t *testing.T) {
 	srv := serve[list](t, validate.Options{IgnoreQuery: []string{"utm_*"}})
 	match := func(v ...string) http.Header { return http.Header{"If-Match": v} }
@@ -39,30 +39,30 @@ func TestParametersAreChecked(t *testing.T) {
 		code        string
 		message     string
 	}{
-		{"Q1 semicolon", "limit=10;role=admin", nil, 400, malformed, "the query must not have a semicolon"}, {"Q1 semicolon alone", ";", nil, 400, malformed, ""},
-		{"Q1 bad escape", "q=%zz", nil, 400, malformed, "the query has an invalid escape"}, {"Q1 percent alone", "%", nil, 400, malformed, ""}, {"Q1 cut escape", "q=%4", nil, 400, malformed, ""},
-		{"Q2 twice", "limit=1&limit=2", nil, 400, doubled, "query parameter limit appears more than once"}, {"Q2 twice alike", "limit=1&limit=1", nil, 400, doubled, ""}, {"Q2 twice, one escaped", "q=a&%71=b", nil, 400, doubled, ""},
-		{"Q3 unknown", "unknown=1", nil, 422, invalid, "query parameter unknown is unknown"}, {"Q3 a name of the struct", "isAdmin=true", nil, 422, invalid, "query parameter isAdmin is unknown"},
-		{"Q3 another case", "LIMIT=1", nil, 422, invalid, ""}, {"Q3 markup", "%3Cb%3E=1", nil, 422, invalid, "the query has an unknown parameter"}, {"Q3 no name", "=1", nil, 422, invalid, ""},
-		{"Q3 of another source", "shop=a", nil, 422, invalid, ""}, {"Q3 a cookie's name", "sid=a", nil, 422, invalid, ""},
-		{"Q4 empty", "limit=", nil, 400, malformed, "query parameter limit must be a whole number"}, {"Q4 no value", "limit", nil, 400, malformed, ""}, {"Q4 abc", "limit=abc", nil, 400, malformed, ""},
-		{"Q4 1e3", "limit=1e3", nil, 400, malformed, ""}, {"Q4 hexadecimal", "limit=0x10", nil, 400, malformed, ""}, {"Q4 plus", "limit=%2B5", nil, 400, malformed, ""}, {"Q4 space", "limit=+5", nil, 400, malformed, ""}, {"Q4 space behind", "limit=5%20", nil, 400, malformed, ""},
-		{"Q4 Arabic digit", "limit=%D9%A3", nil, 400, malformed, ""}, {"Q4 leading zero", "limit=05", nil, 400, malformed, ""}, {"Q4 minus zero", "limit=-0", nil, 400, malformed, ""}, {"Q4 underscore", "limit=1_0", nil, 400, malformed, ""},
-		{"Q4 beyond int64", "limit=99999999999999999999", nil, 400, malformed, ""}, {"Q4 a fraction", "limit=1.0", nil, 400, malformed, ""}, {"Q4 NaN", "ratio=NaN", nil, 400, malformed, ""}, {"Q4 Inf", "ratio=Inf", nil, 400, malformed, ""}, {"Q4 exponent", "ratio=1e3", nil, 400, malformed, ""},
-		{"Q4 yes", "flag=yes", nil, 400, malformed, "query parameter flag must be true or false"}, {"Q4 one for true", "flag=1", nil, 400, malformed, ""}, {"Q4 TRUE", "flag=TRUE", nil, 400, malformed, ""},
-		{"Q5 too large", "limit=1000", nil, 422, invalid, "query parameter limit must be at most 100"}, {"Q5 too small", "limit=0", nil, 422, invalid, ""}, {"Q5 an element", "tag=a&tag=abcde", nil, 422, invalid, "query parameter tag/1 must have at most 4 characters"},
-		{"Q6 invalid UTF-8", "q=%ff", nil, 400, malformed, ""}, {"Q6 overlong", "q=%c0%af", nil, 400, malformed, ""}, {"Q6 NUL", "q=%00", nil, 400, malformed, ""}, {"Q6 line break", "q=%0d%0a", nil, 400, malformed, ""}, {"Q6 DEL", "q=%7f", nil, 400, malformed, ""}, {"Q6 in a name", "a%00=1", nil, 400, malformed, ""},
-		{"Q6 C1", "q=%c2%85", nil, 400, malformed, ""},
-		{"Q7 101 parameters", strings.Repeat("utm_x=1&", 101), nil, 400, malformed, "the query must have at most 100 parameters"}, {"Q7 10 001 parameters", strings.Repeat("a&", 10_001), nil, 414, "query_too_long", ""}, {"Q7 9 KiB", "q=" + strings.Repeat("a", 9<<10), nil, 414, "query_too_long", ""},
-		{"Q8 21 values", strings.Repeat("tag=a&", 21), nil, 413, tooLarge, ""}, {"Q8 20 values", strings.Repeat("tag=a&", 20), nil, 200, "", ""},
-		{"Q9 index syntax", "items[999999999].x=1", nil, 422, invalid, "the query has an unknown parameter"}, {"Q9 index of a list", "tag[9999]=1", nil, 422, invalid, ""}, {"Q9 empty index", "tag[]=1", nil, 422, invalid, ""},
-		{"H1 two lines", "", match("a", "b"), 400, doubled, "header If-Match appears more than once"}, {"H1 a list", "", match("a, b"), 400, doubled, "header If-Match appears more than once"},
-		{"H2 not UTF-8", "", match("\xff"), 400, malformed, ""}, {"H2 C1", "", match("\xc2\x85"), 400, malformed, ""}, {"H2 9 KB", "", match(strings.Repeat("a", 9<<10)), 431, "header_too_large", ""}, {"H2 above its rule", "", match(strings.Repeat("a", 11)), 422, invalid, "header If-Match must have at most 10 characters"},
-		{"H3 undeclared", "", http.Header{"X-Odd": {"\xff", "b"}, "X-Admin": {"true"}}, 200, "", ""}, {"H3 a tab inside", "", match("a\tb"), 400, malformed, ""},
-		{"C1 twice", "", cookie("sid=a; sid=b"), 400, doubled, "cookie sid appears more than once"}, {"C1 on two lines", "", cookie("sid=a", "sid=b"), 400, doubled, ""}, {"C1 twice alike", "", cookie("sid=a; sid=a"), 400, doubled, ""},
-		{"C2 51 cookies", "", cookie("sid=1" + strings.Repeat("; a=1", 50)), 431, "too_many_cookies", ""}, {"C2 3001 cookies", "", cookie(strings.Repeat("a=1; ", 3000) + "sid=1"), 431, "too_many_cookies", ""}, {"C2 50 cookies", "", cookie("sid=1" + strings.Repeat("; a=1", 49)), 200, "", ""},
-		{"C3 quoted", "", cookie(`sid="quoted"`), 400, malformed, "cookie sid is not a plain value"}, {"C3 a quotation mark", "", cookie(`sid=a"b`), 400, malformed, ""}, {"C3 beyond ASCII", "", cookie("sid=\xc3\xa4"), 400, malformed, ""}, {"C3 a space", "", cookie("sid=a b"), 400, malformed, ""}, {"C3 a comma", "", cookie("sid=a,b"), 400, malformed, ""}, {"C3 a backslash", "", cookie(`sid=a\b`), 400, malformed, ""},
-		{"C3 above its rule", "", cookie("sid=abcdefghijk"), 422, invalid, "cookie sid must have at most 10 characters"}, {"C3 odd ones of others", "", cookie(`a=1; a=2; bad cookie; b="q"; c=\xff`), 200, "", ""}, {"C3 the name is a part", "", cookie("xsid=a; sidx=b; sid=c"), 200, "", ""},
+		{"VQ1 semicolon", "limit=10;role=admin", nil, 400, malformed, "the query must not have a semicolon"}, {"VQ1 semicolon alone", ";", nil, 400, malformed, ""},
+		{"VQ1 bad escape", "q=%zz", nil, 400, malformed, "the query has an invalid escape"}, {"VQ1 percent alone", "%", nil, 400, malformed, ""}, {"VQ1 cut escape", "q=%4", nil, 400, malformed, ""},
+		{"VQ2 twice", "limit=1&limit=2", nil, 400, doubled, "query parameter limit appears more than once"}, {"VQ2 twice alike", "limit=1&limit=1", nil, 400, doubled, ""}, {"VQ2 twice, one escaped", "q=a&%71=b", nil, 400, doubled, ""},
+		{"VQ3 unknown", "unknown=1", nil, 422, invalid, "query parameter unknown is unknown"}, {"VQ3 a name of the struct", "isAdmin=true", nil, 422, invalid, "query parameter isAdmin is unknown"},
+		{"VQ3 another case", "LIMIT=1", nil, 422, invalid, ""}, {"VQ3 markup", "%3Cb%3E=1", nil, 422, invalid, "the query has an unknown parameter"}, {"VQ3 no name", "=1", nil, 422, invalid, ""},
+		{"VQ3 of another source", "shop=a", nil, 422, invalid, ""}, {"VQ3 a cookie's name", "sid=a", nil, 422, invalid, ""},
+		{"VQ4 empty", "limit=", nil, 400, malformed, "query parameter limit must be a whole number"}, {"VQ4 no value", "limit", nil, 400, malformed, ""}, {"VQ4 abc", "limit=abc", nil, 400, malformed, ""},
+		{"VQ4 1e3", "limit=1e3", nil, 400, malformed, ""}, {"VQ4 hexadecimal", "limit=0x10", nil, 400, malformed, ""}, {"VQ4 plus", "limit=%2B5", nil, 400, malformed, ""}, {"VQ4 space", "limit=+5", nil, 400, malformed, ""}, {"VQ4 space behind", "limit=5%20", nil, 400, malformed, ""},
+		{"VQ4 Arabic digit", "limit=%D9%A3", nil, 400, malformed, ""}, {"VQ4 leading zero", "limit=05", nil, 400, malformed, ""}, {"VQ4 minus zero", "limit=-0", nil, 400, malformed, ""}, {"VQ4 underscore", "limit=1_0", nil, 400, malformed, ""},
+		{"VQ4 beyond int64", "limit=99999999999999999999", nil, 400, malformed, ""}, {"VQ4 a fraction", "limit=1.0", nil, 400, malformed, ""}, {"VQ4 NaN", "ratio=NaN", nil, 400, malformed, ""}, {"VQ4 Inf", "ratio=Inf", nil, 400, malformed, ""}, {"VQ4 exponent", "ratio=1e3", nil, 400, malformed, ""},
+		{"VQ4 yes", "flag=yes", nil, 400, malformed, "query parameter flag must be true or false"}, {"VQ4 one for true", "flag=1", nil, 400, malformed, ""}, {"VQ4 TRUE", "flag=TRUE", nil, 400, malformed, ""},
+		{"VQ5 too large", "limit=1000", nil, 422, invalid, "query parameter limit must be at most 100"}, {"VQ5 too small", "limit=0", nil, 422, invalid, ""}, {"VQ5 an element", "tag=a&tag=abcde", nil, 422, invalid, "query parameter tag/1 must have at most 4 characters"},
+		{"VQ6 invalid UTF-8", "q=%ff", nil, 400, malformed, ""}, {"VQ6 overlong", "q=%c0%af", nil, 400, malformed, ""}, {"VQ6 NUL", "q=%00", nil, 400, malformed, ""}, {"VQ6 line break", "q=%0d%0a", nil, 400, malformed, ""}, {"VQ6 DEL", "q=%7f", nil, 400, malformed, ""}, {"VQ6 in a name", "a%00=1", nil, 400, malformed, ""},
+		{"VQ6 C1", "q=%c2%85", nil, 400, malformed, ""},
+		{"VQ7 101 parameters", strings.Repeat("utm_x=1&", 101), nil, 400, malformed, "the query must have at most 100 parameters"}, {"VQ7 10 001 parameters", strings.Repeat("a&", 10_001), nil, 414, "query_too_long", ""}, {"VQ7 9 KiB", "q=" + strings.Repeat("a", 9<<10), nil, 414, "query_too_long", ""},
+		{"VQ8 21 values", strings.Repeat("tag=a&", 21), nil, 413, tooLarge, ""}, {"VQ8 20 values", strings.Repeat("tag=a&", 20), nil, 200, "", ""},
+		{"VQ9 index syntax", "items[999999999].x=1", nil, 422, invalid, "the query has an unknown parameter"}, {"VQ9 index of a list", "tag[9999]=1", nil, 422, invalid, ""}, {"VQ9 empty index", "tag[]=1", nil, 422, invalid, ""},
+		{"VH1 two lines", "", match("a", "b"), 400, doubled, "header If-Match appears more than once"}, {"VH1 a list", "", match("a, b"), 400, doubled, "header If-Match appears more than once"},
+		{"VH2 not UTF-8", "", match("\xff"), 400, malformed, ""}, {"VH2 C1", "", match("\xc2\x85"), 400, malformed, ""}, {"VH2 9 KB", "", match(strings.Repeat("a", 9<<10)), 431, "header_too_large", ""}, {"VH2 above its rule", "", match(strings.Repeat("a", 11)), 422, invalid, "header If-Match must have at most 10 characters"},
+		{"VH3 undeclared", "", http.Header{"X-Odd": {"\xff", "b"}, "X-Admin": {"true"}}, 200, "", ""}, {"VH3 a tab inside", "", match("a\tb"), 400, malformed, ""},
+		{"VC1 twice", "", cookie("sid=a; sid=b"), 400, doubled, "cookie sid appears more than once"}, {"VC1 on two lines", "", cookie("sid=a", "sid=b"), 400, doubled, ""}, {"VC1 twice alike", "", cookie("sid=a; sid=a"), 400, doubled, ""},
+		{"VC2 51 cookies", "", cookie("sid=1" + strings.Repeat("; a=1", 50)), 431, "too_many_cookies", ""}, {"VC2 3001 cookies", "", cookie(strings.Repeat("a=1; ", 3000) + "sid=1"), 431, "too_many_cookies", ""}, {"VC2 50 cookies", "", cookie("sid=1" + strings.Repeat("; a=1", 49)), 200, "", ""},
+		{"VC3 quoted", "", cookie(`sid="quoted"`), 400, malformed, "cookie sid is not a plain value"}, {"VC3 a quotation mark", "", cookie(`sid=a"b`), 400, malformed, ""}, {"VC3 beyond ASCII", "", cookie("sid=\xc3\xa4"), 400, malformed, ""}, {"VC3 a space", "", cookie("sid=a b"), 400, malformed, ""}, {"VC3 a comma", "", cookie("sid=a,b"), 400, malformed, ""}, {"VC3 a backslash", "", cookie(`sid=a\b`), 400, malformed, ""},
+		{"VC3 above its rule", "", cookie("sid=abcdefghijk"), 422, invalid, "cookie sid must have at most 10 characters"}, {"VC3 odd ones of others", "", cookie(`a=1; a=2; bad cookie; b="q"; c=\xff`), 200, "", ""}, {"VC3 the name is a part", "", cookie("xsid=a; sidx=b; sid=c"), 200, "", ""},
 		{"ignored", "utm_source=x&utm_source=y", nil, 200, "", ""}, {"all", "limit=5&q=a+b&tag=a&tag=b&flag=false&ratio=-0.5", http.Header{"If-Match": {"x"}, "Cookie": {"sid=1"}}, 200, "", ""}, {"empty pairs", "&&limit=5&", nil, 200, "", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -75,7 +75,7 @@ func TestParametersAreChecked(t *testing.T) {
 	}
 }
 
-// TestPathParametersAreChecked holds P1 and P2.
+// TestPathParametersAreChecked holds VP1 and VP2.
 func TestPathParametersAreChecked(t *testing.T) {
 	type byNumber struct {
 		ID int `path:"id" validate:"min=1"`
@@ -96,10 +96,10 @@ func TestPathParametersAreChecked(t *testing.T) {
 		status     int
 		code       string
 	}{
-		{"P1 no number", "/n/abc", 400, malformed}, {"P1 a leading zero", "/n/01", 400, malformed}, {"P1 escaped dots", "/n/%2e%2e%2f", 400, malformed}, {"P1 NUL", "/n/%00", 400, malformed},
-		{"P1 overlong", "/n/%c0%ae", 400, malformed}, {"P1 long", "/n/" + strings.Repeat("9", 4000), 400, malformed}, {"P1 breaks its rule", "/n/0", 422, invalid}, {"P1 empty", "/s/", 400, malformed},
-		{"P1 up, escaped", "/s/%2e%2e%2f", 400, malformed}, {"P1 up, with a backslash", "/s/a%5c..%5cb", 400, malformed}, {"P1 NUL in a name", "/s/a%00b", 400, malformed}, {"P1 a line break in a name", "/s/a%0ab", 400, malformed}, {"P1 markup", "/s/%3Cscript%3E", 422, invalid},
-		{"P2 a slash, escaped", "/s/a%2Fb", 422, invalid}, {"P2 escaped twice", "/s/a%252Fb", 422, invalid}, {"P2 an escaped letter", "/s/%61b", 200, ""}, {"P1 a number", "/n/7", 200, ""},
+		{"VP1 no number", "/n/abc", 400, malformed}, {"VP1 a leading zero", "/n/01", 400, malformed}, {"VP1 escaped dots", "/n/%2e%2e%2f", 400, malformed}, {"VP1 NUL", "/n/%00", 400, malformed},
+		{"VP1 overlong", "/n/%c0%ae", 400, malformed}, {"VP1 long", "/n/" + strings.Repeat("9", 4000), 400, malformed}, {"VP1 breaks its rule", "/n/0", 422, invalid}, {"VP1 empty", "/s/", 400, malformed},
+		{"VP1 up, escaped", "/s/%2e%2e%2f", 400, malformed}, {"VP1 up, with a backslash", "/s/a%5c..%5cb", 400, malformed}, {"VP1 NUL in a name", "/s/a%00b", 400, malformed}, {"VP1 a line break in a name", "/s/a%0ab", 400, malformed}, {"VP1 markup", "/s/%3Cscript%3E", 422, invalid},
+		{"VP2 a slash, escaped", "/s/a%2Fb", 422, invalid}, {"VP2 escaped twice", "/s/a%252Fb", 422, invalid}, {"VP2 an escaped letter", "/s/%61b", 200, ""}, {"VP1 a number", "/n/7", 200, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			status, code, message := send(t, "GET", srv.URL+row.path, nil, nil)
@@ -109,7 +109,7 @@ func TestPathParametersAreChecked(t *testing.T) {
 	}
 }
 
-// P2: an escaped parameter of a router is unescaped exactly once.
+// VP2: an escaped parameter of a router is unescaped exactly once.
 func TestPathValuesAreUnescapedOnce(t *testing.T) {
 	type input struct {
 		Name string `path:"name" validate:"max=20"`
@@ -120,11 +120,11 @@ func TestPathValuesAreUnescapedOnce(t *testing.T) {
 		status     int
 		want       string
 	}{
-		{"P2 the router has unescaped it", "/a%2Fb", func(r *http.Request, _ string) string { return r.URL.Path[1:] }, 200, "a/b"},
-		{"P2 the router has not", "/a%2Fb", func(r *http.Request, _ string) string { return r.URL.EscapedPath()[1:] }, 200, "a/b"},
-		{"P2 an escape that was escaped", "/a%252Fb", func(r *http.Request, _ string) string { return r.URL.EscapedPath()[1:] }, 200, "a%2Fb"},
-		{"P2 an escape that was escaped, unescaped", "/a%252Fb", func(r *http.Request, _ string) string { return r.URL.Path[1:] }, 200, "a%2Fb"},
-		{"P2 a NUL", "/a%00", func(r *http.Request, _ string) string { return r.URL.EscapedPath()[1:] }, 400, ""},
+		{"VP2 the router has unescaped it", "/a%2Fb", func(r *http.Request, _ string) string { return r.URL.Path[1:] }, 200, "a/b"},
+		{"VP2 the router has not", "/a%2Fb", func(r *http.Request, _ string) string { return r.URL.EscapedPath()[1:] }, 200, "a/b"},
+		{"VP2 an escape that was escaped", "/a%252Fb", func(r *http.Request, _ string) string { return r.URL.EscapedPath()[1:] }, 200, "a%2Fb"},
+		{"VP2 an escape that was escaped, unescaped", "/a%252Fb", func(r *http.Request, _ string) string { return r.URL.Path[1:] }, 200, "a%2Fb"},
+		{"VP2 a NUL", "/a%00", func(r *http.Request, _ string) string { return r.URL.EscapedPath()[1:] }, 400, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			h := errors.Must(validate.Handle(func(w http.ResponseWriter, _ *http.Request, in *input) error {
@@ -140,9 +140,9 @@ func TestPathValuesAreUnescapedOnce(t *testing.T) {
 	}
 }
 
-// TestUndeclaredInputAndLostClientsAreReported holds T16 and T17.
+// TestUndeclaredInputAndLostClientsAreReported holds VT16 and VT17.
 func TestUndeclaredInputAndLostClientsAreReported(t *testing.T) {
-	t.Run("T16 a body on a route without one", func(t *testing.T) {
+	t.Run("VT16 a body on a route without one", func(t *testing.T) {
 		srv := serve[list](t, validate.Options{})
 		for _, body := range []io.Reader{strings.NewReader("{}"), io.MultiReader(strings.NewReader("{}"))} {
 			status, code, _ := send(t, "GET", srv.URL+"/shops/a1", jsonType(), body)
@@ -153,7 +153,7 @@ func TestUndeclaredInputAndLostClientsAreReported(t *testing.T) {
 		status, code, _ := send(t, "POST", serve[order](t, validate.Options{}).URL+"/?a=1", jsonType(), strings.NewReader("{}"))
 		require.Equal(t, []any{422, invalid}, []any{status, code})
 	})
-	t.Run("T17 the client is gone", func(t *testing.T) {
+	t.Run("VT17 the client is gone", func(t *testing.T) {
 		answered := make(chan error, 1)
 		h := errors.Must(validate.JSON[order](validate.Options{Logger: quiet, ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) { answered <- err }}))
 		srv := httptest.NewServer(h(http.NotFoundHandler()))

@@ -38,7 +38,7 @@ type level int
 func (l *level) UnmarshalText(text []byte) error { *l = level(len(text)); return nil }
 
 // The schema of parameters describes the accepted texts.
-func TestSchemaDescribesParameters_V12(t *testing.T) {
+func TestSchemaDescribesParameters_FV12(t *testing.T) {
 	type input struct {
 		Level level    `query:"level" validate:"max=9" default:"low"`
 		Pages []int    `query:"page" validate:"max=3" default:"1"`

@@ -78,7 +78,7 @@ func (m maker) plant(v any, secret string) any {
 	return secret
 }
 
-// E16: no input value, no Go type and no file path is in a response, also with
+// EE16: no input value, no Go type and no file path is in a response, also with
 // Details, for any schema and any place of the value.
 func TestResponsesRepeatNoInput(t *testing.T) {
 	responder := errors.Must(errors.NewResponder(errors.Options{Logger: quiet, Details: true}))

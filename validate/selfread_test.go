@@ -19,7 +19,7 @@ func (p *pairOfNumbers) UnmarshalJSON(data []byte) error {
 
 // The methods of a type decide about null inside its values. null itself is refused as
 // for any non-nullable type.
-func TestTypesWithADecoderDecideAboutNullInside_V12(t *testing.T) {
+func TestTypesWithADecoderDecideAboutNullInside_FV12(t *testing.T) {
 	type input struct {
 		Raw   json.RawMessage            `json:"raw" validate:"max=99"`
 		Raws  map[string]json.RawMessage `json:"raws" validate:"max=9"`

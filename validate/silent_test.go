@@ -45,7 +45,7 @@ type readsShared struct{ S shared }
 func (r *readsShared) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &r.S) }
 
 // The constructors report declarations without effect and suggest the likely meaning.
-func TestSilentDeclarationsAreReported_V11(t *testing.T) {
+func TestSilentDeclarationsAreReported_FV11(t *testing.T) {
 	type options struct {
 		A string   `query:"q,omitempty" validate:"max=9"`
 		B []string `query:"ids,comma" validate:"max=9,dive,max=9"`
@@ -162,34 +162,34 @@ func TestSilentDeclarationsAreReported_V11(t *testing.T) {
 	}
 	text := reflect.TypeFor[string]()
 	requireReports(t, []group{
-		{"V11", asInput[options](), []string{
+		{"FV11", asInput[options](), []string{
 			`options.A: has options in the name query:"q,omitempty"; did you mean query:"q"?`, `options.B: has options in the name query:"ids,comma"; did you mean query:"ids"?`,
 			`options.C: has options in the name path:"id,required"; did you mean path:"id"?`, `options.D: has the name path:"{id}", which is the pattern of a router; did you mean path:"id"?`,
 			`options.E: has the name path:":id", which is the pattern of a router; did you mean path:"id"?`, `options.F: has the name path:"rest...", which is the pattern of a router; did you mean path:"rest"?`,
 			`options.G: has the name query:" q", which has a space around it; did you mean query:"q"?`,
 		}},
-		{"V11", asForm[formOptions](), []string{`formOptions.A: has options in the name form:"a,default=5"; did you mean form:"a"?`}},
-		{"V11", asJSON[jsonOptions](), []string{
+		{"FV11", asForm[formOptions](), []string{`formOptions.A: has options in the name form:"a,default=5"; did you mean form:"a"?`}},
+		{"FV11", asJSON[jsonOptions](), []string{
 			`jsonOptions.C: has quotes in the tag json:"'c'"; did you mean json:"c"?`, `jsonOptions.D: has the tag default:"5", which is not applied inside a body; did you mean a pointer or an Opt, and the default in the handler?`,
 		}},
-		{"V11", asInput[types](), []string{
+		{"FV11", asInput[types](), []string{
 			`types.A: has the tag types:"image/png", which applies only to a File; did you mean a validate.File?`, `types.B: has the tag json:"b", and is read from the query; did you mean json:"-"?`,
 			`types.D: has the tag json:"body", and is read from the body as a whole; did you mean json:"-"?`, `types.D: has the tag default:"{}", which is not applied to a body`,
 			`.E: has the tag types:"image/png", which applies only to a File; did you mean a validate.File?`,
 		}},
-		{"V11", asInput[values](), []string{
+		{"FV11", asInput[values](), []string{
 			"values.A: a []uint8 cannot be read from text; did you mean a string with the rule base64?", "values.B: a time.Duration cannot be read from text; did you mean a number of seconds?",
 			"values.C: a [4]int cannot be read from text; did you mean a slice with the rule len=4?", "values.D: a time.Duration cannot be read from text; did you mean a number", "values.E: a time.Duration cannot be read from text",
 			"values.F: a []uint8 cannot be read from text; did you mean a string with the rule base64?", "values.H: a []uint8 cannot be read from text", "values.J: a map[string]string cannot be read from text; did you mean a field for each name",
 		}},
-		{"V11", asJSON[bounds](), []string{
+		{"FV11", asJSON[bounds](), []string{
 			"bounds.A: the rules min=5 and max=3 exclude every value", "bounds.B: the rules gt=4 and lt=5 exclude every value", "bounds.C: the rules len=3 and max=2 exclude every value", "bounds.D: the rules gte=1.5 and lt=1.5 exclude every value",
 			"bounds.E: the rules required and max=0 exclude every value", "bounds.F: the rule min=200 excludes every int8", "bounds.G: the rule lt=0 excludes every uint", "bounds.H: the rules oneof=abc abcd and max=2 exclude every value",
 			"bounds.I: the rules oneof=1 2 and min=3 exclude every value", "bounds.J[]: the rules min=3 and max=2 exclude every value", "bounds.K: the rules min=3 and max=2 exclude every value", "bounds.L: the rule max=1 excludes every [2]int",
 			"bounds.M: the rule max=-1 excludes every string", "bounds.N: the rules eq=abc and len=2 exclude every value", "bounds.O: the rules eq=3 and lt=3 exclude every value", "bounds.P: the rules required and eq=0 exclude every value",
 			"bounds.Q: the rules uuid and max=35 exclude every value", `bounds.R: has the rule "-", which does not disable rules; did you mean no validate tag?`,
 		}},
-		{"V11", asJSON[foreign](), []string{
+		{"FV11", asJSON[foreign](), []string{
 			`foreign.A: has the tag binding:"required,max=9" but no validate tag; did you mean validate:"required,max=9"?`, `foreign.B: has the tag param:"b", which is not applied inside a body`, `foreign.C: has the tag uri:"c", which is not applied inside a body`,
 			`foreign.D: has the tag reqHeader:"D", which is not applied inside a body`, `foreign.E: has the tag in:"query=e", which is not applied inside a body`, `foreign.F: has the tag valid:"required" but no validate tag; did you mean validate:"required"?`,
 			`foreign.G: has the tag vd:"len($)>1" but no validate tag`, `foreign.H: has the tag xml:"h" but no name in JSON; did you mean json:"h"?`, `foreign.I: has the tag mapstructure:"i,omitempty" but no name in JSON; did you mean json:"i"?`,
@@ -197,26 +197,26 @@ func TestSilentDeclarationsAreReported_V11(t *testing.T) {
 			`foreign.M: has the tag params:"m", which is not applied inside a body`, `foreign.N: has the tag formData:"n", which is not applied inside a body`, `foreign.O: has the tag schema:"o" but no name in JSON; did you mean json:"o"?`,
 			`foreign.P: has the tag time_format:"2006-01-02", which is not applied; did you mean a string with the rule datetime=2006-01-02?`,
 		}},
-		{"V11", asInput[foreignParams](), []string{
+		{"FV11", asInput[foreignParams](), []string{
 			`foreignParams.A: must have exactly one source; did you mean path:"id" instead of param:"id"?`, `foreignParams.B: must have exactly one source; did you mean path:"id" instead of uri:"id"?`,
 			`foreignParams.C: must have exactly one source; did you mean header:"X-C" instead of reqHeader:"X-C"?`, `foreignParams.D: must have exactly one source; did you mean query:"d" instead of in:"query=d;required"?`,
 			`foreignParams.E: has the tag binding:"required,max=9" but no validate tag; did you mean validate:"required,max=9"?`,
 		}},
-		{"V11", asJSON[unread](), []string{`unread.A: is not read from JSON, so its tag validate:"required,max=9" is not applied; did you mean a name in the json tag?`, `unread.b: is not exported, so its tag validate:"required" is not applied; did you mean B?`}},
-		{"V11", asForm[file](validate.Options{Limits: validate.Limits{File: 1}}), []string{`file.A: has the tag default:"x", which is not applied to a File`}},
-		{"V11", asStruct(pair{Name: "A", Type: text, Tag: `json:"a,default=5" validate:"max=9"`}), []string{`.A: has the option default=5 in the json tag, which is not applied; did you mean json:"a"?`}},
-		{"V11", asStruct(pair{Name: "A", Type: text, Tag: `json:"a,optional" validate:"max=9"`}), []string{`.A: has the option optional in the json tag, which is not applied; did you mean json:"a"?`}},
-		{"V11 a tag without quotes", asStruct(pair{Name: "A", Type: text, Tag: `json:"a" validate:required`}), []string{"A: has the tag `json:\"a\" validate:required`, part of which is ignored; did you mean pairs of key:\"value\", with one space between and each key once?"}},
-		{"V11 a blank behind the colon", asStruct(pair{Name: "A", Type: text, Tag: `json:"a" validate: "required"`}), []string{"part of which is ignored"}},
-		{"V11 no blank between", asStruct(pair{Name: "A", Type: text, Tag: `json:"a"validate:"required"`}), []string{"part of which is ignored"}},
-		{"V11 a comma between", asStruct(pair{Name: "A", Type: text, Tag: `json:"a",validate:"required"`}), []string{"part of which is ignored"}},
-		{"V11 a key twice", asStruct(pair{Name: "A", Type: text, Tag: `json:"a" validate:"max=9" validate:"required"`}), []string{"part of which is ignored"}},
+		{"FV11", asJSON[unread](), []string{`unread.A: is not read from JSON, so its tag validate:"required,max=9" is not applied; did you mean a name in the json tag?`, `unread.b: is not exported, so its tag validate:"required" is not applied; did you mean B?`}},
+		{"FV11", asForm[file](validate.Options{Limits: validate.Limits{File: 1}}), []string{`file.A: has the tag default:"x", which is not applied to a File`}},
+		{"FV11", asStruct(pair{Name: "A", Type: text, Tag: `json:"a,default=5" validate:"max=9"`}), []string{`.A: has the option default=5 in the json tag, which is not applied; did you mean json:"a"?`}},
+		{"FV11", asStruct(pair{Name: "A", Type: text, Tag: `json:"a,optional" validate:"max=9"`}), []string{`.A: has the option optional in the json tag, which is not applied; did you mean json:"a"?`}},
+		{"FV11 a tag without quotes", asStruct(pair{Name: "A", Type: text, Tag: `json:"a" validate:required`}), []string{"A: has the tag `json:\"a\" validate:required`, part of which is ignored; did you mean pairs of key:\"value\", with one space between and each key once?"}},
+		{"FV11 a blank behind the colon", asStruct(pair{Name: "A", Type: text, Tag: `json:"a" validate: "required"`}), []string{"part of which is ignored"}},
+		{"FV11 no blank between", asStruct(pair{Name: "A", Type: text, Tag: `json:"a"validate:"required"`}), []string{"part of which is ignored"}},
+		{"FV11 a comma between", asStruct(pair{Name: "A", Type: text, Tag: `json:"a",validate:"required"`}), []string{"part of which is ignored"}},
+		{"FV11 a key twice", asStruct(pair{Name: "A", Type: text, Tag: `json:"a" validate:"max=9" validate:"required"`}), []string{"part of which is ignored"}},
 	})
 	require.NoError(t, asJSON[fine](validate.Options{Logger: quiet})())
 }
 
 // The validator accepts no value for rules that are reported as contradictory.
-func TestContradictoryRulesAcceptNoValue_V11(t *testing.T) {
+func TestContradictoryRulesAcceptNoValue_FV11(t *testing.T) {
 	rules := validator.New(validator.WithRequiredStructEnabled())
 	found := 0
 	for seed := range uint64(30000) {
@@ -242,7 +242,7 @@ type owner struct {
 }
 
 // A shadowed member is never set, and neither is a map whose keys cannot be decoded.
-func TestMembersThatAreNeverSetAreReported_V11(t *testing.T) {
+func TestMembersThatAreNeverSetAreReported_FV11(t *testing.T) {
 	type shadow struct {
 		owner
 		Name string `json:"name" validate:"max=9"`
@@ -269,9 +269,9 @@ func TestMembersThatAreNeverSetAreReported_V11(t *testing.T) {
 	}
 	hint := " cannot be read from JSON; did you mean a string or a number?"
 	requireReports(t, []group{
-		{"V11", asJSON[shadow](), []string{`validate_test.owner.Name: is never read: the member "name" of validate_test.shadow is Name; did you mean another name?`}},
-		{"V11", asJSON[deep](), []string{`validate_test.Inner.Owner: is never read: the member "owner" of validate_test.deep is owner.Owner; did you mean another name?`}},
-		{"V11", asJSON[keys](), []string{"keys.A: a map with keys of bool" + hint, "keys.B: a map with keys of [2]int" + hint, "keys.C: a map with keys of *string" + hint, "keys.F: a map with keys of struct {}" + hint}},
+		{"FV11", asJSON[shadow](), []string{`validate_test.owner.Name: is never read: the member "name" of validate_test.shadow is Name; did you mean another name?`}},
+		{"FV11", asJSON[deep](), []string{`validate_test.Inner.Owner: is never read: the member "owner" of validate_test.deep is owner.Owner; did you mean another name?`}},
+		{"FV11", asJSON[keys](), []string{"keys.A: a map with keys of bool" + hint, "keys.B: a map with keys of [2]int" + hint, "keys.C: a map with keys of *string" + hint, "keys.F: a map with keys of struct {}" + hint}},
 	})
 	err := asJSON[keys]()()
 	require.NotContains(t, err.Error(), "keys.D")
@@ -284,7 +284,7 @@ type Inner struct {
 }
 
 // Tags of other packages that look like rules cause warnings, or errors with Strict.
-func TestTagsThatLookLikeRulesCauseWarnings_V11(t *testing.T) {
+func TestTagsThatLookLikeRulesCauseWarnings_FV11(t *testing.T) {
 	type documented struct {
 		A string `json:"a" maxLength:"9" required:"true"`
 		B string `json:"b" maxLength:"9" validate:"max=9"`
@@ -301,7 +301,7 @@ func TestTagsThatLookLikeRulesCauseWarnings_V11(t *testing.T) {
 }
 
 // The rules of the field of a body apply to the body.
-func TestRulesOfTheBodyAreApplied_V11(t *testing.T) {
+func TestRulesOfTheBodyAreApplied_FV11(t *testing.T) {
 	type input struct {
 		Body struct {
 			Name string `json:"name" validate:"max=9"`
@@ -324,7 +324,7 @@ func TestRulesOfTheBodyAreApplied_V11(t *testing.T) {
 
 // Only encoding/json checks a json.Number. The decoder of this package reads any string
 // into it, and reads a url.URL by its fields.
-func TestUncheckedNumberTypesAreReported_V6(t *testing.T) {
+func TestUncheckedNumberTypesAreReported_FV6(t *testing.T) {
 	type input struct {
 		A json.Number                 `json:"a" validate:"max=9"`
 		B *json.Number                `json:"b" validate:"omitempty,max=9"`
@@ -345,12 +345,12 @@ func TestUncheckedNumberTypesAreReported_V6(t *testing.T) {
 	}
 	hint := "a json.Number is not checked by the decoder; did you mean an int64, a float64, or a string with a pattern?"
 	requireReports(t, []group{
-		{"V6", asJSON[input](), []string{
+		{"FV6", asJSON[input](), []string{
 			"input.A: " + hint, "input.B: " + hint, "input.C[]: " + hint, "input.D[]: " + hint, "input.E: " + hint, "input.F: " + hint, "input.G[][][]: " + hint, ".N: " + hint, "input.I: a url.URL is read by its fields; did you mean a string with the rule url?",
 		}},
-		{"V6", asInput[params](), []string{"params.A: " + hint, "params.B[]: " + hint}},
-		{"V6", asInput[body](), []string{"shared.N: " + hint}},
-		{"V6", asJSON[shared](), []string{"shared.N: " + hint}},
+		{"FV6", asInput[params](), []string{"params.A: " + hint, "params.B[]: " + hint}},
+		{"FV6", asInput[body](), []string{"shared.N: " + hint}},
+		{"FV6", asJSON[shared](), []string{"shared.N: " + hint}},
 	})
 	require.NoError(t, asJSON[struct {
 		A readsNumbers `json:"a"`

@@ -40,7 +40,7 @@ func asInput[T any](o ...validate.Options) func() error {
 	}
 }
 
-// TestConstructorsReportProblems holds R1 to R4 and R8: the error names the type and
+// TestConstructorsReportProblems holds VR1 to VR4 and VR8: the error names the type and
 // the field.
 func TestConstructorsReportProblems(t *testing.T) {
 	type inList struct {
@@ -160,15 +160,15 @@ func TestConstructorsReportProblems(t *testing.T) {
 		build func() error
 		wants []string
 	}{
-		{"R1", asJSON[inList](), []string{"the rule nonsense does not exist"}},
-		{"R1", asJSON[unknown](), []string{"unknown.A: the rule nonsense", "unknown.B[]: the rule nonsense", "unknown.C: the rule nonsense", "unknown.D: the rule nonsense", "unknown.E: the rule nonsense"}},
-		{"R2", asJSON[misfit](), []string{
+		{"VR1", asJSON[inList](), []string{"the rule nonsense does not exist"}},
+		{"VR1", asJSON[unknown](), []string{"unknown.A: the rule nonsense", "unknown.B[]: the rule nonsense", "unknown.C: the rule nonsense", "unknown.D: the rule nonsense", "unknown.E: the rule nonsense"}},
+		{"VR2", asJSON[misfit](), []string{
 			"misfit.A: the rule min=1", "misfit.B: the rule min=abc", "misfit.C: the rule alphanum", "misfit.D: the rule max=1.5", "misfit.E: the rule min=3", "misfit.F: the rule pattern=none",
 			"misfit.G: has dive but no elements", "misfit.H: the rule unique", "misfit.I: the rule max=x", "misfit.J: the rule email", "misfit.K: the rule unique", "misfit.L: has keys without a dive",
 			"misfit.M: has rules for keys but is not a map", "misfit.N: has keys without a dive before it", "misfit.O: the rule alpha does not", "misfit.P: the rule uuid does not", "misfit.Q: the rule startswith=a does not",
 		}},
-		{"R3", asJSON[interfaces](), []string{"interfaces.A: an interface {} accepts only the rule required", "interfaces.B[]: an interface {} accepts", "interfaces.C[]: an interface {} accepts", "interfaces.E: has dive but no elements"}},
-		{"R4", asJSON[machine](), []string{
+		{"VR3", asJSON[interfaces](), []string{"interfaces.A: an interface {} accepts only the rule required", "interfaces.B[]: an interface {} accepts", "interfaces.C[]: an interface {} accepts", "interfaces.E: has dive but no elements"}},
+		{"VR4", asJSON[machine](), []string{
 			"machine.A: the rule file reads this machine's files", "machine.B: the rule dir", "machine.C: the rule filepath", "machine.D: the rule dirpath", "machine.E: the rule image", "machine.F: the rule unix_addr",
 			"machine.G: the rule tcp_addr", "machine.H: the rule ip6_addr", "machine.I: the rule uds_exists", "machine.J: the rule file", "machine.K[]: the rule udp_addr",
 		}},
@@ -176,23 +176,23 @@ func TestConstructorsReportProblems(t *testing.T) {
 			"others.A: the rule eqfield depends on other fields", "others.B: the rule required_with", "others.C: the rule excluded_if", "others.D: the rule gtecsfield", "others.E: the rule fieldcontains", "others.F: a struct accepts only the rule required",
 			"others.G: a struct accepts only the rule required",
 		}},
-		{"R8", asInput[sourceless](), []string{
+		{"VR8", asInput[sourceless](), []string{
 			"sourceless.B: must have exactly one source", `sourceless.C: has the source query:"a", which is also read by validate_test.sourceless.A`, `sourceless.D: must have exactly one source; did you mean only path:"d"?`, "sourceless.E: the default does not fit the type",
 			"sourceless.F: a chan int cannot be read from", "sourceless.G: only a query parameter or a form field may be repeated", "sourceless.H: a validate_test.point cannot be read from text", "sourceless.I: has no name",
 			"sourceless.J: a map[string]int cannot be read from text", "sourceless.K: must be the only body", "sourceless.L: a interface {} cannot be read from text",
 		}},
-		{"R8", asJSON[loose](), []string{
+		{"VR8", asJSON[loose](), []string{
 			"loose.A: a chan int cannot be read from JSON", "loose.B: a io.Reader cannot", "loose.C: the json option case:ignore", "loose.D: the json option unknown", "loose.F: a func() cannot", "loose.G: a complex128 cannot",
 			"loose.H[]: a chan int cannot", "loose.I[]: a interface { M() int } cannot", "loose.point: is an embedded pointer to an unexported type",
 		}},
-		{"R8", asJSON[forest](), []string{"forest.A: a validate_test.tree contains itself", "forest.B: a map[string]validate_test.tree contains itself"}},
-		{"R8", asJSON[slow](), []string{"slow.A: a time.Duration cannot be read from JSON", "slow.B: a time.Duration cannot", "slow.C: a time.Duration cannot"}},
-		{"R8", asInput[unreachable](validate.Options{IgnoreQuery: []string{"utm_*"}}), []string{
+		{"VR8", asJSON[forest](), []string{"forest.A: a validate_test.tree contains itself", "forest.B: a map[string]validate_test.tree contains itself"}},
+		{"VR8", asJSON[slow](), []string{"slow.A: a time.Duration cannot be read from JSON", "slow.B: a time.Duration cannot", "slow.C: a time.Duration cannot"}},
+		{"VR8", asInput[unreachable](validate.Options{IgnoreQuery: []string{"utm_*"}}), []string{
 			"unreachable.A: is never set because net/http removes the header Host", "unreachable.B: the name of a header", "unreachable.C: the name of a cookie", "unreachable.D: is never set because IgnoreQuery drops",
 			"unreachable.E: is never set because net/http removes the header Transfer-Encoding",
 		}},
 		{"default", asInput[badDefault](), []string{"badDefault.A: the default breaks the rules"}},
-		{"R8 twice", doubled, []string{"cannot be decoded"}},
+		{"VR8 twice", doubled, []string{"cannot be decoded"}},
 		{"options", asJSON[point](validate.Options{}, validate.Options{}), []string{"must be called with at most one Options"}},
 		{"options", asJSON[string](), []string{"string: is not a struct"}},
 		{"options", asJSON[point](validate.Options{
@@ -209,7 +209,7 @@ func TestConstructorsReportProblems(t *testing.T) {
 	}
 }
 
-// TestConstructorsWarnOnce holds R6 and R7: warnings are logged once, and are errors
+// TestConstructorsWarnOnce holds VR6 and VR7: warnings are logged once, and are errors
 // with Strict.
 func TestConstructorsWarnOnce(t *testing.T) {
 	type loose struct {
@@ -231,10 +231,10 @@ func TestConstructorsWarnOnce(t *testing.T) {
 		name, text     string
 		warned, strict bool
 	}{
-		{"R6 a string", "loose.A: is unbounded; add max", true, true}, {"R6 a list", "loose.C: is unbounded; add max", true, true}, {"R6 a map", "loose.D: is unbounded; add max", true, true},
-		{"R6 an element", "loose.E[]: is unbounded; add max after dive", true, true}, {"R6 and not its list", "loose.E: ", false, false}, {"R6 a format with a size", "loose.H", false, false},
-		{"R7 a number", "loose.B: required refuses false and 0; use a pointer to accept them", true, false}, {"R7 a bool", "loose.F: required refuses false", true, false},
-		{"R7 a pointer", "loose.G", false, false}, {"R7 an Opt", "loose.I", false, false},
+		{"VR6 a string", "loose.A: is unbounded; add max", true, true}, {"VR6 a list", "loose.C: is unbounded; add max", true, true}, {"VR6 a map", "loose.D: is unbounded; add max", true, true},
+		{"VR6 an element", "loose.E[]: is unbounded; add max after dive", true, true}, {"VR6 and not its list", "loose.E: ", false, false}, {"VR6 a format with a size", "loose.H", false, false},
+		{"VR7 a number", "loose.B: required refuses false and 0; use a pointer to accept them", true, false}, {"VR7 a bool", "loose.F: required refuses false", true, false},
+		{"VR7 a pointer", "loose.G", false, false}, {"VR7 an Opt", "loose.I", false, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			require.Equal(t, row.warned, strings.Contains(log.String(), row.text), "%s", log.String())
@@ -243,7 +243,7 @@ func TestConstructorsWarnOnce(t *testing.T) {
 	}
 }
 
-// TestRulesApplyInsideContainers holds R5 and R10.
+// TestRulesApplyInsideContainers holds VR5 and VR10.
 func TestRulesApplyInsideContainers(t *testing.T) {
 	type box struct {
 		List  []point          `json:"list" validate:"max=9"`
@@ -256,8 +256,8 @@ func TestRulesApplyInsideContainers(t *testing.T) {
 	}
 	h := handler[box](t)
 	for name, body := range map[string]string{
-		"R5 list": `{"list":[{"x":11}]}`, "R5 map": `{"map":{"a":{"x":11}}}`, "R5 deep": `{"deep":[[{"x":11}]]}`, "R5 pointers": `{"ptrs":[null,{"x":11}]}`, "R5 array": `{"array":[{"x":11}]}`,
-		"R5 pointer": `{"ptr":{"x":11}}`, "R5 struct": `{"in":{"x":11}}`,
+		"VR5 list": `{"list":[{"x":11}]}`, "VR5 map": `{"map":{"a":{"x":11}}}`, "VR5 deep": `{"deep":[[{"x":11}]]}`, "VR5 pointers": `{"ptrs":[null,{"x":11}]}`, "VR5 array": `{"array":[{"x":11}]}`,
+		"VR5 pointer": `{"ptr":{"x":11}}`, "VR5 struct": `{"in":{"x":11}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := in(t, h, "POST", "/", jsonType(), strings.NewReader(body))
@@ -265,7 +265,7 @@ func TestRulesApplyInsideContainers(t *testing.T) {
 			require.Contains(t, w.Body.String(), "/x must be at most 10")
 		})
 	}
-	t.Run("R10 a rule that panics", func(t *testing.T) {
+	t.Run("VR10 a rule that panics", func(t *testing.T) {
 		type bad struct {
 			A string `json:"a" validate:"max=9,touchy"`
 		}

@@ -174,7 +174,7 @@ func (p *plan) runInputLevel(v reflect.Value, w *walker) {
 
 // checkSetup reports changes of the validator by Setup that have no effect in this
 // package. It reads fields of the validator, which has no method for them.
-// TestSetupWithoutEffectIsReported_V2 fails if they are renamed.
+// TestSetupWithoutEffectIsReported_FV2 fails if they are renamed.
 func checkSetup(v *validator.Validate) (problems []error) {
 	fields := reflect.ValueOf(v).Elem()
 	if rules := fields.FieldByName("rules"); rules.Kind() == reflect.Map && rules.Len() > 0 {

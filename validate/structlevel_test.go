@@ -97,7 +97,7 @@ func problemsOf(t *testing.T, url, caller, body string) (status int, problems []
 
 // Functions that Setup registers for a type of struct run at every struct of
 // that type.
-func TestStructLevelFunctionsRun_V2(t *testing.T) {
+func TestStructLevelFunctionsRun_FV2(t *testing.T) {
 	srv := detailed[trip](t, validate.Options{Setup: ordered})
 	const bad, good = `{"from":5,"to":1}`, `{"from":1,"to":5}`
 	for _, row := range []struct {
@@ -118,7 +118,7 @@ func TestStructLevelFunctionsRun_V2(t *testing.T) {
 		{"with the context of the request", "any", `{"list":[` + bad + `]}`, 200, nil},
 		{"nothing to report", "", `{"span":` + good + `,"next":null,"opt":null,"list":[` + good + `],"map":{"k":` + good + `}}`, 200, nil},
 	} {
-		t.Run("V2 "+row.name, func(t *testing.T) {
+		t.Run("FV2 "+row.name, func(t *testing.T) {
 			status, problems, text := problemsOf(t, srv.URL, row.caller, row.body)
 			require.Equal(t, row.status, status, text)
 			require.Equal(t, row.problems, problems)
@@ -135,7 +135,7 @@ type booking struct {
 
 // Functions for T itself, and for structs that are embedded in it, see all
 // sources, and their errors are placed at parameters and members.
-func TestStructLevelFunctionsSeeTheWholeInput_V2(t *testing.T) {
+func TestStructLevelFunctionsSeeTheWholeInput_FV2(t *testing.T) {
 	report := map[string]string{}
 	srv := detailed[booking](t, validate.Options{Setup: func(v *validator.Validate) error {
 		v.RegisterStructValidation(func(sl validator.StructLevel) {
@@ -171,7 +171,7 @@ func TestStructLevelFunctionsSeeTheWholeInput_V2(t *testing.T) {
 		{"a code that is not a code", "?shop=nowhere", "Shop", "<b>", "/query/shop invalid"},
 		{"a struct embedded in T", "?limit=13", "", "", "/query/limit unlucky"},
 	} {
-		t.Run("V2 "+row.name, func(t *testing.T) {
+		t.Run("FV2 "+row.name, func(t *testing.T) {
 			report["name"], report["code"] = row.field, row.code
 			r, err := http.NewRequest("POST", srv.URL+"/"+row.query, strings.NewReader(`{}`))
 			require.NoError(t, err)
@@ -188,7 +188,7 @@ func TestStructLevelFunctionsSeeTheWholeInput_V2(t *testing.T) {
 }
 
 // The budget of problems bounds the errors of one function, too.
-func TestStructLevelErrorsAreBounded_V2(t *testing.T) {
+func TestStructLevelErrorsAreBounded_FV2(t *testing.T) {
 	called := 0
 	srv := detailed[trip](t, validate.Options{Limits: validate.Limits{Errors: 3}, Setup: func(v *validator.Validate) error {
 		v.RegisterStructValidation(func(sl validator.StructLevel) {
@@ -207,7 +207,7 @@ func TestStructLevelErrorsAreBounded_V2(t *testing.T) {
 
 // A rule of Setup gets the request's context, and a nil pointer if it is
 // registered for those.
-func TestSetupRulesGetContextAndNil_V2(t *testing.T) {
+func TestSetupRulesGetContextAndNil_FV2(t *testing.T) {
 	type input struct {
 		Own   string                `json:"own" validate:"own,max=9"`
 		Maybe *string               `json:"maybe" validate:"maybe"`
@@ -236,7 +236,7 @@ func TestSetupRulesGetContextAndNil_V2(t *testing.T) {
 		{"rules behind omitempty are about values", "ada", `{"own":"ada","plain":"x","then":"four"}`, []string{"/then max"}},
 		{"a rule that is not for nil refuses nil", "ada", `{"own":"ada"}`, []string{"/plain required"}},
 	} {
-		t.Run("V2 "+row.name, func(t *testing.T) {
+		t.Run("FV2 "+row.name, func(t *testing.T) {
 			_, problems, text := problemsOf(t, srv.URL, row.caller, row.body)
 			require.Equal(t, row.problems, problems, text)
 		})
@@ -245,15 +245,15 @@ func TestSetupRulesGetContextAndNil_V2(t *testing.T) {
 }
 
 // What Setup cannot change is reported.
-func TestSetupWithoutEffectIsReported_V2(t *testing.T) {
+func TestSetupWithoutEffectIsReported_FV2(t *testing.T) {
 	setup := func(fn func(*validator.Validate)) validate.Options {
 		return validate.Options{Logger: quiet, Setup: func(v *validator.Validate) error { fn(v); return nil }}
 	}
 	requireReports(t, []group{
-		{"V2 map rules", asJSON[span](setup(func(v *validator.Validate) {
+		{"FV2 map rules", asJSON[span](setup(func(v *validator.Validate) {
 			v.RegisterStructValidationMapRules(map[string]string{"To": "max=3"}, span{})
 		})), []string{"validate: Setup: RegisterStructValidationMapRules has no effect; did you mean rules in the tags, or RegisterStructValidation?"}},
-		{"V2 tag name", asJSON[span](setup(func(v *validator.Validate) { v.SetTagName("binding") })), []string{`validate: Setup: SetTagName "binding" has no effect; did you mean the validate tag?`}},
+		{"FV2 tag name", asJSON[span](setup(func(v *validator.Validate) { v.SetTagName("binding") })), []string{`validate: Setup: SetTagName "binding" has no effect; did you mean the validate tag?`}},
 	})
 	require.NoError(t, asJSON[span](setup(func(v *validator.Validate) {
 		v.SetTagName("validate")

@@ -69,7 +69,7 @@ func (s *selfRead) UnmarshalJSON([]byte) error { return nil }
 
 // A source tag is applied, or New reports it: a body must not fill a field that
 // names another source (CWE-915).
-func TestSourceTagsAreNeverIgnored_V1(t *testing.T) {
+func TestSourceTagsAreNeverIgnored_FV1(t *testing.T) {
 	type inBody struct {
 		ID   string `path:"id" validate:"max=9"`
 		Role string `header:"X-Role" validate:"max=9"`
@@ -146,7 +146,7 @@ func TestSourceTagsAreNeverIgnored_V1(t *testing.T) {
 
 // Embedded parameters are read from their own source, and the body cannot
 // reach them.
-func TestEmbeddedParametersAreRead_V1(t *testing.T) {
+func TestEmbeddedParametersAreRead_FV1(t *testing.T) {
 	type input struct {
 		scope
 		Body renamed `body:"json"`
@@ -166,13 +166,13 @@ func TestEmbeddedParametersAreRead_V1(t *testing.T) {
 		{"no header", "", `{}`, jsonType(), 422, "header X-Tenant is required"},
 		{"an honest request", "?limit=7", `{"name":"ada"}`, header, 200, ""},
 	} {
-		t.Run("V1 "+row.name, func(t *testing.T) {
+		t.Run("FV1 "+row.name, func(t *testing.T) {
 			status, _, message := send(t, "POST", srv.URL+"/"+row.query, row.header, strings.NewReader(row.body))
 			require.Equal(t, row.status, status, message)
 			require.Contains(t, message, row.message)
 		})
 	}
-	t.Run("V1 the handler gets the header's value and the default", func(t *testing.T) {
+	t.Run("FV1 the handler gets the header's value and the default", func(t *testing.T) {
 		r, err := http.NewRequest("POST", srv.URL, strings.NewReader(`{"name":"ada"}`))
 		require.NoError(t, err)
 		r.Header = header
@@ -189,7 +189,7 @@ func TestEmbeddedParametersAreRead_V1(t *testing.T) {
 		require.Equal(t, 20, in.Limit)
 		require.Equal(t, "ada", in.Body.Name)
 	})
-	t.Run("V1 the schema has them in their sources", func(t *testing.T) {
+	t.Run("FV1 the schema has them in their sources", func(t *testing.T) {
 		text, err := validate.Schema[input]()
 		require.NoError(t, err)
 		require.Contains(t, string(text), `"X-Tenant"`)
@@ -198,7 +198,7 @@ func TestEmbeddedParametersAreRead_V1(t *testing.T) {
 }
 
 // One struct may serve a JSON body and a form.
-func TestOneStructDecodesFormsAndJSON_V1(t *testing.T) {
+func TestOneStructDecodesFormsAndJSON_FV1(t *testing.T) {
 	type login struct {
 		Name string `json:"name" form:"name" validate:"required,max=9"`
 	}

@@ -14,10 +14,10 @@ import (
 	"github.com/ringwall/ringwall/validate"
 )
 
-// TestRFC3339HasTwoDigitsInEachField_V7 has the cases of JSON Schema's test
+// TestRFC3339HasTwoDigitsInEachField_FV7 has the cases of JSON Schema's test
 // suite, date-time.json, and those of package time that RFC 3339, section 5.6,
 // does not have.
-func TestRFC3339HasTwoDigitsInEachField_V7(t *testing.T) {
+func TestRFC3339HasTwoDigitsInEachField_FV7(t *testing.T) {
 	ok := validate.Formats()["rfc3339"]
 	for _, s := range []string{
 		"1963-06-19T08:30:06.283185Z", "1963-06-19T08:30:06Z", "1937-01-01T12:00:27.87+00:20", "1990-12-31T15:59:50.123-08:00", "2020-02-29T23:59:59+23:59", "2000-02-29T00:00:00Z", "2024-01-01T03:04:05.123456789Z", "2024-01-01T03:04:05.1Z",
@@ -38,9 +38,9 @@ func TestRFC3339HasTwoDigitsInEachField_V7(t *testing.T) {
 	}
 }
 
-// TestDatetimeRequiresTheFormOfItsLayout_V7: what package time would write in the
+// TestDatetimeRequiresTheFormOfItsLayout_FV7: what package time would write in the
 // layout is accepted, and nothing else that it would read.
-func TestDatetimeRequiresTheFormOfItsLayout_V7(t *testing.T) {
+func TestDatetimeRequiresTheFormOfItsLayout_FV7(t *testing.T) {
 	type clock struct {
 		Time  string `json:"time" validate:"omitempty,datetime=15:04"`
 		Day   string `json:"day" validate:"omitempty,datetime=2006-01-02"`
@@ -68,7 +68,7 @@ func TestDatetimeRequiresTheFormOfItsLayout_V7(t *testing.T) {
 	}
 }
 
-func TestDatetimeAllocatesNothing_V7(t *testing.T) {
+func TestDatetimeAllocatesNothing_FV7(t *testing.T) {
 	ok := validate.Formats()["rfc3339"]
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		if !ok("2024-02-29T03:04:05.123-08:00") || !validate.DateTime("2006-01-02T15:04:05Z07:00", "2024-02-29T03:04:05-08:00") {
@@ -77,9 +77,9 @@ func TestDatetimeAllocatesNothing_V7(t *testing.T) {
 	}))
 }
 
-// TestStrictCountsOnlyRealBounds_V7: a schema is bounded if no text of any
+// TestStrictCountsOnlyRealBounds_FV7: a schema is bounded if no text of any
 // length can hold its rules.
-func TestStrictCountsOnlyRealBounds_V7(t *testing.T) {
+func TestStrictCountsOnlyRealBounds_FV7(t *testing.T) {
 	compile := func(tag string) error {
 		_, err := validate.Compile(reflect.StructOf([]reflect.StructField{
 			{Name: "A", Type: reflect.TypeFor[string](), Tag: reflect.StructTag(`json:"a" validate:"` + tag + `"`)},
@@ -102,7 +102,7 @@ func TestStrictCountsOnlyRealBounds_V7(t *testing.T) {
 }
 
 // A rule that bounds the length refuses longer texts with any prefix.
-func TestBoundedFormatsRefuseLongTexts_V7(t *testing.T) {
+func TestBoundedFormatsRefuseLongTexts_FV7(t *testing.T) {
 	long := strings.Repeat("1", 60_000)
 	rules := validate.Formats()
 	for _, name := range []string{"uuid", "uuid3", "uuid4", "uuid5", "uuid7", "ulid", "e164",

@@ -192,9 +192,9 @@ func TestWhereKeysAreRead(t *testing.T) {
 	require.ErrorIs(t, err, auth.ErrMalformed)
 }
 
-// TestKeysEverywhere_R6 holds that a service for keys alone can say so, over real
+// TestKeysEverywhere_FR6 holds that a service for keys alone can say so, over real
 // HTTP: the key opens every path, whatever its spelling, and nothing opens without.
-func TestKeysEverywhere_R6(t *testing.T) {
+func TestKeysEverywhere_FR6(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		routes []string

@@ -25,7 +25,7 @@ func (b *bench) replica(t *testing.T) *bench {
 	return r
 }
 
-// A17: what one replica revokes is refused at once there, and within a second
+// KA17: what one replica revokes is refused at once there, and within a second
 // by the others.
 func TestRevocationReachesReplicas(t *testing.T) {
 	a := setUp(t, nil)
@@ -68,7 +68,7 @@ func TestCacheHoldsFactsAlone(t *testing.T) {
 	for _, id := range []string{a.key.ID, strings.Repeat("x", 16)} {
 		require.ErrorIs(t, b.call(apikey.Format("acme", id, strings.Repeat("x", 43)), home), auth.ErrInvalid)
 	}
-	require.EqualValues(t, 2, b.store.gets.Load(), "A2: a wrong secret is looked up as an unknown ID is")
+	require.EqualValues(t, 2, b.store.gets.Load(), "KA2: a wrong secret is looked up as an unknown ID is")
 	a.now = a.key.Expires
 	require.ErrorIs(t, b.call(a.text, home), auth.ErrExpired)
 }
@@ -147,7 +147,7 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// A21: under load, one write a minute, and none that a request waits for.
+// KA21: under load, one write a minute, and none that a request waits for.
 func TestUseIsWrittenOffTheRequestPath(t *testing.T) {
 	b := setUp(t, nil)
 	other := b.replica(t)

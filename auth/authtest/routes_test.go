@@ -64,38 +64,38 @@ func (s *shop) routes(t *testing.T) authtest.Routes {
 	}
 }
 
-func TestZ6EveryRouteIsAsked(t *testing.T) {
+func TestEveryRouteIsAsked_AZ6(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		spoil func(s *shop, o *authtest.Routes)
 		want  string
 	}{
-		{"Z6 a route without Require", func(s *shop, o *authtest.Routes) {
+		{"AZ6 a route without Require", func(s *shop, o *authtest.Routes) {
 			s.mux.Handle("GET /invoices", ok)
 			o.Patterns = append(o.Patterns, "GET /invoices")
 		}, `authtest: "GET /invoices": has no auth.Require`},
-		{"Z6 a route without Require that refuses by itself", func(s *shop, o *authtest.Routes) {
+		{"AZ6 a route without Require that refuses by itself", func(s *shop, o *authtest.Routes) {
 			s.mux.Handle("GET /invoices", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }))
 			o.Patterns = append(o.Patterns, "GET /invoices")
 		}, `authtest: "GET /invoices": has no auth.Require`},
-		{"Z6 a route without Require that panics", func(s *shop, o *authtest.Routes) {
+		{"AZ6 a route without Require that panics", func(s *shop, o *authtest.Routes) {
 			s.mux.Handle("GET /invoices", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				p, _ := auth.From(r.Context())
 				_ = p.Subject()
 			}))
 			o.Patterns = append(o.Patterns, "GET /invoices")
 		}, `authtest: "GET /invoices": has no auth.Require`},
-		{"Z6 an open route that nobody meant", func(_ *shop, o *authtest.Routes) { o.Open = o.Open[:1] },
+		{"AZ6 an open route that nobody meant", func(_ *shop, o *authtest.Routes) { o.Open = o.Open[:1] },
 			"authtest: \"GET /products/{$}\": a Public or Optional pattern covers it\nauthtest: \"GET /products/{$}\": answers an anonymous caller with 200\nauthtest: \"GET /products/{$}\": has no auth.Require"},
-		{"Z6 a route in the shadow of a Public pattern", func(s *shop, o *authtest.Routes) {
+		{"AZ6 a route in the shadow of a Public pattern", func(s *shop, o *authtest.Routes) {
 			s.mux.Handle("GET /products/{id}/costs", auth.Require(auth.Role("admin"))(ok))
 			o.Patterns = append(o.Patterns, "GET /products/{id}/costs")
 		}, `authtest: "GET /products/{id}/costs": a Public or Optional pattern covers it`},
-		{"Z6 a route of every method, one of which is Public", func(s *shop, o *authtest.Routes) {
+		{"AZ6 a route of every method, one of which is Public", func(s *shop, o *authtest.Routes) {
 			s.public = append(s.public, "POST /files/")
 			o.Callers, o.Service = s.callers(t)
 		}, "authtest: \"/files/{path...}\": POST: a Public or Optional pattern covers it"},
-		{"Z6 a route of every method, one of which forgets Require", func(s *shop, o *authtest.Routes) {
+		{"AZ6 a route of every method, one of which forgets Require", func(s *shop, o *authtest.Routes) {
 			s.mux.Handle("/notes", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.Method != "PATCH" {
 					auth.Require()(ok).ServeHTTP(w, r)
@@ -103,42 +103,42 @@ func TestZ6EveryRouteIsAsked(t *testing.T) {
 			}))
 			o.Patterns = append(o.Patterns, "/notes")
 		}, `authtest: "/notes": PATCH: has no auth.Require`},
-		{"Z6 an open route of every method, none of which is", func(s *shop, o *authtest.Routes) { o.Open = append(o.Open, "/files/{path...}") },
+		{"AZ6 an open route of every method, none of which is", func(s *shop, o *authtest.Routes) { o.Open = append(o.Open, "/files/{path...}") },
 			`authtest: "/files/{path...}": is meant to be open, and the Middleware wants credentials`},
 		{"an open route of every method, one of which is", func(s *shop, o *authtest.Routes) {
 			s.public = append(s.public, "POST /files/")
 			o.Callers, o.Service = s.callers(t)
 			o.Open = append(o.Open, "/files/{path...}")
 		}, ""},
-		{"Z6 a route that is not there", func(_ *shop, o *authtest.Routes) { o.Patterns = append(o.Patterns, "GET /gone") },
+		{"AZ6 a route that is not there", func(_ *shop, o *authtest.Routes) { o.Patterns = append(o.Patterns, "GET /gone") },
 			`authtest: "GET /gone": the router picks "" for /gone`},
-		{"Z6 a route that another hides", func(s *shop, o *authtest.Routes) {
+		{"AZ6 a route that another hides", func(s *shop, o *authtest.Routes) {
 			s.mux.Handle("GET /orders/1", ok)
 		}, `authtest: "GET /orders/{id}": the router picks "GET /orders/1" for /orders/1`},
 		{"a route that another listed one hides from one method", func(s *shop, o *authtest.Routes) {
 			s.mux.Handle("GET /files/1", auth.Require()(ok))
 			o.Patterns = append(o.Patterns, "GET /files/1")
 		}, ""},
-		{"Z6 a route that another listed one hides", func(s *shop, o *authtest.Routes) {
+		{"AZ6 a route that another listed one hides", func(s *shop, o *authtest.Routes) {
 			s.mux.Handle("/files/1", auth.Require()(ok))
 			o.Patterns = append(o.Patterns, "/files/1")
 		}, `authtest: "/files/{path...}": other routes hide it for /files/1`},
-		{"Z6 a route that another hides from one method", func(s *shop, o *authtest.Routes) {
+		{"AZ6 a route that another hides from one method", func(s *shop, o *authtest.Routes) {
 			s.mux.Handle("PUT /files/1", auth.Require()(ok))
 		}, `authtest: "/files/{path...}": PUT: the router picks "PUT /files/1" for /files/1`},
-		{"Z6 an open route that is closed", func(_ *shop, o *authtest.Routes) { o.Open = append(o.Open, "POST /orders") },
+		{"AZ6 an open route that is closed", func(_ *shop, o *authtest.Routes) { o.Open = append(o.Open, "POST /orders") },
 			`authtest: "POST /orders": is meant to be open, and the Middleware wants credentials`},
-		{"Z6 an open route that is no route", func(_ *shop, o *authtest.Routes) { o.Open = append(o.Open, "GET /x") },
+		{"AZ6 an open route that is no route", func(_ *shop, o *authtest.Routes) { o.Open = append(o.Open, "GET /x") },
 			`authtest: Open "GET /x": is not among Patterns`},
-		{"T10 a value for a wildcard that no pattern has", func(_ *shop, o *authtest.Routes) { o.Values = map[string]string{"id": "7", "ids": "7", "path": "a"} },
+		{"FT10 a value for a wildcard that no pattern has", func(_ *shop, o *authtest.Routes) { o.Values = map[string]string{"id": "7", "ids": "7", "path": "a"} },
 			`authtest: Values "ids": no pattern has this wildcard`},
-		{"T10 a nil Service", func(_ *shop, o *authtest.Routes) { o.Service = http.HandlerFunc(nil) },
+		{"FT10 a nil Service", func(_ *shop, o *authtest.Routes) { o.Service = http.HandlerFunc(nil) },
 			"authtest: Routes: Service must not be a nil http.HandlerFunc"},
-		{"T10 a nil Router", func(_ *shop, o *authtest.Routes) { o.Router = (*http.ServeMux)(nil) },
+		{"FT10 a nil Router", func(_ *shop, o *authtest.Routes) { o.Router = (*http.ServeMux)(nil) },
 			"authtest: Routes: Router must not be a nil *http.ServeMux"},
-		{"Z6 no path", func(_ *shop, o *authtest.Routes) { o.Patterns = append(o.Patterns, "orders") },
+		{"AZ6 no path", func(_ *shop, o *authtest.Routes) { o.Patterns = append(o.Patterns, "orders") },
 			`authtest: "orders": is not [METHOD ][HOST]/path`},
-		{"Z6 nothing", func(_ *shop, o *authtest.Routes) { *o = authtest.Routes{} },
+		{"AZ6 nothing", func(_ *shop, o *authtest.Routes) { *o = authtest.Routes{} },
 			"authtest: Routes: Service, Callers, Router and Patterns are required"},
 		{"nothing is wrong", func(*shop, *authtest.Routes) {}, ""},
 	} {
@@ -154,7 +154,7 @@ func TestZ6EveryRouteIsAsked(t *testing.T) {
 			require.EqualError(t, err, row.want)
 		})
 	}
-	t.Run("Z6 a route past the Middleware", func(t *testing.T) {
+	t.Run("AZ6 a route past the Middleware", func(t *testing.T) {
 		s := newShop()
 		s.outside = true
 		require.EqualError(t, s.routes(t).Check(), "authtest: \"POST /orders\": answers an anonymous caller with 200\nauthtest: \"/files/{path...}\": POST: answers an anonymous caller with 200")

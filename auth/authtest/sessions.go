@@ -37,9 +37,9 @@ var sessionRows = []struct {
 	test func(*sessions)
 }{
 	{"rotation", (*sessions).rotation},
-	{"S3 grace covers the generation directly before alone", (*sessions).grace},
-	{"S4 an attempt gets its successor until that is presented", (*sessions).repeatAttempt},
-	{"S5 a reuse has the age of its generation", (*sessions).ages},
+	{"FS3 grace covers the generation directly before alone", (*sessions).grace},
+	{"FS4 an attempt gets its successor until that is presented", (*sessions).repeatAttempt},
+	{"FS5 a reuse has the age of its generation", (*sessions).ages},
 	{"a new record", (*sessions).create},
 	{"an ID is created twice", (*sessions).createTwice},
 	{"too many", (*sessions).evictsOldest},

@@ -106,7 +106,7 @@ func (d *desk) tabs(schedules int) (requests int) {
 	return requests
 }
 
-// schedules holds R12 300 times: with Grace nobody honest is logged out; without
+// schedules holds SR12 300 times: with Grace nobody honest is logged out; without
 // it, whatever is used twice ends its session.
 func schedules(t *testing.T, store session.Store, pass func(time.Duration)) {
 	d := newDesk(t, store, pass, grace(10*second))

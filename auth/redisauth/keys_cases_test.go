@@ -144,7 +144,7 @@ func (r *ring) sealed(prefix, id string) string {
 	return text + checksum(text)
 }
 
-// A keyCase is one of the cases A1 to A21.
+// A keyCase is one of the cases KA1 to KA21.
 type keyCase struct {
 	id, name string
 	play     func(*ring)
@@ -161,14 +161,14 @@ func (r *ring) behind(header string) *ring {
 const proxied = "192.0.2.1:1"
 
 var keyCases = []keyCase{
-	{"A1", "a wrong checksum asks no store", func(r *ring) {
+	{"KA1", "a wrong checksum asks no store", func(r *ring) {
 		r.store.gets.Store(0)
 		for i := range r.text {
 			require.ErrorIs(r.t, r.call(r.text[:i]+flip(r.text[i])+r.text[i+1:], home), auth.ErrInvalid)
 		}
 		require.Zero(r.t, r.store.gets.Load())
 	}},
-	{"A2", "an unknown ID and a wrong secret are the same", func(r *ring) {
+	{"KA2", "an unknown ID and a wrong secret are the same", func(r *ring) {
 		for _, id := range []string{strings.Repeat("x", 16), r.key.ID} {
 			r.store.gets.Store(0)
 			err := r.call(r.sealed("acme", id), home)
@@ -180,7 +180,7 @@ var keyCases = []keyCase{
 			require.NotContains(r.t, w.Body.String(), id)
 		}
 	}},
-	{"A3", "a stored key without networks is accepted from nowhere", func(r *ring) {
+	{"KA3", "a stored key without networks is accepted from nowhere", func(r *ring) {
 		_, _, err := r.Create(r.t.Context(), apikey.Key{Name: "n", Subject: "s"})
 		require.ErrorContains(r.t, err, "Networks")
 		k, _, err := r.store.Get(r.t.Context(), r.key.ID)
@@ -190,16 +190,16 @@ var keyCases = []keyCase{
 		require.True(r.t, errors.Must(r.store.Put(r.t.Context(), k)))
 		require.ErrorIs(r.t, r.call(r.text, home), apikey.ErrNetworkDenied)
 	}},
-	{"A4", "a mapped address", func(r *ring) {
+	{"KA4", "a mapped address", func(r *ring) {
 		require.NoError(r.t, r.call(r.text, "[::ffff:10.1.2.3]:1"))
 		require.ErrorIs(r.t, r.call(r.text, "[::ffff:11.1.2.3]:1"), apikey.ErrNetworkDenied)
 	}},
-	{"A5", "a mapped network", func(r *ring) {
+	{"KA5", "a mapped network", func(r *ring) {
 		r.create(func(k *apikey.Key) { k.Networks = nets("::ffff:10.0.0.0/104") })
 		require.Equal(r.t, nets("10.0.0.0/8"), r.key.Networks)
 		require.NoError(r.t, r.call(r.text, home))
 	}},
-	{"A6", "networks that mean something else", func(r *ring) {
+	{"KA6", "networks that mean something else", func(r *ring) {
 		for _, network := range []string{"10.0.0.5/24", "0.0.0.0/0", "::/0", "::ffff:0.0.0.0/96"} {
 			_, _, err := r.Create(r.t.Context(), apikey.Key{Name: "n", Subject: "s", Networks: nets(network)})
 			require.ErrorContains(r.t, err, "Networks[0]", network)
@@ -211,22 +211,22 @@ var keyCases = []keyCase{
 			require.ErrorContains(r.t, err, "is not a network")
 		}
 	}},
-	{"A7", "a zone", func(r *ring) {
+	{"KA7", "a zone", func(r *ring) {
 		require.ErrorIs(r.t, r.call(r.text, "[fe80::1%eth0]:1"), apikey.ErrNetworkDenied, "certain of no network")
 		require.NoError(r.t, r.call(r.text, "[fe80::1]:1"))
 		require.ErrorIs(r.t, r.behind("").call(r.text, proxied, "X-Forwarded-For", "fe80::1%eth0"), apikey.ErrNetworkDenied)
 	}},
-	{"A8", "headers that nobody vouches for", func(r *ring) {
+	{"KA8", "headers that nobody vouches for", func(r *ring) {
 		for _, name := range []string{"X-Forwarded-For", "Forwarded", "X-Real-IP", "CF-Connecting-IP", "True-Client-IP"} {
 			require.ErrorIs(r.t, r.call(r.text, "203.0.113.9:1", name, "10.1.2.3"), apikey.ErrNetworkDenied, name)
 			require.NoError(r.t, r.call(r.text, home, name, "203.0.113.9"))
 		}
 	}},
-	{"A9", "the rightmost that is not trusted", func(r *ring) {
+	{"KA9", "the rightmost that is not trusted", func(r *ring) {
 		require.ErrorIs(r.t, r.behind("").call(r.text, proxied, "X-Forwarded-For", "10.1.2.3, 203.0.113.9"), apikey.ErrNetworkDenied)
 		require.NoError(r.t, r.behind("").call(r.text, proxied, "X-Forwarded-For", "203.0.113.9, 10.1.2.3"))
 	}},
-	{"A10", "chains that are odd", func(r *ring) {
+	{"KA10", "chains that are odd", func(r *ring) {
 		b := r.behind("")
 		require.NoError(r.t, b.call(r.text, proxied, "X-Forwarded-For", "203.0.113.9", "X-Forwarded-For", "10.1.2.3:80"))
 		require.NoError(r.t, b.call(r.text, proxied, "X-Forwarded-For", "[2001:db8::1]:80"))
@@ -234,22 +234,22 @@ var keyCases = []keyCase{
 			require.ErrorIs(r.t, b.call(r.text, proxied, "X-Forwarded-For", bad), apikey.ErrNetworkDenied, bad)
 		}
 	}},
-	{"A11", "only the configured header", func(r *ring) {
+	{"KA11", "only the configured header", func(r *ring) {
 		require.ErrorIs(r.t, r.behind("").call(r.text, proxied, "X-Forwarded-For", "203.0.113.9", "Forwarded", "for=10.1.2.3"), apikey.ErrNetworkDenied)
 		require.NoError(r.t, r.behind("Forwarded").call(r.text, proxied, "X-Forwarded-For", "203.0.113.9", "Forwarded", "for=10.1.2.3"))
 	}},
-	{"A12", "a peer that is no proxy", func(r *ring) {
+	{"KA12", "a peer that is no proxy", func(r *ring) {
 		require.ErrorIs(r.t, r.behind("").call(r.text, "203.0.113.9:1", "X-Forwarded-For", "10.1.2.3"), apikey.ErrNetworkDenied)
 		require.NoError(r.t, r.behind("").call(r.text, home, "X-Forwarded-For", "203.0.113.9"))
 	}},
-	{"A13", "proxies all the way", func(r *ring) {
+	{"KA13", "proxies all the way", func(r *ring) {
 		require.ErrorIs(r.t, r.behind("").call(r.text, proxied, "X-Forwarded-For", "192.0.2.2, 192.0.2.1"), apikey.ErrNetworkDenied)
 	}},
-	{"A14", "a Unix socket", func(r *ring) {
+	{"KA14", "a Unix socket", func(r *ring) {
 		require.ErrorIs(r.t, r.call(r.text, "@"), apikey.ErrNetworkDenied)
 		require.ErrorIs(r.t, r.behind("").call(r.text, "@", "X-Forwarded-For", "10.1.2.3"), apikey.ErrNetworkDenied)
 	}},
-	{"A15", "rotation", func(r *ring) {
+	{"KA15", "rotation", func(r *ring) {
 		second := errors.Must(r.Rotate(r.t.Context(), r.key.ID))
 		r.age(2 * day)
 		require.NoError(r.t, r.call(r.text, home), "the new one was not used yet")
@@ -268,7 +268,7 @@ var keyCases = []keyCase{
 			require.ErrorIs(r.t, r.call(text, home), auth.ErrInvalid)
 		}
 	}},
-	{"A16", "several replicas rotate", func(r *ring) {
+	{"KA16", "several replicas rotate", func(r *ring) {
 		r.age(91 * day)
 		var delivered atomic.Int64
 		var all sync.WaitGroup
@@ -289,7 +289,7 @@ var keyCases = []keyCase{
 		all.Wait()
 		require.EqualValues(r.t, 1, delivered.Load())
 	}},
-	{"A17", "a revocation reaches other replicas", func(r *ring) {
+	{"KA17", "a revocation reaches other replicas", func(r *ring) {
 		replica := newRing(r.t, r.store, func(o *apikey.Options) { o.CacheTTL = time.Second })
 		require.NoError(r.t, replica.call(r.text, home))
 		require.NoError(r.t, r.Revoke(r.t.Context(), r.key.ID))
@@ -297,7 +297,7 @@ var keyCases = []keyCase{
 		require.Eventually(r.t, func() bool { return errors.Is(replica.call(r.text, home), auth.ErrInvalid) }, 5*time.Second, 20*time.Millisecond)
 		require.Less(r.t, time.Since(at), 2*time.Second)
 	}},
-	{"A18", "keys elsewhere", func(r *ring) {
+	{"KA18", "keys elsewhere", func(r *ring) {
 		q := httptest.NewRequest("POST", "/partner/stock?X-API-Key="+r.text+"&api_key="+r.text, strings.NewReader("api_key="+r.text))
 		q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		q.RemoteAddr = home
@@ -306,7 +306,7 @@ var keyCases = []keyCase{
 		require.Nil(r.t, p)
 		require.ErrorIs(r.t, r.call(r.text, home, "X-API-Key", r.text), auth.ErrMalformed)
 	}},
-	{"A19", "no key in events, errors and what is stored", func(r *ring) {
+	{"KA19", "no key in events, errors and what is stored", func(r *ring) {
 		second := errors.Must(r.Rotate(r.t.Context(), r.key.ID))
 		var told strings.Builder
 		for _, err := range []error{r.call(r.text, "203.0.113.9:1"), r.call(r.text+"x", home), r.call(r.sealed("acme", r.key.ID), home)} {
@@ -321,13 +321,13 @@ var keyCases = []keyCase{
 			require.NotContains(r.t, told.String(), text[len(text)-49:len(text)-6])
 		}
 	}},
-	{"A20", "another environment", func(r *ring) {
+	{"KA20", "another environment", func(r *ring) {
 		require.ErrorIs(r.t, r.call(r.sealed("test", r.key.ID), home), auth.ErrInvalid)
 		_, rest, _ := strings.Cut(r.text, "_")
 		text := "test_" + rest[:len(rest)-6]
 		require.ErrorIs(r.t, r.call(text+checksum(text), home), auth.ErrInvalid, "the right secret")
 	}},
-	{"A21", "the last use", func(r *ring) {
+	{"KA21", "the last use", func(r *ring) {
 		other := newRing(r.t, r.store.Store, func(o *apikey.Options) { o.CacheTTL = time.Second })
 		other.key = r.key
 		other.used(r.text)
@@ -353,7 +353,7 @@ func flip(c byte) string {
 	return "A"
 }
 
-// TestKeyCases holds A1 to A21, everywhere.
+// TestKeyCases holds KA1 to KA21, everywhere.
 func TestKeyCases(t *testing.T) {
 	seen := map[string]bool{}
 	for _, c := range keyCases {

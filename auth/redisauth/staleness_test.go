@@ -31,10 +31,10 @@ func follow(t *testing.T, client redis.UniversalClient) *auth.Revocations {
 
 // What one process revokes, another accepts for MaxStale at most, also when
 // its Redis goes away at that moment.
-func TestRevocationReachesACutOffProcessInTime_S1(t *testing.T) {
+func TestRevocationReachesACutOffProcessInTime_FS1(t *testing.T) {
 	for name, cut := range map[string]func(p *redistest.Proxy, on bool){
-		"S1 Redis refuses connections": func(p *redistest.Proxy, on bool) { p.Refuse(on) },
-		"S1 Redis hangs":               func(p *redistest.Proxy, on bool) { p.BlackHole(on) },
+		"FS1 Redis refuses connections": func(p *redistest.Proxy, on bool) { p.Refuse(on) },
+		"FS1 Redis hangs":               func(p *redistest.Proxy, on bool) { p.BlackHole(on) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := redistest.Start(t)
@@ -68,7 +68,7 @@ func TestRevocationReachesACutOffProcessInTime_S1(t *testing.T) {
 
 // Next returns soon enough for the shortest MaxStale: what it has waited for
 // counts twice.
-func TestNextReturnsInTimeForTheShortestMaxStale_S1(t *testing.T) {
+func TestNextReturnsInTimeForTheShortestMaxStale_FS1(t *testing.T) {
 	f := revocations(t, single(t), redisauth.Options{})
 	_, position, err := f.Load(t.Context())
 	require.NoError(t, err)

@@ -213,11 +213,11 @@ func (s *service) thefts() (n int) {
 	return n
 }
 
-// TestOutagesEndNoSession_S2 holds that neither a Redis that stalls, nor one that
+// TestOutagesEndNoSession_FS2 holds that neither a Redis that stalls, nor one that
 // is killed and comes back, ends the session of a client that follows
 // Retry-After, numbered or not; and that thieves who present spent tokens
 // meanwhile, and come back with the cookies of the 503s, get nothing.
-func TestOutagesEndNoSession_S2(t *testing.T) {
+func TestOutagesEndNoSession_FS2(t *testing.T) {
 	server := redistest.Start(t, durable...)
 	s := newService(t, 3, func() redis.UniversalClient { return redis.NewClient(server.Options()) }, redisauth.Options{Timeout: time.Second})
 	all, robbed := s.browsers(40), s.browsers(20)
@@ -260,9 +260,9 @@ func TestOutagesEndNoSession_S2(t *testing.T) {
 		session.AttemptHeader, s.requests.Load(), s.unavailable.Load(), stalled, s.unavailable.Load()-stalled, len(robbed)+replays, s.falselyEnded.Load(), s.replayed.Load())
 }
 
-// TestLostRepliesEndNoSession_S2 holds the same where Redis rotates, and no reply
+// TestLostRepliesEndNoSession_FS2 holds the same where Redis rotates, and no reply
 // arrives: on one Redis, and on a Cluster.
-func TestLostRepliesEndNoSession_S2(t *testing.T) {
+func TestLostRepliesEndNoSession_FS2(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		start func(t *testing.T) (dial func() redis.UniversalClient, proxies []*redistest.Proxy)

@@ -69,10 +69,10 @@ func (d *desk) lost(h http.Handler, token string, header ...string) string {
 // with is the header of a cookie beside the token's.
 func with(attempt string) []string { return []string{"Cookie", attemptCookie + "=" + attempt} }
 
-// TestRetryAfter503IsNoTheft_S2 holds that a browser that does not number its
+// TestRetryAfter503IsNoTheft_FS2 holds that a browser that does not number its
 // attempts, and comes back after a 503 with the cookies that it was given, gets
 // one successor, whatever became of the rotation.
-func TestRetryAfter503IsNoTheft_S2(t *testing.T) {
+func TestRetryAfter503IsNoTheft_FS2(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		done []bool
@@ -122,7 +122,7 @@ func TestRetryAfter503IsNoTheft_S2(t *testing.T) {
 		require.Empty(t, jarred(t, client, at), "a logout leaves no cookie, nor one of an attempt")
 		require.Empty(t, d.events)
 	})
-	t.Run("S4 a browser that slept for a day", func(t *testing.T) {
+	t.Run("FS4 a browser that slept for a day", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			d, store := lossyDesk(t)
 			token := d.login()
@@ -158,10 +158,10 @@ func TestRetryAfter503IsNoTheft_S2(t *testing.T) {
 	})
 }
 
-// TestAttemptCookieOpensNothing_S2 holds that the cookie of a 503 is worth
+// TestAttemptCookieOpensNothing_FS2 holds that the cookie of a 503 is worth
 // something beside the token to which it was given, and for the attempt that
 // used it. Each row ends in a theft.
-func TestAttemptCookieOpensNothing_S2(t *testing.T) {
+func TestAttemptCookieOpensNothing_FS2(t *testing.T) {
 	// garbled changes the first character of the nonce.
 	garbled := func(attempt string) string {
 		b, _ := base64.RawURLEncoding.DecodeString(attempt)
@@ -241,9 +241,9 @@ func TestAttemptCookieOpensNothing_S2(t *testing.T) {
 	})
 }
 
-// TestAttemptCookie_S2 holds the whole line, which protects as that of the token
+// TestAttemptCookie_FS2 holds the whole line, which protects as that of the token
 // does, and which answers have it.
-func TestAttemptCookie_S2(t *testing.T) {
+func TestAttemptCookie_FS2(t *testing.T) {
 	for _, tt := range []struct {
 		name, want string
 		change     func(*session.Options)
@@ -282,9 +282,9 @@ func TestAttemptCookie_S2(t *testing.T) {
 	require.NotEmpty(t, cookieOf(t, w))
 }
 
-// TestNoAnswerSetsTheAttemptCookieTwice_S2 holds what RFC 6265, section 4.1.1, asks
+// TestNoAnswerSetsTheAttemptCookieTwice_FS2 holds what RFC 6265, section 4.1.1, asks
 // for, where a retry is a logout.
-func TestNoAnswerSetsTheAttemptCookieTwice_S2(t *testing.T) {
+func TestNoAnswerSetsTheAttemptCookieTwice_FS2(t *testing.T) {
 	d, store := lossyDesk(t)
 	token := d.login()
 	store.done = []bool{true}

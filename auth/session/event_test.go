@@ -34,9 +34,9 @@ func TestLog(t *testing.T) {
 	})
 }
 
-// TestTheftHasItsDistance_S5 holds that the event of a theft tells a late tab from
+// TestTheftHasItsDistance_FS5 holds that the event of a theft tells a late tab from
 // a thief.
-func TestTheftHasItsDistance_S5(t *testing.T) {
+func TestTheftHasItsDistance_FS5(t *testing.T) {
 	for _, tt := range []struct {
 		name      string
 		grace     time.Duration

@@ -31,7 +31,7 @@ func codeOf(t *testing.T, w *httptest.ResponseRecorder) string {
 	return body.Code
 }
 
-// TestAbsolute holds R15: who refreshes for ever does not stay for ever.
+// TestAbsolute holds SR15: who refreshes for ever does not stay for ever.
 func TestAbsolute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, func(o *session.Options) { o.Idle, o.Absolute = time.Hour, 2*time.Hour })
@@ -52,7 +52,7 @@ func TestAbsolute(t *testing.T) {
 	})
 }
 
-// TestIdle holds R16.
+// TestIdle holds SR16.
 func TestIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, func(o *session.Options) { o.Idle = time.Hour })
@@ -65,7 +65,7 @@ func TestIdle(t *testing.T) {
 	})
 }
 
-// TestKeys holds R23: a key is replaced without a logout, and one that was
+// TestKeys holds SR23: a key is replaced without a logout, and one that was
 // removed makes nothing.
 func TestKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

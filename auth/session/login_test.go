@@ -16,7 +16,7 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// TestLoginEndsTheOldSession holds R21: nobody goes on in a session that was
+// TestLoginEndsTheOldSession holds SR21: nobody goes on in a session that was
 // there before the login.
 func TestLoginEndsTheOldSession(t *testing.T) {
 	for _, tt := range []struct {
@@ -166,7 +166,7 @@ func TestLoginRefusesUnfitSessions(t *testing.T) {
 	}
 }
 
-// TestCredentials holds R7, R20 and R26: what is no token of ours never
+// TestCredentials holds SR7, SR20 and SR26: what is no token of ours never
 // reaches the store, and ends nobody's session.
 func TestCredentials(t *testing.T) {
 	d := newDesk(t)
@@ -176,14 +176,14 @@ func TestCredentials(t *testing.T) {
 		name, cookie string
 		kind         *errors.Kind
 	}{
-		{"R20 two cookies", "__Host-refresh=" + good + "; __Host-refresh=other", auth.ErrMalformed},
-		{"R20 the same cookie twice", "__Host-refresh=" + good + "; a=b; __Host-refresh=" + good, auth.ErrMalformed},
+		{"SR20 two cookies", "__Host-refresh=" + good + "; __Host-refresh=other", auth.ErrMalformed},
+		{"SR20 the same cookie twice", "__Host-refresh=" + good + "; a=b; __Host-refresh=" + good, auth.ErrMalformed},
 		{"no cookie", "", auth.ErrMissing},
 		{"cookie of another name", "refresh=" + good, auth.ErrMissing},
 		{"empty", "__Host-refresh=", auth.ErrInvalid},
-		{"R7 forged MAC", "__Host-refresh=" + good[:77] + swap(good[77]), auth.ErrInvalid},
-		{"R7 forged generation", "__Host-refresh=" + good[:50] + swap(good[50]) + good[51:], auth.ErrInvalid},
-		{"R26 an access token", "__Host-refresh=eyJhbGciOiJFZERTQSJ9.e30.c2ln", auth.ErrInvalid},
+		{"SR7 forged MAC", "__Host-refresh=" + good[:77] + swap(good[77]), auth.ErrInvalid},
+		{"SR7 forged generation", "__Host-refresh=" + good[:50] + swap(good[50]) + good[51:], auth.ErrInvalid},
+		{"SR26 an access token", "__Host-refresh=eyJhbGciOiJFZERTQSJ9.e30.c2ln", auth.ErrInvalid},
 		{"a page of it", "__Host-refresh=" + strings.Repeat("A", 9000), auth.ErrInvalid},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -229,7 +229,7 @@ func (broken) DeleteAll(context.Context, string, ...string) ([]session.Ended, er
 	return nil, errDown
 }
 
-// TestStoreFails holds R24: a store that is down logs nobody out, even when
+// TestStoreFails holds SR24: a store that is down logs nobody out, even when
 // its error claims to be a kind of ours.
 func TestStoreFails(t *testing.T) {
 	token := newDesk(t).login()

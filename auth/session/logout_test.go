@@ -21,7 +21,7 @@ import (
 
 const cleared = "__Host-refresh=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict"
 
-// TestLogout holds R22.
+// TestLogout holds SR22.
 func TestLogout(t *testing.T) {
 	for _, tt := range []struct {
 		name          string
@@ -128,7 +128,7 @@ func TestRevokeAgain(t *testing.T) {
 	})
 }
 
-// TestRevokeAllRaces holds R13 and R14: whatever is under way, no session that
+// TestRevokeAllRaces holds SR13 and SR14: whatever is under way, no session that
 // RevokeAll ended gives another token that works, and none comes back.
 func TestRevokeAllRaces(t *testing.T) {
 	d := newDesk(t, func(o *session.Options) { o.Grace, o.Issue = time.Minute, issue })
@@ -157,7 +157,7 @@ func TestRevokeAllRaces(t *testing.T) {
 	require.Zero(t, records+owners)
 }
 
-// TestMethods holds R19, also for the order: nothing else is looked at.
+// TestMethods holds SR19, also for the order: nothing else is looked at.
 func TestMethods(t *testing.T) {
 	d := newDesk(t)
 	token := d.login()

@@ -83,7 +83,7 @@ func (s *spying) Rotate(ctx context.Context, r session.Rotation) (session.Rotate
 	return s.Memory.Rotate(ctx, r)
 }
 
-// TestStoreKeepsNoToken holds R25: what the store holds logs nobody in.
+// TestStoreKeepsNoToken holds SR25: what the store holds logs nobody in.
 func TestStoreKeepsNoToken(t *testing.T) {
 	spy := &spying{Memory: session.NewMemory()}
 	d := newDesk(t, func(o *session.Options) { o.Store = spy })

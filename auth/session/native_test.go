@@ -108,7 +108,7 @@ func TestBrowsersKeepNoToken(t *testing.T) {
 	require.Equal(t, auth.ErrMissing.Code(), codeOf(t, closed.post(closed.Refresh(), "", session.TokenHeader, cookieOf(t, w), session.AttemptHeader, once)))
 }
 
-// TestLoginRacesRevokeAll holds R14: a login that began before it makes no
+// TestLoginRacesRevokeAll holds SR14: a login that began before it makes no
 // session after it, and one that begins later does.
 func TestLoginRacesRevokeAll(t *testing.T) {
 	for _, tt := range []struct {

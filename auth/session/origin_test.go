@@ -16,9 +16,9 @@ import (
 
 const evil = origincases.Evil
 
-// TestEveryWayInDecidesOnTheOrigin_C7 holds R18: the cases of cors, for every
+// TestEveryWayInDecidesOnTheOrigin_FC7 holds SR18: the cases of cors, for every
 // handler.
-func TestEveryWayInDecidesOnTheOrigin_C7(t *testing.T) {
+func TestEveryWayInDecidesOnTheOrigin_FC7(t *testing.T) {
 	for _, tt := range origincases.Table {
 		t.Run(tt.Name, func(t *testing.T) {
 			d := newDesk(t, func(o *session.Options) {

@@ -43,46 +43,46 @@ func TestRefresh(t *testing.T) {
 		events []session.Reason
 		over   bool
 	}{
-		{"R11 a token is used once", 0, []step{{0, 0, "t0", "", 200, "t1"}, {0, 0, "t0", "", 401, ""}, {0, 0, "t1", "", 401, ""}}, theft, true},
-		{"R5 the thief first, the owner later", 0, []step{{0, 0, "t0", "", 200, "thief"}, {3600 * second, 0, "t0", "", 401, ""}, {0, 0, "thief", "", 401, ""}}, theft, true},
+		{"SR11 a token is used once", 0, []step{{0, 0, "t0", "", 200, "t1"}, {0, 0, "t0", "", 401, ""}, {0, 0, "t1", "", 401, ""}}, theft, true},
+		{"SR5 the thief first, the owner later", 0, []step{{0, 0, "t0", "", 200, "thief"}, {3600 * second, 0, "t0", "", 401, ""}, {0, 0, "thief", "", 401, ""}}, theft, true},
 		{"the owner first, the thief later", 0, []step{{0, 0, "t0", once, 200, "t1"}, {0, 0, "t1", other, 200, "t2"}, {0, 0, "t0", other, 401, ""}, {0, 0, "t2", "", 401, ""}}, theft, true},
 		{"other attempt", 0, []step{{0, 0, "t0", once, 200, "t1"}, {0, 0, "t0", other, 401, ""}}, theft, true},
 		{"attempt of two rotations ago", 0, []step{{0, 0, "t0", once, 200, "t1"}, {0, 0, "t1", other, 200, "t2"}, {0, 0, "t0", once, 401, ""}}, theft, true},
 		{"one attempt for all", 0, []step{{0, 0, "t0", once, 200, "t1"}, {0, 0, "t1", once, 200, "t2"}, {0, 0, "t1", once, 200, "t2"}, {0, 0, "t0", once, 401, ""}}, theft, true},
-		{"S4 the same attempt after 62 s and after an hour", 0, []step{
+		{"FS4 the same attempt after 62 s and after an hour", 0, []step{
 			{0, 0, "t0", once, 200, "t1"}, {62 * second, 0, "t0", once, 200, "t1"}, {time.Hour, 0, "t0", once, 200, "t1"}, {0, 0, "t1", other, 200, "t2"}}, nil, false},
-		{"S4 the same attempt after an hour, its successor presented", 0, []step{
+		{"FS4 the same attempt after an hour, its successor presented", 0, []step{
 			{0, 0, "t0", once, 200, "t1"}, {time.Hour, 0, "t1", other, 200, "t2"}, {0, 0, "t0", once, 401, ""}, {0, 0, "t2", "", 401, ""}}, theft, true},
-		{"S4 another attempt after an hour", 0, []step{{0, 0, "t0", once, 200, "t1"}, {time.Hour, 0, "t0", other, 401, ""}}, theft, true},
+		{"FS4 another attempt after an hour", 0, []step{{0, 0, "t0", once, 200, "t1"}, {time.Hour, 0, "t0", other, 401, ""}}, theft, true},
 		{"repeat of a request without an attempt", 0, []step{{0, 0, "t0", "", 200, "t1"}, {0, 0, "t0", once, 401, ""}}, theft, true},
-		{"R2 same attempt, also a minute later", 0, []step{
+		{"SR2 same attempt, also a minute later", 0, []step{
 			{0, 0, "t0", once, 200, "t1"}, {0, 0, "t0", once, 200, "t1"}, {60*second - 1, 0, "t0", once, 200, "t1"}, {0, 0, "t1", other, 200, "t2"}}, nil, false},
-		{"R1 two tabs in grace", 10 * second, []step{{0, 0, "t0", "", 200, "t1"}, {0, 0, "t0", "", 200, "t1"}, {10*second - 1, 0, "t0", "", 200, "t1"}}, nil, false},
-		{"R3 repeat after grace", 10 * second, []step{{0, 0, "t0", "", 200, "t1"}, {10 * second, 0, "t0", "", 401, ""}, {0, 0, "t1", "", 401, ""}}, theft, true},
+		{"SR1 two tabs in grace", 10 * second, []step{{0, 0, "t0", "", 200, "t1"}, {0, 0, "t0", "", 200, "t1"}, {10*second - 1, 0, "t0", "", 200, "t1"}}, nil, false},
+		{"SR3 repeat after grace", 10 * second, []step{{0, 0, "t0", "", 200, "t1"}, {10 * second, 0, "t0", "", 401, ""}, {0, 0, "t1", "", 401, ""}}, theft, true},
 		{"a repeat does not extend grace", 10 * second, []step{{0, 0, "t0", "", 200, "t1"}, {9 * second, 0, "t0", "", 200, "t1"}, {9 * second, 0, "t0", "", 401, ""}}, theft, true},
-		{"R4 a delayed tab finds the successor", 10 * second, []step{{0, 0, "t0", "", 200, "t1"}, {second, 0, "t1", "", 200, "t2"}, {second, 0, "t1", "", 200, "t2"}, {0, 0, "t2", "", 200, "t3"}}, nil, false},
-		{"S3 grace covers the token directly before", 3 * second, []step{
+		{"SR4 a delayed tab finds the successor", 10 * second, []step{{0, 0, "t0", "", 200, "t1"}, {second, 0, "t1", "", 200, "t2"}, {second, 0, "t1", "", 200, "t2"}, {0, 0, "t2", "", 200, "t3"}}, nil, false},
+		{"FS3 grace covers the token directly before", 3 * second, []step{
 			{0, 0, "t0", "", 200, "t1"}, {0, 0, "t1", "", 200, "t2"}, {0, 0, "t2", "", 200, "t3"}, {0, 0, "t2", "", 200, "t3"}, {0, 0, "t3", "", 200, "t4"}}, nil, false},
-		{"S3 not the one before that", 3 * second, []step{
+		{"FS3 not the one before that", 3 * second, []step{
 			{0, 0, "t0", "", 200, "t1"}, {0, 0, "t1", "", 200, "t2"}, {0, 0, "t2", "", 200, "t3"}, {0, 0, "t1", "", 401, ""}, {0, 0, "t3", "", 401, ""}}, theft, true},
-		{"S3 nor an older one", 3 * second, []step{
+		{"FS3 nor an older one", 3 * second, []step{
 			{0, 0, "t0", "", 200, "t1"}, {0, 0, "t1", "", 200, "t2"}, {0, 0, "t2", "", 200, "t3"}, {0, 0, "t0", "", 401, ""}, {0, 0, "t3", "", 401, ""}}, theft, true},
-		{"R6 a thief in grace gets no line of their own", 10 * second, []step{
+		{"SR6 a thief in grace gets no line of their own", 10 * second, []step{
 			{0, 0, "t0", "", 200, "t1"}, {0, 0, "t0", "", 200, "t1"}, {60 * second, 0, "t1", "", 200, "t2"}, {60 * second, 0, "t1", "", 401, ""}, {0, 0, "t2", "", 401, ""}}, theft, true},
-		{"R8 lost write, the newest token goes on", 0, []step{
+		{"SR8 lost write, the newest token goes on", 0, []step{
 			{0, 0, "t0", "", 200, "t1"}, {20 * second, 1, "t1", "", 200, "t2"}, {20 * second, 0, "t0", "", 401, ""}, {0, 0, "t2", "", 401, ""}},
 			[]session.Reason{session.StoreRolledBack, session.TokenReused}, true},
-		{"R8 lost writes, another tab in grace", 10 * second, []step{
+		{"SR8 lost writes, another tab in grace", 10 * second, []step{
 			{0, 0, "t0", "", 200, "t1"}, {second, 0, "t1", "", 200, "t2"}, {0, 0, "t2", "", 200, "t3"}, {second, 2, "t3", "", 200, "t4"},
 			{0, 0, "t3", "", 200, "t4"}, {9 * second, 0, "t3", "", 200, "t4"}, {second, 0, "t3", "", 401, ""}},
 			[]session.Reason{session.StoreRolledBack, session.TokenReused}, true},
-		{"S3 lost writes, a token that was skipped", 10 * second, []step{
+		{"FS3 lost writes, a token that was skipped", 10 * second, []step{
 			{0, 0, "t0", "", 200, "t1"}, {0, 0, "t1", "", 200, "t2"}, {0, 0, "t2", "", 200, "t3"}, {0, 2, "t3", "", 200, "t4"}, {0, 0, "t2", "", 401, ""}},
 			[]session.Reason{session.StoreRolledBack, session.TokenReused}, true},
-		{"R8 lost writes, without grace", 0, []step{
+		{"SR8 lost writes, without grace", 0, []step{
 			{0, 0, "t0", "", 200, "t1"}, {second, 0, "t1", "", 200, "t2"}, {second, 1, "t2", "", 200, "t3"}, {0, 0, "t1", "", 401, ""}},
 			[]session.Reason{session.StoreRolledBack, session.TokenReused}, true},
-		{"R9 lost write, the thief uses what came back", 0, []step{
+		{"SR9 lost write, the thief uses what came back", 0, []step{
 			{0, 0, "t0", "", 200, "t1"}, {20 * second, 1, "t0", "", 200, "t1"}, {20 * second, 0, "t1", "", 200, "t2"}, {20 * second, 0, "t1", "", 401, ""}, {0, 0, "t2", "", 401, ""}}, theft, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -122,7 +122,7 @@ func (d *desk) play(steps []step) {
 	}
 }
 
-// TestConcurrent holds R10: of 64 who present one token at once, one makes the
+// TestConcurrent holds SR10: of 64 who present one token at once, one makes the
 // successor.
 func TestConcurrent(t *testing.T) {
 	for _, tt := range []struct {
@@ -169,7 +169,7 @@ func TestConcurrent(t *testing.T) {
 	}
 }
 
-// TestTabs holds R12: tabs that share a jar, and whose requests are delayed by
+// TestTabs holds SR12: tabs that share a jar, and whose requests are delayed by
 // less than Grace and overtake no more than one rotation, are never taken for
 // thieves.
 func TestTabs(t *testing.T) {

@@ -138,7 +138,7 @@ func TestNew(t *testing.T) {
 		{"cookie without a prefix", func(o *session.Options) { o.Cookie.Name = "refresh" }, "session: Cookie.Name \"refresh\": must be a cookie name that begins with __Host-; did you mean \"__Host-refresh\"?"},
 		{"cookie that is a prefix", func(o *session.Options) { o.Cookie.Name = "__Host-" }, "session: Cookie.Name \"__Host-\": must be a cookie name that begins with __Host-; did you mean \"__Host-refresh\"?"},
 		{"cookie with a line break", func(o *session.Options) { o.Cookie.Name = "__Host-a\nb" }, "session: Cookie.Name \"__Host-a\\nb\": must be a cookie name that begins with __Host-; did you mean \"__Host-refresh\"?"},
-		{"S2 cookie of an attempt", func(o *session.Options) { o.Cookie.Name = "__Host-refresh-attempt" }, "session: Cookie.Name \"__Host-refresh-attempt\": is the name of the attempt cookie of \"__Host-refresh\"; did you mean \"__Host-refresh-2\"?"},
+		{"FS2 cookie of an attempt", func(o *session.Options) { o.Cookie.Name = "__Host-refresh-attempt" }, "session: Cookie.Name \"__Host-refresh-attempt\": is the name of the attempt cookie of \"__Host-refresh\"; did you mean \"__Host-refresh-2\"?"},
 		{"two cookies", func(o *session.Options) { o.Cookie.Name, o.InsecureCookie = "__Host-a", true }, "session: Cookie.Name: contradicts InsecureCookie; did you mean to leave one out?"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -113,7 +113,7 @@ func TestOverTheWire(t *testing.T) {
 	}
 }
 
-// TestLateRefresh holds R17: what a late answer to the old session says does
+// TestLateRefresh holds SR17: what a late answer to the old session says does
 // not reach the cookie of the new one.
 func TestLateRefresh(t *testing.T) {
 	d := newDesk(t)

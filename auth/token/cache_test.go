@@ -48,7 +48,7 @@ func send(t testing.TB, h http.Handler, target, text string) (int, string) {
 	return w.Code, body.Code
 }
 
-func TestC1TokensThatBeginAlike(t *testing.T) {
+func TestTokensThatBeginAlike_TC1(t *testing.T) {
 	v := verifier(t, nil)
 	ada := mac(`{"alg":"HS256","kid":"HS256","typ":"at+jwt"}`, goodClaims().with(object{"x": strings.Repeat("x", 200), "zub": 1}).json(), material().secret)
 	eve := mac(`{"alg":"HS256","kid":"HS256","typ":"at+jwt"}`, goodClaims().with(object{"x": strings.Repeat("x", 200), "zub": 2}).json(), material().secret)
@@ -79,21 +79,21 @@ func TestWhatChangesAfterATokenWasRemembered(t *testing.T) {
 		status int
 		code   string
 	}{
-		{"C2 exp passes", func(*testing.T, *token.Keys, *auth.Revocations) { now = noon.Add(5*time.Minute + 30*time.Second) }, 401, "auth_expired"},
-		{"C2 the clock is set back behind nbf", func(*testing.T, *token.Keys, *auth.Revocations) { now = noon.Add(-31 * time.Second) }, 401, "auth_invalid"},
-		{"C3 its jti is revoked", func(t *testing.T, _ *token.Keys, r *auth.Revocations) {
+		{"TC2 exp passes", func(*testing.T, *token.Keys, *auth.Revocations) { now = noon.Add(5*time.Minute + 30*time.Second) }, 401, "auth_expired"},
+		{"TC2 the clock is set back behind nbf", func(*testing.T, *token.Keys, *auth.Revocations) { now = noon.Add(-31 * time.Second) }, 401, "auth_invalid"},
+		{"TC3 its jti is revoked", func(t *testing.T, _ *token.Keys, r *auth.Revocations) {
 			require.NoError(t, r.RevokeToken(t.Context(), "t1", time.Now().Add(time.Hour)))
 		}, 401, "auth_revoked"},
-		{"C3 its sub is revoked", func(t *testing.T, _ *token.Keys, r *auth.Revocations) {
+		{"TC3 its sub is revoked", func(t *testing.T, _ *token.Keys, r *auth.Revocations) {
 			require.NoError(t, r.RevokeSubject(t.Context(), "ada", noon, time.Now().Add(time.Hour)))
 		}, 401, "auth_revoked"},
-		{"C3 its key is removed", func(t *testing.T, k *token.Keys, _ *auth.Revocations) {
+		{"TC3 its key is removed", func(t *testing.T, k *token.Keys, _ *auth.Revocations) {
 			require.NoError(t, k.Replace(key(token.ES256, token.Schedule{})))
 		}, 401, "auth_invalid"},
-		{"C3 its kid is another key now", func(t *testing.T, k *token.Keys, _ *auth.Revocations) {
+		{"TC3 its kid is another key now", func(t *testing.T, k *token.Keys, _ *auth.Revocations) {
 			require.NoError(t, k.Replace(errors.Must(token.NewPublicKey("EdDSA", token.ES256, &material().ec.PublicKey))))
 		}, 401, "auth_invalid"},
-		{"C3 nothing that concerns it", func(t *testing.T, k *token.Keys, r *auth.Revocations) {
+		{"TC3 nothing that concerns it", func(t *testing.T, k *token.Keys, r *auth.Revocations) {
 			require.NoError(t, r.RevokeToken(t.Context(), "t2", time.Now().Add(time.Hour)))
 			require.NoError(t, k.Replace(key(token.EdDSA, token.Schedule{}), key(token.ES256, token.Schedule{})))
 		}, 200, ""},
@@ -117,7 +117,7 @@ func TestWhatChangesAfterATokenWasRemembered(t *testing.T) {
 			require.Equal(t, row.code, code)
 		})
 	}
-	t.Run("C3 its sid is revoked", func(t *testing.T) {
+	t.Run("TC3 its sid is revoked", func(t *testing.T) {
 		revoked := errors.Must(auth.NewRevocations(auth.RevocationsOptions{}))
 		h := guarded(t, verifier(t, func(o *token.VerifierOptions) { o.Revocations = revoked }), nothing)
 		text := sign(goodHeader().json(), goodClaims().with(object{"sid": "s1"}).json())
@@ -128,7 +128,7 @@ func TestWhatChangesAfterATokenWasRemembered(t *testing.T) {
 		require.Equal(t, 401, status)
 		require.Equal(t, "auth_revoked", code)
 	})
-	t.Run("C3 its key's time ends", func(t *testing.T) {
+	t.Run("TC3 its key's time ends", func(t *testing.T) {
 		v := verifier(t, func(o *token.VerifierOptions) {
 			o.Keys = errors.Must(token.NewKeys(key(token.EdDSA, token.Schedule{Retire: noon, Remove: noon.Add(time.Minute)})))
 		})
@@ -158,7 +158,7 @@ func TestWhatChangesAfterATokenWasRemembered(t *testing.T) {
 	})
 }
 
-func TestC4DecisionsAreNotRemembered(t *testing.T) {
+func TestDecisionsAreNotRemembered_TC4(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.Handle("/a", auth.Require(auth.Scopes("read"))(nothing))
 	mux.Handle("/b", auth.Require(auth.Scopes("write"))(nothing))
@@ -173,7 +173,7 @@ func TestC4DecisionsAreNotRemembered(t *testing.T) {
 	}
 }
 
-func TestC5VerifiersShareNothing(t *testing.T) {
+func TestVerifiersShareNothing_TC5(t *testing.T) {
 	k := keys(t)
 	ours := guarded(t, verifier(t, func(o *token.VerifierOptions) { o.Keys = k }), nothing)
 	for name, change := range map[string]func(o *token.VerifierOptions){
@@ -181,7 +181,7 @@ func TestC5VerifiersShareNothing(t *testing.T) {
 		"another issuer":   func(o *token.VerifierOptions) { o.Keys, o.Issuer = k, "https://other.example" },
 		"another typ":      func(o *token.VerifierOptions) { o.Keys, o.Type = k, "JWT" },
 	} {
-		t.Run("C5 "+name, func(t *testing.T) {
+		t.Run("TC5 "+name, func(t *testing.T) {
 			theirs := guarded(t, verifier(t, change), nothing)
 			text := sign(goodHeader().json(), goodClaims().json())
 			for range 2 {
@@ -194,7 +194,7 @@ func TestC5VerifiersShareNothing(t *testing.T) {
 	}
 }
 
-func TestC6HandlersCannotChangeWhatIsRemembered(t *testing.T) {
+func TestHandlersCannotChangeWhatIsRemembered_TC6(t *testing.T) {
 	seen := 0
 	h := guarded(t, verifier(t, nil), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		seen++
@@ -224,8 +224,8 @@ func tail(i int) string {
 	return b64(string(sum[:]))
 }
 
-func TestC7TheCacheIsBounded(t *testing.T) {
-	t.Run("C7 a million tokens", func(t *testing.T) {
+func TestTheCacheIsBounded_TC7(t *testing.T) {
+	t.Run("TC7 a million tokens", func(t *testing.T) {
 		v := verifier(t, nil)
 		pad := strings.Repeat("x", 2000)
 		most, size := 0, 0
@@ -241,7 +241,7 @@ func TestC7TheCacheIsBounded(t *testing.T) {
 		require.LessOrEqual(t, size, 8<<20)
 		require.Greater(t, size, 7<<20, "and it is used")
 	})
-	t.Run("C7 small caches", func(t *testing.T) {
+	t.Run("TC7 small caches", func(t *testing.T) {
 		for _, n := range []int{1, 2, 255, 256, 257} {
 			v := verifier(t, func(o *token.VerifierOptions) { o.CacheEntries = n })
 			for i := range 2000 {
@@ -252,7 +252,7 @@ func TestC7TheCacheIsBounded(t *testing.T) {
 			require.GreaterOrEqual(t, entries, n*3/4)
 		}
 	})
-	t.Run("C7 none for invalid ones", func(t *testing.T) {
+	t.Run("TC7 none for invalid ones", func(t *testing.T) {
 		v := verifier(t, nil)
 		for i := range 2000 {
 			text := sign(goodHeader().json(), goodClaims().with(object{"jti": fmt.Sprint(i)}).json())
@@ -261,14 +261,14 @@ func TestC7TheCacheIsBounded(t *testing.T) {
 				require.Error(t, err)
 			}
 		}
-		for _, genuine := range []object{{"aud": "other"}, {"exp": noon.Add(-time.Minute).Unix(), "iat": noon.Add(-time.Hour).Unix()}, {"nbf": noon.Add(time.Minute).Unix()}, {"cnf": object{"jkt": "C8"}}} {
+		for _, genuine := range []object{{"aud": "other"}, {"exp": noon.Add(-time.Minute).Unix(), "iat": noon.Add(-time.Hour).Unix()}, {"nbf": noon.Add(time.Minute).Unix()}, {"cnf": object{"jkt": "TC8"}}} {
 			_, err := v.Verify(t.Context(), sign(goodHeader().json(), goodClaims().with(genuine).json()))
 			require.Error(t, err)
 		}
 		entries, _ := token.Cached(v)
 		require.Zero(t, entries)
 	})
-	t.Run("C7 what is used stays", func(t *testing.T) {
+	t.Run("TC7 what is used stays", func(t *testing.T) {
 		v := verifier(t, func(o *token.VerifierOptions) { o.CacheEntries = 8 })
 		text := sign(goodHeader().json(), goodClaims().json())
 		first, err := v.Verify(t.Context(), text)
@@ -288,9 +288,9 @@ func TestC7TheCacheIsBounded(t *testing.T) {
 	})
 }
 
-// C8: a token that is bound to a key by DPoP (RFC 9449) is no bearer token,
+// TC8: a token that is bound to a key by DPoP (RFC 9449) is no bearer token,
 // with or without a proof, now and the next time.
-func TestC8BoundTokens(t *testing.T) {
+func TestBoundTokens_TC8(t *testing.T) {
 	v := verifier(t, nil)
 	h := guarded(t, v, nothing)
 	text := sign(goodHeader().json(), goodClaims().with(object{"cnf": object{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}).json())
@@ -308,7 +308,7 @@ func TestC8BoundTokens(t *testing.T) {
 	require.Zero(t, entries)
 }
 
-func TestC9LongTokensAreNotRemembered(t *testing.T) {
+func TestLongTokensAreNotRemembered_TC9(t *testing.T) {
 	v := verifier(t, nil)
 	head := goodHeader().json()
 	for _, n := range []int{1, 1000, 1200, 1500, 5000, 5800} {
@@ -323,7 +323,7 @@ func TestC9LongTokensAreNotRemembered(t *testing.T) {
 	}
 }
 
-func TestC10Races(t *testing.T) {
+func TestRaces_TC10(t *testing.T) {
 	k, revoked := keys(t), errors.Must(auth.NewRevocations(auth.RevocationsOptions{}))
 	v := verifier(t, func(o *token.VerifierOptions) { o.Keys, o.Revocations, o.CacheEntries = k, revoked, 8 })
 	h := guarded(t, v, nothing)

@@ -77,7 +77,7 @@ func TestPublicKeysAsSecrets(t *testing.T) {
 			secrets["PKCS #1"] = x509.MarshalPKCS1PublicKey(k)
 		}
 		for name, secret := range secrets {
-			t.Run("J2 "+string(alg)+" "+name, func(t *testing.T) {
+			t.Run("TJ2 "+string(alg)+" "+name, func(t *testing.T) {
 				for _, claimed := range []string{"HS256", "HS384", "HS512"} {
 					_, err := v.Verify(t.Context(), mac(goodHeader().with(object{"alg": claimed, "kid": string(alg)}).json(), goodClaims().json(), secret))
 					require.ErrorIs(t, err, auth.ErrInvalid)
@@ -87,13 +87,13 @@ func TestPublicKeysAsSecrets(t *testing.T) {
 	}
 }
 
-func TestJ3AKeyWithoutAnAlg(t *testing.T) {
+func TestAKeyWithoutAnAlg_TJ3(t *testing.T) {
 	for name, signed := range map[string]string{
 		"HS256 with an empty secret": mac(goodHeader().with(object{"alg": "HS256", "kid": "RS256"}).json(), goodClaims().json(), nil),
 		"PS256":                      signAs(token.PS256, goodHeader().with(object{"alg": "PS256", "kid": "RS256"}).json(), goodClaims().json()),
 		"RS512":                      signAs(token.RS512, goodHeader().with(object{"alg": "RS512", "kid": "RS256"}).json(), goodClaims().json()),
 	} {
-		t.Run("J3 "+name, func(t *testing.T) {
+		t.Run("TJ3 "+name, func(t *testing.T) {
 			s := newRemoteService(t, newPublisher(t, says(200, object{"keys": []any{jwkOf(t, token.RS256).with(object{"alg": nil})}}.json())))
 			require.Equal(t, 401, s.send(t.Context(), signed).StatusCode)
 			require.Equal(t, 200, s.ask(token.RS256).StatusCode, "the one configured alg")
@@ -101,7 +101,7 @@ func TestJ3AKeyWithoutAnAlg(t *testing.T) {
 	}
 }
 
-func TestJ6KeysInTheHeader(t *testing.T) {
+func TestKeysInTheHeader_TJ6(t *testing.T) {
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
 	asked := 0
@@ -113,7 +113,7 @@ func TestJ6KeysInTheHeader(t *testing.T) {
 		"jwk": {"jwk": own}, "jwk under its own kid": {"jwk": own, "kid": "evil"}, "jku": {"jku": evil.URL}, "x5u": {"x5u": evil.URL}, "x5c": {"x5c": []string{"MIIB"}}, "kid is a URL": {"kid": evil.URL},
 		"kid is a path": {"kid": "../../dev/null"},
 	} {
-		t.Run("J6 "+name, func(t *testing.T) {
+		t.Run("TJ6 "+name, func(t *testing.T) {
 			input := b64(goodHeader().with(extra).json()) + "." + b64(goodClaims().json())
 			status, code := send(t, h, "/", input+"."+b64(string(ed25519.Sign(private, []byte(input)))))
 			require.Equal(t, 401, status)
@@ -125,16 +125,16 @@ func TestJ6KeysInTheHeader(t *testing.T) {
 
 // A flood of long tokens costs their length at most once, and no memory that
 // grows with it (CVE-2025-30204, CVE-2025-27144).
-func TestJ17LongTokensCostNothing(t *testing.T) {
+func TestLongTokensCostNothing_TJ17(t *testing.T) {
 	v := verifier(t, nil)
 	for name, unit := range map[string]string{"dots": ".", "letters": "A", "spaces": " ", "open brackets": "W1"} {
-		t.Run("J17 "+name, func(t *testing.T) {
+		t.Run("TJ17 "+name, func(t *testing.T) {
 			short, long := strings.Repeat(unit, 4<<10), strings.Repeat(unit, 1<<20)
 			base := testing.AllocsPerRun(20, func() { _, _ = v.Verify(t.Context(), short) })
 			require.LessOrEqual(t, testing.AllocsPerRun(20, func() { _, _ = v.Verify(t.Context(), long) }), base)
 		})
 	}
-	t.Run("J17 a header that is all brackets", func(t *testing.T) {
+	t.Run("TJ17 a header that is all brackets", func(t *testing.T) {
 		for _, open := range []string{"[", `{"a":`, `["x",`} {
 			text := b64(`{"a":`+strings.Repeat(open, 5000/len(open))) + ".e30.AAAA"
 			require.LessOrEqual(t, testing.AllocsPerRun(20, func() { _, _ = v.Verify(t.Context(), text) }), 40.0)
@@ -143,7 +143,7 @@ func TestJ17LongTokensCostNothing(t *testing.T) {
 }
 
 // OWASP CheatSheetSeries #2235: another spelling of a revoked token.
-func TestJ18OtherSpellingsOfARevokedToken(t *testing.T) {
+func TestOtherSpellingsOfARevokedToken_TJ18(t *testing.T) {
 	revoked := errors.Must(auth.NewRevocations(auth.RevocationsOptions{}))
 	h := guarded(t, verifier(t, func(o *token.VerifierOptions) { o.Revocations = revoked }), nothing)
 	text := signAs(token.ES256, goodHeader().with(object{"alg": "ES256", "kid": "ES256"}).json(), goodClaims().json())
@@ -153,7 +153,7 @@ func TestJ18OtherSpellingsOfARevokedToken(t *testing.T) {
 
 	status, code := send(t, h, "/", text[:len(text)-1]+next(text[len(text)-1]))
 	require.Equal(t, 401, status)
-	require.Equal(t, "auth_invalid", code, "J18: bits beyond the last byte")
+	require.Equal(t, "auth_invalid", code, "TJ18: bits beyond the last byte")
 
 	input, last := text[:strings.LastIndexByte(text, '.')], text[strings.LastIndexByte(text, '.')+1:]
 	signature := unb64(t, last)
@@ -164,11 +164,11 @@ func TestJ18OtherSpellingsOfARevokedToken(t *testing.T) {
 	require.NoError(t, token.VerifySignature(key(token.ES256, token.Schedule{}), flipped), "it is genuine")
 	status, code = send(t, h, "/", flipped)
 	require.Equal(t, 401, status)
-	require.Equal(t, "auth_revoked", code, "J18: n-s")
+	require.Equal(t, "auth_revoked", code, "TJ18: n-s")
 }
 
 // Whatever a forged token says of itself, nobody is told that it was genuine.
-func TestJ19ExpiredAndForged(t *testing.T) {
+func TestExpiredAndForged_TJ19(t *testing.T) {
 	h := guarded(t, verifier(t, nil), nothing)
 	old := goodClaims().with(object{"iat": noon.Add(-time.Hour).Unix(), "exp": noon.Add(-time.Minute).Unix()}).json()
 	genuine := sign(goodHeader().json(), old)
@@ -180,7 +180,7 @@ func TestJ19ExpiredAndForged(t *testing.T) {
 }
 
 // RFC 8725, section 3.8.
-func TestJ20KeysStayWithTheirIssuer(t *testing.T) {
+func TestKeysStayWithTheirIssuer_TJ20(t *testing.T) {
 	const other = "https://other.example"
 	theirKey := errors.Must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	theirs := errors.Must(token.NewKeys(errors.Must(token.NewKey("EdDSA", token.ES256, theirKey))))
@@ -201,17 +201,17 @@ func TestJ20KeysStayWithTheirIssuer(t *testing.T) {
 		name, text string
 		status     int
 	}{
-		{"J20 A's key and kid, B's iss", sign(goodHeader().json(), goodClaims().with(object{"iss": other}).json()), 401},
-		{"J20 an iss of nobody", sign(goodHeader().json(), goodClaims().with(object{"iss": "https://evil.example"}).json()), 401},
-		{"J20 no iss", sign(goodHeader().json(), goodClaims().with(object{"iss": nil}).json()), 401},
-		{"J20 iss is a list", sign(goodHeader().json(), goodClaims().with(object{"iss": []string{issuerName}}).json()), 401},
-		{"J20 iss twice", sign(goodHeader().json(), strings.Replace(goodClaims().json(), `{`, `{"iss":"`+other+`",`, 1)), 401},
-		{"J20 iss with a slash", sign(goodHeader().json(), goodClaims().with(object{"iss": issuerName + "/"}).json()), 401},
-		{"J20 no JSON", sign(goodHeader().json(), "x"), 401},
-		{"J20 no base64url", "a.b.c", 401},
-		{"J20 too long", strings.Repeat("A", 9<<10), 401},
-		{"J20 genuine, A", sign(goodHeader().json(), goodClaims().json()), 200},
-		{"J20 genuine, B", fromB, 200},
+		{"TJ20 A's key and kid, B's iss", sign(goodHeader().json(), goodClaims().with(object{"iss": other}).json()), 401},
+		{"TJ20 an iss of nobody", sign(goodHeader().json(), goodClaims().with(object{"iss": "https://evil.example"}).json()), 401},
+		{"TJ20 no iss", sign(goodHeader().json(), goodClaims().with(object{"iss": nil}).json()), 401},
+		{"TJ20 iss is a list", sign(goodHeader().json(), goodClaims().with(object{"iss": []string{issuerName}}).json()), 401},
+		{"TJ20 iss twice", sign(goodHeader().json(), strings.Replace(goodClaims().json(), `{`, `{"iss":"`+other+`",`, 1)), 401},
+		{"TJ20 iss with a slash", sign(goodHeader().json(), goodClaims().with(object{"iss": issuerName + "/"}).json()), 401},
+		{"TJ20 no JSON", sign(goodHeader().json(), "x"), 401},
+		{"TJ20 no base64url", "a.b.c", 401},
+		{"TJ20 too long", strings.Repeat("A", 9<<10), 401},
+		{"TJ20 genuine, A", sign(goodHeader().json(), goodClaims().json()), 200},
+		{"TJ20 genuine, B", fromB, 200},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			for range 2 { // the second one meets the caches
@@ -232,7 +232,7 @@ func TestJ20KeysStayWithTheirIssuer(t *testing.T) {
 }
 
 // RFC 7518, section 3.2.
-func TestJ22SecretsAsLongAsTheHash(t *testing.T) {
+func TestSecretsAsLongAsTheHash_TJ22(t *testing.T) {
 	secret := material().secret
 	for alg, size := range map[token.Alg]int{token.HS256: 32, token.HS384: 48, token.HS512: 64} {
 		_, err := token.NewSecret("k", alg, secret[:size-1])
@@ -242,24 +242,24 @@ func TestJ22SecretsAsLongAsTheHash(t *testing.T) {
 	}
 }
 
-func TestJ24ZeroValues(t *testing.T) {
+func TestZeroValues_TJ24(t *testing.T) {
 	good := sign(goodHeader().json(), goodClaims().json())
 	for name, source := range map[string]token.KeySource{"nil": nil, "nil Keys": (*token.Keys)(nil), "zero Keys": new(token.Keys), "nil Remote": (*token.Remote)(nil), "zero Remote": new(token.Remote)} {
-		t.Run("J24 "+name, func(t *testing.T) {
+		t.Run("TJ24 "+name, func(t *testing.T) {
 			_, err := token.NewVerifier(token.VerifierOptions{Keys: source, Issuer: issuerName, Audience: []string{audience}})
 			require.EqualError(t, err, "token: Keys: must not be nil or zero; did you mean NewKeys or NewRemote?")
 		})
 	}
-	t.Run("J24 verifier zero", func(t *testing.T) {
+	t.Run("TJ24 verifier zero", func(t *testing.T) {
 		status, code := send(t, guarded(t, new(token.Verifier), nothing), "/", good)
 		require.Equal(t, 503, status)
 		require.Equal(t, "auth_unavailable", code)
 	})
-	t.Run("J24 verifier nil", func(t *testing.T) { // auth.New refuses it
+	t.Run("TJ24 verifier nil", func(t *testing.T) { // auth.New refuses it
 		_, err := (*token.Verifier)(nil).Verify(t.Context(), good)
 		require.ErrorIs(t, err, auth.ErrUnavailable)
 	})
-	t.Run("J24 what else is zero", func(t *testing.T) {
+	t.Run("TJ24 what else is zero", func(t *testing.T) {
 		require.ErrorIs(t, new(token.Remote).Ready(t.Context()), auth.ErrUnavailable)
 		require.ErrorIs(t, new(token.Remote).Run(t.Context()), auth.ErrUnavailable)
 		_, err := token.NewIssuer(token.IssuerOptions{Keys: new(token.Keys), Issuer: issuerName, Audience: []string{audience}})
@@ -271,7 +271,7 @@ func TestJ24ZeroValues(t *testing.T) {
 }
 
 // RFC 6749, section 5.1: what a login and a refresh answer is kept by nobody.
-func TestZ8TokensAreNotCached(t *testing.T) {
+func TestTokensAreNotCached_AZ8(t *testing.T) {
 	i := errors.Must(token.NewIssuer(token.IssuerOptions{Keys: keys(t), Issuer: issuerName, Audience: []string{audience}}))
 	sessions := errors.Must(session.New(session.Options{
 		Issue: i.ForSession, Account: func(_ context.Context, s session.Session) (session.Session, error) { return s, nil },
@@ -291,7 +291,7 @@ func TestZ8TokensAreNotCached(t *testing.T) {
 	client := srv.Client()
 	client.Jar = errors.Must(cookiejar.New(nil))
 	for _, path := range []string{"/login", "/refresh"} {
-		t.Run("Z8 "+path, func(t *testing.T) {
+		t.Run("AZ8 "+path, func(t *testing.T) {
 			res, err := client.Post(srv.URL+path, "", nil)
 			require.NoError(t, err)
 			require.Equal(t, 200, res.StatusCode)

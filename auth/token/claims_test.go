@@ -30,59 +30,59 @@ func TestClaims(t *testing.T) {
 		changes object
 		want    error
 	}{
-		{"J11 exp missing", object{"exp": nil}, auth.ErrInvalid},
-		{"J10 exp null", object{"exp": jsonNull{}}, auth.ErrInvalid},
-		{"J10 exp a string", object{"exp": "1795518000"}, auth.ErrInvalid},
-		{"J10 exp an object", object{"exp": object{}}, auth.ErrInvalid},
-		{"J10 exp negative", object{"exp": -1}, auth.ErrInvalid},
-		{"J10 exp 0", object{"exp": 0}, auth.ErrInvalid},
-		{"J10 exp 1e300", object{"exp": 1e300}, auth.ErrInvalid},
-		{"J10 exp 1e19", object{"exp": 1e19}, auth.ErrInvalid},
-		{"J9 EXP instead", object{"exp": nil, "EXP": noon.Add(time.Minute).Unix()}, auth.ErrInvalid},
-		{"J9 Nbf instead", object{"Nbf": 1}, auth.ErrInvalid},
-		{"J11 iat missing", object{"iat": nil}, auth.ErrInvalid},
-		{"J11 iat in the future", object{"iat": noon.Add(31 * time.Second).Unix()}, auth.ErrInvalid},
-		{"J11 exp before iat", object{"exp": noon.Add(-time.Second).Unix()}, auth.ErrInvalid},
-		{"J11 an hour and a second", object{"exp": noon.Add(time.Hour + time.Second).Unix()}, auth.ErrInvalid},
-		{"J11 nbf in the future", object{"nbf": noon.Add(31 * time.Second).Unix()}, auth.ErrInvalid},
-		{"J10 nbf a fraction beyond", object{"nbf": float64(noon.Unix()) + 30.5}, auth.ErrInvalid},
-		{"J10 nbf 1e19", object{"nbf": 1e19}, auth.ErrInvalid},
-		{"J11 sub missing", object{"sub": nil}, auth.ErrInvalid},
-		{"J11 sub empty", object{"sub": ""}, auth.ErrInvalid},
-		{"J11 sub a number", object{"sub": 7}, auth.ErrInvalid},
-		{"J11 sub of 257 bytes", object{"sub": strings.Repeat("a", 257)}, auth.ErrInvalid},
-		{"J9 SUB beside sub", object{"SUB": "root"}, auth.ErrInvalid},
-		{"J14 iss missing", object{"iss": nil}, auth.ErrInvalid},
-		{"J14 iss with a slash", object{"iss": issuerName + "/"}, auth.ErrInvalid},
-		{"J14 iss in another case", object{"iss": "HTTPS://api.example.com"}, auth.ErrInvalid},
-		{"J13 aud missing", object{"aud": nil}, auth.ErrInvalid},
-		{"J13 aud of another", object{"aud": "other"}, auth.ErrInvalid},
-		{"J13 aud longer", object{"aud": "api2"}, auth.ErrInvalid},
-		{"J13 aud ours beside a number", object{"aud": []any{audience, 1}}, auth.ErrInvalid},
-		{"J13 aud of 3001", object{"aud": strings.Split(strings.Repeat("a ", 3000)+audience, " ")}, auth.ErrInvalid},
-		{"J13 aud empty list", object{"aud": []string{}}, auth.ErrInvalid},
-		{"J13 aud of numbers", object{"aud": []any{1, audience}}, auth.ErrInvalid},
-		{"J13 aud an object", object{"aud": object{audience: audience}}, auth.ErrInvalid},
-		{"J13 aud of 101", object{"aud": strings.Split(strings.Repeat("api ", 101), " ")}, auth.ErrInvalid},
+		{"TJ11 exp missing", object{"exp": nil}, auth.ErrInvalid},
+		{"TJ10 exp null", object{"exp": jsonNull{}}, auth.ErrInvalid},
+		{"TJ10 exp a string", object{"exp": "1795518000"}, auth.ErrInvalid},
+		{"TJ10 exp an object", object{"exp": object{}}, auth.ErrInvalid},
+		{"TJ10 exp negative", object{"exp": -1}, auth.ErrInvalid},
+		{"TJ10 exp 0", object{"exp": 0}, auth.ErrInvalid},
+		{"TJ10 exp 1e300", object{"exp": 1e300}, auth.ErrInvalid},
+		{"TJ10 exp 1e19", object{"exp": 1e19}, auth.ErrInvalid},
+		{"TJ9 EXP instead", object{"exp": nil, "EXP": noon.Add(time.Minute).Unix()}, auth.ErrInvalid},
+		{"TJ9 Nbf instead", object{"Nbf": 1}, auth.ErrInvalid},
+		{"TJ11 iat missing", object{"iat": nil}, auth.ErrInvalid},
+		{"TJ11 iat in the future", object{"iat": noon.Add(31 * time.Second).Unix()}, auth.ErrInvalid},
+		{"TJ11 exp before iat", object{"exp": noon.Add(-time.Second).Unix()}, auth.ErrInvalid},
+		{"TJ11 an hour and a second", object{"exp": noon.Add(time.Hour + time.Second).Unix()}, auth.ErrInvalid},
+		{"TJ11 nbf in the future", object{"nbf": noon.Add(31 * time.Second).Unix()}, auth.ErrInvalid},
+		{"TJ10 nbf a fraction beyond", object{"nbf": float64(noon.Unix()) + 30.5}, auth.ErrInvalid},
+		{"TJ10 nbf 1e19", object{"nbf": 1e19}, auth.ErrInvalid},
+		{"TJ11 sub missing", object{"sub": nil}, auth.ErrInvalid},
+		{"TJ11 sub empty", object{"sub": ""}, auth.ErrInvalid},
+		{"TJ11 sub a number", object{"sub": 7}, auth.ErrInvalid},
+		{"TJ11 sub of 257 bytes", object{"sub": strings.Repeat("a", 257)}, auth.ErrInvalid},
+		{"TJ9 SUB beside sub", object{"SUB": "root"}, auth.ErrInvalid},
+		{"TJ14 iss missing", object{"iss": nil}, auth.ErrInvalid},
+		{"TJ14 iss with a slash", object{"iss": issuerName + "/"}, auth.ErrInvalid},
+		{"TJ14 iss in another case", object{"iss": "HTTPS://api.example.com"}, auth.ErrInvalid},
+		{"TJ13 aud missing", object{"aud": nil}, auth.ErrInvalid},
+		{"TJ13 aud of another", object{"aud": "other"}, auth.ErrInvalid},
+		{"TJ13 aud longer", object{"aud": "api2"}, auth.ErrInvalid},
+		{"TJ13 aud ours beside a number", object{"aud": []any{audience, 1}}, auth.ErrInvalid},
+		{"TJ13 aud of 3001", object{"aud": strings.Split(strings.Repeat("a ", 3000)+audience, " ")}, auth.ErrInvalid},
+		{"TJ13 aud empty list", object{"aud": []string{}}, auth.ErrInvalid},
+		{"TJ13 aud of numbers", object{"aud": []any{1, audience}}, auth.ErrInvalid},
+		{"TJ13 aud an object", object{"aud": object{audience: audience}}, auth.ErrInvalid},
+		{"TJ13 aud of 101", object{"aud": strings.Split(strings.Repeat("api ", 101), " ")}, auth.ErrInvalid},
 		{"scope a list", object{"scope": []string{"a"}}, auth.ErrInvalid},
 		{"roles a string", object{"roles": "admin"}, auth.ErrInvalid},
 		{"jti a number", object{"jti": 1}, auth.ErrInvalid},
 		{"sid a number", object{"sid": 1}, auth.ErrInvalid},
-		{"J21 bound to a certificate", object{"cnf": object{"x5t#S256": "x"}}, auth.ErrInvalid},
-		{"J21 bound to a key", object{"cnf": object{"jkt": "x"}}, auth.ErrInvalid},
-		{"J21 bound to nonsense", object{"cnf": 1}, auth.ErrInvalid},
-		{"J12 old", object{"iat": noon.Add(-10 * time.Minute).Unix(), "exp": noon.Add(-30 * time.Second).Unix()}, auth.ErrExpired},
-		{"J12 just in the leeway", object{"iat": noon.Add(-10 * time.Minute).Unix(), "exp": noon.Add(-29 * time.Second).Unix()}, nil},
-		{"J10 exp a fraction", object{"exp": float64(noon.Unix()) + 1.5}, nil},
-		{"J12 iat in the leeway", object{"iat": noon.Add(30 * time.Second).Unix()}, nil},
-		{"J12 nbf in the leeway", object{"nbf": noon.Add(30 * time.Second).Unix()}, nil},
-		{"J13 aud among others", object{"aud": []string{"other", audience}}, nil},
+		{"TJ21 bound to a certificate", object{"cnf": object{"x5t#S256": "x"}}, auth.ErrInvalid},
+		{"TJ21 bound to a key", object{"cnf": object{"jkt": "x"}}, auth.ErrInvalid},
+		{"TJ21 bound to nonsense", object{"cnf": 1}, auth.ErrInvalid},
+		{"TJ12 old", object{"iat": noon.Add(-10 * time.Minute).Unix(), "exp": noon.Add(-30 * time.Second).Unix()}, auth.ErrExpired},
+		{"TJ12 just in the leeway", object{"iat": noon.Add(-10 * time.Minute).Unix(), "exp": noon.Add(-29 * time.Second).Unix()}, nil},
+		{"TJ10 exp a fraction", object{"exp": float64(noon.Unix()) + 1.5}, nil},
+		{"TJ12 iat in the leeway", object{"iat": noon.Add(30 * time.Second).Unix()}, nil},
+		{"TJ12 nbf in the leeway", object{"nbf": noon.Add(30 * time.Second).Unix()}, nil},
+		{"TJ13 aud among others", object{"aud": []string{"other", audience}}, nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			payload := strings.ReplaceAll(goodClaims().with(row.changes).json(), `{"null":0}`, "null")
 			_, err := v.Verify(t.Context(), sign(goodHeader().json(), payload))
 			require.ErrorIs(t, err, row.want)
-			// J19: whatever a forged token says, the answer is invalid (CVE-2024-51744).
+			// TJ19: whatever a forged token says, the answer is invalid (CVE-2024-51744).
 			forged := sign(goodHeader().json(), payload)
 			forged = forged[:len(forged)-86] + b64(strings.Repeat("x", 64))
 			_, err = v.Verify(t.Context(), forged)
@@ -100,7 +100,7 @@ func TestDoubledClaims(t *testing.T) {
 	v := verifier(t, nil)
 	good := goodClaims().json()
 	for name, extra := range map[string]string{
-		"J9 twice": `,"sub":"root"}`, "J9 twice, by an escape": `,"\u0073ub":"root"}`, "J9 twice, deep inside": `,"x":{"a":1,"a":2}}`,
+		"TJ9 twice": `,"sub":"root"}`, "TJ9 twice, by an escape": `,"\u0073ub":"root"}`, "TJ9 twice, deep inside": `,"x":{"a":1,"a":2}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := v.Verify(t.Context(), sign(goodHeader().json(), strings.TrimSuffix(good, "}")+extra))
@@ -117,10 +117,10 @@ func TestBoundariesToTheNanosecond(t *testing.T) {
 		now  time.Time
 		want error
 	}{
-		{"J12 before nbf", noon.Add(-30*time.Second - 1), auth.ErrInvalid},
-		{"J12 at nbf", noon.Add(-30 * time.Second), nil},
-		{"J12 before exp", noon.Add(5*time.Minute + 30*time.Second - 1), nil},
-		{"J12 at exp", noon.Add(5*time.Minute + 30*time.Second), auth.ErrExpired},
+		{"TJ12 before nbf", noon.Add(-30*time.Second - 1), auth.ErrInvalid},
+		{"TJ12 at nbf", noon.Add(-30 * time.Second), nil},
+		{"TJ12 before exp", noon.Add(5*time.Minute + 30*time.Second - 1), nil},
+		{"TJ12 at exp", noon.Add(5*time.Minute + 30*time.Second), auth.ErrExpired},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			token.SetClock(func() time.Time { return row.now }, v)

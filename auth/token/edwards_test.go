@@ -148,7 +148,7 @@ func weakPoints(t *testing.T) []string {
 
 // The table of small-order points is what the curve's equation yields, and
 // every such key can be forged for.
-func TestPointsOfSmallOrderAreRefused_T2(t *testing.T) {
+func TestPointsOfSmallOrderAreRefused_FT2(t *testing.T) {
 	weak := weakPoints(t)
 	require.Len(t, weak, 14, "8 canonical encodings and 6 others")
 	tabled := make(map[string]bool)
@@ -159,7 +159,7 @@ func TestPointsOfSmallOrderAreRefused_T2(t *testing.T) {
 	}
 	require.Equal(t, weak, slices.Sorted(maps.Keys(tabled)))
 	for _, point := range weak {
-		t.Run("T2 "+hex.EncodeToString([]byte(point)), func(t *testing.T) {
+		t.Run("FT2 "+hex.EncodeToString([]byte(point)), func(t *testing.T) {
 			require.True(t, forgeable(ed25519.PublicKey(point)), "without any private key")
 			_, err := token.NewPublicKey("k", token.EdDSA, ed25519.PublicKey(point))
 			require.EqualError(t, err, `token: key "k": the Ed25519 point has a small order: any client can sign for it (RFC 8032, section 5.1.7)`)
@@ -195,7 +195,7 @@ func forgeable(key ed25519.PublicKey) bool {
 
 // A y of p or more is not canonical, and half of all y have no point: no
 // signature ever verifies with them.
-func TestOnlyCanonicalPointsAreTaken_T2(t *testing.T) {
+func TestOnlyCanonicalPointsAreTaken_FT2(t *testing.T) {
 	const canonical = `token: key "k": the Ed25519 point is not canonical (RFC 8032, section 5.1.3)`
 	const off = `token: key "k": the Ed25519 point is not on the curve; are the bytes in another order?`
 	for y := fieldPrime(); y.BitLen() <= 255; y = new(big.Int).Add(y, big.NewInt(1)) {
@@ -229,7 +229,7 @@ func TestOnlyCanonicalPointsAreTaken_T2(t *testing.T) {
 
 // X25519 sees points of small order by itself: its result is zero. The curves
 // are isomorphic, u = (1+y)/(1-y).
-func TestX25519AgreesOnSmallOrder_T2(t *testing.T) {
+func TestX25519AgreesOnSmallOrder_FT2(t *testing.T) {
 	private := errors.Must(ecdh.X25519().GenerateKey(rand.Reader))
 	for _, p := range torsion(t) {
 		denominator := new(big.Int).Sub(big.NewInt(1), p.y)
@@ -242,10 +242,10 @@ func TestX25519AgreesOnSmallOrder_T2(t *testing.T) {
 	}
 }
 
-func TestWeakPublishedKeysAreIgnored_T2(t *testing.T) {
+func TestWeakPublishedKeysAreIgnored_FT2(t *testing.T) {
 	good := jwkOf(t, token.EdDSA)
 	for _, point := range weakPoints(t) {
-		t.Run("T2 "+hex.EncodeToString([]byte(point)), func(t *testing.T) {
+		t.Run("FT2 "+hex.EncodeToString([]byte(point)), func(t *testing.T) {
 			odd := good.with(object{"kid": "x", "x": b64(point)})
 			p := newPublisher(t, says(200, object{"keys": []any{odd, good}}.json()))
 			s := newRemoteService(t, p)

@@ -130,16 +130,16 @@ func TestGrantsThatAreRefused(t *testing.T) {
 		want  string
 	}{
 		{"no subject", token.Grant{}, "Subject must have 1 to 256 bytes"},
-		{"J23 a subject that JSON would spell as another's", token.Grant{Subject: "ada\xff"}, "Subject is not UTF-8"},
-		{"J23 a session that JSON would spell as another", token.Grant{Subject: "a", SessionID: "s\xff"}, "SessionID is not UTF-8"},
-		{"J23 a client that JSON would spell as another", token.Grant{Subject: "a", ClientID: "c\xff"}, "ClientID is not UTF-8"},
-		{"J23 a role that JSON would spell as another", token.Grant{Subject: "a", Roles: []string{"b", "r\xff"}}, "a role is not UTF-8"},
+		{"TJ23 a subject that JSON would spell as another's", token.Grant{Subject: "ada\xff"}, "Subject is not UTF-8"},
+		{"TJ23 a session that JSON would spell as another", token.Grant{Subject: "a", SessionID: "s\xff"}, "SessionID is not UTF-8"},
+		{"TJ23 a client that JSON would spell as another", token.Grant{Subject: "a", ClientID: "c\xff"}, "ClientID is not UTF-8"},
+		{"TJ23 a role that JSON would spell as another", token.Grant{Subject: "a", Roles: []string{"b", "r\xff"}}, "a role is not UTF-8"},
 		{"a session that nobody could revoke", token.Grant{Subject: "a", SessionID: strings.Repeat("s", 257)}, "SessionID has more than 256 bytes"},
 		{"a scope that is two", token.Grant{Subject: "a", Scope: []string{"read write"}}, `Scope "read write": is not a scope-token of RFC 6749`},
 		{"an empty scope", token.Grant{Subject: "a", Scope: []string{""}}, `Scope "": is not a scope-token of RFC 6749`},
-		{"J23 an own sub", token.Grant{Subject: "a", Claims: map[string]any{"sub": "root"}}, `"sub" is the issuer's own claim`},
-		{"J23 an own exp", token.Grant{Subject: "a", Claims: map[string]any{"exp": 1}}, `"exp" is the issuer's own claim`},
-		{"J23 an own role in another case", token.Grant{Subject: "a", Claims: map[string]any{"Roles": 1}}, `"Roles" is the issuer's own claim`},
+		{"TJ23 an own sub", token.Grant{Subject: "a", Claims: map[string]any{"sub": "root"}}, `"sub" is the issuer's own claim`},
+		{"TJ23 an own exp", token.Grant{Subject: "a", Claims: map[string]any{"exp": 1}}, `"exp" is the issuer's own claim`},
+		{"TJ23 an own role in another case", token.Grant{Subject: "a", Claims: map[string]any{"Roles": 1}}, `"Roles" is the issuer's own claim`},
 		{"a password", token.Grant{Subject: "a", Claims: map[string]any{"Password": "x"}}, `"Password" must not be in a payload`},
 		{"a card", token.Grant{Subject: "a", Claims: card{"4111"}}, `"card_number" must not be in a payload`},
 		{"a key, deep inside", token.Grant{Subject: "a", Claims: deep}, `"API-Key" must not be in a payload`},
@@ -156,7 +156,7 @@ func TestGrantsThatAreRefused(t *testing.T) {
 			require.ErrorContains(t, err, row.want)
 		})
 	}
-	t.Run("J23 a name that would end the string", func(t *testing.T) {
+	t.Run("TJ23 a name that would end the string", func(t *testing.T) {
 		text, _, err := issuer(t, nil).Issue(t.Context(), token.Grant{Subject: "a", Claims: map[string]any{`x":0,"sub`: "root"}})
 		require.NoError(t, err)
 		p, err := verifier(t, nil).Verify(t.Context(), text)

@@ -55,26 +55,26 @@ func TestWeakKeysAreRefused(t *testing.T) {
 		key  crypto.PublicKey
 		want string
 	}{
-		{"J1 none", "none", m.ed.Public(), `alg "none" is unknown`},
-		{"J22 RSA 1024", token.RS256, &small.PublicKey, "is an RSA key below 2048 bits (RFC 7518, section 3.3)"},
-		{"J22 RSA 16384", token.RS256, &rsa.PublicKey{N: new(big.Int).Lsh(n, 14336), E: 65537}, "is an RSA key above 8192 bits, which costs too much to verify"},
-		{"J22 RSA exponent 1", token.PS256, &rsa.PublicKey{N: n, E: 1}, "has an RSA exponent below 65537, or an even one"},
-		{"J22 RSA exponent 3", token.PS256, &rsa.PublicKey{N: n, E: 3}, "has an RSA exponent below 65537, or an even one"},
-		{"J22 RSA even modulus", token.RS256, &rsa.PublicKey{N: new(big.Int).Lsh(n, 1), E: 65537}, "has a broken RSA modulus (CVE-2017-15361)"},
-		{"J22 RSA of a broken generator", token.RS256, &rsa.PublicKey{N: brokenModulus(), E: 65537}, "has a broken RSA modulus (CVE-2017-15361)"},
-		{"T2 RSA exponent of 33 bits", token.RS256, &rsa.PublicKey{N: n, E: 1<<32 + 1}, "has an RSA exponent of more than 31 bits, which crypto/rsa never verifies with"},
-		{"T2 RSA modulus that is negative", token.RS256, &rsa.PublicKey{N: new(big.Int).Neg(n), E: 65537}, "has a negative RSA modulus"},
-		{"T2 RSA modulus that is a Mersenne prime", token.RS256, &rsa.PublicKey{N: new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 2203), big.NewInt(1)), E: 65537}, "has an RSA modulus that is prime: any client can sign for it"},
-		{"T2 RSA modulus with a factor of 997", token.PS512, &rsa.PublicKey{N: new(big.Int).Mul(n, big.NewInt(997)), E: 65537}, "has an RSA modulus with a factor below 1000: any client can sign for it"},
+		{"TJ1 none", "none", m.ed.Public(), `alg "none" is unknown`},
+		{"TJ22 RSA 1024", token.RS256, &small.PublicKey, "is an RSA key below 2048 bits (RFC 7518, section 3.3)"},
+		{"TJ22 RSA 16384", token.RS256, &rsa.PublicKey{N: new(big.Int).Lsh(n, 14336), E: 65537}, "is an RSA key above 8192 bits, which costs too much to verify"},
+		{"TJ22 RSA exponent 1", token.PS256, &rsa.PublicKey{N: n, E: 1}, "has an RSA exponent below 65537, or an even one"},
+		{"TJ22 RSA exponent 3", token.PS256, &rsa.PublicKey{N: n, E: 3}, "has an RSA exponent below 65537, or an even one"},
+		{"TJ22 RSA even modulus", token.RS256, &rsa.PublicKey{N: new(big.Int).Lsh(n, 1), E: 65537}, "has a broken RSA modulus (CVE-2017-15361)"},
+		{"TJ22 RSA of a broken generator", token.RS256, &rsa.PublicKey{N: brokenModulus(), E: 65537}, "has a broken RSA modulus (CVE-2017-15361)"},
+		{"FT2 RSA exponent of 33 bits", token.RS256, &rsa.PublicKey{N: n, E: 1<<32 + 1}, "has an RSA exponent of more than 31 bits, which crypto/rsa never verifies with"},
+		{"FT2 RSA modulus that is negative", token.RS256, &rsa.PublicKey{N: new(big.Int).Neg(n), E: 65537}, "has a negative RSA modulus"},
+		{"FT2 RSA modulus that is a Mersenne prime", token.RS256, &rsa.PublicKey{N: new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 2203), big.NewInt(1)), E: 65537}, "has an RSA modulus that is prime: any client can sign for it"},
+		{"FT2 RSA modulus with a factor of 997", token.PS512, &rsa.PublicKey{N: new(big.Int).Mul(n, big.NewInt(997)), E: 65537}, "has an RSA modulus with a factor below 1000: any client can sign for it"},
 		{"RSA without a modulus", token.RS256, &rsa.PublicKey{}, "a *rsa.PublicKey does not fit RS256"},
-		{"J4 P-384 for ES256", token.ES256, &p384.PublicKey, "a *ecdsa.PublicKey does not fit ES256"},
-		{"J4 P-256 for ES384", token.ES384, &m.ec.PublicKey, "a *ecdsa.PublicKey does not fit ES384"},
-		{"J4 P-384 for ES512", token.ES512, &p384.PublicKey, "a *ecdsa.PublicKey does not fit ES512"},
+		{"TJ4 P-384 for ES256", token.ES256, &p384.PublicKey, "a *ecdsa.PublicKey does not fit ES256"},
+		{"TJ4 P-256 for ES384", token.ES384, &m.ec.PublicKey, "a *ecdsa.PublicKey does not fit ES384"},
+		{"TJ4 P-384 for ES512", token.ES512, &p384.PublicKey, "a *ecdsa.PublicKey does not fit ES512"},
 		{"a key without a point", token.ES256, &ecdsa.PublicKey{Curve: elliptic.P256()}, "the point is not on the curve"},
-		{"J4 RSA for EdDSA", token.EdDSA, &m.rsa.PublicKey, "a *rsa.PublicKey does not fit EdDSA"},
+		{"TJ4 RSA for EdDSA", token.EdDSA, &m.rsa.PublicKey, "a *rsa.PublicKey does not fit EdDSA"},
 		{"Ed25519 cut short", token.EdDSA, ed25519.PublicKey{1}, "a ed25519.PublicKey does not fit EdDSA"},
-		{"J2 a public key for HS256", token.HS256, &m.rsa.PublicKey, "has no public key; did you mean NewSecret?"},
-		{"J24 nil", token.EdDSA, nil, "a <nil> does not fit EdDSA"},
+		{"TJ2 a public key for HS256", token.HS256, &m.rsa.PublicKey, "has no public key; did you mean NewSecret?"},
+		{"TJ24 nil", token.EdDSA, nil, "a <nil> does not fit EdDSA"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, err := token.NewPublicKey("k", row.alg, row.key)
@@ -82,12 +82,12 @@ func TestWeakKeysAreRefused(t *testing.T) {
 		})
 	}
 	for name, secret := range map[string][]byte{
-		"J22 31 bytes":        bytes.Clone(m.secret[:31]),
-		"J22 a word, doubled": []byte(strings.Repeat("secret", 10)),
-		"J22 a sentence":      []byte("this is my very secret signing key!!"),
-		"J22 one byte":        make([]byte, 64),
-		"J22 PEM":             []byte("-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA\n"),
-		"J22 PEM, indented":   []byte("\n -----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA\n"),
+		"TJ22 31 bytes":        bytes.Clone(m.secret[:31]),
+		"TJ22 a word, doubled": []byte(strings.Repeat("secret", 10)),
+		"TJ22 a sentence":      []byte("this is my very secret signing key!!"),
+		"TJ22 one byte":        make([]byte, 64),
+		"TJ22 PEM":             []byte("-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA\n"),
+		"TJ22 PEM, indented":   []byte("\n -----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA\n"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := token.NewSecret("k", token.HS256, secret)
@@ -161,7 +161,7 @@ func TestKeysDoNotPrintSecrets(t *testing.T) {
 }
 
 // The change-over of two replicas whose clocks differ by 20 s.
-func TestK9Rotation(t *testing.T) {
+func TestRotation_TK9(t *testing.T) {
 	old := errors.Must(errors.Must(token.GenerateKey()).On(token.Schedule{Retire: noon.Add(time.Hour), Remove: noon.Add(2 * time.Hour)}))
 	young := errors.Must(errors.Must(token.GenerateKey()).On(token.Schedule{Publish: noon.Add(40 * time.Minute), Sign: noon.Add(50 * time.Minute)}))
 	fast, slow := errors.Must(token.NewKeys(old, young)), errors.Must(token.NewKeys(young, old))
@@ -217,7 +217,7 @@ func jwks(t *testing.T, k *token.Keys) *httptest.ResponseRecorder {
 }
 
 // RFC 7517. Private members never appear, nor do secrets.
-func TestK10JWKS(t *testing.T) {
+func TestJWKS_TK10(t *testing.T) {
 	k := keys(t)
 	srv := httptest.NewServer(k.JWKS())
 	t.Cleanup(srv.Close)

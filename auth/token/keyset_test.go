@@ -15,7 +15,7 @@ import (
 	"github.com/ringwall/ringwall/auth/token"
 )
 
-func TestK7OddKeysAreIgnored(t *testing.T) {
+func TestOddKeysAreIgnored_TK7(t *testing.T) {
 	good := jwkOf(t, token.EdDSA)
 	rsa := jwkOf(t, token.RS256)
 	ec := jwkOf(t, token.ES256)
@@ -47,7 +47,7 @@ func TestK7OddKeysAreIgnored(t *testing.T) {
 		"members of two cases":  good.with(object{"kid": "x", "KID": "y"}),
 	}
 	for name, odd := range rows {
-		t.Run("K7 "+name, func(t *testing.T) {
+		t.Run("TK7 "+name, func(t *testing.T) {
 			p := newPublisher(t, says(200, object{"keys": []any{odd, good}, "x": 1}.json()))
 			s := newRemoteService(t, p)
 			require.Equal(t, 200, s.ask(token.EdDSA).StatusCode, "the others work")
@@ -59,7 +59,7 @@ func TestK7OddKeysAreIgnored(t *testing.T) {
 			require.Equal(t, 1, s.told(token.KeyIgnored), "once for each change")
 		})
 	}
-	t.Run("K7 one kid for two keys: neither counts", func(t *testing.T) {
+	t.Run("TK7 one kid for two keys: neither counts", func(t *testing.T) {
 		set := object{"keys": []any{good.with(object{"kid": "x"}), ec.with(object{"kid": "x"}), rsa.with(object{"kid": "x"}), good, 7}}
 		s := newRemoteService(t, newPublisher(t, says(200, set.json())))
 		require.Equal(t, 200, s.ask(token.EdDSA).StatusCode)
@@ -67,7 +67,7 @@ func TestK7OddKeysAreIgnored(t *testing.T) {
 		require.Equal(t, 401, s.askAs(t.Context(), token.ES256, "x").StatusCode)
 		require.Equal(t, 3, s.told(token.KeyIgnored))
 	})
-	t.Run("K7 an alg that is not named is the curve's, or the option's", func(t *testing.T) {
+	t.Run("TK7 an alg that is not named is the curve's, or the option's", func(t *testing.T) {
 		set := object{"keys": []any{ec.with(object{"alg": nil}), rsa.with(object{"alg": nil})}}
 		s := newRemoteService(t, newPublisher(t, says(200, set.json())))
 		require.Equal(t, 200, s.ask(token.ES256).StatusCode)
@@ -90,7 +90,7 @@ func jwkOf(t *testing.T, alg token.Alg) object {
 
 // The checks of an RSA key cost as the cube of its length: 100 keys of 8192 bits
 // took 44 s of a processor if they were primes, and requests waited as long.
-func TestKeysThatCostTooMuchToCheckAreRefused_T2(t *testing.T) {
+func TestKeysThatCostTooMuchToCheckAreRefused_FT2(t *testing.T) {
 	modulus := func(times int64) string {
 		return b64(string(new(big.Int).Exp(material().rsa.N, big.NewInt(times), nil).Bytes()))
 	}
@@ -113,7 +113,7 @@ func TestKeysThatCostTooMuchToCheckAreRefused_T2(t *testing.T) {
 		{"99 keys of 8192 bits", 99, 4, 503, 1},
 		{"99 keys of 16384 bits, which cost nothing", 99, 8, 200, 0},
 	} {
-		t.Run("T2 "+row.name, func(t *testing.T) {
+		t.Run("FT2 "+row.name, func(t *testing.T) {
 			s := newRemoteService(t, newPublisher(t, set(row.count, row.times)))
 			require.Equal(t, row.status, s.ask(token.EdDSA).StatusCode)
 			require.Equal(t, row.fail, s.told(token.FetchFailed))

@@ -58,14 +58,14 @@ var foreignTokens = map[string]object{
 }
 
 // Whoever is not known to be a program was taken for a person.
-func TestForeignCallersAreOfUnknownKind_T4(t *testing.T) {
+func TestForeignCallersAreOfUnknownKind_FT4(t *testing.T) {
 	p := newPublisher(t, publishes(token.EdDSA))
 	published := errors.Must(token.NewRemote(token.RemoteOptions{URL: p.URL, Client: p.Client(), Logger: slog.New(slog.DiscardHandler)}))
 	static := errors.Must(token.NewKeys(errors.Must(token.NewPublicKey("EdDSA", token.EdDSA, material().ed.Public()))))
 	for source, keys := range map[string]token.KeySource{"published keys": published, "a public key": static} {
 		srv := kindServer(t, verifier(t, func(o *token.VerifierOptions) { o.Keys = keys }))
 		for name, claims := range foreignTokens {
-			t.Run("T4 "+source+": "+name, func(t *testing.T) {
+			t.Run("FT4 "+source+": "+name, func(t *testing.T) {
 				text := sign(goodHeader().json(), goodClaims().with(claims).json())
 				for range 2 { // the second time it is cached
 					status, body := bearerGet(t, srv.URL+"/user", text)
@@ -79,7 +79,7 @@ func TestForeignCallersAreOfUnknownKind_T4(t *testing.T) {
 				}
 			})
 		}
-		t.Run("T4 "+source+": a client_id that is the subject is a service", func(t *testing.T) {
+		t.Run("FT4 "+source+": a client_id that is the subject is a service", func(t *testing.T) {
 			text := sign(goodHeader().json(), goodClaims().with(object{"sub": "job", "client_id": "job"}).json())
 			status, _ := bearerGet(t, srv.URL+"/service", text)
 			require.Equal(t, 200, status)
@@ -90,7 +90,7 @@ func TestForeignCallersAreOfUnknownKind_T4(t *testing.T) {
 }
 
 // What this service issues itself follows RFC 9068, section 5.
-func TestOwnTokensKeepTheirKind_T4(t *testing.T) {
+func TestOwnTokensKeepTheirKind_FT4(t *testing.T) {
 	k := keys(t)
 	i := issuer(t, func(o *token.IssuerOptions) { o.Keys = k })
 	srv := kindServer(t, verifier(t, func(o *token.VerifierOptions) { o.Keys = k }))
@@ -98,9 +98,9 @@ func TestOwnTokensKeepTheirKind_T4(t *testing.T) {
 		grant token.Grant
 		want  auth.CallerType
 	}{
-		"T4 a user":                    {token.Grant{Subject: "ada"}, auth.Person},
-		"T4 a user by way of a client": {token.Grant{Subject: "ada", ClientID: "web", SessionID: "s1"}, auth.Person},
-		"T4 a service":                 {token.Grant{Subject: "job", ClientID: "job"}, auth.Program},
+		"FT4 a user":                    {token.Grant{Subject: "ada"}, auth.Person},
+		"FT4 a user by way of a client": {token.Grant{Subject: "ada", ClientID: "web", SessionID: "s1"}, auth.Person},
+		"FT4 a service":                 {token.Grant{Subject: "job", ClientID: "job"}, auth.Program},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text, _, err := i.Issue(t.Context(), row.grant)
@@ -111,7 +111,7 @@ func TestOwnTokensKeepTheirKind_T4(t *testing.T) {
 	}
 	// A secret may be another issuer's, which has no better marks than these.
 	for _, name := range []string{"client credentials of Auth0", "client credentials of Entra"} {
-		t.Run("T4 a shared secret: "+name, func(t *testing.T) {
+		t.Run("FT4 a shared secret: "+name, func(t *testing.T) {
 			text := signAs(token.HS256, goodHeader().with(object{"alg": "HS256", "kid": "HS256"}).json(), goodClaims().with(foreignTokens[name]).json())
 			status, _ := bearerGet(t, srv.URL+"/user", text)
 			require.Equal(t, 403, status)
@@ -121,7 +121,7 @@ func TestOwnTokensKeepTheirKind_T4(t *testing.T) {
 
 // Kind is User for an issuer of people and programs: tokens that say of themselves
 // that a program has them opened the routes for people.
-func TestKindUserTakesNoProgramForAPerson_T4(t *testing.T) {
+func TestKindUserTakesNoProgramForAPerson_FT4(t *testing.T) {
 	static := errors.Must(token.NewKeys(errors.Must(token.NewPublicKey("EdDSA", token.EdDSA, material().ed.Public()))))
 	srv := kindServer(t, verifier(t, func(o *token.VerifierOptions) { o.Keys, o.CallerType = static, auth.Person }))
 	for name, row := range map[string]struct {
@@ -140,7 +140,7 @@ func TestKindUserTakesNoProgramForAPerson_T4(t *testing.T) {
 		"a person whose name has the ending":  {object{"sub": "ada@clients.example"}, 200},
 		"a program that names itself (a 403)": {object{"sub": "job", "client_id": "job"}, 403},
 	} {
-		t.Run("T4 "+name, func(t *testing.T) {
+		t.Run("FT4 "+name, func(t *testing.T) {
 			text := sign(goodHeader().json(), goodClaims().with(row.claims).json())
 			for range 2 { // the second time it is cached
 				status, _ := bearerGet(t, srv.URL+"/user", text)
@@ -151,11 +151,11 @@ func TestKindUserTakesNoProgramForAPerson_T4(t *testing.T) {
 }
 
 // The application declares an issuer's callers.
-func TestVerifierDeclaresTheKind_T4(t *testing.T) {
+func TestVerifierDeclaresTheKind_FT4(t *testing.T) {
 	static := errors.Must(token.NewKeys(errors.Must(token.NewPublicKey("EdDSA", token.EdDSA, material().ed.Public()))))
 	for _, kind := range []auth.CallerType{auth.Person, auth.Program, auth.Unknown} {
 		for source, keys := range map[string]token.KeySource{"a public key": static, "a key that signs": keys(t)} {
-			t.Run("T4 "+string(kind)+" for "+source, func(t *testing.T) {
+			t.Run("FT4 "+string(kind)+" for "+source, func(t *testing.T) {
 				v := verifier(t, func(o *token.VerifierOptions) { o.Keys, o.CallerType = keys, kind })
 				for name, claims := range foreignTokens {
 					p, err := v.Verify(t.Context(), sign(goodHeader().json(), goodClaims().with(claims).json()))

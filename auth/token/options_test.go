@@ -13,24 +13,24 @@ import (
 )
 
 // A declaration that no token can match is refused.
-func TestDeclarationsThatMatchNothing_T5(t *testing.T) {
+func TestDeclarationsThatMatchNothing_FT5(t *testing.T) {
 	public := errors.Must(token.NewKeys(errors.Must(token.NewPublicKey("k", token.EdDSA, material().ed.Public()))))
 	for name, row := range map[string]struct {
 		change func(*token.VerifierOptions)
 		want   string
 	}{
-		"T5 an empty type":                  {func(o *token.VerifierOptions) { o.AllowTypes = []string{"JWT", ""} }, `token: AllowTypes[1]: must not be empty; did you mean "JWT", or InsecureNoType for tokens without a typ?`},
-		"T5 a type that is only the prefix": {func(o *token.VerifierOptions) { o.AllowTypes = []string{"Application/"} }, `token: AllowTypes[0]: must not be empty; did you mean "JWT", or InsecureNoType for tokens without a typ?`},
-		"T5 the prefix as the type":         {func(o *token.VerifierOptions) { o.Type = "application/" }, `token: Type: must not be empty; did you mean "at+jwt", or InsecureNoType for tokens without a typ?`},
-		"T5 a list in one string":           {func(o *token.VerifierOptions) { o.AllowTypes = []string{"JWT, at+jwt"} }, `token: AllowTypes[0] "JWT, at+jwt": is not a media type (RFC 7515, section 4.1.9); did you mean one type for each entry?`},
-		"T5 a type with a blank":            {func(o *token.VerifierOptions) { o.Type = "at+jwt " }, `token: Type "at+jwt ": is not a media type (RFC 7515, section 4.1.9); did you mean "at+jwt"?`},
-		"T5 a type with parameters":         {func(o *token.VerifierOptions) { o.AllowTypes = []string{"at+jwt;v=1"} }, `token: AllowTypes[0] "at+jwt;v=1": is not a media type (RFC 7515, section 4.1.9); did you mean one type for each entry?`},
-		"T5 a type of two slashes":          {func(o *token.VerifierOptions) { o.AllowTypes = []string{"application/a/b"} }, `token: AllowTypes[0] "application/a/b": is not a media type (RFC 7515, section 4.1.9); did you mean one type for each entry?`},
-		"T5 an age without a unit":          {func(o *token.VerifierOptions) { o.MaxAge = 3600 }, "token: MaxAge 3.6µs: is below a second; did you mean 1h0m0s?"},
-		"T5 a leeway without a unit":        {func(o *token.VerifierOptions) { o.Leeway = 30 }, "token: Leeway 30ns: is below a millisecond; did you mean 30s?"},
-		"T5 a size in KiB":                  {func(o *token.VerifierOptions) { o.MaxSize = 8 }, "token: MaxSize 8: is below 256 bytes, so no token fits; did you mean 8192?"},
-		"T5 an issuer with a line break":    {func(o *token.VerifierOptions) { o.Issuer = issuerName + "\n" }, `token: Issuer "https://api.example.com\n": has blanks or control characters at an end; did you mean "https://api.example.com"?`},
-		"T5 an audience with a blank":       {func(o *token.VerifierOptions) { o.Audience = []string{audience, " api"} }, `token: Audience[1] " api": has blanks or control characters at an end; did you mean "api"?`},
+		"FT5 an empty type":                  {func(o *token.VerifierOptions) { o.AllowTypes = []string{"JWT", ""} }, `token: AllowTypes[1]: must not be empty; did you mean "JWT", or InsecureNoType for tokens without a typ?`},
+		"FT5 a type that is only the prefix": {func(o *token.VerifierOptions) { o.AllowTypes = []string{"Application/"} }, `token: AllowTypes[0]: must not be empty; did you mean "JWT", or InsecureNoType for tokens without a typ?`},
+		"FT5 the prefix as the type":         {func(o *token.VerifierOptions) { o.Type = "application/" }, `token: Type: must not be empty; did you mean "at+jwt", or InsecureNoType for tokens without a typ?`},
+		"FT5 a list in one string":           {func(o *token.VerifierOptions) { o.AllowTypes = []string{"JWT, at+jwt"} }, `token: AllowTypes[0] "JWT, at+jwt": is not a media type (RFC 7515, section 4.1.9); did you mean one type for each entry?`},
+		"FT5 a type with a blank":            {func(o *token.VerifierOptions) { o.Type = "at+jwt " }, `token: Type "at+jwt ": is not a media type (RFC 7515, section 4.1.9); did you mean "at+jwt"?`},
+		"FT5 a type with parameters":         {func(o *token.VerifierOptions) { o.AllowTypes = []string{"at+jwt;v=1"} }, `token: AllowTypes[0] "at+jwt;v=1": is not a media type (RFC 7515, section 4.1.9); did you mean one type for each entry?`},
+		"FT5 a type of two slashes":          {func(o *token.VerifierOptions) { o.AllowTypes = []string{"application/a/b"} }, `token: AllowTypes[0] "application/a/b": is not a media type (RFC 7515, section 4.1.9); did you mean one type for each entry?`},
+		"FT5 an age without a unit":          {func(o *token.VerifierOptions) { o.MaxAge = 3600 }, "token: MaxAge 3.6µs: is below a second; did you mean 1h0m0s?"},
+		"FT5 a leeway without a unit":        {func(o *token.VerifierOptions) { o.Leeway = 30 }, "token: Leeway 30ns: is below a millisecond; did you mean 30s?"},
+		"FT5 a size in KiB":                  {func(o *token.VerifierOptions) { o.MaxSize = 8 }, "token: MaxSize 8: is below 256 bytes, so no token fits; did you mean 8192?"},
+		"FT5 an issuer with a line break":    {func(o *token.VerifierOptions) { o.Issuer = issuerName + "\n" }, `token: Issuer "https://api.example.com\n": has blanks or control characters at an end; did you mean "https://api.example.com"?`},
+		"FT5 an audience with a blank":       {func(o *token.VerifierOptions) { o.Audience = []string{audience, " api"} }, `token: Audience[1] " api": has blanks or control characters at an end; did you mean "api"?`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := token.VerifierOptions{Keys: public, Issuer: issuerName, Audience: []string{audience}}
@@ -43,13 +43,13 @@ func TestDeclarationsThatMatchNothing_T5(t *testing.T) {
 		change func(*token.IssuerOptions)
 		want   string
 	}{
-		"T5 keys that only verify":           {func(o *token.IssuerOptions) { o.Keys = public }, "token: Keys: contain no key that signs; did you mean NewKey instead of NewPublicKey?"},
-		"T5 an issuer with a blank":          {func(o *token.IssuerOptions) { o.Issuer += " " }, `token: Issuer "https://api.example.com ": has blanks or control characters at an end; did you mean "https://api.example.com"?`},
-		"T5 an audience with a tab":          {func(o *token.IssuerOptions) { o.Audience = []string{"\tapi"} }, `token: Audience[0] "\tapi": has blanks or control characters at an end; did you mean "api"?`},
-		"T5 a claim that is not sensitive":   {func(o *token.IssuerOptions) { o.InsecureClaims = []string{"pin", "plan"} }, `token: InsecureClaims[1] "plan": is not a sensitive name, so it is issued anyway; did you mistype it?`},
-		"T5 a registered claim":              {func(o *token.IssuerOptions) { o.InsecureClaims = []string{"sub"} }, `token: InsecureClaims[0] "sub": is the issuer's own claim, and never issued from a Grant's Claims`},
-		"T5 an empty claim":                  {func(o *token.IssuerOptions) { o.InsecureClaims = []string{""} }, `token: InsecureClaims[0] "": is not a sensitive name, so it is issued anyway; did you mistype it?`},
-		"T5 a claim that is sensitive as is": {func(o *token.IssuerOptions) { o.InsecureClaims = []string{"urn:x:pwd", "API-Key"} }, ""},
+		"FT5 keys that only verify":           {func(o *token.IssuerOptions) { o.Keys = public }, "token: Keys: contain no key that signs; did you mean NewKey instead of NewPublicKey?"},
+		"FT5 an issuer with a blank":          {func(o *token.IssuerOptions) { o.Issuer += " " }, `token: Issuer "https://api.example.com ": has blanks or control characters at an end; did you mean "https://api.example.com"?`},
+		"FT5 an audience with a tab":          {func(o *token.IssuerOptions) { o.Audience = []string{"\tapi"} }, `token: Audience[0] "\tapi": has blanks or control characters at an end; did you mean "api"?`},
+		"FT5 a claim that is not sensitive":   {func(o *token.IssuerOptions) { o.InsecureClaims = []string{"pin", "plan"} }, `token: InsecureClaims[1] "plan": is not a sensitive name, so it is issued anyway; did you mistype it?`},
+		"FT5 a registered claim":              {func(o *token.IssuerOptions) { o.InsecureClaims = []string{"sub"} }, `token: InsecureClaims[0] "sub": is the issuer's own claim, and never issued from a Grant's Claims`},
+		"FT5 an empty claim":                  {func(o *token.IssuerOptions) { o.InsecureClaims = []string{""} }, `token: InsecureClaims[0] "": is not a sensitive name, so it is issued anyway; did you mistype it?`},
+		"FT5 a claim that is sensitive as is": {func(o *token.IssuerOptions) { o.InsecureClaims = []string{"urn:x:pwd", "API-Key"} }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := token.IssuerOptions{Keys: keys(t), Issuer: issuerName, Audience: []string{audience}}
@@ -65,15 +65,15 @@ func TestDeclarationsThatMatchNothing_T5(t *testing.T) {
 }
 
 // A duration without a unit is nanoseconds.
-func TestRemoteDurationsHaveUnits_T5(t *testing.T) {
+func TestRemoteDurationsHaveUnits_FT5(t *testing.T) {
 	for name, row := range map[string]struct {
 		change func(*token.RemoteOptions)
 		want   string
 	}{
-		"T5 a refresh without a unit":  {func(o *token.RemoteOptions) { o.Refresh = 300 }, "token: Refresh 300ns: must be between 1m and MaxStale; did you mean 5m0s?"},
-		"T5 a MaxStale without a unit": {func(o *token.RemoteOptions) { o.MaxStale = 3600 }, "token: MaxStale 3.6µs: must be between 1m and 24h; did you mean 1h0m0s?"},
-		"T5 a refresh above MaxStale":  {func(o *token.RemoteOptions) { o.Refresh, o.MaxStale = time.Hour, time.Minute }, "token: Refresh 1h0m0s: must be between 1m and MaxStale"},
-		"T5 a nil transport":           {func(o *token.RemoteOptions) { o.Client = &http.Client{Transport: (*http.Transport)(nil)} }, "token: Client: its Transport must not be a nil *http.Transport; did you mean no Transport?"},
+		"FT5 a refresh without a unit":  {func(o *token.RemoteOptions) { o.Refresh = 300 }, "token: Refresh 300ns: must be between 1m and MaxStale; did you mean 5m0s?"},
+		"FT5 a MaxStale without a unit": {func(o *token.RemoteOptions) { o.MaxStale = 3600 }, "token: MaxStale 3.6µs: must be between 1m and 24h; did you mean 1h0m0s?"},
+		"FT5 a refresh above MaxStale":  {func(o *token.RemoteOptions) { o.Refresh, o.MaxStale = time.Hour, time.Minute }, "token: Refresh 1h0m0s: must be between 1m and MaxStale"},
+		"FT5 a nil transport":           {func(o *token.RemoteOptions) { o.Client = &http.Client{Transport: (*http.Transport)(nil)} }, "token: Client: its Transport must not be a nil *http.Transport; did you mean no Transport?"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := token.RemoteOptions{URL: "https://issuer.example/keys"}
@@ -85,7 +85,7 @@ func TestRemoteDurationsHaveUnits_T5(t *testing.T) {
 }
 
 // Types that tokens have are taken in every spelling.
-func TestTypesMatchInEverySpelling_T5(t *testing.T) {
+func TestTypesMatchInEverySpelling_FT5(t *testing.T) {
 	for _, typ := range []string{"JWT", "jwt", "application/JWT", "secevent+jwt", "application/vnd.example.a-b_c+jwt"} {
 		v := verifier(t, func(o *token.VerifierOptions) { o.AllowTypes = []string{typ} })
 		_, err := v.Verify(t.Context(), sign(goodHeader().with(object{"typ": typ}).json(), goodClaims().json()))
@@ -94,7 +94,7 @@ func TestTypesMatchInEverySpelling_T5(t *testing.T) {
 }
 
 // A typed nil is found when the service starts.
-func TestTypedNils_T9(t *testing.T) {
+func TestTypedNils_FT9(t *testing.T) {
 	var v *token.Verifier
 	_, err := auth.New(auth.Options{Authenticators: []auth.Authenticator{v}})
 	require.EqualError(t, err, "auth: Authenticators[0]: must not be a nil *token.Verifier; did you drop the constructor's error?")

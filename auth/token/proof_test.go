@@ -23,7 +23,7 @@ const seedHint = "did you mean ed25519.NewKeyFromSeed?"
 
 // A bare seed has a public half of zeros, which is a point of order 4. Any
 // client can sign tokens for it.
-func TestSeedIsNoPrivateKey_T1(t *testing.T) {
+func TestSeedIsNoPrivateKey_FT1(t *testing.T) {
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
 	_, other, err := ed25519.GenerateKey(rand.Reader)
@@ -31,7 +31,7 @@ func TestSeedIsNoPrivateKey_T1(t *testing.T) {
 	long := append(bytes.Clone(private), 0)
 	for size := range 66 {
 		if size != ed25519.PrivateKeySize {
-			t.Run(fmt.Sprintf("T1 %d bytes are no private key", size), func(t *testing.T) {
+			t.Run(fmt.Sprintf("FT1 %d bytes are no private key", size), func(t *testing.T) {
 				_, err := token.NewKey("k", token.EdDSA, ed25519.PrivateKey(long[:size]))
 				require.ErrorContains(t, err, fmt.Sprintf(`token: key "k": an Ed25519 private key has 64 bytes, not %d; `, size)+seedHint)
 			})
@@ -43,17 +43,17 @@ func TestSeedIsNoPrivateKey_T1(t *testing.T) {
 		key  crypto.Signer
 		want string
 	}{
-		"T1 the public half of another key":        {ed25519.PrivateKey(swapped), "the public half does not belong to the seed; " + seedHint},
-		"T1 a public half of zeros":                {ed25519.PrivateKey(append(bytes.Clone(private[:32]), make([]byte, 32)...)), "the public half does not belong to the seed; " + seedHint},
-		"T1 a pointer to a seed":                   {&pointer, "an Ed25519 private key has 64 bytes, not 32; " + seedHint},
-		"T1 a nil pointer to an Ed25519 key":       {(*ed25519.PrivateKey)(nil), "token: key \"k\": must not be a nil *ed25519.PrivateKey"},
-		"T1 a nil pointer to an RSA key":           {(*rsa.PrivateKey)(nil), "token: key \"k\": must not be a nil *rsa.PrivateKey"},
-		"T1 a nil pointer to an ECDSA key":         {(*ecdsa.PrivateKey)(nil), "token: key \"k\": must not be a nil *ecdsa.PrivateKey"},
-		"T1 a signer that has a seed inside":       {struct{ ed25519.PrivateKey }{ed25519.PrivateKey(long[:31])}, "panics"},
-		"T1 a signer without a public key":         {signerOf{nil, private}, "a <nil> does not fit EdDSA"},
-		"T1 a seed of zeros":                       {ed25519.NewKeyFromSeed(make([]byte, 32)), "the seed is not random; read 32 bytes from crypto/rand"},
-		"T1 a seed of one character":               {ed25519.NewKeyFromSeed(bytes.Repeat([]byte("x"), 32)), "the seed is not random; read 32 bytes from crypto/rand"},
-		"T1 a nil pointer to a signer in a struct": {struct{ *ecdsa.PrivateKey }{nil}, "panics"},
+		"FT1 the public half of another key":        {ed25519.PrivateKey(swapped), "the public half does not belong to the seed; " + seedHint},
+		"FT1 a public half of zeros":                {ed25519.PrivateKey(append(bytes.Clone(private[:32]), make([]byte, 32)...)), "the public half does not belong to the seed; " + seedHint},
+		"FT1 a pointer to a seed":                   {&pointer, "an Ed25519 private key has 64 bytes, not 32; " + seedHint},
+		"FT1 a nil pointer to an Ed25519 key":       {(*ed25519.PrivateKey)(nil), "token: key \"k\": must not be a nil *ed25519.PrivateKey"},
+		"FT1 a nil pointer to an RSA key":           {(*rsa.PrivateKey)(nil), "token: key \"k\": must not be a nil *rsa.PrivateKey"},
+		"FT1 a nil pointer to an ECDSA key":         {(*ecdsa.PrivateKey)(nil), "token: key \"k\": must not be a nil *ecdsa.PrivateKey"},
+		"FT1 a signer that has a seed inside":       {struct{ ed25519.PrivateKey }{ed25519.PrivateKey(long[:31])}, "panics"},
+		"FT1 a signer without a public key":         {signerOf{nil, private}, "a <nil> does not fit EdDSA"},
+		"FT1 a seed of zeros":                       {ed25519.NewKeyFromSeed(make([]byte, 32)), "the seed is not random; read 32 bytes from crypto/rand"},
+		"FT1 a seed of one character":               {ed25519.NewKeyFromSeed(bytes.Repeat([]byte("x"), 32)), "the seed is not random; read 32 bytes from crypto/rand"},
+		"FT1 a nil pointer to a signer in a struct": {struct{ *ecdsa.PrivateKey }{nil}, "panics"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := token.NewKey("k", token.EdDSA, row.key)
@@ -75,7 +75,7 @@ type brokenSigner struct {
 
 func (b brokenSigner) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { return b.sign() }
 
-func TestNewKeySignsAndVerifiesOnce_T3(t *testing.T) {
+func TestNewKeySignsAndVerifiesOnce_FT3(t *testing.T) {
 	m := material()
 	_, ed, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
@@ -88,21 +88,21 @@ func TestNewKeySignsAndVerifiesOnce_T3(t *testing.T) {
 		pair[alg] = [2]crypto.Signer{m.rsa, foreign}
 	}
 	for alg, keys := range pair {
-		t.Run("T3 a KMS that shows another key, "+string(alg), func(t *testing.T) {
+		t.Run("FT3 a KMS that shows another key, "+string(alg), func(t *testing.T) {
 			_, err := token.NewKey("k", alg, signerOf{keys[0].Public(), keys[1]})
 			require.ErrorContains(t, err, `token: key "k": the signature does not verify with Public(); did you mean the public half of the key that signs?`)
 			_, err = token.NewKey("k", alg, signerOf{keys[0].Public(), keys[0]})
 			require.NoError(t, err)
 		})
 	}
-	t.Run("T3 an RSA private key with the modulus of another", func(t *testing.T) {
+	t.Run("FT3 an RSA private key with the modulus of another", func(t *testing.T) {
 		mixed := *foreign
 		mixed.PublicKey = m.rsa.PublicKey
 		mixed.Precomputed = rsa.PrecomputedValues{}
 		_, err := token.NewKey("k", token.RS256, &mixed)
 		require.ErrorContains(t, err, `token: key "k": `)
 	})
-	t.Run("T3 an ECDSA private key with the point of another", func(t *testing.T) {
+	t.Run("FT3 an ECDSA private key with the point of another", func(t *testing.T) {
 		mixed := *pair[token.ES256][0].(*ecdsa.PrivateKey)
 		mixed.PublicKey = pair[token.ES256][1].(*ecdsa.PrivateKey).PublicKey
 		_, err := token.NewKey("k", token.ES256, &mixed)
@@ -114,14 +114,14 @@ func TestNewKeySignsAndVerifiesOnce_T3(t *testing.T) {
 		sign func() ([]byte, error)
 		want string
 	}{
-		"T3 a KMS that is down":                  {token.EdDSA, func() ([]byte, error) { return nil, down }, "sign once: the KMS is down"},
-		"T3 a KMS that panics":                   {token.EdDSA, func() ([]byte, error) { panic("nil map") }, "sign once: the signer panics: nil map"},
-		"T3 a signature of nothing":              {token.EdDSA, func() ([]byte, error) { return nil, nil }, "does not verify with Public()"},
-		"T3 an ECDSA signature that is no ASN.1": {token.ES256, func() ([]byte, error) { return make([]byte, 64), nil }, "sign once: read the signature"},
-		"T3 an ECDSA signature of a number too large": {token.ES256, func() ([]byte, error) {
+		"FT3 a KMS that is down":                  {token.EdDSA, func() ([]byte, error) { return nil, down }, "sign once: the KMS is down"},
+		"FT3 a KMS that panics":                   {token.EdDSA, func() ([]byte, error) { panic("nil map") }, "sign once: the signer panics: nil map"},
+		"FT3 a signature of nothing":              {token.EdDSA, func() ([]byte, error) { return nil, nil }, "does not verify with Public()"},
+		"FT3 an ECDSA signature that is no ASN.1": {token.ES256, func() ([]byte, error) { return make([]byte, 64), nil }, "sign once: read the signature"},
+		"FT3 an ECDSA signature of a number too large": {token.ES256, func() ([]byte, error) {
 			return slices.Concat([]byte{0x30, 0x28, 2, 35, 1}, make([]byte, 34), []byte{2, 1, 1}), nil
 		}, "do not fit the curve"},
-		"T3 an ECDSA signature of negative numbers": {token.ES256, func() ([]byte, error) { return []byte{0x30, 6, 2, 1, 0xff, 2, 1, 1}, nil }, "do not fit the curve"},
+		"FT3 an ECDSA signature of negative numbers": {token.ES256, func() ([]byte, error) { return []byte{0x30, 6, 2, 1, 0xff, 2, 1, 1}, nil }, "do not fit the curve"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := token.NewKey("k", row.alg, brokenSigner{signerOf{pair[row.alg][0].Public(), nil}, row.sign})
@@ -133,7 +133,7 @@ func TestNewKeySignsAndVerifiesOnce_T3(t *testing.T) {
 }
 
 // All problems of a key are reported at once.
-func TestNewKeyReportsAllProblems_T3(t *testing.T) {
+func TestNewKeyReportsAllProblems_FT3(t *testing.T) {
 	k, err := token.NewKey("a b", token.EdDSA, (ed25519.PrivateKey)(nil))
 	require.EqualError(t, err, "token: kid \"a b\": must have 1 to 128 visible ASCII characters\n"+
 		"token: key \"a b\": an Ed25519 private key has 64 bytes, not 0; "+seedHint)
@@ -141,13 +141,13 @@ func TestNewKeyReportsAllProblems_T3(t *testing.T) {
 }
 
 // Thumbprint takes what a constructor may be given too.
-func TestThumbprintRefusesBrokenKeys_T1(t *testing.T) {
+func TestThumbprintRefusesBrokenKeys_FT1(t *testing.T) {
 	for name, key := range map[string]crypto.PublicKey{
 		"nil": nil, "a nil RSA key": (*rsa.PublicKey)(nil), "an RSA key without a modulus": &rsa.PublicKey{E: 65537},
 		"a nil ECDSA key": (*ecdsa.PublicKey)(nil), "an ECDSA key without a point": &ecdsa.PublicKey{Curve: elliptic.P256()}, "an ECDSA key without a curve": &ecdsa.PublicKey{},
 		"a short Ed25519 key": ed25519.PublicKey{1}, "a private key": material().ed,
 	} {
-		t.Run("T1 "+name, func(t *testing.T) {
+		t.Run("FT1 "+name, func(t *testing.T) {
 			_, err := token.Thumbprint(key)
 			require.ErrorContains(t, err, "token: thumbprint: ")
 		})

@@ -71,10 +71,10 @@ func refusals() map[string]refusal {
 }
 
 // Code reads the reason outside HTTP; the kind stays what it is.
-func TestReasonsAreReadableByCode_T8(t *testing.T) {
+func TestReasonsAreReadableByCode_FT8(t *testing.T) {
 	v := verifier(t, nil)
 	for name, row := range refusals() {
-		t.Run("T8 "+name, func(t *testing.T) {
+		t.Run("FT8 "+name, func(t *testing.T) {
 			for range 2 {
 				_, err := v.Verify(t.Context(), row.text)
 				require.ErrorIs(t, err, row.kind)
@@ -87,7 +87,7 @@ func TestReasonsAreReadableByCode_T8(t *testing.T) {
 			}
 		})
 	}
-	t.Run("T8 several issuers", func(t *testing.T) {
+	t.Run("FT8 several issuers", func(t *testing.T) {
 		all := ringerrors.Must(token.ByIssuer(v))
 		for text, want := range map[string]auth.Reason{
 			strings.Repeat("a", 9<<10): token.ReasonSize, "a.b": token.ReasonParts, "a.!.c": token.ReasonEncoding, "a." + b64("x") + ".c": token.ReasonPayload,
@@ -99,19 +99,19 @@ func TestReasonsAreReadableByCode_T8(t *testing.T) {
 			require.Equal(t, want, auth.ReasonOf(err))
 		}
 	})
-	t.Run("T8 an error without a reason", func(t *testing.T) {
+	t.Run("FT8 an error without a reason", func(t *testing.T) {
 		for _, err := range []error{nil, auth.ErrMissing, io.EOF} {
 			require.Empty(t, auth.ReasonOf(err))
 		}
 	})
-	t.Run("T8 a good token", func(t *testing.T) {
+	t.Run("FT8 a good token", func(t *testing.T) {
 		_, err := v.Verify(t.Context(), sign(goodHeader().json(), goodClaims().json()))
 		require.NoError(t, err)
 	})
 }
 
 // OnEvent has the reason, and the client has none of it.
-func TestReasonsStayInTheLog_T8(t *testing.T) {
+func TestReasonsStayInTheLog_FT8(t *testing.T) {
 	var mu sync.Mutex
 	var events []auth.Event
 	callers := ringerrors.Must(auth.New(auth.Options{
@@ -145,7 +145,7 @@ func TestReasonsStayInTheLog_T8(t *testing.T) {
 	rows := refusals()
 	delete(rows, "a line break") // net/http does not send it
 	for name, row := range rows {
-		t.Run("T8 "+name, func(t *testing.T) {
+		t.Run("FT8 "+name, func(t *testing.T) {
 			status, challenge, body, event := ask(t, "", "Bearer "+row.text)
 			require.Equal(t, 401, status)
 			require.Equal(t, `Bearer realm="api", error="invalid_token"`, challenge)
@@ -164,9 +164,9 @@ func TestReasonsStayInTheLog_T8(t *testing.T) {
 		lines []string
 		want  auth.Reason
 	}{
-		"T8 two headers":          {"", []string{good, good}, token.ReasonRepeated},
-		"T8 two words":            {"", []string{"Bearer a b"}, token.ReasonForm},
-		"T8 a token in the query": {"?access_token=x", []string{good}, token.ReasonQuery},
+		"FT8 two headers":          {"", []string{good, good}, token.ReasonRepeated},
+		"FT8 two words":            {"", []string{"Bearer a b"}, token.ReasonForm},
+		"FT8 a token in the query": {"?access_token=x", []string{good}, token.ReasonQuery},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, _, body, event := ask(t, row.query, row.lines...)
@@ -175,11 +175,11 @@ func TestReasonsStayInTheLog_T8(t *testing.T) {
 			require.Equal(t, row.want, event.Cause)
 		})
 	}
-	t.Run("T8 another scheme", func(t *testing.T) {
+	t.Run("FT8 another scheme", func(t *testing.T) {
 		_, _, _, event := ask(t, "", "Basic eDp5")
 		require.Equal(t, auth.UnknownScheme, event.Cause)
 	})
-	t.Run("T8 no credential", func(t *testing.T) {
+	t.Run("FT8 no credential", func(t *testing.T) {
 		_, _, _, event := ask(t, "")
 		require.Empty(t, event.Cause)
 		require.ErrorIs(t, event.Err, auth.ErrMissing)
@@ -187,7 +187,7 @@ func TestReasonsStayInTheLog_T8(t *testing.T) {
 }
 
 // A flood of bad tokens makes no more garbage than the decoder does.
-func TestRefusalsAllocateNothing_T8(t *testing.T) {
+func TestRefusalsAllocateNothing_FT8(t *testing.T) {
 	v := verifier(t, nil)
 	for name, text := range map[string]string{"size": strings.Repeat("a", 9<<10), "parts": "a.b"} {
 		require.Zero(t, testing.AllocsPerRun(100, func() { _, _ = v.Verify(t.Context(), text) }), name)

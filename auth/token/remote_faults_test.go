@@ -17,7 +17,7 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-func TestK4AndK5WhatAServerCanDo(t *testing.T) {
+func TestFailingKeyServersKeepTheLastKeys_TK4(t *testing.T) {
 	elsewhere := newPublisher(t, publishes(token.EdDSA, token.ES256))
 	plain := httptest.NewServer(publishes(token.EdDSA, token.ES256))
 	t.Cleanup(plain.Close)
@@ -54,7 +54,7 @@ func TestK4AndK5WhatAServerCanDo(t *testing.T) {
 		"a redirect to http":           http.RedirectHandler(plain.URL, http.StatusFound).ServeHTTP,
 		"a redirect to another server": http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect).ServeHTTP,
 	} {
-		t.Run("K4 "+name, func(t *testing.T) {
+		t.Run("TK4 "+name, func(t *testing.T) {
 			t.Parallel()
 			p := newPublisher(t, publishes(token.EdDSA))
 			s := newRemoteService(t, p)
@@ -71,7 +71,7 @@ func TestK4AndK5WhatAServerCanDo(t *testing.T) {
 			require.Equal(t, "10", res.Header.Get("Retry-After"))
 			require.EqualValues(t, 2, p.fetches.Load())
 
-			// K5: down for longer than MaxStale; H9: and so no key counts.
+			// TK5: down for longer than MaxStale; TH9: and so no key counts.
 			s.pass(time.Hour - 5*time.Minute - time.Nanosecond)
 			require.Equal(t, 200, s.ask(token.EdDSA).StatusCode)
 			require.Eventually(t, func() bool { return s.told(token.FetchFailed) == 2 }, 20*time.Second, time.Millisecond)
@@ -95,13 +95,13 @@ func TestK4AndK5WhatAServerCanDo(t *testing.T) {
 	})
 }
 
-func TestK5DownFromTheStart(t *testing.T) {
+func TestDownFromTheStart_TK5(t *testing.T) {
 	p := newPublisher(t, says(500, ""))
 	s := newRemoteService(t, p)
 	require.ErrorIs(t, s.keys.Ready(t.Context()), auth.ErrUnavailable)
 	for range 100 {
 		res := s.ask(token.EdDSA)
-		require.Equal(t, 503, res.StatusCode, "H9")
+		require.Equal(t, 503, res.StatusCode, "TH9")
 		require.Empty(t, res.Header.Values("Www-Authenticate"))
 	}
 	require.EqualValues(t, 1, p.fetches.Load())

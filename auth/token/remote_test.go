@@ -149,7 +149,7 @@ func (s *remoteService) report(p *publisher) {
 	s.t.Logf("%d fetches; the longest wait of a request: %v", p.fetches.Load(), s.longest.Round(time.Millisecond))
 }
 
-func TestK1ANewKeyIsFetchedOnce(t *testing.T) {
+func TestANewKeyIsFetchedOnce_TK1(t *testing.T) {
 	p := newPublisher(t, publishes(token.EdDSA))
 	s := newRemoteService(t, p)
 	require.EqualValues(t, 0, p.fetches.Load(), "New does not dial")
@@ -167,12 +167,12 @@ func TestK1ANewKeyIsFetchedOnce(t *testing.T) {
 	s.report(p)
 }
 
-func TestK2AFloodOfUnknownKids(t *testing.T) {
+func TestAFloodOfUnknownKids_TK2(t *testing.T) {
 	for _, row := range []struct {
 		name    string
 		answer  http.HandlerFunc
 		windows int
-	}{{"K2 the server works", publishes(token.EdDSA), 5}, {"K2 the server hangs", hangs, 2}} {
+	}{{"TK2 the server works", publishes(token.EdDSA), 5}, {"TK2 the server hangs", hangs, 2}} {
 		t.Run(row.name, func(t *testing.T) {
 			p := newPublisher(t, publishes(token.EdDSA))
 			s := newRemoteService(t, p)
@@ -208,7 +208,7 @@ func TestK2AFloodOfUnknownKids(t *testing.T) {
 	}
 }
 
-func TestK3BadSignaturesFetchNothing(t *testing.T) {
+func TestBadSignaturesFetchNothing_TK3(t *testing.T) {
 	p := newPublisher(t, publishes(token.EdDSA))
 	s := newRemoteService(t, p)
 	require.Equal(t, 200, s.ask(token.EdDSA).StatusCode)
@@ -221,7 +221,7 @@ func TestK3BadSignaturesFetchNothing(t *testing.T) {
 	s.report(p)
 }
 
-func TestK6ARemovedKeyEnds(t *testing.T) {
+func TestARemovedKeyEnds_TK6(t *testing.T) {
 	p := newPublisher(t, publishes(token.EdDSA, token.ES256))
 	s := newRemoteService(t, p)
 	now := noon.Add(4 * time.Minute)
@@ -246,7 +246,7 @@ func TestK6ARemovedKeyEnds(t *testing.T) {
 	s.report(p)
 }
 
-func TestK8TheFirstFetchIsOne(t *testing.T) {
+func TestTheFirstFetchIsOne_TK8(t *testing.T) {
 	release := make(chan struct{})
 	p := newPublisher(t, func(w http.ResponseWriter, r *http.Request) {
 		<-release
@@ -299,7 +299,7 @@ func TestRunKeepsKeysFresh(t *testing.T) {
 }
 
 // A server that hangs, and a flood that waits for it: only so many do.
-func TestK8WaitingIsBounded(t *testing.T) {
+func TestWaitingIsBounded_TK8(t *testing.T) {
 	release := make(chan struct{})
 	p := newPublisher(t, func(w http.ResponseWriter, r *http.Request) {
 		<-release

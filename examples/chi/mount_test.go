@@ -15,7 +15,7 @@ import (
 
 // Inside of Route and Mount, chi keeps r.URL.Path whole: a pattern without the
 // prefix matches nothing.
-func TestPatternsInAMountNeedItsPrefix_R3(t *testing.T) {
+func TestPatternsInAMountNeedItsPrefix_FR3(t *testing.T) {
 	for _, row := range []struct {
 		pattern   string
 		status    int // of the second login
@@ -24,7 +24,7 @@ func TestPatternsInAMountNeedItsPrefix_R3(t *testing.T) {
 		{"POST /login", http.StatusOK, []string{"POST /login"}},
 		{"POST /auth/login", http.StatusTooManyRequests, nil},
 	} {
-		t.Run("R3 "+row.pattern, func(t *testing.T) {
+		t.Run("FR3 "+row.pattern, func(t *testing.T) {
 			limits := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
 				{Name: "login", Routes: []string{row.pattern}, Limits: []ratelimit.Limit{{Requests: 1, Window: time.Minute}}},
 			}}))

@@ -25,7 +25,7 @@ func listRoutes(router chi.Router) (routes authtest.Routes, err error) {
 }
 
 // The documentation shows the loop that runs here.
-func TestDocumentedLoopIsTested_T10(t *testing.T) {
+func TestDocumentedLoopIsTested_FT10(t *testing.T) {
 	source, err := os.ReadFile("routes_test.go")
 	require.NoError(t, err)
 	_, loop, found := strings.Cut(string(source), "\terr = chi.Walk(")
@@ -46,21 +46,21 @@ var ok = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 
 // A route of every method is listed by each method, and so is one of a router
 // that is mounted.
-func TestEveryChiRouteIsAsked_T10(t *testing.T) {
+func TestEveryChiRouteIsAsked_FT10(t *testing.T) {
 	closed := auth.Require()(ok)
 	for name, row := range map[string]struct {
 		open func(chi.Router)
 		want string
 	}{
-		"T10 all are closed": {func(chi.Router) {}, ""},
-		"T10 a route of every method that forgets Require for one": {func(r chi.Router) {
+		"FT10 all are closed": {func(chi.Router) {}, ""},
+		"FT10 a route of every method that forgets Require for one": {func(r chi.Router) {
 			r.Handle("/export", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.Method != "PATCH" {
 					closed.ServeHTTP(w, r)
 				}
 			}))
 		}, `authtest: "PATCH /export": has no auth.Require`},
-		"T10 a route of a mounted router that forgets Require": {func(r chi.Router) {
+		"FT10 a route of a mounted router that forgets Require": {func(r chi.Router) {
 			inner := chi.NewRouter()
 			inner.Method("PUT", "/x", ok)
 			r.Mount("/v2", inner)

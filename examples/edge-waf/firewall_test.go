@@ -205,7 +205,7 @@ func TestInProcess(t *testing.T) {
 	require.Equal(t, 1, behind.count())
 }
 
-func TestPictureInProcessLeavesNoTemporaryFile_E1(t *testing.T) {
+func TestPictureInProcessLeavesNoTemporaryFile_FE1(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
 	rules := errors.Must(newFirewall(options{}))

@@ -164,10 +164,10 @@ func TestPlainHTTPIsForThisMachine(t *testing.T) {
 	require.EqualError(t, err, "-upstream is not a URL with a host")
 }
 
-// TestInformationalResponsesLeaveTheHeaders_E2 compares the whole headers of an
+// TestInformationalResponsesLeaveTheHeaders_FE2 compares the whole headers of an
 // answer with those behind 103 and 102. The service has headers of its own, as
 // the shop has. Expect: 100-continue cannot come here: the rules refuse it.
-func TestInformationalResponsesLeaveTheHeaders_E2(t *testing.T) {
+func TestInformationalResponsesLeaveTheHeaders_FE2(t *testing.T) {
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", "sandbox")
 		w.Header().Set("Link", "</a.css>; rel=preload")

@@ -16,9 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestUploadThatDoesNotArrive_X1 holds that a client that is slow or goes away is
+// TestUploadThatDoesNotArrive_FX1 holds that a client that is slow or goes away is
 // not an error of the service: no 502, and no record above Debug.
-func TestUploadThatDoesNotArrive_X1(t *testing.T) {
+func TestUploadThatDoesNotArrive_FX1(t *testing.T) {
 	const (
 		json     = "POST /orders HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
 		picture  = "PUT /products/RAM1/picture HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 100000\r\n\r\n--x\r\n"
@@ -34,7 +34,7 @@ func TestUploadThatDoesNotArrive_X1(t *testing.T) {
 		{"a body that the service reads is slow", picture, true},
 		{"a client that does not wait for the answer", download, false},
 	} {
-		t.Run("X1 "+tt.name, func(t *testing.T) {
+		t.Run("FX1 "+tt.name, func(t *testing.T) {
 			reached := make(chan struct{}, 1)
 			service := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				reached <- struct{}{}

@@ -38,7 +38,7 @@ func listRoutes(router *mux.Router) (routes authtest.Routes, err error) {
 }
 
 // The documentation shows the loop that runs here.
-func TestDocumentedLoopIsTested_T10(t *testing.T) {
+func TestDocumentedLoopIsTested_FT10(t *testing.T) {
 	source, err := os.ReadFile("routes_test.go")
 	require.NoError(t, err)
 	_, loop, found := strings.Cut(string(source), "\terr = router.Walk(")
@@ -79,8 +79,8 @@ func closedRouter() *mux.Router {
 
 var ok = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 
-func TestEveryGorillaRouteIsAsked_T10(t *testing.T) {
-	t.Run("T10 all routes are listed", func(t *testing.T) {
+func TestEveryGorillaRouteIsAsked_FT10(t *testing.T) {
+	t.Run("FT10 all routes are listed", func(t *testing.T) {
 		routes, err := listRoutes(closedRouter())
 		require.NoError(t, err)
 		require.Equal(t, []string{"GET /orders", "POST /orders", "GET /orders/{id:[0-9]{1,3}}", "/notes", "DELETE /admin/users", "/admin/log", "GET /stock"}, routes.Patterns)
@@ -92,18 +92,18 @@ func TestEveryGorillaRouteIsAsked_T10(t *testing.T) {
 		open func(*mux.Router)
 		want string
 	}{
-		"T10 a route without Methods that forgets Require": {func(r *mux.Router) { r.Handle("/export", ok) },
+		"FT10 a route without Methods that forgets Require": {func(r *mux.Router) { r.Handle("/export", ok) },
 			"authtest: \"/export\": GET: has no auth.Require\nauthtest: \"/export\": POST: has no auth.Require\nauthtest: \"/export\": PUT: has no auth.Require\nauthtest: \"/export\": PATCH: has no auth.Require\nauthtest: \"/export\": DELETE: has no auth.Require"},
-		"T10 a prefix without Methods that forgets Require for one method": {func(r *mux.Router) {
+		"FT10 a prefix without Methods that forgets Require for one method": {func(r *mux.Router) {
 			r.PathPrefix("/files/").Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.Method != "PATCH" {
 					auth.Require()(ok).ServeHTTP(w, r)
 				}
 			}))
 		}, `authtest: "/files/": PATCH: has no auth.Require`},
-		"T10 a route of a subrouter that forgets Require": {func(r *mux.Router) { r.PathPrefix("/v2").Subrouter().Handle("/x", ok).Methods("PUT") },
+		"FT10 a route of a subrouter that forgets Require": {func(r *mux.Router) { r.PathPrefix("/v2").Subrouter().Handle("/x", ok).Methods("PUT") },
 			`authtest: "PUT /v2/x": has no auth.Require`},
-		"T10 a route of one method before one of all": {func(r *mux.Router) {
+		"FT10 a route of one method before one of all": {func(r *mux.Router) {
 			r.Handle("/both", ok).Methods("POST")
 			r.Handle("/both", auth.Require()(ok))
 		}, `authtest: "POST /both": has no auth.Require`},
@@ -118,7 +118,7 @@ func TestEveryGorillaRouteIsAsked_T10(t *testing.T) {
 			require.EqualError(t, routes.Check(), row.want)
 		})
 	}
-	t.Run("T10 a route without Methods that stands outside the middleware", func(t *testing.T) {
+	t.Run("FT10 a route without Methods that stands outside the middleware", func(t *testing.T) {
 		router := closedRouter()
 		routes, err := listRoutes(router)
 		require.NoError(t, err)
@@ -132,13 +132,13 @@ func TestEveryGorillaRouteIsAsked_T10(t *testing.T) {
 		require.EqualError(t, routes.Check(), "authtest: \"/notes\": GET: answers an anonymous caller with 200\nauthtest: \"/notes\": POST: answers an anonymous caller with 200\n"+
 			"authtest: \"/notes\": PUT: answers an anonymous caller with 200\nauthtest: \"/notes\": PATCH: answers an anonymous caller with 200\nauthtest: \"/notes\": DELETE: answers an anonymous caller with 200")
 	})
-	t.Run("T10 a route without a path stops the list", func(t *testing.T) {
+	t.Run("FT10 a route without a path stops the list", func(t *testing.T) {
 		router := closedRouter()
 		router.Host("old.example.com").Handler(ok)
 		_, err := listRoutes(router)
 		require.ErrorContains(t, err, "doesn't have a path")
 	})
-	t.Run("T10 an open route of every method beside a closed one", func(t *testing.T) {
+	t.Run("FT10 an open route of every method beside a closed one", func(t *testing.T) {
 		router := closedRouter()
 		router.Handle("/login", ok)
 		routes, err := listRoutes(router)

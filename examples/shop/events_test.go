@@ -78,7 +78,7 @@ func next(t *testing.T, events <-chan string) string {
 	}
 }
 
-func TestEventSourceWithATicket_D5(t *testing.T) {
+func TestEventSourceWithATicket_FD5(t *testing.T) {
 	s := start(t)
 	in := s.expect(200, "", "POST", "/auth/login", credentials(0))
 	ticket := s.ticket(in.bearer())
@@ -93,7 +93,7 @@ func TestEventSourceWithATicket_D5(t *testing.T) {
 	require.NotContains(t, s.log.String(), ticket)
 }
 
-func TestWebSocketWithATicket_D5(t *testing.T) {
+func TestWebSocketWithATicket_FD5(t *testing.T) {
 	s := start(t)
 	in := s.expect(200, "", "POST", "/auth/login", credentials(0))
 	ticket := s.ticket(in.bearer())
@@ -119,7 +119,7 @@ func TestWebSocketWithATicket_D5(t *testing.T) {
 	require.NotContains(t, s.log.String(), ticket)
 }
 
-func TestTicketsThatOpenNothing_D5(t *testing.T) {
+func TestTicketsThatOpenNothing_FD5(t *testing.T) {
 	s := start(t)
 	in := s.expect(200, "", "POST", "/auth/login", credentials(0))
 	good := s.ticket(in.bearer())
@@ -142,7 +142,7 @@ func TestTicketsThatOpenNothing_D5(t *testing.T) {
 		{"for a ticket", "POST", "/events/ticket?ticket=" + good, nil, 401, "auth_required"},
 		{"by a cookie", "POST", "/events/ticket", []string{"Cookie", in.cookie(t)}, 401, "auth_required"},
 	} {
-		t.Run("D5 "+row.name, func(t *testing.T) {
+		t.Run("FD5 "+row.name, func(t *testing.T) {
 			s.t = t
 			s.expect(row.status, row.code, row.method, row.path, "", row.header...)
 		})
@@ -154,7 +154,7 @@ func TestTicketsThatOpenNothing_D5(t *testing.T) {
 	s.expect(401, "auth_revoked", "GET", "/events?ticket="+stale, "")
 }
 
-func TestATicketWorksOnceAmongMany_D5(t *testing.T) {
+func TestATicketWorksOnceAmongMany_FD5(t *testing.T) {
 	one, other, _ := two(t)
 	in := one.expect(200, "", "POST", "/auth/login", credentials(0))
 	ticket := one.ticket(in.bearer())
@@ -184,7 +184,7 @@ func TestATicketWorksOnceAmongMany_D5(t *testing.T) {
 }
 
 // The stream lives longer than ReadTimeout and WriteTimeout, and as long as the token.
-func TestAStreamEndsWithItsToken_D5(t *testing.T) {
+func TestAStreamEndsWithItsToken_FD5(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		listener, ended := &pipes{make(chan net.Conn), make(chan struct{})}, make(chan error, 1)
@@ -219,7 +219,7 @@ func TestAStreamEndsWithItsToken_D5(t *testing.T) {
 	})
 }
 
-func TestATicketExpires_D5(t *testing.T) {
+func TestATicketExpires_FD5(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTestService(t, config{})
 		ada := read(t, call(s.handler, "POST", "/auth/login", credentials(0)))
@@ -245,7 +245,7 @@ type unbounded struct{ *httptest.ResponseRecorder }
 
 func (unbounded) SetWriteDeadline(time.Time) error { return nil }
 
-func TestStreamsAreBounded_D5(t *testing.T) {
+func TestStreamsAreBounded_FD5(t *testing.T) {
 	s := newTestService(t, config{})
 	for range cap(s.streams) {
 		s.streams <- struct{}{}

@@ -103,7 +103,7 @@ func TestManyAddressesOnOneAccount(t *testing.T) {
 }
 
 // What the comment of the account limit says.
-func TestTenWrongGuessesKeepTheOwnerOut_D7(t *testing.T) {
+func TestTenWrongGuessesKeepTheOwnerOut_FD7(t *testing.T) {
 	play(t, func(g *guarded) {
 		ada := demoUsers[0]
 		in := g.login("203.0.113.7", ada.email, ada.password)

@@ -271,7 +271,7 @@ func TestStory(t *testing.T) {
 		require.Equal(t, 204, put("RAM1", form, kind, root).StatusCode)
 		a := s.expect(200, "", "GET", "/products/RAM1/picture", "")
 		require.Equal(t, "image/png", a.Header.Get("Content-Type"))
-		require.Equal(t, []string{"cross-origin"}, a.Header["Cross-Origin-Resource-Policy"], "D4: pages of -origin show it")
+		require.Equal(t, []string{"cross-origin"}, a.Header["Cross-Origin-Resource-Policy"], "FD4: pages of -origin show it")
 		require.Equal(t, []string{"same-origin"}, s.do("GET", "/products", "").Header["Cross-Origin-Resource-Policy"])
 		require.Equal(t, drawing(t, 8), []byte(a.raw))
 		require.Contains(t, s.do("GET", "/products?q=ramp", "").raw, `"picture":"/products/RAM1/picture","alt":"A wall"`)

@@ -32,7 +32,7 @@ func TestRefundedOnce(t *testing.T) {
 	require.Equal(t, map[int]int{http.StatusOK: 1, http.StatusConflict: 19}, tally)
 }
 
-func TestPostcodesOfTheWorld_D2(t *testing.T) {
+func TestPostcodesOfTheWorld_FD2(t *testing.T) {
 	s := newTestService(t, config{})
 	ada := read(t, call(s.handler, "POST", "/auth/login", credentials(0)))
 	place := func(postcode string) (status int, body string) {
@@ -47,13 +47,13 @@ func TestPostcodesOfTheWorld_D2(t *testing.T) {
 		"", // Hong Kong
 	} {
 		status, body := place(postcode)
-		require.Equal(t, http.StatusCreated, status, "D2 %q: %s", postcode, body)
+		require.Equal(t, http.StatusCreated, status, "FD2 %q: %s", postcode, body)
 	}
 	for _, postcode := range []string{
 		" ", " N1", "N1 ", "N1  9GU", "-1", "1-", "1--2", "1- 2", "N1\t9GU", "N1\n9GU", "N1\u00a09GU", "N1\u200b9GU", "Ｎ１", "№1", "N1_9", "N1.9", "N1/9", "N1'9", "<b>",
 		"${7*7}", "1;DROP", "12345678901", strings.Repeat("1-", 1000) + "1", "\x00", "N1\u202e9",
 	} {
 		status, body := place(postcode)
-		require.Contains(t, []int{http.StatusBadRequest, http.StatusUnprocessableEntity}, status, "D2 %q: %s", postcode, body)
+		require.Contains(t, []int{http.StatusBadRequest, http.StatusUnprocessableEntity}, status, "FD2 %q: %s", postcode, body)
 	}
 }

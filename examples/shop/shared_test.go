@@ -162,7 +162,7 @@ func (s *shop) status(path string) (status int, code string) {
 	return res.StatusCode, body.Code
 }
 
-func TestShopIsReadyWhileRedisIs_X2(t *testing.T) {
+func TestShopIsReadyWhileRedisIs_FX2(t *testing.T) {
 	server := redistest.Start(t)
 	s := start(t, "-redis", "redis://"+server.Addr, "-keys", filepath.Join(t.TempDir(), "keys"))
 	becomes := func(want int) {
@@ -201,7 +201,7 @@ func TestShopIsReadyWhileRedisIs_X2(t *testing.T) {
 
 // Limits in a Redis of their own do not wait for the one of sessions, nor the other
 // way round.
-func TestLimitsMayHaveARedisOfTheirOwn_D9(t *testing.T) {
+func TestLimitsMayHaveARedisOfTheirOwn_FD9(t *testing.T) {
 	kept, counts := redistest.Start(t), redistest.Start(t)
 	s := start(t, "-redis", "redis://"+kept.Addr, "-limits-redis", "redis://"+counts.Addr, "-keys", filepath.Join(t.TempDir(), "keys"))
 	in := s.expect(200, "", "POST", "/auth/login", credentials(0))
@@ -229,7 +229,7 @@ func TestLimitsMayHaveARedisOfTheirOwn_D9(t *testing.T) {
 	require.NotEmpty(t, in.bearer())
 }
 
-func TestShopInMemoryIsReady_X2(t *testing.T) {
+func TestShopInMemoryIsReady_FX2(t *testing.T) {
 	s := start(t)
 	status, _ := s.status("/readyz")
 	require.Equal(t, 200, status)

@@ -57,7 +57,7 @@ func TestSlowBodies(t *testing.T) {
 		"/nowhere": {401, time.Second}, "/healthz": {405, time.Second}, "/auth/refresh": {401, 4 * time.Second},
 		"/auth/login": {408, 30 * time.Second}, "/auth/logout": {204, 30 * time.Second},
 	} {
-		t.Run("D8 "+path, func(t *testing.T) {
+		t.Run("FD8 "+path, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, stop := context.WithCancel(t.Context())
 				listener, ended := &pipes{make(chan net.Conn), make(chan struct{})}, make(chan error, 1)

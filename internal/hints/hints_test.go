@@ -10,7 +10,7 @@ import (
 	"github.com/ringwall/ringwall/internal/hints"
 )
 
-func TestUnassertedFindsWhatNoTestContains_H7(t *testing.T) {
+func TestUnassertedFindsWhatNoTestContains_FH7(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))

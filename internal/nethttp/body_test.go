@@ -110,7 +110,7 @@ func refusal(conn net.Conn, request string) (int, error) { // the connection's d
 	return res.StatusCode, nil
 }
 
-func TestRefusalsDoNotWaitForTheBody_E3(t *testing.T) {
+func TestRefusalsDoNotWaitForTheBody_FE3(t *testing.T) {
 	failures := newWorld(t).rings[0].handler
 	var all sync.WaitGroup // most of them wait for a second
 	for name, h := range refusing(t) {
@@ -173,7 +173,7 @@ func firstResponse(t *testing.T, srv *httptest.Server, request string) (int, tim
 	return res.StatusCode, time.Since(sent)
 }
 
-func TestBodiesThatAreTooLargeAreRefusedAtOnce_E3(t *testing.T) {
+func TestBodiesThatAreTooLargeAreRefusedAtOnce_FE3(t *testing.T) {
 	failures := newWorld(t).rings[0].handler
 	var ends sync.WaitGroup
 	defer ends.Wait()
@@ -213,7 +213,7 @@ func TestBodiesThatAreTooLargeAreRefusedAtOnce_E3(t *testing.T) {
 
 // The handler responds to a body that is too large with its own status and body.
 // The Responder does not know the reason, and waits for a second.
-func TestOwnResponsesAfterMaxBytesReaderDoNotWait_E3(t *testing.T) {
+func TestOwnResponsesAfterMaxBytesReaderDoNotWait_FE3(t *testing.T) {
 	x := newWorld(t)
 	srv := slowServe(t, 1, x.rings[0].handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 2)
@@ -235,7 +235,7 @@ func TestOwnResponsesAfterMaxBytesReaderDoNotWait_E3(t *testing.T) {
 
 // After a refusal, the connection and the contexts of further requests remain
 // usable.
-func TestRefusedConnectionsServeOn_E3(t *testing.T) {
+func TestRefusedConnectionsServeOn_FE3(t *testing.T) {
 	failures := newWorld(t).rings[0].handler
 	for name, h := range refusing(t) {
 		for rings, h := range map[string]http.Handler{"alone": h, "inside a Responder": failures(h)} {
@@ -268,7 +268,7 @@ func TestRefusedConnectionsServeOn_E3(t *testing.T) {
 	}
 }
 
-func TestRefusalsOverHTTP2DoNotWaitForTheBody_E3(t *testing.T) {
+func TestRefusalsOverHTTP2DoNotWaitForTheBody_FE3(t *testing.T) {
 	failures := newWorld(t).rings[0].handler
 	srv := slowServe(t, 2, failures(refusing(t)["auth"]))
 	body, end := io.Pipe()
@@ -282,7 +282,7 @@ func TestRefusalsOverHTTP2DoNotWaitForTheBody_E3(t *testing.T) {
 }
 
 // The handler reads the body after it has begun to respond.
-func TestFullDuplexBodiesAreLeftAlone_E3(t *testing.T) {
+func TestFullDuplexBodiesAreLeftAlone_FE3(t *testing.T) {
 	x := newWorld(t)
 	srv := slowServe(t, 1, x.rings[0].handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)

@@ -78,7 +78,7 @@ func stableHeaders(res *http.Response) http.Header {
 	return h
 }
 
-func TestRingHeadersSurviveInformationalResponses_E2(t *testing.T) {
+func TestRingHeadersSurviveInformationalResponses_FE2(t *testing.T) {
 	u := upstream(t)
 	for version := 1; version <= 2; version++ {
 		for _, origin := range []string{page, ""} {
@@ -132,7 +132,7 @@ func TestRingHeadersSurviveInformationalResponses_E2(t *testing.T) {
 
 // With a handler outside the Responder, more rings than a HeaderRecord holds,
 // and a proxy that hijacks the connection.
-func TestOuterHeadersSurviveInformationalResponses_E2(t *testing.T) {
+func TestOuterHeadersSurviveInformationalResponses_FE2(t *testing.T) {
 	u := upstream(t)
 	x := newWorld(t)
 	h := x.wrap("/", func() http.Handler {
@@ -159,7 +159,7 @@ func TestOuterHeadersSurviveInformationalResponses_E2(t *testing.T) {
 }
 
 // The lines of a 103 are not sent again with the final response.
-func TestDeletedOuterHeaderStaysDeletedAfterInformationalResponses_E2(t *testing.T) {
+func TestDeletedOuterHeaderStaysDeletedAfterInformationalResponses_FE2(t *testing.T) {
 	proxied := func(w http.ResponseWriter, _ *http.Request) {
 		h := w.Header()
 		h.Del("Set-Cookie") // of a handler further out
@@ -181,7 +181,7 @@ func TestDeletedOuterHeaderStaysDeletedAfterInformationalResponses_E2(t *testing
 	require.Equal(t, []string{"upstream=1"}, res.Header["Set-Cookie"], "a line of the upstream is not taken for one of the handler further out")
 }
 
-func TestUpgradeAfterAnInformationalResponseHasTheRingHeaders_E2(t *testing.T) {
+func TestUpgradeAfterAnInformationalResponseHasTheRingHeaders_FE2(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = listener.Close() })

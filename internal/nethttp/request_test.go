@@ -76,7 +76,7 @@ func uploads(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func TestUploadsLeaveNoTemporaryFiles_E1(t *testing.T) {
+func TestUploadsLeaveNoTemporaryFiles_FE1(t *testing.T) {
 	x := newWorld(t)
 	body, contentType := form(t)
 	for version := 1; version <= 2; version++ {
@@ -138,7 +138,7 @@ func outside(h http.Handler, see func(*http.Request)) http.Handler {
 	})
 }
 
-func TestOuterHandlersSeeTheRouteAndTheForm_E1(t *testing.T) {
+func TestOuterHandlersSeeTheRouteAndTheForm_FE1(t *testing.T) {
 	x := newWorld(t)
 	body, contentType := form(t)
 	files := tempFiles(t)
@@ -173,7 +173,7 @@ func TestOuterHandlersSeeTheRouteAndTheForm_E1(t *testing.T) {
 	require.Empty(t, files())
 }
 
-func TestLogHasTheRouteAndNotThePath_E1(t *testing.T) {
+func TestLogHasTheRouteAndNotThePath_FE1(t *testing.T) {
 	for _, row := range []struct {
 		name    string
 		handler http.HandlerFunc
@@ -192,7 +192,7 @@ func TestLogHasTheRouteAndNotThePath_E1(t *testing.T) {
 	}
 }
 
-func TestTrailersAndPathValuesReachTheHandler_E1(t *testing.T) {
+func TestTrailersAndPathValuesReachTheHandler_FE1(t *testing.T) {
 	x := newWorld(t)
 	x.each(t, func(t *testing.T, version int, wrap func(string, http.Handler) http.Handler) {
 		inside, out, id := make(chan http.Header, 1), make(chan http.Header, 1), make(chan string, 1)
@@ -215,7 +215,7 @@ func TestTrailersAndPathValuesReachTheHandler_E1(t *testing.T) {
 	})
 }
 
-func TestTrailersThatWereNotAnnouncedReachTheHandler_E1(t *testing.T) {
+func TestTrailersThatWereNotAnnouncedReachTheHandler_FE1(t *testing.T) {
 	x := newWorld(t)
 	x.each(t, func(t *testing.T, version int, wrap func(string, http.Handler) http.Handler) {
 		if version == 2 {
@@ -237,7 +237,7 @@ func TestTrailersThatWereNotAnnouncedReachTheHandler_E1(t *testing.T) {
 
 // The test fails if net/http adds a field to Request: decide then whether
 // CarryBack must set it.
-func TestEveryFieldOfARequestIsDecided_E1(t *testing.T) {
+func TestEveryFieldOfARequestIsDecided_FE1(t *testing.T) {
 	back := map[string]bool{"MultipartForm": true, "Form": true, "PostForm": true, "Trailer": true, "Pattern": true}
 	// Fields of the client's message, which a handler must not change for outer
 	// handlers, and fields that net/http recognizes by identity.

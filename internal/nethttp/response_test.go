@@ -41,7 +41,7 @@ func (c compressed) WriteHeader(status int) {
 	c.ResponseWriter.WriteHeader(status)
 }
 
-func TestErrorsInsideACompressorKeepItsHeaders_E4(t *testing.T) {
+func TestErrorsInsideACompressorKeepItsHeaders_FE4(t *testing.T) {
 	x := newWorld(t)
 	for version := 1; version <= 2; version++ {
 		for name, h := range map[string]http.HandlerFunc{
@@ -83,7 +83,7 @@ func TestErrorsInsideACompressorKeepItsHeaders_E4(t *testing.T) {
 	}
 }
 
-func TestUnsatisfiedRangeKeepsItsLength_E5(t *testing.T) {
+func TestUnsatisfiedRangeKeepsItsLength_FE5(t *testing.T) {
 	x := newWorld(t)
 	content := func(w http.ResponseWriter, r *http.Request) {
 		http.ServeContent(w, r, "a.txt", time.Unix(1e9, 0), strings.NewReader("forty-seven bytes of a document, no more of it."))

@@ -12,7 +12,7 @@ import (
 	"github.com/ringwall/ringwall/internal/peeraddr/addrcases"
 )
 
-func TestAddressesWithAndWithoutPorts_R1(t *testing.T) {
+func TestAddressesWithAndWithoutPorts_FR1(t *testing.T) {
 	for _, c := range addrcases.Table {
 		t.Run(c.Text, func(t *testing.T) {
 			addr, ok := peeraddr.Parse(c.Text)
@@ -72,9 +72,9 @@ func naiveParse(s string) (netip.Addr, bool) {
 	return addr, !special && len(s) <= 69 && !strings.ContainsAny(addr.Zone(), "[]")
 }
 
-// TestParseDoesNotAllocate_R1 holds it for what a service meets on every
+// TestParseDoesNotAllocate_FR1 holds it for what a service meets on every
 // request: addresses, and a Unix socket.
-func TestParseDoesNotAllocate_R1(t *testing.T) {
+func TestParseDoesNotAllocate_FR1(t *testing.T) {
 	for _, s := range []string{"192.0.2.1:1234", "192.0.2.1", "[2001:db8::1]:1234", "2001:db8::1", "@", "", "unknown", "0.0.0.0:0"} {
 		require.Zero(t, testing.AllocsPerRun(100, func() { peeraddr.Parse(s) }), s)
 	}

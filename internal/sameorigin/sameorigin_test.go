@@ -17,15 +17,15 @@ func lists(r *http.Request) bool {
 	return origin == origincases.Listed || origin == "null" || origin == "" // Check must not ask for the last two
 }
 
-func TestRequestsOfOwnAndListedPagesPass_C7(t *testing.T) {
+func TestRequestsOfOwnAndListedPagesPass_FC7(t *testing.T) {
 	s := sameorigin.Service{Lists: lists}
 	for _, c := range origincases.Table {
 		t.Run(c.Name, func(t *testing.T) { require.Equal(t, c.Allowed, s.Check(c.Request("/")).IsAllowed()) })
 	}
 }
 
-// TestVerdictsNameTheCause_C7 holds one verdict of each kind.
-func TestVerdictsNameTheCause_C7(t *testing.T) {
+// TestVerdictsNameTheCause_FC7 holds one verdict of each kind.
+func TestVerdictsNameTheCause_FC7(t *testing.T) {
 	s := sameorigin.Service{Lists: lists}
 	for _, row := range []struct {
 		sites, origins []string
@@ -43,8 +43,8 @@ func TestVerdictsNameTheCause_C7(t *testing.T) {
 	}
 }
 
-// TestOwnOriginComesFromSchemeAndHost_C7 holds the two functions behind a proxy.
-func TestOwnOriginComesFromSchemeAndHost_C7(t *testing.T) {
+// TestOwnOriginComesFromSchemeAndHost_FC7 holds the two functions behind a proxy.
+func TestOwnOriginComesFromSchemeAndHost_FC7(t *testing.T) {
 	fixed := func(s string) func(*http.Request) string { return func(*http.Request) string { return s } }
 	for _, row := range []struct {
 		name, origin string
@@ -74,7 +74,7 @@ func TestOwnOriginComesFromSchemeAndHost_C7(t *testing.T) {
 	}
 }
 
-func TestCheckDoesNotAllocate_C7(t *testing.T) {
+func TestCheckDoesNotAllocate_FC7(t *testing.T) {
 	s := sameorigin.Service{Lists: lists}
 	for _, c := range origincases.Table {
 		r := c.Request("/")

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestSharedHosts_C1(t *testing.T) {
+func TestSharedHosts_FC1(t *testing.T) {
 	for _, host := range []string{
 		"com", "co.uk", "github.io", "kawasaki.jp", "compute.amazonaws.com", "elb.amazonaws.com", "amazonaws.com", "amazonaws.com.cn", "run.app", "a.run.app",
 		"windows.net", "core.windows.net", "blob.core.windows.net", "cloudfront.net", "azurewebsites.net", "on.aws", "ck", "xn--55qx5d.cn",
@@ -33,14 +33,14 @@ func TestSharedHosts_C1(t *testing.T) {
 
 var update = flag.Bool("update", false, "write parents.go again")
 
-// TestParentsAreThoseOfTheList_C1 compares the table with the rules of the
+// TestParentsAreThoseOfTheList_FC1 compares the table with the rules of the
 // module that go.mod selects. After an update of golang.org/x/net, run
 // go test ./internal/suffix -update.
-func TestParentsAreThoseOfTheList_C1(t *testing.T) {
+func TestParentsAreThoseOfTheList_FC1(t *testing.T) {
 	want := parentsOf(rulesOfTheModule(t))
 	if *update {
 		var b strings.Builder
-		b.WriteString("package suffix\n\n// parents are the hosts of two labels and more that have a rule below them and are\n// no rule, in order. TestParentsAreThoseOfTheList_C1 writes it.\nvar parents = [...]string{\n")
+		b.WriteString("package suffix\n\n// parents are the hosts of two labels and more that have a rule below them and are\n// no rule, in order. TestParentsAreThoseOfTheList_FC1 writes it.\nvar parents = [...]string{\n")
 		for chunk := range slices.Chunk(want, 4) {
 			b.WriteByte('\t')
 			for _, host := range chunk {
@@ -57,9 +57,9 @@ func TestParentsAreThoseOfTheList_C1(t *testing.T) {
 	require.Equal(t, want, parents[:])
 }
 
-// TestEveryRuleIsShared_C1 applies IsShared to every rule of the list, and to
+// TestEveryRuleIsShared_FC1 applies IsShared to every rule of the list, and to
 // every host above it.
-func TestEveryRuleIsShared_C1(t *testing.T) {
+func TestEveryRuleIsShared_FC1(t *testing.T) {
 	for _, rule := range rulesOfTheModule(t) {
 		host := strings.TrimPrefix(rule, "*.")
 		if strings.HasPrefix(rule, "!") {

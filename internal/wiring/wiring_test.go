@@ -50,16 +50,16 @@ func handlers(t *testing.T) map[string]func(http.Handler) http.Handler {
 }
 
 // A router that was not created yet is reported when the service starts.
-func TestNilHandlerIsRefusedAtStart_E9(t *testing.T) {
+func TestNilHandlerIsRefusedAtStart_FE9(t *testing.T) {
 	for name, wrap := range handlers(t) {
 		for kind, next := range map[string]http.Handler{
 			"nil": nil, "a nil router": (*http.ServeMux)(nil), "a nil function": http.HandlerFunc(nil), "a nil function of errors": errors.HandlerFunc(nil),
 		} {
-			t.Run("E9 "+name+" of "+kind, func(t *testing.T) {
+			t.Run("FE9 "+name+" of "+kind, func(t *testing.T) {
 				require.Contains(t, panicOf(t, func() { wrap(next) }), "(nil): the next handler must not be nil; did you mean the router?")
 			})
 		}
-		t.Run("E9 "+name+" of a handler", func(t *testing.T) {
+		t.Run("FE9 "+name+" of a handler", func(t *testing.T) {
 			require.NotPanics(t, func() { wrap(http.NewServeMux()) })
 			require.NotPanics(t, func() { wrap(stateless{}) })
 		})
@@ -83,7 +83,7 @@ func panicOf(t *testing.T, f func()) (text string) {
 
 // A nil in other places is reported at the start, not with a 500 for each
 // request.
-func TestNilIsRefusedAtStart_E9(t *testing.T) {
+func TestNilIsRefusedAtStart_FE9(t *testing.T) {
 	allow := auth.Role("admin")
 	find := func(*http.Request) (int, error) { return 0, nil }
 	may := func(context.Context, *auth.Principal, int) bool { return true }
@@ -111,13 +111,13 @@ func TestNilIsRefusedAtStart_E9(t *testing.T) {
 		{"session.LogoutAll of nil", func() { (*session.Manager)(nil).LogoutAll() }, "session: LogoutAll: the receiver must not be nil; did you mean to check the error of New?"},
 		{"JWKS of nil", func() { (*token.Keys)(nil).JWKS() }, "token: JWKS: the receiver must not be nil; did you mean to check the error of New?"},
 	} {
-		t.Run("E9 "+tt.name, func(t *testing.T) { require.Equal(t, tt.want, panicOf(t, tt.do)) })
+		t.Run("FE9 "+tt.name, func(t *testing.T) { require.Equal(t, tt.want, panicOf(t, tt.do)) })
 	}
 }
 
 // A function that returns an error returns one for nil, and for a nil pointer in
 // an interface.
-func TestNewRefusesNil_E9(t *testing.T) {
+func TestNewRefusesNil_FE9(t *testing.T) {
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret)
 	for _, tt := range []struct {
@@ -144,7 +144,7 @@ func TestNewRefusesNil_E9(t *testing.T) {
 			return err
 		}, "ratelimit: Store: must not be a nil pointer; did you mean to check the error of its New?"},
 	} {
-		t.Run("E9 "+tt.name, func(t *testing.T) { require.ErrorContains(t, tt.do(), tt.want) })
+		t.Run("FE9 "+tt.name, func(t *testing.T) { require.ErrorContains(t, tt.do(), tt.want) })
 	}
 }
 

@@ -67,18 +67,18 @@ func (m *member) get(key string) {
 
 // The store fails and comes back within a window. What three processes admitted by
 // themselves is not in the store, and each of them denies it by its own count.
-func TestThreeProcessesAdmitThreeTimesTheLimitAcrossAnOutage_R7(t *testing.T) {
+func TestThreeProcessesAdmitThreeTimesTheLimitAcrossAnOutage_FR7(t *testing.T) {
 	const members = 3
 	for _, row := range []struct {
 		name   string
 		limit  ratelimit.Limit
 		outage func(t *testing.T, s *redistest.Server) (end func())
 	}{
-		{"R7 an exact limit, a Redis that hangs", ratelimit.Limit{Requests: 20, Window: time.Hour}, func(t *testing.T, s *redistest.Server) func() {
+		{"FR7 an exact limit, a Redis that hangs", ratelimit.Limit{Requests: 20, Window: time.Hour}, func(t *testing.T, s *redistest.Server) func() {
 			s.Pause(t)
 			return func() { s.Resume(t) }
 		}},
-		{"R7 a limit above 128, a Redis that starts with nothing", ratelimit.Limit{Requests: 150, Window: time.Hour}, func(t *testing.T, s *redistest.Server) func() {
+		{"FR7 a limit above 128, a Redis that starts with nothing", ratelimit.Limit{Requests: 150, Window: time.Hour}, func(t *testing.T, s *redistest.Server) func() {
 			s.Kill()
 			return func() { s.Restart(t) }
 		}},

@@ -16,7 +16,7 @@ import (
 
 // A rollout changes a limit process by process. ratelimit's page, "Changing a
 // limit", says what holds meanwhile.
-func TestChangingALimitProcessByProcess_R5(t *testing.T) {
+func TestChangingALimitProcessByProcess_FR5(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	// process is one of a service, over a socket, with a client of its own. It
@@ -46,36 +46,36 @@ func TestChangingALimitProcessByProcess_R5(t *testing.T) {
 		}
 	}
 	hourly := func(n int) ratelimit.Limit { return ratelimit.Limit{Requests: n, Window: time.Hour} }
-	t.Run("R5 fewer Requests: one count, each process denies by its own Requests", func(t *testing.T) {
+	t.Run("FR5 fewer Requests: one count, each process denies by its own Requests", func(t *testing.T) {
 		before, after := process(t, "lower", hourly(10)), process(t, "lower", hourly(4))
 		require.Equal(t, 3, after("ada", 3))
 		require.Equal(t, 5, before("ada", 5), "8 of 10 there")
 		require.Equal(t, 0, after("ada", 5), "8 of 4 here: what the other process admitted counts")
 		require.Equal(t, 2, before("ada", 5), "10 together, the higher limit, and never 14")
 	})
-	t.Run("R5 the client that the lower limit denies is not charged", func(t *testing.T) {
+	t.Run("FR5 the client that the lower limit denies is not charged", func(t *testing.T) {
 		before, after := process(t, "deny", hourly(10)), process(t, "deny", hourly(4))
 		require.Equal(t, 4, after("ada", 100))
 		require.Equal(t, 6, before("ada", 100))
 	})
-	t.Run("R5 Requests from above 128 to below: the count is kept", func(t *testing.T) {
+	t.Run("FR5 Requests from above 128 to below: the count is kept", func(t *testing.T) {
 		before, after := process(t, "ring", hourly(200)), process(t, "ring", hourly(100))
 		require.Equal(t, 60, before("ada", 60))
 		require.Equal(t, 40, after("ada", 100))
 		require.Equal(t, 100, before("ada", 200), "200 together")
 		require.Equal(t, 0, after("ada", 10))
 	})
-	t.Run("R5 another Window: another count, so both limits together", func(t *testing.T) {
+	t.Run("FR5 another Window: another count, so both limits together", func(t *testing.T) {
 		before, after := process(t, "window", hourly(10)), process(t, "window", ratelimit.Limit{Requests: 4, Window: 30 * time.Minute})
 		require.Equal(t, 10, before("ada", 20))
 		require.Equal(t, 4, after("ada", 20))
 	})
-	t.Run("R5 another Name: another count, so both limits together", func(t *testing.T) {
+	t.Run("FR5 another Name: another count, so both limits together", func(t *testing.T) {
 		before, after := process(t, "name", hourly(10)), process(t, "name-new", hourly(4))
 		require.Equal(t, 10, before("ada", 20))
 		require.Equal(t, 4, after("ada", 20))
 	})
-	t.Run("R5 a shorter Penalty shortens one that runs, and none ignores it", func(t *testing.T) {
+	t.Run("FR5 a shorter Penalty shortens one that runs, and none ignores it", func(t *testing.T) {
 		take := func(penalty time.Duration) time.Duration {
 			limits, err := ratelimit.New(ratelimit.Options{
 				Store: open(t, connect(t, &redis.Options{Addr: server.Addr}), redislimit.Options{}), Timeout: patient,

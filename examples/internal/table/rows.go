@@ -25,10 +25,10 @@ func rows() []row {
 	return []row{
 		// What the rings refuse, whatever the router.
 		{name: "in clear", method: "POST", path: "/auth/login", body: ada, header: map[string]string{"X-Forwarded-Proto": ""}, status: 403, want: "https_required", extra: []string{"-Strict-Transport-Security"}},
-		{name: "D6 a foreign host", method: "GET", path: "/.well-known/jwks.json", header: map[string]string{"Host": "evil.example"}, status: 421, want: "misdirected_request"},
-		{name: "D6 an address for a host, as by DNS rebinding", method: "POST", path: "/auth/login", body: ada, header: map[string]string{"Host": "127.0.0.1:8081"}, status: 421, want: "misdirected_request", extra: []string{"-Strict-Transport-Security"}},
-		{name: "D6 a host that ends with ours", method: "GET", path: "/orders/1", header: map[string]string{"Host": "evil-api.example.com"}, status: 421, want: "misdirected_request"},
-		{name: "D6 a foreign X-Forwarded-Host is not read", method: "GET", path: "/orders/1", header: map[string]string{"X-Forwarded-Host": "evil.example"}, status: 401, want: "auth_required", extra: challenged},
+		{name: "FD6 a foreign host", method: "GET", path: "/.well-known/jwks.json", header: map[string]string{"Host": "evil.example"}, status: 421, want: "misdirected_request"},
+		{name: "FD6 an address for a host, as by DNS rebinding", method: "POST", path: "/auth/login", body: ada, header: map[string]string{"Host": "127.0.0.1:8081"}, status: 421, want: "misdirected_request", extra: []string{"-Strict-Transport-Security"}},
+		{name: "FD6 a host that ends with ours", method: "GET", path: "/orders/1", header: map[string]string{"Host": "evil-api.example.com"}, status: 421, want: "misdirected_request"},
+		{name: "FD6 a foreign X-Forwarded-Host is not read", method: "GET", path: "/orders/1", header: map[string]string{"X-Forwarded-Host": "evil.example"}, status: 401, want: "auth_required", extra: challenged},
 		{name: "a page of a stranger", method: "POST", path: "/auth/login", body: ada, header: foreign, status: 403, want: "origin_denied", extra: []string{"Vary"}},
 		{name: "anonymous", method: "GET", path: "/orders/1", status: 401, want: "auth_required", extra: challenged},
 		{name: "anonymous, no such route", method: "GET", path: "/nowhere", status: 401, want: "auth_required", extra: challenged},

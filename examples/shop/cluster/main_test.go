@@ -49,7 +49,7 @@ func TestCluster(t *testing.T) {
 }
 
 // The program does not end by itself, and says so.
-func TestClusterServesUntilItIsInterrupted_D3(t *testing.T) {
+func TestClusterServesUntilItIsInterrupted_FD3(t *testing.T) {
 	out, in := io.Pipe()
 	ctx, interrupt := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -138,7 +138,7 @@ func TestTurns(t *testing.T) {
 
 // The headers of a shop's rings pass the balancer whole, whatever comes before
 // them.
-func TestInformationalResponsesLeaveTheHeaders_E2(t *testing.T) {
+func TestInformationalResponsesLeaveTheHeaders_FE2(t *testing.T) {
 	failures := errors.Must(errors.NewResponder(errors.Options{}))
 	secure := errors.Must(headers.New(headers.Options{HTTPS: headers.InsecureAllowHTTP}))
 	shop := httptest.NewServer(failures.Handler(secure.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -74,9 +74,9 @@ func front(t *testing.T, http2 bool, timeout time.Duration, shop http.HandlerFun
 	return srv
 }
 
-// TestUploadThatDoesNotArrive_X1 holds that a client that is slow or goes away is
+// TestUploadThatDoesNotArrive_FX1 holds that a client that is slow or goes away is
 // not an error of the shops: no 502, and no record above Debug.
-func TestUploadThatDoesNotArrive_X1(t *testing.T) {
+func TestUploadThatDoesNotArrive_FX1(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
 		for _, tt := range []struct {
 			name string
@@ -87,7 +87,7 @@ func TestUploadThatDoesNotArrive_X1(t *testing.T) {
 			{"an aborted upload", false, true},
 			{"a client that does not wait", false, false},
 		} {
-			t.Run(fmt.Sprint("X1 ", tt.name, ", HTTP/2 ", http2), func(t *testing.T) {
+			t.Run(fmt.Sprint("FX1 ", tt.name, ", HTTP/2 ", http2), func(t *testing.T) {
 				log := watchLog(t)
 				timeout := time.Minute
 				if tt.slow {
@@ -139,7 +139,7 @@ func TestUploadThatDoesNotArrive_X1(t *testing.T) {
 		}
 	}
 
-	t.Run("X1 a shop that is away is an error", func(t *testing.T) {
+	t.Run("FX1 a shop that is away is an error", func(t *testing.T) {
 		log := watchLog(t)
 		w := ask(balance([]*url.URL{nobody(t)}), nil)
 		require.Equal(t, 502, w.Code)
@@ -147,9 +147,9 @@ func TestUploadThatDoesNotArrive_X1(t *testing.T) {
 	})
 }
 
-// TestOneCorrelationID_X1 holds that an answer has the ID of the process that made
+// TestOneCorrelationID_FX1 holds that an answer has the ID of the process that made
 // it, and no second one.
-func TestOneCorrelationID_X1(t *testing.T) {
+func TestOneCorrelationID_FX1(t *testing.T) {
 	watchLog(t)
 	srv := front(t, true, time.Minute, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Correlation-Id", "of the shop")

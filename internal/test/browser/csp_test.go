@@ -127,10 +127,10 @@ func ranOn(t *testing.T, server *browser.Server, policy int) map[string]string {
 	return ran
 }
 
-// TestNoInjectedScriptRunsUnderAnAcceptedCSP_H1 plays policies that New accepts
+// TestNoInjectedScriptRunsUnderAnAcceptedCSP_FH1 plays policies that New accepts
 // without an Insecure name. What runs is the page's own: its file where the
 // policy has 'self', and its inline script where the policy has its hash.
-func TestNoInjectedScriptRunsUnderAnAcceptedCSP_H1(t *testing.T) {
+func TestNoInjectedScriptRunsUnderAnAcceptedCSP_FH1(t *testing.T) {
 	rows := []struct {
 		csp  string
 		want map[string]string
@@ -163,9 +163,9 @@ func TestNoInjectedScriptRunsUnderAnAcceptedCSP_H1(t *testing.T) {
 	played(t, options, func(t *testing.T, i int, ran map[string]string) { require.Equal(t, rows[i].want, ran) })
 }
 
-// TestInjectedScriptRunsUnderARefusedCSP_H1 is the other side: these need
+// TestInjectedScriptRunsUnderARefusedCSP_FH1 is the other side: these need
 // InsecureCSP, and Chromium shows why.
-func TestInjectedScriptRunsUnderARefusedCSP_H1(t *testing.T) {
+func TestInjectedScriptRunsUnderARefusedCSP_FH1(t *testing.T) {
 	rows := []struct {
 		csp  string
 		want []string

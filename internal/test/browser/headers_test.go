@@ -51,9 +51,9 @@ func load(element, url string) string {
 func TestEmbedding(t *testing.T) {
 	for _, row := range []struct{ name, from, element, host, path, want string }{
 		{"an image of the API in a foreign page: Cross-Origin-Resource-Policy", "evil.test", "img", "api.example.test", "/image", "blocked"},
-		{"D4 an image of the API in the service's own page of another origin: likewise", "app.example.test", "img", "api.example.test", "/image", "blocked"},
-		{"D4 the same image with the line that opens it, in a page of the same site", "app.example.test", "img", "api.example.test", "/opened", "loaded"},
-		{"D4 the same image with the line that opens it, in a foreign page", "evil.test", "img", "api.example.test", "/opened", "blocked"},
+		{"FD4 an image of the API in the service's own page of another origin: likewise", "app.example.test", "img", "api.example.test", "/image", "blocked"},
+		{"FD4 the same image with the line that opens it, in a page of the same site", "app.example.test", "img", "api.example.test", "/opened", "loaded"},
+		{"FD4 the same image with the line that opens it, in a foreign page", "evil.test", "img", "api.example.test", "/opened", "blocked"},
 		{"a script with the type of a text: nosniff", "documents.example.test", "script", "documents.example.test", "/sniffed.js", "blocked"},
 		{"an image of the API in an answer of the API: its CSP", "api.example.test", "img", "api.example.test", "/image", "blocked"},
 		{"the page's own script", "documents.example.test", "script", "documents.example.test", "/own.js", "loaded"},

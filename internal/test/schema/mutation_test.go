@@ -89,7 +89,7 @@ var patterns = validate.Options{Patterns: map[string]string{
 }}
 
 // The schema accepts a document if and only if a request with it is accepted.
-func TestSchemaAcceptsTheSameInputs_V12(t *testing.T) {
+func TestSchemaAcceptsTheSameInputs_FV12(t *testing.T) {
 	var none validate.Options
 	rows := []mutation{
 		mutated[struct {
