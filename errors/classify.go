@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
-	"path"
-	"strings"
 
 	"github.com/ringwall/ringwall/internal/public"
 )
@@ -44,18 +41,6 @@ func (s *scope) kindFor(r *http.Request, err error) *Kind {
 	return ErrInternal
 }
 
-// headersOf returns the response headers of the first Error of kind k.
-func headersOf(err error, k *Kind) http.Header {
-	var header http.Header
-	walk(err, func(e *Error) bool {
-		if e.kind == k {
-			header = e.header
-		}
-		return header == nil
-	})
-	return header
-}
-
 // describer returns the first error in the tree, depth first, that carries its
 // own client message, if it comes before any kind. An error behind a kind is a
 // cause, which is only logged.
@@ -75,15 +60,6 @@ func describer(err error) (d public.Describer, decided bool) {
 		}
 	}
 	return nil, false
-}
-
-func attrsOf(err error) []slog.Attr {
-	var attrs []slog.Attr
-	walk(err, func(e *Error) bool {
-		attrs = append(attrs, e.attrs...)
-		return true
-	})
-	return attrs
 }
 
 // walk calls visit for each Error of a tree, depth first, until visit returns
@@ -117,18 +93,4 @@ func textOf(err error) (text string) {
 		return "Respond was called without an error"
 	}
 	return err.Error()
-}
-
-// routeOf returns the route for the log: the route pattern if r.Pattern is set,
-// otherwise the cleaned path, without the query, of at most 256 bytes.
-func routeOf(r *http.Request) string {
-	if r.Pattern != "" {
-		return r.Pattern
-	}
-	p := r.URL.Path
-	if len(p) > 1024 {
-		p = p[:strings.LastIndexByte(p[:1024], '/')+1] // whole segments: a truncated secret would not be recognized
-	}
-	p = mask(path.Clean("/" + p))
-	return p[:min(len(p), 256)]
 }

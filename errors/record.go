@@ -3,6 +3,7 @@ package errors
 import (
 	"log/slog"
 	"net/http"
+	"path"
 	"strings"
 	"sync"
 	"time"
@@ -58,18 +59,6 @@ func (s *scope) record(r *http.Request, k *Kind, err error, sampled bool) {
 		attrs = append(attrs, s.responder.redactor.attr(a))
 	}
 	logger.LogAttrs(r.Context(), level, "request failed", attrs...)
-}
-
-// maskCause masks text except for the kind's own text, which is constant. Without
-// the exception, a code such as bad_credentials would mask the message after it.
-func (d redactor) maskCause(k *Kind, text string) string {
-	if text == k.Error() {
-		return text
-	}
-	if rest, ok := strings.CutPrefix(text, k.code+": "); ok {
-		return k.code + ": " + d.mask(rest)
-	}
-	return d.mask(text)
 }
 
 // sampleValue returns the value by which records of a kind are sampled: an
@@ -159,4 +148,27 @@ func (s *sampler) dropEnded(now time.Time) {
 		}
 		s.floods[shared].suppressed += old.suppressed
 	}
+}
+
+// routeOf returns the route for the log: the route pattern if r.Pattern is set,
+// otherwise the cleaned path, without the query, of at most 256 bytes.
+func routeOf(r *http.Request) string {
+	if r.Pattern != "" {
+		return r.Pattern
+	}
+	p := r.URL.Path
+	if len(p) > 1024 {
+		p = p[:strings.LastIndexByte(p[:1024], '/')+1] // whole segments: a truncated secret would not be recognized
+	}
+	p = mask(path.Clean("/" + p))
+	return p[:min(len(p), 256)]
+}
+
+func attrsOf(err error) []slog.Attr {
+	var attrs []slog.Attr
+	walk(err, func(e *Error) bool {
+		attrs = append(attrs, e.attrs...)
+		return true
+	})
+	return attrs
 }

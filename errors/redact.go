@@ -191,3 +191,15 @@ func (d redactor) values(values map[string][]string) slog.Value {
 	}
 	return slog.GroupValue(group...)
 }
+
+// maskCause masks text except for the kind's own text, which is constant. Without
+// the exception, a code such as bad_credentials would mask the message after it.
+func (d redactor) maskCause(k *Kind, text string) string {
+	if text == k.Error() {
+		return text
+	}
+	if rest, ok := strings.CutPrefix(text, k.code+": "); ok {
+		return k.code + ": " + d.mask(rest)
+	}
+	return d.mask(text)
+}

@@ -202,3 +202,15 @@ func appendString(b []byte, s string) []byte {
 func appendInt(b []byte, n int) []byte {
 	return append(b, byte('0'+n/100), byte('0'+n/10%10), byte('0'+n%10))
 }
+
+// headersOf returns the response headers of the first Error of kind k.
+func headersOf(err error, k *Kind) http.Header {
+	var header http.Header
+	walk(err, func(e *Error) bool {
+		if e.kind == k {
+			header = e.header
+		}
+		return header == nil
+	})
+	return header
+}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -241,4 +242,21 @@ func readError(r *http.Request, err error) error {
 		return ErrInputTooLarge.Wrap(err)
 	}
 	return ErrMalformed.Wrap(err).Header("Connection", "close")
+}
+
+func (p *plan) readJSON(r *http.Request, v reflect.Value, s *scratch) error {
+	if r.ContentLength != 0 || len(r.Header["Content-Type"]) > 0 { // without a body, no type is needed
+		if err := p.c.checkMedia(r, p.c.types); err != nil {
+			return err
+		}
+	}
+	s.counter.beginText(&p.c.limits)
+	data, err := p.c.readBody(r, s, &s.counter)
+	if err != nil {
+		return err
+	}
+	if p.body != nil {
+		v = v.Elem().FieldByIndex(p.body).Addr()
+	}
+	return p.c.decodeBody(data, &s.counter, v)
 }

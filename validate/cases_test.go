@@ -3,15 +3,11 @@ package validate_test
 import (
 	"bytes"
 	stdjson "encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -317,22 +313,4 @@ func TestTruncatedAndOversizedRequestsAreRefused(t *testing.T) {
 		answer := raw(t, url, "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json; charset=\"utf-8\x00\"\r\nContent-Length: 2\r\n\r\n{}")
 		require.Contains(t, answer, "HTTP/1.1 400 ") // by net/http, before any handler
 	})
-}
-
-// Every case code has a row with its name.
-func TestEveryCaseHasARow(t *testing.T) {
-	files, err := filepath.Glob("*_test.go")
-	require.NoError(t, err)
-	var all strings.Builder
-	for _, name := range files {
-		text, err := os.ReadFile(name)
-		require.NoError(t, err)
-		all.Write(text)
-	}
-	for prefix, last := range map[string]int{"T": 17, "J": 21, "R": 11, "Q": 9, "P": 2, "H": 3, "C": 3, "F": 3, "M": 4} {
-		for n := range last {
-			id := fmt.Sprintf("V%s%d", prefix, n+1)
-			require.Regexp(t, regexp.MustCompile(`"`+id+`[" ]`), all.String(), id)
-		}
-	}
 }

@@ -2,7 +2,6 @@ package validate
 
 import (
 	"reflect"
-	"slices"
 	"strings"
 )
 
@@ -215,43 +214,4 @@ func present(v reflect.Value, pointed bool) bool {
 		return !v.IsNil()
 	}
 	return pointed || !v.IsZero()
-}
-
-// An operand is a value or its length, in the form that rules compare.
-type operand struct {
-	text string
-	n    int64
-	u    uint64
-	f    float64
-}
-
-func (o *operand) load(s shape, v reflect.Value) {
-	switch s {
-	case text:
-		o.text, o.n = v.String(), -1 // counted when a rule needs it
-	case signed:
-		o.n = v.Int()
-	case unsigned:
-		o.u = v.Uint()
-	case float:
-		o.f = v.Float()
-	case list, mapping:
-		o.n = int64(v.Len())
-	}
-}
-
-func (r *rule) acceptsOperand(s shape, o *operand) bool {
-	switch {
-	case r.op == opText:
-		return r.text(o.text)
-	case r.op == opOneOf:
-		return slices.Contains(r.numbers, o.n)
-	case s == text:
-		return r.fits(o)
-	case s == unsigned:
-		return compare(r.op, o.u, r.u)
-	case s == float:
-		return compare(r.op, o.f, r.f)
-	}
-	return compare(r.op, o.n, r.n)
 }

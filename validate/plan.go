@@ -219,52 +219,6 @@ func (p *plan) readRequest(w http.ResponseWriter, r *http.Request, v reflect.Val
 	return p.checkRules(v.Elem(), &s.walker)
 }
 
-func (p *plan) readJSON(r *http.Request, v reflect.Value, s *scratch) error {
-	if r.ContentLength != 0 || len(r.Header["Content-Type"]) > 0 { // without a body, no type is needed
-		if err := p.c.checkMedia(r, p.c.types); err != nil {
-			return err
-		}
-	}
-	s.counter.beginText(&p.c.limits)
-	data, err := p.c.readBody(r, s, &s.counter)
-	if err != nil {
-		return err
-	}
-	if p.body != nil {
-		v = v.Elem().FieldByIndex(p.body).Addr()
-	}
-	return p.c.decodeBody(data, &s.counter, v)
-}
-
-// checkRules applies all rules, up to Limits.Errors problems.
-func (p *plan) checkRules(v reflect.Value, w *walker) error {
-	for i := range p.params {
-		param := &p.params[i]
-		if w.full() {
-			break
-		}
-		if !param.check.idle {
-			w.at.source, w.at.name = param.source, param.name
-			w.checkValue(v.FieldByIndex(param.index), param.check)
-		}
-	}
-	w.at.source = ""
-	if p.root != nil && !p.root.idle && !w.full() {
-		body := v
-		if p.body != nil {
-			body = v.FieldByIndex(p.body)
-		}
-		w.checkValue(body, p.root)
-	}
-	if len(w.problems) == 0 {
-		p.runInputLevel(v, w)
-	}
-	if len(w.problems) == 0 {
-		return nil
-	}
-	return &refusal{kind: ErrInvalid, problems: w.problems, more: w.full()}
-}
-
 // ignored reports whether a query parameter is dropped unread.
 func (c *config) ignored(name string) bool {
 	return slices.ContainsFunc(c.ignore, func(pattern string) bool {

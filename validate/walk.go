@@ -190,12 +190,31 @@ func problemCode(rule string) string {
 	return strings.Join(names, "_or_")
 }
 
-// hasRule reports whether a list of rules contains one without a parameter.
-func hasRule(rules, name string) bool {
-	for rule := range strings.SplitSeq(rules, ",") {
-		if rule == name {
-			return true
+// checkRules applies all rules, up to Limits.Errors problems.
+func (p *plan) checkRules(v reflect.Value, w *walker) error {
+	for i := range p.params {
+		param := &p.params[i]
+		if w.full() {
+			break
+		}
+		if !param.check.idle {
+			w.at.source, w.at.name = param.source, param.name
+			w.checkValue(v.FieldByIndex(param.index), param.check)
 		}
 	}
-	return false
+	w.at.source = ""
+	if p.root != nil && !p.root.idle && !w.full() {
+		body := v
+		if p.body != nil {
+			body = v.FieldByIndex(p.body)
+		}
+		w.checkValue(body, p.root)
+	}
+	if len(w.problems) == 0 {
+		p.runInputLevel(v, w)
+	}
+	if len(w.problems) == 0 {
+		return nil
+	}
+	return &refusal{kind: ErrInvalid, problems: w.problems, more: w.full()}
 }

@@ -1,5 +1,7 @@
 package redisauth
 
+import "github.com/ringwall/ringwall/errors"
+
 // Times and spans are whole microseconds: below 2^53, so that Lua's numbers
 // hold them. Numbers become text by string.format alone, since Lua shortens
 // what it prints by itself to 14 digits. The clock is Redis's: those of the
@@ -261,3 +263,14 @@ atLeast(endedFor)
 ifEmptyAtMost(endedFor)
 return ended
 `
+
+// serverLua tells which start of which Redis answers. Another one, such as a
+// replica that was promoted, may lack what this one had, and means something else
+// by a place that this one gave. A server without run_id is taken for one and the
+// same.
+const serverLua = `
+local server = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
+`
+
+// errOtherServer ends what is read in steps.
+var errOtherServer = errors.New("redisauth: the Redis process has changed or was restarted")

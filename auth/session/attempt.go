@@ -7,6 +7,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ringwall/ringwall/auth"
@@ -152,4 +154,19 @@ func isAttempt(s string) bool {
 		}
 	}
 	return true
+}
+
+// replaceCookie sets a cookie, so that no answer sets it twice.
+func replaceCookie(w http.ResponseWriter, c *http.Cookie) {
+	withdrawCookie(w, c.Name)
+	http.SetCookie(w, c)
+}
+
+// withdrawCookie takes a cookie of ours back. Those of others stay.
+func withdrawCookie(w http.ResponseWriter, name string) {
+	h := w.Header()
+	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool { return strings.HasPrefix(line, name+"=") })
+	if len(h["Set-Cookie"]) == 0 {
+		delete(h, "Set-Cookie")
+	}
 }

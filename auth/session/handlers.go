@@ -3,12 +3,11 @@ package session
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/ringwall/ringwall/auth"
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/sameorigin"
 	"github.com/ringwall/ringwall/internal/wiring"
 )
 
@@ -54,26 +53,6 @@ func (m *Manager) Refresh() http.Handler {
 		_, _ = w.Write(append(body, '\n')) // the client may be gone; nobody is left to tell
 		return nil
 	})
-}
-
-// refreshedTokens makes the access token of today's account. An error of kind
-// auth.ErrRevoked comes from Account alone.
-func (m *Manager) refreshedTokens(ctx context.Context, s Session, arrived time.Time) (Tokens, error) {
-	if m.account != nil {
-		var today Session
-		err := m.callApplication(ctx, "session: Account", func() (err error) {
-			today, err = m.account(ctx, s)
-			return err
-		})
-		if errors.Is(err, auth.ErrRevoked) {
-			return Tokens{}, auth.ErrRevoked.Wrap(err)
-		}
-		if err != nil {
-			return Tokens{}, unavailableError(err)
-		}
-		s.Scope, s.Roles, s.Data = today.Scope, today.Roles, today.Data
-	}
-	return m.issueAccessToken(ctx, s, arrived)
 }
 
 // rotateToken uses up the request's token, and hands out its successor before
@@ -234,24 +213,6 @@ func (m *Manager) checkRequest(r *http.Request) error {
 	return m.checkOrigin(r)
 }
 
-// callApplication calls a function of the application whose answer is needed. A panic is
-// logged, and an error as any other: at a refresh the client's token is used up,
-// so it has to get the successor. [http.ErrAbortHandler] means to abort, and does.
-func (m *Manager) callApplication(ctx context.Context, name string, f func() error) (err error) {
-	defer func() {
-		v := recover()
-		if v == nil {
-			return
-		}
-		if v == http.ErrAbortHandler {
-			panic(v)
-		}
-		m.log(ctx, slog.LevelError, "hook panicked", slog.String("hook", name), slog.Any("panic", v))
-		err = errors.New(name + " panicked")
-	}()
-	return f()
-}
-
 // unavailableError is the answer when something behind us failed. Its own kind
 // must not decide.
 func unavailableError(err error) error {
@@ -261,4 +222,18 @@ func unavailableError(err error) error {
 // withStoreTimeout keeps a client that hangs up from leaving a change half done.
 func withStoreTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+}
+
+// checkOrigin refuses a request that a page of another origin made (ASVS 5.0
+// 3.5.1). SameSite alone is not enough: a sibling domain is the same site.
+// Package cors decides in the same way.
+func (m *Manager) checkOrigin(r *http.Request) error {
+	service := sameorigin.Service{Scheme: m.scheme, Host: m.host, Lists: m.allowsOrigin}
+	switch verdict := service.Check(r); {
+	case verdict.IsAllowed():
+		return nil
+	case verdict == sameorigin.SeveralOrigins || verdict == sameorigin.SeveralSites:
+		return auth.ErrDenied.With("reason", "Sec-Fetch-Site or Origin is repeated")
+	}
+	return auth.ErrDenied.With("reason", "the request comes from another origin")
 }

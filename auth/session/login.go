@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -164,4 +165,42 @@ func (m *Manager) issueAccessToken(ctx context.Context, s Session, arrived time.
 		return Tokens{}, unavailableError(errors.New("session: Issue: the token expires " + late.String() + " after its session; did you mean the earlier of the two times?"))
 	}
 	return Tokens{AccessToken: token, TokenType: "Bearer", ExpiresIn: int(expires.Sub(now) / time.Second), Scope: strings.Join(s.Scope, " ")}, nil
+}
+
+// refreshedTokens makes the access token of today's account. An error of kind
+// auth.ErrRevoked comes from Account alone.
+func (m *Manager) refreshedTokens(ctx context.Context, s Session, arrived time.Time) (Tokens, error) {
+	if m.account != nil {
+		var today Session
+		err := m.callApplication(ctx, "session: Account", func() (err error) {
+			today, err = m.account(ctx, s)
+			return err
+		})
+		if errors.Is(err, auth.ErrRevoked) {
+			return Tokens{}, auth.ErrRevoked.Wrap(err)
+		}
+		if err != nil {
+			return Tokens{}, unavailableError(err)
+		}
+		s.Scope, s.Roles, s.Data = today.Scope, today.Roles, today.Data
+	}
+	return m.issueAccessToken(ctx, s, arrived)
+}
+
+// callApplication calls a function of the application whose answer is needed. A panic is
+// logged, and an error as any other: at a refresh the client's token is used up,
+// so it has to get the successor. [http.ErrAbortHandler] means to abort, and does.
+func (m *Manager) callApplication(ctx context.Context, name string, f func() error) (err error) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		if v == http.ErrAbortHandler {
+			panic(v)
+		}
+		m.log(ctx, slog.LevelError, "hook panicked", slog.String("hook", name), slog.Any("panic", v))
+		err = errors.New(name + " panicked")
+	}()
+	return f()
 }

@@ -10,29 +10,6 @@ import (
 // 9449, section 6.1), a certificate by its (RFC 8705, section 3.1), or neither.
 type binding struct{ key, certificate string }
 
-// readBinding reads a cnf, and reports whether this verifier can check all that it
-// names.
-func (v *Verifier) readBinding(cnf member) (b binding, ok bool) {
-	list, ok := members(cnf.value, nil, maxHeader)
-	if !ok || len(list) == 0 {
-		return b, false
-	}
-	for _, m := range list {
-		switch {
-		case m.name == "jkt" && v.dpop != nil:
-			b.key, ok = m.stringValue()
-		case m.name == "x5t#S256" && v.certificates != nil:
-			b.certificate, ok = m.stringValue()
-		default:
-			ok = false
-		}
-		if !ok {
-			return b, false
-		}
-	}
-	return b, b.key != "" || b.certificate != ""
-}
-
 // checkBinding checks that a request has the key and the certificate that its token is
 // bound to. The scheme is that of its Authorization header.
 func (v *Verifier) checkBinding(r *http.Request, scheme, token string, b binding) error {

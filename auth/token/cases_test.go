@@ -16,9 +16,6 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,34 +28,6 @@ import (
 	"github.com/ringwall/ringwall/auth/token"
 	"github.com/ringwall/ringwall/errors"
 )
-
-// TestEveryCaseHasARow looks for the cases of RFC 6750, 7515, 7519, 8725 and of
-// the CVEs that this package answers, in the names of tests and rows: J the
-// structure of tokens, H their transport, K keys, C the cache, Z authorization.
-func TestEveryCaseHasARow(t *testing.T) {
-	files, err := filepath.Glob("../*_test.go")
-	require.NoError(t, err)
-	for _, folder := range []string{"*_test.go", "../authtest/*_test.go"} {
-		more, err := filepath.Glob(folder)
-		require.NoError(t, err)
-		files = append(files, more...)
-	}
-	name := regexp.MustCompile(`(?m)(?:"|func Test|And)([JHKCZ]\d+)(?:[ ":]|[A-Z])`)
-	seen := make(map[string]bool)
-	for _, file := range files {
-		source, err := os.ReadFile(file)
-		require.NoError(t, err)
-		for _, match := range name.FindAllStringSubmatch(string(source), -1) {
-			seen[match[1]] = true
-		}
-	}
-	for kind, n := range map[string]int{"J": 24, "H": 9, "K": 10, "C": 10, "Z": 8} {
-		for i := range n {
-			id := kind + strconv.Itoa(i+1)
-			require.True(t, seen[id], "no row for %s", id)
-		}
-	}
-}
 
 // CVE-2015-9235, CVE-2023-48223, CVE-2026-34950.
 func TestPublicKeysAsSecrets(t *testing.T) {

@@ -1,8 +1,6 @@
 package token
 
 import (
-	"cmp"
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -171,100 +169,6 @@ func (m member) date(round func(float64) float64) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return time.Unix(int64(round(seconds)), 0), true
-}
-
-// checkClaims compares the claims with what the verifier wants. The typ is that of
-// the header.
-func (v *Verifier) checkClaims(c *claims, list []member, typ string) error {
-	if err := v.issuer.check(c.issuer, list); err != nil {
-		return err
-	}
-	switch {
-	case c.audience.value == "" && v.anyAudience:
-	case !v.hasAudience(c.audience):
-		return v.audienceError(c.audience)
-	}
-	if c.expires.Before(c.issued) || c.expires.Sub(c.issued) > v.maxAge {
-		return auth.ErrInvalid.With("reason", string(ReasonLifetime), "actual", c.expires.Sub(c.issued).String(), "expected", "at most "+v.maxAge.String()).Wrap(ReasonLifetime)
-	}
-	for i := range v.required {
-		if !v.required[i].accepts(list) {
-			return auth.ErrInvalid.With("reason", string(ReasonRequire), "claim", v.required[i].claim).Wrap(fmt.Errorf("%w %s", ReasonRequire, v.required[i].claim))
-		}
-	}
-	switch {
-	case c.events:
-		return invalid(ReasonEvents)
-	case c.idToken && !v.idTokens && typ != accessTokenType:
-		return invalid(ReasonIDToken)
-	case c.confirmation.value != "" && !v.bind(c):
-		return invalidClaim("cnf")
-	}
-	return nil
-}
-
-// bind reads the cnf of a token, and reports whether this verifier can check it.
-func (v *Verifier) bind(c *claims) (ok bool) {
-	c.binding, ok = v.readBinding(c.confirmation)
-	return ok
-}
-
-// audienceError returns the refusal of a token for other services, with their names
-// for the log.
-func (v *Verifier) audienceError(aud member) error {
-	var names []string
-	aud.value = cmp.Or(aud.value, "[]")
-	_ = aud.each(func(name string) { names = append(names, name) }) // it was read before
-	return mismatch(ReasonAudience, strings.Join(names, " "), strings.Join(v.audience, " "))
-}
-
-// checkTimes compares the times with the clock, which may have been set back since
-// a token was verified.
-func (v *Verifier) checkTimes(t times, now time.Time) error {
-	switch {
-	case t.issued.After(now.Add(v.leeway)):
-		return invalid(ReasonIssuedAt)
-	case t.notBefore.After(now.Add(v.leeway)):
-		return invalid(ReasonNotBefore)
-	case !now.Before(t.expires.Add(v.leeway)):
-		return errExpired
-	}
-	return nil
-}
-
-// hasAudience reports whether an aud has one of our names.
-func (v *Verifier) hasAudience(aud member) bool {
-	return hasName(aud, v.audience)
-}
-
-// hasName reports whether a string or an array of strings has one of the names.
-func hasName(m member, names []string) (found bool) {
-	return m.value != "" && m.each(func(name string) { found = found || slices.Contains(names, name) }) && found
-}
-
-// kindOf returns the kind of a caller. A client that acts for itself has its
-// own name as the subject (RFC 9068, section 5). Other issuers give it other
-// subjects, so their other callers are of a kind that is not known. A token that
-// says that a program has it is never a person's, whatever the options say.
-func (v *Verifier) kindOf(c *claims, key *Key) auth.CallerType {
-	if v.identify != nil {
-		if c.client != "" && c.client == c.subject {
-			return auth.Program
-		}
-		return auth.Person // the function corrects it
-	}
-	program := c.program || strings.HasSuffix(c.subject, "@clients")
-	switch {
-	case c.client != "" && c.client == c.subject:
-		return auth.Program
-	case v.kind == auth.Person && program:
-		return auth.Unknown
-	case v.kind != "":
-		return v.kind
-	case !key.canSign() || c.marked || program:
-		return auth.Unknown
-	}
-	return auth.Person
 }
 
 // identity returns what the claims say about the caller.

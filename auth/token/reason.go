@@ -89,3 +89,41 @@ func invalidClaim(name string) error {
 	}
 	return auth.ErrInvalid.With("reason", string(reason), "claim", name).Wrap(reason)
 }
+
+// typeError returns the refusal of a typ, which for the two usual ones names the
+// option that accepts it.
+func typeError(typ string) error {
+	switch normalizeType(typ) {
+	case "":
+		return errNoType
+	case "jwt":
+		return errTypeJWT
+	}
+	return invalid(ReasonType)
+}
+
+// mismatch is a refusal of a genuine token, with the difference for the log.
+func mismatch(reason auth.Reason, actual, expected string) error {
+	hint := ""
+	switch {
+	case strings.TrimSuffix(actual, "/") == strings.TrimSuffix(expected, "/"):
+		hint = "trailing slash"
+	case strings.EqualFold(actual, expected):
+		hint = "letter case"
+	case strings.TrimPrefix(strings.TrimPrefix(actual, "https://"), "http://") == strings.TrimPrefix(strings.TrimPrefix(expected, "https://"), "http://"):
+		hint = "scheme"
+	}
+	attrs := []any{"reason", string(reason), "actual", clipText(actual), "expected", clipText(expected)}
+	if hint != "" {
+		attrs = append(attrs, "difference", hint)
+	}
+	return auth.ErrInvalid.With(attrs...).Wrap(reason)
+}
+
+// clipText bounds what a log record gets of a claim.
+func clipText(text string) string {
+	if len(text) > 256 {
+		text = text[:256]
+	}
+	return strings.ToValidUTF8(text, "")
+}

@@ -8,19 +8,6 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// A requirement is a claim and the texts that it may have.
-type requirement struct {
-	claim string
-	texts []string
-}
-
-// accepts reports whether a payload has the claim as one of the texts, or as an array
-// with one of them.
-func (r *requirement) accepts(list []member) (found bool) {
-	m, ok := memberOf(list, r.claim)
-	return ok && m.each(func(text string) { found = found || slices.Contains(r.texts, text) }) && found
-}
-
 // clientClaims are the claims that name the client or the kind of a token, of which
 // one must be required if a token need not have an audience.
 var clientClaims = []string{"client_id", "azp", "cid", "appid", "drn", "role"}

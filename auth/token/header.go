@@ -1,8 +1,11 @@
 package token
 
 import (
+	"context"
 	"encoding/base64"
+	"slices"
 	"strings"
+	"time"
 )
 
 // parts is a compact serialization of three parts (RFC 7515, section 3.1), of
@@ -94,4 +97,37 @@ func parseHeader(text string) (header, error) {
 		}
 	}
 	return h, nil
+}
+
+// keyFor reads the header, and returns the key that it has to name.
+func (v *Verifier) keyFor(ctx context.Context, s *scratch, p parts, now time.Time) (*Key, header, error) {
+	decoded, err := s.decode(p.header)
+	if err != nil {
+		return nil, header{}, err
+	}
+	h, err := parseHeader(string(decoded))
+	if err != nil {
+		return nil, h, err
+	}
+	switch {
+	case h.typ == "" && v.noType:
+	case h.typ == "" || !slices.Contains(v.types, normalizeType(h.typ)):
+		return nil, h, typeError(h.typ)
+	}
+	var key *Key
+	switch {
+	case h.kid != "":
+		key, err = v.keys.findKey(ctx, h.kid, now)
+	case v.noKid:
+		key, err = v.keys.findUnnamed(ctx, h.x5t, Alg(h.alg), now)
+	}
+	switch {
+	case err != nil:
+		return nil, h, err
+	case key == nil:
+		return nil, h, invalid(ReasonKey)
+	case !key.alg.sameAs(Alg(h.alg)):
+		return nil, h, invalid(ReasonAlgorithm)
+	}
+	return key, h, nil
 }

@@ -213,3 +213,52 @@ func allBytes(ok func(byte) bool) func(string) bool {
 
 func letter(b byte) bool { return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' }
 func digit(b byte) bool  { return '0' <= b && b <= '9' }
+
+// An operand is a value or its length, in the form that rules compare.
+type operand struct {
+	text string
+	n    int64
+	u    uint64
+	f    float64
+}
+
+func (o *operand) load(s shape, v reflect.Value) {
+	switch s {
+	case text:
+		o.text, o.n = v.String(), -1 // counted when a rule needs it
+	case signed:
+		o.n = v.Int()
+	case unsigned:
+		o.u = v.Uint()
+	case float:
+		o.f = v.Float()
+	case list, mapping:
+		o.n = int64(v.Len())
+	}
+}
+
+func (r *rule) acceptsOperand(s shape, o *operand) bool {
+	switch {
+	case r.op == opText:
+		return r.text(o.text)
+	case r.op == opOneOf:
+		return slices.Contains(r.numbers, o.n)
+	case s == text:
+		return r.fits(o)
+	case s == unsigned:
+		return compare(r.op, o.u, r.u)
+	case s == float:
+		return compare(r.op, o.f, r.f)
+	}
+	return compare(r.op, o.n, r.n)
+}
+
+// hasRule reports whether a list of rules contains one without a parameter.
+func hasRule(rules, name string) bool {
+	for rule := range strings.SplitSeq(rules, ",") {
+		if rule == name {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,258 @@
+package token
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ringwall/ringwall/auth"
+)
+
+// checkClaims compares the claims with what the verifier wants. The typ is that of
+// the header.
+func (v *Verifier) checkClaims(c *claims, list []member, typ string) error {
+	if err := v.issuer.check(c.issuer, list); err != nil {
+		return err
+	}
+	switch {
+	case c.audience.value == "" && v.anyAudience:
+	case !v.hasAudience(c.audience):
+		return v.audienceError(c.audience)
+	}
+	if c.expires.Before(c.issued) || c.expires.Sub(c.issued) > v.maxAge {
+		return auth.ErrInvalid.With("reason", string(ReasonLifetime), "actual", c.expires.Sub(c.issued).String(), "expected", "at most "+v.maxAge.String()).Wrap(ReasonLifetime)
+	}
+	for i := range v.required {
+		if !v.required[i].accepts(list) {
+			return auth.ErrInvalid.With("reason", string(ReasonRequire), "claim", v.required[i].claim).Wrap(fmt.Errorf("%w %s", ReasonRequire, v.required[i].claim))
+		}
+	}
+	switch {
+	case c.events:
+		return invalid(ReasonEvents)
+	case c.idToken && !v.idTokens && typ != accessTokenType:
+		return invalid(ReasonIDToken)
+	case c.confirmation.value != "" && !v.bind(c):
+		return invalidClaim("cnf")
+	}
+	return nil
+}
+
+// audienceError returns the refusal of a token for other services, with their names
+// for the log.
+func (v *Verifier) audienceError(aud member) error {
+	var names []string
+	aud.value = cmp.Or(aud.value, "[]")
+	_ = aud.each(func(name string) { names = append(names, name) }) // it was read before
+	return mismatch(ReasonAudience, strings.Join(names, " "), strings.Join(v.audience, " "))
+}
+
+// bind reads the cnf of a token, and reports whether this verifier can check it.
+func (v *Verifier) bind(c *claims) (ok bool) {
+	c.binding, ok = v.readBinding(c.confirmation)
+	return ok
+}
+
+// hasAudience reports whether an aud has one of our names.
+func (v *Verifier) hasAudience(aud member) bool {
+	return hasName(aud, v.audience)
+}
+
+// hasName reports whether a string or an array of strings has one of the names.
+func hasName(m member, names []string) (found bool) {
+	return m.value != "" && m.each(func(name string) { found = found || slices.Contains(names, name) }) && found
+}
+
+// checkTimes compares the times with the clock, which may have been set back since
+// a token was verified.
+func (v *Verifier) checkTimes(t times, now time.Time) error {
+	switch {
+	case t.issued.After(now.Add(v.leeway)):
+		return invalid(ReasonIssuedAt)
+	case t.notBefore.After(now.Add(v.leeway)):
+		return invalid(ReasonNotBefore)
+	case !now.Before(t.expires.Add(v.leeway)):
+		return errExpired
+	}
+	return nil
+}
+
+// kindOf returns the kind of a caller. A client that acts for itself has its
+// own name as the subject (RFC 9068, section 5). Other issuers give it other
+// subjects, so their other callers are of a kind that is not known. A token that
+// says that a program has it is never a person's, whatever the options say.
+func (v *Verifier) kindOf(c *claims, key *Key) auth.CallerType {
+	if v.identify != nil {
+		if c.client != "" && c.client == c.subject {
+			return auth.Program
+		}
+		return auth.Person // the function corrects it
+	}
+	program := c.program || strings.HasSuffix(c.subject, "@clients")
+	switch {
+	case c.client != "" && c.client == c.subject:
+		return auth.Program
+	case v.kind == auth.Person && program:
+		return auth.Unknown
+	case v.kind != "":
+		return v.kind
+	case !key.canSign() || c.marked || program:
+		return auth.Unknown
+	}
+	return auth.Person
+}
+
+// An issuerName is the iss that a verifier accepts: a name, or a template with one
+// claim, such as https://login.example/{tid}/v2.0.
+type issuerName struct {
+	text                  string
+	prefix, claim, suffix string   // of a template
+	tenants               []string // the accepted values of the claim; nil means any
+}
+
+// newIssuerName reads the option Issuer and checks that Tenants fits it.
+func newIssuerName(o VerifierOptions) (issuerName, []error) {
+	n := issuerName{text: o.Issuer}
+	var problems []error
+	report := func(format string, args ...any) {
+		problems = append(problems, fmt.Errorf("token: "+format, args...))
+	}
+	prefix, rest, found := strings.Cut(o.Issuer, "{")
+	claim, suffix, closed := strings.Cut(rest, "}")
+	switch {
+	case !found && !strings.Contains(o.Issuer, "}"):
+		if len(o.Tenants) > 0 || o.InsecureAnyTenant {
+			report("Tenants: has no effect, because Issuer has no claim in braces; did you mean an Issuer such as %q?", "https://login.microsoftonline.com/{tid}/v2.0")
+		}
+		return n, problems
+	case !closed || claim == "" || strings.ContainsAny(prefix+claim+suffix, "{}"):
+		report("Issuer %q: must have at most one claim in braces", o.Issuer)
+	case isReserved(claim):
+		report("Issuer %q: must not take the claim %s, which is the same for all tenants", o.Issuer, claim)
+	}
+	switch {
+	case len(o.Tenants) == 0 && !o.InsecureAnyTenant:
+		report("Tenants: must not be empty: every tenant of the issuer could call; did you mean the IDs of your tenants, or InsecureAnyTenant?")
+	case len(o.Tenants) > 0 && o.InsecureAnyTenant:
+		report("InsecureAnyTenant: contradicts Tenants; did you mean to leave one out?")
+	}
+	for i, tenant := range o.Tenants {
+		if !isWord(tenant) {
+			report("Tenants[%d] %q: must have 1 to 64 letters, digits and hyphens", i, tenant)
+		}
+	}
+	n.prefix, n.claim, n.suffix, n.tenants = prefix, claim, suffix, slices.Clone(o.Tenants)
+	return n, problems
+}
+
+// accepts reports whether an iss has the form of the name. The claim is checked by
+// check.
+func (n *issuerName) accepts(iss string) bool {
+	if n.claim == "" {
+		return iss == n.text
+	}
+	tenant, ok := strings.CutPrefix(iss, n.prefix)
+	if !ok {
+		return false
+	}
+	tenant, ok = strings.CutSuffix(tenant, n.suffix)
+	return ok && isWord(tenant)
+}
+
+// check compares the verified iss with the name.
+func (n *issuerName) check(iss string, list []member) error {
+	if n.claim == "" {
+		if iss != n.text {
+			return mismatch(ReasonIssuer, iss, n.text)
+		}
+		return nil
+	}
+	m, _ := memberOf(list, n.claim)
+	if m.value == "" {
+		return invalidClaim(n.claim)
+	}
+	tenant, ok := m.stringValue()
+	switch {
+	case !ok || !isWord(tenant):
+		return invalidClaim(n.claim)
+	case iss != n.prefix+tenant+n.suffix:
+		return mismatch(ReasonIssuer, iss, n.prefix+tenant+n.suffix)
+	case n.tenants != nil && !slices.Contains(n.tenants, tenant):
+		return auth.ErrInvalid.With("reason", string(ReasonTenant), "tenant", tenant).Wrap(ReasonTenant)
+	}
+	return nil
+}
+
+// bindsTo reports whether a key with the member issuer of a key set verifies tokens
+// of iss. The text may have {tenantid}, which is one segment of a path.
+func bindsTo(keyIssuer, iss string) bool {
+	if keyIssuer == "" {
+		return true
+	}
+	prefix, suffix, template := strings.Cut(keyIssuer, "{tenantid}")
+	if !template {
+		return keyIssuer == iss
+	}
+	tenant, ok := strings.CutPrefix(iss, prefix)
+	if !ok {
+		return false
+	}
+	tenant, ok = strings.CutSuffix(tenant, suffix)
+	return ok && isWord(tenant)
+}
+
+// A requirement is a claim and the texts that it may have.
+type requirement struct {
+	claim string
+	texts []string
+}
+
+// accepts reports whether a payload has the claim as one of the texts, or as an array
+// with one of them.
+func (r *requirement) accepts(list []member) (found bool) {
+	m, ok := memberOf(list, r.claim)
+	return ok && m.each(func(text string) { found = found || slices.Contains(r.texts, text) }) && found
+}
+
+// recheck checks what can change after a token was verified: the clock, revocations
+// and Validate.
+func (v *Verifier) recheck(ctx context.Context, e *entry, now time.Time) error {
+	if err := v.checkTimes(e.times, now); err != nil {
+		return err
+	}
+	if p := e.principal; v.revocations != nil {
+		if err := v.revocations.Check(ctx, p.CredentialID(), p.SessionID(), p.Subject(), e.times.issued); err != nil {
+			return err
+		}
+	}
+	if v.validate != nil {
+		return v.validate(ctx, e.principal)
+	}
+	return nil
+}
+
+// readBinding reads a cnf, and reports whether this verifier can check all that it
+// names.
+func (v *Verifier) readBinding(cnf member) (b binding, ok bool) {
+	list, ok := members(cnf.value, nil, maxHeader)
+	if !ok || len(list) == 0 {
+		return b, false
+	}
+	for _, m := range list {
+		switch {
+		case m.name == "jkt" && v.dpop != nil:
+			b.key, ok = m.stringValue()
+		case m.name == "x5t#S256" && v.certificates != nil:
+			b.certificate, ok = m.stringValue()
+		default:
+			ok = false
+		}
+		if !ok {
+			return b, false
+		}
+	}
+	return b, b.key != "" || b.certificate != ""
+}
