@@ -9,6 +9,9 @@ import (
 
 // The feed that the tests of this package use is one like any other.
 func TestLedgerConforms(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for the feed")
+	}
 	l := newLedger()
 	authtest.TestRevocationFeed(t, func(*testing.T) auth.RevocationFeed { return l })
 }

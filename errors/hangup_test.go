@@ -171,6 +171,9 @@ func TestClientDisconnectBehindAProxyIsNotAnError_FE8(t *testing.T) {
 // Responder reads that body before it sends the header, and net/http cancels the
 // request when the read fails.
 func TestUnsentBodyDoesNotHideAFailure_FE8(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for timeouts")
+	}
 	for _, keep := range []bool{true, false} {
 		t.Run(fmt.Sprintf("FE8 InsecureKeepBody %t", keep), func(t *testing.T) {
 			s, j := serve(t, errors.Options{InsecureKeepBody: func(*http.Request) bool { return keep }}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -204,6 +207,9 @@ func quietProxy(t *testing.T, service *httptest.Server) *httputil.ReverseProxy {
 // A handler that reads the body itself gets the kind of a failed upload for its
 // read error, but not for other errors.
 func TestFailedUploadIsAClientFailure_FE8(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for timeouts")
+	}
 	const half = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf"
 	read := func(_ http.ResponseWriter, r *http.Request) error {
 		_, err := io.ReadAll(r.Body)

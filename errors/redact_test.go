@@ -175,6 +175,9 @@ func aFunctionWhoseNameIsLongEnoughToLookLikeATokenOfOurs() { panic("x") }
 // A random secret in any part of a request, and in any failure of a handler,
 // must not be in the response, its headers or its trailers.
 func TestRandomSecretsDoNotReachTheClient(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: sends thousands of requests")
+	}
 	failures := map[string]func(http.ResponseWriter, *http.Request, string){
 		"an error": func(w http.ResponseWriter, r *http.Request, s string) { errors.Respond(w, r, fmt.Errorf("sql: %s", s)) },
 		"a cause": func(w http.ResponseWriter, r *http.Request, s string) {

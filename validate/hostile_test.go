@@ -35,6 +35,9 @@ func handler[T any](t testing.TB) http.Handler {
 
 // VT14: a client that stops sending gets a response, and the connection is closed.
 func TestSlowBodiesTimeOut(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for timeouts")
+	}
 	srv := serve[order](t, validate.Options{Limits: validate.Limits{BodyTimeout: 50 * time.Millisecond}})
 	for _, row := range []struct{ name, target, head, body, status string }{
 		{"VT14 with a length", "/", "Content-Length: 50", `{"note":`, "408"},

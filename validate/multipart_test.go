@@ -244,6 +244,9 @@ func (c *counting) Read(b []byte) (int, error) {
 // VT14 for files: BodyTimeout applies while the handler reads, and its read returns the
 // error.
 func TestSlowFilesTimeOut(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for timeouts")
+	}
 	srv := upload(t, validate.Options{Limits: validate.Limits{File: 1 << 20, BodyTimeout: 200 * time.Millisecond}})
 	conn, err := net.Dial("tcp", strings.TrimPrefix(srv.URL, "http://"))
 	require.NoError(t, err)

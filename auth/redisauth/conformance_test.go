@@ -12,6 +12,9 @@ import (
 
 // TestConformance holds that Redis is a store like any other.
 func TestConformance(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	for _, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) {
 			client := kind.start(t)

@@ -160,7 +160,7 @@ func onEach(t *testing.T, test func(t *testing.T, store session.Store, pass func
 		// A bubble for each test within: t.Run is not allowed inside of one.
 		test(t, nil, nil)
 	})
-	for _, kind := range kinds {
+	for _, kind := range kindsOf() {
 		t.Run(kind.name, func(t *testing.T) {
 			store := sessions(t, kind.start(t), redisauth.Options{})
 			test(t, store, store.Advance)

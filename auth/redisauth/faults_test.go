@@ -164,6 +164,9 @@ func (f *fault) underLoad(tabs []*tab, happens func()) {
 
 // TestKill: kill -9 under load, and back.
 func TestKill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	withGrace(t, func(t *testing.T, g func(*session.Options)) {
 		f := newFault(t, g)
 		tabs := f.tabs(8)
@@ -185,6 +188,9 @@ func TestKill(t *testing.T) {
 
 // TestHang: SIGSTOP, and a client that does not heed deadlines.
 func TestHang(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	f := newFault(t)
 	f.redis = sessions(t, f.client, redisauth.Options{Timeout: time.Second}) // which is the default
 	f.desk = newDesk(t, f.redis, f.redis.Advance)
@@ -279,6 +285,9 @@ func TestRefusals(t *testing.T) {
 
 // TestResetStorm: every reply is lost, with its connection.
 func TestResetStorm(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	f := newFault(t)
 	tabs := f.tabs(4)
 	f.proxy.Storm(true)

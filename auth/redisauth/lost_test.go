@@ -19,6 +19,9 @@ import (
 // TestLostReply: the rotation ran, and its reply is lost. Our own retry is
 // never theft.
 func TestLostReply(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	withGrace(t, func(t *testing.T, g func(*session.Options)) {
 		f := newFault(t, g)
 		tabs := f.tabs(25)
@@ -78,6 +81,9 @@ func TestLostReplyToALogin(t *testing.T) {
 // evicted another, its reply was lost, and all was ended before its retry. The
 // access tokens of both are dead, although RevokeAll found neither.
 func TestLostReplyToAnOvertakenLogin(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	f := newFault(t, func(o *session.Options) { o.MaxSessions = 2 })
 	direct := sessions(t, connect(t, redis.NewClient(f.server.Options())), redisauth.Options{})
 	other := f.again(func(o *session.Options) { o.Store = direct })
@@ -106,6 +112,9 @@ func TestLostReplyToAnOvertakenLogin(t *testing.T) {
 // first try did. It is no theft, and hands out nothing; the model of
 // internal/test/linear found this.
 func TestOvertakenRetry(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	for _, tt := range []struct {
 		name string
 		then func(f *fault, c *tab)
@@ -140,6 +149,9 @@ func TestOvertakenRetry(t *testing.T) {
 // TestLostReplyToRevokeAll: what it ended is told, and a login that came
 // meanwhile stays, also when another RevokeAll came before that.
 func TestLostReplyToRevokeAll(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	for _, others := range []int{0, 1, 7} {
 		t.Run(fmt.Sprint("others ", others), func(t *testing.T) {
 			f := newFault(t)
@@ -277,6 +289,9 @@ func TestLostLogout(t *testing.T) {
 // TestLostRevokeAllAges: what a call has ended is told of for as long as its
 // access tokens live, however often all is ended meanwhile.
 func TestLostRevokeAllAges(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	store := sessions(t, single(t), redisauth.Options{})
 	ctx, owner := t.Context(), "00000000000000000000000000000001"
 	logins := 0

@@ -17,6 +17,9 @@ import (
 // TestPositionLost holds that a reader never goes on beside something that it
 // has not seen.
 func TestPositionLost(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	add := func(t *testing.T, f *redisauth.RevocationFeed, ids ...string) {
 		for _, id := range ids {
 			require.NoError(t, f.Add(t.Context(), auth.Revocation{Token: id, Until: inAnHour()}))

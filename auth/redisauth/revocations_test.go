@@ -23,6 +23,9 @@ func inAnHour() time.Time { return time.Now().Add(time.Hour).Truncate(time.Milli
 
 // TestFeed holds what auth.RevocationFeed promises.
 func TestFeed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	for _, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) {
 			ctx, f := t.Context(), revocations(t, kind.start(t), redisauth.Options{})
@@ -87,6 +90,9 @@ func TestFeedPages(t *testing.T) {
 // TestFeedIsTrimmed holds that what is dead goes, a few at a time, and what is
 // not stays, wherever it stands.
 func TestFeedIsTrimmed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	for _, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) {
 			ctx, f := t.Context(), revocations(t, kind.start(t), redisauth.Options{})

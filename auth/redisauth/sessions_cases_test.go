@@ -370,7 +370,7 @@ func TestSessionCases(t *testing.T) {
 		seen[c.id] = true
 	}
 	for i := range 28 {
-		require.True(t, seen["R"+strconv.Itoa(i+1)], "R%d has no row", i+1)
+		require.True(t, seen["SR"+strconv.Itoa(i+1)], "SR%d has no row", i+1)
 	}
 	require.Len(t, seen, 28)
 	onEach(t, func(t *testing.T, store session.Store, pass func(time.Duration)) {

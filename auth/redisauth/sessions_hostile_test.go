@@ -45,6 +45,9 @@ func (p *purse) pick(r *rand.Rand) string {
 // Whatever happens, a session is either there, and its access tokens work, or it
 // has ended, and they do not.
 func TestCrowd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	onEach(t, func(t *testing.T, store session.Store, pass func(time.Duration)) {
 		for seed := range uint64(3) {
 			t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {

@@ -32,6 +32,9 @@ func follow(t *testing.T, client redis.UniversalClient) *auth.Revocations {
 // What one process revokes, another accepts for MaxStale at most, also when
 // its Redis goes away at that moment.
 func TestRevocationReachesACutOffProcessInTime_FS1(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	for name, cut := range map[string]func(p *redistest.Proxy, on bool){
 		"FS1 Redis refuses connections": func(p *redistest.Proxy, on bool) { p.Refuse(on) },
 		"FS1 Redis hangs":               func(p *redistest.Proxy, on bool) { p.BlackHole(on) },
@@ -69,6 +72,9 @@ func TestRevocationReachesACutOffProcessInTime_FS1(t *testing.T) {
 // Next returns soon enough for the shortest MaxStale: what it has waited for
 // counts twice.
 func TestNextReturnsInTimeForTheShortestMaxStale_FS1(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	f := revocations(t, single(t), redisauth.Options{})
 	_, position, err := f.Load(t.Context())
 	require.NoError(t, err)

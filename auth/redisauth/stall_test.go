@@ -218,6 +218,9 @@ func (s *service) thefts() (n int) {
 // Retry-After, numbered or not; and that thieves who present spent tokens
 // meanwhile, and come back with the cookies of the 503s, get nothing.
 func TestOutagesEndNoSession_FS2(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	server := redistest.Start(t, durable...)
 	s := newService(t, 3, func() redis.UniversalClient { return redis.NewClient(server.Options()) }, redisauth.Options{Timeout: time.Second})
 	all, robbed := s.browsers(40), s.browsers(20)
@@ -263,6 +266,9 @@ func TestOutagesEndNoSession_FS2(t *testing.T) {
 // TestLostRepliesEndNoSession_FS2 holds the same where Redis rotates, and no reply
 // arrives: on one Redis, and on a Cluster.
 func TestLostRepliesEndNoSession_FS2(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	for _, row := range []struct {
 		name  string
 		start func(t *testing.T) (dial func() redis.UniversalClient, proxies []*redistest.Proxy)

@@ -116,6 +116,9 @@ func TestReplayStoreRecognizesItsOwnRetry(t *testing.T) {
 }
 
 func TestIntrospectionCacheExpiresReplies(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a dead server")
+	}
 	server := redistest.Start(t)
 	cache := errors.Must(redisauth.NewIntrospectionCache(connect(t, redis.NewClient(&redis.Options{Addr: server.Addr})), redisauth.Options{}))
 	reply, err := cache.Load(t.Context(), "a")

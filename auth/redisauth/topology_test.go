@@ -41,6 +41,9 @@ func place(t *testing.T, c *redistest.Cluster, d *desk, s *redisauth.SessionStor
 // TestClusterConfirms holds that WAIT asks the replicas of the master that has
 // the key.
 func TestClusterConfirms(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	c := redistest.StartCluster(t)
 	store := sessions(t, connect(t, redis.NewClusterClient(recommended(c.Options()))), redisauth.Options{Replicas: 1, WaitRotations: true, Timeout: timeout})
 	require.NoError(t, store.Ready(t.Context()))
@@ -77,6 +80,9 @@ func leastRights(t *testing.T, o *redis.ClusterOptions, nodes ...*redistest.Serv
 // to a master that the client knows, and to one that it has never heard of; and
 // the replicas that confirm are those of the node that took the write.
 func TestClusterMovesASlot(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	for _, row := range []struct {
 		name string
 		to   func(t *testing.T, c *redistest.Cluster, from int) (master, replica *redistest.Server)
@@ -151,6 +157,9 @@ func TestClusterMovesASlot(t *testing.T) {
 // TestClusterLosesAMaster: with the client of doc.go sessions go on when the
 // replica has taken over, and those of the other masters never stop.
 func TestClusterLosesAMaster(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	c := redistest.StartCluster(t)
 	f := &fault{redis: sessions(t, connect(t, redis.NewClusterClient(recommended(c.Options()))), redisauth.Options{Replicas: 1, WaitRotations: true, Timeout: timeout})}
 	f.desk = newDesk(t, f.redis, f.redis.Advance)
@@ -182,6 +191,9 @@ func TestClusterLosesAMaster(t *testing.T) {
 
 // TestSentinelFailover: the client finds the new master.
 func TestSentinelFailover(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	s := redistest.StartSentinel(t)
 	o := s.Options()
 	o.MaxRetries, o.ContextTimeoutEnabled = -1, true

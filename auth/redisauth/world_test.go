@@ -37,6 +37,17 @@ var kinds = []struct {
 	start func(*testing.T) redis.UniversalClient
 }{{"single", single}, {"cluster", cluster}}
 
+// kindsOf returns the kinds of Redis that a test runs on: with -short only one server.
+func kindsOf() []struct {
+	name  string
+	start func(*testing.T) redis.UniversalClient
+} {
+	if testing.Short() {
+		return kinds[:1]
+	}
+	return kinds
+}
+
 // patient gives a machine that is busy with other tests time to answer.
 func patient(o redisauth.Options) redisauth.Options {
 	if o.Timeout == 0 {

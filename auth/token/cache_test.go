@@ -225,6 +225,9 @@ func tail(i int) string {
 }
 
 func TestTheCacheIsBounded_TC7(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: a million tokens")
+	}
 	t.Run("TC7 a million tokens", func(t *testing.T) {
 		v := verifier(t, nil)
 		pad := strings.Repeat("x", 2000)

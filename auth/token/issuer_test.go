@@ -28,6 +28,9 @@ func issuer(t testing.TB, change func(*token.IssuerOptions)) *token.Issuer {
 }
 
 func TestEveryAlgorithm(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: signs and changes tokens of 13 algorithms")
+	}
 	for _, alg := range algorithms {
 		t.Run(string(alg), func(t *testing.T) {
 			i := issuer(t, func(o *token.IssuerOptions) { o.Keys = errors.Must(token.NewKeys(key(alg, token.Schedule{}))) })

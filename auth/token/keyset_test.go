@@ -91,6 +91,9 @@ func jwkOf(t *testing.T, alg token.Alg) object {
 // The checks of an RSA key cost as the cube of its length: 100 keys of 8192 bits
 // took 44 s of a processor if they were primes, and requests waited as long.
 func TestKeysThatCostTooMuchToCheckAreRefused_FT2(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: checks costly RSA keys")
+	}
 	modulus := func(times int64) string {
 		return b64(string(new(big.Int).Exp(material().rsa.N, big.NewInt(times), nil).Bytes()))
 	}

@@ -163,6 +163,9 @@ func (s *shop) status(path string) (status int, code string) {
 }
 
 func TestShopIsReadyWhileRedisIs_FX2(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	server := redistest.Start(t)
 	s := start(t, "-redis", "redis://"+server.Addr, "-keys", filepath.Join(t.TempDir(), "keys"))
 	becomes := func(want int) {

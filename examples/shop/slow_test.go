@@ -75,7 +75,7 @@ func TestSlowBodies(t *testing.T) {
 				res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 				require.NoError(t, err)
 				require.Equal(t, want.status, res.StatusCode)
-				require.InDelta(t, want.after, time.Since(started), float64(4*time.Second))
+				require.InDelta(t, want.after, time.Since(started), float64(6*time.Second))
 				sender.Wait()
 				require.Less(t, time.Since(started), time.Minute)
 				stop()

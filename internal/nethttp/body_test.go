@@ -111,6 +111,9 @@ func refusal(conn net.Conn, request string) (int, error) { // the connection's d
 }
 
 func TestRefusalsDoNotWaitForTheBody_FE3(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for timeouts")
+	}
 	failures := newWorld(t).rings[0].handler
 	var all sync.WaitGroup // most of them wait for a second
 	for name, h := range refusing(t) {
@@ -174,6 +177,9 @@ func firstResponse(t *testing.T, srv *httptest.Server, request string) (int, tim
 }
 
 func TestBodiesThatAreTooLargeAreRefusedAtOnce_FE3(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for timeouts")
+	}
 	failures := newWorld(t).rings[0].handler
 	var ends sync.WaitGroup
 	defer ends.Wait()
@@ -214,6 +220,9 @@ func TestBodiesThatAreTooLargeAreRefusedAtOnce_FE3(t *testing.T) {
 // The handler responds to a body that is too large with its own status and body.
 // The Responder does not know the reason, and waits for a second.
 func TestOwnResponsesAfterMaxBytesReaderDoNotWait_FE3(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for timeouts")
+	}
 	x := newWorld(t)
 	srv := slowServe(t, 1, x.rings[0].handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 2)

@@ -79,6 +79,9 @@ func stableHeaders(res *http.Response) http.Header {
 }
 
 func TestRingHeadersSurviveInformationalResponses_FE2(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: every ring over two versions of HTTP")
+	}
 	u := upstream(t)
 	for version := 1; version <= 2; version++ {
 		for _, origin := range []string{page, ""} {

@@ -38,6 +38,9 @@ func deaf(t *testing.T) string {
 // A server that accepts no connection delays only its own clients, and not the
 // end of the proxy.
 func TestProxyEndsAlthoughTheServerAcceptsNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for timeouts")
+	}
 	t.Parallel()
 	var p *redistest.Proxy
 	begin := time.Now()

@@ -51,6 +51,9 @@ func silent(t *testing.T, c net.Conn) {
 
 // The second reply arrives while the first is delayed, and has the same delay.
 func TestProxyDelaysEachReply(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for timeouts")
+	}
 	t.Parallel()
 	const delay = 2 * time.Second
 	p, client, server := pipes(t)

@@ -104,6 +104,9 @@ func TestTLS(t *testing.T) {
 }
 
 func TestCluster(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: starts a cluster")
+	}
 	t.Parallel()
 	begin := time.Now()
 	c := redistest.StartCluster(t)
@@ -153,6 +156,9 @@ func TestCluster(t *testing.T) {
 }
 
 func TestSentinel(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: starts Sentinel")
+	}
 	t.Parallel()
 	begin := time.Now()
 	s := redistest.StartSentinel(t)

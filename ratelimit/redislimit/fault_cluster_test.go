@@ -43,6 +43,9 @@ func place(t *testing.T, c *redistest.Cluster) (keys []string, slot int, from, t
 // are here, that are there, some of both, and new ones; then the old master
 // knows nothing of it. Every answer comes from Redis, and every count is right.
 func TestFaultClusterSlotMoves(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	t.Parallel()
 	const limit = 60
 	cluster := redistest.StartCluster(t)
@@ -99,6 +102,9 @@ func TestFaultClusterSlotMoves(t *testing.T) {
 
 // An address and an account are in different slots: both are charged, or none.
 func TestFaultClusterTwoPrincipals(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	t.Parallel()
 	cluster := redistest.StartCluster(t)
 	s := open(t, clusterClient(t, cluster), redislimit.Options{})
@@ -136,6 +142,9 @@ func TestFaultClusterTwoPrincipals(t *testing.T) {
 
 // The Cluster says that it is down, for a slot that nobody serves.
 func TestFaultClusterDown(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	t.Parallel()
 	const limit = 30
 	cluster := redistest.StartCluster(t, "cluster-require-full-coverage yes")
@@ -170,6 +179,9 @@ func TestFaultClusterDown(t *testing.T) {
 
 // A client of one server, on a Cluster: that is a mistake, and said aloud.
 func TestFaultCrossSlot(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	t.Parallel()
 	cluster := redistest.StartCluster(t)
 	client := connect(t, cluster.Masters[0].Options())
@@ -193,6 +205,9 @@ func TestFaultCrossSlot(t *testing.T) {
 // A master dies. Its replica takes over, and go-redis finds it with the
 // manual's options; by default it takes a minute (redis/go-redis issue 3979).
 func TestFaultClusterMasterKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	t.Parallel()
 	const limit = 50
 	cluster := redistest.StartCluster(t)
@@ -229,6 +244,9 @@ func TestFaultClusterMasterKilled(t *testing.T) {
 
 // Sentinels replace a master that died.
 func TestFaultSentinelFailover(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	t.Parallel()
 	const limit = 400
 	sentinel := redistest.StartSentinel(t)

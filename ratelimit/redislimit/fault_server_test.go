@@ -74,6 +74,9 @@ func faults() []fault {
 // The strict tier refuses while the server does not decide, and the others never
 // tell.
 func TestFaultServer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	t.Parallel()
 	const limit = 40
 	for _, row := range faults() {

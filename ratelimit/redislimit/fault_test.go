@@ -71,6 +71,9 @@ func TestFaultHangs(t *testing.T) {
 // A Store returns when its context ends, with clients of any kind and of
 // default options, and what it gave up is bounded, and goes away.
 func TestFaultHangsStore(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	server := redistest.Start(t)
 	enabled := server.Options()
 	enabled.ContextTimeoutEnabled = true
@@ -211,6 +214,9 @@ func TestFaultSlow(t *testing.T) {
 // A reply is lost after the script ran. The client's default is to try four
 // times, and an ordinary command is counted twice then; ours is counted once.
 func TestFaultLostReply(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	t.Parallel()
 	for _, row := range []struct {
 		name string
@@ -324,6 +330,9 @@ func TestFaultAbsentAtStart(t *testing.T) {
 
 // The server comes back empty: what it forgot is admitted once more.
 func TestFaultEmptyAfterRestart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: waits for a failover or a timeout")
+	}
 	t.Parallel()
 	const limit = 20
 	server := redistest.Start(t)

@@ -130,6 +130,9 @@ func exactWorker(addr string) []int {
 
 // Eight processes on one key: exactly the limit is admitted, a thousand times.
 func TestEightProcesses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: eight processes")
+	}
 	server := redistest.Start(t)
 	begin := time.Now()
 	results := spawn[[]int](t, "exact", server.Addr)
@@ -197,6 +200,9 @@ func leaseWorker(addr string) leased {
 // With leases, eight processes overshoot by no more than is promised, and ask
 // Redis a fraction of the time.
 func TestEightProcessesLease(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: eight processes")
+	}
 	server := redistest.Start(t)
 	results := spawn[leased](t, "lease", server.Addr)
 	requests, trips := 0, server.Calls(t, "evalsha")

@@ -39,6 +39,9 @@ func conform(t *testing.T, client redis.UniversalClient) {
 }
 
 func TestStoreSingle(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: plays the kit in real time")
+	}
 	t.Parallel()
 	conform(t, connect(t, redistest.Start(t).Options()))
 }
@@ -61,6 +64,9 @@ func TestStoreByHand(t *testing.T) {
 
 // The user of the manual, over TLS, with what the manual says it needs.
 func TestStoreTLS(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: plays the kit in real time")
+	}
 	t.Parallel()
 	server := redistest.StartTLS(t, aclOf(t, "limits"))
 	for _, protocol := range []int{2, 3} {
@@ -80,6 +86,9 @@ func TestStoreTLS(t *testing.T) {
 
 // A Cluster, whose user is the one of the manual too.
 func TestStoreCluster(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: plays the kit in real time")
+	}
 	t.Parallel()
 	cluster := redistest.StartCluster(t)
 	rules := regexp.MustCompile(`\s+`).Split(aclOf(t, "limits-cluster"), -1)
@@ -101,6 +110,9 @@ func TestStoreCluster(t *testing.T) {
 
 // A Ring is several servers that do not know each other.
 func TestStoreRing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: plays the kit in real time")
+	}
 	t.Parallel()
 	one, two := redistest.Start(t), redistest.Start(t)
 	client := redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"one": one.Addr, "two": two.Addr}})

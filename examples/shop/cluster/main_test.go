@@ -25,6 +25,9 @@ import (
 
 // The whole of it, as README says: the numbers are those to look for.
 func TestCluster(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow: starts three shops")
+	}
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		if os.Getenv("RINGWALL_REQUIRE_SERVERS") != "" {
 			require.NoError(t, err)
