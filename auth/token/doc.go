@@ -12,10 +12,11 @@
 //   - exp, iat and sub, with at most one hour between iat and exp
 //   - exactly the configured issuer, and one of the configured audiences
 //
-// A token that is bound to a key (cnf) is refused, because it is not a bearer
-// token, and proofs of possession (DPoP, RFC 9449) are not implemented. Claims are
-// read only after the signature was verified, so [auth.ErrExpired] always means a
-// genuine token.
+// A token that is bound to a key or a certificate (cnf) is refused unless the options
+// have [DPoP] or [Certificates], because it is not a bearer token. An ID token is
+// refused if its typ is another than at+jwt and it has nonce, at_hash, c_hash or
+// s_hash; a notification, which has events, is always refused. Claims are read only
+// after the signature was verified, so [auth.ErrExpired] always means a genuine token.
 //
 // An [Issuer] refuses claims with names such as password, token or card_number, at
 // every depth, with or without a namespace, because a payload is encoded but not
@@ -47,15 +48,28 @@
 // together, and their clocks may differ by minutes. A job that loads new keys must
 // call [Keys.Replace] hours before the first of them signs.
 //
-// A service without keys of its own uses those that an issuer publishes:
+// # Tokens of other issuers
 //
-//	remote := errors.Must(token.NewRemote(token.RemoteOptions{URL: "https://issuer.example/.well-known/jwks.json"}))
+// A service without keys of its own uses those that an issuer publishes. The URL of
+// the keys is in the metadata of the issuer:
+//
+//	remote := errors.Must(token.NewRemote(token.RemoteOptions{Issuer: "https://issuer.example"}))
 //	go remote.Run(ctx)
-//	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: remote, Issuer: "https://issuer.example", Audience: []string{"orders"}}))
+//	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: remote, Audience: []string{"orders"}}))
 //
-// A caller of another issuer has the type [auth.Unknown], unless its subject is its
-// client_id, because each issuer marks programs in its own way. Set
+// docs/providers.md has the options for the identity providers that most services use.
+// Few of them keep RFC 9068. [VerifierOptions].Identity reads scopes, roles and the type
+// of a caller where the issuer writes them, and Require demands claims; InsecureNoType,
+// InsecureNoKid, InsecureNoAudience, InsecureIDTokens and InsecureMaxAge each replace one
+// check that an issuer does not pass.
+//
+// Without Identity, a caller of another issuer has the type [auth.Unknown], unless its
+// subject is its client_id, because each issuer marks programs in its own way. Set
 // [VerifierOptions].CallerType if all other callers of an issuer have one type.
+//
+// An [Introspector] verifies opaque tokens by a call of their issuer (RFC 7662). [Bearer]
+// passes each token to the verifier of its issuer, to the manager of API keys, or to an
+// Introspector, by the form of the token.
 //
 // Call [Remote.Ready] in the service's readiness check, so that no request waits
 // for the first fetch.
@@ -63,6 +77,27 @@
 // A key that the issuer revokes is refused after the next refresh, 5 minutes by
 // default. If the issuer cannot be reached, the last keys stay valid for an hour.
 // After that, the response is 503, never 401.
+//
+// # Tokens that are bound to a key
+//
+// A stolen bearer token works until it expires. A token that is bound to a key needs a
+// signature by that key on each request (DPoP, RFC 9449), or a client certificate (RFC
+// 8705):
+//
+//	proofs := errors.Must(token.NewDPoP(token.DPoPOptions{Replays: replays})) // redisauth.NewReplayStore for several processes
+//	thumbprint, err := proofs.Prove(r)                                       // at the login
+//	text, _, err := issuer.Issue(ctx, token.Grant{Subject: "ada", Thumbprint: thumbprint})
+//	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: keys, Issuer: self, Audience: []string{"api"}, DPoP: proofs}))
+//
+// A proof is for one method, one URL and one token, and works once within a minute. Behind
+// a proxy, set DPoPOptions.Scheme and Host, or no proof names the right URL.
+//
+// # Metadata
+//
+// [Issuer.Metadata] serves the metadata of an issuer (RFC 8414), so that other services
+// can set [RemoteOptions].Issuer to it. [ProtectedResource] serves that of a service (RFC
+// 9728), and [VerifierOptions].Metadata names it in challenges, so that a client such as
+// one of the Model Context Protocol finds the issuer by itself.
 //
 // # Reasons
 //
@@ -84,8 +119,8 @@
 // # Position
 //
 // A Verifier is an authenticator of auth's Middleware. Use [ByIssuer] for the
-// tokens of several issuers, because two bearer authenticators in one Middleware
-// would both claim a request.
+// tokens of several issuers, or [Bearer] for tokens of several forms, because two
+// bearer authenticators in one Middleware would both claim a request.
 //
 // # Threats
 //
@@ -107,6 +142,13 @@
 //     are not cached.
 //   - A program of another issuer on a route for users (RFC 9700, section 4.15):
 //     its type is [auth.Unknown] until the application declares it.
+//   - An ID token that a client sends as its access token: typ, the marks of ID tokens
+//     and the audience refuse it. An ID token without marks, whose audience is that of
+//     the service, passes: never use a client ID as Audience.
+//   - Metadata of another issuer, or with keys on another host: the issuer is compared to
+//     the byte, and KeyHosts lists other hosts. No redirect is followed.
+//   - A stolen token that is bound to a key: it needs a fresh proof for each request.
+//   - A proof that is sent again: the replay store accepts it once, in all processes.
 //   - A header with its own key (jwk, jku, x5u): these parameters are ignored.
 //   - Keys that any client can sign for: the constructors refuse Ed25519 points of
 //     small order, bare seeds, RSA moduli that can be factored, and short or typed
