@@ -34,7 +34,7 @@ type attempt struct {
 	// nonce is the name of an attempt that this package named; nil for one of
 	// the client's.
 	nonce []byte
-	// repeated says that the request had the nonce in its cookie.
+	// repeated reports whether the cookie of the request had the nonce.
 	repeated bool
 }
 
@@ -69,14 +69,14 @@ func (m *Manager) ownAttempt(r *http.Request, c credential) attempt {
 	return a
 }
 
-// offerAttempt sets the attempt cookie beside a 503 that leaves open whether the
-// token was used: the retry is the same attempt, and so not theft. The cookie
-// lives as long as an idle session, since a browser may be closed or asleep
-// when the service is back.
+// offerAttempt sets the attempt cookie on a 503 after which it is unknown whether
+// the token was used. The retry then has the same attempt, so it is not theft.
+// The cookie lives as long as an idle session, because a browser may be closed or
+// asleep when the service recovers.
 //
-// The successor itself must not be in such a 503: a spent token would get one
-// whenever the store fails. The attempt gets one only if the store says that it
-// is this attempt which used the token.
+// Such a 503 must not have the successor: a used token would get one whenever the
+// store fails. The store gives the successor only to the attempt that used the
+// token.
 func (m *Manager) offerAttempt(w http.ResponseWriter, a attempt, used credential) {
 	if a.nonce == nil {
 		return
@@ -156,7 +156,8 @@ func isAttempt(s string) bool {
 	return true
 }
 
-// replaceCookie sets a cookie, so that no answer sets it twice.
+// replaceCookie sets a cookie in place of one with the same name, so that a
+// response sets it once.
 func replaceCookie(w http.ResponseWriter, c *http.Cookie) {
 	withdrawCookie(w, c.Name)
 	http.SetCookie(w, c)

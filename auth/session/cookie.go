@@ -19,7 +19,7 @@ type Cookie struct {
 	Transient bool
 }
 
-// setCookie hands out a refresh token until its session ends.
+// setCookie sets the refresh token in the cookie until its session ends.
 func (m *Manager) setCookie(w http.ResponseWriter, token string, expires, now time.Time) {
 	c := m.cookie
 	c.Value = token
@@ -39,9 +39,9 @@ func (m *Manager) clearCookie(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// setSuccessor hands out a successor before anything else can fail: in the cookie, or
-// to a native client in the header in which it sent its token. Only an answer
-// that fails keeps the header; one that succeeds has the token in the body.
+// setSuccessor sets the successor before anything else can fail: in the cookie,
+// or for a native client in the header in which it sent its token. Only a failed
+// response keeps the header; a successful one has the token in the body.
 func (m *Manager) setSuccessor(w http.ResponseWriter, r *http.Request, token string, expires, now time.Time) {
 	if m.isNative(r) {
 		w.Header().Set(TokenHeader, token)
@@ -50,15 +50,15 @@ func (m *Manager) setSuccessor(w http.ResponseWriter, r *http.Request, token str
 	m.setCookie(w, token, expires, now)
 }
 
-// clearSuccessor takes back what was offered.
+// clearSuccessor removes the successor from the response.
 func (m *Manager) clearSuccessor(w http.ResponseWriter) {
 	w.Header().Del(TokenHeader)
 	withdrawCookie(w, m.cookie.Name)
 }
 
-// credential returns what the request's refresh token says. It touches no
-// store. Several cookies of the name are refused, even when they are equal:
-// which of them is ours would be a guess.
+// credential returns the content of the request's refresh token. It does not call
+// the store. Several cookies with the name are refused, even equal ones, because
+// it is unknown which of them this service set.
 func (m *Manager) credential(r *http.Request) (credential, error) {
 	cookies := r.CookiesNamed(m.cookie.Name)
 	text := ""

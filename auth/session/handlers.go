@@ -34,7 +34,8 @@ func (m *Manager) Refresh() http.Handler {
 		tokens, err := m.refreshedTokens(r.Context(), s, arrived)
 		if errors.Is(err, auth.ErrRevoked) {
 			m.clearSuccessor(w)
-			// It was live a moment ago, whatever the store says of it now.
+			// The session was live when it was rotated, whatever the store
+			// returns now.
 			err = errors.Join(err, m.revoke(r.Context(), Ended{ID: s.ID}), m.endSession(r.Context(), c.ownerID(), s.ID))
 			m.notifyHook(r.Context(), Event{Reason: AccountRevoked, Session: s})
 		}
@@ -50,13 +51,13 @@ func (m *Manager) Refresh() http.Handler {
 			return err
 		}
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(append(body, '\n')) // the client may be gone; nobody is left to tell
+		_, _ = w.Write(append(body, '\n')) // the client may have disconnected
 		return nil
 	})
 }
 
-// rotateToken uses up the request's token, and hands out its successor before
-// anything else can fail.
+// rotateToken rotates the request's token, and sets its successor before anything
+// else can fail.
 func (m *Manager) rotateToken(w http.ResponseWriter, r *http.Request) (credential, Session, string, error) {
 	c, rotated, failed := m.rotateInStore(w, r)
 	if failed != nil && rotated.Outcome == Gone {
@@ -95,10 +96,11 @@ func (m *Manager) rotateToken(w http.ResponseWriter, r *http.Request) (credentia
 	return c, s, token, failed
 }
 
-// rotateInStore asks the store about the request's token. An error beside an outcome
-// says that it may not last: the client gets the successor all the same, since
-// what it has is used up. An error without one leaves open whether the token was
-// used: a browser gets the name of its attempt, for a retry.
+// rotateInStore rotates the request's token in the store. An error with an
+// outcome means that a failover may undo the rotation: the client gets the
+// successor nevertheless, because its token is used. An error without an outcome
+// means that it is unknown whether the token was used: a browser gets the name of
+// its attempt, for a retry.
 func (m *Manager) rotateInStore(w http.ResponseWriter, r *http.Request) (credential, Rotated, error) {
 	c, err := m.credential(r)
 	if err != nil {
@@ -213,8 +215,8 @@ func (m *Manager) checkRequest(r *http.Request) error {
 	return m.checkOrigin(r)
 }
 
-// unavailableError is the answer when something behind us failed. Its own kind
-// must not decide.
+// unavailableError is the error for a failure of the store or the application.
+// The kind of err must not decide.
 func unavailableError(err error) error {
 	return auth.ErrUnavailable.Wrap(errors.Opaque(err)).Header("Retry-After", "1").With("reason", "session")
 }

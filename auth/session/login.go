@@ -11,18 +11,18 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// Login starts a session for a subject that the caller has authenticated,
-// sets the refresh cookie, and returns what the client should get as JSON. Of
-// s it takes Subject, Scope, Roles, AuthTime, Client and Data. The session's ID
-// is always new; a session whose cookie the request has ends, so that nobody
-// goes on in one that was planted (ASVS 5.0 7.2.4). It goes on when the new one
-// cannot be stored.
+// Login starts a session for a subject that the caller has authenticated. It sets
+// the refresh cookie, and returns the body for the client, which is encoded as
+// JSON. It reads Subject, Scope, Roles, AuthTime, Client and Data of s. The
+// session's ID is always new. A session whose cookie the request has ends, so
+// that a planted session does not continue (ASVS 5.0 7.2.4). It continues if the
+// new one cannot be stored.
 //
-// It refuses, for the caller to return as it is: a request that is not a POST
-// (405), comes from another origin ([auth.ErrDenied]), or has several refresh
-// cookies ([auth.ErrMalformed]). [auth.ErrStepUp] is for a login that a
-// RevokeAll overtook. When the store or Issue fails the error is
-// [auth.ErrUnavailable], and no cookie is set.
+// Login returns an error, which the caller must return, for a request that is not
+// a POST (405), comes from another origin ([auth.ErrDenied]), or has several
+// refresh cookies ([auth.ErrMalformed]). It returns [auth.ErrStepUp] for a login
+// that began before a RevokeAll, and [auth.ErrUnavailable] if the store or Issue
+// fails; then no cookie is set.
 func (m *Manager) Login(w http.ResponseWriter, r *http.Request, s Session) (Tokens, error) {
 	w.Header().Set("Cache-Control", "no-store") // RFC 6749, section 5.1
 	if err := m.checkRequest(r); err != nil {
@@ -57,9 +57,9 @@ func (m *Manager) Login(w http.ResponseWriter, r *http.Request, s Session) (Toke
 	return m.startSession(w, r, c, creation, old, arrived)
 }
 
-// startSession stores a session, and hands out its first tokens or, on any failure,
-// none and no cookie. The old session is another subject's, or zero: it cannot
-// be replaced, so it ends when the new one is there.
+// startSession stores a session and returns its first tokens. After any failure
+// it returns none and sets no cookie. The old session is zero, or that of another
+// subject, which cannot be replaced: it ends after the new one is stored.
 func (m *Manager) startSession(w http.ResponseWriter, r *http.Request, c credential, creation Creation, old credential, arrived time.Time) (Tokens, error) {
 	record, err := m.create(r.Context(), creation)
 	if err == nil && old != (credential{}) {
@@ -74,7 +74,7 @@ func (m *Manager) startSession(w http.ResponseWriter, r *http.Request, c credent
 	if errors.Is(err, auth.ErrStepUp) {
 		w.Header().Set("WWW-Authenticate", m.challenge) // a 401 has one (RFC 9110, section 15.5.2)
 	}
-	// Nobody has a token of this session, so there is nothing to revoke.
+	// No client has a token of this session, so there is nothing to revoke.
 	_, undone := m.deleteSession(r.Context(), c.ownerID(), c.sessionID())
 	return Tokens{}, errors.Join(err, errors.Opaque(undone))
 }
@@ -142,11 +142,11 @@ func (m *Manager) issueTokens(w http.ResponseWriter, r *http.Request, c credenti
 	return tokens, nil
 }
 
-// issueAccessToken makes an access token. A session that ends from now on is in the
-// revocations for maxAccess+maxIssue, so a token that could outlive that is
-// refused. So is one that outlives its session: a session that is over cannot be
-// revoked, and Absolute would be extended by whatever Issue likes. It cannot be
-// made shorter here, since only Issue knows what it is.
+// issueAccessToken issues an access token. A session that ends later is in the
+// revocations for maxAccess+maxIssue, so a token that could live longer is
+// refused. A token that outlives its session is refused too: an ended session
+// cannot be revoked, and Absolute would be extended. Only Issue can make the
+// token shorter.
 func (m *Manager) issueAccessToken(ctx context.Context, s Session, arrived time.Time) (Tokens, error) {
 	var token string
 	var expires time.Time
@@ -187,9 +187,10 @@ func (m *Manager) refreshedTokens(ctx context.Context, s Session, arrived time.T
 	return m.issueAccessToken(ctx, s, arrived)
 }
 
-// callApplication calls a function of the application whose answer is needed. A panic is
-// logged, and an error as any other: at a refresh the client's token is used up,
-// so it has to get the successor. [http.ErrAbortHandler] means to abort, and does.
+// callApplication calls a function of the application whose result is needed. A
+// panic is logged, and returned as an error: at a refresh the client's token is
+// used, so the client must get the successor. [http.ErrAbortHandler] aborts the
+// response.
 func (m *Manager) callApplication(ctx context.Context, name string, f func() error) (err error) {
 	defer func() {
 		v := recover()

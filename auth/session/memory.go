@@ -13,11 +13,12 @@ import (
 type Memory struct {
 	mu     sync.Mutex
 	owners map[string]map[string]*list.Element
-	// used holds every record, the longest idle in front, so that the dead
-	// are found without a search.
+	// used holds all records, the longest idle in front, so that expired ones are
+	// found without a search.
 	used *list.List
-	// epochs says when an owner's sessions were all deleted, and under owner
-	// and ID, when one was; ended holds the same, the earliest in front.
+	// epochs has the time at which all sessions of an owner were deleted, and
+	// under owner and ID the time at which one was. ended holds the same, the
+	// earliest in front.
 	epochs map[string]*list.Element
 	ended  *list.List
 	now    func() time.Time
@@ -29,8 +30,9 @@ type epoch struct {
 	at  time.Time
 }
 
-// supersedes reports whether a login that began so long ago came before. When the
-// clock was set back meanwhile it cannot be told, and nobody is locked out.
+// supersedes reports whether a login that began age ago came before the deletion.
+// If the clock was set back meanwhile, it reports false, so that no user is
+// locked out.
 func (e epoch) supersedes(now time.Time, age time.Duration) bool {
 	return !now.Before(e.at) && !now.Add(-age).After(e.at)
 }
@@ -77,9 +79,9 @@ func (m *Memory) Create(_ context.Context, c Creation) (Created, error) {
 	return Created{Record: e.Record, Evicted: m.evictSurplus(c, now)}, nil
 }
 
-// evictSurplus deletes the records of an owner that are too many. The dead go first,
-// whenever they were used: one that ended by its absolute age may have been used
-// after a live one.
+// evictSurplus deletes the records of an owner above the maximum. Expired ones
+// are deleted first, whenever they were used: a session that ended by its
+// absolute age may have been used after a live one.
 func (m *Memory) evictSurplus(c Creation, now time.Time) []Record {
 	if sessions := m.owners[c.Owner]; len(sessions) > c.Max {
 		for _, element := range sessions {
@@ -245,9 +247,9 @@ func (m *Memory) removeElement(element *list.Element) {
 	}
 }
 
-// sweep deletes dead records from the front, a few at a time so that no
-// request pays for many. A record that ended by its absolute age may stay
-// behind live ones, until it has been idle for long enough.
+// sweep deletes expired records from the front, a few at a time, so that no
+// request pays for many. A record that ended by its absolute age may stay behind
+// live ones until it has been idle for long enough.
 func (m *Memory) sweep(now time.Time) {
 	for range 2 {
 		front := m.ended.Front()

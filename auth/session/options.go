@@ -184,9 +184,9 @@ func (o *Options) checkFields() []error {
 
 // cookie returns the cookie without a value and an age.
 func (o *Options) cookie() (http.Cookie, []error) {
-	// SameSite=Strict: no link from elsewhere needs it, since only our own
-	// pages refresh. Path=/ is what the __Host- prefix asks for, which in turn
-	// keeps a sibling domain from setting it (RFC 6265bis, section 4.1.3.2).
+	// SameSite=Strict, because only the service's own pages refresh. The prefix
+	// __Host- requires Path=/, and keeps a sibling domain from setting the cookie
+	// (RFC 6265bis, section 4.1.3.2).
 	c := http.Cookie{Name: "__Host-refresh", Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode}
 	if o.InsecureCookie {
 		c.Name, c.Secure = "refresh", false

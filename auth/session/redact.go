@@ -20,8 +20,8 @@ func (s Session) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("session_id", s.ID), slog.String("subject", s.Subject))
 }
 
-// String says what the tokens are for, and does not contain them. Their JSON
-// does: it is the client's answer.
+// String describes the tokens without their text. Their JSON has the text,
+// because it is the client's response.
 func (t Tokens) String() string {
 	return t.TokenType + " tokens for " + strconv.Itoa(t.ExpiresIn) + " s, scope " + strconv.Quote(t.Scope)
 }

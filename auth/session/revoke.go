@@ -37,7 +37,7 @@ func (m *Manager) List(ctx context.Context, subject string) ([]Session, error) {
 // ID. An error is of kind [auth.ErrUnavailable]; call Revoke again to complete it.
 func (m *Manager) Revoke(ctx context.Context, subject, id string) error {
 	if raw, err := hex.DecodeString(id); err != nil || hex.EncodeToString(raw) != id || len(raw) != idSize {
-		return nil // a store is asked for IDs alone
+		return nil // a store has only IDs
 	}
 	return m.endSession(ctx, ownerID(subject), id)
 }
@@ -114,9 +114,9 @@ func (m *Manager) revokeEach(ctx context.Context, ended []Ended) error {
 	return errors.Join(failed...)
 }
 
-// revoke tells the verifiers of a session that has ended: once a minute, since
-// [auth.Revocations] tells nobody what they know already, so that no repeat
-// fills their feed.
+// revoke adds an ended session to the revocations, at most once a minute:
+// [auth.Revocations] adds nothing that it has already, so repeats do not fill the
+// feed.
 func (m *Manager) revoke(ctx context.Context, s Ended) error {
 	if m.revocations == nil {
 		return nil

@@ -41,8 +41,8 @@ type Session struct {
 	Data []byte `json:"-"`
 }
 
-// A Client describes where a session is used, so that users can recognize it (ASVS
-// 5.0 7.5.2). No decision depends on it.
+// A Client describes the device of a session, so that users can recognize it
+// (ASVS 5.0 7.5.2). No decision depends on it.
 type Client struct {
 	// Name is a text of the application's choice, such as a place.
 	Name string
@@ -65,7 +65,7 @@ const maxIssue = time.Minute
 // storeTimeout bounds each call of the store.
 const storeTimeout = 5 * time.Second
 
-// stored is what a Store keeps of a session, as JSON.
+// stored is the JSON of a session in a Store.
 type stored struct {
 	Subject  string    `json:"sub"`
 	Scope    []string  `json:"scope,omitempty"`
@@ -107,8 +107,8 @@ func decode(r Record) (Session, error) {
 	}, nil
 }
 
-// Tokens is what the client gets in the body of an answer (RFC 6749, section
-// 5.1). The refresh token of a browser is not among it: that is in the cookie.
+// Tokens is the body of the response to a login or a refresh (RFC 6749, section
+// 5.1). It has no refresh token for a browser, which gets that in the cookie.
 type Tokens struct {
 	AccessToken string `json:"access_token"`
 	TokenType   string `json:"token_type"`      // Bearer

@@ -5,25 +5,24 @@ import (
 	"time"
 )
 
-// A Store keeps one small record for each session. It never sees a token, nor
-// anything that a token could be made from: a copy of it logs nobody in. Each
-// method is atomic, also among processes that share the store, and measures
-// time by one clock. It is safe for concurrent use.
+// A Store stores one small record for each session. It never gets a token, nor
+// anything from which one can be made, so a copy of it opens no session. Each
+// method must be atomic, also between processes that share the store, must
+// measure time by one clock, and must be safe for concurrent use.
 //
-// Records are created and deleted. A session ends when its record is deleted, or
-// is no longer live; then its access tokens are revoked, of which a store knows
-// nothing.
+// A session ends when its record is deleted or expires. The Manager then revokes
+// its access tokens; a store does not.
 //
-// An error means that the call may or may not have happened. An error beside a
-// result means that it has happened, and that a failover may undo it. A record
-// that is not there is never an error.
+// An error means that it is unknown whether the change was made. An error with a
+// result means that the change was made, and that a failover may undo it. A
+// record that does not exist is never an error.
 type Store interface {
-	// Create adds a record of generation 0, and deletes the one whose place it
-	// takes. When its owner then has more than c.Max live records, those with
-	// the earliest LastUsed are deleted, never the new one, until c.Max are left;
-	// they are returned in [Created].Evicted. An ID is created twice only by a
-	// repeat of the same call, which leaves one record. A login that began before
-	// the owner's last DeleteAll creates nothing: see [Created].Superseded.
+	// Create adds a record of generation 0, and deletes the record that it
+	// replaces. If its owner then has more than c.Max live records, it deletes
+	// those with the earliest LastUsed, never the new one, down to c.Max, and
+	// returns them in [Created].Evicted. Only a repeat of the same call creates
+	// an ID twice, and leaves one record. A login that began before the owner's
+	// last DeleteAll creates nothing: see [Created].Superseded.
 	Create(ctx context.Context, c Creation) (Created, error)
 	// Rotate presents the token of one generation of a session. What happens
 	// is said at the constants of [Outcome]. It is one atomic step: of any
@@ -31,16 +30,17 @@ type Store interface {
 	Rotate(ctx context.Context, r Rotation) (Rotated, error)
 	// List returns the live records of an owner in any order.
 	List(ctx context.Context, owner string) ([]Record, error)
-	// Delete deletes the records of an owner with these IDs, and returns the
-	// live ones among them. It may add those that an earlier call has ended,
-	// whose answer was perhaps lost, but none that were not there: anybody may
-	// keep tokens of those. An ID that is not there, or is another owner's,
-	// changes nothing. A deleted record never comes back, whatever calls overlap.
+	// Delete deletes the records of an owner with these IDs, and returns the live
+	// ones among them. It may also return records that an earlier call ended,
+	// because the reply of that call may be lost, but none that never existed:
+	// any client may have tokens of those. An ID that does not exist, or is
+	// another owner's, changes nothing. A deleted record must never exist again,
+	// whatever calls overlap.
 	Delete(ctx context.Context, owner string, ids ...string) ([]Ended, error)
-	// DeleteAll deletes the records of an owner, but for those with these IDs,
-	// and returns the live ones among them. It may add those that an earlier
-	// call has ended, whose answer was perhaps lost. It is remembered for at
-	// least [EpochWindow], for Create.
+	// DeleteAll deletes the records of an owner except those with these IDs, and
+	// returns the live ones among them. It may also return records that an
+	// earlier call ended. Its time must be stored for at least [EpochWindow], for
+	// Create.
 	DeleteAll(ctx context.Context, owner string, except ...string) ([]Ended, error)
 }
 
@@ -65,10 +65,10 @@ type Creation struct {
 	Age            time.Duration // how long ago the login began, when the call was made; not negative. A span, since clocks differ
 }
 
-// Created is the result of [Store].Create. Superseded says that the login began
-// before the owner's last DeleteAll, or at the same time, so that there is no
-// record. Evicted has something then if an earlier try of the call had made the
-// record: the IDs of the records that it deleted, the replaced one included.
+// Created is the result of [Store].Create. Superseded reports whether the login
+// began before the owner's last DeleteAll, or at the same time; then there is no
+// record. Evicted then has the IDs that an earlier attempt of the call deleted,
+// the replaced one included.
 type Created struct {
 	Record     Record
 	Evicted    []Record
@@ -90,8 +90,8 @@ type Rotation struct {
 	Grace      time.Duration // see Repeated
 }
 
-// Rotated is the result of [Store].Rotate. Record is the record after it, or,
-// for Reused, as it was before it was deleted. It is zero for Gone.
+// Rotated is the result of [Store].Rotate. Record is the record after the
+// rotation, or for Reused the record before it was deleted. It is zero for Gone.
 type Rotated struct {
 	Outcome Outcome
 	Record  Record
@@ -101,20 +101,21 @@ type Rotated struct {
 	Age time.Duration
 }
 
-// Outcome is what a [Rotation] led to. The zero value refuses.
+// Outcome is the outcome of a [Rotation]. The zero value refuses.
 type Outcome int
 
 const (
-	// Gone: there is no live record of this owner and ID. Nothing changed.
+	// Gone means that no live record has this owner and ID. Nothing changed.
 	Gone Outcome = iota
-	// Advanced: the generation was the record's. The record's is now one more,
-	// LastUsed is now, and Attempt is remembered until the next rotation.
+	// Advanced means that the generation was the record's. The record's
+	// generation is now one higher, LastUsed is now, and Attempt is stored until
+	// the next rotation.
 	Advanced
-	// Repeated: the generation is the one before the record's, and was left less
-	// than Grace ago, or by this Attempt, however long ago: nobody has presented
-	// the successor yet. Nothing changed, so no repeat makes a session live
-	// longer. A clock that was set back makes what it left in the future as old
-	// as it is far.
+	// Repeated means that the generation is the one before the record's, and was
+	// superseded less than Grace ago or by this Attempt, at any time: no request
+	// has presented the successor yet. Nothing changed, so a repeat does not
+	// extend a session. After the clock was set back, a time in the future counts
+	// as that long ago.
 	Repeated
 	// Reused: the generation was left otherwise. The record was deleted.
 	Reused
@@ -128,5 +129,6 @@ const (
 // reach it.
 const EpochWindow = 15 * time.Minute
 
-// MaxHistory is how many of the generations before its own a record knows.
+// MaxHistory is the number of generations before its own of which a record has
+// the age.
 const MaxHistory = 16

@@ -164,8 +164,8 @@ func (ring keyring) makeToken(c credential, now time.Time) (string, error) {
 	return tokenPrefix + base64.RawURLEncoding.EncodeToString(b), nil
 }
 
-// parseToken returns what a token says, and false unless one of our keys made it.
-// It accepts exactly one spelling of each token.
+// parseToken returns the content of a token, and false unless one of the keys
+// made it. It accepts exactly one spelling of each token.
 func (ring keyring) parseToken(token string, now time.Time) (c credential, ok bool) {
 	// The length comes first: the decoder skips line breaks, which would give
 	// a token a second spelling.
