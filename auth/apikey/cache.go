@@ -23,8 +23,8 @@ type cached struct {
 	at     time.Time // before it was looked up
 }
 
-// lookUpRecord returns what is known of a key. A look-up that follows hands the drops on
-// to put.
+// lookUpRecord returns the cached record of a key. Pass drops to storeRecord
+// after a lookup in the store.
 func (c *cache) lookUpRecord(id string, now time.Time) (r Record, drops uint64, known bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -47,8 +47,8 @@ func (c *cache) storeRecord(r Record, at time.Time, drops uint64) {
 	c.entries[r.Key.ID] = cached{r, at}
 }
 
-// makeRoom drops what is over, or else any: a quarter, since looking for it takes
-// as long as all that is there.
+// makeRoom deletes expired entries, or else a quarter of all, because the search
+// takes as long as there are entries.
 func (c *cache) makeRoom(now time.Time) {
 	for id, e := range c.entries {
 		if age := now.Sub(e.at); age < 0 || age >= c.ttl {
@@ -63,7 +63,7 @@ func (c *cache) makeRoom(now time.Time) {
 	}
 }
 
-// invalidateKey forgets a key that changed.
+// invalidateKey deletes a key that changed.
 func (c *cache) invalidateKey(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -88,9 +88,9 @@ func (k *Key) checkWithDefaults(now time.Time) error {
 	return errors.Join(problems...)
 }
 
-// checkNetworks normalizes them, and refuses those that are everywhere, alone or
-// together. More than are allowed are not looked at: what many have together
-// takes long to tell.
+// checkNetworks normalizes the networks, and reports those that contain every
+// address, alone or together. It does not check more than 256, because the check
+// of their union takes long.
 func (k *Key) checkNetworks(refuse func(string)) {
 	switch {
 	case len(k.Networks) == 0 && !k.InsecureAnyNetwork:
@@ -116,7 +116,7 @@ func (k *Key) checkNetworks(refuse func(string)) {
 	}
 }
 
-// checkNames bounds what is stored of a key.
+// checkNames checks the lengths and the characters of names.
 func (k *Key) checkNames(refuse func(string)) {
 	for _, field := range []struct {
 		name, value string
@@ -173,8 +173,9 @@ func normalize(p netip.Prefix) (netip.Prefix, string) {
 	return p, ""
 }
 
-// coversAll reports whether networks together have every address of p. It looks at
-// the halves of p where no network has the whole, and some has a part.
+// coversAll reports whether networks together contain every address of p. It
+// descends into the halves of p if no network contains all of p and some contain
+// a part.
 func coversAll(p netip.Prefix, networks []netip.Prefix) bool {
 	part := false
 	for _, n := range networks {

@@ -25,7 +25,7 @@ func (m *Manager) Create(ctx context.Context, k Key) (created Key, text string, 
 	limited, cancel := withStoreTimeout(ctx)
 	defer cancel()
 	if ok, err := m.store.Put(limited, r); err != nil || !ok {
-		return Key{}, "", unavailableError(err) // a key whose text nobody has is no danger
+		return Key{}, "", unavailableError(err) // no client has the text of the key
 	}
 	m.notifyHook(ctx, Event{Reason: KeyCreated, Key: k})
 	return k, format(m.prefix, k.ID, secret), nil
@@ -61,8 +61,8 @@ func (m *Manager) Revoke(ctx context.Context, id string) error {
 // listTimeout bounds the reading of all keys. 60 000 take some seconds.
 const listTimeout = time.Minute
 
-// List returns all keys, the oldest first. Keys beside an error, which is of
-// kind [auth.ErrUnavailable], are those that could be read.
+// List returns all keys, the oldest first. With an error, which is of kind
+// [auth.ErrUnavailable], it returns the keys that could be read.
 func (m *Manager) List(ctx context.Context) ([]Key, error) {
 	limited, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()

@@ -23,7 +23,7 @@ func (r Record) GoString() string { return r.String() }
 // LogValue is that of its [Key].
 func (r Record) LogValue() slog.Value { return r.Key.LogValue() }
 
-// String says how old the secret is, without its digest.
+// String returns the times of the secret, without its digest.
 func (s Secret) String() string { return "API key secret of " + s.Created.Format(time.RFC3339) }
 
 // GoString is [Secret.String], for %#v.

@@ -42,7 +42,7 @@ type Manager struct {
 
 var _ auth.Authenticator = (*Manager)(nil)
 
-// taken are headers that mean something else, or that net/http takes away.
+// taken are headers with another meaning, or that net/http removes.
 var taken = [...]string{"authorization", "proxy-authorization", "cookie", "host", "content-type", "content-length", "origin", "connection", "transfer-encoding"}
 
 // wallNow has no monotonic reading: that clock stands still while a machine
@@ -134,8 +134,8 @@ func (m *Manager) Verify(ctx context.Context, text string, addr netip.Addr, cert
 	})
 }
 
-// lookUpSecret returns the record of a key, and which of its secrets this is, or -1. A
-// secret that the cache does not know may be a new one, so it is looked up.
+// lookUpSecret returns the record of a key and the index of the secret, or -1. A
+// secret that is not cached may be a new one, so the store is called.
 func (m *Manager) lookUpSecret(ctx context.Context, id, secret string, now time.Time) (Record, int, error) {
 	sum := digest(secret)
 	record, drops, known := m.cache.lookUpRecord(id, now)
@@ -155,9 +155,9 @@ func (m *Manager) lookUpSecret(ctx context.Context, id, secret string, now time.
 	return record, used, nil
 }
 
-// match returns the index of the live secret with this digest, or -1. It
-// compares twice whatever there is, also with an empty record, so that its time
-// tells nothing about the store.
+// match returns the index of the valid secret with this digest, or -1. It always
+// compares twice, also with an empty record, so that its time does not depend on
+// the store.
 func (r *Record) match(sum [sha256.Size]byte, now time.Time) int {
 	found := -1
 	for i := range 2 {
@@ -185,8 +185,8 @@ func (r *Record) expired(now time.Time) bool {
 	return !r.Key.Expires.IsZero() && !now.Before(r.Key.Expires)
 }
 
-// overlapEnds is when the older of two secrets ends: a while after the newer
-// one's first use, or after a month without any.
+// overlapEnds returns the time at which the older of two secrets expires: Overlap
+// after the first use of the newer one, at the latest 30 days after the rotation.
 func (r *Record) overlapEnds() time.Time {
 	end := r.Secrets[1].Ends
 	if first := r.Secrets[0].FirstUsed; !first.IsZero() && first.Add(r.Key.Overlap).Before(end) {
@@ -204,8 +204,8 @@ func withStoreTimeout(ctx context.Context) (context.Context, context.CancelFunc)
 // storeTimeout bounds each call of the store but List.
 const storeTimeout = 2 * time.Second
 
-// unavailableError is the answer when the store failed. Its own kind must not
-// decide.
+// unavailableError is the error for a failure of the store. The kind of err must
+// not decide.
 func unavailableError(err error) error {
 	return auth.ErrUnavailable.Wrap(errors.Opaque(err)).Header("Retry-After", "1").With("reason", "API key")
 }

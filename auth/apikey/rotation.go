@@ -70,7 +70,7 @@ func (m *Manager) RotateDue(ctx context.Context, deliver func(ctx context.Contex
 	return errors.Join(problems...)
 }
 
-// rotateOne rotates a key, where it is due, and delivers its text.
+// rotateOne rotates a key if it is due, and delivers its text.
 func (m *Manager) rotateOne(ctx context.Context, id string, deliver func(context.Context, Key, string) error) error {
 	text, rotated, err := m.rotateIfDue(ctx, id, (*Record).due, [sha256.Size]byte{})
 	if err != nil || text == "" {
@@ -138,9 +138,9 @@ func (m *Manager) rotateIfDue(ctx context.Context, id string, due func(*Record, 
 	return format(m.prefix, id, secret), r.Key, nil
 }
 
-// renew puts a new secret before the newest that its owner has. One that was
-// not delivered is replaced alone: a rotation whose answer was lost must not
-// cost the owner the secret in use.
+// renew adds a new secret and keeps the newest delivered one. A secret that was
+// not delivered is replaced: a rotation whose response was lost must not cost the
+// owner the secret in use.
 func (r *Record) renew(newest Secret, now time.Time) {
 	secrets := []Secret{newest}
 	if i := slices.IndexFunc(r.Secrets, func(s Secret) bool { return s.Delivered }); i >= 0 {
@@ -153,8 +153,8 @@ func (r *Record) renew(newest Secret, now time.Time) {
 	r.Secrets, r.Key.Rotated = secrets, now
 }
 
-// callDeliver calls deliver. One that panics has not delivered. What it panicked with
-// may hold the secret, so it is told to nobody.
+// callDeliver calls deliver. A panic means that the text was not delivered. Its
+// value may have the secret, so it is dropped.
 func callDeliver(ctx context.Context, deliver func(context.Context, Key, string) error, k Key, text string) (err error) {
 	defer func() {
 		if recover() != nil {

@@ -28,8 +28,8 @@ func random(n int) string {
 	return b.String()
 }
 
-// checksum lets a typing mistake, or a search for leaked keys, be told without
-// the store. It protects nothing.
+// checksum detects typing mistakes, and lets scanners recognize leaked keys. It
+// protects nothing.
 func checksum(s string) string {
 	sum := crc32.ChecksumIEEE([]byte(s))
 	var b [sumLength]byte
@@ -65,6 +65,6 @@ func parseKey(prefix, text string) (id, secret string, ok bool) {
 	return id, secret, true
 }
 
-// digest is what is stored of a secret. A secret of 256 random bits needs no
-// salt and no slow hash.
+// digest returns the stored form of a secret. A secret of 256 random bits needs
+// no salt and no slow hash.
 func digest(secret string) [sha256.Size]byte { return sha256.Sum256([]byte(secret)) }

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// strangers remember for a minute what NetworkDenied was told of, so that who
-// has a stolen key cannot fill the log with it. Each key has room of its own:
-// a flood with one must not hide another.
+// strangers stores the reported sightings of NetworkDenied for a minute, so that
+// the holder of a stolen key cannot fill the log. Each key has its own limit: a
+// flood with one must not hide another.
 type strangers struct {
 	mu       sync.Mutex
 	reported map[string][]sighting
@@ -22,15 +22,15 @@ type sighting struct {
 }
 
 const (
-	// maxSightings bounds the addresses of a key. More in a minute say nothing
-	// new.
+	// maxSightings is the maximum number of addresses of a key per minute.
+	// Further addresses are not reported.
 	maxSightings = 16
-	// maxStrangers bounds the keys. Beyond it, an event is told again rather
-	// than not at all.
+	// maxStrangers is the maximum number of keys. Above it, an event is reported
+	// again rather than not at all.
 	maxStrangers = 1024
 )
 
-// isNewSighting reports whether this is to be told.
+// isNewSighting reports whether a sighting must be reported.
 func (s *strangers) isNewSighting(id string, addr netip.Addr, now time.Time) bool {
 	addr = addr.Unmap()
 	s.mu.Lock()

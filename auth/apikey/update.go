@@ -98,7 +98,7 @@ func (m *Manager) RotateOnce(ctx context.Context, id, attempt string) (text stri
 	}, sum)
 }
 
-// checkMetadata bounds what is stored beside a key.
+// checkMetadata checks the size of the metadata.
 func (k *Key) checkMetadata(refuse func(string)) {
 	if len(k.Metadata) > 16 {
 		refuse("Metadata: has " + strconv.Itoa(len(k.Metadata)) + " entries; the maximum is 16")

@@ -9,9 +9,9 @@ import (
 	"github.com/ringwall/ringwall/internal/hook"
 )
 
-// touch has the first use of a secret written, and the last use of a key once a
-// minute. No request waits for it, nor fails with it; a later one writes what
-// it could not. Of one key, one write runs at a time.
+// touch starts a write of the first use of a secret, and of the last use of a key
+// once a minute. No request waits for it or fails with it; a later request
+// repeats a failed write. At most one write per key runs at a time.
 func (m *Manager) touch(ctx context.Context, r *Record, used int, now time.Time) {
 	if !r.unwritten(used, now) {
 		return
@@ -78,9 +78,9 @@ func (r *Record) use(used int, now time.Time) (overdue bool) {
 	return overdue
 }
 
-// overdue reports whether a secret should no longer be in use. Where the new one
-// was never used, how old that is says nothing: it may be replaced again and
-// again, and the old one ends all the same.
+// overdue reports whether a secret should no longer be in use. If the new secret
+// was never used, its age is irrelevant, because it may be replaced again and
+// again while the old one expires.
 func (r *Record) overdue(used int, now time.Time) bool {
 	if used == 1 && r.Secrets[0].FirstUsed.IsZero() {
 		replaced := r.Secrets[1].Ends.Add(-longestOverlap)

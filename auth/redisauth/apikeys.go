@@ -27,9 +27,9 @@ type KeyStore struct {
 
 var _ apikey.Store = (*KeyStore)(nil)
 
-// NewKeyStore returns a store of API keys. The error joins all problems. Where a
-// session that is lost is a login, a key that is lost locks a client out: the
-// Redis has to write to disk (appendonly).
+// NewKeyStore returns a store of API keys. It reports all invalid options,
+// joined. A lost key locks out a client, so the Redis must write to disk
+// (appendonly).
 func NewKeyStore(client redis.UniversalClient, o Options) (*KeyStore, error) {
 	s, err := newStore(client, o)
 	if err != nil {
@@ -41,7 +41,7 @@ func NewKeyStore(client redis.UniversalClient, o Options) (*KeyStore, error) {
 // hashKey names the hash, which is in one slot of a Cluster.
 func (s *KeyStore) hashKey() string { return s.prefix + "apikeys" }
 
-// skewSeconds is what the scripts add to Redis's clock.
+// skewSeconds is added to the clock of Redis by the scripts, in tests.
 func (s *KeyStore) skewSeconds() int64 { return int64(s.skew / time.Second) }
 
 // isID reports whether a field of the hash is a key: keyLua has the others.
@@ -83,9 +83,9 @@ func (s *KeyStore) Delete(ctx context.Context, id string) error {
 	return err
 }
 
-// List implements [apikey.Store]. It reads in steps, so that Redis serves others
-// between them: a key that changes meanwhile is listed as it was or as it is.
-// Those beside an error are all that could be read.
+// List implements [apikey.Store]. It reads in steps, so that Redis serves other
+// clients between them: a key that changes meanwhile is listed before or after
+// its change. With an error, List returns all keys that could be read.
 func (s *KeyStore) List(ctx context.Context) ([]apikey.Record, error) {
 	found, broken := make(map[string]apikey.Record), make(map[string]error) // a scan may return a key twice
 	var failed error

@@ -32,16 +32,16 @@ func newTimed(source string) script {
 }
 
 const (
-	// tries is how often a call is made. Each script may run again: what it did
-	// the first time it finds done.
+	// tries is the number of attempts of a call. Each script recognizes what an
+	// earlier attempt of its call did.
 	tries = 3
 	// tryPause is between two of them: time for a client to find a new master.
 	tryPause = 20 * time.Millisecond
 )
 
-// runScript calls a script on one key. With confirm, replicas have to have it too;
-// the error is then beside the reply. A try has at most half of the timeout: a
-// reply that is lost leaves time for another.
+// runScript calls a script on one key. With confirm, replicas must confirm the
+// change; if they do not, the reply is returned with an error. An attempt has at
+// most half of the timeout, so that a lost reply leaves time for another.
 func (s *store) runScript(ctx context.Context, confirm bool, sc script, key string, args ...any) (reply any, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -71,13 +71,15 @@ func (s *store) runScript(ctx context.Context, confirm bool, sc script, key stri
 	}
 }
 
-// answer is what a call came to: unconfirmed is beside the reply.
+// answer is the result of a call: unconfirmed is the error that is returned with
+// the reply.
 type answer struct {
 	reply       any
 	unconfirmed error
 }
 
-// callScript sends a script by its name, and whole where Redis does not know it.
+// callScript sends the digest of a script, and its source if Redis does not have
+// it.
 func (s *store) callScript(ctx context.Context, confirm bool, sc script, key string, args []any) (answer, error) {
 	a, err := s.sendCommand(ctx, confirm, append([]any{"evalsha", sc.sha, 1, key}, args...), key)
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
@@ -94,9 +96,9 @@ func (s *store) sendCommand(ctx context.Context, confirm bool, args []any, key s
 		err := s.client.Process(ctx, rediscall.Once{Cmder: cmd})
 		return answer{reply: cmd.Val()}, notNil(err)
 	}
-	// WAIT is about what was written before the connection's last command, by
-	// whomever: so a second try confirms what the first one wrote. It ends
-	// before our deadline does.
+	// WAIT applies to all writes before the last command of the connection, of
+	// any client, so a second attempt confirms the writes of the first. It ends
+	// before our deadline.
 	patience := s.timeout / 4
 	wait := redis.NewCmd(ctx, "wait", s.replicas, patience.Milliseconds())
 	rediscall.Together(ctx, s.client, key, rediscall.Once{Cmder: cmd}, wait)
@@ -112,7 +114,7 @@ func (s *store) sendCommand(ctx context.Context, confirm bool, args []any, key s
 	return answer{reply: cmd.Val()}, nil
 }
 
-// notNil takes away the error that stands for a null reply.
+// notNil removes the error for a null reply.
 func notNil(err error) error {
 	if errors.Is(err, redis.Nil) {
 		return nil
@@ -120,8 +122,9 @@ func notNil(err error) error {
 	return err
 }
 
-// transient reports whether another try may do better: no answer came, or one
-// of a Redis that is about to change. What an administrator has to mend is not.
+// transient reports whether another attempt may succeed: no reply came, or Redis
+// is about to change. A failure that an administrator must correct is not
+// transient.
 func transient(err error) bool {
 	var answer redis.Error
 	if !errors.As(err, &answer) {
@@ -147,8 +150,8 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// unavailableError is what every failure of Redis is to those who ask. Its text goes
-// to the log alone.
+// unavailableError is the error for every failure of Redis. Its text is only
+// logged.
 func unavailableError(err error) error {
 	return auth.ErrUnavailable.Wrap(errors.Opaque(err)).Header("Retry-After", "1").With("reason", "redis")
 }

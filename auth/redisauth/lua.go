@@ -2,10 +2,9 @@ package redisauth
 
 import "github.com/ringwall/ringwall/errors"
 
-// Times and spans are whole microseconds: below 2^53, so that Lua's numbers
-// hold them. Numbers become text by string.format alone, since Lua shortens
-// what it prints by itself to 14 digits. The clock is Redis's: those of the
-// processes differ.
+// Times and durations are whole microseconds below 2^53, so that they are exact
+// in Lua. Numbers become text only by string.format, because Lua prints at most
+// 14 digits. The clock is that of Redis, because the clocks of processes differ.
 
 // The sessions of one subject are one hash, so that each script is one step,
 // also on a Cluster:
@@ -85,11 +84,12 @@ end
 local function reply(id, r, value) return {id, r.gen, r.created, r.last, r.expires, value} end
 `
 
-// ARGV: skew, ID, value, idle, absolute, the most, age, window of the epoch, the
-// ID of the one whose place it takes, how long after the first try this one is.
+// ARGV: skew, ID, value, idle, absolute, maximum, age, window of the epoch, the
+// replaced ID, time since the first attempt of the call.
 //
-// An earlier try may have made the record, and all of the owner's, or this one,
-// may have been deleted since: then what that try ended is still to be told.
+// An earlier attempt may have created the record, and since then it, or all
+// records of the owner, may have been deleted. The script then returns the IDs
+// that the earlier attempt ended.
 const createLua = sessionLua + `
 local id, value, idle, absolute, most = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local age, epochWindow, replaces = ARGV[7] + ARGV[10], tonumber(ARGV[8]), ARGV[9]
@@ -132,17 +132,19 @@ atLeast(r.expires - now)
 return {'created', reply(id, r, value), evicted}
 `
 
-// ARGV: skew, ID, generation, attempt, idle, grace, the longest history, how long
-// ended ones are known, the call, how long after the first try this one is.
+// ARGV: skew, ID, generation, attempt, idle, grace, maximum history, time for
+// which ended sessions are stored, the call, time since the first attempt of the
+// call.
 //
-// What a try cannot know is "unknown": an earlier one of its call left the
-// generation, and others went on from there. To a later try it is so also where
-// another call of the same attempt did, and where the session has ended since.
+// The outcome "unknown" means that an earlier attempt of the same call may have
+// superseded the generation, and other calls continued from there. A later
+// attempt also gets it if another call with the same Refresh-Attempt rotated, or
+// if the session has ended since.
 //
-// A reuse is told once, and again to 15 other calls of its attempt, since all
-// replies to the first may be lost: while Redis stalls, the client calls each
-// second or two, and Redis runs all of the calls when it goes on. More would be a
-// flood of thefts, at will.
+// A reuse is reported once, and again to 15 other calls with its Refresh-Attempt,
+// because all replies to the first may be lost: while Redis stalls, the client
+// calls every second or two, and Redis runs all of the calls when it continues.
+// The limit prevents a flood of events at will.
 const rotateLua = sessionLua + `
 local id, gen, attempt, idle, grace = ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local history, endedFor, call, later = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], ARGV[10] ~= '0'
@@ -206,12 +208,12 @@ end
 return list
 `
 
-// ARGV: skew, how long ended ones are known, IDs.
+// ARGV: skew, time for which ended sessions are stored, IDs.
 //
-// A call that was perhaps never answered is made again: what lived is told again.
-//
-// One that is not there may be a login that failed, and is still to arrive; or
-// long dead, and there are any number of these.
+// A call whose reply was lost is repeated, so live records that an earlier
+// attempt deleted are returned again. An ID that does not exist is not stored: it
+// may be a login that failed and arrives later, or one of any number of old
+// sessions.
 const deleteLua = sessionLua + `
 local endedFor, ended, never = tonumber(ARGV[2]), {}, words(redis.call('HGET', key, 'n'))
 for i = 3, #ARGV do
@@ -229,13 +231,13 @@ ifEmptyAtMost(endedFor)
 return ended
 `
 
-// ARGV: skew, how long ended ones are known, the call, IDs to spare.
+// ARGV: skew, time for which ended sessions are stored, the call, IDs to keep.
 //
-// When every reply to a call was lost, nobody has revoked the access tokens of
-// what it ended. So the next call tells of that too, for as long as such a token
-// lives, and of at most 1000, the newest: one call ends no more. A later try finds
-// its call in the list, also when others have deleted all since: it must not end
-// the logins of the time between.
+// If every reply to a call was lost, the access tokens of the sessions that it
+// ended are not revoked. So the next call returns those too, for as long as such
+// a token lives: the newest 1000, because one call ends at most that many. A
+// later attempt finds its call in the list, even if other calls deleted all
+// since: it must not end logins of the time between.
 const deleteAllLua = sessionLua + `
 local endedFor, call, spare = tonumber(ARGV[2]), ARGV[3], {}
 for i = 4, #ARGV do spare[ARGV[i]] = true end
@@ -264,13 +266,12 @@ ifEmptyAtMost(endedFor)
 return ended
 `
 
-// serverLua tells which start of which Redis answers. Another one, such as a
-// replica that was promoted, may lack what this one had, and means something else
-// by a place that this one gave. A server without run_id is taken for one and the
-// same.
+// serverLua returns the ID of the Redis process. Another process, such as a
+// promoted replica, may lack the writes of this one, and its cursors differ.
+// Servers without a run_id count as one.
 const serverLua = `
 local server = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
 `
 
-// errOtherServer ends what is read in steps.
+// errOtherServer ends a read in steps.
 var errOtherServer = errors.New("redisauth: the Redis process has changed or was restarted")

@@ -1,10 +1,10 @@
 package redisauth
 
-// The revocations are one stream. Each entry has, under t, a random tag; under p,
-// the ID and the tag of the entry before it, so that a reader notices when one is
-// missing, or is another one with the same ID; and under c, where the next sweep
-// goes on. newestPlace is the ID that the stream gave last, with the tag of its
-// entry; entries of an earlier version have none.
+// The revocations are one stream. Each entry has a random tag under t, and under
+// p the ID and the tag of the entry before it, so that a reader notices a missing
+// entry, or another entry with the same ID. Under c it has the place at which the
+// next sweep continues. newestPlace is the last ID of the stream, with the tag of
+// its entry; entries of an earlier version have none.
 const streamLua = `
 local key = KEYS[1]
 local stream = {['last-generated-id'] = '0-0'}
@@ -20,14 +20,14 @@ end
 local newestPlace = placeOf(stream['last-generated-id'], newest)
 `
 
-// ARGV: skew, kind, ID, until and issued-before, in milliseconds, tag. An entry goes
-// when what it revokes is dead by every clock: a reader that has not seen it has
-// lost nothing. Each addition looks at eight entries, from where the last one
-// stopped. So one round takes an eighth as many additions as there are entries,
-// and they are at most a third more than were alive at once. Redis frees them in
-// nodes (stream-node-max-bytes, 4 KiB): so much may one take that outlives those
-// beside it. An entry that is none of ours stays, and ends no sweep: no reader
-// goes on beside it, but what is revoked meanwhile must not be lost.
+// ARGV: skew, kind, ID, until and issued-before in milliseconds, tag. An entry is
+// deleted when its tokens have expired by every clock, so a reader that has not
+// read it loses nothing. Each addition checks eight entries, from where the last
+// one stopped, so one round takes an eighth as many additions as there are
+// entries, and the stream has at most a third more entries than were live at
+// once. Redis frees entries in nodes (stream-node-max-bytes, 4 KiB): one live
+// entry may keep a whole node. An entry of another writer stays and does not stop
+// a sweep: no reader continues past it, but later revocations must not be lost.
 const addLua = streamLua + `
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000) + ARGV[1]

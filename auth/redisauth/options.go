@@ -8,10 +8,10 @@ type Options struct {
 	// Prefix begins the name of every key. "": "ringwall:". It has 1 to 64
 	// visible ASCII characters without braces.
 	Prefix string
-	// Replicas is how many replicas have to confirm what must not be lost in a
-	// failover: ended sessions, revocations, and every change of an API key.
-	// Where they do not within a quarter of Timeout, the answer is
-	// [auth.ErrUnavailable], although the change was made. 0: none is asked.
+	// Replicas is the number of replicas that must confirm a change that a
+	// failover must not lose: an ended session, a revocation, and every change of
+	// an API key. If they do not confirm within a quarter of Timeout, the result
+	// is [auth.ErrUnavailable], although the change was made. 0 means none.
 	Replicas int
 	// WaitRotations has replicas confirm rotations and logins too. A rotation
 	// that is lost heals itself, with an event; a login that is lost is not

@@ -8,8 +8,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// A reader takes replies apart. It keeps the first error; what it returns then
-// is empty.
+// A reader reads replies. It keeps the first error, and returns empty values
+// after it.
 type reader struct{ err error }
 
 // joinError returns the reader's own error, or another.
@@ -62,7 +62,7 @@ func (r *reader) numberAt(list []any, i int) int64 {
 
 func (r *reader) time(list []any, i int) time.Time { return time.UnixMicro(r.numberAt(list, i)).UTC() }
 
-// record is what the Lua function reply returns.
+// record reads the reply of the Lua function reply.
 func (r *reader) record(v any) session.Record {
 	f := r.asList(v)
 	return session.Record{

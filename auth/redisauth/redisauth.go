@@ -12,7 +12,7 @@ import (
 	"github.com/ringwall/ringwall/internal/rediscall"
 )
 
-// A store is what the three have in common.
+// A store has the parts that all stores of this package share.
 type store struct {
 	client    redis.UniversalClient
 	prefix    string
@@ -23,7 +23,7 @@ type store struct {
 	skew      time.Duration // of Redis's clock, in tests
 }
 
-// newStore checks what the three have in common. The error joins all problems.
+// newStore checks the client and the options. It reports all problems, joined.
 func newStore(client redis.UniversalClient, o Options) (*store, error) {
 	var problems []error
 	refuse := func(bad bool, text string) {
@@ -60,11 +60,10 @@ func newStore(client redis.UniversalClient, o Options) (*store, error) {
 	}, nil
 }
 
-// Ready reports whether Redis keeps what it is told: it answers, no policy may
-// evict keys when memory is short, and there are as many replicas as have to
-// confirm. A session that is evicted is a login that ends; a revocation that
-// is evicted is a token that works again. Keys of rate limits may go, so they
-// belong in another Redis.
+// Ready reports whether Redis replies, evicts no keys if memory is short, and has
+// as many replicas as must confirm. An evicted session ends a login, and an
+// evicted revocation makes a token valid again. Keys of rate limits may be
+// evicted, so they belong in another Redis.
 func (s *store) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()

@@ -36,10 +36,9 @@ func NewRevocationFeed(client redis.UniversalClient, o Options) (*RevocationFeed
 const (
 	// page is how many entries are read at once.
 	page = 500
-	// pollPause is how long Next waits between two looks, and so the most that
-	// a revocation takes to reach another process, beside the calls. Looks are
-	// calls that end, so that a Redis that hangs is noticed, and no connection
-	// is taken for itself.
+	// pollPause is the time between two calls of Next, and so the maximum time
+	// until another process has a revocation, without the time of the calls.
+	// Short calls notice a Redis that hangs, and occupy no connection.
 	pollPause = 200 * time.Millisecond
 	// pollFor is how long Next waits in all: short enough for the shortest
 	// MaxStale.
@@ -51,8 +50,7 @@ const (
 // streamKey names the stream, which is in one slot of a Cluster.
 func (f *RevocationFeed) streamKey() string { return f.prefix + "revocations" }
 
-// Add implements [auth.RevocationFeed]. It takes some of what is dead out of the
-// stream.
+// Add implements [auth.RevocationFeed]. It also deletes some expired entries.
 func (f *RevocationFeed) Add(ctx context.Context, v auth.Revocation) error {
 	kind, id := "t", v.Token
 	switch {
@@ -78,10 +76,10 @@ func millis(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-// A place is where a reader is: at an entry, in the stream of one Redis. The ID
-// of an entry does not name it: a stream that was deleted and created again, in
-// the same millisecond or after the clock was set back, gives the ID to another
-// entry. So each entry has a random tag, and a place has ID and tag.
+// A place is the position of a reader: an entry in the stream of one Redis. The
+// ID of an entry is not enough: a stream that was deleted and created again,
+// within a millisecond or after the clock was set back, gives the ID to another
+// entry. So each entry has a random tag, and a place has the ID and the tag.
 type place struct{ server, entry string }
 
 // String returns the position of the reader: server, ID and tag.

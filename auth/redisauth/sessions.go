@@ -137,7 +137,7 @@ func (s *SessionStore) DeleteAll(ctx context.Context, owner string, except ...st
 	return readEnded(s.runScript(ctx, true, s.deleteAll, s.ownerKey(owner), args...))
 }
 
-// readEnded reads the answer to a deletion.
+// readEnded reads the reply to a deletion.
 func readEnded(reply any, err error) ([]session.Ended, error) {
 	if reply == nil {
 		return nil, err

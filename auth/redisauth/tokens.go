@@ -25,9 +25,9 @@ func NewReplayStore(client redis.UniversalClient, o Options) (*ReplayStore, erro
 	return &ReplayStore{store: s, use: newScript(useLua)}, nil
 }
 
-// useLua stores an ID unless it is stored. ARGV: a name for the call, by which a second
-// attempt of the same call recognizes what the first one stored, and the milliseconds
-// until the ID expires.
+// useLua stores an ID unless it is stored. ARGV: a name for the call, by which a
+// second attempt recognizes the write of the first, and the milliseconds until
+// the ID expires.
 const useLua = `
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
 if redis.call('GET', KEYS[1]) == ARGV[1] then return 1 end
@@ -41,9 +41,9 @@ func (s *ReplayStore) Use(ctx context.Context, id string, until time.Time) (bool
 	return reply == int64(1), err
 }
 
-// An IntrospectionCache caches active replies of an introspection endpoint in Redis. It
-// is a token.IntrospectionCache, safe for concurrent use. A reply has claims of the
-// caller, and whoever can write to the Redis can forge callers.
+// An IntrospectionCache caches active replies of an introspection endpoint in
+// Redis. It is a token.IntrospectionCache, safe for concurrent use. A reply has
+// claims of the caller, and every writer of the Redis can forge callers.
 type IntrospectionCache struct {
 	*store
 	load, put script
