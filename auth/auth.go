@@ -134,8 +134,8 @@ func (m *Middleware) authenticate(r *http.Request) (*Principal, int, error) {
 	case principal != nil:
 		return principal, used, nil
 	case len(r.Header["Authorization"]) > 0:
-		// On an optional route too: whoever sends credentials does not mean to be
-		// anonymous.
+		// On an optional route too, because a client that sends credentials does
+		// not mean to be anonymous.
 		return nil, -1, errUnknownScheme
 	case open:
 		return nil, -1, nil

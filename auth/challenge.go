@@ -8,11 +8,11 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// retryAfter is what an answer says that cannot tell better, in seconds.
+// retryAfter is the Retry-After of a response without a better value, in seconds.
 const retryAfter = "5"
 
-// writeRefusal answers with the challenges that belong to the error. It works with a
-// nil Middleware too: a principal that came from [NewContext] has none.
+// writeRefusal responds with the challenges for the error. m may be nil: a
+// principal from [NewContext] has no Middleware.
 func (m *Middleware) writeRefusal(w http.ResponseWriter, r *http.Request, used int, err error, e Event) {
 	m.notifyHook(r.Context(), e)
 	respond := errors.Respond

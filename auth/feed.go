@@ -65,8 +65,8 @@ const (
 	tellPause = time.Second
 )
 
-// entryKey returns what the revocation names, or false when that is not exactly one
-// ID of a bounded length.
+// entryKey returns the ID of the revocation, or false if it does not have exactly
+// one ID of a limited length.
 func (v Revocation) entryKey() (key revocation, ok bool) {
 	for _, named := range [...]revocation{{'t', v.Token}, {'s', v.Session}, {'u', v.Subject}} {
 		if named.id == "" {
@@ -148,7 +148,7 @@ func (r *Revocations) readFeed(ctx context.Context, position string, loaded bool
 			// Without it, a revoked token would be accepted.
 			return "", errors.New("auth: the feed has a revocation that does not name one ID of 1 to 256 bytes")
 		}
-		_ = r.storeEntry(key, mark{until: v.Until.Round(0), issuedBefore: v.IssuedBefore}) // what does not fit is remembered as such
+		_ = r.storeEntry(key, mark{until: v.Until.Round(0), issuedBefore: v.IssuedBefore}) // storeEntry marks a revocation that does not fit
 	}
 	return next, nil
 }

@@ -3,7 +3,7 @@ package auth
 import "github.com/ringwall/ringwall/errors"
 
 // The kinds of error of this package and the packages below it. Their messages do
-// not say why a credential was refused: a client has the code, and the log the cause
+// not have the reason of a refusal: a client gets the code, and the log the cause
 // (ASVS 5.0 16.5.1).
 var (
 	// ErrMissing is the response to a request without the credential that it

@@ -9,8 +9,9 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// hiddenError is the answer of an [Object] policy: the same for what is not
-// there and for what is not the caller's. absent tells them apart inside.
+// hiddenError is the refusal of an [Object] policy. The response is the same for
+// an object that does not exist and for one that the caller may not use; absent
+// distinguishes them.
 type hiddenError struct {
 	err    error
 	absent bool

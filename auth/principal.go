@@ -98,7 +98,7 @@ func (p *Principal) Roles() []string { return slices.Clone(p.id.Roles) }
 // ExpiresAt returns when the credential ends, or the zero time.
 func (p *Principal) ExpiresAt() time.Time { return p.id.ExpiresAt }
 
-// AuthTime returns when the person proved who they are, or the zero time.
+// AuthTime returns the time at which the user authenticated, or the zero time.
 func (p *Principal) AuthTime() time.Time { return p.id.AuthTime }
 
 // ACR returns the class of the login as the issuer names it, or "".

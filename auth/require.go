@@ -57,10 +57,10 @@ func requirePolicies(what, hint string, policies []Policy) {
 	}
 }
 
-// AllOf allows what all policies allow. The first refusal is the answer, and
-// those behind it are not asked: inside [AnyOf], an [Object] stands first, or
-// its object may be missing where another policy lets the caller through. It
-// panics if a policy is nil.
+// AllOf allows what all policies allow. The first refusal is the error, and later
+// policies are not called. Inside [AnyOf], an [Object] must be first, or its
+// object may be missing if another policy allows the caller. It panics if a
+// policy is nil.
 func AllOf(policies ...Policy) Policy {
 	requirePolicies("auth: AllOf", "", policies)
 	policies = slices.Clone(policies)
@@ -74,11 +74,12 @@ func AllOf(policies ...Policy) Policy {
 	}
 }
 
-// AnyOf allows what one policy allows. All of them are asked, so that an
-// object is loaded whoever may see it; and one that is not there stays not
-// there, whatever the others allow. A policy that fails, rather than refuses,
-// refuses the whole. The answer to a refusal is an [Object]'s, or else the
-// first. Without policies it refuses everybody. It panics if a policy is nil.
+// AnyOf allows what one policy allows. It calls all of them, so that an object is
+// loaded even if another policy allows the caller. An object that does not exist
+// is refused, whatever the others allow. A policy that fails, instead of
+// refusing, refuses the request. The error of a refusal is that of an [Object],
+// or else the first. Without policies, AnyOf refuses every principal. It panics
+// if a policy is nil.
 func AnyOf(policies ...Policy) Policy {
 	requirePolicies("auth: AnyOf", "", policies)
 	policies = slices.Clone(policies)
@@ -107,7 +108,8 @@ func AnyOf(policies ...Policy) Policy {
 	}
 }
 
-// refuses tells an answer for the client from a failure.
+// refuses reports whether an error is a response for the client and not a
+// failure.
 func refuses(err error) bool {
 	kind, ok := errors.AsType[*errors.Kind](err)
 	return ok && kind.Status() < 500
@@ -159,9 +161,9 @@ func Role(role string) Policy {
 	}
 }
 
-// CallerTypes allows principals of these kinds: a route for people does not answer
-// programs. It refuses a caller of the kind [Unknown], unless Unknown is
-// listed. Without kinds it refuses everybody.
+// CallerTypes allows principals of these types, so that a route for persons
+// refuses programs. It refuses a caller of type [Unknown], unless Unknown is
+// listed. Without types it refuses every principal.
 func CallerTypes(kinds ...CallerType) Policy {
 	kinds = slices.Clone(kinds)
 	return func(_ *http.Request, p *Principal) error {
@@ -172,9 +174,10 @@ func CallerTypes(kinds ...CallerType) Policy {
 	}
 }
 
-// MaxAuthAge allows a principal who logged in at most so long ago; 401 with
-// max_age in the challenge otherwise, so that a client knows to ask for a new
-// login (RFC 9470). A principal whose time of login is unknown is refused.
+// MaxAuthAge allows a principal whose user authenticated at most age ago. A
+// refusal is a 401 with max_age in the challenge, so that the client can ask for
+// a new login (RFC 9470). A principal whose time of authentication is unknown is
+// refused.
 func MaxAuthAge(age time.Duration) Policy {
 	refusal := &challenged{ErrStepUp.With("max_age", age.String()), [][2]string{
 		stepUp[0],

@@ -67,21 +67,21 @@ type Revocations struct {
 	epoch           uint64    // of the feed, from 1 on: one more whenever it may have lost something
 	incompleteUntil time.Time // a revocation that did not fit, or was dropped, lives until then
 	syncedAt        time.Time // everything that the feed had then is known
-	sweepAt         int       // the number of entries at which dead ones are looked for
+	sweepAt         int       // the number of entries at which expired ones are deleted
 	swept           time.Time
 }
 
-// revocation names what is revoked.
+// revocation is the ID of a token, a session or a subject.
 type revocation struct {
 	by byte // 't' token, 's' session, 'u' subject
 	id string
 }
 
-// mark says how long, and for a subject, which tokens.
+// mark has the times of a revocation.
 type mark struct {
 	until, issuedBefore time.Time
-	addedEpoch          uint64    // the epoch in which the feed took it; 0: nobody is sure that it did
-	lastUnsure          time.Time // when it was told last, and nobody was sure
+	addedEpoch          uint64    // the epoch in which the feed took it; 0 means that this is not certain
+	lastUnsure          time.Time // the time of the last addition whose result is unknown
 }
 
 // revokesAllOf reports whether m revokes everything that other does.
@@ -133,7 +133,7 @@ func NewRevocations(o RevocationsOptions) (*Revocations, error) {
 	}, nil
 }
 
-// suggestStale returns what a MaxStale out of range may have meant.
+// suggestStale returns a hint for a MaxStale out of range.
 func suggestStale(d time.Duration) string {
 	if 0 < d && d < shortestStale {
 		return shortestStale.String()
@@ -142,11 +142,11 @@ func suggestStale(d time.Duration) string {
 }
 
 // RevokeToken revokes the token with this ID (jti), which expires at until. It
-// fails with [ErrUnavailable] when the revocation did not fit, or when other
-// processes may not hear of it; then it is to be tried again, in a second.
-// This process refuses the token from then on; other processes may accept it
-// until they have read the feed, at most for their MaxStale. It
-// refuses an empty ID, one of more than 256 bytes, and a zero time.
+// returns [ErrUnavailable] if the revocation did not fit, or if other processes
+// may not receive it; retry after a second. This process refuses the token at
+// once. Other processes may accept it until they have read the feed, at most for
+// their MaxStale. RevokeToken refuses an empty ID, an ID above 256 bytes, and a
+// zero time.
 func (r *Revocations) RevokeToken(ctx context.Context, id string, until time.Time) error {
 	return r.addRevocation(ctx, Revocation{Token: id, Until: until})
 }
@@ -167,10 +167,10 @@ func (r *Revocations) RevokeSubject(ctx context.Context, subject string, issuedB
 	return r.addRevocation(ctx, Revocation{Subject: subject, IssuedBefore: issuedBefore, Until: until})
 }
 
-// addRevocation tells the other processes first: when that fails, the caller tries
-// again, and this process refuses the tokens already. What they know is not told
-// again, nor what may have reached them a moment ago: who revokes one ID all the
-// time, as with logouts, would fill the feed.
+// addRevocation adds a revocation to the feed first. If that fails, the caller
+// retries, and this process refuses the tokens already. A revocation that the
+// feed has, or may have received a moment ago, is not added again: repeated
+// revocations of one ID, as with logouts, would fill the feed.
 func (r *Revocations) addRevocation(ctx context.Context, v Revocation) error {
 	if !r.usable() {
 		return errNoRevocations
@@ -179,7 +179,7 @@ func (r *Revocations) addRevocation(ctx context.Context, v Revocation) error {
 	if !ok {
 		return errors.New("auth: revoke: an ID must have 1 to 256 bytes")
 	}
-	// A time that was forgotten would revoke nothing, and report success.
+	// A missing time would revoke nothing and report success.
 	if v.Until.IsZero() || v.Subject != "" && v.IssuedBefore.IsZero() {
 		return errors.New("auth: revoke: a time must not be zero; did you mean the expiry of the last token, and the current time?")
 	}
@@ -188,8 +188,8 @@ func (r *Revocations) addRevocation(ctx context.Context, v Revocation) error {
 	if r.feed == nil {
 		return r.storeEntry(key, m)
 	}
-	// The epoch is that from before: if the feed loses what it takes now, it is
-	// over, even when that shows before Add returns.
+	// The epoch is that before the call: if the feed loses the entry now, the
+	// epoch ends, even if that is noticed before Add returns.
 	known, epoch := r.lookUpEntry(key)
 	if known.revokesAllOf(m) && known.addedEpoch == epoch {
 		return nil
@@ -207,14 +207,14 @@ func (r *Revocations) addRevocation(ctx context.Context, v Revocation) error {
 	return errors.Join(err, r.storeEntry(key, m))
 }
 
-// lookUpEntry returns what is known of a name, and the feed's epoch.
+// lookUpEntry returns the mark of an ID, and the epoch of the feed.
 func (r *Revocations) lookUpEntry(key revocation) (m mark, epoch uint64) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.entries[key], r.epoch
 }
 
-// storeEntry remembers a revocation, or that it did not fit.
+// storeEntry stores a revocation, or the fact that it did not fit.
 func (r *Revocations) storeEntry(key revocation, m mark) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -241,11 +241,11 @@ func (r *Revocations) storeEntry(key revocation, m mark) error {
 	return nil
 }
 
-// replaceSoonest puts a revocation that the feed took, perhaps, where another was.
-// Without its mark every repeat would be told, so that one token could fill the
-// feed. The other is dropped and not forgotten: what it revoked is unavailable,
-// as all else is when this is full. It is the first to end of a few that nobody
-// can choose, since that is how long all have to wait.
+// replaceSoonest replaces another entry by a revocation that the feed took,
+// perhaps. Without its mark, every repeat would be added, so that one token could
+// fill the feed. The tokens of the replaced entry are unavailable, as all others
+// are when the table is full. It is the entry of a random few that expires first,
+// because all tokens wait that long.
 func (r *Revocations) replaceSoonest(key revocation, m mark) {
 	var first revocation
 	seen := 0
@@ -262,8 +262,8 @@ func (r *Revocations) replaceSoonest(key revocation, m mark) {
 	r.entries[key] = m
 }
 
-// sweep drops dead entries. It runs when their number has doubled, so that
-// its cost stays constant for each entry, and once a second when all is full.
+// sweep deletes expired entries. It runs when their number has doubled, so that
+// its cost per entry is constant, and once a second when the table is full.
 func (r *Revocations) sweep(now time.Time) {
 	r.swept = now
 	for key, m := range r.entries {
@@ -282,9 +282,8 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// Check returns [ErrRevoked] for a token that was revoked, and
-// [ErrUnavailable] while it cannot know. An empty ID matches nothing. It
-// allocates nothing.
+// Check returns [ErrRevoked] for a token that was revoked, and [ErrUnavailable]
+// while that is unknown. An empty ID matches nothing. It allocates nothing.
 func (r *Revocations) Check(ctx context.Context, tokenID, sessionID, subject string, issuedAt time.Time) error {
 	if !r.usable() {
 		return errNoRevocations
@@ -317,7 +316,7 @@ func (r *Revocations) Check(ctx context.Context, tokenID, sessionID, subject str
 // usable reports whether a constructor made it.
 func (r *Revocations) usable() bool { return r != nil && r.now != nil }
 
-// What the log has of them: the answer is the same.
+// The causes for the log. The responses are equal.
 var (
 	errNoRevocations = ErrUnavailable.With("reason", "the Revocations were not made by NewRevocations")
 
@@ -326,6 +325,6 @@ var (
 	errStale     = ErrUnavailable.With("reason", "the feed of revocations was not read for MaxStale, or the clock was set")
 )
 
-// Ready returns [ErrUnavailable] while Check would answer it, for a service's
-// readiness.
+// Ready returns [ErrUnavailable] while Check would return it, for a readiness
+// check.
 func (r *Revocations) Ready(ctx context.Context) error { return r.Check(ctx, "", "", "", time.Time{}) }

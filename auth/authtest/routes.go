@@ -104,7 +104,8 @@ func (o Routes) Check() error {
 	return errors.Join(problems...)
 }
 
-// checkRoute asks one route, by its method or, without one, by each.
+// checkRoute sends a request to one route, with its method, or with each method
+// if the pattern has none.
 func (o Routes) checkRoute(pattern string) (problems []string) {
 	method, request, err := o.request(pattern)
 	if err != nil {
@@ -118,12 +119,12 @@ func (o Routes) checkRoute(pattern string) (problems []string) {
 	_, isMux := o.Router.(*http.ServeMux)
 	for _, method := range methods {
 		if !isMux && slices.Contains(o.Patterns, method+" "+pattern) {
-			continue // asked there; a ServeMux says itself which of the two it picks
+			continue // another pattern of the list serves it; a ServeMux resolves the conflict itself
 		}
 		picked, wrong := o.probeMethod(pattern, func() *http.Request { return request(method) })
 		switch {
 		case picked != pattern && slices.Contains(o.Patterns, picked):
-			continue // asked there
+			continue // another pattern of the list serves it
 		case len(wrong) == 1 && wrong[0] == isShut:
 			shut++
 		default:
@@ -142,7 +143,7 @@ func (o Routes) checkRoute(pattern string) (problems []string) {
 	return problems
 }
 
-// methods are those that a pattern without a method is asked by.
+// methods are the methods of the requests for a pattern without one.
 var methods = [...]string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 
 // isShut is the problem of an open route. One method that is open will do.
@@ -177,8 +178,8 @@ func (o Routes) probeMethod(pattern string, request func() *http.Request) (picke
 	return pattern, problems
 }
 
-// requires reports whether Require refuses a request that the router alone
-// serves: a Middleware that lets everybody pass hears of it.
+// requires reports whether Require refuses a request that only the router serves.
+// A Middleware without required routes receives its event.
 func (o Routes) requires(r *http.Request) bool {
 	heard := false
 	probe := errors.Must(auth.New(auth.Options{
@@ -195,7 +196,7 @@ func (o Routes) requires(r *http.Request) bool {
 	return heard
 }
 
-// nobody is an authenticator that no request has credentials for.
+// nobody is an authenticator that finds no credentials in any request.
 type nobody struct{}
 
 func (nobody) Authenticate(*http.Request) (*auth.Principal, error) { return nil, nil }
@@ -269,8 +270,8 @@ func (o Routes) wildcardValue(name string) string {
 	return "1"
 }
 
-// closing returns where the brace that was opened before is closed; an
-// expression has braces of its own.
+// closing returns the index of the brace that closes the first one. An expression
+// has braces of its own.
 func closing(rest string) int {
 	depth := 1
 	for i, c := range []byte(rest) {

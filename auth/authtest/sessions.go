@@ -150,7 +150,7 @@ func (s *sessions) owners() {
 	require.Equal(s.t, session.Advanced, s.rotateToken(id, 0, "", 0).Outcome)
 }
 
-// deleteIDs returns what the store says has ended.
+// deleteIDs returns the IDs that the store reports as ended.
 func (s *sessions) deleteIDs(ids ...string) []session.Ended {
 	s.t.Helper()
 	ended, err := s.Store.Delete(s.t.Context(), s.owner, ids...)
@@ -180,7 +180,7 @@ func (s *sessions) deletedStayDeleted() {
 
 func (s *sessions) removeAll() {
 	s.login()
-	s.Pass(hour) // dead, so not among what was deleted
+	s.Pass(hour) // expired, so not among the deleted records
 	a, b, c, d := s.login(), s.login(), s.login(), s.login()
 	deleted, err := s.Store.DeleteAll(s.t.Context(), s.owner, b, d, random(s.t))
 	require.NoError(s.t, err)
@@ -226,7 +226,8 @@ func (s *sessions) epoch() {
 	require.True(s.t, try(0))
 }
 
-// presenters holds that of 64 who present one generation, one is Advanced.
+// presenters checks that of 64 concurrent rotations of one generation, one is
+// Advanced.
 func (s *sessions) presenters() {
 	for _, row := range []struct {
 		name           string
@@ -265,7 +266,7 @@ func (s *sessions) presenters() {
 	}
 }
 
-// race holds that no rotation brings back what is deleted.
+// race checks that no rotation recreates a deleted record.
 func (s *sessions) race() {
 	for range 20 {
 		id := s.login()

@@ -30,8 +30,8 @@ func (s *sessions) create() {
 	require.Equal(s.t, []session.Record{r}, list)
 }
 
-// A store's own repeat of a call must make no second record, and evict nobody
-// else; it may tell again whom the first one has evicted.
+// createTwice checks that a repeat of a call creates no second record and evicts
+// no further record. It may return the evicted records of the first call again.
 func (s *sessions) createTwice() {
 	for range 2 {
 		s.login(func(c *session.Creation) { c.Max = 2 })

@@ -8,7 +8,7 @@ import (
 	"github.com/ringwall/ringwall/auth/session"
 )
 
-// A presentation is one rotation of a record, and what it comes to.
+// A presentation is one rotation of a record, and its expected outcome.
 type presentation struct {
 	after      time.Duration
 	generation uint64
@@ -102,7 +102,7 @@ func (s *sessions) grace() {
 	}
 }
 
-// ages holds how old a reuse says that the generation is.
+// ages checks the age of a generation that a reuse returns.
 func (s *sessions) ages() {
 	for _, row := range []struct {
 		name       string

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ringwall/ringwall/auth"
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/wiring"
 )
 
 const (
@@ -90,7 +91,7 @@ func NewDPoP(o DPoPOptions) (*DPoP, error) {
 	if (o.Scheme == nil) != (o.Host == nil) {
 		report("Scheme: must be set together with Host; did you mean both of a headers.Forwarded?")
 	}
-	if o.Replays != nil && isNil(o.Replays) {
+	if o.Replays != nil && wiring.IsNil(o.Replays) {
 		report("Replays: must not be a nil pointer; did you mean to check the error of its New?")
 	}
 	if err := errors.Join(problems...); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ringwall/ringwall/auth"
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/wiring"
 )
 
 // IntrospectorOptions configures an [Introspector]. URL, ClientID, Secret and
@@ -107,10 +108,10 @@ func NewIntrospector(o IntrospectorOptions) (*Introspector, error) {
 	if o.MaxSize < 0 || o.MaxSize > 64<<10 {
 		report("MaxSize %d: must be between 0 and 65536", o.MaxSize)
 	}
-	if o.Client != nil && isNil(o.Client.Transport) {
+	if o.Client != nil && wiring.IsNil(o.Client.Transport) {
 		report("Client: its Transport must not be a nil %T; did you mean no Transport?", o.Client.Transport)
 	}
-	if o.Shared != nil && isNil(o.Shared) {
+	if o.Shared != nil && wiring.IsNil(o.Shared) {
 		report("Shared: must not be a nil pointer; did you mean to check the error of its New?")
 	}
 	if err := errors.Join(problems...); err != nil {

@@ -8,17 +8,17 @@ import (
 	"fmt"
 	"math"
 	"math/big"
-	"reflect"
 	"strconv"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/wiring"
 )
 
 // publicHalf returns the public key of a signer, or the problem of a private
 // key that the standard library would panic on, or that any client could sign
 // for.
 func publicHalf(signer crypto.Signer) (public crypto.PublicKey, problem string) {
-	if isNil(signer) {
+	if _, isSlice := signer.(ed25519.PrivateKey); !isSlice && wiring.IsNil(signer) {
 		return nil, fmt.Sprintf("must not be a nil %T", signer)
 	}
 	switch private := signer.(type) {
@@ -36,12 +36,6 @@ func publicHalf(signer crypto.Signer) (public crypto.PublicKey, problem string) 
 		}
 	}()
 	return signer.Public(), ""
-}
-
-// isNil reports whether an interface value holds a nil pointer.
-func isNil(value any) bool {
-	v := reflect.ValueOf(value)
-	return v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 // checkPrivateEdwards returns the problem of a private key, which is a seed

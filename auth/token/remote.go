@@ -15,6 +15,7 @@ import (
 
 	"github.com/ringwall/ringwall/auth"
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/wiring"
 )
 
 const (
@@ -131,7 +132,7 @@ func NewRemote(o RemoteOptions) (*Remote, error) {
 	if refresh < time.Minute || refresh > maxStale {
 		refuse("Refresh " + refresh.String() + ": must be between 1m and MaxStale" + suggestSeconds(o.Refresh))
 	}
-	if o.Client != nil && isNil(o.Client.Transport) {
+	if o.Client != nil && wiring.IsNil(o.Client.Transport) {
 		refuse(fmt.Sprintf("Client: its Transport must not be a nil %T; did you mean no Transport?", o.Client.Transport))
 	}
 	if err := errors.Join(problems...); err != nil {

@@ -17,8 +17,8 @@ var source string
 // sha is what Redis calls the script.
 var sha = redis.NewScript(source).Hash()
 
-// call is one call of the script. It is sent once: where the reply was lost, a
-// second one would charge twice.
+// call is one call of the script. It is sent once: if the reply is lost, a second
+// call would charge twice.
 type call struct {
 	keys    []string
 	args    []any
@@ -44,15 +44,15 @@ func (c *call) err() error { return c.command.Err() }
 
 func (c *call) reply() ([]int64, error) { return c.command.Result() }
 
-// sender is what is needed of a client.
+// sender is the part of a client that this package uses.
 type sender interface {
 	Process(ctx context.Context, cmd redis.Cmder) error
 	Pipeline() redis.Pipeliner
 }
 
-// runScripts sends calls, in one round trip. A server that does not have the script,
-// since it is new or was told SCRIPT FLUSH, did nothing, and gets it now.
-// Errors are in the calls.
+// runScripts sends calls in one round trip. A server without the script, because
+// it is new or after SCRIPT FLUSH, did nothing, and gets the script now. Errors
+// are in the calls.
 func runScripts(ctx context.Context, s sender, calls []*call) {
 	sendCalls(ctx, s, calls)
 	var missing []*call
@@ -95,8 +95,8 @@ type clone struct {
 	client  *redis.Client
 }
 
-// do runs calls until the context ends. Only where it returns nil, the calls
-// are the caller's again.
+// do runs calls until the context ends. The caller may use the calls again only
+// if do returns nil.
 func (l *link) do(ctx context.Context, calls []*call) error {
 	deadline, bounded := ctx.Deadline()
 	if l.single != nil && l.single.Options().ContextTimeoutEnabled && bounded {
@@ -117,9 +117,9 @@ func (l *link) do(ctx context.Context, calls []*call) error {
 	})
 }
 
-// withTimeout returns the client with timeouts of about so long: what was given up
-// then ends soon, and gives its connection back. The last one is kept, since
-// all calls of a limiter have the same.
+// withTimeout returns the client with timeouts of about d, so that an abandoned
+// call ends soon and returns its connection. The last client is cached, because
+// all calls of a limiter have the same timeout.
 func (l *link) withTimeout(d time.Duration) *redis.Client {
 	const step = 10 * time.Millisecond
 	d = max((d + step - 1).Truncate(step), step) // 0 would be none

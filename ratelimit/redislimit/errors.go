@@ -22,9 +22,9 @@ func (s *Store) wrapError(op string, err error) error {
 	return err
 }
 
-// misconfigured reports whether somebody has to change something. A
-// certificate that is not trusted is not among these: whoever is between could
-// close the service with one.
+// misconfigured reports whether an operator must change something. An untrusted
+// certificate does not count: an attacker between the two could close the service
+// with one.
 func (s *Store) misconfigured(err error) bool {
 	if redis.IsAuthError(err) || redis.IsPermissionError(err) { // NOAUTH, WRONGPASS; NOPERM
 		return true
@@ -53,7 +53,7 @@ func (s *Store) misconfigured(err error) bool {
 	return moved || ask
 }
 
-// hasPrefix looks for a prefix of what Redis said.
+// hasPrefix reports whether a reply of Redis is an error with this prefix.
 func hasPrefix(err error, prefix string) bool {
 	said, ok := errors.AsType[redis.Error](err)
 	return ok && redis.HasErrorPrefix(said, prefix)

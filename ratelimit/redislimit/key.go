@@ -13,16 +13,15 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-// keyer names keys. Who is counted is in them as an HMAC, so that Redis, its
-// snapshots and its MONITOR hold neither addresses nor accounts, and nobody
-// who lacks the secret can tell whose key it is, nor find two principals that
-// share one.
+// keyer names keys. A key has the principal as an HMAC, so that Redis, its
+// snapshots and MONITOR have no addresses and accounts. Without the secret it is
+// unknown whose key it is, and whether two keys belong to one principal.
 type keyer struct {
 	prefix string
 	macs   sync.Pool // of hash.Hash
 }
 
-// The first byte of what an HMAC is made of says what it is of.
+// The first byte of the input of an HMAC is the type of the input.
 const (
 	ofFingerprint = iota
 	ofText
@@ -46,8 +45,8 @@ func (k *keyer) tag(kind byte, text string) string {
 	return base64.RawURLEncoding.EncodeToString(h.Sum(buffer[:0])[:16])
 }
 
-// principalTag returns the tag of who is counted. The limits of one principal have the
-// same, and so share a slot of a Cluster.
+// principalTag returns the tag of a principal. All limits of a principal have the
+// same tag, and so share a slot of a Cluster.
 func (k *keyer) principalTag(key *ratelimit.Key) string {
 	if key.Text != "" {
 		return k.tag(ofText, key.Text)
@@ -61,14 +60,14 @@ func netText(p netip.Prefix) string {
 	return string(b)
 }
 
-// place is where a limit of a principal is kept.
+// place is the key and the field of a limit of a principal.
 type place struct {
 	key  string
 	name string // within the key
 }
 
-// place returns where a limit is kept. The limits of a tier (login, login-2,
-// and login.lease) share a key, so that they are read and written at once.
+// place returns the place of a limit. The limits of a tier (login, login-2 and
+// login.lease) share a key, so that they are read and written together.
 func (k *keyer) place(tag, policy string) place {
 	head, _, _ := strings.Cut(policy, ".")
 	base := strings.TrimRight(head, "0123456789")

@@ -12,26 +12,9 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/wiring"
 	"github.com/ringwall/ringwall/ratelimit"
 )
-
-// Options configures [New]. Secret is required.
-type Options struct {
-	// Secret keys the HMACs that stand for addresses and accounts in Redis: 16
-	// bytes or more, 32 from crypto/rand are best. Processes that share limits
-	// have the same. Another Secret starts all counts anew.
-	Secret []byte
-	// Prefix begins every key; services that do not share limits have
-	// different ones. At most 64 bytes, no braces. "": "rl:".
-	Prefix string
-	// OnEvent is called, at most once a minute, if another process uses the same
-	// Prefix with a different Secret, see [SecretMismatch]. It must not block. A
-	// panic is logged and has no other effect. nil means a warning in the log.
-	OnEvent func(context.Context, Event)
-	// Logger receives that warning, and panics of OnEvent. nil means
-	// slog.Default() at the time of the record.
-	Logger *slog.Logger
-}
 
 // Store is a [ratelimit.Store] in Redis. It is immutable, and safe for
 // concurrent use. It starts nothing that has to be closed; the client stays the
@@ -63,7 +46,7 @@ const (
 func New(client redis.UniversalClient, o Options) (*Store, error) {
 	var problems []error
 	refuse := func(text string) { problems = append(problems, errors.New(text)) }
-	if isNil(client) {
+	if wiring.IsNil(client) {
 		refuse("redislimit: client: must not be nil; did you mean redis.NewClient?")
 	}
 	if len(o.Secret) < 16 {
@@ -89,21 +72,6 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 func suggestPrefix(s string) string {
 	s = strings.NewReplacer("{", "", "}", "").Replace(s)
 	return s[:min(len(s), maxPrefix)]
-}
-
-// isNil reports whether there is no client, of whatever kind.
-func isNil(client redis.UniversalClient) bool {
-	switch c := client.(type) {
-	case nil:
-		return true
-	case *redis.Client:
-		return c == nil
-	case *redis.ClusterClient:
-		return c == nil
-	case *redis.Ring:
-		return c == nil
-	}
-	return false
 }
 
 // Take implements [ratelimit.Store].
@@ -152,7 +120,7 @@ func (s *Store) Reset(ctx context.Context, keys []ratelimit.Key) error {
 	return nil
 }
 
-// checkCharges refuses what the script could not count.
+// checkCharges refuses charges that the script cannot count.
 func checkCharges(charges []ratelimit.Charge) error {
 	if len(charges) > maxCharges {
 		return errors.New("redislimit: a call has more than 8 charges")

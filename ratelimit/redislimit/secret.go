@@ -16,9 +16,9 @@ const (
 	fingerprintFor = 5 * time.Minute
 )
 
-// compareSecrets tells when another process has another Secret. It asks once a
-// minute, after a decision, within half of what is left of its time. What it
-// cannot tell, it leaves for later.
+// compareSecrets reports if another process has another Secret. It runs once a
+// minute, after a decision, within half of its remaining time. It retries later
+// if it gets no result.
 func (s *Store) compareSecrets(ctx context.Context) {
 	now := int64(time.Since(s.start)) + 1
 	due := s.compare.Load()

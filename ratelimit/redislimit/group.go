@@ -73,12 +73,12 @@ func (s *Store) groupCharges(charges []ratelimit.Charge, groups *[maxCharges]gro
 	return n
 }
 
-// sendGroups runs the script for each group, in one round trip, and returns how many
-// groups it were.
+// sendGroups runs the script for each group in one round trip, and returns the
+// number of groups.
 //
-// While a Cluster moves a slot, it does nothing for several keys of which some
-// are on the other side already, and says TRYAGAIN; for several new keys it says
-// so until the slot has moved. It does not say so for single keys.
+// While a Cluster moves a slot, it refuses a call with several keys of which some
+// have moved, with TRYAGAIN, and for several new keys until the slot has moved.
+// It does not refuse single keys.
 func (s *Store) sendGroups(ctx context.Context, op string, charges []ratelimit.Charge, verdicts []ratelimit.Verdict, groups []group, places *[maxCharges]place) (int, error) {
 	err := s.sendOnce(ctx, op, charges, verdicts, groups, places)
 	if err == nil || !s.scattered {
