@@ -19,8 +19,8 @@ import (
 // section 3.1). EdDSA and Ed25519 are two names of one algorithm.
 type Alg string
 
-// The algorithms that keys can have. "none" is not among them. The numbers are
-// the bits of the hash; where nothing speaks for another, take EdDSA.
+// The algorithms of keys. "none" is not among them. The numbers are the bits of
+// the hash. Use EdDSA if nothing requires another.
 const (
 	EdDSA   Alg = "EdDSA"   // Ed25519
 	Ed25519 Alg = "Ed25519" // EdDSA by the name of RFC 9864, section 2.2
@@ -33,7 +33,7 @@ const (
 	PS256   Alg = "PS256" // RSASSA-PSS with a salt as long as the hash
 	PS384   Alg = "PS384"
 	PS512   Alg = "PS512"
-	HS256   Alg = "HS256" // HMAC: whoever verifies can sign too
+	HS256   Alg = "HS256" // HMAC: a verifier can also sign
 	HS384   Alg = "HS384"
 	HS512   Alg = "HS512"
 )
@@ -50,7 +50,7 @@ const (
 	secret
 )
 
-// an algorithm is what an Alg stands for.
+// algorithm is the definition of an Alg.
 type algorithm struct {
 	family family
 	method jwt.SigningMethod // golang-jwt's implementation
@@ -58,7 +58,7 @@ type algorithm struct {
 	curve  elliptic.Curve
 }
 
-// spec returns what the Alg stands for, of an unknown family if for nothing.
+// spec returns the definition of the Alg. Its family is unknown if there is none.
 func (a Alg) spec() algorithm {
 	switch a {
 	case EdDSA, Ed25519:

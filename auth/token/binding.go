@@ -6,8 +6,8 @@ import (
 	"github.com/ringwall/ringwall/auth"
 )
 
-// A binding is what the cnf of a token names (RFC 7800): a key by its thumbprint (RFC
-// 9449, section 6.1), a certificate by its (RFC 8705, section 3.1), or neither.
+// A binding has the members of a cnf (RFC 7800): the thumbprint of a key (RFC
+// 9449, section 6.1), that of a certificate (RFC 8705, section 3.1), or neither.
 type binding struct{ key, certificate string }
 
 // checkBinding checks that a request has the key and the certificate that its token is

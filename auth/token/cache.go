@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// longestCached bounds the tokens that are remembered, in bytes.
+	// longestCached is the maximum size of a cached token in bytes.
 	longestCached = 2 << 10
 	// bytesPerEntry times the number of entries bounds the memory of a cache.
 	bytesPerEntry = 2 << 10
@@ -17,10 +17,10 @@ const (
 	shardsOfCache = 16
 )
 
-// cache remembers tokens that were verified: successes only, whole tokens as
-// keys, for one verifier. A prefix or a hash as the key, or a cache for several
-// verifiers or with decisions in it, made holes elsewhere (CVE-2026-35030,
-// CVE-2026-35039, CVE-2021-32701).
+// cache has verified tokens: only successes, with whole tokens as keys, for one
+// verifier. Caches with a prefix or a hash as the key, for several verifiers, or
+// with decisions, had vulnerabilities (CVE-2026-35030, CVE-2026-35039,
+// CVE-2021-32701).
 type cache struct{ shards []shard }
 
 // entry is a verified token. What can change since is looked at on every hit.
@@ -69,8 +69,8 @@ func newCache(n int) *cache {
 	return c
 }
 
-// shard returns where a token belongs, by letters of its signature: nobody but
-// the issuer chooses them. The last ones may have fewer bits.
+// shard returns the shard of a token, by letters of its signature, which only the
+// issuer chooses. The last letters may have fewer bits.
 func (c *cache) shard(token string) *shard {
 	mixed := 0
 	for _, letter := range []byte(token[max(0, len(token)-8):max(0, len(token)-4)]) {
@@ -94,7 +94,7 @@ func (c *cache) lookUpEntry(token string) *entry {
 	return e
 }
 
-// addEntry remembers an entry, unless it is too large.
+// addEntry caches an entry, unless it is too large.
 func (c *cache) addEntry(e *entry) {
 	if c == nil || len(e.token) > longestCached {
 		return

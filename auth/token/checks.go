@@ -11,8 +11,8 @@ import (
 	"github.com/ringwall/ringwall/auth"
 )
 
-// checkClaims compares the claims with what the verifier wants. The typ is that of
-// the header.
+// checkClaims compares the claims with the options of the verifier. The typ is
+// that of the header.
 func (v *Verifier) checkClaims(c *claims, list []member, typ string) error {
 	if err := v.issuer.check(c.issuer, list); err != nil {
 		return err
@@ -80,10 +80,10 @@ func (v *Verifier) checkTimes(t times, now time.Time) error {
 	return nil
 }
 
-// kindOf returns the kind of a caller. A client that acts for itself has its
-// own name as the subject (RFC 9068, section 5). Other issuers give it other
-// subjects, so their other callers are of a kind that is not known. A token that
-// says that a program has it is never a person's, whatever the options say.
+// kindOf returns the type of a caller. A client that acts for itself has its own
+// ID as the subject (RFC 9068, section 5). Other issuers give it other subjects,
+// so the type of their other callers is unknown. A token with a mark of programs
+// never belongs to a person, whatever the options are.
 func (v *Verifier) kindOf(c *claims, key *Key) auth.CallerType {
 	if v.identify != nil {
 		if c.client != "" && c.client == c.subject {

@@ -25,10 +25,10 @@ type claims struct {
 	idToken      bool // has a claim that ID tokens have, and access tokens do not
 	events       bool // has the claim of a security event token (RFC 8417)
 	marked       bool // has a claim by which another issuer marks programs
-	program      bool // has such a claim that says program
+	program      bool // has such a claim with the value for programs
 }
 
-// times are what the clock is compared with, on every request.
+// times are compared with the clock on every request.
 type times struct{ expires, notBefore, issued time.Time }
 
 // reserved are the claims that only the issuer itself writes.
@@ -171,7 +171,7 @@ func (m member) date(round func(float64) float64) (time.Time, bool) {
 	return time.Unix(int64(round(seconds)), 0), true
 }
 
-// identity returns what the claims say about the caller.
+// identity returns the identity in the claims.
 func (c *claims) identity(kind auth.CallerType, payload string) auth.Identity {
 	return auth.Identity{
 		CallerType: kind, Issuer: c.issuer, Subject: c.subject, SessionID: c.session, CredentialID: c.id,

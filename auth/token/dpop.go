@@ -112,10 +112,10 @@ func NewDPoP(o DPoPOptions) (*DPoP, error) {
 	return d, nil
 }
 
-// Prove verifies the proof of a request that asks for a token, such as a login, and
-// returns the thumbprint of its key, for [Grant].Thumbprint. It returns
-// [auth.ErrMalformed] for a request with several proofs or none, [auth.ErrInvalid]
-// with the reason, or [auth.ErrUnavailable].
+// Prove verifies the proof of a request for a token, such as a login, and returns
+// the thumbprint of its key, for [Grant].Thumbprint. It returns
+// [auth.ErrMalformed] for a request with several proofs or none,
+// [auth.ErrInvalid] with the reason, or [auth.ErrUnavailable].
 func (d *DPoP) Prove(r *http.Request) (thumbprint string, err error) {
 	if d == nil || d.now == nil {
 		return "", auth.ErrUnavailable.With("reason", "the DPoP was not made by NewDPoP")

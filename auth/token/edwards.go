@@ -64,9 +64,9 @@ func edwardsPrime() *big.Int {
 	return p.Sub(p, big.NewInt(19))
 }
 
-// isEdwardsY reports whether the curve has a point of this y: whether x² =
-// (y²-1) / (d·y²+1) is a square modulo p (RFC 8032, section 5.1.3). A quotient
-// is a square where the product is one. d is -121665/121666.
+// isEdwardsY reports whether the curve has a point with this y: whether x² =
+// (y²-1) / (d·y²+1) is a square modulo p (RFC 8032, section 5.1.3). A quotient is
+// a square if the product is one. d is -121665/121666.
 func isEdwardsY(y, p *big.Int) bool {
 	d := new(big.Int).ModInverse(big.NewInt(121666), p)
 	d.Mul(d, big.NewInt(-121665))

@@ -78,8 +78,7 @@ func (r *Remote) load(ctx context.Context) (err error) {
 	return nil
 }
 
-// reuseKeys goes on with the old Key where it is the same, so that what was
-// verified with it stays verified.
+// reuseKeys keeps the old Key if it is the same, so that tokens stay cached.
 func (s *keySet) reuseKeys(old *keySet) {
 	for kid, key := range s.keys {
 		if before := old.keys[kid]; before != nil && before.same(key) {

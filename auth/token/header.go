@@ -11,16 +11,16 @@ import (
 // parts is a compact serialization of three parts (RFC 7515, section 3.1), of
 // which nothing is believed.
 type parts struct {
-	input                      string // what is signed: the first two parts and their dot
+	input                      string // the signed text: the first two parts and their dot
 	header, payload, signature string
 }
 
-// header has what a token says about itself.
+// header has the members of a header that a verifier reads.
 type header struct{ alg, kid, typ, x5t string }
 
-// split takes a token apart, and decodes nothing: most of what a flood sends
-// ends here. golang-jwt's parser is more lenient than RFC 7515 in several
-// places, and what two parsers read differently is a hole.
+// split returns the parts of a token without decoding them, so that most of a
+// flood ends here. It is stricter than golang-jwt's parser, because a token that
+// two parsers read differently is a vulnerability.
 func split(token string) (parts, error) {
 	first := strings.IndexByte(token, '.')
 	second := first + 1 + strings.IndexByte(token[first+1:], '.')
@@ -59,10 +59,10 @@ func (s *scratch) decode(part string) ([]byte, error) {
 
 var strict = base64.RawURLEncoding.Strict()
 
-// parseHeader reads the protected header. Keys inside of it (jwk, jku, x5c,
-// x5u) are somebody's claim and are not looked at; crit and b64 change what
-// the rest means, and we know no extension (RFC 7515, section 4.1.11; RFC
-// 7797; CVE-2025-59420).
+// parseHeader reads the protected header. It ignores keys in the header (jwk,
+// jku, x5c, x5u), because any client can write them. crit and b64 change the
+// meaning of the rest, and no extension is implemented (RFC 7515, section 4.1.11;
+// RFC 7797; CVE-2025-59420).
 func parseHeader(text string) (header, error) {
 	var room [8]member
 	list, ok := members(text, room[:0], maxHeader)

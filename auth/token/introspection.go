@@ -64,7 +64,7 @@ type introspection struct {
 	err    error
 }
 
-// A result is what the endpoint said about a token.
+// A result is the content of a reply about a token.
 type result struct {
 	principal *auth.Principal // nil if the token is not active
 	err       error           // of a token that is active, but refused
@@ -234,7 +234,7 @@ func (i *Introspector) post(ctx context.Context, token string) ([]byte, error) {
 	return reply, nil
 }
 
-// readReply returns the result of a reply. An error means that the reply says nothing
+// readReply returns the result of a reply. An error means that the reply is not
 // about the token.
 func (i *Introspector) readReply(text string) (result, error) {
 	list, ok := members(text, nil, maxMetadataMembers)

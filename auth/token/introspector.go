@@ -40,9 +40,9 @@ type IntrospectorOptions struct {
 	Shared IntrospectionCache
 	// MaxSize is the maximum size of a token in bytes, at most 64 KiB. 0 means 8 KiB.
 	MaxSize int
-	// Revocations is checked for each request. A token whose reply has no iat counts as
-	// issued before every revocation of its subject. nil means that only the endpoint
-	// knows the revoked tokens.
+	// Revocations is checked for each request. A token whose reply has no iat
+	// counts as issued before every revocation of its subject. nil means that
+	// only the endpoint revokes tokens.
 	Revocations *auth.Revocations
 	// Identity is called once for each active reply, as [VerifierOptions].Identity is
 	// for each token.
@@ -63,9 +63,9 @@ type IntrospectorOptions struct {
 	InsecureHTTP bool
 }
 
-// An IntrospectionCache shares active replies of an introspection endpoint between
-// processes. It must be bounded, and it must drop a reply when its time to live has
-// passed. Whoever can write to it can forge callers.
+// An IntrospectionCache shares active replies of an introspection endpoint
+// between processes. It must be bounded, and must delete a reply when its time to
+// live has passed. A writer of the cache can forge callers.
 type IntrospectionCache interface {
 	// Load returns the reply under a key, or nil if there is none.
 	Load(ctx context.Context, key string) ([]byte, error)

@@ -28,7 +28,7 @@ type IssuerOptions struct {
 	// TTL is the lifetime of a token, in whole seconds, at most 1 h. 0 means 5 min.
 	TTL time.Duration
 	// InsecureClaims lists claims that are issued although their names are
-	// sensitive. Everyone who has the token can read its payload.
+	// sensitive. Every holder of the token can read its payload.
 	InsecureClaims []string
 }
 
@@ -185,14 +185,14 @@ func (i *Issuer) issue(_ context.Context, g Grant, until time.Time) (token strin
 	return input + "." + encode(signature), expires, nil
 }
 
-// ForSession issues a token for a session, which ends no later than that: what
-// ends all sessions of a subject does not know those that are over. It fits
+// ForSession issues a token for a session. It expires at the latest with the
+// session, because an ended session cannot be revoked. It fits
 // session.Options.Issue.
 func (i *Issuer) ForSession(ctx context.Context, s session.Session) (string, time.Time, error) {
 	return i.issue(ctx, Grant{Subject: s.Subject, SessionID: s.ID, Scope: s.Scope, Roles: s.Roles, AuthTime: s.AuthTime}, s.Expires)
 }
 
-// checkFields returns what a verifier would refuse, or read otherwise.
+// checkFields returns the fields that a verifier would refuse, or read otherwise.
 func (g *Grant) checkFields() error {
 	if g.Subject == "" || len(g.Subject) > 256 {
 		return errors.New("token: Grant: Subject must have 1 to 256 bytes")

@@ -12,19 +12,19 @@ import (
 type member struct{ name, value string }
 
 const (
-	// maxHeader and maxClaims bound the members of a header, which nobody has
-	// vouched for when it is read, and of a payload.
+	// maxHeader and maxClaims are the maximum numbers of members of a header,
+	// whose signature is not verified yet, and of a payload.
 	maxHeader = 16
 	maxClaims = 64
 	// maxElements bounds an array that we read.
 	maxElements = 100
 )
 
-// members appends the members of a JSON object to list, at most so many. The
-// text is read strictly: valid UTF-8, no two names alike in any object,
-// nothing after it. Names of the outer object that differ in case only are
-// refused as well: decoders that fold case would see one for the other
-// (CVE-2020-26160 and its kin). What it returns are parts of the text.
+// members appends the members of a JSON object to list, at most the given number.
+// It reads strictly: valid UTF-8, no repeated name in any object, nothing after
+// the object. It refuses names of the outer object that differ only in case,
+// because decoders that fold case would confuse them (CVE-2020-26160). The
+// members are parts of the text.
 func members(text string, list []member, most int) ([]member, bool) {
 	s := scanner{rest: text}
 	if !s.acceptByte('{') {
@@ -67,10 +67,10 @@ func (m member) stringValue() (string, bool) {
 	return unquote(m.value)
 }
 
-// each calls f with each string of a value that is an array of strings, or
-// with the one string that it is, and reports whether it is either. An array
-// has at most maxElements. It does not descend, so that composite can ask it about
-// what nobody has looked at yet.
+// each calls f with each string of an array of strings, or with a single string,
+// and reports whether the value is either. An array has at most maxElements. each
+// does not descend, so that composite can call it for a value that is not
+// validated yet.
 func (m member) each(f func(string)) bool {
 	if one, ok := m.stringValue(); ok {
 		f(one)
@@ -104,7 +104,7 @@ func (m member) texts() (list []string, ok bool) {
 	return list, ok
 }
 
-// unquote returns what a string that the scanner took says.
+// unquote returns the content of a scanned string.
 func unquote(quoted string) (string, bool) {
 	inner := quoted[1 : len(quoted)-1]
 	if strings.IndexByte(inner, '\\') < 0 {
@@ -189,8 +189,8 @@ func (s *scanner) scanValue() (string, bool) {
 	return word, word == "true" || word == "false" || word == "null" || isNumber(word)
 }
 
-// composite takes an object or an array: up to the bracket that closes it, and
-// then what is between is looked at. Most are short lists of strings.
+// composite scans an object or an array: up to the bracket that closes it, and
+// then the content. Most are short lists of strings.
 func (s *scanner) composite() (string, bool) {
 	depth, inside := 0, false
 	for i := 0; i < len(s.rest); i++ {

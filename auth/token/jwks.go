@@ -46,7 +46,7 @@ func jwkOf(key any) (jwk, bool) {
 		if err != nil {
 			return jwk{}, false
 		}
-		half := (len(point) - 1) / 2 // after the byte that says uncompressed
+		half := (len(point) - 1) / 2 // after the byte for the uncompressed form
 		return jwk{Kty: "EC", Crv: k.Curve.Params().Name, X: encode(point[1 : 1+half]), Y: encode(point[1+half:])}, true
 	case *rsa.PublicKey:
 		return jwk{Kty: "RSA", N: encode(k.N.Bytes()), E: encode(big.NewInt(int64(k.E)).Bytes())}, true
@@ -123,7 +123,7 @@ func (k *Keys) JWKS() http.Handler {
 			return
 		}
 		w.Header().Set("Content-Type", "application/jwk-set+json")
-		_, _ = w.Write(body) // the client is gone
+		_, _ = w.Write(body) // the client may have disconnected
 	})
 }
 

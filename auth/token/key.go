@@ -71,8 +71,8 @@ func NewKey(kid string, alg Alg, key crypto.Signer) (Key, error) {
 	return k, nil
 }
 
-// NewPublicKey returns a key that only verifies. See [NewKey] for what it
-// refuses.
+// NewPublicKey returns a key that only verifies. It refuses the same keys as
+// [NewKey].
 func NewPublicKey(kid string, alg Alg, key crypto.PublicKey) (Key, error) {
 	if alg.spec().family == secret {
 		return Key{}, errNoPublicKey(alg)

@@ -79,7 +79,7 @@ func reasons(events []Event) (list []error) {
 	return list
 }
 
-// published is a JWK that somebody publishes.
+// published is a JWK from a key set.
 type published []member
 
 // rawKeys takes a set apart.
@@ -102,7 +102,7 @@ func rawKeys(text string) (keys []published, err error) {
 		if !ok || len(keys) == maxSetKeys {
 			return nil, fmt.Errorf("the set has more than %d keys", maxSetKeys)
 		}
-		// What is no object has no members, and is ignored as a key.
+		// A value that is not an object has no members, and is ignored as a key.
 		list, _ := members(value, nil, maxClaims)
 		keys = append(keys, list)
 	}

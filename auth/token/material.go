@@ -79,7 +79,7 @@ func (k *Key) signSafely(input string) (signature []byte, err error) {
 	return k.sign(input)
 }
 
-// checkPublic says what is wrong with a public key.
+// checkPublic returns the problem of a public key, or "".
 func checkPublic(alg Alg, key crypto.PublicKey) string {
 	misfit := fmt.Sprintf("a %T does not fit %s", key, alg)
 	spec := alg.spec()

@@ -14,8 +14,8 @@ import (
 // ProtectedResourceOptions configures [ProtectedResource]. Resource and
 // Issuers are required.
 type ProtectedResourceOptions struct {
-	// Resource is the https URL by which clients name this service when they ask for a
-	// token, and so the aud of the tokens.
+	// Resource is the https URL that clients use as the name of this service in a
+	// request for a token, and so the aud of the tokens.
 	Resource string
 	// Issuers lists the issuers whose tokens this service accepts.
 	Issuers []string
@@ -118,7 +118,7 @@ func (i *Issuer) Metadata(o MetadataOptions) (http.Handler, error) {
 		TokenEndpoint string   `json:"token_endpoint,omitempty"`
 		Scopes        []string `json:"scopes_supported,omitempty"`
 		ResponseTypes []string `json:"response_types_supported"`
-	}{i.issuer, o.JWKS, o.TokenEndpoint, o.Scopes, []string{"none"}}) // required, and there is no authorization endpoint
+	}{i.issuer, o.JWKS, o.TokenEndpoint, o.Scopes, []string{"none"}}) // required by RFC 8414; there is no authorization endpoint
 }
 
 // checkMetadataURL returns the problem of a URL in a document, or nil.

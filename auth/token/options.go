@@ -13,8 +13,9 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// checkNames refuses an iss and names of an aud that end in what a file or a
-// variable of the environment leaves there: no token has it.
+// checkNames reports an iss and names of an aud with blanks or control characters
+// at an end, as a file or an environment variable may leave them: no token has
+// them.
 func checkNames(issuer string, audience []string) error {
 	check := func(place, name string) error {
 		trimmed := strings.TrimFunc(name, func(c rune) bool { return unicode.IsSpace(c) || unicode.IsControl(c) })
@@ -30,8 +31,8 @@ func checkNames(issuer string, audience []string) error {
 	return errors.Join(problems...)
 }
 
-// checkUnits refuses numbers whose unit was forgotten, with which a verifier
-// would refuse every token, or tolerate no clock.
+// checkUnits reports numbers without a unit, with which a verifier would refuse
+// every token, or tolerate no clock.
 func checkUnits(o VerifierOptions) error {
 	var problems []error
 	if 0 < o.MaxAge && o.MaxAge < time.Second {
@@ -112,17 +113,18 @@ type VerifierOptions struct {
 	// Require lists claims that a token must have, each with the accepted texts. The
 	// claim must be one of them, or an array that has one of them.
 	Require map[string][]string
-	// Identity is called once for each token, after all checks but revocations and
-	// Validate, for issuers that write scopes, roles and the type of a caller
-	// elsewhere than RFC 9068 does. It gets what RFC 9068 says, and returns the
-	// identity of the principal, which is cached with the token. Claims that a token
-	// need not have are left out, instead of refused, if they have another type.
+	// Identity is called once for each token, after all checks except revocations
+	// and Validate. It is for issuers that write scopes, roles and the type of a
+	// caller elsewhere than RFC 9068 does. It is called with the identity of RFC
+	// 9068, and returns the identity of the principal, which is cached with the
+	// token. An optional claim of another type is left out instead of refused.
 	//
-	// The returned Issuer and Claims are ignored; ExpiresAt can only become earlier,
-	// and AuthTime must not be after iat. The token is refused if Subject or
-	// CallerType is missing, and if Identity returns an error; kinds of package auth
-	// reach the client, and any other error is [auth.ErrInvalid]. Identity must not
-	// block, and must be safe for concurrent use. See [RFC9068].
+	// The returned Issuer and Claims are ignored; ExpiresAt can only become
+	// earlier, and AuthTime must not be after iat. The token is refused if
+	// Subject or CallerType is missing, and if Identity returns an error: a kind
+	// of package auth reaches the client, and any other error is
+	// [auth.ErrInvalid]. Identity must not block, and must be safe for concurrent
+	// use. See [RFC9068].
 	Identity func(Payload, auth.Identity) (auth.Identity, error)
 	// Revocations is checked for each request. nil means that tokens are valid
 	// until they expire.

@@ -6,9 +6,9 @@ import (
 	"github.com/ringwall/ringwall/auth"
 )
 
-// Why a [Verifier] refuses a token, for [auth.ReasonOf] and the Cause of an
-// [auth.Event]. The kind of the error stays [auth.ErrInvalid], except where a
-// constant names another.
+// The reasons for which a [Verifier] refuses a token, for [auth.ReasonOf] and the
+// Cause of an [auth.Event]. The kind of the error stays [auth.ErrInvalid], unless
+// a constant names another.
 const (
 	ReasonSize      auth.Reason = "size"      // more than MaxSize bytes
 	ReasonParts     auth.Reason = "parts"     // not three parts: opaque, or encrypted
@@ -40,7 +40,7 @@ const (
 	// ReasonCertificate is a client certificate that is missing, or another than the
 	// token names.
 	ReasonCertificate auth.Reason = "certificate"
-	ReasonInactive    auth.Reason = "inactive" // the introspection endpoint says that the token is not active
+	ReasonInactive    auth.Reason = "inactive" // the token is not active, by the reply of the introspection endpoint
 	ReasonIdentity    auth.Reason = "identity" // the Identity function refuses the token
 )
 
@@ -120,7 +120,7 @@ func mismatch(reason auth.Reason, actual, expected string) error {
 	return auth.ErrInvalid.With(attrs...).Wrap(reason)
 }
 
-// clipText bounds what a log record gets of a claim.
+// clipText limits a text of a claim for a log record.
 func clipText(text string) string {
 	if len(text) > 256 {
 		text = text[:256]

@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// fetchFloor is the least time between the beginnings of two fetches,
-	// whatever tokens ask for.
+	// fetchFloor is the minimum time between the starts of two fetches, whatever
+	// kids tokens have.
 	fetchFloor = 10 * time.Second
 	// fetchTimeout bounds a fetch, and so how long a request waits for one.
 	fetchTimeout = 5 * time.Second
@@ -33,12 +33,12 @@ const (
 type RemoteOptions struct {
 	// URL is the https URL at which the issuer publishes its keys (RFC 7517).
 	URL string
-	// Issuer is the https URL of an issuer, exactly as in the iss of its tokens and
-	// in its metadata, with or without a slash at the end. The URL of the keys is the
-	// jwks_uri of the metadata, which is fetched at Issuer with
-	// /.well-known/openid-configuration appended (OpenID Connect Discovery 1.0), or,
-	// after a 404, as RFC 8414 says. The metadata is fetched again after an hour, and
-	// after a failed fetch of the keys.
+	// Issuer is the https URL of an issuer, exactly as in the iss of its tokens
+	// and in its metadata, with or without a slash at the end. The URL of the
+	// keys is the jwks_uri of the metadata. The metadata is fetched from Issuer
+	// with /.well-known/openid-configuration appended (OpenID Connect Discovery
+	// 1.0), or, after a 404, from the URL of RFC 8414. It is fetched again after
+	// an hour, and after a failed fetch of the keys.
 	Issuer string
 	// KeyHosts lists further hosts on which the metadata of Issuer may place the
 	// keys, such as "www.googleapis.com". The host of Issuer is always accepted.
@@ -165,8 +165,8 @@ func (r *Remote) Run(ctx context.Context) error {
 	}
 }
 
-// pause returns how long Run waits for the next fetch. Replicas that started
-// together drift apart, so that their issuer does not hear from all at once.
+// pause returns the time until the next fetch of Run. Replicas that started
+// together drift apart, so that they do not all fetch at once.
 func (r *Remote) pause() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -208,8 +208,8 @@ func (r *Remote) fresh(now time.Time) *keySet {
 	return nil
 }
 
-// age is how long ago a time was by the clock that says more: the wall's may
-// have been set back, and the monotonic one stands still while a machine is
+// age returns the time since then, by the clock that shows more: the wall clock
+// may have been set back, and the monotonic clock stops while a machine is
 // suspended.
 func age(now, then time.Time) time.Duration {
 	return max(now.Sub(then), now.Round(0).Sub(then.Round(0)))
@@ -220,8 +220,8 @@ func (r *Remote) stillAccepts(ctx context.Context, key *Key, now time.Time) bool
 	return set != nil && r.current(ctx, set, key.kid, now) == key
 }
 
-// current returns the key of a set that counts. When the set is old, a fetch
-// begins beside the request.
+// current returns a key of a set. If the set is old, it starts a fetch, for which
+// the request does not wait.
 func (r *Remote) current(ctx context.Context, set *keySet, kid string, now time.Time) *Key {
 	if age(now, set.fetched) >= r.refresh {
 		r.fetch(ctx, now)
@@ -319,7 +319,7 @@ func (r *Remote) await(ctx context.Context, f *flight) error {
 	}
 }
 
-// unavailableError says when it makes sense to ask again.
+// unavailableError returns an error with the time until the next fetch.
 func (r *Remote) unavailableError() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

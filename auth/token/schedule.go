@@ -7,7 +7,7 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// jwksMaxAge is how long verifiers may remember the published keys.
+// jwksMaxAge is the time for which verifiers may cache the published keys.
 const jwksMaxAge = 5 * time.Minute
 
 // A Schedule has the times at which the use of a key changes. Processes that have the

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// checkSecret says what is wrong with a secret.
+// checkSecret returns the problem of a secret, or "".
 func checkSecret(alg Alg, key []byte) string {
 	size := alg.spec().hash.Size()
 	switch {
@@ -20,11 +20,10 @@ func checkSecret(alg Alg, key []byte) string {
 	return ""
 }
 
-// looksRandom reports whether a secret may come from a generator that aims at
-// size bytes. It refuses fewer than one random secret in a million, of 32
-// letters and digits or more; what a person types may pass, since nothing but
-// its origin makes a secret random. An encoding of size random bytes is long,
-// and may use few characters.
+// looksRandom reports whether a secret may come from a generator of size bytes.
+// It refuses fewer than one in a million random secrets of 32 or more letters and
+// digits. A typed secret may pass, because only its origin makes a secret random.
+// An encoding of size random bytes is long, and may use few characters.
 func looksRandom(secret []byte, size int) bool {
 	distinct := countDistinct(secret)
 	long := len(secret) >= base64.RawStdEncoding.EncodedLen(size)

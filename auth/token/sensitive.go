@@ -26,8 +26,8 @@ func fold(name string) string {
 	return strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(strings.ToLower(strings.ToUpper(name)))
 }
 
-// allows reports whether the name of an own claim says nothing sensitive, or
-// is listed in InsecureClaims. Of a name in a name space (RFC 7519, section 4.2), such as
+// allows reports whether the name of an own claim is not sensitive, or is listed
+// in InsecureClaims. Of a name in a name space (RFC 7519, section 4.2), such as
 // https://example.com/password, the last part counts.
 func (i *Issuer) allows(name string) bool {
 	return !isSensitive(name) || slices.Contains(i.allowed, lastPart(name)) || slices.Contains(i.allowed, fold(name))
@@ -38,8 +38,8 @@ func isSensitive(name string) bool { return slices.Contains(sensitive[:], lastPa
 
 func lastPart(name string) string { return fold(name[strings.LastIndexAny(name, "/#:")+1:]) }
 
-// checkOwn refuses own claims that are no object, that would speak for the
-// issuer, or whose names, at any depth, say that they are sensitive.
+// checkOwn refuses own claims that are not an object, that have the name of a
+// registered claim, or that have a sensitive name at any depth.
 func (i *Issuer) checkOwn(data []byte) error {
 	list, ok := members(string(data), nil, maxClaims)
 	if !ok {

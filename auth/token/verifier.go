@@ -24,7 +24,7 @@ type Verifier struct {
 	dpop            *DPoP
 	certificates    *Certificates
 	metadata        string     // the URL for the challenge; "" for none
-	identify        identifier // nil means what RFC 9068 says
+	identify        identifier // nil means the identity of RFC 9068
 	noType, noKid   bool
 	anyAudience     bool // a token need not have an aud
 	idTokens        bool
@@ -92,7 +92,8 @@ func (v *Verifier) Authenticate(r *http.Request) (*auth.Principal, error) {
 	return v.authenticate(r, scheme, token)
 }
 
-// authenticate verifies a token, and that the request has what it is bound to.
+// authenticate verifies a token, and the key or the certificate that it is bound
+// to.
 func (v *Verifier) authenticate(r *http.Request, scheme, token string) (*auth.Principal, error) {
 	e, err := v.verifyEntry(r.Context(), token)
 	if err != nil {

@@ -207,7 +207,8 @@ func shadows(w *world) {
 	w.expect(w.takeCharges(shadow, real)[0].Remaining == 2, "what is denied charges no shadow")
 }
 
-// quotas change a limit between calls, over the border of what is exact too.
+// quotas changes a limit between calls, also across 128, above which limits are
+// approximate.
 func quotas(w *world) {
 	c := w.newCharge("k", 10, 10)
 	w.takeCharges(c)
@@ -266,8 +267,8 @@ func slicesNotKept(w *world) {
 	w.takeCharges(charges...)
 }
 
-// endedContext wants an answer or an error, and soon. What it charged is not
-// known then.
+// endedContext calls the store with a canceled context. The store must return
+// soon. The charge is then unknown.
 func endedContext(w *world) {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	cancel()
@@ -319,8 +320,8 @@ func atOnce(w *world) {
 	w.takeCharges(w.newCharge("k", 5, 1))
 }
 
-// randomCalls plays calls of all kinds. Where the clock is ours, there are many
-// more of them.
+// randomCalls makes calls of all kinds, many more of them if the test controls
+// the clock.
 func randomCalls(w *world, requests int) {
 	calls := 150
 	if w.exact() {

@@ -13,8 +13,8 @@ import (
 // exactLimit is the largest limit that is counted exactly.
 const exactLimit = 128
 
-// A span says when something happened: not before, and not after. The two are
-// equal where the clock is ours.
+// A span is the time of an event: not before from, and not after to. The two are
+// equal if the test controls the clock.
 type span struct{ from, to time.Duration }
 
 // An admission is something that was charged, and not given back.
@@ -24,21 +24,20 @@ type admission struct {
 	mark int64
 }
 
-// count is what the oracle knows about a key.
+// count is the oracle's record of a key.
 type count struct {
 	admissions []admission
 	penalty    span // its end; zero: none
 	blurred    bool // counted in eighths of a window, now or before
 }
 
-// forget drops what no longer counts by any rule.
+// forget deletes charges that no longer count by any rule.
 func (n *count) forget(at span, window time.Duration) {
 	n.admissions = slices.DeleteFunc(n.admissions, func(a admission) bool { return at.from-a.when.to >= 2*window })
 }
 
-// used returns the least and the most that can count at a moment: what was
-// surely charged less than near ago, and what was perhaps charged less than far
-// ago.
+// used returns the minimum and the maximum of the charges at a moment: those
+// certainly made less than near ago, and those possibly made less than far ago.
 func (n *count) used(at span, near, far time.Duration) (least, most int) {
 	for _, a := range n.admissions {
 		if at.to-a.when.from < near {
@@ -75,8 +74,8 @@ func (n *count) room(now, window time.Duration, times func(span) time.Duration, 
 func from(s span) time.Duration { return s.from }
 func to(s span) time.Duration   { return s.to }
 
-// checkVerdict checks a verdict, and learns from it. It reports whether only one
-// answer was possible.
+// checkVerdict checks a verdict, and records it. It reports whether only one
+// verdict was possible.
 func (n *count) checkVerdict(t *testing.T, c ratelimit.Charge, v ratelimit.Verdict, at span, take, charged bool) (certain bool) {
 	t.Helper()
 	near, far := c.Window, c.Window
@@ -111,7 +110,7 @@ func (n *count) checkVerdict(t *testing.T, c ratelimit.Charge, v ratelimit.Verdi
 	}
 	if begins && !banned {
 		end := span{at.from + c.Penalty, at.to + c.Penalty}
-		if perhaps { // and which of the two it is, nobody knows
+		if perhaps { // and it is unknown which of the two
 			end.from = n.penalty.from
 		}
 		n.penalty = end
@@ -119,8 +118,7 @@ func (n *count) checkVerdict(t *testing.T, c ratelimit.Charge, v ratelimit.Verdi
 	return certain
 }
 
-// judgeRemaining checks what is left. Where a penalty perhaps runs, 0 is right
-// as well.
+// judgeRemaining checks Remaining. If a penalty may be running, 0 is correct too.
 func (n *count) judgeRemaining(t *testing.T, c ratelimit.Charge, v ratelimit.Verdict, banned, perhaps, charged bool, least, most int) {
 	t.Helper()
 	if banned {
@@ -136,7 +134,7 @@ func (n *count) judgeRemaining(t *testing.T, c ratelimit.Charge, v ratelimit.Ver
 	require.LessOrEqual(t, v.Remaining, max(0, c.Requests-least), "remaining")
 }
 
-// judgeTimes checks Wait, where the limit is exact or a penalty decides.
+// judgeTimes checks Wait, if the limit is exact or a penalty decides.
 func (n *count) judgeTimes(t *testing.T, c ratelimit.Charge, v ratelimit.Verdict, at span, take, banned bool) {
 	t.Helper()
 	if v.Wait <= 0 {
@@ -164,8 +162,8 @@ func (n *count) judgeTimes(t *testing.T, c ratelimit.Charge, v ratelimit.Verdict
 	}
 }
 
-// judgeReset checks when more remains than now, without a penalty. To the
-// millisecond it is known where the limit is exact and the clock is ours.
+// judgeReset checks the time until more requests remain, without a penalty. It is
+// known to the millisecond if the limit is exact and the test controls the clock.
 func (n *count) judgeReset(t *testing.T, c ratelimit.Charge, v ratelimit.Verdict, at span, near, far time.Duration) {
 	t.Helper()
 	least, most := n.used(at, near, far)
@@ -185,8 +183,8 @@ func (n *count) judgeReset(t *testing.T, c ratelimit.Charge, v ratelimit.Verdict
 	require.LessOrEqual(t, v.Reset, want+time.Millisecond-1, "more is there before")
 }
 
-// removeCharge takes back what a charge of this mark was, or a part of it. Charges of
-// one mark are alike: they were made in one millisecond.
+// removeCharge removes a charge with this mark, or a part of it. Charges with one
+// mark are alike: they were made in one millisecond.
 func (n *count) removeCharge(c ratelimit.Charge) {
 	if n == nil || c.Mark == 0 {
 		return

@@ -2,8 +2,8 @@ package storetest
 
 import "github.com/stretchr/testify/require"
 
-// refunds gives back in the order of time and against it, a part, too late, and
-// what was never charged.
+// refunds refunds charges in the order of time and against it, in part, too late,
+// and without a charge.
 func refunds(w *world, requests int) {
 	c := w.newCharge("k", requests, requests/4)
 	var marks []int64

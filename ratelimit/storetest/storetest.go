@@ -26,7 +26,7 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-// Options say whose clock a store has.
+// Options describe the clock of a store.
 type Options struct {
 	// Advance moves the clock of the store that was opened last, by whole
 	// milliseconds. The clock stands still otherwise. nil: the store has a
@@ -39,8 +39,8 @@ type Options struct {
 	Seed uint64
 }
 
-// Run runs all cases. Each opens a store that is empty, or whose keys nobody
-// else uses: open is called once or more for each case, and cleans up with
+// Run runs all cases. Each opens a store that is empty, or whose keys no other
+// test uses: open is called at least once for each case, and cleans up with
 // t.Cleanup.
 func Run(t *testing.T, open func(t *testing.T) ratelimit.Store, o Options) {
 	if o.Window == 0 {
@@ -67,7 +67,7 @@ func Run(t *testing.T, open func(t *testing.T) ratelimit.Store, o Options) {
 	}
 }
 
-// A scenario is something that a store has to answer well.
+// A scenario is one behavior of a store.
 type scenario struct {
 	name string
 	play func(w *world)

@@ -10,7 +10,7 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-// world is a store, and what the oracle knows about it.
+// world is a store, and the oracle's records of its keys.
 type world struct {
 	t       *testing.T
 	store   ratelimit.Store
@@ -23,7 +23,7 @@ type world struct {
 	waited  time.Duration // on purpose, by a real clock
 	late    bool          // more time passed than a case expects
 	answers int
-	certain int // answers that could be judged
+	certain int // verdicts with one possible value
 }
 
 func newWorld(t *testing.T, s ratelimit.Store, o Options) *world {
@@ -53,8 +53,8 @@ func (w *world) advance(d time.Duration) {
 	<-time.After(d)
 }
 
-// expect says what holds when no more time passes than the case lets pass. On a
-// real clock that may fail because the machine is slow: the case is then played
+// expect checks a statement that holds if no more time passes than the case lets
+// pass. On a real clock it may fail on a slow machine: the case is then run
 // again.
 func (w *world) expect(holds bool, text string) {
 	w.t.Helper()
@@ -83,7 +83,7 @@ func (w *world) newCharge(text string, requests, cost int) ratelimit.Charge {
 	return ratelimit.Charge{Key: ratelimit.Key{Policy: "p", Text: text}, Requests: requests, Window: w.window, Cost: cost}
 }
 
-// takeCharges asks the store, and judges its answer.
+// takeCharges calls the store with charges, and checks its verdicts.
 func (w *world) takeCharges(charges ...ratelimit.Charge) []ratelimit.Verdict {
 	w.t.Helper()
 	verdicts := make([]ratelimit.Verdict, len(charges))
@@ -92,7 +92,7 @@ func (w *world) takeCharges(charges ...ratelimit.Charge) []ratelimit.Verdict {
 	return verdicts
 }
 
-// peek asks the store without a charge, and judges its answer.
+// peek calls the store without charging, and checks its verdicts.
 func (w *world) peek(charges ...ratelimit.Charge) []ratelimit.Verdict {
 	w.t.Helper()
 	verdicts := make([]ratelimit.Verdict, len(charges))
@@ -110,7 +110,7 @@ func (w *world) refundCharges(charges ...ratelimit.Charge) {
 	}
 }
 
-// resetKeys makes the store forget keys.
+// resetKeys resets keys in the store.
 func (w *world) resetKeys(keys ...ratelimit.Key) {
 	w.t.Helper()
 	w.during(func() error { return w.store.Reset(w.t.Context(), keys) })
@@ -119,8 +119,8 @@ func (w *world) resetKeys(keys ...ratelimit.Key) {
 	}
 }
 
-// checkVerdicts compares verdicts with what the oracle allows them to be, and keeps
-// what was charged.
+// checkVerdicts compares verdicts with those that the oracle allows, and records
+// the charges.
 func (w *world) checkVerdicts(when span, charges []ratelimit.Charge, verdicts []ratelimit.Verdict, take bool) {
 	w.t.Helper()
 	allowed := true
