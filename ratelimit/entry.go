@@ -19,7 +19,7 @@ type shard struct {
 type entry struct {
 	log            exactLog
 	ring           *ring
-	expires        int64 // by then every charge has left the window, and the penalty is over
+	expires        int64 // by then every charge has left the window, and the penalty has ended
 	protectedUntil int64 // not evicted before: the key is denied, has no remaining requests, or is in use by this call
 	penaltyUntil   int64 // end of the penalty; in the past: none
 	salt           uint64

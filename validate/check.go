@@ -40,7 +40,7 @@ type fields struct {
 	asked []member // those that are not idle
 
 	levels  bool // Setup may have registered functions for the type
-	settled bool // asked is complete
+	settled bool // the result is final
 }
 
 // A member is a field of a structure.

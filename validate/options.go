@@ -76,7 +76,7 @@ type config struct {
 	allowUnknown bool
 	allowNull    bool
 	rules        *validator.Validate
-	foreign      bool // the application may have changed what a rule means
+	foreign      bool // the application may have changed the meaning of a rule
 	// extraction is set while the constructor runs extractRule.
 	extraction *extraction
 	patterns   map[string]*regexp.Regexp

@@ -266,7 +266,7 @@ func (e *exporter) shaped(c *check) keywords {
 	case unsigned:
 		return keywords{"type": "integer", "minimum": 0, "maximum": ^uint64(0) >> (64 - c.t.Bits())}
 	case float:
-		if c.t.Kind() == reflect.Float32 { // what is beyond half a step above its maximum
+		if c.t.Kind() == reflect.Float32 { // values beyond half a step above its maximum
 			return keywords{"type": "number", "exclusiveMinimum": jsontext.Value("-" + beyondFloat32), "exclusiveMaximum": jsontext.Value(beyondFloat32)}
 		}
 		return keywords{"type": "number"}

@@ -32,7 +32,7 @@ var (
 	errSlow       = errors.Define(408, "body_timeout", "The request body did not arrive in time.")
 )
 
-// What a request may have. edge.conf says the first too.
+// The limits of a request. edge.conf has the first one too.
 const (
 	inspectedBytes = 64 << 10 // a body that the rules read: less than this
 	pictureBytes   = 2 << 20  // one that they do not
@@ -44,9 +44,9 @@ const (
 //go:embed edge.conf
 var directives string
 
-// firewall holds requests to the rules of edge.conf. It does not wrap the
-// ResponseWriter, so flushing and deadlines work behind it, and it does not
-// read answers.
+// firewall applies the rules of edge.conf to requests. It does not wrap the
+// ResponseWriter, so flushing and deadlines work behind it, and it does not read
+// responses.
 type firewall struct {
 	rules    coraza.WAF
 	detect   bool
@@ -80,8 +80,8 @@ func newFirewall(o options) (*firewall, error) {
 	return f, nil
 }
 
-// Handler blocks what the rules refuse. It fits wherever a middleware does: in
-// front of a proxy, or inside the service, between the limits and auth.
+// Handler blocks the requests that the rules refuse. It is a middleware: place it
+// in front of a proxy, or inside the service, between the limits and auth.
 func (f *firewall) Handler(next http.Handler) http.Handler {
 	return errors.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 		checked, err := f.check(w, r)
@@ -97,8 +97,8 @@ func (f *firewall) Handler(next http.Handler) http.Handler {
 	})
 }
 
-// check runs the rules over a request, and returns it with the body that they
-// have read put back.
+// check runs the rules over a request, and returns the request with its whole
+// body.
 func (f *firewall) check(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
 	tx := f.rules.NewTransaction()
 	defer func() { _ = tx.Close() }() // it holds memory alone
@@ -121,7 +121,7 @@ func (f *firewall) check(w http.ResponseWriter, r *http.Request) (*http.Request,
 		f.report(r, tx, err.Error())
 		return withBody(r, body), nil
 	}
-	stop, err := tx.ProcessRequestBody() // rules of this phase look at all else too
+	stop, err := tx.ProcessRequestBody() // rules of this phase also check everything else
 	if stop != nil {
 		return r, refusal(tx, stop)
 	}
@@ -180,7 +180,7 @@ func (f *firewall) read(tx types.Transaction, w http.ResponseWriter, r *http.Req
 	return again, nil
 }
 
-// describe tells the rules about a request, but for its body.
+// describe passes a request to the rules, without its body.
 func (f *firewall) describe(tx types.Transaction, r *http.Request) {
 	addr, _ := f.clientIP(r)
 	_, text, _ := net.SplitHostPort(r.RemoteAddr)
@@ -200,8 +200,8 @@ func (f *firewall) describe(tx types.Transaction, r *http.Request) {
 	}
 }
 
-// readable reports whether the rules can read a body of that type. What they
-// cannot read they would let pass.
+// readable reports whether the rules can read a body of this type. They would let
+// any other pass.
 func readable(contentType string) bool {
 	mediaType, _, err := mime.ParseMediaType(contentType)
 	return err == nil && (mediaType == "application/json" || mediaType == "application/x-www-form-urlencoded" ||
@@ -214,13 +214,13 @@ func withBody(r *http.Request, body io.ReadCloser) *http.Request {
 	return &r2
 }
 
-// unread tells why a body did not arrive.
+// unread returns the reason for which a body did not arrive.
 func unread(r *http.Request, err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return errSlow.Wrap(err)
 	}
 	if r.Context().Err() != nil {
-		return err // the client is gone
+		return err // the client has disconnected
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return err
@@ -228,7 +228,7 @@ func unread(r *http.Request, err error) error {
 	return errUnreadable.Wrap(err)
 }
 
-// refusal is the answer to what a rule has stopped.
+// refusal returns the response to a request that a rule has stopped.
 func refusal(tx types.Transaction, stop *types.Interruption) error {
 	kind := errBlocked
 	switch stop.Status {

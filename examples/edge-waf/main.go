@@ -26,7 +26,7 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-// config is what the command line says.
+// config has the options of the command line.
 type config struct {
 	upstream *url.URL
 	detect   bool // log, and block nothing
@@ -130,8 +130,8 @@ func edge(c config) (http.Handler, error) {
 	return failures.Handler(secure.Handler(limits.Handler(rules.Handler(proxy(c.upstream, c.logger))))), nil
 }
 
-// cost counts a request by what the rules have to read: a body by 4 KiB, a
-// query by 16 parameters.
+// cost returns the cost of a request by the input for the rules: 4 KiB of a body,
+// or 16 parameters of a query.
 func cost(r *http.Request) int {
 	body := r.ContentLength
 	if body < 0 || body > inspectedBytes {

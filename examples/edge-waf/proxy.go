@@ -23,9 +23,9 @@ func proxy(upstream *url.URL, logger *slog.Logger) http.Handler {
 	forward := &httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.SetURL(upstream)
-			p.Out.Host = p.In.Host // it knows its own origin by it
-			// X-Forwarded-For, -Host and -Proto are ours alone: those that the
-			// client sent are gone when Rewrite runs.
+			p.Out.Host = p.In.Host // the shop recognizes its own origin by it
+			// X-Forwarded-For, -Host and -Proto are set here only: the client's
+			// are removed before Rewrite runs.
 			p.SetXForwarded()
 			// The service logs it as client_correlation_id: two logs, one thread.
 			p.Out.Header.Set("X-Correlation-Id", errors.CorrelationID(p.In.Context()))
@@ -37,8 +37,8 @@ func proxy(upstream *url.URL, logger *slog.Logger) http.Handler {
 		},
 		ModifyResponse: preferTheirs,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			// The Responder tells an upload that broke off, or was too slow,
-			// from a service that did: 499 and 408, and no error in the log.
+			// The Responder distinguishes an upload that broke off, or was too
+			// slow, from a failing service: 499 and 408, and no error in the log.
 			if _, tooLarge := errors.AsType[*http.MaxBytesError](err); !tooLarge {
 				err = errUpstream.Wrap(err)
 			}
@@ -51,8 +51,8 @@ func proxy(upstream *url.URL, logger *slog.Logger) http.Handler {
 	})
 }
 
-// preferTheirs takes from our own answer what the service has set itself, so
-// that no security header is there twice. Ours stay where it has none.
+// preferTheirs removes the headers from the proxy's response that the service has
+// set, so that no security header appears twice.
 func preferTheirs(res *http.Response) error {
 	w := res.Request.Context().Value(ownResponse{}).(http.ResponseWriter)
 	// Header is called only now: after an informational response (1xx), the

@@ -26,14 +26,14 @@ import (
 
 const host, self, page = "api.example.com", "https://api.example.com", "https://app.example.com"
 
-// service builds the rings around the routes. Wrong options stop it here,
-// before anybody is served.
+// service builds the rings around the routes. Invalid options stop the program
+// here, before it serves a request.
 func service(users *users, orders *orders) http.Handler {
 	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{
 		Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Proto: "X-Forwarded-Proto",
 	}))
 
-	// Who is calling.
+	// The callers.
 	keys := errors.Must(token.NewKeys(errors.Must(token.GenerateKey())))
 	revoked := errors.Must(auth.NewRevocations(auth.RevocationsOptions{}))
 	issuer := errors.Must(token.NewIssuer(token.IssuerOptions{Keys: keys, Issuer: self, Audience: []string{"api"}}))
@@ -55,13 +55,13 @@ func service(users *users, orders *orders) http.Handler {
 		Public:         []string{"/auth/login", "/auth/refresh", "/auth/logout", "/.well-known/jwks.json"},
 	}))
 
-	// What the routes need.
+	// The sessions, and the limits of accounts.
 	sessions := errors.Must(session.New(session.Options{
 		Issue: issuer.ForSession, Account: users.current, Revocations: revoked, Scheme: proxy.Scheme, AllowsOrigin: origins.AllowsOrigin,
 	}))
-	// No account can be worked on from many addresses. The price: ten wrong guesses by
-	// anybody keep its owner out too, for 15 minutes. Whoever is logged in stays so;
-	// offer another way in, such as a link by e-mail.
+	// An account has a limit for all addresses together. Its price: ten wrong
+	// guesses, by any client, lock out the owner for 15 minutes. Sessions
+	// continue. Offer another way to log in, such as a link by email.
 	failed := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
 		{Name: "account", Limits: []ratelimit.Limit{{Requests: 10, Window: 15 * time.Minute}}},
 	}}))
@@ -99,8 +99,8 @@ func pathValue(r *http.Request, name string) string {
 	return value
 }
 
-// notAllowed answers 405 with the Allow that it must have (RFC 9110, section
-// 15.5.6), and that the router's own 405 has not.
+// notAllowed responds with 405 and the Allow header that it must have (RFC 9110,
+// section 15.5.6). The router's own 405 has none.
 func notAllowed(router *mux.Router) http.Handler {
 	return errors.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 		var allowed []string

@@ -82,8 +82,8 @@ func (u *users) check(email, password string) (account, error) {
 	return a, nil
 }
 
-// login answers with an access token, and sets the refresh cookie. However
-// many addresses guess, an account takes 10 failures in 15 minutes.
+// login responds with an access token, and sets the refresh cookie. An account
+// accepts 10 failures in 15 minutes, from all addresses together.
 func (u *users) login(sessions *session.Manager, failed *ratelimit.Limiter) func(http.ResponseWriter, *http.Request, *credentials) error {
 	return func(w http.ResponseWriter, r *http.Request, in *credentials) error {
 		email := strings.ToLower(in.Email)

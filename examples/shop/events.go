@@ -39,7 +39,8 @@ const (
 	keptTickets = 10 // of each owner
 )
 
-// ticketFor is what a ticket stands for. The shelf has it by the ticket's hash.
+// ticketFor is the content of a ticket. The shelf stores it under the hash of the
+// ticket.
 type ticketFor struct {
 	Identity auth.Identity `json:"identity"`
 	Until    time.Time     `json:"until"`
@@ -50,7 +51,7 @@ func ticketKey(ticket string) string {
 	return "ticket:" + base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// issue returns a ticket for what the principal may do, and no longer than it may.
+// issue returns a ticket with the rights and the expiry of the principal.
 func (t tickets) issue(ctx context.Context, p *auth.Principal) (string, error) {
 	ticket := rand.Text() // 128 bits
 	content, err := json.Marshal(ticketFor{
@@ -118,7 +119,7 @@ const maxStreams = 1000
 
 const (
 	lookEvery   = time.Second
-	beatEvery   = 15 // looks: proxies end what is silent
+	beatEvery   = 15 // in looks: proxies end silent connections
 	sendTimeout = 10 * time.Second
 )
 
@@ -182,7 +183,7 @@ func (s *service) events(w http.ResponseWriter, r *http.Request) error {
 		return control.Flush()
 	})
 	if begun {
-		return nil // what ends a stream is no answer any more
+		return nil // after the header, an error cannot be a response
 	}
 	return err
 }
@@ -192,9 +193,10 @@ func (s *service) socket(w http.ResponseWriter, r *http.Request) error {
 	if _, ok := w.(http.Hijacker); !ok || r.Header.Get("Upgrade") == "" {
 		return errUpgrade.Header("Upgrade", "websocket")
 	}
-	// Server, unlike Handler, does not ask for an Origin: the ticket says more.
+	// Server, unlike Handler, does not require an Origin: the ticket is the
+	// credential.
 	websocket.Server{Handler: func(conn *websocket.Conn) {
-		_ = s.follow(r.Context(), func(event []byte) error { // there is nobody left to tell
+		_ = s.follow(r.Context(), func(event []byte) error { // the client has disconnected
 			if err := conn.SetWriteDeadline(time.Now().Add(sendTimeout)); err != nil {
 				return err
 			}

@@ -44,7 +44,7 @@ func newLogger(w io.Writer) *slog.Logger {
 	return slog.New(errors.LogHandler(slog.NewJSONHandler(w, nil)))
 }
 
-// driverLog puts what the driver of Redis says into the log.
+// driverLog writes the messages of the Redis driver into the log.
 type driverLog struct{ *slog.Logger }
 
 func (d driverLog) Printf(ctx context.Context, format string, v ...any) {
@@ -129,9 +129,9 @@ func serve(ctx context.Context, c config, listener net.Listener, stdout io.Write
 	srv := &http.Server{
 		Handler:           s.handler,
 		ReadHeaderTimeout: 5 * time.Second,
-		// net/http reads a body before it answers, also where no handler does, so the
-		// bound is the server's. It takes the place of validate's BodyTimeout, which
-		// is 10 s and is for servers without a ReadTimeout.
+		// net/http reads a body before it responds, even if no handler reads it,
+		// so the server limits the time. ReadTimeout replaces validate's
+		// BodyTimeout of 10 s, which is for servers without one.
 		ReadTimeout:    30 * time.Second,
 		WriteTimeout:   time.Minute, // begins with the headers of the request, so it is the longer one
 		IdleTimeout:    time.Minute,

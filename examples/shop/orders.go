@@ -17,7 +17,7 @@ var (
 	errNotSold  = errors.Define(422, "product_unknown", "The order contains a product that is not sold here.")
 )
 
-// product is what the shop sells.
+// product is an item of the shop.
 type product struct {
 	SKU     string `json:"sku"`
 	Name    string `json:"name"`
@@ -60,7 +60,7 @@ type order struct {
 	newOrder
 }
 
-// onShelf is an order with its owner, whom no answer tells.
+// onShelf is an order with its owner, which no response has.
 type onShelf struct {
 	Owner string `json:"owner"`
 	Order order  `json:"order"`

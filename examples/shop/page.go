@@ -20,8 +20,8 @@ var files embed.FS
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
-// The stranger plays another site in a frame of the page. It has no origin, also
-// when somebody is lured to it: its script could log them out otherwise.
+// The stranger is another site in a frame of the page. It has no origin, even if
+// a user is lured to it: otherwise its script could log the user out.
 const strangerPolicy = "sandbox allow-scripts; default-src 'none'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 
 // pageRoutes serve under headers of their own, which win over those of the API.
@@ -38,8 +38,8 @@ func pageRoutes(mux *http.ServeMux, c config, scheme func(*http.Request) string)
 	mux.Handle("GET /page/stranger.js", stranger.Handler(file("stranger.js")))
 }
 
-// types are what the files are. A machine's own table of types may say
-// otherwise, and nosniff makes browsers believe it.
+// types are the media types of the files. A machine's own table of types may
+// differ, and browsers obey it because of nosniff.
 var types = map[string]string{
 	".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
 }

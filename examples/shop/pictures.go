@@ -36,7 +36,7 @@ type productRef struct {
 	SKU string `path:"sku" validate:"required,alphanum,max=32"`
 }
 
-// pictures are one for each product, with a text that says what is on it.
+// pictures has one picture for each product, with an alternative text.
 type pictures struct{ shelf shelf }
 
 // alt returns the text, "" for no picture.
@@ -56,8 +56,7 @@ func known(sku string) bool {
 	return slices.ContainsFunc(products, func(p product) bool { return p.SKU == sku })
 }
 
-// putPicture keeps a file only when all of it came, and when it is what it
-// says it is.
+// putPicture stores a file only if it is complete and of its declared type.
 func (s *service) putPicture(w http.ResponseWriter, r *http.Request, in *newPicture) error {
 	if !known(in.SKU) {
 		return errNoProduct

@@ -14,7 +14,8 @@ import (
 	"github.com/ringwall/ringwall/validate"
 )
 
-// The inputs of the routes: what a handler gets fits these tags.
+// The inputs of the routes. A handler is called only with a value that obeys the
+// tags.
 type (
 	login struct {
 		Email    string `json:"email" validate:"required,email,max=254"`
@@ -80,9 +81,9 @@ func (s *service) routes(mux *http.ServeMux) {
 
 var errNotReady = errors.Define(503, "not_ready", "The shop is not ready. Try again later.")
 
-// readyz is for a load balancer: 503 takes this shop out of its turns, while
-// /healthz says that a restart would not help. The limits are not asked: without
-// their Redis, each shop counts by itself.
+// readyz is for a load balancer: 503 removes this shop from its turns. /healthz
+// stays 200, because a restart would not help. The Redis of the limits does not
+// count: without it, each shop counts by itself.
 func (s *service) readyz(w http.ResponseWriter, r *http.Request) error {
 	if err := errors.Join(s.ready(r.Context()), s.revoked.Ready(r.Context())); err != nil {
 		return errNotReady.Wrap(err).Header("Retry-After", "1")
@@ -187,7 +188,7 @@ func (s *service) listOrders(w http.ResponseWriter, r *http.Request, in *page) e
 
 func (s *service) placeOrder(w http.ResponseWriter, r *http.Request, in *newOrder) error {
 	p, _ := auth.From(r.Context())
-	// A tag knows what a SKU looks like, not whether there is one.
+	// A tag checks the form of a SKU, not whether the product exists.
 	if slices.ContainsFunc(in.Items, func(item orderItem) bool { return !known(item.SKU) }) {
 		return errNotSold
 	}
@@ -209,7 +210,7 @@ func (s *service) loadChanged(r *http.Request) (order, error) {
 
 func ownsOrder(_ context.Context, p *auth.Principal, o order) bool { return o.Owner == p.Subject() }
 
-// anyOrder is for the admin, whose route asks for the role first.
+// anyOrder is for the admin, whose route requires the role first.
 func anyOrder(context.Context, *auth.Principal, order) bool { return true }
 
 func showOrder(w http.ResponseWriter, r *http.Request) error {

@@ -17,9 +17,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// secrets are 32 random bytes for each name, made when they are first asked
-// for. In a folder they outlive the process, and all shops that share it have
-// the same; without one they die with it.
+// secrets are 32 random bytes for each name, generated at their first use. In a
+// folder they outlive the process, and all shops with that folder share them.
 type secrets struct {
 	dir  string
 	mu   sync.Mutex
@@ -86,8 +85,8 @@ func (s *secrets) read(name string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// write puts a file in place whole: by os.Link where it must be the first,
-// by os.Rename where it replaces another.
+// write stores a file atomically: by os.Link if it must not exist, by os.Rename
+// if it replaces another.
 func (s *secrets) write(name string, content []byte, place func(from, to string) error) error {
 	temporary, err := os.CreateTemp(s.dir, ".new-*") // with 0600
 	if err != nil {
@@ -114,8 +113,8 @@ const (
 	signingLead = 24 * time.Hour
 )
 
-// signingKeys returns the keys of the days around now. What a key does depends
-// on its number and the clock alone, so all shops change over together.
+// signingKeys returns the keys of the days around now. The schedule of a key
+// depends only on its number and the clock, so all shops change over together.
 func (s *secrets) signingKeys(now time.Time) ([]token.Key, error) {
 	number := now.UnixNano() / int64(signingLife)
 	var keys []token.Key
@@ -147,9 +146,9 @@ func (s *secrets) signingKeys(now time.Time) ([]token.Key, error) {
 	return keys, nil
 }
 
-// A refresh key makes tokens for 180 days, and its tokens are good for a week
-// more, as long as an idle session is. A shop reads two periods at its start,
-// so start it anew once in 180 days.
+// A refresh key makes tokens for 180 days. Its tokens are valid for a week
+// longer, the maximum of an idle session. A shop reads two periods at its start,
+// so restart it once in 180 days.
 const refreshLife = 180 * 24 * time.Hour
 
 func (s *secrets) refreshKeys(now time.Time) ([]session.Key, error) {

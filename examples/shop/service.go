@@ -18,7 +18,7 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-// config is what the command line says.
+// config has the options of the command line.
 type config struct {
 	listens string   // our own address
 	self    string   // the address that clients see, which is the issuer of the tokens
@@ -42,7 +42,7 @@ func (c config) plaintext() headers.HTTPS {
 	return headers.RejectOrRedirect
 }
 
-// service has what the handlers need.
+// service has the dependencies of the handlers.
 type service struct {
 	handler  http.Handler
 	logger   *slog.Logger
@@ -64,9 +64,9 @@ type service struct {
 	newestKey string // the last kid that was made
 }
 
-// newService builds the rings around the routes. Wrong options are found here,
-// before anybody is served: those of the command line are returned, and those
-// of this program panic.
+// newService builds the rings around the routes. It reports invalid options
+// before the shop serves a request: those of the command line are returned, and
+// those of this program panic.
 func newService(c config) (*service, error) {
 	s := &service{users: newUsers(c.rounds), logger: c.logger, shared: c.redis != "", streams: make(chan struct{}, maxStreams), stopping: make(chan struct{})}
 	var err error
@@ -115,9 +115,10 @@ func newService(c config) (*service, error) {
 		Issue: s.issuer(c).ForSession, Account: s.users.current, Revocations: s.revoked, Store: state.sessions, Keys: state.refreshKeys,
 		Scheme: scheme, AllowsOrigin: origins.AllowsOrigin, InsecureCookie: c.insecure, Logger: c.logger,
 	}))
-	// No account can be worked on from many addresses: 10 failures in 15 minutes. The
-	// price: ten wrong guesses by anybody keep its owner out too, for that long.
-	// Whoever is logged in stays so; offer another way in, such as a link by e-mail.
+	// An account has a limit for all addresses together: 10 failures in 15
+	// minutes. Its price: ten wrong guesses, by any client, lock out the owner
+	// for that time. Sessions continue. Offer another way to log in, such as a
+	// link by email.
 	s.accounts = errors.Must(ratelimit.New(ratelimit.Options{Store: state.limits, Tiers: []ratelimit.Tier{
 		{Name: "account", Limits: []ratelimit.Limit{{Requests: 10, Window: 15 * time.Minute}}},
 	}}))
@@ -137,9 +138,9 @@ func newService(c config) (*service, error) {
 	return s, nil
 }
 
-// hosts lists what a shop in clear answers for: a page of any other name can be
-// led to a loopback address, and is then of our own origin (DNS rebinding). A
-// shop with TLS has a certificate, which no such name is in.
+// hosts lists the names of a shop without TLS: a page of any other name can be
+// led to a loopback address, and then has the shop's origin (DNS rebinding). A
+// shop with TLS has a certificate, which has no such name.
 func hosts(c config) []string {
 	listens, err := url.Parse(c.listens)
 	if err != nil || listens.Scheme != "http" {
@@ -151,8 +152,8 @@ func hosts(c config) []string {
 
 var audience = []string{"shop"}
 
-// callers finds out who is calling: people by access tokens or, for a stream, by a
-// ticket, programs by API keys.
+// callers authenticates persons by access tokens or, for a stream, by a ticket,
+// and programs by API keys.
 func (s *service) callers(c config, state state, clientIP func(*http.Request) (netip.Addr, bool)) *auth.Middleware {
 	s.keys, s.newestKey = errors.Must(token.NewKeys(state.signingKeys...)), state.signingKeys[len(state.signingKeys)-1].ID()
 	s.revoked = errors.Must(auth.NewRevocations(auth.RevocationsOptions{Feed: state.revocations, Logger: c.logger}))
@@ -167,7 +168,7 @@ func (s *service) issuer(c config) *token.Issuer {
 	return errors.Must(token.NewIssuer(token.IssuerOptions{Keys: s.keys, Issuer: c.self, Audience: audience}))
 }
 
-// public lists what anybody may ask for. All else needs a principal.
+// public lists the routes for anonymous clients. All others need a principal.
 func public(demo bool) []string {
 	patterns := []string{"/{$}", "/page/{file}", "/healthz", "/readyz", "/products", "GET /products/{sku}/picture", "/auth/login", "/auth/refresh", "/auth/logout", "/.well-known/jwks.json"}
 	if demo {

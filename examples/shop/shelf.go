@@ -80,7 +80,7 @@ type redisShelf struct{ client *redis.Client }
 
 const shelfPrefix = "shop:"
 
-// within bounds a call, and says which errors are Redis's.
+// within limits the time of a call, and marks errors of Redis.
 func (s redisShelf) within(ctx context.Context, call func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()

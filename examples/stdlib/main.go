@@ -22,14 +22,14 @@ import (
 
 const host, self, page = "api.example.com", "https://api.example.com", "https://app.example.com"
 
-// service builds the rings around the routes. Wrong options stop it here,
-// before anybody is served.
+// service builds the rings around the routes. Invalid options stop the program
+// here, before it serves a request.
 func service(users *users, orders *orders) http.Handler {
 	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{
 		Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Proto: "X-Forwarded-Proto",
 	}))
 
-	// Who is calling.
+	// The callers.
 	keys := errors.Must(token.NewKeys(errors.Must(token.GenerateKey())))
 	revoked := errors.Must(auth.NewRevocations(auth.RevocationsOptions{}))
 	issuer := errors.Must(token.NewIssuer(token.IssuerOptions{Keys: keys, Issuer: self, Audience: []string{"api"}}))
@@ -51,13 +51,13 @@ func service(users *users, orders *orders) http.Handler {
 		Public:         []string{"/auth/login", "/auth/refresh", "/auth/logout", "/.well-known/jwks.json"},
 	}))
 
-	// What the routes need.
+	// The sessions, and the limits of accounts.
 	sessions := errors.Must(session.New(session.Options{
 		Issue: issuer.ForSession, Account: users.current, Revocations: revoked, Scheme: proxy.Scheme, AllowsOrigin: origins.AllowsOrigin,
 	}))
-	// No account can be worked on from many addresses. The price: ten wrong guesses by
-	// anybody keep its owner out too, for 15 minutes. Whoever is logged in stays so;
-	// offer another way in, such as a link by e-mail.
+	// An account has a limit for all addresses together. Its price: ten wrong
+	// guesses, by any client, lock out the owner for 15 minutes. Sessions
+	// continue. Offer another way to log in, such as a link by email.
 	failed := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
 		{Name: "account", Limits: []ratelimit.Limit{{Requests: 10, Window: 15 * time.Minute}}},
 	}}))

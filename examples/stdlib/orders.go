@@ -76,8 +76,8 @@ func (o *orders) load(r *http.Request) (order, error) {
 
 func isOwner(_ context.Context, p *auth.Principal, o order) bool { return o.Owner == p.Subject() }
 
-// show answers with the order that own has checked: another load might find
-// another one.
+// show responds with the order that own has checked, because a second load may
+// find another one.
 func show(w http.ResponseWriter, r *http.Request) error {
 	o, _ := auth.ObjectFrom[order](r.Context())
 	return write(w, http.StatusOK, o)

@@ -18,12 +18,12 @@ func rows() []row {
 	limited := []string{"Ratelimit", "Ratelimit-Policy", "Vary"}
 	challenged := append([]string{"Www-Authenticate"}, limited...)
 	notAllowed := append([]string{"Allow"}, limited...)
-	quiet := []string{"Vary"} // the login's limits tell nobody what is left
+	quiet := []string{"Vary"} // the limits of the login do not send the remaining requests
 	loggedIn := []string{"Set-Cookie", "Vary"}
 	refreshed := append([]string{"Set-Cookie"}, limited...)
 	foreign := map[string]string{"Origin": "https://evil.example"}
 	return []row{
-		// What the rings refuse, whatever the router.
+		// Refusals of the rings, equal for all routers.
 		{name: "in clear", method: "POST", path: "/auth/login", body: ada, header: map[string]string{"X-Forwarded-Proto": ""}, status: 403, want: "https_required", extra: []string{"-Strict-Transport-Security"}},
 		{name: "FD6 a foreign host", method: "GET", path: "/.well-known/jwks.json", header: map[string]string{"Host": "evil.example"}, status: 421, want: "misdirected_request"},
 		{name: "FD6 an address for a host, as by DNS rebinding", method: "POST", path: "/auth/login", body: ada, header: map[string]string{"Host": "127.0.0.1:8081"}, status: 421, want: "misdirected_request", extra: []string{"-Strict-Transport-Security"}},
@@ -76,7 +76,7 @@ func rows() []row {
 		{name: "no order", method: "GET", path: "/orders/AAAAAAAAAAAAAAAAAAAAAAAAAA", as: "eve", status: 404, want: "order_not_found", extra: limited},
 		{name: "no ID", method: "GET", path: "/orders/1", as: "eve", status: 422, want: "invalid_input", extra: limited},
 
-		// What the routers answer themselves.
+		// Responses of the routers.
 		{name: "no route", method: "GET", path: "/nowhere", as: "ada", status: 404, want: "not_found", extra: limited},
 		{name: "no route, with a body", method: "POST", path: "/nowhere", body: `{}`, as: "ada", status: 404, want: "not_found", extra: limited},
 		{name: "the root", method: "GET", path: "/", as: "ada", status: 404, want: "not_found", extra: limited},

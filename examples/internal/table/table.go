@@ -1,8 +1,8 @@
-// Package table holds the service of examples/stdlib, examples/chi and
-// examples/gorilla to the same answers: the router must make no difference.
+// Package table checks that the services of examples/stdlib, examples/chi and
+// examples/gorilla give the same responses: the router must make no difference.
 //
-// It leaves out what the routers themselves decide: HEAD, paths with "//", and
-// the members of Allow.
+// It does not check the decisions of the routers: HEAD, paths with "//", and the
+// members of Allow.
 package table
 
 import (
@@ -46,25 +46,25 @@ func Run(t *testing.T, srv *http.Server) {
 // row is one request, and what must come back.
 type row struct {
 	name         string
-	method, path string // {order}, and its parts {hex} and {rest}, stand for what earlier answers had
+	method, path string // {order}, and its parts {hex} and {rest}, stand for values of earlier responses
 	body         string
 	as           string            // whose access token is sent
 	from         string            // the client's address; "" is one of the row's own
 	header       map[string]string // "" takes a default away
 	status       int
-	want         string   // an error's code, or the answer's JSON with placeholders
+	want         string   // the code of an error, or the JSON of a response with placeholders
 	extra        []string // headers of the answer beyond those that all answers have; "-" before one that is missing, "?" before one that may be
-	keep         string   // what the answer is kept as: a token and a cookie of that name, or order
+	keep         string   // the name under which the response is stored: a token and a cookie, or order
 }
 
-// player remembers what earlier rows got.
+// player stores the responses of earlier rows.
 type player struct {
 	url    string
 	known  map[string]string
 	played int
 }
 
-// always are the headers that every answer of a ring has.
+// always has the headers of every response.
 var always = http.Header{
 	"Cache-Control":                {"no-store"},
 	"Content-Security-Policy":      {"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
@@ -136,8 +136,8 @@ func (p *player) send(t *testing.T, row row) (*http.Response, []byte) {
 	return res, raw
 }
 
-// checkHeaders compares the whole header map: the values of those that all
-// answers have, the names of the rest.
+// checkHeaders compares the whole header map: the values of the common headers,
+// and the names of the rest.
 func (p *player) checkHeaders(t *testing.T, row row, res *http.Response) {
 	t.Helper()
 	got := res.Header.Clone()
@@ -164,7 +164,8 @@ func (p *player) checkHeaders(t *testing.T, row row, res *http.Response) {
 	require.Equal(t, want, got, "headers: %v", slices.Sorted(maps.Keys(got)))
 }
 
-// remember keeps what later rows need, and puts a placeholder into its place.
+// remember stores the values that later rows need, and replaces them by
+// placeholders.
 func (p *player) remember(t *testing.T, row row, got map[string]any, res *http.Response) {
 	t.Helper()
 	switch row.keep {
@@ -186,7 +187,7 @@ func (p *player) remember(t *testing.T, row row, got map[string]any, res *http.R
 	}
 }
 
-// fill puts what is known in the place of its name in braces.
+// fill replaces names in braces by their values.
 func (p *player) fill(text string) string {
 	for name, value := range p.known {
 		text = strings.ReplaceAll(text, "{"+name+"}", value)
@@ -194,8 +195,8 @@ func (p *player) fill(text string) string {
 	return text
 }
 
-// tooManyHeaders speaks over a connection of its own: net/http answers 431 by
-// itself, without our headers, while the client still writes.
+// tooManyHeaders uses its own connection: net/http responds with 431 itself,
+// without the headers of the rings, while the client still writes.
 func tooManyHeaders(t *testing.T, addr string) {
 	conn, err := net.Dial("tcp", addr)
 	require.NoError(t, err)

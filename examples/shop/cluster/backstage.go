@@ -54,8 +54,8 @@ func raise(ctx context.Context, redis, front string) (b *backstage, err error) {
 		return b, fmt.Errorf("build the shop: %w\n%s", err, out)
 	}
 	for i := range 3 {
-		// They listen on loopback, and believe what the load balancer there
-		// says of clients and their HTTPS.
+		// The shops listen on loopback addresses, and trust the load balancer
+		// there for the client's address and scheme.
 		err := b.startShop(i, binary, "-addr", "127.0.0.1:0", "-self", front, "-trust", "127.0.0.1/32", "-redis", redis, "-limits-redis", limits, "-keys", filepath.Join(b.dir, "keys"))
 		if err != nil {
 			return b, err
@@ -93,7 +93,7 @@ func (b *backstage) startRedis(ctx context.Context, args ...string) (string, err
 	}
 }
 
-// startShop runs a shop, whose log goes to a file, and reads where it listens.
+// startShop starts a shop whose log goes to a file, and reads its address.
 func (b *backstage) startShop(i int, binary string, args ...string) error {
 	log, err := os.Create(filepath.Join(b.dir, fmt.Sprintf("shop-%d.log", i+1)))
 	if err != nil {

@@ -22,12 +22,12 @@ import (
 
 var errNoShop = errors.Define(502, "no_shop", "The shop cannot be reached. Try again in a moment.")
 
-// balance gives each request to the next shop. What a client says of itself in
-// forwarding headers is dropped: the shops believe ours, and ours alone.
+// balance passes each request to the next shop. It drops the client's forwarding
+// headers, because the shops trust those of the balancer.
 //
-// The Responder tells an upload that broke off, or was too slow, from a shop that
-// did: 499 and 408, and no error in the log. The errors of the shops pass as they
-// are.
+// The Responder distinguishes an upload that broke off, or was too slow, from a
+// failing shop: 499 and 408, and no error in the log. The errors of the shops
+// pass unchanged.
 func balance(shops []*url.URL) http.Handler {
 	failures := errors.Must(errors.NewResponder(errors.Options{InsecureKeepBody: func(*http.Request) bool { return true }}))
 	forward := &httputil.ReverseProxy{
@@ -51,8 +51,8 @@ func balance(shops []*url.URL) http.Handler {
 // ownResponse finds our own response in a context.
 type ownResponse struct{}
 
-// preferTheirID deletes our correlation ID where the response of a shop has one:
-// the shop's log has the whole story.
+// preferTheirID deletes the balancer's correlation ID if the response of a shop
+// has one, because the shop's log has the details.
 func preferTheirID(res *http.Response) error {
 	if res.Header.Get("X-Correlation-Id") != "" {
 		w := res.Request.Context().Value(ownResponse{}).(http.ResponseWriter)
@@ -63,7 +63,8 @@ func preferTheirID(res *http.Response) error {
 	return nil
 }
 
-// turns takes the shops in turns, and the next one where a shop is not there.
+// turns passes requests to the shops in turn, and skips a shop that does not
+// respond.
 type turns struct {
 	shops []*url.URL
 	next  atomic.Uint64

@@ -50,7 +50,7 @@ func (c *client) ask(method, address, body string, header ...string) (reply, err
 		Code  string `json:"code"`
 		Token string `json:"access_token"`
 	}
-	_ = json.Unmarshal(raw, &members) // some answers have no body
+	_ = json.Unmarshal(raw, &members) // some responses have no body
 	a := reply{status: res.StatusCode, code: members.Code, token: members.Token}
 	for _, cookie := range res.Cookies() {
 		a.cookie = cookie.Name + "=" + cookie.Value
@@ -58,7 +58,8 @@ func (c *client) ask(method, address, body string, header ...string) (reply, err
 	return a, nil
 }
 
-// count asks so many times, and counts the answers with a status.
+// count sends a request a number of times, and counts the responses with a
+// status.
 func (c *client) count(times, status int, method, path, body string, header ...string) (n int, err error) {
 	for range times {
 		a, err := c.ask(method, c.front+path, body, header...)
@@ -77,10 +78,10 @@ const (
 	wrong = `{"email":"nobody@example.com","password":"password1"}`
 )
 
-// say is told what was tried, what to look for, and what was seen.
+// say prints an experiment, its expected result, and the result.
 type say func(what, want string, seen ...any)
 
-// numbers plays a client of the load balancer, and says what to look for.
+// numbers is a client of the load balancer that prints its experiments.
 func numbers(w io.Writer, front string, back *backstage) error {
 	c := &client{front, &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}} // our own certificate
 	tell := func(what, want string, seen ...any) {
@@ -172,7 +173,7 @@ func oneLess(c *client, tell say, back *backstage) error {
 	if err := down.Process.Kill(); err != nil {
 		return err
 	}
-	_ = down.Wait() // which says that it was killed
+	_ = down.Wait() // the error is that of the kill
 	served, err := c.count(100, 200, "GET", "/products", "")
 	if err != nil {
 		return err
