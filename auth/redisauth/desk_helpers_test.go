@@ -44,8 +44,8 @@ func (d *desk) ahead(token string, rotations uint64) string {
 	return "rt_" + base64.RawURLEncoding.EncodeToString(append(body, mac.Sum(nil)[:16]...))
 }
 
-// secrets are all forms of tokens, and of what they are made from, that must
-// be found nowhere.
+// secrets returns all forms of tokens, and of the material that they are made
+// from.
 func secrets(tokens ...string) []string {
 	var all []string
 	for _, token := range tokens {
@@ -106,8 +106,8 @@ func (d *desk) tabs(schedules int) (requests int) {
 	return requests
 }
 
-// schedules holds SR12 300 times: with Grace nobody honest is logged out; without
-// it, whatever is used twice ends its session.
+// schedules runs SR12 300 times: with Grace no honest client is logged out;
+// without it, a reused token ends its session.
 func schedules(t *testing.T, store session.Store, pass func(time.Duration)) {
 	d := newDesk(t, store, pass, grace(10*second))
 	t.Logf("300 schedules with Grace: %d requests, false logouts 0", d.tabs(300))
@@ -144,7 +144,7 @@ func schedules(t *testing.T, store session.Store, pass func(time.Duration)) {
 	t.Logf("300 schedules without Grace: used twice %d, sessions ended by it %d", twice, ends)
 }
 
-// down is a store that does not answer.
+// down is a store that does not reply.
 type down struct{}
 
 var errDown = errors.New("dial tcp: connection refused")
@@ -163,7 +163,7 @@ func (down) DeleteAll(context.Context, string, ...string) ([]session.Ended, erro
 	return nil, errDown
 }
 
-// spy keeps what a store is told.
+// spy records the calls of a store.
 type spy struct {
 	session.Store
 	told string
@@ -190,7 +190,7 @@ func checksum(text string) string {
 	return digits
 }
 
-// keep returns a delivery that keeps what it gets.
+// keep returns a delivery that records the texts.
 func keep(texts *[]string) func(context.Context, apikey.Key, string) error {
 	return func(_ context.Context, _ apikey.Key, text string) error {
 		*texts = append(*texts, text)

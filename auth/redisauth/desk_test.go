@@ -91,7 +91,7 @@ func (d *desk) login(header ...string) string {
 	return cookieOf(w)
 }
 
-// refresh returns the status, and the token that the answer sets, or "".
+// refresh returns the status, and the token that the response sets, or "".
 func (d *desk) refresh(token string, header ...string) (int, string) {
 	d.t.Helper()
 	w := d.post(d.Refresh(), token, header...)
@@ -115,12 +115,12 @@ func (d *desk) refused(token string, header ...string) {
 	require.Equal(d.t, [2]any{401, ""}, [2]any{status, next})
 }
 
-// over reports whether the access tokens of the first session are dead.
+// over reports whether the access tokens of the first session are revoked.
 func (d *desk) over() bool {
 	return errors.Is(d.revoked.Check(d.t.Context(), "", d.issued[0], "", time.Now()), auth.ErrRevoked)
 }
 
-// quiet answers as a service does.
+// quiet responds as a service does, without a log.
 var quiet = errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
 
 // request is one to a desk. Headers come in pairs.
@@ -141,7 +141,7 @@ func (d *desk) post(h http.Handler, token string, header ...string) *httptest.Re
 	return w
 }
 
-// cookieOf returns the token that an answer sets, or "".
+// cookieOf returns the token that a response sets, or "".
 func cookieOf(w *httptest.ResponseRecorder) string { return cookieNamed(w.Result(), "__Host-refresh") }
 
 func cookieNamed(res *http.Response, name string) string {
@@ -168,7 +168,7 @@ func onEach(t *testing.T, test func(t *testing.T, store session.Store, pass func
 	}
 }
 
-// play runs one case, in a bubble where there is no store yet.
+// play runs one case, in a synctest bubble if there is no store yet.
 func play(t *testing.T, store session.Store, pass func(time.Duration), test func(*testing.T, session.Store, func(time.Duration))) {
 	if store != nil {
 		test(t, store, pass)

@@ -18,9 +18,8 @@ import (
 	"github.com/ringwall/ringwall/internal/redistest"
 )
 
-// TestDump holds that whoever copies the disk of the Redis has no token and no
-// key: the snapshot, and the log of every write, are searched for all that was
-// handed out.
+// TestDump checks that a copy of Redis' disk has no token and no key: it searches
+// the snapshot, and the log of every write, for all issued secrets.
 func TestDump(t *testing.T) {
 	server := redistest.Start(t, "appendonly yes", "appendfsync always", "aof-use-rdb-preamble no", "rdbcompression no")
 	client := connect(t, redis.NewClient(server.Options()))

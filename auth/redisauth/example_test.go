@@ -15,12 +15,12 @@ import (
 	"github.com/ringwall/ringwall/headers"
 )
 
-// nowhere stands for the address of a Redis, where there is none.
+// nowhere is a client of a Redis that does not exist.
 func nowhere() *redis.Client {
 	return redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1, DialerRetries: 1})
 }
 
-// What Redis does not answer is a 503, and never a logout.
+// If Redis does not reply, the response is a 503, and never a logout.
 func ExampleNewSessionStore() {
 	client := nowhere()
 	defer func() { _ = client.Close() }()
@@ -47,7 +47,7 @@ func ExampleNewKeyStore() {
 	// Output: true
 }
 
-// A process that has not read the revocations lets nobody through.
+// A process that has not read the revocations refuses every token.
 func ExampleRevocations() {
 	client := nowhere()
 	defer func() { _ = client.Close() }()

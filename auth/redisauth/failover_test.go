@@ -43,7 +43,7 @@ func (p *pair) settle(t *testing.T) {
 	})
 }
 
-// fail loses the master, and what the replica has not got.
+// fail loses the master, and the writes that the replica does not have.
 func (p *pair) fail(t *testing.T) *redis.Client {
 	t.Helper()
 	p.master.Kill()
@@ -74,7 +74,7 @@ func TestFailoverLosesTheLastWrite(t *testing.T) {
 		stolen := thief.token
 		f.must(thief)
 		store := sessions(t, p.fail(t), redisauth.Options{})
-		before := f.desk // which is told of the events
+		before := f.desk // which receives the events
 		f.desk = f.again(func(o *session.Options) { o.Store = store })
 		f.pass = store.Advance
 		for _, c := range tabs {
@@ -87,7 +87,7 @@ func TestFailoverLosesTheLastWrite(t *testing.T) {
 		f.pass(10 * time.Second)
 		f.replay(tabs)
 
-		// A thief who uses what came back is found at the next difference.
+		// A thief who uses the restored token is detected at the next difference.
 		taken := f.mustRefresh(stolen)
 		require.Equal(t, taken, thief.token, "no line of their own")
 		newest := f.mustRefresh(thief.token)
@@ -99,8 +99,8 @@ func TestFailoverLosesTheLastWrite(t *testing.T) {
 	})
 }
 
-// TestRevocationsSurviveAFailover: with Replicas, what was revoked without an
-// error stays so; else the error says that it may not.
+// TestRevocationsSurviveAFailover checks that with Replicas, a revocation without
+// an error survives, and that a revocation that may not survive returns an error.
 func TestRevocationsSurviveAFailover(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
@@ -183,7 +183,7 @@ func TestUnconfirmedRotation(t *testing.T) {
 	require.Empty(t, d.events)
 }
 
-// TestReady says no under every policy that evicts.
+// TestReady checks that every policy that evicts is an error.
 func TestReady(t *testing.T) {
 	for _, kind := range kindsOf() {
 		t.Run(kind.name, func(t *testing.T) {

@@ -51,8 +51,8 @@ type tab struct {
 	attempts     int
 }
 
-// try refreshes once. It holds that a 503 says when to come back, and leaves the
-// cookie alone.
+// try refreshes once. It checks that a 503 has Retry-After, and does not change
+// the cookie.
 func (f *fault) try(c *tab) int {
 	start := time.Now()
 	w := f.post(f.Refresh(), c.token, session.AttemptHeader, fmt.Sprintf("%s-%08d", c.token[60:], c.attempts))
@@ -211,7 +211,7 @@ func TestHang(t *testing.T) {
 	require.Less(t, f.longest, 2*time.Second, "the client itself would wait for 5 s and more")
 	f.server.Resume(t)
 	for _, c := range tabs {
-		f.must(c) // what was abandoned may have run since: it is the same attempt
+		f.must(c) // an abandoned call may have run since, with the same attempt
 	}
 	require.Eventually(t, func() bool { return f.redis.Abandoned() == 0 }, 20*time.Second, 20*time.Millisecond, "no call stays behind")
 	f.replay(tabs)
@@ -239,7 +239,8 @@ func TestReadOnly(t *testing.T) {
 	f.report()
 }
 
-// TestScriptFlush: Redis forgets the scripts, under load. Nobody notices.
+// TestScriptFlush removes the scripts from Redis under load, which no client
+// notices.
 func TestScriptFlush(t *testing.T) {
 	f := newFault(t)
 	tabs := f.tabs(4)
@@ -254,7 +255,8 @@ func TestScriptFlush(t *testing.T) {
 	f.report()
 }
 
-// TestRefusals: what an administrator has to mend is a 503 at once.
+// TestRefusals checks that a failure that an administrator must correct is a 503
+// at once.
 func TestRefusals(t *testing.T) {
 	for _, tt := range []struct {
 		name       string

@@ -125,7 +125,7 @@ func TestCorruptRecords(t *testing.T) {
 	require.ErrorIs(t, err, auth.ErrUnavailable, "going on without it would let somebody through")
 }
 
-// TestOddServer holds that what is no Redis is a 503.
+// TestOddServer checks that a server other than Redis is a 503.
 func TestOddServer(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -190,8 +190,8 @@ func TestFloodOfReuse(t *testing.T) {
 	}
 }
 
-// TestFullRedis holds that a Redis without room refuses what it cannot keep, and
-// still ends keys: what a revocation takes away comes first.
+// TestFullRedis checks that a Redis without memory refuses new records, and still
+// revokes keys, because that frees memory.
 func TestFullRedis(t *testing.T) {
 	client := single(t)
 	ctx, store, feed := t.Context(), apiKeys(t, client, redisauth.Options{}), revocations(t, client, redisauth.Options{})

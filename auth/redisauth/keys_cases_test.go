@@ -51,7 +51,7 @@ type ring struct {
 	log    strings.Builder
 }
 
-// newRing makes a manager. The cache is as good as none, unless a row asks.
+// newRing returns a manager with the shortest cache, unless a row sets another.
 func newRing(t *testing.T, store apikey.Store, change ...func(*apikey.Options)) *ring {
 	t.Helper()
 	r := &ring{t: t, store: &counted{Store: store}}
@@ -110,7 +110,7 @@ func (r *ring) used(text string) {
 	}, 5*time.Second, 5*time.Millisecond)
 }
 
-// age makes the key older, which is as if time had gone by.
+// age makes the key older, as if time had passed.
 func (r *ring) age(d time.Duration) {
 	r.t.Helper()
 	require.Eventually(r.t, func() bool { // a use that is being written comes between

@@ -24,7 +24,7 @@ func record(id string) apikey.Record {
 	return apikey.Record{Key: apikey.Key{ID: id, Name: fmt.Sprintf("%0100d", 1)}, Version: 1, Secrets: []apikey.Secret{{}}}
 }
 
-// TestTombstones holds what is kept of keys that were deleted.
+// TestTombstones checks the records of deleted keys.
 func TestTombstones(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
@@ -38,8 +38,8 @@ func TestTombstones(t *testing.T) {
 	}
 }
 
-// forgotten holds that a key that was deleted stays deleted for as long as a
-// write of it may be under way, and is forgotten then, a few at a time.
+// forgotten checks that a deleted key stays deleted as long as a write of it may
+// be under way, and that its record is deleted then, a few at a time.
 func forgotten(t *testing.T, s *redisauth.KeyStore) {
 	ctx := context.Background()
 	put := func(id string) bool { return errors.Must(s.Put(ctx, record(id))) }
@@ -73,7 +73,7 @@ func forgotten(t *testing.T, s *redisauth.KeyStore) {
 	require.True(t, put(dead(0)))
 }
 
-// noKeys holds that nobody ends or reads a tombstone by its name.
+// noKeys checks that a tombstone cannot be read or deleted by its name.
 func noKeys(t *testing.T, s *redisauth.KeyStore) {
 	ctx := t.Context()
 	r := newRing(t, s)
@@ -94,8 +94,8 @@ func noKeys(t *testing.T, s *redisauth.KeyStore) {
 	require.False(t, errors.Must(s.Put(ctx, late)), "the tombstone is there")
 }
 
-// TestSweepOfADamagedPlace holds that a place where no scan goes on keeps no key
-// from being revoked.
+// TestSweepOfADamagedPlace checks that an invalid cursor does not prevent a
+// revocation.
 func TestSweepOfADamagedPlace(t *testing.T) {
 	client := single(t)
 	s := apiKeys(t, client, redisauth.Options{})
@@ -124,8 +124,8 @@ func (failing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 	return next
 }
 
-// TestListBreaksOff holds that keys are listed that were read before Redis
-// failed, beside the error.
+// TestListBreaksOff checks that keys that were read before Redis failed are
+// returned with the error.
 func TestListBreaksOff(t *testing.T) {
 	client := connect(t, redis.NewClient(redistest.Start(t).Options()))
 	store := apiKeys(t, client, redisauth.Options{})
@@ -163,8 +163,8 @@ func (*between) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 	return next
 }
 
-// TestListAcrossARestart holds that a scan that a Redis began is not taken for
-// whole when another goes on with it, which has its own order.
+// TestListAcrossARestart checks that a scan is not taken for complete if another
+// Redis, with another order, continues it.
 func TestListAcrossARestart(t *testing.T) {
 	server := redistest.Start(t, "appendonly yes", "appendfsync always")
 	client := connect(t, redis.NewClient(server.Options()))

@@ -49,7 +49,8 @@ func TestLostReply(t *testing.T) {
 	})
 }
 
-// TestLostReplyToAReuse: the theft is told although its reply was lost.
+// TestLostReplyToAReuse checks that a theft is reported although its reply was
+// lost.
 func TestLostReplyToAReuse(t *testing.T) {
 	f := newFault(t)
 	t0 := f.login()
@@ -61,8 +62,8 @@ func TestLostReplyToAReuse(t *testing.T) {
 	require.True(t, f.over())
 }
 
-// TestLostReplyToALogin: no session more than one, and those that it evicted
-// are told.
+// TestLostReplyToALogin checks that there is no second session, and that the
+// evicted ones are reported.
 func TestLostReplyToALogin(t *testing.T) {
 	f := newFault(t, func(o *session.Options) { o.MaxSessions = 2 })
 	f.login()
@@ -77,9 +78,9 @@ func TestLostReplyToALogin(t *testing.T) {
 	require.Len(t, list, 2)
 }
 
-// TestLostReplyToAnOvertakenLogin: the login took the place of one session and
-// evicted another, its reply was lost, and all was ended before its retry. The
-// access tokens of both are dead, although RevokeAll found neither.
+// TestLostReplyToAnOvertakenLogin checks a login that replaced one session and
+// evicted another. Its reply was lost, and RevokeAll ran before its retry. The
+// access tokens of both are revoked, although RevokeAll found neither.
 func TestLostReplyToAnOvertakenLogin(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
@@ -108,8 +109,8 @@ func TestLostReplyToAnOvertakenLogin(t *testing.T) {
 	require.Empty(t, list)
 }
 
-// TestOvertakenRetry: our retry comes when others have gone on from what the
-// first try did. It is no theft, and hands out nothing; the model of
+// TestOvertakenRetry checks a retry that comes after other calls continued from
+// the write of the first attempt. It is not a theft, and returns nothing.
 // internal/test/linear found this.
 func TestOvertakenRetry(t *testing.T) {
 	if testing.Short() {
@@ -130,7 +131,7 @@ func TestOvertakenRetry(t *testing.T) {
 			f := newFault(t)
 			direct := sessions(t, connect(t, redis.NewClient(f.server.Options())), redisauth.Options{})
 			other := &fault{desk: f.again(func(o *session.Options) { o.Store = direct })}
-			f.mustRefresh(f.login()) // Redis knows the script
+			f.mustRefresh(f.login()) // Redis then has the script
 			c := &tab{token: f.login()}
 			twin := *c
 			lost := f.proxy.DropReply("evalsha")
@@ -146,8 +147,8 @@ func TestOvertakenRetry(t *testing.T) {
 	}
 }
 
-// TestLostReplyToRevokeAll: what it ended is told, and a login that came
-// meanwhile stays, also when another RevokeAll came before that.
+// TestLostReplyToRevokeAll checks that the ended sessions are reported, and that
+// a login of the time between stays, also after another RevokeAll before it.
 func TestLostReplyToRevokeAll(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
@@ -173,8 +174,8 @@ func TestLostReplyToRevokeAll(t *testing.T) {
 	}
 }
 
-// TestLateArrivals: a call whose first try hung in a network, and arrives when
-// the second one has come and gone, does nothing.
+// TestLateArrivals checks that a call whose first attempt hung in a network does
+// nothing when it arrives after the second.
 func TestLateArrivals(t *testing.T) {
 	store := sessions(t, single(t), redisauth.Options{})
 	ctx, owner := t.Context(), "00000000000000000000000000000001"
@@ -229,7 +230,7 @@ func TestLateArrivals(t *testing.T) {
 	require.Empty(t, keys)
 }
 
-// forgetful loses the first answer to a deletion, with every try of it.
+// forgetful loses the first reply to a deletion, with all its attempts.
 type forgetful struct {
 	session.Store
 	lost bool
@@ -253,8 +254,8 @@ func (f *forgetful) DeleteAll(ctx context.Context, owner string, except ...strin
 	return ended, err
 }
 
-// TestLostRevokeAll: the next one tells of what the one before has ended, and
-// nobody knew of.
+// TestLostRevokeAll checks that the next call reports the sessions that the lost
+// one ended.
 func TestLostRevokeAll(t *testing.T) {
 	store := sessions(t, single(t), redisauth.Options{})
 	d := newDesk(t, store, store.Advance)
@@ -270,8 +271,8 @@ func TestLostRevokeAll(t *testing.T) {
 	d.mustRefresh(kept)
 }
 
-// TestLostLogout: the next one tells of what the one before has ended, and that
-// lives for as long as it did.
+// TestLostLogout checks that the next call reports the sessions that the lost one
+// ended, for as long as their access tokens live.
 func TestLostLogout(t *testing.T) {
 	store := sessions(t, single(t), redisauth.Options{})
 	d := newDesk(t, store, store.Advance)
@@ -281,13 +282,13 @@ func TestLostLogout(t *testing.T) {
 	require.False(t, d.over(), "nobody was told of the access tokens")
 	d.refused(token)
 	d.pass(time.Minute - time.Second)
-	d.login() // which forgets what is of no use any longer
+	d.login() // which deletes expired entries
 	require.Equal(t, 204, other.post(other.Logout(), token).Code)
 	require.True(t, d.over())
 }
 
-// TestLostRevokeAllAges: what a call has ended is told of for as long as its
-// access tokens live, however often all is ended meanwhile.
+// TestLostRevokeAllAges checks that the sessions that a call ended are reported
+// for as long as their access tokens live, however often all are ended meanwhile.
 func TestLostRevokeAllAges(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
@@ -332,7 +333,7 @@ func TestLostRevokeAllAges(t *testing.T) {
 	require.InDelta(t, 3*time.Minute, ago, float64(time.Minute))
 }
 
-// unheard loses the answer to a reuse, with every try of it, a few times.
+// unheard loses the reply to a reuse, with all its attempts, a few times.
 type unheard struct {
 	session.Store
 	times int
@@ -347,8 +348,8 @@ func (u *unheard) Rotate(ctx context.Context, r session.Rotation) (session.Rotat
 	return rotated, err
 }
 
-// TestLostReuse: a client that tries again after each 503 has the theft told,
-// with the access tokens, once; and nobody has it told for ever.
+// TestLostReuse checks that a client that retries after each 503 causes one
+// report of the theft, and that the reports end.
 func TestLostReuse(t *testing.T) {
 	store := sessions(t, single(t), redisauth.Options{})
 	for _, times := range []int{1, 2, 15} {

@@ -14,8 +14,8 @@ import (
 	"github.com/ringwall/ringwall/internal/redistest"
 )
 
-// TestPositionLost holds that a reader never goes on beside something that it
-// has not seen.
+// TestPositionLost checks that a reader never continues past an entry that it has
+// not read.
 func TestPositionLost(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
@@ -165,8 +165,8 @@ func TestFeedForEver(t *testing.T) {
 	}
 }
 
-// TestLoadAcrossARestart holds that a feed that a Redis began is not taken for
-// whole when another goes on with it, which gave lower IDs.
+// TestLoadAcrossARestart checks that a feed is not taken for complete if another
+// Redis, with lower IDs, continues it.
 func TestLoadAcrossARestart(t *testing.T) {
 	server := redistest.Start(t)
 	client, other := connect(t, redis.NewClient(server.Options())), connect(t, redis.NewClient(server.Options()))

@@ -87,8 +87,8 @@ func TestFeedPages(t *testing.T) {
 	}
 }
 
-// TestFeedIsTrimmed holds that what is dead goes, a few at a time, and what is
-// not stays, wherever it stands.
+// TestFeedIsTrimmed checks that expired entries are deleted, a few at a time, and
+// that live ones stay, wherever they are.
 func TestFeedIsTrimmed(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
@@ -138,8 +138,8 @@ func TestFeedIsTrimmed(t *testing.T) {
 	}
 }
 
-// TestReadersOfATrimmedFeed holds that a reader that follows is never told to
-// begin again, and one that is behind misses nothing that lives.
+// TestReadersOfATrimmedFeed checks that a reader that follows never starts again,
+// and that one that is behind misses no live entry.
 func TestReadersOfATrimmedFeed(t *testing.T) {
 	ctx, f := t.Context(), revocations(t, single(t), redisauth.Options{})
 	_, start, err := f.Load(ctx)
@@ -173,7 +173,7 @@ func TestReadersOfATrimmedFeed(t *testing.T) {
 	}
 }
 
-// A process is what a service has in each of its replicas.
+// A process has the parts of one replica of a service.
 type process struct {
 	sessions *session.Manager
 	verifier *token.Verifier
@@ -282,8 +282,8 @@ func TestTwoProcesses(t *testing.T) {
 	require.ErrorIs(t, newProcess(t, client, signing).check(access), auth.ErrRevoked, "a process that starts later knows")
 }
 
-// TestRevocationsWithoutRedis holds that a process that cannot read answers
-// 503, and goes on when it can.
+// TestRevocationsWithoutRedis checks that a process that cannot read responds
+// with 503, and recovers.
 func TestRevocationsWithoutRedis(t *testing.T) {
 	server := redistest.Start(t, durable...)
 	proxy := redistest.StartProxy(t, server.Addr)

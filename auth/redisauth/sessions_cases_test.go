@@ -22,7 +22,7 @@ const (
 	other   = "ABCDEFGHIJKLMNOP"
 )
 
-// grace lets a used token get its successor for so long.
+// grace returns a change that sets Grace.
 func grace(d time.Duration) func(*session.Options) {
 	return func(o *session.Options) { o.Grace = d }
 }
@@ -34,7 +34,7 @@ type sessionCase struct {
 	play     func(*desk)
 }
 
-// theft holds that the session has ended, and was told of.
+// theft checks that the session has ended, and that the theft was reported.
 func (d *desk) theft(tokens ...string) {
 	d.t.Helper()
 	for _, token := range tokens {

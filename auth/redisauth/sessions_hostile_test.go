@@ -16,7 +16,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// purse is what a crowd has collected: tokens of every age, of both subjects.
+// purse has the tokens that a crowd has collected, of every age and of both
+// subjects.
 type purse struct {
 	mu     sync.Mutex
 	tokens []string
@@ -40,10 +41,9 @@ func (p *purse) pick(r *rand.Rand) string {
 	return p.tokens[r.IntN(len(p.tokens))]
 }
 
-// TestCrowd lets a crowd do with all tokens that there ever were what it likes,
-// in two processes and as two subjects, with logins that take each other's place.
-// Whatever happens, a session is either there, and its access tokens work, or it
-// has ended, and they do not.
+// TestCrowd lets a crowd use all tokens at random, in two processes and as two
+// subjects, with logins that replace each other. At any time, a session either
+// exists and its access tokens are valid, or it has ended and they are revoked.
 func TestCrowd(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
@@ -117,8 +117,8 @@ func crowd(t *testing.T, store session.Store, pass func(time.Duration), seed uin
 	}
 }
 
-// TestHoardOfLogouts holds that whoever collects tokens of dead sessions cannot
-// fill Redis with logouts, nor make each take longer than the one before.
+// TestHoardOfLogouts checks that a client with many tokens of ended sessions
+// cannot fill Redis with logouts, nor make each slower than the one before.
 func TestHoardOfLogouts(t *testing.T) {
 	client := single(t)
 	store := sessions(t, client, redisauth.Options{})

@@ -15,7 +15,7 @@ import (
 	"github.com/ringwall/ringwall/internal/redistest"
 )
 
-// follow starts Revocations that may be two seconds behind, as a bank wants it.
+// follow starts Revocations with a MaxStale of two seconds.
 func follow(t *testing.T, client redis.UniversalClient) *auth.Revocations {
 	t.Helper()
 	r := errors.Must(auth.NewRevocations(auth.RevocationsOptions{
@@ -69,8 +69,8 @@ func TestRevocationReachesACutOffProcessInTime_FS1(t *testing.T) {
 	}
 }
 
-// Next returns soon enough for the shortest MaxStale: what it has waited for
-// counts twice.
+// Next returns soon enough for the shortest MaxStale, because its wait counts
+// twice.
 func TestNextReturnsInTimeForTheShortestMaxStale_FS1(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")

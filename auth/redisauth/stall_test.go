@@ -32,7 +32,7 @@ type service struct {
 	t     *testing.T
 	desks []*desk
 	urls  []string
-	// What the clients counted.
+	// The counts of the clients.
 	requests, unavailable, falselyEnded, replayed atomic.Int64
 }
 
@@ -56,8 +56,8 @@ func newService(t *testing.T, processes int, dial func() redis.UniversalClient, 
 	return s
 }
 
-// A browser is a client with a jar. It comes back after a 503 when Retry-After
-// says so. Some number their attempts.
+// A browser is a client with a cookie jar. It retries after a 503 when
+// Retry-After allows it. Some browsers number their attempts.
 type browser struct {
 	*service
 	hc       *http.Client
@@ -142,7 +142,7 @@ func (b *browser) run(ctx context.Context) {
 	}
 }
 
-// awaitSuccess waits until every client has refreshed anew.
+// awaitSuccess waits until every client has refreshed again.
 func (s *service) awaitSuccess(all []*browser) {
 	s.t.Helper()
 	before := make([]int64, len(all))
@@ -170,8 +170,8 @@ func (b *browser) thief(token string, numbered bool) *browser {
 	return &browser{service: b.service, hc: hc, number: 1000 + int(b.requests.Load()), numbered: numbered}
 }
 
-// replay presents the token until there is an answer, with all cookies that the
-// 503s set.
+// replay presents the token until there is a response other than 503, with all
+// cookies that the 503s set.
 func (b *browser) replay() {
 	for range 100 {
 		res := b.send("/refresh")
@@ -213,10 +213,10 @@ func (s *service) thefts() (n int) {
 	return n
 }
 
-// TestOutagesEndNoSession_FS2 holds that neither a Redis that stalls, nor one that
-// is killed and comes back, ends the session of a client that follows
-// Retry-After, numbered or not; and that thieves who present spent tokens
-// meanwhile, and come back with the cookies of the 503s, get nothing.
+// TestOutagesEndNoSession_FS2 checks that neither a Redis that stalls, nor one
+// that is killed and restarted, ends the session of a client that obeys
+// Retry-After, with or without numbered attempts. Thieves who present used tokens
+// meanwhile, and return with the cookies of the 503s, get nothing.
 func TestOutagesEndNoSession_FS2(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")

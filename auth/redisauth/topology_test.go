@@ -38,8 +38,8 @@ func place(t *testing.T, c *redistest.Cluster, d *desk, s *redisauth.SessionStor
 	return c.Owner(slotOf(t, c, d, s))
 }
 
-// TestClusterConfirms holds that WAIT asks the replicas of the master that has
-// the key.
+// TestClusterConfirms checks that WAIT applies to the replicas of the master that
+// has the key.
 func TestClusterConfirms(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
@@ -76,9 +76,9 @@ func leastRights(t *testing.T, o *redis.ClusterOptions, nodes ...*redistest.Serv
 	return o
 }
 
-// TestClusterMovesASlot: rotations go on while the slot of their sessions moves,
-// to a master that the client knows, and to one that it has never heard of; and
-// the replicas that confirm are those of the node that took the write.
+// TestClusterMovesASlot checks that rotations continue while the slot of their
+// sessions moves, to a master that the client knows and to a new one, and that
+// the confirming replicas are those of the node with the write.
 func TestClusterMovesASlot(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
@@ -106,13 +106,15 @@ func TestClusterMovesASlot(t *testing.T) {
 			rotate := func(what string) {
 				t.Helper()
 				for _, tab := range tabs {
-					// A busy replica may confirm late: once more, with the same
-					// attempt. What the slot is at does not change meanwhile.
+					// A busy replica may confirm late, so the call is repeated
+					// with the same attempt. The slot stays where it is
+					// meanwhile.
 					require.Eventually(t, func() bool { return f.try(tab) == 200 }, 5*time.Second, 50*time.Millisecond, what)
 					rotations++
 				}
 			}
-			// confirms holds that one replica is asked, and another is not.
+			// confirms checks that WAIT is sent to one replica, and not to
+			// another.
 			confirms := func(asked, other *redistest.Server, what string) {
 				t.Helper()
 				other.Pause(t)
@@ -176,8 +178,8 @@ func TestClusterLosesAMaster(t *testing.T) {
 	c.Masters[dead].Kill()
 	at := time.Now()
 	elsewhere.mustRefresh(other)
-	// What confirms is gone with the master: a service that insists on it
-	// answers 503 until there is another replica.
+	// The confirming replica is lost with the master, so a service with Replicas
+	// responds with 503 until there is another.
 	f.redis = sessions(t, connect(t, redis.NewClusterClient(recommended(c.Options()))), redisauth.Options{Timeout: timeout})
 	f.desk = newDesk(t, f.redis, f.redis.Advance)
 	for _, tab := range tabs {
@@ -222,8 +224,8 @@ func TestSentinelFailover(t *testing.T) {
 	f.report()
 }
 
-// TestClockOfRedisJumps: it opens nothing when it goes back, and ends what is
-// over when it goes ahead.
+// TestClockOfRedisJumps checks that a clock that goes back makes nothing valid
+// again, and that one that goes ahead expires records.
 func TestClockOfRedisJumps(t *testing.T) {
 	withGrace(t, func(t *testing.T, g func(*session.Options)) {
 		server, clock := redistest.StartClock(t)

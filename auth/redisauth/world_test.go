@@ -48,7 +48,7 @@ func kindsOf() []struct {
 	return kinds
 }
 
-// patient gives a machine that is busy with other tests time to answer.
+// patient sets timeouts for a busy machine.
 func patient(o redisauth.Options) redisauth.Options {
 	if o.Timeout == 0 {
 		o.Timeout = 5 * time.Second
@@ -71,7 +71,7 @@ func revocations(t *testing.T, client redis.UniversalClient, o redisauth.Options
 	return errors.Must(redisauth.NewRevocationFeed(client, patient(o)))
 }
 
-// TestNew holds that all problems are told at once.
+// TestNew checks that all problems are reported at once.
 func TestNew(t *testing.T) {
 	client := connect(t, redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"}))
 	for _, tt := range []struct {

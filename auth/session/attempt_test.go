@@ -44,7 +44,7 @@ func lossyDesk(t *testing.T, change ...func(*session.Options)) (*desk, *lossy) {
 
 const attemptCookie = "__Host-refresh-attempt"
 
-// attemptIn returns the attempt cookie that an answer sets, or "".
+// attemptIn returns the attempt cookie that a response sets, or "".
 func attemptIn(w *httptest.ResponseRecorder) string {
 	for _, c := range w.Result().Cookies() {
 		if c.Name == attemptCookie {
@@ -66,7 +66,7 @@ func (d *desk) lost(h http.Handler, token string, header ...string) string {
 	return attemptIn(w)
 }
 
-// with is the header of a cookie beside the token's.
+// with returns a Cookie header with an attempt, in addition to that of the token.
 func with(attempt string) []string { return []string{"Cookie", attemptCookie + "=" + attempt} }
 
 // TestRetryAfter503IsNoTheft_FS2 holds that a browser that does not number its
@@ -158,9 +158,9 @@ func TestRetryAfter503IsNoTheft_FS2(t *testing.T) {
 	})
 }
 
-// TestAttemptCookieOpensNothing_FS2 holds that the cookie of a 503 is worth
-// something beside the token to which it was given, and for the attempt that
-// used it. Each row ends in a theft.
+// TestAttemptCookieOpensNothing_FS2 checks that the cookie of a 503 is useful
+// only together with its token, and for the attempt that used the token. Each row
+// ends in a theft.
 func TestAttemptCookieOpensNothing_FS2(t *testing.T) {
 	// garbled changes the first character of the nonce.
 	garbled := func(attempt string) string {
@@ -170,8 +170,8 @@ func TestAttemptCookieOpensNothing_FS2(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name string
-		// header is what the thief sends beside the token, once it was used by
-		// an attempt with this cookie, whose answer was lost.
+		// header is sent by the thief with the token, after an attempt with this
+		// cookie used it and its response was lost.
 		header func(d *desk, store *lossy, token, attempt string) []string
 	}{
 		{"the token alone", func(*desk, *lossy, string, string) []string { return nil }},
@@ -241,8 +241,8 @@ func TestAttemptCookieOpensNothing_FS2(t *testing.T) {
 	})
 }
 
-// TestAttemptCookie_FS2 holds the whole line, which protects as that of the token
-// does, and which answers have it.
+// TestAttemptCookie_FS2 checks the whole Set-Cookie header, and which responses
+// have it.
 func TestAttemptCookie_FS2(t *testing.T) {
 	for _, tt := range []struct {
 		name, want string
@@ -282,8 +282,8 @@ func TestAttemptCookie_FS2(t *testing.T) {
 	require.NotEmpty(t, cookieOf(t, w))
 }
 
-// TestNoAnswerSetsTheAttemptCookieTwice_FS2 holds what RFC 6265, section 4.1.1, asks
-// for, where a retry is a logout.
+// TestNoAnswerSetsTheAttemptCookieTwice_FS2 checks the rule of RFC 6265, section
+// 4.1.1, for a retry that is a logout.
 func TestNoAnswerSetsTheAttemptCookieTwice_FS2(t *testing.T) {
 	d, store := lossyDesk(t)
 	token := d.login()

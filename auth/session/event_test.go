@@ -16,8 +16,7 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// TestLog holds the whole record of a theft, where no hook is told of it, and
-// that it holds no token.
+// TestLog checks the record of a theft without a hook, and that it has no token.
 func TestLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
@@ -34,8 +33,8 @@ func TestLog(t *testing.T) {
 	})
 }
 
-// TestTheftHasItsDistance_FS5 holds that the event of a theft tells a late tab from
-// a thief.
+// TestTheftHasItsDistance_FS5 checks that the event of a theft distinguishes a
+// late tab from a thief.
 func TestTheftHasItsDistance_FS5(t *testing.T) {
 	for _, tt := range []struct {
 		name      string
@@ -77,7 +76,8 @@ func TestTheftHasItsDistance_FS5(t *testing.T) {
 	}
 }
 
-// TestPanickingHook holds that it is logged, and changes no answer.
+// TestPanickingHook checks that a panic in the hook is logged, and changes no
+// response.
 func TestPanickingHook(t *testing.T) {
 	var out bytes.Buffer
 	d := newDesk(t, func(o *session.Options) {
@@ -92,8 +92,8 @@ func TestPanickingHook(t *testing.T) {
 	require.Contains(t, out.String(), `"level":"ERROR","msg":"hook panicked","hook":"session: OnEvent","panic":"hook"`)
 }
 
-// TestFullRevocations holds that a login whose victim's tokens cannot be
-// revoked fails, and that a theft is answered as one all the same.
+// TestFullRevocations checks that a login fails if the tokens of an evicted
+// session cannot be revoked, and that a theft is answered as a theft.
 func TestFullRevocations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		full := errors.Must(auth.NewRevocations(auth.RevocationsOptions{MaxEntries: 1}))

@@ -73,16 +73,15 @@ func ExampleNew() {
 	// refresh 401
 }
 
-// The classic mistake: a client whose answer was lost sends the old token
-// again, without a Refresh-Attempt that says it is the same try. Nobody can
-// tell that from a thief. With the header, both requests get the same
-// successor.
+// The classic mistake: a client whose response was lost sends the old token again
+// without a Refresh-Attempt. That looks like a thief. With the header, both
+// requests get the same successor.
 func Example_incorrect() {
 	client, url, stop := service()
 	defer stop()
 	for _, attempt := range []string{"", "dGhlIHNhbWUgdHdpY2U"} {
 		cookie := post(client, url+"/auth/login").Cookies()[0]
-		for range 2 { // the first answer never arrives
+		for range 2 { // the first response is lost
 			r := errors.Must(http.NewRequest("POST", url+"/auth/refresh", nil))
 			r.AddCookie(&http.Cookie{Name: cookie.Name, Value: cookie.Value})
 			if attempt != "" {

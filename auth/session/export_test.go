@@ -2,16 +2,16 @@ package session
 
 import "time"
 
-// Epochs returns how many it remembers.
+// Epochs returns the number of stored epochs.
 func (m *Memory) Epochs() int { return max(len(m.epochs), m.ended.Len()) }
 
 // SetClock replaces the store's clock.
 func (m *Memory) SetClock(now func() time.Time) { m.now = now }
 
-// Len returns the number of records, dead ones included, and of owners.
+// Len returns the number of records, expired ones included, and of owners.
 func (m *Memory) Len() (records, owners int) { return m.used.Len(), len(m.owners) }
 
-// Rewind makes every record as it was some rotations ago, but for the attempt.
+// Rewind sets every record back by some rotations, without its attempt.
 func (m *Memory) Rewind(rotations uint64) {
 	if rotations == 0 {
 		return
@@ -23,7 +23,7 @@ func (m *Memory) Rewind(rotations uint64) {
 	}
 }
 
-// Parsed is what a token says.
+// Parsed is the content of a token.
 type Parsed = credential
 
 // Keyring makes and parses tokens.

@@ -24,14 +24,14 @@ func issue(_ context.Context, s session.Session) (string, time.Time, error) {
 	return "access-" + s.ID, time.Now().Add(5 * time.Minute), nil
 }
 
-// codeOf returns the code of an answer in the one shape.
+// codeOf returns the code of an error response.
 func codeOf(t *testing.T, w *httptest.ResponseRecorder) string {
 	var body struct{ Code string }
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &body))
 	return body.Code
 }
 
-// TestAbsolute holds SR15: who refreshes for ever does not stay for ever.
+// TestAbsolute holds SR15: refreshing does not extend a session beyond Absolute.
 func TestAbsolute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, func(o *session.Options) { o.Idle, o.Absolute = time.Hour, 2*time.Hour })
@@ -93,7 +93,7 @@ func keyOf(t *testing.T, token string) uint8 {
 	return b[1]
 }
 
-// TestAccount holds what a change of the account does, and that no failure
+// TestAccount checks the effect of a change of the account, and that no failure
 // after the rotation loses the client's session.
 func TestAccount(t *testing.T) {
 	keep := func(s session.Session) (session.Session, error) { return s, nil }
@@ -176,8 +176,8 @@ func TestLongAccessTokens(t *testing.T) {
 	}
 }
 
-// TestTokensOutliveNoSession holds that an Issue that gives one a longer life
-// than its session is a failure of ours, which is told: nobody could end it.
+// TestTokensOutliveNoSession checks that a token that would outlive its session
+// is a 503, because it could not be revoked.
 func TestTokensOutliveNoSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ends := func(s session.Session) time.Time { return time.Now().Add(5 * time.Minute) }
@@ -197,7 +197,7 @@ func TestTokensOutliveNoSession(t *testing.T) {
 			require.Equal(t, 200, w.Code)
 			token = cookieOf(t, w)
 		}
-		pass(time.Minute) // five are left
+		pass(time.Minute) // five remain
 		w := d.post(d.Refresh(), token)
 		require.Equal(t, 200, w.Code)
 		pass(time.Second)

@@ -12,8 +12,8 @@ import (
 	"github.com/ringwall/ringwall/auth/session"
 )
 
-// TestSecretsAreNotPrinted holds that no way to print or log a value shows
-// what is in it for nobody to read.
+// TestSecretsAreNotPrinted checks that no way to print or log a value shows its
+// secrets.
 func TestSecretsAreNotPrinted(t *testing.T) {
 	const secret = "hunter22"
 	s := session.Session{ID: "0123", Subject: "ann", Data: []byte(secret)}

@@ -16,8 +16,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// TestLoginEndsTheOldSession holds SR21: nobody goes on in a session that was
-// there before the login.
+// TestLoginEndsTheOldSession holds SR21: a session from before the login does not
+// continue.
 func TestLoginEndsTheOldSession(t *testing.T) {
 	for _, tt := range []struct {
 		name, cookie string // of the request; "planted" is another session's
@@ -45,8 +45,8 @@ func TestLoginEndsTheOldSession(t *testing.T) {
 	}
 }
 
-// closing is a store that takes no new sessions, or lets none end, while it is
-// told to.
+// closing is a store that refuses new sessions, or refuses to end any, while its
+// fields are set.
 type closing struct {
 	*session.Memory
 	full, stuck bool
@@ -66,8 +66,8 @@ func (c *closing) Delete(ctx context.Context, owner string, ids ...string) ([]se
 	return c.Memory.Delete(ctx, owner, ids...)
 }
 
-// TestLoginThatFails holds that the session whose cookie it came with goes on
-// then, be it one's own or another's, and no other is left behind.
+// TestLoginThatFails checks that the session whose cookie the request has
+// continues, whoever owns it, and that no other session remains.
 func TestLoginThatFails(t *testing.T) {
 	for _, tt := range []struct {
 		name, subject string
@@ -97,8 +97,8 @@ func TestLoginThatFails(t *testing.T) {
 	}
 }
 
-// TestLoginTakesThePlace holds that one's own old session makes room for the
-// new one, so that no other has to end.
+// TestLoginTakesThePlace checks that a login replaces the client's old session,
+// so that no other has to end.
 func TestLoginTakesThePlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, func(o *session.Options) { o.MaxSessions = 2 })
@@ -116,7 +116,7 @@ func TestLoginTakesThePlace(t *testing.T) {
 	})
 }
 
-// TestLoginTakesNoIDs holds that the caller cannot choose what is ours.
+// TestLoginTakesNoIDs checks that the caller cannot choose IDs.
 func TestLoginTakesNoIDs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
@@ -166,8 +166,8 @@ func TestLoginRefusesUnfitSessions(t *testing.T) {
 	}
 }
 
-// TestCredentials holds SR7, SR20 and SR26: what is no token of ours never
-// reaches the store, and ends nobody's session.
+// TestCredentials holds SR7, SR20 and SR26: text that is not a token never
+// reaches the store, and ends no session.
 func TestCredentials(t *testing.T) {
 	d := newDesk(t)
 	good := d.login()
@@ -209,7 +209,7 @@ func swap(c byte) string {
 	return "A"
 }
 
-// broken is a store that never answers.
+// broken is a store that always fails.
 type broken struct{}
 
 var errDown = errors.Join(errors.New("connection refused"), auth.ErrRevoked)
@@ -229,8 +229,8 @@ func (broken) DeleteAll(context.Context, string, ...string) ([]session.Ended, er
 	return nil, errDown
 }
 
-// TestStoreFails holds SR24: a store that is down logs nobody out, even when
-// its error claims to be a kind of ours.
+// TestStoreFails holds SR24: a store that is down logs out no client, even if its
+// error has a kind of this package.
 func TestStoreFails(t *testing.T) {
 	token := newDesk(t).login()
 	d := newDesk(t, func(o *session.Options) { o.Store = broken{} })
@@ -251,7 +251,7 @@ func TestStoreFails(t *testing.T) {
 	require.ErrorIs(t, d.RevokeAll(t.Context(), "ann"), auth.ErrUnavailable)
 }
 
-// unsure is a store whose replicas do not confirm what it does.
+// unsure is a store whose replicas do not confirm its changes.
 type unsure struct{ *session.Memory }
 
 func (u unsure) Rotate(ctx context.Context, r session.Rotation) (session.Rotated, error) {
@@ -264,9 +264,9 @@ func (u unsure) DeleteAll(ctx context.Context, owner string, except ...string) (
 	return ended, errors.New("no replica confirmed")
 }
 
-// TestUnsureStore holds that a change that may not last is told, and treated
-// as done: the client gets the successor of a token that is used up, theft is
-// theft, and ended sessions have their access tokens revoked.
+// TestUnsureStore checks that a change that may not last is reported, and treated
+// as made: the client gets the successor of its used token, a theft is a theft,
+// and the access tokens of ended sessions are revoked.
 func TestUnsureStore(t *testing.T) {
 	d := newDesk(t, func(o *session.Options) { o.Store = unsure{session.NewMemory()} })
 	first := d.login()
@@ -287,7 +287,7 @@ func TestUnsureStore(t *testing.T) {
 	}
 }
 
-// listening is a store that gives up with its context, as one on a network does.
+// listening is a store whose calls end with their context, as over a network.
 type listening struct{ *session.Memory }
 
 func (l listening) Rotate(ctx context.Context, r session.Rotation) (session.Rotated, error) {
@@ -301,7 +301,7 @@ func (l listening) Rotate(ctx context.Context, r session.Rotation) (session.Rota
 	return l.Memory.Rotate(ctx, r)
 }
 
-// TestHangingUp holds that a client that is gone leaves nothing half done.
+// TestHangingUp checks that a client that disconnects leaves nothing half done.
 func TestHangingUp(t *testing.T) {
 	d := newDesk(t, func(o *session.Options) { o.Store = listening{session.NewMemory()} })
 	token := d.login()

@@ -76,7 +76,7 @@ func TestLogoutAll(t *testing.T) {
 	require.Equal(t, 200, d.post(d.Refresh(), other).Code, "a thief of an old token ends one session alone")
 }
 
-// TestRevoke holds that nobody ends the session of somebody else.
+// TestRevoke checks that a user cannot end the session of another.
 func TestRevoke(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
@@ -105,8 +105,8 @@ func TestRevoke(t *testing.T) {
 	})
 }
 
-// TestRevokeAgain holds that the one after a failure does what was left, and that
-// no ID of anybody's choice reaches the store but as an ID.
+// TestRevokeAgain checks that a call after a failure completes the first, and
+// that an ID reaches the store only as an ID.
 func TestRevokeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		feed := &failing{err: errDown}
@@ -177,7 +177,7 @@ func TestMethods(t *testing.T) {
 	require.Equal(t, 200, d.post(d.Refresh(), token).Code)
 }
 
-// counting is a feed that only counts what is told.
+// counting is a feed that counts additions.
 type counting struct{ told atomic.Int64 }
 
 func (c *counting) Load(context.Context) ([]auth.Revocation, string, error) { return nil, "", nil }
@@ -192,8 +192,8 @@ func (c *counting) Add(context.Context, auth.Revocation) error {
 	return nil
 }
 
-// TestFloodOfLogouts holds that whoever has one token of a dead session cannot
-// fill the feed of the revocations with it.
+// TestFloodOfLogouts checks that a client with one token of an ended session
+// cannot fill the feed of revocations.
 func TestFloodOfLogouts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		feed := new(counting)
@@ -215,9 +215,8 @@ func TestFloodOfLogouts(t *testing.T) {
 	})
 }
 
-// TestHoardOfLogouts holds that whoever collects tokens of dead sessions for as
-// long as they like cannot fill the revocations with all of them at once, which
-// would answer everybody with a 503.
+// TestHoardOfLogouts checks that a client with many tokens of ended sessions
+// cannot fill the revocations, which would answer every request with a 503.
 func TestHoardOfLogouts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		revoked := errors.Must(auth.NewRevocations(auth.RevocationsOptions{MaxEntries: 100}))
@@ -237,8 +236,8 @@ func TestHoardOfLogouts(t *testing.T) {
 	})
 }
 
-// TestLogoutAgain holds that the one after a 503 tells of what the first has
-// ended.
+// TestLogoutAgain checks that the call after a 503 reports the sessions that the
+// first ended.
 func TestLogoutAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		feed := &failing{err: errDown}
@@ -283,8 +282,8 @@ func TestRevokeAllAtOnce(t *testing.T) {
 	})
 }
 
-// TestRevokeAllEnds holds that nobody waits for a thousand sessions whose
-// revocations hang, and is told that not all was done.
+// TestRevokeAllEnds checks that RevokeAll returns in time if a thousand
+// revocations hang, with an error.
 func TestRevokeAllEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		feed := &slow{takes: 3 * time.Second}
@@ -306,7 +305,7 @@ func TestRevokeAllEnds(t *testing.T) {
 	})
 }
 
-// carrying is a store that tells again of what earlier calls have ended.
+// carrying is a store that returns the sessions that earlier calls ended.
 type carrying struct {
 	*session.Memory
 	at map[string]time.Time
@@ -325,8 +324,8 @@ func (c carrying) DeleteAll(ctx context.Context, owner string, except ...string)
 	return ended, err
 }
 
-// TestRevokeAllAgain holds that what ended before is revoked once, for as long
-// as its access tokens live, whoever ends all again and again.
+// TestRevokeAllAgain checks that an ended session is revoked once, for as long as
+// its access tokens live, however often all sessions are ended.
 func TestRevokeAllAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		feed := new(counting)

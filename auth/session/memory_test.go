@@ -39,7 +39,8 @@ func TestMaxSessions(t *testing.T) {
 	})
 }
 
-// TestMemoryIsBounded holds that dead records go as new ones come.
+// TestMemoryIsBounded checks that expired records are deleted as new ones are
+// created.
 func TestMemoryIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := session.NewMemory()
@@ -67,7 +68,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	})
 }
 
-// spying keeps what the store is told.
+// spying records the calls of the store.
 type spying struct {
 	*session.Memory
 	seen []any
@@ -83,7 +84,7 @@ func (s *spying) Rotate(ctx context.Context, r session.Rotation) (session.Rotate
 	return s.Memory.Rotate(ctx, r)
 }
 
-// TestStoreKeepsNoToken holds SR25: what the store holds logs nobody in.
+// TestStoreKeepsNoToken holds SR25: the content of the store opens no session.
 func TestStoreKeepsNoToken(t *testing.T) {
 	spy := &spying{Memory: session.NewMemory()}
 	d := newDesk(t, func(o *session.Options) { o.Store = spy })
@@ -99,8 +100,8 @@ func TestStoreKeepsNoToken(t *testing.T) {
 	}
 }
 
-// TestDeadSessionsStayDead holds that a rotation cannot bring back what was
-// deleted, and that owners are kept apart.
+// TestDeadSessionsStayDead checks that a rotation cannot recreate a deleted
+// record, and that owners are separate.
 func TestDeadSessionsStayDead(t *testing.T) {
 	m := session.NewMemory()
 	ctx := t.Context()

@@ -20,7 +20,7 @@ import (
 // native is an Options that lets clients keep their token themselves.
 func native(o *session.Options) { o.NativeClients = true }
 
-// loginBody is a Login whose answer has the tokens.
+// loginBody is a login whose response has the tokens.
 func (d *desk) loginBody(w http.ResponseWriter, r *http.Request) error {
 	tokens, err := d.Manager.Login(w, r, session.Session{Subject: "ann"})
 	if err != nil {
@@ -29,7 +29,7 @@ func (d *desk) loginBody(w http.ResponseWriter, r *http.Request) error {
 	return json.NewEncoder(w).Encode(tokens)
 }
 
-// bodyToken returns the refresh token in the body of an answer that sets no
+// bodyToken returns the refresh token in the body of a response that sets no
 // cookie.
 func bodyToken(t *testing.T, w *httptest.ResponseRecorder) string {
 	require.Empty(t, cookieOf(t, w))
@@ -65,8 +65,8 @@ func TestNativeClients(t *testing.T) {
 	require.Equal(t, theft, d.events)
 }
 
-// TestBrowsersKeepNoToken holds that a page's script cannot make an answer
-// show it a token (RFC 9700 speaks of XSS; HttpOnly is the reason for cookies).
+// TestBrowsersKeepNoToken checks that a page's script cannot get a response with
+// a token. The cookie is HttpOnly because of XSS (RFC 9700).
 func TestBrowsersKeepNoToken(t *testing.T) {
 	d := newDesk(t, native)
 	token := bodyToken(t, d.post(errors.HandlerFunc(d.loginBody), "", session.TokenHeader, "new"))

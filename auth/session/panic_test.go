@@ -15,8 +15,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// TestPanics holds that a panic of the application after the rotation is a
-// failure like any other: the client gets the successor of what it has used up.
+// TestPanics checks that a panic of the application after the rotation is a
+// failure like any other: the client gets the successor of its used token.
 func TestPanics(t *testing.T) {
 	for _, hook := range []string{"session: Account", "session: Issue"} {
 		t.Run(hook, func(t *testing.T) {

@@ -13,8 +13,8 @@ import (
 	"github.com/ringwall/ringwall/auth/session"
 )
 
-// A step is one refresh. Tokens have names: t0 comes from Login, and an answer
-// that yields a name which is known already must be that very token.
+// A step is one refresh. Tokens have names: t0 comes from Login, and a response
+// with a known name must have exactly that token.
 type step struct {
 	after   time.Duration
 	rewind  uint64 // the store loses as many rotations before the step
@@ -33,8 +33,8 @@ const (
 
 var theft = []session.Reason{session.TokenReused}
 
-// TestRefresh plays the scenarios in which a token is presented more than
-// once. A session that is over has had its access tokens revoked.
+// TestRefresh plays the scenarios in which a token is presented more than once.
+// The access tokens of an ended session are revoked.
 func TestRefresh(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -122,8 +122,8 @@ func (d *desk) play(steps []step) {
 	}
 }
 
-// TestConcurrent holds SR10: of 64 who present one token at once, one makes the
-// successor.
+// TestConcurrent holds SR10: of 64 concurrent requests with one token, one makes
+// the successor.
 func TestConcurrent(t *testing.T) {
 	for _, tt := range []struct {
 		name    string

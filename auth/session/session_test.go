@@ -84,7 +84,7 @@ func (d *desk) post(h http.Handler, token string, header ...string) *httptest.Re
 	return w
 }
 
-// cookieOf returns the refresh token that an answer sets, or "".
+// cookieOf returns the refresh token that a response sets, or "".
 func cookieOf(t *testing.T, w *httptest.ResponseRecorder) string {
 	token, seen := "", 0
 	for _, c := range w.Result().Cookies() {
@@ -99,7 +99,7 @@ func cookieOf(t *testing.T, w *httptest.ResponseRecorder) string {
 // pass lets time go by, which costs none inside of synctest.
 func pass(d time.Duration) { <-time.After(d) }
 
-// TestNew holds that all problems are told at once.
+// TestNew checks that all problems are reported at once.
 func TestNew(t *testing.T) {
 	good := func() session.Options {
 		return session.Options{

@@ -48,7 +48,8 @@ func TestTokenHasOneSpelling(t *testing.T) {
 	require.False(t, ok, "another key")
 }
 
-// FuzzParse holds that what is accepted is what we would have written.
+// FuzzParse checks that an accepted token is exactly the one that the package
+// would write.
 func FuzzParse(f *testing.F) {
 	ring := session.Keyring(keys)
 	good := errors.Must(ring.Token(session.NewParsed("ann", 7)))

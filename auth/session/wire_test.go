@@ -113,8 +113,8 @@ func TestOverTheWire(t *testing.T) {
 	}
 }
 
-// TestLateRefresh holds SR17: what a late answer to the old session says does
-// not reach the cookie of the new one.
+// TestLateRefresh holds SR17: a late response to the old session does not change
+// the cookie of the new one.
 func TestLateRefresh(t *testing.T) {
 	d := newDesk(t)
 	client, at := d.serve(httptest.NewTLSServer)
