@@ -16,8 +16,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// scheme is an authenticator that takes "Authorization: <name> <user>" and has
-// an answer for each user.
+// scheme is an authenticator for "Authorization: <name> <user>", with a result
+// for each user.
 type scheme struct {
 	name, header, challenge string
 	refusals                map[string]error
@@ -51,8 +51,8 @@ var (
 	silent = scheme{header: "X-Key", refusals: map[string]error{"bad": auth.ErrInvalid}}
 )
 
-// serve answers one request by a middleware with all three schemes, behind a
-// Responder, as a service has it.
+// serve sends one request through a middleware with all three schemes, behind a
+// Responder.
 func serve(t *testing.T, o auth.Options, r *http.Request, next http.HandlerFunc) *http.Response {
 	t.Helper()
 	o.Authenticators = []auth.Authenticator{bearer, signed, silent}
@@ -240,8 +240,8 @@ func TestZeroValuesRefuse_FT9(t *testing.T) {
 
 type nilFeed struct{ auth.RevocationFeed }
 
-// The log says what the answer does not: that our own set-up reads one
-// credential twice looks like a client that sends two.
+// The log has the schemes, because a setup that reads one credential twice looks
+// like a client that sends two.
 func TestTwoCredentialsAreLogged(t *testing.T) {
 	other := bearer
 	other.challenge = ""

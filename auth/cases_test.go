@@ -20,8 +20,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// The order of the rings: what has no credentials by the standard (Fetch,
-// section 3.2.5) is answered before anybody asks for them.
+// The order of the rings: a preflight has no credentials (Fetch, section 3.2.5),
+// so it is answered before auth.
 func TestPreflightsAreForCORS_TH8(t *testing.T) {
 	inner := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{bearer}})).Handler(http.HandlerFunc(whoami))
 	origins := errors.Must(cors.New(cors.Options{Origins: []string{"https://app.example.com"}, Credentials: true, Headers: []string{"Authorization"}, Logger: slog.New(slog.DiscardHandler)}))
@@ -37,7 +37,7 @@ func TestPreflightsAreForCORS_TH8(t *testing.T) {
 	require.Equal(t, "https://app.example.com", w.Header().Get("Access-Control-Allow-Origin"))
 }
 
-// A handler that nobody guards gets no principal that could pass for one.
+// A handler without a middleware gets no principal.
 func TestWithoutAMiddleware_AZ1(t *testing.T) {
 	ok := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, known := auth.From(r.Context())
@@ -58,7 +58,8 @@ func TestWithoutAMiddleware_AZ1(t *testing.T) {
 	}
 }
 
-// What is not there and what is not yours are one answer (OWASP API1:2023).
+// An object that does not exist and one of another owner get one response (OWASP
+// API1:2023).
 func TestNobodyLearnsWhatExists_AZ2(t *testing.T) {
 	h := auth.Require(auth.Object(errNoOrder, load, mine))(http.HandlerFunc(whoami))
 	answers := make(map[string]string)

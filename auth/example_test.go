@@ -51,7 +51,7 @@ func Example() {
 func ExampleNewRevocations() {
 	revoked := errors.Must(auth.NewRevocations(auth.RevocationsOptions{}))
 	ctx, now := context.Background(), time.Now()
-	err := revoked.RevokeSession(ctx, "session-1", now.Add(5*time.Minute)) // its last token is dead by then
+	err := revoked.RevokeSession(ctx, "session-1", now.Add(5*time.Minute)) // its last token has expired by then
 	fmt.Println(err)
 	fmt.Println(revoked.Check(ctx, "token-1", "session-1", "ada", now))
 	fmt.Println(revoked.Check(ctx, "token-2", "session-2", "ada", now))
@@ -88,8 +88,8 @@ func ExampleMaxAuthAge() {
 	// 401
 }
 
-// The classic mistake: a route that asks who is calling, and not whether the
-// object is theirs (OWASP API1:2023).
+// The classic mistake: a route that authenticates the caller, and does not check
+// whether the object is theirs (OWASP API1:2023).
 func Example_incorrect() {
 	type Invoice struct{ Number, Owner string }
 	invoices := map[string]Invoice{"7": {"7", "eve"}}

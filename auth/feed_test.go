@@ -43,7 +43,7 @@ func (l *ledger) set(change func(*ledger)) {
 	change(l)
 }
 
-// begin counts a call, and fails as it is told to.
+// begin counts a call, and fails while the ledger is set to fail.
 func (l *ledger) begin(ctx context.Context) error {
 	l.mu.Lock()
 	hangs, fails := l.hangs, l.fails
@@ -174,7 +174,8 @@ func TestRevocationsReachOtherProcesses(t *testing.T) {
 	})
 }
 
-// Each row is a process that cannot know whether s2 was revoked, and says so.
+// In each row, a process cannot know whether s2 was revoked, and returns
+// ErrUnavailable.
 func TestRevocationsInDoubt(t *testing.T) {
 	outage := errors.New("connection refused")
 	for _, row := range []struct {
@@ -273,7 +274,7 @@ func TestRevocationsInDoubt(t *testing.T) {
 	}
 }
 
-// reasons are what the log has of them.
+// reasons are the causes in the log.
 var reasons = map[string]string{
 	"booting": "does Run run?", "stale": "was not read for MaxStale", "full": "was full",
 	"the clock was ahead, dropped what was dead by it, and was set back": "its clock was set back",
@@ -288,8 +289,8 @@ func logged(err error) string {
 	return log.String()
 }
 
-// A clock that is set back must not make old news look fresh, nor one that is
-// set ahead make a process forget: it says that it does not know.
+// A clock that is set back must not make old entries look fresh, and one that is
+// set ahead must not delete live ones: the result is unknown.
 func TestRevocationsWithAClockThatJumps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLedger()
@@ -325,7 +326,7 @@ func TestPositionLost(t *testing.T) {
 	})
 }
 
-// impatient answers at once, whether there is something or not.
+// impatient returns at once, with or without entries.
 type impatient struct {
 	*ledger
 	err error
@@ -336,8 +337,8 @@ func (f impatient) Next(_ context.Context, after string) ([]auth.Revocation, str
 	return nil, after, f.err
 }
 
-// A feed that does not wait, or has lost every position, is not asked as fast
-// as the machine can.
+// A feed that does not wait, or has lost every position, is not called in a busy
+// loop.
 func TestFeedsThatDoNotWait(t *testing.T) {
 	for name, err := range map[string]error{"nothing": nil, "lost": auth.ErrPositionLost} {
 		t.Run(name, func(t *testing.T) {

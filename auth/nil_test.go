@@ -13,8 +13,8 @@ import (
 
 var errGone = errors.Define(404, "gone_in_test", "Gone.")
 
-// What is wired at start fails at start, as http.Handle does, and not with a
-// 500 for each request.
+// A nil handler or policy panics at start, as in http.Handle, instead of a 500
+// for each request.
 func TestNilIsRefusedWhenTheServiceStarts_FE9(t *testing.T) {
 	m := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{bearer}}))
 	load := func(*http.Request) (int, error) { return 1, nil }

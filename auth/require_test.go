@@ -19,7 +19,7 @@ var errNoOrder = errors.Define(404, "order_not_found", "No such order.")
 
 type order struct{ id, owner string }
 
-// load knows the orders 1 (of ada) and 2 (of eve); 9 is a store that fails.
+// load returns the orders 1 (of ada) and 2 (of eve); 9 is a store that fails.
 func load(r *http.Request) (order, error) {
 	switch id := r.URL.Query().Get("id"); id {
 	case "1":
@@ -99,7 +99,7 @@ func TestRequire(t *testing.T) {
 	}
 }
 
-// What is not there reads in the log as load said it.
+// The log has the error of load for an object that does not exist.
 func TestObjectThatIsNotThere(t *testing.T) {
 	for err, want := range map[error]string{
 		errNoOrder:                             "order_not_found: No such order.",

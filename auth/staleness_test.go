@@ -78,7 +78,7 @@ func TestRevocationReachesACutOffProcessInTime_FS1(t *testing.T) {
 	}
 }
 
-// A feed where nothing happens is not stale, whatever MaxStale is.
+// A feed without new entries is not stale, whatever MaxStale is.
 func TestIdleFeedIsNeverStale_FS1(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := start(t, auth.RevocationsOptions{Feed: newLedger(), MaxStale: 2 * time.Second})

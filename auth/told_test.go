@@ -13,8 +13,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// TestToldOnce holds that the feed gets a revocation again only where it has
-// less, or may have lost it.
+// TestToldOnce checks that a revocation is added again only if the feed has a
+// shorter one, or may have lost it.
 func TestToldOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLedger()
@@ -51,7 +51,7 @@ func TestToldOnce(t *testing.T) {
 		l.set(func(l *ledger) { l.unsure = errors.New("no replica has it") })
 		for range 3 {
 			require.ErrorIs(t, a.RevokeSession(t.Context(), "s3", until), auth.ErrUnavailable)
-			pass(time.Second) // it reads what it has added
+			pass(time.Second) // it reads its own entry
 		}
 		l.set(func(l *ledger) { l.unsure = nil })
 		told(10, "each time, until it is sure")
@@ -62,8 +62,8 @@ func TestToldOnce(t *testing.T) {
 	})
 }
 
-// TestToldOnceWhenFull holds that the feed is told once of what does not fit,
-// however often it is revoked, and that no place is lost by it.
+// TestToldOnceWhenFull checks that a revocation that does not fit is added once,
+// however often it is repeated, and that it takes no place.
 func TestToldOnceWhenFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLedger()
@@ -96,8 +96,8 @@ func TestToldOnceWhenFull(t *testing.T) {
 	})
 }
 
-// TestUnsureFeed holds that a flood with one ID does not fill a feed that takes
-// all, and can make none of it sure: it is told once a second, until it is.
+// TestUnsureFeed checks that a flood with one ID does not fill a feed that
+// confirms nothing: it is added once a second, until the feed confirms it.
 func TestUnsureFeed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLedger()
@@ -123,7 +123,7 @@ func TestUnsureFeed(t *testing.T) {
 	})
 }
 
-// TestUnsureFeedWhenFull holds the same where nothing fits any longer.
+// TestUnsureFeedWhenFull checks the same for a full table.
 func TestUnsureFeedWhenFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLedger()
@@ -152,8 +152,8 @@ func TestUnsureFeedWhenFull(t *testing.T) {
 	})
 }
 
-// TestFullForNoLonger holds that what takes a place makes nobody wait for
-// longer: the one that goes is not one that lasts.
+// TestFullForNoLonger checks that a replaced entry does not extend the time for
+// which a table is full.
 func TestFullForNoLonger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := start(t, auth.RevocationsOptions{Feed: newLedger(), MaxEntries: 3})
@@ -169,7 +169,7 @@ func TestFullForNoLonger(t *testing.T) {
 	})
 }
 
-// overtaken is a feed that loses what is added to it before Add returns.
+// overtaken is a feed that loses an entry before Add returns.
 type overtaken struct {
 	*ledger
 	lose func()
@@ -181,8 +181,8 @@ func (f overtaken) Add(ctx context.Context, r auth.Revocation) error {
 	return err
 }
 
-// TestLostWhileTold holds that a revocation is told again that the feed lost,
-// and was known to have lost, before the one who told it was answered.
+// TestLostWhileTold checks that a revocation is added again if the feed lost it
+// before Add returned.
 func TestLostWhileTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLedger()

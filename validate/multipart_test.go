@@ -172,7 +172,7 @@ func sendRaw(t testing.TB, url, media string, body io.Reader) (status int, code,
 	require.NoError(t, err)
 	r.Header.Set("Content-Type", media)
 	var res *http.Response
-	require.Eventually(t, func() bool { // the answer may be lost to the reset of a connection that is still written to
+	require.Eventually(t, func() bool { // the response may be lost when the connection is reset during the upload
 		res, err = (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
 		if err != nil && r.GetBody != nil {
 			r.Body, _ = r.GetBody()

@@ -31,8 +31,7 @@ type order struct {
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// serve answers requests with what a T was read as, behind a Responder, over a
-// real socket.
+// serve responds with the decoded T, behind a Responder, over a real socket.
 func serve[T any](t testing.TB, o validate.Options) *httptest.Server {
 	t.Helper()
 	o.Logger = quiet

@@ -31,12 +31,12 @@ type bench struct {
 	events []apikey.Reason
 }
 
-// counting is a store that counts its reads, and fails when told to.
+// counting is a store that counts its reads, and fails while fails is set.
 type counting struct {
 	apikey.Store
 	gets       atomic.Int64
 	fails      bool
-	before     func() // runs after a read, before its answer
+	before     func() // runs after a read, before its reply
 	puts       atomic.Int64
 	failAt     int64         // the write that fails; 0: none
 	failFor    int64         // how many after it fail too
@@ -192,8 +192,9 @@ func TestWhereKeysAreRead(t *testing.T) {
 	require.ErrorIs(t, err, auth.ErrMalformed)
 }
 
-// TestKeysEverywhere_FR6 holds that a service for keys alone can say so, over real
-// HTTP: the key opens every path, whatever its spelling, and nothing opens without.
+// TestKeysEverywhere_FR6 checks a service whose every route needs a key, over
+// real HTTP: the key opens every path, however it is spelled, and no path opens
+// without it.
 func TestKeysEverywhere_FR6(t *testing.T) {
 	for _, row := range []struct {
 		name   string

@@ -53,8 +53,8 @@ func TestCacheWhenTheClockIsSetBack(t *testing.T) {
 	require.ErrorIs(t, b.call(a.text, home), auth.ErrInvalid)
 }
 
-// A secret that is newer than what the cache knows works at once, and what the
-// cache holds opens nothing else.
+// A secret that is newer than the cached record works at once, and the cache
+// opens nothing else.
 func TestCacheHoldsFactsAlone(t *testing.T) {
 	a := setUp(t, func(k *apikey.Key) { k.Expires = time.Date(2026, 1, 1, 0, 0, 0, 5e8, time.UTC) })
 	b := a.replica(t)
@@ -88,8 +88,8 @@ func TestCacheIsNotFilledAcrossARevocation(t *testing.T) {
 	require.ErrorIs(t, a.call(a.text, home), auth.ErrInvalid)
 }
 
-// A flood of keys that are made up costs look-ups, and neither memory nor what is
-// known of genuine ones. A no is not remembered.
+// A flood of invented keys costs lookups, but no memory, and evicts no genuine
+// key. A refusal is not cached.
 func TestFloodOfMadeUpKeys(t *testing.T) {
 	b := setUp(t, nil)
 	require.NoError(t, b.call(b.text, home))
@@ -132,8 +132,7 @@ func TestCacheIsBounded(t *testing.T) {
 	require.Greater(t, b.Cached(), 3000)
 }
 
-// The clock that counts goes on while a machine sleeps: it has no monotonic
-// reading.
+// The clock has no monotonic reading, so it continues while a machine sleeps.
 func TestClock(t *testing.T) {
 	m := errors.Must(apikey.New(apikey.Options{Prefix: "acme", Store: apikey.NewMemory(), ClientIP: peer, Routes: []string{"/partner/"}}))
 	k, text, err := m.Create(t.Context(), apikey.Key{Name: "n", Subject: "s", Networks: nets("10.0.0.0/8")})

@@ -5,7 +5,7 @@ import "time"
 // Cached returns the number of keys in the cache.
 func (m *Manager) Cached() int { return len(m.cache.entries) }
 
-// Strangers returns the number of keys that NetworkDenied was told of.
+// Strangers returns the number of keys with reported sightings.
 func (m *Manager) Strangers() int { return len(m.strangers.reported) }
 
 // Settle waits until every use is written.

@@ -57,8 +57,8 @@ func TestCreateRefuses(t *testing.T) {
 		"apikey: ClientIP: must not be nil; did you mean headers.PeerIP?\napikey: Routes: must not be empty; did you mean \"/partner/\", or \"/\" for everywhere?")
 }
 
-// TestRevokeFails holds that Revoke is a success only when the key has ended,
-// and that one which is made again makes sure of what the first one did.
+// TestRevokeFails checks that Revoke succeeds only if the key is revoked, and
+// that a repeated call completes the first.
 func TestRevokeFails(t *testing.T) {
 	down := errors.New("connection refused")
 	for _, row := range []struct {
@@ -87,12 +87,12 @@ func TestRevokeFails(t *testing.T) {
 	}
 	b := setUp(t, nil)
 	require.NoError(t, b.Revoke(t.Context(), b.key.ID))
-	b.store.deleteErr = down // replicas do not confirm what the first one did
+	b.store.deleteErr = down // replicas do not confirm the first deletion
 	require.ErrorIs(t, b.Revoke(t.Context(), b.key.ID), auth.ErrUnavailable)
 }
 
-// TestRevokeUnreadable holds that a key which cannot be read ends, and that the
-// event has what is known of it.
+// TestRevokeUnreadable checks that an unreadable key is revoked, and that the
+// event has its ID.
 func TestRevokeUnreadable(t *testing.T) {
 	b := setUp(t, nil)
 	b.store.fails = true
@@ -108,8 +108,8 @@ func TestRevokeUnreadable(t *testing.T) {
 	require.False(t, found)
 }
 
-// TestIDsThatAreNone holds that no store is asked for what it keeps beside the
-// keys.
+// TestIDsThatAreNone checks that an ID of a store's own record never reaches the
+// store.
 func TestIDsThatAreNone(t *testing.T) {
 	b := setUp(t, nil)
 	b.store.fails = true

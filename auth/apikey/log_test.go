@@ -13,7 +13,7 @@ import (
 	"github.com/ringwall/ringwall/auth/apikey"
 )
 
-// TestPrintsNoDigest holds that what is printed or logged has no digest of a
+// TestPrintsNoDigest checks that no printed or logged value has a digest of a
 // secret, in any form.
 func TestPrintsNoDigest(t *testing.T) {
 	b := setUp(t, nil)

@@ -33,8 +33,8 @@ func (u *unreliable) Put(ctx context.Context, r apikey.Record) (bool, error) {
 }
 
 // TestOwnersAreNotLockedOut plays random rotations on two replicas, over a store
-// and a vault that fail: who fetches the newest text within 20 days of a rotation
-// is accepted all the time.
+// and a vault that fail. An owner who fetches the newest text within 20 days of a
+// rotation is always accepted.
 func TestOwnersAreNotLockedOut(t *testing.T) { synctest.Test(t, playOwners) }
 
 func playOwners(t *testing.T) {

@@ -34,7 +34,7 @@ func TestNetworks(t *testing.T) {
 	require.NoError(t, anywhere.call(anywhere.text, "@"))
 }
 
-// TestToldOfStrangers holds that who has a stolen key cannot fill the log.
+// TestToldOfStrangers checks that the holder of a stolen key cannot fill the log.
 func TestToldOfStrangers(t *testing.T) {
 	b := setUp(t, nil)
 	denied := func(requests int, remote func(i int) string) int {
@@ -59,8 +59,8 @@ func TestToldOfStrangers(t *testing.T) {
 	require.Zero(t, denied(1, func(int) string { return "[::ffff:11.0.0.1]:1" }), "the same, mapped")
 }
 
-// TestToldOfEachKey holds that a flood with one stolen key hides no other, and
-// that what is remembered is bounded.
+// TestToldOfEachKey checks that a flood with one stolen key hides no other, and
+// that the memory for sightings is bounded.
 func TestToldOfEachKey(t *testing.T) {
 	b := setUp(t, nil)
 	for i := range 5000 {
@@ -95,8 +95,8 @@ func TestAlmostEverywhere(t *testing.T) {
 	require.ErrorContains(t, err, "contain every address of 0.0.0.0/0")
 }
 
-// TestFarTooManyNetworks holds that they are refused at once: what they have
-// together takes long to tell.
+// TestFarTooManyNetworks checks that too many networks are refused at once,
+// because the check of their union takes long.
 func TestFarTooManyNetworks(t *testing.T) {
 	var networks []netip.Prefix
 	for i := range 1 << 17 {

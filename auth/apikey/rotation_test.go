@@ -15,8 +15,7 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// damaged is a store with a record that nobody can use, and one that it cannot
-// read.
+// damaged is a store with an unusable record, and with an unreadable one.
 type damaged struct{ apikey.Store }
 
 func (d damaged) Get(ctx context.Context, id string) (apikey.Record, bool, error) {
@@ -121,8 +120,8 @@ func TestRotateDue(t *testing.T) {
 	require.Len(t, got, 2)
 }
 
-// The secret that is in use never ends because a newer one was not fetched, and
-// an expired key is left alone.
+// The secret in use never expires because a newer one was not fetched, and an
+// expired key is not rotated.
 func TestRotateDueSparesTheSecretInUse(t *testing.T) {
 	b := setUp(t, func(k *apikey.Key) {
 		k.RotateEvery, k.Expires = 24*time.Hour, time.Date(2026, 1, 20, 0, 0, 0, 0, time.UTC)
@@ -151,8 +150,8 @@ func TestTheCapHoldsWhileDeliveryFails(t *testing.T) {
 	require.ErrorIs(t, b.call(b.text, home), auth.ErrInvalid)
 }
 
-// A rotation whose answer was lost, and that is tried again, costs nobody the
-// secret in use.
+// A repeated rotation, whose first response was lost, does not end the secret in
+// use.
 func TestRotateAgain(t *testing.T) {
 	b := setUp(t, nil)
 	for range 3 {
@@ -230,8 +229,8 @@ func TestDeliverPanics(t *testing.T) {
 	}
 }
 
-// An owner who works with the old secret is warned of before it ends, also while
-// the vault is sealed: each new secret is young.
+// An owner who uses the old secret is reported before it expires, also while the
+// vault is sealed and each new secret is young.
 func TestOldSecretInUseIsOverdue(t *testing.T) {
 	for _, row := range []struct {
 		name  string
@@ -259,7 +258,7 @@ func TestOldSecretInUseIsOverdue(t *testing.T) {
 	}
 }
 
-// An owner who has the new secret is not warned of when some programs are slow.
+// An owner who has the new secret is not reported because some programs are slow.
 func TestOverlapIsNotOverdue(t *testing.T) {
 	b := setUp(t, func(k *apikey.Key) { k.Overlap = 10 * 24 * time.Hour })
 	second := errors.Must(b.Rotate(t.Context(), b.key.ID))

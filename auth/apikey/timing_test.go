@@ -15,7 +15,7 @@ import (
 	"github.com/ringwall/ringwall/headers"
 )
 
-// frozen is a store that answers always the same, at the same cost.
+// frozen is a store that always returns the same, at the same cost.
 type frozen struct {
 	apikey.Store
 	record apikey.Record

@@ -34,9 +34,9 @@ func ExampleRoutes() {
 	// authtest: "GET /orders/export": has no auth.Require
 }
 
-// The classic mistake: a list of what is asked without credentials that only
-// the author's memory keeps. What is missing from it is never asked; so the
-// patterns come from where the routes are registered.
+// The classic mistake: a list of routes that the author keeps by hand. A route
+// that is missing from the list is never tested; so take the patterns from where
+// the routes are registered.
 func Example_incorrect() {
 	type route struct {
 		pattern string

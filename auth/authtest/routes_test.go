@@ -161,7 +161,7 @@ func TestEveryRouteIsAsked_AZ6(t *testing.T) {
 	})
 }
 
-// The patterns of chi and gorilla/mux, asked of a router that sees any path.
+// The patterns of chi and gorilla/mux, with a router that sees any path.
 func TestPatternsOfOtherRouters(t *testing.T) {
 	var asked []string
 	router := auth.Require()(ok)

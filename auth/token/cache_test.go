@@ -32,7 +32,7 @@ func guarded(t testing.TB, a auth.Authenticator, next http.Handler) http.Handler
 
 var nothing = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 
-// send returns the status and the code of an answer.
+// send returns the status and the code of a response.
 func send(t testing.TB, h http.Handler, target, text string) (int, string) {
 	t.Helper()
 	r := httptest.NewRequest("GET", target, nil)

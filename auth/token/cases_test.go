@@ -136,7 +136,8 @@ func TestOtherSpellingsOfARevokedToken_TJ18(t *testing.T) {
 	require.Equal(t, "auth_revoked", code, "TJ18: n-s")
 }
 
-// Whatever a forged token says of itself, nobody is told that it was genuine.
+// A forged token is invalid, whatever times it has, so that no client learns that
+// it was genuine.
 func TestExpiredAndForged_TJ19(t *testing.T) {
 	h := guarded(t, verifier(t, nil), nothing)
 	old := goodClaims().with(object{"iat": noon.Add(-time.Hour).Unix(), "exp": noon.Add(-time.Minute).Unix()}).json()
@@ -239,7 +240,7 @@ func TestZeroValues_TJ24(t *testing.T) {
 	})
 }
 
-// RFC 6749, section 5.1: what a login and a refresh answer is kept by nobody.
+// The responses of a login and a refresh are not cached (RFC 6749, section 5.1).
 func TestTokensAreNotCached_AZ8(t *testing.T) {
 	i := errors.Must(token.NewIssuer(token.IssuerOptions{Keys: keys(t), Issuer: issuerName, Audience: []string{audience}}))
 	sessions := errors.Must(session.New(session.Options{

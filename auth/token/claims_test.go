@@ -16,7 +16,7 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// signRSA signs with PKCS #1 v1.5 or PSS, as the options say.
+// signRSA signs with PKCS #1 v1.5 or PSS, by the options.
 func signRSA(header, payload string, opts crypto.SignerOpts) string {
 	input := b64(header) + "." + b64(payload)
 	digest := sha256.Sum256([]byte(input))
@@ -82,7 +82,8 @@ func TestClaims(t *testing.T) {
 			payload := strings.ReplaceAll(goodClaims().with(row.changes).json(), `{"null":0}`, "null")
 			_, err := v.Verify(t.Context(), sign(goodHeader().json(), payload))
 			require.ErrorIs(t, err, row.want)
-			// TJ19: whatever a forged token says, the answer is invalid (CVE-2024-51744).
+			// TJ19: a forged token is invalid, whatever its claims are
+			// (CVE-2024-51744).
 			forged := sign(goodHeader().json(), payload)
 			forged = forged[:len(forged)-86] + b64(strings.Repeat("x", 64))
 			_, err = v.Verify(t.Context(), forged)
@@ -180,7 +181,7 @@ func TestAMarkNeverEndsALoginMadeAfterIt(t *testing.T) {
 	}
 	check := func(text string, want error) {
 		t.Helper()
-		for range 2 { // the second time it may be remembered
+		for range 2 { // the second time it may be cached
 			_, err := v.Verify(t.Context(), text)
 			require.ErrorIs(t, err, want)
 		}

@@ -21,7 +21,7 @@ import (
 type peer struct{ parser *jwt.Parser }
 
 func newPeer() peer {
-	// It does not know the name of RFC 9864.
+	// It does not have the name of RFC 9864.
 	jwt.RegisterSigningMethod("Ed25519", func() jwt.SigningMethod { return jwt.SigningMethodEdDSA })
 	return peer{jwt.NewParser(jwt.WithTimeFunc(clock), jwt.WithIssuer(issuerName), jwt.WithAudience(audience), jwt.WithExpirationRequired(),
 		jwt.WithLeeway(30*time.Second), jwt.WithIssuedAt(), jwt.WithStrictDecoding(), jwt.WithValidMethods([]string{"HS256", "EdDSA"}))}
@@ -36,7 +36,8 @@ type peerClaims struct {
 	AuthTime *jwt.NumericDate `json:"auth_time"`
 }
 
-// agree fails when we accepted what the peer does not, or read it otherwise.
+// agree fails if the verifier accepted a token that the peer refuses, or reads
+// otherwise.
 func (p peer) agree(t *testing.T, text string, ours *auth.Principal) {
 	t.Helper()
 	var theirs peerClaims
@@ -93,10 +94,9 @@ func (m mutator) change(text string) string {
 	return text
 }
 
-// TestMutatedTokens holds that we accept a subset of what golang-jwt
-// accepts, and read it alike. Headers and payloads are mutated under a good
-// signature, and whole tokens as they are. Nothing that is refused is ever
-// remembered.
+// TestMutatedTokens checks that the verifier accepts a subset of the tokens that
+// golang-jwt accepts, and reads them alike. It mutates headers and payloads under
+// a good signature, and whole tokens. No refused token is cached.
 func TestMutatedTokens(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -151,8 +151,8 @@ func TestMutatedTokens(t *testing.T) {
 	require.LessOrEqual(t, entries, len(accepted))
 }
 
-// FuzzVerify does the same with what the fuzzer finds: as a token, as a
-// payload, and as a header under a good signature.
+// FuzzVerify does the same with the fuzzer's input: as a token, as a payload, and
+// as a header under a good signature.
 func FuzzVerify(f *testing.F) {
 	f.Add(sign(goodHeader().json(), goodClaims().json()))
 	f.Add(sign(goodHeader().with(object{"typ": "application/at+jwt", "x": 1}).json(), goodClaims().with(object{"aud": []string{"x", audience}, "nbf": 1.5}).json()))

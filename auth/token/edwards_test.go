@@ -146,8 +146,8 @@ func weakPoints(t *testing.T) []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// The table of small-order points is what the curve's equation yields, and
-// every such key can be forged for.
+// The table of small-order points follows from the equation of the curve, and
+// signatures for every such key can be forged.
 func TestPointsOfSmallOrderAreRefused_FT2(t *testing.T) {
 	weak := weakPoints(t)
 	require.Len(t, weak, 14, "8 canonical encodings and 6 others")

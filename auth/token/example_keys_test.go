@@ -16,8 +16,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// A key that signs for a month, and is replaced by the next one without
-// anybody noticing: all replicas do it by their clocks.
+// A key signs for a month, and the next one replaces it. All replicas follow
+// their clocks.
 func ExampleNewKeys() {
 	may := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
 	june := may.AddDate(0, 1, 0)
@@ -68,7 +68,7 @@ func ExampleNewSecret() {
 	// token: key "2026-05": the secret does not look random; take 32 bytes from crypto/rand
 }
 
-// The kid of a key is its thumbprint where nothing speaks for another name.
+// Use the thumbprint of a key as its kid, unless another name is required.
 func ExampleThumbprint() {
 	private := errors.Must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	kid := errors.Must(token.Thumbprint(private.Public()))
@@ -125,8 +125,8 @@ func ExampleNewIssuer() {
 	// token: Grant: Claims: "password" must not be in a payload, which anyone can read; if it is harmless, list it in InsecureClaims
 }
 
-// A Verifier says who is calling, behind auth's Middleware. Validate looks at
-// what only the application knows, on every request.
+// A Verifier authenticates behind auth's Middleware. Validate checks the
+// application's own rules on every request.
 func ExampleNewVerifier() {
 	keys := errors.Must(token.NewKeys(errors.Must(token.GenerateKey())))
 	issuer := errors.Must(token.NewIssuer(token.IssuerOptions{Keys: keys, Issuer: "https://api.example.com", Audience: []string{"api"}}))

@@ -32,8 +32,7 @@ func SetPace(r *Remote, floor, timeout, refresh time.Duration) {
 	r.floor, r.timeout, r.refresh = orDefault(floor, r.floor), orDefault(timeout, r.timeout), orDefault(refresh, r.refresh)
 }
 
-// Cached returns how many tokens a verifier remembers, and the bytes that it
-// counts for them.
+// Cached returns the number of cached tokens, and their size in bytes.
 func Cached(v *Verifier) (entries, bytes int) {
 	for i := range v.cache.shards {
 		s := &v.cache.shards[i]
@@ -44,10 +43,10 @@ func Cached(v *Verifier) (entries, bytes int) {
 	return entries, bytes
 }
 
-// Remember puts a token into the cache as if it had been verified.
+// Remember puts a token into the cache as if it were verified.
 func Remember(v *Verifier, token string) { v.cache.addEntry(&entry{token: token}) }
 
-// VerifySignature looks at nothing but the three parts and the signature.
+// VerifySignature checks only the three parts and the signature.
 func VerifySignature(k Key, token string) error {
 	p, err := split(token)
 	if err != nil {

@@ -83,12 +83,12 @@ func TestForSession(t *testing.T) {
 	require.True(t, p.HasScope("read") && p.HasRole("admin") && p.AuthTime().Equal(noon))
 }
 
-// TestForSessionEnds holds that no token outlives its session: RevokeAll does
-// not find a session that is over, and could not end the token.
+// TestForSessionEnds checks that no token outlives its session, because RevokeAll
+// does not find an ended session.
 func TestForSessionEnds(t *testing.T) {
 	for _, row := range []struct {
 		name string
-		left time.Duration // of the session; 0: it does not say
+		left time.Duration // remaining time of the session; 0 means unknown
 		want time.Duration // of the token; 0: none
 	}{
 		{"long", time.Hour, 5 * time.Minute},

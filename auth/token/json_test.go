@@ -12,9 +12,9 @@ import (
 	"github.com/ringwall/ringwall/auth/token"
 )
 
-// naiveMembers is what [token.Members] has to agree with: jsontext, which
-// refuses invalid UTF-8 and doubled names at every depth, and a look at names
-// that differ in case.
+// naiveMembers is the model of [token.Members]: jsontext, which refuses invalid
+// UTF-8 and repeated names at every depth, and a check for names that differ in
+// case.
 func naiveMembers(data []byte, most int) (list [][2]string, ok bool) {
 	d := jsontext.NewDecoder(bytes.NewReader(data))
 	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {

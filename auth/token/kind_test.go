@@ -46,8 +46,8 @@ func bearerGet(t *testing.T, url, text string) (status int, body string) {
 	return res.StatusCode, string(b)
 }
 
-// The tokens of programs that other issuers make, as their documents show
-// them, beside one of a person that nothing tells apart from them.
+// Tokens of programs as other issuers document them, and one of a person that
+// looks like them.
 var foreignTokens = map[string]object{
 	"client credentials of Auth0":            {"sub": "abc@clients", "azp": "abc", "gty": "client-credentials"},
 	"client credentials of Entra":            {"sub": "2f3c8b1e-2d5f-4a6b-9d3e-0c1d2e3f4a5b", "idtyp": "app", "azp": "7d1e"},
@@ -57,7 +57,7 @@ var foreignTokens = map[string]object{
 	"an empty client_id":                     {"sub": "ada", "client_id": ""},
 }
 
-// Whoever is not known to be a program was taken for a person.
+// A caller without a mark of programs was once taken for a person.
 func TestForeignCallersAreOfUnknownKind_FT4(t *testing.T) {
 	p := newPublisher(t, publishes(token.EdDSA))
 	published := errors.Must(token.NewRemote(token.RemoteOptions{URL: p.URL, Client: p.Client(), Logger: slog.New(slog.DiscardHandler)}))
@@ -119,8 +119,8 @@ func TestOwnTokensKeepTheirKind_FT4(t *testing.T) {
 	}
 }
 
-// Kind is User for an issuer of people and programs: tokens that say of themselves
-// that a program has them opened the routes for people.
+// With CallerType Person, tokens with a mark of programs once opened routes for
+// persons.
 func TestKindUserTakesNoProgramForAPerson_FT4(t *testing.T) {
 	static := errors.Must(token.NewKeys(errors.Must(token.NewPublicKey("EdDSA", token.EdDSA, material().ed.Public()))))
 	srv := kindServer(t, verifier(t, func(o *token.VerifierOptions) { o.Keys, o.CallerType = static, auth.Person }))

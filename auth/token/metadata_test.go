@@ -29,8 +29,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// TestServiceTrustsTheMetadataOfAnIssuer starts a service with an Issuer, and another
-// that knows only the URL of the first.
+// TestServiceTrustsTheMetadataOfAnIssuer starts a service with an Issuer, and
+// another that has only the URL of the first.
 func TestServiceTrustsTheMetadataOfAnIssuer(t *testing.T) {
 	mux := http.NewServeMux()
 	server := httptest.NewTLSServer(mux)
@@ -57,8 +57,8 @@ func TestServiceTrustsTheMetadataOfAnIssuer(t *testing.T) {
 	require.ErrorContains(t, err, `token: TokenEndpoint "http://x.example/": must be an https URL`)
 }
 
-// TestClientFindsTheIssuer plays a client that knows nothing but the URL of a service,
-// as an MCP client does: the 401 names the metadata, and that the issuer.
+// TestClientFindsTheIssuer plays a client that has only the URL of a service, as
+// an MCP client does: the 401 names the metadata, and the metadata the issuer.
 func TestClientFindsTheIssuer(t *testing.T) {
 	issuerOP := newOP(t)
 	mux := http.NewServeMux()

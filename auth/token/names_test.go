@@ -90,8 +90,8 @@ func TestEqualPublishedKeysAreOne_FT7(t *testing.T) {
 	})
 }
 
-// Anybody may have a private key that is published, whichever other entry of
-// the set shows its public half.
+// A published private key is known to any client, whichever other entry of the
+// set has its public half.
 func TestAPublishedPrivateKeyIsRefusedEverywhere_FT7(t *testing.T) {
 	ed, rsa, ec := jwkOf(t, token.EdDSA), jwkOf(t, token.RS256), jwkOf(t, token.ES256)
 	for name, shown := range map[string]object{

@@ -140,7 +140,7 @@ func TestNewKeyReportsAllProblems_FT3(t *testing.T) {
 	require.Empty(t, k)
 }
 
-// Thumbprint takes what a constructor may be given too.
+// Thumbprint refuses the broken keys that constructors refuse.
 func TestThumbprintRefusesBrokenKeys_FT1(t *testing.T) {
 	for name, key := range map[string]crypto.PublicKey{
 		"nil": nil, "a nil RSA key": (*rsa.PublicKey)(nil), "an RSA key without a modulus": &rsa.PublicKey{E: 65537},

@@ -2,6 +2,6 @@
 
 package token_test
 
-// slowdown is what the race detector costs: tests of one goroutine, in which
-// it has nothing to find, take so many fewer rounds.
+// slowdown divides the rounds of tests with one goroutine, in which the race
+// detector finds nothing.
 const slowdown = 10

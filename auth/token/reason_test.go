@@ -70,7 +70,7 @@ func refusals() map[string]refusal {
 	}
 }
 
-// Code reads the reason outside HTTP; the kind stays what it is.
+// Code reads the reason outside HTTP; the kind stays.
 func TestReasonsAreReadableByCode_FT8(t *testing.T) {
 	v := verifier(t, nil)
 	for name, row := range refusals() {

@@ -54,7 +54,7 @@ func (p *publisher) set(answer http.HandlerFunc) {
 	p.answer = answer
 }
 
-// publishes answers with the public keys of these algorithms, whose names are
+// publishes responds with the public keys of these algorithms, whose names are
 // their kids.
 func publishes(algs ...token.Alg) http.HandlerFunc {
 	var all []token.Key
@@ -108,7 +108,7 @@ func newRemoteService(t *testing.T, p *publisher) *remoteService {
 // pass moves the clock on.
 func (s *remoteService) pass(d time.Duration) { s.clock.Add(int64(d)) }
 
-// ask sends a fresh token that is signed by the key of an algorithm.
+// ask sends a new token that is signed by the key of an algorithm.
 func (s *remoteService) ask(alg token.Alg) *http.Response {
 	return s.askAs(s.t.Context(), alg, string(alg))
 }
@@ -132,7 +132,7 @@ func (s *remoteService) send(ctx context.Context, text string) *http.Response {
 	return w.Result()
 }
 
-// told counts the events of a reason.
+// told returns the number of events with a reason.
 func (s *remoteService) told(reason token.Reason) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -150,7 +150,7 @@ func TestLargeBodiesAreCheap(t *testing.T) {
 	require.Less(t, unknown, read)
 }
 
-// With -detect everything passes, and the log says what would not have.
+// With -detect everything passes, and the log has the would-be refusals.
 func TestDetect(t *testing.T) {
 	behind := &seen{}
 	service := httptest.NewServer(behind)

@@ -66,8 +66,8 @@ func startEdge(t *testing.T, upstream string, args ...string) *world {
 	return e
 }
 
-// startShop builds the shop and runs it as a process that believes the
-// loopback network, where the edge is.
+// startShop builds the shop and runs it as a process that trusts the loopback
+// network, where the edge is.
 func startShop(t *testing.T) (url, apiKey string) {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "shop")
@@ -98,7 +98,7 @@ func startShop(t *testing.T) (url, apiKey string) {
 	return url, apiKey
 }
 
-// seen is a service that remembers the last request that reached it.
+// seen is a service that stores the last request that reached it.
 type seen struct {
 	mu    sync.Mutex
 	calls int
@@ -139,7 +139,7 @@ type request struct {
 	chunked            bool
 }
 
-// answer is what came back. Every refusal of the edge has our three members.
+// answer is a response. Every refusal of the edge has the three members.
 type answer struct {
 	*http.Response
 	raw  string

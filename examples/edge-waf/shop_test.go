@@ -69,7 +69,7 @@ func TestShopBehindTheEdge(t *testing.T) {
 			require.Equal(t, 201, a.StatusCode, "%s: %s", q.body, a.raw)
 			continue
 		}
-		require.Equal(t, "bad_credentials", a.body["code"], "%s: %s", q.body, a.raw) // the shop's own answer
+		require.Equal(t, "bad_credentials", a.body["code"], "%s: %s", q.body, a.raw) // the shop's own response
 	}
 
 	// The demo key is bound to this very machine. Through us it is refused, whatever
@@ -88,7 +88,7 @@ func TestShopBehindTheEdge(t *testing.T) {
 	require.Len(t, a.Header.Values("Ratelimit"), 2, "both limits tell what is left")
 }
 
-// What the service gets is what the edge knows, not what a client says.
+// The service gets the edge's forwarding headers, not the client's.
 func TestForwardingHeaders(t *testing.T) {
 	behind := &seen{}
 	service := httptest.NewServer(behind)
@@ -126,7 +126,7 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// A service that does not answer is 502 in our shape.
+// A service that does not respond is a 502 in the same format.
 func TestNoService(t *testing.T) {
 	e := startEdge(t, "http://127.0.0.1:1")
 	a := e.do(t, request{method: "GET", path: "/products"})

@@ -20,7 +20,7 @@ type guarded struct {
 	t       *testing.T
 	users   *users
 	handler http.Handler
-	tally   map[int]int // answers, by status
+	tally   map[int]int // responses, by status
 }
 
 func play(t *testing.T, story func(g *guarded)) {
@@ -34,8 +34,8 @@ func play(t *testing.T, story func(g *guarded)) {
 	})
 }
 
-// try logs in from an address, as the proxy tells it, and returns the status.
-// 401 is a guess that was compared, 429 one that was not.
+// try logs in from an address, as the proxy sends it, and returns the status. 401
+// is a guess that was compared, 429 one that was not.
 func (g *guarded) try(from, email, password string) int {
 	w := g.login(from, email, password)
 	if w.Code == http.StatusTooManyRequests {
@@ -102,7 +102,7 @@ func TestManyAddressesOnOneAccount(t *testing.T) {
 	})
 }
 
-// What the comment of the account limit says.
+// The comment of the account limit.
 func TestTenWrongGuessesKeepTheOwnerOut_FD7(t *testing.T) {
 	play(t, func(g *guarded) {
 		ada := demoUsers[0]
@@ -123,8 +123,8 @@ func TestTenWrongGuessesKeepTheOwnerOut_FD7(t *testing.T) {
 	})
 }
 
-// An account that does not exist is held to the same limit, so that the limit
-// does not tell which do.
+// An account that does not exist has the same limit, so that the limit does not
+// reveal which accounts exist.
 func TestUnknownAccountsAreLimitedAlike(t *testing.T) {
 	play(t, func(g *guarded) {
 		for i := range 12 {
@@ -148,8 +148,8 @@ func TestOfficeBehindOneAddress(t *testing.T) {
 	})
 }
 
-// Somebody owns an IPv6 /48, which has 65 536 networks, and uses a new one for
-// each guess: 60 guesses are compared in a minute for all of them.
+// An attacker with an IPv6 /48 has 65 536 networks, and uses a new one for each
+// guess: 60 guesses are compared in a minute for all of them.
 func TestIPv6Prefix(t *testing.T) {
 	play(t, func(g *guarded) {
 		for i := range 1000 {
@@ -171,8 +171,8 @@ func TestSpoofedAddress(t *testing.T) {
 	})
 }
 
-// Logins that were refused before the password was looked at are no failures:
-// nobody locks an account by keeping the service busy.
+// A login that is refused before its password is compared is not a failure, so a
+// busy service locks no account.
 func TestBusyIsNoFailure(t *testing.T) {
 	play(t, func(g *guarded) {
 		ada := demoUsers[0]

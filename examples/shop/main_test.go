@@ -26,7 +26,7 @@ type shop struct {
 	log    *safeBuffer
 	client *http.Client
 
-	limited int // answers of 429
+	limited int // responses with 429
 }
 
 // safeBuffer is a log that is read while it is written.
@@ -75,8 +75,8 @@ func start(t *testing.T, args ...string) *shop {
 	return s
 }
 
-// answer is what came back. Every error answer has exactly three members, all
-// have the security headers, and the log knows the ID: do checks it.
+// answer is a response. do checks that every error response has exactly three
+// members, that all have the security headers, and that the log has the ID.
 type answer struct {
 	*http.Response
 	raw  string
@@ -121,7 +121,7 @@ func (s *shop) do(method, path, body string, header ...string) answer {
 	return a
 }
 
-// expect also checks status and code; "" is for answers without a code.
+// expect also checks status and code; "" is for responses without a code.
 func (s *shop) expect(status int, code, method, path, body string, header ...string) answer {
 	s.t.Helper()
 	a := s.do(method, path, body, header...)
@@ -132,7 +132,7 @@ func (s *shop) expect(status int, code, method, path, body string, header ...str
 	return a
 }
 
-// cookie returns the refresh cookie of an answer as a Cookie header.
+// cookie returns the refresh cookie of a response as a Cookie header.
 func (a answer) cookie(t *testing.T) string {
 	t.Helper()
 	for _, c := range a.Cookies() {
@@ -416,10 +416,10 @@ func TestOtherHosts(t *testing.T) {
 	}
 }
 
-// What is wrong on the command line is told in a line, and by no panic.
+// A wrong command line is reported in a line, without a panic.
 func TestWrongCommandLines(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
-	stop() // a shop that starts all the same ends at once
+	stop() // a shop that starts nevertheless ends at once
 	for _, row := range []struct {
 		name string
 		args []string

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Of refunds at the same moment one is made: where money moves, twenty answers
-// of 200 would be twenty payments.
+// Of concurrent refunds one is made: twenty responses with 200 would be twenty
+// payments.
 func TestRefundedOnce(t *testing.T) {
 	s := newTestService(t, config{})
 	ada, root := read(t, call(s.handler, "POST", "/auth/login", credentials(0))), read(t, call(s.handler, "POST", "/auth/login", credentials(2)))

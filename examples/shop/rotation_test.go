@@ -37,7 +37,7 @@ func newTestService(t *testing.T, c config) *service {
 	return s
 }
 
-// call asks a service, in the process, as a client over TLS would.
+// call sends a request to a service in the process, as a client over TLS would.
 func call(h http.Handler, method, path, body string, header ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, "https://shop.example.com"+path, strings.NewReader(body))
 	if body != "" {
@@ -51,7 +51,7 @@ func call(h http.Handler, method, path, body string, header ...string) *httptest
 	return w
 }
 
-// loggedIn is somebody with a session.
+// loggedIn is a user with a session.
 type loggedIn struct{ bearer, cookie string }
 
 func read(t *testing.T, w *httptest.ResponseRecorder) loggedIn {
@@ -74,7 +74,7 @@ func kid(bearer string) string {
 	return header.Kid
 }
 
-// secondService takes the shop's tokens, and knows its keys from the JWKS.
+// secondService accepts the shop's tokens, with the keys of its JWKS.
 func secondService(t *testing.T, shop http.Handler) (http.Handler, *token.Remote) {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
@@ -98,8 +98,8 @@ func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-// The signing key changes on its day, while people and a second service are at
-// work: nobody is refused.
+// The signing key changes on its day, while users and a second service send
+// requests: none is refused.
 func TestSigningKeyChangesUnderLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTestService(t, config{})
@@ -145,8 +145,8 @@ func TestSigningKeyChangesUnderLoad(t *testing.T) {
 	})
 }
 
-// A key that is lost is replaced at once. Its tokens are refused, and a
-// refresh gives new ones: nobody has to log in.
+// A lost key is replaced at once. Its tokens are refused, and a refresh returns
+// new ones: no user has to log in.
 func TestSigningKeyIsReplacedAtOnce(t *testing.T) {
 	s := newTestService(t, config{})
 	person := read(t, call(s.handler, "POST", "/auth/login", credentials(0)))
@@ -270,7 +270,7 @@ func TestAPIKeysRotateWhenTheyAreDue(t *testing.T) {
 			r.Header.Set("X-API-Key", key)
 			w := httptest.NewRecorder()
 			s.handler.ServeHTTP(w, r)
-			synctest.Wait() // its use is written beside the request
+			synctest.Wait() // its use is written after the request
 			return w.Code
 		}
 		time.Sleep(89 * 24 * time.Hour)

@@ -100,7 +100,7 @@ func printedKey(t *testing.T, s *shop) string {
 	return key
 }
 
-// everything is what a thief of the Redis gets.
+// everything returns the content of the Redis, as a thief would get it.
 func everything(t *testing.T, server *redistest.Server) string {
 	t.Helper()
 	client := redis.NewClient(server.Options())
@@ -126,8 +126,8 @@ func everything(t *testing.T, server *redistest.Server) string {
 	return all.String()
 }
 
-// Redis goes away: nobody is told that a password is wrong or a session over,
-// and all goes on when it is back.
+// While Redis is down, no response says that a password is wrong or that a
+// session has ended, and requests succeed again when it is back.
 func TestRedisGoesAway(t *testing.T) {
 	server := redistest.Start(t, "appendonly yes", "appendfsync always")
 	s := start(t, "-redis", "redis://"+server.Addr, "-keys", filepath.Join(t.TempDir(), "keys"))
@@ -145,8 +145,8 @@ func TestRedisGoesAway(t *testing.T) {
 	require.Eventually(t, func() bool { return s.do("POST", "/auth/refresh", "", "Cookie", in.cookie(t)).StatusCode == 200 }, 20*time.Second, 100*time.Millisecond)
 }
 
-// status asks a shop as the probe of a load balancer does: by address, in clear,
-// without a credential.
+// status sends the request of a load balancer's probe: by address, over plain
+// HTTP, without a credential.
 func (s *shop) status(path string) (status int, code string) {
 	s.t.Helper()
 	r, err := http.NewRequest(http.MethodGet, s.url+path, nil)

@@ -24,7 +24,7 @@ import (
 	"github.com/ringwall/ringwall/validate"
 )
 
-// readTimeout is so long that no response of these tests comes by it.
+// readTimeout is longer than any response of these tests takes.
 const readTimeout = 5 * time.Minute
 
 // idleTime is the time that nethttp.DiscardBody waits for the next bytes.
@@ -135,8 +135,8 @@ func TestRefusalsDoNotWaitForTheBody_FE3(t *testing.T) {
 
 var errBad = errors.Define(400, "nethttp_bad", "It is bad.")
 
-// readers are handlers that bound a body by http.MaxBytesReader, and answer
-// each in its own way.
+// readers are handlers that limit a body by http.MaxBytesReader, and respond in
+// different ways.
 func readers() map[string]http.Handler {
 	bounded := func(answer func(http.ResponseWriter, *http.Request, error)) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -20,8 +20,8 @@ import (
 	"github.com/ringwall/ringwall/headers"
 )
 
-// upstream is a service that sends the informational responses that a request
-// asks for, and answers with headers that the rings set, too.
+// upstream is a service that sends the requested informational responses, and
+// then headers that the rings set too.
 func upstream(t *testing.T) *url.URL {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -57,8 +57,8 @@ func upstream(t *testing.T) *url.URL {
 	return u
 }
 
-// proxyTo is the standard library's proxy, with an answer of its own for an
-// upstream that fails.
+// proxyTo is the standard library's proxy, with its own response for an upstream
+// that fails.
 func proxyTo(u *url.URL) http.Handler {
 	return &httputil.ReverseProxy{
 		Rewrite:      func(p *httputil.ProxyRequest) { p.SetURL(u) },

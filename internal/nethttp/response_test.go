@@ -14,8 +14,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// compressing encodes every response, and says so before the handler runs, as
-// CompressHandler of gorilla/handlers does.
+// compressing compresses every response, and sets the header before the handler
+// runs, as CompressHandler of gorilla/handlers does.
 func compressing(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")

@@ -33,9 +33,8 @@ func TestAddressesWithAndWithoutPorts_FR1(t *testing.T) {
 	}
 }
 
-// FuzzParse compares Parse with netip: Parse reads what netip reads, but for
-// ports of more than five digits, very long zones, and addresses that no client
-// has.
+// FuzzParse compares Parse with netip: Parse reads what netip reads, except ports
+// of more than five digits, very long zones, and addresses that no client has.
 func FuzzParse(f *testing.F) {
 	for _, c := range addrcases.Table {
 		f.Add(c.Text)
@@ -72,8 +71,8 @@ func naiveParse(s string) (netip.Addr, bool) {
 	return addr, !special && len(s) <= 69 && !strings.ContainsAny(addr.Zone(), "[]")
 }
 
-// TestParseDoesNotAllocate_FR1 holds it for what a service meets on every
-// request: addresses, and a Unix socket.
+// TestParseDoesNotAllocate_FR1 checks the addresses of every request, and a Unix
+// socket.
 func TestParseDoesNotAllocate_FR1(t *testing.T) {
 	for _, s := range []string{"192.0.2.1:1234", "192.0.2.1", "[2001:db8::1]:1234", "2001:db8::1", "@", "", "unknown", "0.0.0.0:0"} {
 		require.Zero(t, testing.AllocsPerRun(100, func() { peeraddr.Parse(s) }), s)

@@ -69,7 +69,7 @@ func TestProxyEndsAlthoughTheServerAcceptsNothing(t *testing.T) {
 	waits, err := net.Dial("tcp", p.Addr)
 	require.NoError(t, err)
 	defer func() { _ = waits.Close() }()
-	lost(t, waits) // given up
+	lost(t, waits) // abandoned
 }
 
 // lost requires that a connection is reset.

@@ -41,7 +41,7 @@ func read(t *testing.T, c net.Conn, text string) {
 	require.Equal(t, text, string(got))
 }
 
-// silent requires that nothing arrives for a while.
+// silent requires that nothing arrives for some time.
 func silent(t *testing.T, c net.Conn) {
 	t.Helper()
 	require.NoError(t, c.SetReadDeadline(time.Now().Add(300*time.Millisecond)))

@@ -114,7 +114,7 @@ func TestManualACL(t *testing.T) {
 	require.True(t, works())
 }
 
-// What the manual says aloud.
+// The texts of the manual.
 func TestManual(t *testing.T) {
 	t.Parallel()
 	text := strings.Join(strings.Fields(strings.ReplaceAll(manual(t), "\n//", " ")), " ")

@@ -34,8 +34,8 @@ func ExampleNew() {
 	// 429
 }
 
-// The classic mistake: no secret, so that whoever reads Redis finds the
-// addresses of all clients by trying them.
+// The classic mistake: no secret, so that a reader of Redis finds the addresses
+// of all clients by trying them.
 func Example_incorrect() {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
 	defer func() { _ = client.Close() }()

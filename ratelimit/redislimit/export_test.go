@@ -19,7 +19,7 @@ func clockOf(now time.Duration) string {
 	return strconv.FormatInt(now.Microseconds(), 10)
 }
 
-// Abandoned returns how many calls run that were given up.
+// Abandoned returns the number of abandoned calls that are running.
 func (s *Store) Abandoned() int { return s.client.calls.Abandoned() }
 
 // Op is one call of a Store at a time.

@@ -11,9 +11,9 @@ import (
 	"github.com/ringwall/ringwall/ratelimit/redislimit"
 )
 
-// The clock of the server jumps. Back: nobody gets anything twice, and nobody
-// waits for longer than a window from then on. Forward by more than a window:
-// everybody gets it once more, and once only.
+// The clock of the server jumps. Back: no client gets a request twice, and none
+// waits longer than a window from then on. Forward by more than a window: each
+// client gets its limit once more.
 func TestFaultClockJumps(t *testing.T) {
 	t.Parallel()
 	server, clock := redistest.StartClock(t)

@@ -23,8 +23,8 @@ func clusterClient(t *testing.T, c *redistest.Cluster) *redis.ClusterClient {
 	return client
 }
 
-// place returns the keys of a principal, their slot, and who has it. Nobody
-// else may have keys in the Cluster.
+// place returns the keys of a principal, their slot, and the node of the slot. No
+// other test may have keys in the Cluster.
 func place(t *testing.T, c *redistest.Cluster) (keys []string, slot int, from, to *redistest.Server) {
 	t.Helper()
 	for i, m := range c.Masters {
@@ -92,7 +92,7 @@ func TestFaultClusterSlotMoves(t *testing.T) {
 		require.NoError(t, client.Del(t.Context(), key).Err())
 	}
 	cluster.Migrate(t, slot, to, from)
-	w, served = serveWithin(t, client, limit, patient), 0 // another process, which remembers no denial
+	w, served = serveWithin(t, client, limit, patient), 0 // another process, without a cached denial
 	some("all is new on the other side")
 	cluster.MoveKeys(t, slot, to, from)
 	cluster.Assign(t, slot, from)
@@ -140,7 +140,7 @@ func TestFaultClusterTwoPrincipals(t *testing.T) {
 	require.Equal(t, limit, used, "what was denied was given back")
 }
 
-// The Cluster says that it is down, for a slot that nobody serves.
+// The Cluster replies that it is down, for a slot without a node.
 func TestFaultClusterDown(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
@@ -202,8 +202,8 @@ func TestFaultCrossSlot(t *testing.T) {
 	w.report(0, 0, 0)
 }
 
-// A master dies. Its replica takes over, and go-redis finds it with the
-// manual's options; by default it takes a minute (redis/go-redis issue 3979).
+// A master fails. Its replica takes over, and go-redis finds it with the manual's
+// options; by default it takes a minute (redis/go-redis issue 3979).
 func TestFaultClusterMasterKilled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")

@@ -19,8 +19,8 @@ import (
 	"github.com/ringwall/ringwall/ratelimit/redislimit"
 )
 
-// fault is what a server answers in place of a decision: begin makes it do so,
-// and returns what ends it.
+// fault is a failure of a server: begin starts it, and returns the function that
+// ends it.
 type fault struct {
 	name  string
 	begin func(t *testing.T, s *redistest.Server) (end func())
@@ -71,8 +71,8 @@ func faults() []fault {
 	}
 }
 
-// The strict tier refuses while the server does not decide, and the others never
-// tell.
+// The strict tier refuses while the server does not decide, and no other response
+// shows the failure.
 func TestFaultServer(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
@@ -83,7 +83,7 @@ func TestFaultServer(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			server := redistest.Start(t, "enable-protected-configs local")
 			client := connect(t, server.Options())
-			w := serveWithin(t, client, limit, slack/2) // it answers at once, however busy the machine is
+			w := serveWithin(t, client, limit, slack/2) // it replies at once, however busy the machine is
 			for range limit / 2 {
 				require.Equal(t, 200, w.get("/local", "a"))
 			}
@@ -106,8 +106,7 @@ func TestFaultServer(t *testing.T) {
 	}
 }
 
-// The server forgets its scripts again and again, and nobody sees it: one
-// answer after the other is right.
+// The server loses its scripts again and again, and every response is right.
 func TestFaultScriptFlush(t *testing.T) {
 	t.Parallel()
 	const limit = 400
@@ -141,8 +140,8 @@ func TestFaultScriptFlush(t *testing.T) {
 	require.NotZero(t, server.Calls(t, "eval"))
 }
 
-// A pipeline in which every command says NOSCRIPT did nothing, and is sent
-// again with the script, once.
+// A pipeline whose commands all get NOSCRIPT did nothing, and is sent once more
+// with the script.
 func TestFaultScriptFlushPipeline(t *testing.T) {
 	t.Parallel()
 	one, two := redistest.Start(t), redistest.Start(t)
@@ -230,8 +229,8 @@ func TestFaultPoolExhausted(t *testing.T) {
 	require.Less(t, w.longest, timeout+slack)
 }
 
-// What somebody has to repair is no reason to count locally: the strict and
-// the lenient deny, it is said aloud, and it works again once it is repaired.
+// A misconfiguration is no reason to count locally: all tiers deny, the log
+// reports it, and limits work again after the repair.
 func TestFaultMisconfigured(t *testing.T) {
 	t.Parallel()
 	user := "user limits on >right resetkeys ~rl:* resetchannels -@all +eval +evalsha +get +set +del +time"

@@ -16,8 +16,8 @@ import (
 	"github.com/ringwall/ringwall/ratelimit/redislimit"
 )
 
-// The server is killed in the middle of calls. What it knew is lost with it:
-// each client gets its limit once more, and never more than that.
+// The server is killed during calls. Its counts are lost: each client gets its
+// limit once more, and never more than that.
 func TestFaultKilled(t *testing.T) {
 	const limit = 200
 	server := redistest.Start(t)
@@ -61,15 +61,16 @@ func TestFaultHangs(t *testing.T) {
 	recovery := w.recovers("/local", "a")
 	stop()
 	stopStrict()
-	// What was given up is executed when the server goes on: it counts, and
-	// admits nobody. What this process admitted alone, Redis does not know.
+	// Abandoned calls are executed when the server continues: they count, and
+	// admit no request. Redis does not have the requests that this process
+	// admitted alone.
 	used := limit - remaining(t, client, "/local", "a", limit)
 	w.report(max(0, w.count("/local", 200)-limit), max(0, used-w.count("/local", 200)), recovery)
 	require.LessOrEqual(t, w.count("/local", 200), limit)
 }
 
-// A Store returns when its context ends, with clients of any kind and of
-// default options, and what it gave up is bounded, and goes away.
+// A Store returns when its context ends, with clients of any kind and of default
+// options. The number of abandoned calls is bounded, and they end.
 func TestFaultHangsStore(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
@@ -169,7 +170,7 @@ func (panics) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipeli
 	return func(context.Context, []redis.Cmder) error { panic("a mistake") }
 }
 
-// Replies are late: by what the timeout allows, by all of it, and by more.
+// Replies are late: within the timeout, at its end, and after it.
 func TestFaultSlow(t *testing.T) {
 	for _, row := range []struct {
 		delay time.Duration
@@ -199,7 +200,7 @@ func TestFaultSlow(t *testing.T) {
 			proxy.Delay(0)
 			recovery := w.recovers("/three", "a")
 			direct := connect(t, server.Options())
-			// Those that were given up after they were sent count nevertheless.
+			// Calls that were abandoned after they were sent count nevertheless.
 			under := max(0, limit-remaining(t, direct, "/three", "a", limit)-w.count("/three", 200))
 			w.report(max(0, w.count("/three", 200)-limit), under, recovery)
 			require.LessOrEqual(t, w.count("/three", 200), 2*limit)
@@ -328,7 +329,7 @@ func TestFaultAbsentAtStart(t *testing.T) {
 	w.report(0, 0, recovery)
 }
 
-// The server comes back empty: what it forgot is admitted once more.
+// The server restarts empty: the lost counts are admitted once more.
 func TestFaultEmptyAfterRestart(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")

@@ -21,8 +21,8 @@ import (
 	"github.com/ringwall/ringwall/ratelimit/redislimit"
 )
 
-// A dump of Redis names nobody, every key has an expiry, and no key takes more
-// than the manual says.
+// A dump of Redis names no client, every key has an expiry, and no key takes more
+// than the manual's size.
 func TestHygiene(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
@@ -141,7 +141,7 @@ func TestDenialsWriteNothing(t *testing.T) {
 	require.Equal(t, 151+1, server.Calls(t, "evalsha"), "one round trip for three limits, and one for the secret")
 }
 
-// A process with another secret is found out, and denies nobody.
+// A process with another secret is reported, and denies no request.
 func TestSecretsDiffer(t *testing.T) {
 	server := redistest.Start(t)
 	client := connect(t, server.Options())
@@ -178,7 +178,7 @@ func TestSecretsDiffer(t *testing.T) {
 	require.Contains(t, log.String(), `msg="secret mismatch in Redis" prefix=rl:`)
 	require.NotContains(t, log.String(), "yyyy")
 
-	// The fingerprint of processes that are gone is forgotten.
+	// The fingerprint of ended processes expires.
 	ttl, _ := server.Do(t, "PTTL", "rl:secret").(int64)
 	require.Positive(t, ttl)
 	require.LessOrEqual(t, ttl, (5 * time.Minute).Milliseconds())
@@ -189,8 +189,8 @@ func TestSecretsDiffer(t *testing.T) {
 	require.Contains(t, own.String(), `hook="redislimit: OnEvent" panic="a mistake"`)
 }
 
-// A deployment that changes a window counts anew, in the same key; a reset
-// forgets both.
+// A deployment that changes a window starts a new count in the same key; a reset
+// deletes both.
 func TestWindowChanges(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)

@@ -44,10 +44,10 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// ready says so to the parent, and waits until all are.
+// ready reports to the parent, and waits until all processes are ready.
 func ready() {
 	fmt.Println("ready")
-	_, _ = bufio.NewReader(os.Stdin).ReadString('\n') // or the parent is gone
+	_, _ = bufio.NewReader(os.Stdin).ReadString('\n') // or the parent has ended
 }
 
 // spawn runs eight workers at the same time, and returns their results.
@@ -156,13 +156,13 @@ const (
 	leaseFor    = 5 * time.Second
 )
 
-// leased is what a worker did.
+// leased has the results of a worker.
 type leased struct {
 	Requests int
 	Admitted []int64 // when, in microseconds
 }
 
-// leaseWorker asks for more than its share, through a Limiter with a lease.
+// leaseWorker sends more requests than its share, through a Limiter with a lease.
 func leaseWorker(addr string) leased {
 	client := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true})
 	s, err := redislimit.New(client, redislimit.Options{Secret: secret})
@@ -197,8 +197,8 @@ func leaseWorker(addr string) leased {
 	return done
 }
 
-// With leases, eight processes overshoot by no more than is promised, and ask
-// Redis a fraction of the time.
+// With leases, eight processes exceed a limit by at most the documented number,
+// and make a fraction of the calls.
 func TestEightProcessesLease(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: eight processes")
@@ -222,8 +222,8 @@ func TestEightProcessesLease(t *testing.T) {
 	bound := min(processes*leaseLimit/64, leaseLimit/10)
 	t.Logf("requests %d, admitted %d, round trips %d: one for %.1f requests; at most %d in a window of %d: overshoot %d, bound %d",
 		requests, len(all), trips, float64(requests)/float64(trips), worst, leaseLimit, max(0, worst-leaseLimit), bound)
-	// The times are of a moment after the decision: a process that stands still
-	// in between moves some into the next window, so a tenth is left out.
+	// The times are taken after the decision: a process that stops in between
+	// moves some into the next window, so a tenth is ignored.
 	require.LessOrEqual(t, worst, leaseLimit+bound)
 	require.Greater(t, len(all), leaseLimit)
 	require.Less(t, trips*8, requests)

@@ -14,8 +14,8 @@ import (
 	"github.com/ringwall/ringwall/ratelimit/redislimit"
 )
 
-// A rollout changes a limit process by process. ratelimit's page, "Changing a
-// limit", says what holds meanwhile.
+// A rollout changes a limit process by process, as in "Changing a limit" of
+// package ratelimit.
 func TestChangingALimitProcessByProcess_FR5(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)

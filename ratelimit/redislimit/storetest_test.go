@@ -46,7 +46,7 @@ func TestStoreSingle(t *testing.T) {
 	conform(t, connect(t, redistest.Start(t).Options()))
 }
 
-// The clock is ours, and so all answers are judged.
+// The test controls the clock, so all verdicts are checked.
 func TestStoreByHand(t *testing.T) {
 	t.Parallel()
 	client := connect(t, redistest.Start(t).Options())
@@ -62,7 +62,7 @@ func TestStoreByHand(t *testing.T) {
 	}})
 }
 
-// The user of the manual, over TLS, with what the manual says it needs.
+// The manual's user over TLS, with the manual's permissions.
 func TestStoreTLS(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: plays the kit in real time")
@@ -108,7 +108,7 @@ func TestStoreCluster(t *testing.T) {
 	conform(t, client)
 }
 
-// A Ring is several servers that do not know each other.
+// A Ring is several independent servers.
 func TestStoreRing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: plays the kit in real time")

@@ -23,7 +23,7 @@ import (
 const (
 	// timeout is the Limiter's default.
 	timeout = 100 * time.Millisecond
-	// slack is what a busy machine may add. It is well below the five seconds
+	// slack is the time for a busy machine. It is well below the five seconds
 	// that go-redis waits by default.
 	slack   = 2 * time.Second
 	patient = time.Minute // to wait for what has to happen
@@ -37,7 +37,7 @@ type world struct {
 
 	mu       sync.Mutex
 	statuses map[answer]int
-	wrong    []string // answers that nobody promised
+	wrong    []string // responses that no rule allows
 	longest  time.Duration
 	events   []ratelimit.Event // changes of the store's health
 	restored time.Time
@@ -45,7 +45,7 @@ type world struct {
 	degraded int // decisions without the store
 }
 
-// answer is what clients count.
+// answer is the count of a response.
 type answer struct {
 	path, key string
 	status    int
@@ -67,7 +67,7 @@ func tiers(requests int) []ratelimit.Tier {
 	}
 }
 
-// byHeader counts by what a test says. A service never should.
+// byHeader uses a header of the test as the key. A service must never do that.
 func byHeader(r *http.Request) string { return r.Header.Get("Key") }
 
 func serve(t *testing.T, client redis.UniversalClient, requests int) *world {
@@ -109,12 +109,12 @@ func (w *world) hear(_ context.Context, e ratelimit.Event) {
 	}
 }
 
-// driver is what answers must not say: words of Redis, go-redis and package
-// net.
+// driver has words of Redis, go-redis and package net, which no response may
+// have.
 var driver = []string{"redis", "Redis", "dial", "tcp", "EOF", "i/o", "deadline", "pool", "127.0.0.1", "WRONGPASS", "NOAUTH", "NOPERM", "OOM", "MOVED", "CROSSSLOT", "CLUSTERDOWN", "script", "Script", "READONLY", "BUSY", "reset by", "refused"}
 
-// get makes a request, and judges the answer: 200, or 429; 503 where the tier
-// denies while the store fails, or the store is misconfigured.
+// get sends a request, and checks the response: 200 or 429; 503 if the tier
+// denies while the store fails, or if the store is misconfigured.
 func (w *world) get(path, key string, allowed ...int) int {
 	r, err := http.NewRequestWithContext(context.WithoutCancel(w.t.Context()), http.MethodGet, w.server.URL+path, nil)
 	if err != nil {
@@ -172,8 +172,8 @@ func (w *world) flood(path, key string, allowed ...int) (stop func()) {
 	return sync.OnceFunc(func() { close(ended); group.Wait() })
 }
 
-// recovers waits until the store is asked again, which live requests find out,
-// and returns how long that took.
+// recovers waits until a request reaches the store again, and returns the time
+// that it took.
 func (w *world) recovers(path, key string, allowed ...int) time.Duration {
 	w.t.Helper()
 	begin := time.Now()
@@ -186,7 +186,7 @@ func (w *world) recovers(path, key string, allowed ...int) time.Duration {
 	return time.Since(begin)
 }
 
-// fails waits until the limiter knows that the store fails.
+// fails waits until the limiter reports that the store fails.
 func (w *world) fails(path, key string, allowed ...int) {
 	w.t.Helper()
 	redistest.Await(w.t, patient, "the limiter knows that Redis fails", func() bool {
@@ -216,8 +216,8 @@ func (w *world) admitted(path, key string) int {
 	return w.statuses[answer{path, key, 200}]
 }
 
-// report prints the figures of a fault, and requires what holds in each: no
-// wrong answer, and no wait above the timeout.
+// report prints the figures of a fault, and requires no wrong response, and no
+// wait above the timeout.
 func (w *world) report(over, under int, recovery time.Duration) {
 	w.t.Helper()
 	w.mu.Lock()
@@ -232,7 +232,7 @@ func (w *world) report(over, under int, recovery time.Duration) {
 	require.Less(w.t, w.longest, timeout+slack)
 }
 
-// remaining asks Redis what a key has left in the tier of a path.
+// remaining returns the remaining requests of a key in the tier of a path.
 func remaining(t *testing.T, client redis.UniversalClient, path, key string, requests int) int {
 	t.Helper()
 	s := open(t, client, redislimit.Options{})

@@ -11,8 +11,8 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-// ledger is a store that is as simple as can be, and has a fault. It writes down
-// every charge, and looks at all of them.
+// ledger is the simplest store, with one fault. It stores every charge, and reads
+// all of them.
 type ledger struct {
 	fault string
 	mu    sync.Mutex
@@ -105,7 +105,7 @@ func (l *ledger) wait(p *page, c ratelimit.Charge, most int) time.Duration {
 	return ends[len(ends)-1]
 }
 
-// verdict is what a charge alone comes to.
+// verdict returns the verdict on one charge alone.
 func (l *ledger) verdict(c ratelimit.Charge, take bool) ratelimit.Verdict {
 	p := l.page(c.Key)
 	if p.requests != 0 && p.requests != c.Requests {
@@ -264,7 +264,7 @@ func (l *ledger) finish(c ratelimit.Charge, v *ratelimit.Verdict, allowed, befor
 	l.distort(c, v)
 }
 
-// distort tells something else than what is so.
+// distort returns a wrong verdict.
 func (l *ledger) distort(c ratelimit.Charge, v *ratelimit.Verdict) {
 	switch l.fault {
 	case "tells that less remains":

@@ -12,7 +12,7 @@ import (
 	"github.com/ringwall/ringwall/ratelimit/storetest"
 )
 
-// faults are what a store does wrong, each against one rule of ratelimit.Store.
+// faults are faults of a store, each against one rule of ratelimit.Store.
 var faults = []string{
 	// Take
 	"takes none of the time into account", "forgets a charge a millisecond too early", "keeps a charge a millisecond too long",

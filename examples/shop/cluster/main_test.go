@@ -23,7 +23,7 @@ import (
 	"github.com/ringwall/ringwall/headers"
 )
 
-// The whole of it, as README says: the numbers are those to look for.
+// The whole program, as the README describes it, with the expected numbers.
 func TestCluster(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: starts three shops")
@@ -51,7 +51,7 @@ func TestCluster(t *testing.T) {
 	}
 }
 
-// The program does not end by itself, and says so.
+// The program runs until it is interrupted, and prints that.
 func TestClusterServesUntilItIsInterrupted_FD3(t *testing.T) {
 	out, in := io.Pipe()
 	ctx, interrupt := context.WithCancel(t.Context())
@@ -77,7 +77,7 @@ func TestClusterServesUntilItIsInterrupted_FD3(t *testing.T) {
 	require.False(t, lines.Scan())
 }
 
-// mirror answers with what it saw.
+// mirror responds with the request that it got.
 func mirror(t *testing.T, name string) *url.URL {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -93,7 +93,7 @@ func mirror(t *testing.T, name string) *url.URL {
 	return u
 }
 
-// nobody is an address where nothing listens.
+// nobody returns an address without a listener.
 func nobody(t *testing.T) *url.URL {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -112,7 +112,7 @@ func ask(h http.Handler, header http.Header) *httptest.ResponseRecorder {
 	return w
 }
 
-// A client cannot say who it is, and how it came.
+// A client cannot choose its address and scheme.
 func TestForwardingHeadersAreOurs(t *testing.T) {
 	w := ask(balance([]*url.URL{mirror(t, "one")}), http.Header{
 		"X-Forwarded-For": {"127.0.0.1", "10.0.0.1"}, "X-Forwarded-Proto": {"http"}, "Forwarded": {"for=127.0.0.1"},
@@ -183,8 +183,8 @@ func TestInformationalResponsesLeaveTheHeaders_FE2(t *testing.T) {
 	}
 }
 
-// A shop that has no API key to try, since its Redis is not there, is told of
-// and ended: the line with the key never comes.
+// A shop without an API key, because its Redis is missing, is reported and ended:
+// the line with the key never comes.
 func TestShopWithoutKey(t *testing.T) {
 	shop := filepath.Join(t.TempDir(), "shop")
 	script := "#!/bin/sh\necho broken >&2\nprintf '%s\\n' 'The shop listens on http://127.0.0.1:1' 'API key, from 127.0.0.1 and ::1 alone:' '  none: see the log' '' 'Try:'\nexec sleep 600\n"

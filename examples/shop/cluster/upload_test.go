@@ -147,8 +147,8 @@ func TestUploadThatDoesNotArrive_FX1(t *testing.T) {
 	})
 }
 
-// TestOneCorrelationID_FX1 holds that an answer has the ID of the process that made
-// it, and no second one.
+// TestOneCorrelationID_FX1 checks that a response has the ID of the process that
+// made it, and no second one.
 func TestOneCorrelationID_FX1(t *testing.T) {
 	watchLog(t)
 	srv := front(t, true, time.Minute, func(w http.ResponseWriter, r *http.Request) {

@@ -108,7 +108,7 @@ func exportedDecls(t *testing.T, dir string) []string {
 	return lines
 }
 
-// printDecl formats a declaration. go/doc has removed what is not exported.
+// printDecl formats a declaration. go/doc has removed the unexported parts.
 func printDecl(t *testing.T, fset *token.FileSet, decl ast.Node) string {
 	t.Helper()
 	ast.Inspect(decl, func(n ast.Node) bool {

@@ -58,7 +58,7 @@ type peer struct {
 type request struct {
 	name, method string
 	header       http.Header
-	allow        string // Access-Control-Allow-Origin of the answer
+	allow        string // Access-Control-Allow-Origin of the response
 }
 
 func (q request) new() *http.Request {
@@ -102,7 +102,7 @@ func BenchmarkCORS(b *testing.B) {
 	}
 }
 
-// What is compared has to do the same.
+// The compared libraries must do the same.
 func TestCORSAnswersAlike(t *testing.T) {
 	for _, q := range corsCases() {
 		for _, p := range append(corsPeers(), corsFloor(q)) {

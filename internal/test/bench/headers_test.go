@@ -101,7 +101,7 @@ func clientIPPeers() []peer {
 
 var client = netip.MustParseAddr("203.0.113.9")
 
-// found answers 204 when the address is the client's.
+// found responds with 204 if the address is the client's.
 func found(w http.ResponseWriter, addr netip.Addr) {
 	if addr == client {
 		w.WriteHeader(http.StatusNoContent)

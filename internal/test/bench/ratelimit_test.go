@@ -29,8 +29,9 @@ type limiter struct {
 	make func(tb testing.TB) http.Handler
 }
 
-// limiters make the same limit by address, through each one's own middleware.
-// They are made one by one: a million keys of each do not fit beside each other.
+// limiters make the same limit by address, through each library's own middleware.
+// They are made one by one, because a million keys of each do not fit into memory
+// together.
 func limiters(requests int, window time.Duration) []limiter {
 	return []limiter{
 		{"ringwall", func(testing.TB) http.Handler {
@@ -160,7 +161,7 @@ func BenchmarkRateLimit(b *testing.B) {
 	}
 }
 
-// What is compared has to do the same.
+// The compared libraries must do the same.
 func TestRateLimitAnswersAlike(t *testing.T) {
 	for _, row := range limitCases() {
 		row.keys = min(row.keys, 1000)

@@ -24,7 +24,7 @@ import (
 	"github.com/ringwall/ringwall/ratelimit/redislimit"
 )
 
-// connection is a client of one connection, so that all are asked over the same.
+// connection is a client with one connection, so that all use the same.
 func connection(tb testing.TB, s *redistest.Server) *redis.Client {
 	o := s.Options()
 	o.PoolSize, o.ContextTimeoutEnabled, o.MaxRetries = 1, true, -1
@@ -131,8 +131,8 @@ func redisHandlers(tb testing.TB, s *redistest.Server) []peer {
 	}
 }
 
-// The benchmark measures what it says: all decide, ours denies the sixth
-// request of a client in one round trip, and none later.
+// All compared libraries decide. Ours denies the sixth request of a client in one
+// round trip, and later ones in none.
 func TestRedisLimitPeers(t *testing.T) {
 	server := redistest.Start(t)
 	client := connection(t, server)

@@ -122,7 +122,7 @@ func tokenRequest(text string) *http.Request {
 	return r
 }
 
-// forgeries are what a flood sends. The last part of a good token is 86
+// forgeries are the tokens of a flood. The last part of a good token has 86
 // letters or more.
 func forgeries(good string) map[string]string {
 	head, rest, _ := strings.Cut(good, ".")
@@ -161,7 +161,7 @@ func BenchmarkToken(b *testing.B) {
 	}
 }
 
-// What is compared has to do the same. jwtauth looks neither at iss nor at aud.
+// The compared libraries must do the same. jwtauth checks neither iss nor aud.
 func TestTokensAreTakenAlike(t *testing.T) {
 	for _, alg := range []token.Alg{token.HS256, token.RS256, token.ES256, token.EdDSA} {
 		k := newTokenKey(alg)

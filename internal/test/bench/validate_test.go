@@ -58,7 +58,7 @@ const openAPI = `{"openapi":"3.0.3","info":{"title":"t","version":"1"},"paths":{
 "lines":{"type":"array","minItems":1,"maxItems":1000,"items":{"type":"object","additionalProperties":false,"required":["sku","qty"],"properties":{
 "sku":{"type":"string","minLength":1,"maxLength":32,"pattern":"^[a-zA-Z0-9]+$"},"qty":{"type":"integer","minimum":1,"maximum":10},"note":{"type":"string","maxLength":500}}}}}}}}}}}}}`
 
-// decoding is what a service writes for itself.
+// decoding is the code that a service writes itself.
 func decoding(unmarshal func([]byte, any) error) http.Handler {
 	rules := validator.New(validator.WithRequiredStructEnabled())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -102,7 +102,7 @@ func validatePeers(b testing.TB) []peer {
 	ours := errors.Must(validate.JSON[basket](validate.Options{Logger: slog.New(slog.DiscardHandler)}))(bench.Nothing)
 	quiet := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
 	refusing := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, bare := w.(*bench.Sink); bare { // what is measured is the check alone
+		if _, bare := w.(*bench.Sink); bare { // only the check is measured
 			ours.ServeHTTP(w, r)
 			return
 		}
@@ -144,7 +144,7 @@ func validateCases() []body {
 	return append(cases, body{"items-bomb", `{"shop":"a7","lines":[` + strings.Repeat(`{"sku":"A","qty":1},`, 50_000) + `{"sku":"A","qty":1}]}`})
 }
 
-// sent gives every request the body anew.
+// sent gives every request a new body.
 func sent(h http.Handler, text string) (http.Handler, *http.Request) {
 	r := httptest.NewRequest("POST", "/", nil)
 	r.Header = http.Header{"Content-Type": {"application/json"}}
@@ -170,7 +170,7 @@ func BenchmarkValidate(b *testing.B) {
 	}
 }
 
-// What is compared accepts the same bodies, and refuses the same faults.
+// The compared libraries accept the same bodies, and refuse the same faults.
 func TestValidateAnswersAlike(t *testing.T) {
 	for _, p := range validatePeers(t) {
 		for _, c := range validateCases() {

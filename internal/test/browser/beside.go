@@ -29,8 +29,7 @@ func (s *Server) Beside(h http.Handler) (*Server, error) {
 	return beside, nil
 }
 
-// Cut ends the connection of a request without an answer: with FIN, or with
-// RST.
+// Cut ends the connection of a request without a response: with FIN, or with RST.
 func Cut(w http.ResponseWriter, reset bool) error {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// ErrMissing tells that no Chromium is installed.
+// ErrMissing means that Chromium is not installed.
 var ErrMissing = errors.New("chromium is not installed")
 
 // A Chromium is a running browser without a window.
@@ -24,8 +24,8 @@ type Chromium struct {
 	profile string
 }
 
-// Start starts Chromium. It takes the certificate for every name, and asks
-// loopback for every name under example.test.
+// Start starts Chromium. It accepts the certificate for every name, and resolves
+// every name under example.test to a loopback address.
 func Start(certificate *x509.Certificate) (*Chromium, error) {
 	path := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -74,8 +74,7 @@ func (c *Chromium) Stop() {
 // A Tab is a page of its own.
 type Tab struct{ ctx context.Context }
 
-// Tab opens a tab, for at most so long. It closes with the function that is
-// returned.
+// Tab opens a tab for at most limit. The returned function closes it.
 func (c *Chromium) Tab(limit time.Duration) (*Tab, context.CancelFunc, error) {
 	ctx, cancel := chromedp.NewContext(c.ctx)
 	if _, err := chromedp.Run(ctx, chromedp.Location()); err != nil {
@@ -92,8 +91,8 @@ func (t *Tab) Open(url string) error {
 	return err
 }
 
-// Ask evaluates a script, waits for the promise that it returns, and returns
-// what the promise gives as a string.
+// Ask evaluates a script, waits for its promise, and returns the result as a
+// string.
 func (t *Tab) Ask(script string) (string, error) {
 	return chromedp.Run(t.ctx, chromedp.Evaluate[string]("(async () => "+script+")()", chromedp.EvalAwaitPromise))
 }

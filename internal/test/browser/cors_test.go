@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fetch is what a page sees of a request: status and body, or "blocked".
+// fetch returns a script for a request whose result is status and body, or
+// "blocked".
 func fetch(url, options string) string {
 	return fmt.Sprintf(`fetch(%q, %s).then(async r => r.status + " " + await r.text(), () => "blocked")`, url, options)
 }

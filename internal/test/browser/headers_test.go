@@ -37,7 +37,7 @@ func TestInlineScript(t *testing.T) {
 	require.Equal(t, `{"inline":"ran","own":"ran"}`, got, "without the profile it runs")
 }
 
-// load adds an element and tells whether it loaded.
+// load returns a script that adds an element, and reports whether it loaded.
 func load(element, url string) string {
 	return fmt.Sprintf(`new Promise(done => {
 		const e = document.createElement(%q)

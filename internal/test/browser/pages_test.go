@@ -9,7 +9,7 @@ import (
 // cut splits a host from its port.
 func cut(host string) (name, port string, found bool) { return strings.Cut(host, ":") }
 
-// pages serves what the browser shows.
+// pages serves the pages of the browser.
 func pages(w http.ResponseWriter, r *http.Request) {
 	kind, body := "text/html; charset=utf-8", "<!doctype html><title>page</title>"
 	switch r.URL.Path {

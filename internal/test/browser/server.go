@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// A Server is https and http on one port, as a browser sees them that was told
-// to remember HTTPS for a host and port.
+// A Server serves HTTPS and HTTP on one port, for a browser with HSTS for the
+// host and port.
 type Server struct {
 	Port        string
 	Certificate *x509.Certificate
@@ -40,7 +40,7 @@ func Serve(h http.Handler) (*Server, error) {
 	}
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	s := &Server{Port: port, Certificate: certificate.Leaf, certificate: *certificate, listener: listener}
-	quiet := log.New(io.Discard, "", 0) // handshakes that Chromium gives up
+	quiet := log.New(io.Discard, "", 0) // handshakes that Chromium aborts
 	plain, secure := newQueue(listener), newQueue(listener)
 	s.servers = []*http.Server{
 		{Handler: h, ReadHeaderTimeout: 10 * time.Second, ErrorLog: quiet},
@@ -61,7 +61,7 @@ func (s *Server) Close() {
 	s.done.Wait()
 }
 
-// sort gives each connection to the server that its first byte asks for.
+// sort passes each connection to the server for its first byte.
 func sort(listener net.Listener, plain, secure *queue) {
 	defer plain.end()
 	defer secure.end()
@@ -96,7 +96,7 @@ type peeked struct {
 
 func (p peeked) Read(b []byte) (int, error) { return p.r.Read(b) }
 
-// queue is a listener whose connections somebody else accepts.
+// queue is a listener whose connections another listener accepts.
 type queue struct {
 	net.Listener
 	conns chan net.Conn

@@ -22,8 +22,8 @@ import (
 	"github.com/ringwall/ringwall/internal/test/browser"
 )
 
-// A front serves sessions that are in Redis, strictly once, and can lose the
-// answer to a refresh after it was made.
+// A front serves sessions in Redis without Grace, and can lose the response to a
+// refresh.
 type front struct {
 	redis  *redistest.Server
 	server *browser.Server
@@ -68,7 +68,7 @@ func newFront(t *testing.T) *front {
 	return f
 }
 
-// losing makes the answer, and then hands it over or ends the connection.
+// losing writes the response, or ends the connection instead.
 func (f *front) losing(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		made := httptest.NewRecorder()
@@ -156,8 +156,8 @@ func TestBrowserRepeats(t *testing.T) {
 	}
 }
 
-// TestBrowserRepeatsWithoutAnAttempt is why the header is there: nobody could
-// tell the repeat from a thief.
+// TestBrowserRepeatsWithoutAnAttempt shows the reason for the header: the repeat
+// looks like a thief.
 func TestBrowserRepeatsWithoutAnAttempt(t *testing.T) {
 	open(t, "app.example.test", "/")
 	f := newFront(t)
@@ -172,8 +172,8 @@ func TestBrowserRepeatsWithoutAnAttempt(t *testing.T) {
 	})
 }
 
-// TestRedisTimesOut holds that a page that gets a 503 and tries again with the
-// same attempt goes on, although the rotation ran meanwhile.
+// TestRedisTimesOut checks that a page that gets a 503 and retries with the same
+// attempt stays logged in, although the rotation ran meanwhile.
 func TestRedisTimesOut(t *testing.T) {
 	open(t, "app.example.test", "/")
 	f := newFront(t)

@@ -144,7 +144,7 @@ func (p *page) login(who string) {
 	p.shows("#who", who)
 }
 
-// play plays an attack, and returns what the page says of it.
+// play plays an attack, and returns the page's result.
 func (p *page) play(attack string) string {
 	p.t.Helper()
 	p.click("#play-" + attack)
@@ -167,7 +167,7 @@ func shopStory(t *testing.T, s *shop) {
 	p.shows("#scopes", "orders:read, orders:write")
 	require.Equal(t, "refresh", p.ask(`document.activeElement.dataset.action`), "the focus did not get lost with the form")
 
-	// What a script can steal, and what not.
+	// The data that a script can steal, and the data that it cannot.
 	require.Equal(t, `document.cookie: ""`, p.text("#cookie"))
 	require.Equal(t, `{"signed-in":"yes"}`, p.ask(`JSON.stringify(localStorage)`))
 	require.Equal(t, `{}`, p.ask(`JSON.stringify(sessionStorage)`))
@@ -189,7 +189,7 @@ func shopStory(t *testing.T, s *shop) {
 	p.shows("#orders-said", "Note saved.")
 	p.shows("#devices", "this one")
 
-	// The headers of each answer are there to look at.
+	// The page shows the headers of each response.
 	p.click("#answers summary")
 	p.shows("#answers dl", "default-src 'none'")
 	p.shows("#answers dl", "nosniff")
@@ -204,7 +204,8 @@ func shopStory(t *testing.T, s *shop) {
 	require.Empty(t, p.problems.List())
 }
 
-// Each attack is played from the page, and the page says that the shop held.
+// Each attack is played from the page, and the page reports that the shop
+// resisted.
 func shopAttacks(t *testing.T, s *shop) {
 	p := s.page()
 	p.login("ada")
@@ -220,7 +221,7 @@ func shopAttacks(t *testing.T, s *shop) {
 	require.Contains(t, s.log.String(), "origin_denied")
 	require.Equal(t, "ada", p.text("#who"), "all of that cost the session nothing")
 
-	// Who opens the stranger's page by a link is not logged out either.
+	// A user who opens the stranger's page by a link is not logged out either.
 	denied := strings.Count(s.log.String(), "origin_denied")
 	lured, cancel, err := world.chromium.Tab(time.Minute)
 	require.NoError(t, err)
@@ -236,7 +237,7 @@ func shopAttacks(t *testing.T, s *shop) {
 	p.shows("#devices-said", "Logged out there.")
 	require.Eventually(t, func() bool { return p.text("#devices .danger") == "" }, waitFor, tick, "the list is read anew")
 
-	// Two uses of one token: the session is over, in the page as well.
+	// Two uses of one token end the session, in the page too.
 	got := p.play("replay")
 	require.Contains(t, got, "Held. One request was answered with 200, the other 401 auth_revoked: ")
 	require.Contains(t, got, "The token that the first one got: 401 auth_revoked: ")
@@ -293,7 +294,7 @@ func shopTabs(t *testing.T, s *shop) {
 	}
 	require.NotContains(t, s.log.String(), "token_reused")
 
-	// An attempt whose tab was closed before the answer came.
+	// An attempt whose tab was closed before the response came.
 	tabs[0].ask(`(localStorage.setItem("attempt", "0123456789abcdef"), "")`)
 	tabs[1].click("[data-action=refresh]")
 	require.Eventually(t, func() bool { return tabs[1].ask(`String(localStorage.getItem("attempt"))`) == "null" }, waitFor, tick)
@@ -328,7 +329,7 @@ func shopPictures(t *testing.T, s *shop) {
 	require.Empty(t, p.problems.List())
 }
 
-// What the page's policy forbids.
+// The page's policy forbids these.
 func shopPolicy(t *testing.T, s *shop) {
 	p := s.page()
 	for name, script := range map[string]string{

@@ -13,8 +13,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Problems collects what a tab's console shows as warnings and errors. Answers
-// of 4xx and 5xx are not among them, which Chromium puts there too.
+// Problems collects the warnings and errors in a tab's console, without the 4xx
+// and 5xx responses that Chromium logs there.
 type Problems struct {
 	mu   sync.Mutex
 	list []string

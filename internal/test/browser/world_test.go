@@ -84,7 +84,7 @@ func (q *requests) count(key string) int {
 	return q.seen[key]
 }
 
-// hosts are the services, by the name that the browser asks for.
+// hosts has the services, by the name in the browser's request.
 func hosts() http.Handler {
 	quiet := slog.New(slog.DiscardHandler)
 	responder := failure.Must(failure.NewResponder(failure.Options{Logger: quiet}))

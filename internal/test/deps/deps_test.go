@@ -13,8 +13,8 @@ import (
 
 const module = "github.com/ringwall/ringwall/"
 
-// allowed has, for each package, what it may import beside the standard
-// library. A package that is not listed fails the test.
+// allowed lists for each package the imports outside the standard library. A
+// package that is not listed fails the test.
 var allowed = map[string][]string{
 	"auth":        {module + "errors", module + "internal/nethttp", module + "internal/route", module + "internal/hook"},
 	"auth/apikey": {module + "auth", module + "errors", module + "internal/route", module + "internal/hook"},

@@ -81,7 +81,7 @@ func ships(name string) bool {
 	return true
 }
 
-// shortName returns the last element of a module's path that says which it is.
+// shortName returns the last element of a module's path that identifies it.
 func shortName(imported string) string {
 	parts := strings.Split(imported, "/")
 	switch {

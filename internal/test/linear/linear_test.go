@@ -24,8 +24,7 @@ const (
 	operations = 40
 )
 
-// rounds returns how many histories there are to be: what
-// RINGWALL_LINEAR_ROUNDS says, or 1.
+// rounds returns the number of histories: RINGWALL_LINEAR_ROUNDS, or 1.
 func rounds(t *testing.T) int {
 	text := os.Getenv("RINGWALL_LINEAR_ROUNDS")
 	if text == "" {
@@ -171,10 +170,10 @@ func play(t *testing.T, round int, every time.Duration, break_ func(*redistest.P
 	t.Logf("%d requests at %d processes: %v; there is an order", len(r.history), processes, r.counts)
 }
 
-// nothingOlderWorks says one consequence again without the checker: a token
-// that was issued before all sessions were ended does not work after it.
+// nothingOlderWorks checks one consequence without the checker: a token from
+// before the end of all sessions does not work after it.
 func nothingOlderWorks(t *testing.T, history []porcupine.Operation) {
-	issued := map[credential]int64{} // when the answer with the token arrived first
+	issued := map[credential]int64{} // the time at which the response with the token arrived first
 	for _, op := range history {
 		if out := op.Output.(output); out.token.session != "" {
 			if at, known := issued[out.token]; !known || op.Return < at {

@@ -9,7 +9,7 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// What a client does.
+// The requests of a client.
 const (
 	login = iota
 	refresh
@@ -28,19 +28,19 @@ type input struct {
 	cookie  string // that of the 503 which named the attempt
 }
 
-// output is its answer.
+// output is its response.
 type output struct {
 	status int
 	token  credential // of a login or a refresh that worked
 }
 
-// A credential is what a refresh token says.
+// A credential is the content of a refresh token.
 type credential struct {
 	session    string
 	generation uint64
 }
 
-// live is what a session's record has to remember.
+// live is the state of a session.
 type live struct {
 	generation uint64
 	attempt    string
@@ -61,7 +61,7 @@ func (s state) without(id string) state {
 	return next
 }
 
-// step returns the states that a request may lead to, none when its answer is
+// step returns the possible states after a request, or none if its response is
 // impossible. A token works once; the attempt that used it last may repeat.
 func step(before, in, out any) []any {
 	s, i, o := before.(state), in.(input), out.(output)
@@ -69,7 +69,7 @@ func step(before, in, out any) []any {
 	session, known := s[i.token.session]
 	switch {
 	case i.what == login && o.status == 503:
-		next = s.without(i.token.session) // a session whose token nobody has does nothing
+		next = s.without(i.token.session) // a session whose token no client has does nothing
 	case i.what == login && o.status != 200:
 		// Its reply may have been lost, and all may have been ended before its
 		// retry: then it took the place first.

@@ -28,7 +28,7 @@ import (
 // redisVariable names the Redis of a process that serves sessions.
 const redisVariable = "RINGWALL_LINEAR_REDIS"
 
-// TestMain makes this binary serve, where a test has started it to.
+// TestMain runs this binary as a service if a test started it as one.
 func TestMain(m *testing.M) {
 	if addr := os.Getenv(redisVariable); addr != "" {
 		serve(addr)
@@ -88,7 +88,7 @@ func start(t *testing.T, redisAddr string, n int) []string {
 	return addrs
 }
 
-// A presented token is the text, and what it says.
+// A presented token is its text and its content.
 type presented struct {
 	text string
 	credential

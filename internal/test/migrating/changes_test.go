@@ -22,7 +22,7 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-// answers sends one request to both.
+// answers sends one request to both handlers.
 func answers(before, after http.Handler, r func() *http.Request) (old, now *httptest.ResponseRecorder) {
 	old, now = httptest.NewRecorder(), httptest.NewRecorder()
 	before.ServeHTTP(old, r())
@@ -33,7 +33,7 @@ func answers(before, after http.Handler, r func() *http.Request) (old, now *http
 func request(method, target string, header ...string) func() *http.Request {
 	return func() *http.Request {
 		r := httptest.NewRequest(method, target, nil)
-		r.RemoteAddr = "198.51.100.1:1234" // nobody's proxy
+		r.RemoteAddr = "198.51.100.1:1234" // an address that is no trusted proxy
 		for i := 0; i < len(header); i += 2 {
 			r.Header.Set(header[i], header[i+1])
 		}
@@ -41,7 +41,7 @@ func request(method, target string, header ...string) func() *http.Request {
 	}
 }
 
-// What the pages say under "What changes" is so, in both libraries.
+// The statements under "What changes" hold, in both libraries.
 func TestCORSChanges(t *testing.T) {
 	ran := 0
 	handler := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { ran++ })

@@ -1,4 +1,3 @@
-// Package migrating builds the programs of the MIGRATING.md pages, those with
-// the libraries that people come from too, and holds what the pages say of
-// those libraries against them.
+// Package migrating builds the programs of the MIGRATING.md pages, also those
+// with the other libraries, and checks the statements about those libraries.
 package migrating

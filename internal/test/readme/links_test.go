@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestLinks holds that what the pages link to in this tree is there.
+// TestLinks checks that the targets of links in the pages exist in this tree.
 func TestLinks(t *testing.T) {
 	code := regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
 	link := regexp.MustCompile(`\]\(([^)#]+)(?:#[^)]*)?\)`)

@@ -41,7 +41,7 @@ func TestCommands(t *testing.T) {
 	require.NoError(t, err)
 	require.NotZero(t, info.Mode()&0o100, "test.sh can be run")
 
-	// The shop starts, knows its flags, and ends: its own tests do the rest.
+	// The shop starts, reads its flags, and ends. Its own tests check the rest.
 	cmd := exec.Command("go", "run", "./examples/shop", "-h")
 	cmd.Dir = "../../.."
 	out, _ := cmd.CombinedOutput() // -h exits with an error

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestThreats holds docs/threats.md against the tree: every test that it names is
-// there, and every risk has a test or says that it is not covered.
+// TestThreats compares docs/threats.md with the tree: every test that it names
+// exists, and every risk has a test or is marked as not covered.
 func TestThreats(t *testing.T) {
 	text, err := os.ReadFile("../../../docs/threats.md")
 	require.NoError(t, err)

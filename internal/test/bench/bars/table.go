@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// samples are what the rounds measured of one benchmark.
+// samples are the measurements of one benchmark in all rounds.
 type samples struct{ ns, allocs []float64 }
 
 func (s *samples) add(ns, allocs string) {
@@ -22,8 +22,8 @@ func median(values []float64) float64 {
 	return sorted[len(sorted)/2]
 }
 
-// A bar is what a ring promises for a case: at most a ratio of the fastest
-// reference, and at most so many allocations of its own.
+// A bar is the promise of a ring for a case: at most a ratio of the fastest
+// reference, and at most a number of own allocations.
 type bar struct {
 	ratio      float64  // 0: none
 	references []string // empty: the fastest peer
@@ -68,9 +68,9 @@ var bars = map[string]bar{
 	"RedisLimit/denied":              {0.35, nil, -1},
 }
 
-// floor is the reference that decides nothing and only does what every decision
-// has to: it writes the lines of the answer, or reads and writes one value in
-// Redis. Less than that nobody can do.
+// floor is the reference without a decision. It does the work of every decision:
+// it writes the header lines of the response, or reads and writes one value in
+// Redis.
 const floor = "floor"
 
 // table prints one row for each case and kind of map, and a verdict for each
