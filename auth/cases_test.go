@@ -38,7 +38,7 @@ func TestPreflightsAreForCORS_TH8(t *testing.T) {
 }
 
 // A handler without a middleware gets no principal.
-func TestWithoutAMiddleware_AZ1(t *testing.T) {
+func TestHandlerWithoutMiddlewareHasNoPrincipal_AZ1(t *testing.T) {
 	ok := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, known := auth.From(r.Context())
 		require.False(t, known)
@@ -60,7 +60,7 @@ func TestWithoutAMiddleware_AZ1(t *testing.T) {
 
 // An object that does not exist and one of another owner get one response (OWASP
 // API1:2023).
-func TestNobodyLearnsWhatExists_AZ2(t *testing.T) {
+func TestMissingAndForeignObjectsLookAlike_AZ2(t *testing.T) {
 	h := auth.Require(auth.Object(errNoOrder, load, mine))(http.HandlerFunc(whoami))
 	answers := make(map[string]string)
 	for _, id := range []string{"2", "3"} {
@@ -81,7 +81,7 @@ func TestNobodyLearnsWhatExists_AZ2(t *testing.T) {
 
 // Secrets and MACs are compared in constant time: no other comparison of bytes
 // is anywhere in the code below this folder (ASVS 5.0 11.2.4).
-func TestConstantTimeComparisons_AZ7(t *testing.T) {
+func TestSecretsAreComparedInConstantTime_AZ7(t *testing.T) {
 	uses := 0
 	require.NoError(t, filepath.WalkDir(".", func(path string, _ os.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {

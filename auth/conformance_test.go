@@ -8,7 +8,7 @@ import (
 )
 
 // The feed that the tests of this package use is one like any other.
-func TestLedgerConforms(t *testing.T) {
+func TestTestFeedPassesTheKit(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for the feed")
 	}

@@ -176,7 +176,7 @@ func TestRevocationsReachOtherProcesses(t *testing.T) {
 
 // In each row, a process cannot know whether s2 was revoked, and returns
 // ErrUnavailable.
-func TestRevocationsInDoubt(t *testing.T) {
+func TestUnknownRevocationsAreUnavailable(t *testing.T) {
 	outage := errors.New("connection refused")
 	for _, row := range []struct {
 		name string
@@ -291,7 +291,7 @@ func logged(err error) string {
 
 // A clock that is set back must not make old entries look fresh, and one that is
 // set ahead must not delete live ones: the result is unknown.
-func TestRevocationsWithAClockThatJumps(t *testing.T) {
+func TestJumpingClockMakesRevocationsUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLedger()
 		p := start(t, auth.RevocationsOptions{Feed: l})
@@ -339,7 +339,7 @@ func (f impatient) Next(_ context.Context, after string) ([]auth.Revocation, str
 
 // A feed that does not wait, or has lost every position, is not called in a busy
 // loop.
-func TestFeedsThatDoNotWait(t *testing.T) {
+func TestFeedIsNotCalledInABusyLoop(t *testing.T) {
 	for name, err := range map[string]error{"nothing": nil, "lost": auth.ErrPositionLost} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

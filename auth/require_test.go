@@ -100,7 +100,7 @@ func TestRequire(t *testing.T) {
 }
 
 // The log has the error of load for an object that does not exist.
-func TestObjectThatIsNotThere(t *testing.T) {
+func TestMissingObjectIsLogged(t *testing.T) {
 	for err, want := range map[error]string{
 		errNoOrder:                             "order_not_found: No such order.",
 		errNoOrder.Wrap(errors.New("no rows")): "order_not_found: order_not_found: no rows",

@@ -13,9 +13,9 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// TestToldOnce checks that a revocation is added again only if the feed has a
+// TestRevocationIsAddedOnce checks that a revocation is added again only if the feed has a
 // shorter one, or may have lost it.
-func TestToldOnce(t *testing.T) {
+func TestRevocationIsAddedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLedger()
 		a, b := start(t, auth.RevocationsOptions{Feed: l}), start(t, auth.RevocationsOptions{Feed: l})
@@ -62,9 +62,9 @@ func TestToldOnce(t *testing.T) {
 	})
 }
 
-// TestToldOnceWhenFull checks that a revocation that does not fit is added once,
+// TestRevocationThatDoesNotFitIsAddedOnce checks that a revocation that does not fit is added once,
 // however often it is repeated, and that it takes no place.
-func TestToldOnceWhenFull(t *testing.T) {
+func TestRevocationThatDoesNotFitIsAddedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLedger()
 		p := start(t, auth.RevocationsOptions{Feed: l, MaxEntries: 3})
@@ -96,9 +96,9 @@ func TestToldOnceWhenFull(t *testing.T) {
 	})
 }
 
-// TestUnsureFeed checks that a flood with one ID does not fill a feed that
+// TestUnconfirmedRevocationIsAddedOncePerSecond checks that a flood with one ID does not fill a feed that
 // confirms nothing: it is added once a second, until the feed confirms it.
-func TestUnsureFeed(t *testing.T) {
+func TestUnconfirmedRevocationIsAddedOncePerSecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLedger()
 		p := start(t, auth.RevocationsOptions{Feed: l})
@@ -123,8 +123,8 @@ func TestUnsureFeed(t *testing.T) {
 	})
 }
 
-// TestUnsureFeedWhenFull checks the same for a full table.
-func TestUnsureFeedWhenFull(t *testing.T) {
+// TestUnconfirmedRevocationDoesNotFillAFullTable checks the same for a full table.
+func TestUnconfirmedRevocationDoesNotFillAFullTable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLedger()
 		p := start(t, auth.RevocationsOptions{Feed: l, MaxEntries: 3})
@@ -152,9 +152,9 @@ func TestUnsureFeedWhenFull(t *testing.T) {
 	})
 }
 
-// TestFullForNoLonger checks that a replaced entry does not extend the time for
+// TestReplacedEntryDoesNotExtendFullness checks that a replaced entry does not extend the time for
 // which a table is full.
-func TestFullForNoLonger(t *testing.T) {
+func TestReplacedEntryDoesNotExtendFullness(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := start(t, auth.RevocationsOptions{Feed: newLedger(), MaxEntries: 3})
 		pass(time.Millisecond)
@@ -181,9 +181,9 @@ func (f overtaken) Add(ctx context.Context, r auth.Revocation) error {
 	return err
 }
 
-// TestLostWhileTold checks that a revocation is added again if the feed lost it
+// TestRevocationLostDuringAddIsAddedAgain checks that a revocation is added again if the feed lost it
 // before Add returned.
-func TestLostWhileTold(t *testing.T) {
+func TestRevocationLostDuringAddIsAddedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLedger()
 		lost := false

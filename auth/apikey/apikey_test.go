@@ -125,7 +125,7 @@ func (b *bench) call(text, remote string) error {
 
 const home = "10.1.2.3:4000"
 
-func TestKeysThatAreRefused(t *testing.T) {
+func TestInvalidKeysAreRefused(t *testing.T) {
 	b := setUp(t, nil)
 	other := apikey.Format("acme", b.key.ID, strings.Repeat("x", 43))
 	unknown := apikey.Format("acme", strings.Repeat("x", 16), strings.Repeat("x", 43))

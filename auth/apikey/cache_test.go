@@ -55,7 +55,7 @@ func TestCacheWhenTheClockIsSetBack(t *testing.T) {
 
 // A secret that is newer than the cached record works at once, and the cache
 // opens nothing else.
-func TestCacheHoldsFactsAlone(t *testing.T) {
+func TestCacheStoresNoDecision(t *testing.T) {
 	a := setUp(t, func(k *apikey.Key) { k.Expires = time.Date(2026, 1, 1, 0, 0, 0, 5e8, time.UTC) })
 	b := a.replica(t)
 	require.NoError(t, b.call(a.text, home))
@@ -90,7 +90,7 @@ func TestCacheIsNotFilledAcrossARevocation(t *testing.T) {
 
 // A flood of invented keys costs lookups, but no memory, and evicts no genuine
 // key. A refusal is not cached.
-func TestFloodOfMadeUpKeys(t *testing.T) {
+func TestFloodOfInventedKeysFillsNoMemory(t *testing.T) {
 	b := setUp(t, nil)
 	require.NoError(t, b.call(b.text, home))
 	b.events = nil
@@ -133,7 +133,7 @@ func TestCacheIsBounded(t *testing.T) {
 }
 
 // The clock has no monotonic reading, so it continues while a machine sleeps.
-func TestClock(t *testing.T) {
+func TestClockContinuesWhileAsleep(t *testing.T) {
 	m := errors.Must(apikey.New(apikey.Options{Prefix: "acme", Store: apikey.NewMemory(), ClientIP: peer, Routes: []string{"/partner/"}}))
 	k, text, err := m.Create(t.Context(), apikey.Key{Name: "n", Subject: "s", Networks: nets("10.0.0.0/8")})
 	require.NoError(t, err)

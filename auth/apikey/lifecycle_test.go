@@ -57,9 +57,9 @@ func TestCreateRefuses(t *testing.T) {
 		"apikey: ClientIP: must not be nil; did you mean headers.PeerIP?\napikey: Routes: must not be empty; did you mean \"/partner/\", or \"/\" for everywhere?")
 }
 
-// TestRevokeFails checks that Revoke succeeds only if the key is revoked, and
+// TestRevokeSucceedsOnlyIfTheKeyIsRevoked checks that Revoke succeeds only if the key is revoked, and
 // that a repeated call completes the first.
-func TestRevokeFails(t *testing.T) {
+func TestRevokeSucceedsOnlyIfTheKeyIsRevoked(t *testing.T) {
 	down := errors.New("connection refused")
 	for _, row := range []struct {
 		name            string
@@ -91,9 +91,9 @@ func TestRevokeFails(t *testing.T) {
 	require.ErrorIs(t, b.Revoke(t.Context(), b.key.ID), auth.ErrUnavailable)
 }
 
-// TestRevokeUnreadable checks that an unreadable key is revoked, and that the
+// TestUnreadableKeyIsRevoked checks that an unreadable key is revoked, and that the
 // event has its ID.
-func TestRevokeUnreadable(t *testing.T) {
+func TestUnreadableKeyIsRevoked(t *testing.T) {
 	b := setUp(t, nil)
 	b.store.fails = true
 	var told []apikey.Event
@@ -108,9 +108,9 @@ func TestRevokeUnreadable(t *testing.T) {
 	require.False(t, found)
 }
 
-// TestIDsThatAreNone checks that an ID of a store's own record never reaches the
+// TestInvalidIDsDoNotReachTheStore checks that an ID of a store's own record never reaches the
 // store.
-func TestIDsThatAreNone(t *testing.T) {
+func TestInvalidIDsDoNotReachTheStore(t *testing.T) {
 	b := setUp(t, nil)
 	b.store.fails = true
 	for _, id := range []string{"", "-", "-" + b.key.ID} {

@@ -13,9 +13,9 @@ import (
 	"github.com/ringwall/ringwall/auth/apikey"
 )
 
-// TestPrintsNoDigest checks that no printed or logged value has a digest of a
+// TestNoPrintedValueHasADigest checks that no printed or logged value has a digest of a
 // secret, in any form.
-func TestPrintsNoDigest(t *testing.T) {
+func TestNoPrintedValueHasADigest(t *testing.T) {
 	b := setUp(t, nil)
 	_, err := b.Rotate(t.Context(), b.key.ID)
 	require.NoError(t, err)

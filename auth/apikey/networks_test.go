@@ -34,8 +34,8 @@ func TestNetworks(t *testing.T) {
 	require.NoError(t, anywhere.call(anywhere.text, "@"))
 }
 
-// TestToldOfStrangers checks that the holder of a stolen key cannot fill the log.
-func TestToldOfStrangers(t *testing.T) {
+// TestStolenKeyDoesNotFillTheLog checks that the holder of a stolen key cannot fill the log.
+func TestStolenKeyDoesNotFillTheLog(t *testing.T) {
 	b := setUp(t, nil)
 	denied := func(requests int, remote func(i int) string) int {
 		b.events = nil
@@ -59,9 +59,9 @@ func TestToldOfStrangers(t *testing.T) {
 	require.Zero(t, denied(1, func(int) string { return "[::ffff:11.0.0.1]:1" }), "the same, mapped")
 }
 
-// TestToldOfEachKey checks that a flood with one stolen key hides no other, and
+// TestFloodWithOneKeyHidesNoOther checks that a flood with one stolen key hides no other, and
 // that the memory for sightings is bounded.
-func TestToldOfEachKey(t *testing.T) {
+func TestFloodWithOneKeyHidesNoOther(t *testing.T) {
 	b := setUp(t, nil)
 	for i := range 5000 {
 		require.ErrorIs(t, b.call(b.text, netip.AddrFrom4([4]byte{12, 0, byte(i >> 8), byte(i)}).String()+":1"), apikey.ErrNetworkDenied)
@@ -95,9 +95,9 @@ func TestAlmostEverywhere(t *testing.T) {
 	require.ErrorContains(t, err, "contain every address of 0.0.0.0/0")
 }
 
-// TestFarTooManyNetworks checks that too many networks are refused at once,
+// TestTooManyNetworksAreRefusedAtOnce checks that too many networks are refused at once,
 // because the check of their union takes long.
-func TestFarTooManyNetworks(t *testing.T) {
+func TestTooManyNetworksAreRefusedAtOnce(t *testing.T) {
 	var networks []netip.Prefix
 	for i := range 1 << 17 {
 		networks = append(networks, netip.PrefixFrom(netip.AddrFrom16([16]byte{13: byte(i >> 16), 14: byte(i >> 8), 15: byte(i)}), 128))

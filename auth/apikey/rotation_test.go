@@ -56,7 +56,7 @@ func TestDamagedRecords(t *testing.T) {
 	require.ErrorIs(t, err, auth.ErrUnavailable)
 }
 
-func TestRotation(t *testing.T) {
+func TestOldSecretWorksUntilOverlapEnds(t *testing.T) {
 	b := setUp(t, func(k *apikey.Key) { k.Overlap = time.Hour })
 	second, err := b.Rotate(t.Context(), b.key.ID)
 	require.NoError(t, err)
@@ -152,7 +152,7 @@ func TestTheCapHoldsWhileDeliveryFails(t *testing.T) {
 
 // A repeated rotation, whose first response was lost, does not end the secret in
 // use.
-func TestRotateAgain(t *testing.T) {
+func TestRepeatedRotationKeepsTheSecretInUse(t *testing.T) {
 	b := setUp(t, nil)
 	for range 3 {
 		b.store.failAt = b.store.puts.Load() + 2 // that it was delivered, as often as it is tried

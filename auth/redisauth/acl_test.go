@@ -16,9 +16,9 @@ import (
 	"github.com/ringwall/ringwall/internal/redistest"
 )
 
-// TestLeastRights holds that the user of doc.go is enough, over TLS, and may do
+// TestLeastPermissionsSuffice holds that the user of doc.go is enough, over TLS, and may do
 // nothing else.
-func TestLeastRights(t *testing.T) {
+func TestLeastPermissionsSuffice(t *testing.T) {
 	doc, err := os.ReadFile("doc.go")
 	require.NoError(t, err)
 	found := regexp.MustCompile(`(?s)(user auth on >secret .*?)\n//\n`).FindSubmatch(doc)

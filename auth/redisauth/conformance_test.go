@@ -10,8 +10,8 @@ import (
 	"github.com/ringwall/ringwall/auth/redisauth"
 )
 
-// TestConformance holds that Redis is a store like any other.
-func TestConformance(t *testing.T) {
+// TestStoresPassTheKits holds that Redis is a store like any other.
+func TestStoresPassTheKits(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}

@@ -183,8 +183,8 @@ func TestUnconfirmedRotation(t *testing.T) {
 	require.Empty(t, d.events)
 }
 
-// TestReady checks that every policy that evicts is an error.
-func TestReady(t *testing.T) {
+// TestReadyRefusesPoliciesThatEvict checks that every policy that evicts is an error.
+func TestReadyRefusesPoliciesThatEvict(t *testing.T) {
 	for _, kind := range kindsOf() {
 		t.Run(kind.name, func(t *testing.T) {
 			client := kind.start(t)

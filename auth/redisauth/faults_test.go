@@ -239,9 +239,9 @@ func TestReadOnly(t *testing.T) {
 	f.report()
 }
 
-// TestScriptFlush removes the scripts from Redis under load, which no client
+// TestScriptFlushIsNotNoticed removes the scripts from Redis under load, which no client
 // notices.
-func TestScriptFlush(t *testing.T) {
+func TestScriptFlushIsNotNoticed(t *testing.T) {
 	f := newFault(t)
 	tabs := f.tabs(4)
 	f.underLoad(tabs, func() {
@@ -255,9 +255,9 @@ func TestScriptFlush(t *testing.T) {
 	f.report()
 }
 
-// TestRefusals checks that a failure that an administrator must correct is a 503
+// TestMisconfigurationIsUnavailableAtOnce checks that a failure that an administrator must correct is a 503
 // at once.
-func TestRefusals(t *testing.T) {
+func TestMisconfigurationIsUnavailableAtOnce(t *testing.T) {
 	for _, tt := range []struct {
 		name       string
 		break_, ok func(t *testing.T, s *redistest.Server)

@@ -125,8 +125,8 @@ func TestCorruptRecords(t *testing.T) {
 	require.ErrorIs(t, err, auth.ErrUnavailable, "going on without it would let somebody through")
 }
 
-// TestOddServer checks that a server other than Redis is a 503.
-func TestOddServer(t *testing.T) {
+// TestOtherServersAreUnavailable checks that a server other than Redis is a 503.
+func TestOtherServersAreUnavailable(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = listener.Close() })
@@ -190,9 +190,9 @@ func TestFloodOfReuse(t *testing.T) {
 	}
 }
 
-// TestFullRedis checks that a Redis without memory refuses new records, and still
+// TestFullRedisStillRevokes checks that a Redis without memory refuses new records, and still
 // revokes keys, because that frees memory.
-func TestFullRedis(t *testing.T) {
+func TestFullRedisStillRevokes(t *testing.T) {
 	client := single(t)
 	ctx, store, feed := t.Context(), apiKeys(t, client, redisauth.Options{}), revocations(t, client, redisauth.Options{})
 	r := newRing(t, store)

@@ -24,8 +24,8 @@ func record(id string) apikey.Record {
 	return apikey.Record{Key: apikey.Key{ID: id, Name: fmt.Sprintf("%0100d", 1)}, Version: 1, Secrets: []apikey.Secret{{}}}
 }
 
-// TestTombstones checks the records of deleted keys.
-func TestTombstones(t *testing.T) {
+// TestDeletedKeysStayDeleted checks the records of deleted keys.
+func TestDeletedKeysStayDeleted(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}
@@ -124,9 +124,9 @@ func (failing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 	return next
 }
 
-// TestListBreaksOff checks that keys that were read before Redis failed are
+// TestListReturnsKeysBeforeAFailure checks that keys that were read before Redis failed are
 // returned with the error.
-func TestListBreaksOff(t *testing.T) {
+func TestListReturnsKeysBeforeAFailure(t *testing.T) {
 	client := connect(t, redis.NewClient(redistest.Start(t).Options()))
 	store := apiKeys(t, client, redisauth.Options{})
 	for i := range 1000 {

@@ -109,10 +109,10 @@ func TestLostReplyToAnOvertakenLogin(t *testing.T) {
 	require.Empty(t, list)
 }
 
-// TestOvertakenRetry checks a retry that comes after other calls continued from
+// TestOvertakenRetryIsNotTheft checks a retry that comes after other calls continued from
 // the write of the first attempt. It is not a theft, and returns nothing.
 // internal/test/linear found this.
-func TestOvertakenRetry(t *testing.T) {
+func TestOvertakenRetryIsNotTheft(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}
@@ -174,9 +174,9 @@ func TestLostReplyToRevokeAll(t *testing.T) {
 	}
 }
 
-// TestLateArrivals checks that a call whose first attempt hung in a network does
+// TestLateCallsDoNothing checks that a call whose first attempt hung in a network does
 // nothing when it arrives after the second.
-func TestLateArrivals(t *testing.T) {
+func TestLateCallsDoNothing(t *testing.T) {
 	store := sessions(t, single(t), redisauth.Options{})
 	ctx, owner := t.Context(), "00000000000000000000000000000001"
 	creation := session.Creation{Owner: owner, ID: "0000000000000000000000000000000a", Value: []byte("v"), Idle: time.Hour, Absolute: time.Hour, Max: 5}
@@ -254,9 +254,9 @@ func (f *forgetful) DeleteAll(ctx context.Context, owner string, except ...strin
 	return ended, err
 }
 
-// TestLostRevokeAll checks that the next call reports the sessions that the lost
+// TestNextRevokeAllReportsLostSessions checks that the next call reports the sessions that the lost
 // one ended.
-func TestLostRevokeAll(t *testing.T) {
+func TestNextRevokeAllReportsLostSessions(t *testing.T) {
 	store := sessions(t, single(t), redisauth.Options{})
 	d := newDesk(t, store, store.Advance)
 	other := d.again(func(o *session.Options) { o.Store = &forgetful{Store: store} })
@@ -271,9 +271,9 @@ func TestLostRevokeAll(t *testing.T) {
 	d.mustRefresh(kept)
 }
 
-// TestLostLogout checks that the next call reports the sessions that the lost one
+// TestNextLogoutReportsLostSessions checks that the next call reports the sessions that the lost one
 // ended, for as long as their access tokens live.
-func TestLostLogout(t *testing.T) {
+func TestNextLogoutReportsLostSessions(t *testing.T) {
 	store := sessions(t, single(t), redisauth.Options{})
 	d := newDesk(t, store, store.Advance)
 	other := d.again(func(o *session.Options) { o.Store = &forgetful{Store: store} })
@@ -348,9 +348,9 @@ func (u *unheard) Rotate(ctx context.Context, r session.Rotation) (session.Rotat
 	return rotated, err
 }
 
-// TestLostReuse checks that a client that retries after each 503 causes one
+// TestLostReuseIsReportedOnce checks that a client that retries after each 503 causes one
 // report of the theft, and that the reports end.
-func TestLostReuse(t *testing.T) {
+func TestLostReuseIsReportedOnce(t *testing.T) {
 	store := sessions(t, single(t), redisauth.Options{})
 	for _, times := range []int{1, 2, 15} {
 		t.Run(fmt.Sprint(times, " lost replies"), func(t *testing.T) {

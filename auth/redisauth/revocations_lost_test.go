@@ -14,9 +14,9 @@ import (
 	"github.com/ringwall/ringwall/internal/redistest"
 )
 
-// TestPositionLost checks that a reader never continues past an entry that it has
+// TestReaderSkipsNoEntry checks that a reader never continues past an entry that it has
 // not read.
-func TestPositionLost(t *testing.T) {
+func TestReaderSkipsNoEntry(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}

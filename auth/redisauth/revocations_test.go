@@ -87,9 +87,9 @@ func TestFeedPages(t *testing.T) {
 	}
 }
 
-// TestFeedIsTrimmed checks that expired entries are deleted, a few at a time, and
+// TestExpiredEntriesAreDeleted checks that expired entries are deleted, a few at a time, and
 // that live ones stay, wherever they are.
-func TestFeedIsTrimmed(t *testing.T) {
+func TestExpiredEntriesAreDeleted(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}

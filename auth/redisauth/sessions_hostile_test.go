@@ -41,10 +41,10 @@ func (p *purse) pick(r *rand.Rand) string {
 	return p.tokens[r.IntN(len(p.tokens))]
 }
 
-// TestCrowd lets a crowd use all tokens at random, in two processes and as two
+// TestCrowdFindsNoContradiction lets a crowd use all tokens at random, in two processes and as two
 // subjects, with logins that replace each other. At any time, a session either
 // exists and its access tokens are valid, or it has ended and they are revoked.
-func TestCrowd(t *testing.T) {
+func TestCrowdFindsNoContradiction(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}
@@ -117,9 +117,9 @@ func crowd(t *testing.T, store session.Store, pass func(time.Duration), seed uin
 	}
 }
 
-// TestHoardOfLogouts checks that a client with many tokens of ended sessions
+// TestHoardedTokensDoNotFillRedis checks that a client with many tokens of ended sessions
 // cannot fill Redis with logouts, nor make each slower than the one before.
-func TestHoardOfLogouts(t *testing.T) {
+func TestHoardedTokensDoNotFillRedis(t *testing.T) {
 	client := single(t)
 	store := sessions(t, client, redisauth.Options{})
 	d := newDesk(t, store, store.Advance)

@@ -38,9 +38,9 @@ func place(t *testing.T, c *redistest.Cluster, d *desk, s *redisauth.SessionStor
 	return c.Owner(slotOf(t, c, d, s))
 }
 
-// TestClusterConfirms checks that WAIT applies to the replicas of the master that
+// TestReplicasOfTheKeyConfirm checks that WAIT applies to the replicas of the master that
 // has the key.
-func TestClusterConfirms(t *testing.T) {
+func TestReplicasOfTheKeyConfirm(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}
@@ -76,10 +76,10 @@ func leastRights(t *testing.T, o *redis.ClusterOptions, nodes ...*redistest.Serv
 	return o
 }
 
-// TestClusterMovesASlot checks that rotations continue while the slot of their
+// TestRotationsContinueWhileASlotMoves checks that rotations continue while the slot of their
 // sessions moves, to a master that the client knows and to a new one, and that
 // the confirming replicas are those of the node with the write.
-func TestClusterMovesASlot(t *testing.T) {
+func TestRotationsContinueWhileASlotMoves(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}
@@ -156,9 +156,9 @@ func TestClusterMovesASlot(t *testing.T) {
 	}
 }
 
-// TestClusterLosesAMaster: with the client of doc.go sessions go on when the
+// TestSessionsSurviveALostMaster: with the client of doc.go sessions go on when the
 // replica has taken over, and those of the other masters never stop.
-func TestClusterLosesAMaster(t *testing.T) {
+func TestSessionsSurviveALostMaster(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}

@@ -71,8 +71,8 @@ func revocations(t *testing.T, client redis.UniversalClient, o redisauth.Options
 	return errors.Must(redisauth.NewRevocationFeed(client, patient(o)))
 }
 
-// TestNew checks that all problems are reported at once.
-func TestNew(t *testing.T) {
+// TestNewReportsAllProblems checks that all problems are reported at once.
+func TestNewReportsAllProblems(t *testing.T) {
 	client := connect(t, redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"}))
 	for _, tt := range []struct {
 		name   string

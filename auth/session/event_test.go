@@ -16,8 +16,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// TestLog checks the record of a theft without a hook, and that it has no token.
-func TestLog(t *testing.T) {
+// TestTheftIsLoggedWithoutTokens checks the record of a theft without a hook, and that it has no token.
+func TestTheftIsLoggedWithoutTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		d := newDesk(t, func(o *session.Options) { o.OnEvent, o.Logger = nil, slog.New(slog.NewJSONHandler(&out, nil)) })
@@ -76,9 +76,9 @@ func TestTheftHasItsDistance_FS5(t *testing.T) {
 	}
 }
 
-// TestPanickingHook checks that a panic in the hook is logged, and changes no
+// TestPanicInTheHookIsLogged checks that a panic in the hook is logged, and changes no
 // response.
-func TestPanickingHook(t *testing.T) {
+func TestPanicInTheHookIsLogged(t *testing.T) {
 	var out bytes.Buffer
 	d := newDesk(t, func(o *session.Options) {
 		o.OnEvent = func(context.Context, session.Event) { panic("hook") }
@@ -92,9 +92,9 @@ func TestPanickingHook(t *testing.T) {
 	require.Contains(t, out.String(), `"level":"ERROR","msg":"hook panicked","hook":"session: OnEvent","panic":"hook"`)
 }
 
-// TestFullRevocations checks that a login fails if the tokens of an evicted
+// TestFullRevocationsRefuseALogin checks that a login fails if the tokens of an evicted
 // session cannot be revoked, and that a theft is answered as a theft.
-func TestFullRevocations(t *testing.T) {
+func TestFullRevocationsRefuseALogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		full := errors.Must(auth.NewRevocations(auth.RevocationsOptions{MaxEntries: 1}))
 		d := newDesk(t, func(o *session.Options) { o.MaxSessions, o.Revocations = 1, full })

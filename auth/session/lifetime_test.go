@@ -31,8 +31,8 @@ func codeOf(t *testing.T, w *httptest.ResponseRecorder) string {
 	return body.Code
 }
 
-// TestAbsolute holds SR15: refreshing does not extend a session beyond Absolute.
-func TestAbsolute(t *testing.T) {
+// TestRefreshDoesNotExtendAbsolute holds SR15: refreshing does not extend a session beyond Absolute.
+func TestRefreshDoesNotExtendAbsolute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, func(o *session.Options) { o.Idle, o.Absolute = time.Hour, 2*time.Hour })
 		token := d.login()
@@ -93,9 +93,9 @@ func keyOf(t *testing.T, token string) uint8 {
 	return b[1]
 }
 
-// TestAccount checks the effect of a change of the account, and that no failure
+// TestAccountChangesApplyAtRefresh checks the effect of a change of the account, and that no failure
 // after the rotation loses the client's session.
-func TestAccount(t *testing.T) {
+func TestAccountChangesApplyAtRefresh(t *testing.T) {
 	keep := func(s session.Session) (session.Session, error) { return s, nil }
 	for _, tt := range []struct {
 		name    string

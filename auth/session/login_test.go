@@ -66,9 +66,9 @@ func (c *closing) Delete(ctx context.Context, owner string, ids ...string) ([]se
 	return c.Memory.Delete(ctx, owner, ids...)
 }
 
-// TestLoginThatFails checks that the session whose cookie the request has
+// TestFailedLoginKeepsTheOldSession checks that the session whose cookie the request has
 // continues, whoever owns it, and that no other session remains.
-func TestLoginThatFails(t *testing.T) {
+func TestFailedLoginKeepsTheOldSession(t *testing.T) {
 	for _, tt := range []struct {
 		name, subject string
 		change        func(*closing)
@@ -97,9 +97,9 @@ func TestLoginThatFails(t *testing.T) {
 	}
 }
 
-// TestLoginTakesThePlace checks that a login replaces the client's old session,
+// TestLoginReplacesTheOwnSession checks that a login replaces the client's old session,
 // so that no other has to end.
-func TestLoginTakesThePlace(t *testing.T) {
+func TestLoginReplacesTheOwnSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, func(o *session.Options) { o.MaxSessions = 2 })
 		first := d.login()
@@ -116,8 +116,8 @@ func TestLoginTakesThePlace(t *testing.T) {
 	})
 }
 
-// TestLoginTakesNoIDs checks that the caller cannot choose IDs.
-func TestLoginTakesNoIDs(t *testing.T) {
+// TestLoginIgnoresIDsOfTheCaller checks that the caller cannot choose IDs.
+func TestLoginIgnoresIDsOfTheCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
 		now, far := time.Now().UTC(), time.Now().Add(1e6*time.Hour)
@@ -166,9 +166,9 @@ func TestLoginRefusesUnfitSessions(t *testing.T) {
 	}
 }
 
-// TestCredentials holds SR7, SR20 and SR26: text that is not a token never
+// TestForgedTokensDoNotReachTheStore holds SR7, SR20 and SR26: text that is not a token never
 // reaches the store, and ends no session.
-func TestCredentials(t *testing.T) {
+func TestForgedTokensDoNotReachTheStore(t *testing.T) {
 	d := newDesk(t)
 	good := d.login()
 	asked := newDesk(t, func(o *session.Options) { o.Store = broken{} })
@@ -229,9 +229,9 @@ func (broken) DeleteAll(context.Context, string, ...string) ([]session.Ended, er
 	return nil, errDown
 }
 
-// TestStoreFails holds SR24: a store that is down logs out no client, even if its
+// TestFailingStoreLogsOutNoClient holds SR24: a store that is down logs out no client, even if its
 // error has a kind of this package.
-func TestStoreFails(t *testing.T) {
+func TestFailingStoreLogsOutNoClient(t *testing.T) {
 	token := newDesk(t).login()
 	d := newDesk(t, func(o *session.Options) { o.Store = broken{} })
 	for name, h := range map[string]http.Handler{
@@ -264,10 +264,10 @@ func (u unsure) DeleteAll(ctx context.Context, owner string, except ...string) (
 	return ended, errors.New("no replica confirmed")
 }
 
-// TestUnsureStore checks that a change that may not last is reported, and treated
+// TestUnconfirmedChangesAreReported checks that a change that may not last is reported, and treated
 // as made: the client gets the successor of its used token, a theft is a theft,
 // and the access tokens of ended sessions are revoked.
-func TestUnsureStore(t *testing.T) {
+func TestUnconfirmedChangesAreReported(t *testing.T) {
 	d := newDesk(t, func(o *session.Options) { o.Store = unsure{session.NewMemory()} })
 	first := d.login()
 	w := d.post(d.Refresh(), first)
@@ -301,8 +301,8 @@ func (l listening) Rotate(ctx context.Context, r session.Rotation) (session.Rota
 	return l.Memory.Rotate(ctx, r)
 }
 
-// TestHangingUp checks that a client that disconnects leaves nothing half done.
-func TestHangingUp(t *testing.T) {
+// TestDisconnectLeavesNothingHalfDone checks that a client that disconnects leaves nothing half done.
+func TestDisconnectLeavesNothingHalfDone(t *testing.T) {
 	d := newDesk(t, func(o *session.Options) { o.Store = listening{session.NewMemory()} })
 	token := d.login()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -76,8 +76,8 @@ func TestLogoutAll(t *testing.T) {
 	require.Equal(t, 200, d.post(d.Refresh(), other).Code, "a thief of an old token ends one session alone")
 }
 
-// TestRevoke checks that a user cannot end the session of another.
-func TestRevoke(t *testing.T) {
+// TestRevokeEndsOnlyOwnSessions checks that a user cannot end the session of another.
+func TestRevokeEndsOnlyOwnSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
 		a, b, c := d.login(), "", ""
@@ -105,9 +105,9 @@ func TestRevoke(t *testing.T) {
 	})
 }
 
-// TestRevokeAgain checks that a call after a failure completes the first, and
+// TestRepeatedRevokeCompletesTheFirst checks that a call after a failure completes the first, and
 // that an ID reaches the store only as an ID.
-func TestRevokeAgain(t *testing.T) {
+func TestRepeatedRevokeCompletesTheFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		feed := &failing{err: errDown}
 		d := newDesk(t, func(o *session.Options) {
@@ -192,9 +192,9 @@ func (c *counting) Add(context.Context, auth.Revocation) error {
 	return nil
 }
 
-// TestFloodOfLogouts checks that a client with one token of an ended session
+// TestFloodOfLogoutsDoesNotFillTheFeed checks that a client with one token of an ended session
 // cannot fill the feed of revocations.
-func TestFloodOfLogouts(t *testing.T) {
+func TestFloodOfLogoutsDoesNotFillTheFeed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		feed := new(counting)
 		d := newDesk(t, func(o *session.Options) {
@@ -215,9 +215,9 @@ func TestFloodOfLogouts(t *testing.T) {
 	})
 }
 
-// TestHoardOfLogouts checks that a client with many tokens of ended sessions
+// TestHoardedTokensDoNotFillTheRevocations checks that a client with many tokens of ended sessions
 // cannot fill the revocations, which would answer every request with a 503.
-func TestHoardOfLogouts(t *testing.T) {
+func TestHoardedTokensDoNotFillTheRevocations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		revoked := errors.Must(auth.NewRevocations(auth.RevocationsOptions{MaxEntries: 100}))
 		d := newDesk(t, func(o *session.Options) { o.Revocations, o.MaxSessions = revoked, 1 })
@@ -236,9 +236,9 @@ func TestHoardOfLogouts(t *testing.T) {
 	})
 }
 
-// TestLogoutAgain checks that the call after a 503 reports the sessions that the
+// TestRepeatedLogoutReportsEndedSessions checks that the call after a 503 reports the sessions that the
 // first ended.
-func TestLogoutAgain(t *testing.T) {
+func TestRepeatedLogoutReportsEndedSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		feed := &failing{err: errDown}
 		d := newDesk(t, func(o *session.Options) {
@@ -282,9 +282,9 @@ func TestRevokeAllAtOnce(t *testing.T) {
 	})
 }
 
-// TestRevokeAllEnds checks that RevokeAll returns in time if a thousand
+// TestRevokeAllReturnsInTime checks that RevokeAll returns in time if a thousand
 // revocations hang, with an error.
-func TestRevokeAllEnds(t *testing.T) {
+func TestRevokeAllReturnsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		feed := &slow{takes: 3 * time.Second}
 		d := newDesk(t, func(o *session.Options) {
@@ -324,9 +324,9 @@ func (c carrying) DeleteAll(ctx context.Context, owner string, except ...string)
 	return ended, err
 }
 
-// TestRevokeAllAgain checks that an ended session is revoked once, for as long as
+// TestEndedSessionsAreRevokedOnce checks that an ended session is revoked once, for as long as
 // its access tokens live, however often all sessions are ended.
-func TestRevokeAllAgain(t *testing.T) {
+func TestEndedSessionsAreRevokedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		feed := new(counting)
 		d := newDesk(t, func(o *session.Options) {

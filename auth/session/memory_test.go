@@ -100,9 +100,9 @@ func TestStoreKeepsNoToken(t *testing.T) {
 	}
 }
 
-// TestDeadSessionsStayDead checks that a rotation cannot recreate a deleted
+// TestDeletedSessionsStayDeleted checks that a rotation cannot recreate a deleted
 // record, and that owners are separate.
-func TestDeadSessionsStayDead(t *testing.T) {
+func TestDeletedSessionsStayDeleted(t *testing.T) {
 	m := session.NewMemory()
 	ctx := t.Context()
 	_, err := m.Create(ctx, session.Creation{Owner: "a", ID: "1", Idle: time.Hour, Absolute: time.Hour, Max: 1})

@@ -65,9 +65,9 @@ func TestNativeClients(t *testing.T) {
 	require.Equal(t, theft, d.events)
 }
 
-// TestBrowsersKeepNoToken checks that a page's script cannot get a response with
+// TestScriptsGetNoToken checks that a page's script cannot get a response with
 // a token. The cookie is HttpOnly because of XSS (RFC 9700).
-func TestBrowsersKeepNoToken(t *testing.T) {
+func TestScriptsGetNoToken(t *testing.T) {
 	d := newDesk(t, native)
 	token := bodyToken(t, d.post(errors.HandlerFunc(d.loginBody), "", session.TokenHeader, "new"))
 	cookie := d.login()

@@ -15,9 +15,9 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// TestPanics checks that a panic of the application after the rotation is a
+// TestPanicAfterTheRotationKeepsTheSuccessor checks that a panic of the application after the rotation is a
 // failure like any other: the client gets the successor of its used token.
-func TestPanics(t *testing.T) {
+func TestPanicAfterTheRotationKeepsTheSuccessor(t *testing.T) {
 	for _, hook := range []string{"session: Account", "session: Issue"} {
 		t.Run(hook, func(t *testing.T) {
 			var mistake any

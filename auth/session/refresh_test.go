@@ -33,9 +33,9 @@ const (
 
 var theft = []session.Reason{session.TokenReused}
 
-// TestRefresh plays the scenarios in which a token is presented more than once.
+// TestRefreshTokenWorksOnce plays the scenarios in which a token is presented more than once.
 // The access tokens of an ended session are revoked.
-func TestRefresh(t *testing.T) {
+func TestRefreshTokenWorksOnce(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		grace  time.Duration
@@ -122,9 +122,9 @@ func (d *desk) play(steps []step) {
 	}
 }
 
-// TestConcurrent holds SR10: of 64 concurrent requests with one token, one makes
+// TestConcurrentRefreshesMakeOneSuccessor holds SR10: of 64 concurrent requests with one token, one makes
 // the successor.
-func TestConcurrent(t *testing.T) {
+func TestConcurrentRefreshesMakeOneSuccessor(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		grace   time.Duration

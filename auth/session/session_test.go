@@ -99,8 +99,8 @@ func cookieOf(t *testing.T, w *httptest.ResponseRecorder) string {
 // pass lets time go by, which costs none inside of synctest.
 func pass(d time.Duration) { <-time.After(d) }
 
-// TestNew checks that all problems are reported at once.
-func TestNew(t *testing.T) {
+// TestNewReportsAllProblems checks that all problems are reported at once.
+func TestNewReportsAllProblems(t *testing.T) {
 	good := func() session.Options {
 		return session.Options{
 			Issue:                 func(context.Context, session.Session) (string, time.Time, error) { return "", time.Time{}, nil },

@@ -113,9 +113,9 @@ func TestOverTheWire(t *testing.T) {
 	}
 }
 
-// TestLateRefresh holds SR17: a late response to the old session does not change
+// TestLateRefreshDoesNotChangeTheCookie holds SR17: a late response to the old session does not change
 // the cookie of the new one.
-func TestLateRefresh(t *testing.T) {
+func TestLateRefreshDoesNotChangeTheCookie(t *testing.T) {
 	d := newDesk(t)
 	client, at := d.serve(httptest.NewTLSServer)
 	send(t, client, "POST", at+"/auth/login")

@@ -224,7 +224,7 @@ func tail(i int) string {
 	return b64(string(sum[:]))
 }
 
-func TestTheCacheIsBounded_TC7(t *testing.T) {
+func TestCacheIsBounded_TC7(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: a million tokens")
 	}

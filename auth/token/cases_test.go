@@ -30,7 +30,7 @@ import (
 )
 
 // CVE-2015-9235, CVE-2023-48223, CVE-2026-34950.
-func TestPublicKeysAsSecrets(t *testing.T) {
+func TestPublicKeysAreNotSecrets(t *testing.T) {
 	v := verifier(t, nil)
 	m := material()
 	for alg, public := range map[token.Alg]any{token.RS256: &m.rsa.PublicKey, token.ES256: &m.ec.PublicKey, token.EdDSA: m.ed.Public()} {
@@ -56,7 +56,7 @@ func TestPublicKeysAsSecrets(t *testing.T) {
 	}
 }
 
-func TestAKeyWithoutAnAlg_TJ3(t *testing.T) {
+func TestKeyWithoutAlgHasTheConfiguredOne_TJ3(t *testing.T) {
 	for name, signed := range map[string]string{
 		"HS256 with an empty secret": mac(goodHeader().with(object{"alg": "HS256", "kid": "RS256"}).json(), goodClaims().json(), nil),
 		"PS256":                      signAs(token.PS256, goodHeader().with(object{"alg": "PS256", "kid": "RS256"}).json(), goodClaims().json()),
@@ -70,7 +70,7 @@ func TestAKeyWithoutAnAlg_TJ3(t *testing.T) {
 	}
 }
 
-func TestKeysInTheHeader_TJ6(t *testing.T) {
+func TestKeysInTheHeaderAreIgnored_TJ6(t *testing.T) {
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
 	asked := 0
@@ -94,7 +94,7 @@ func TestKeysInTheHeader_TJ6(t *testing.T) {
 
 // A flood of long tokens costs their length at most once, and no memory that
 // grows with it (CVE-2025-30204, CVE-2025-27144).
-func TestLongTokensCostNothing_TJ17(t *testing.T) {
+func TestLongTokensAreRefusedWithoutAllocation_TJ17(t *testing.T) {
 	v := verifier(t, nil)
 	for name, unit := range map[string]string{"dots": ".", "letters": "A", "spaces": " ", "open brackets": "W1"} {
 		t.Run("TJ17 "+name, func(t *testing.T) {
@@ -112,7 +112,7 @@ func TestLongTokensCostNothing_TJ17(t *testing.T) {
 }
 
 // OWASP CheatSheetSeries #2235: another spelling of a revoked token.
-func TestOtherSpellingsOfARevokedToken_TJ18(t *testing.T) {
+func TestOtherSpellingsOfARevokedTokenAreRefused_TJ18(t *testing.T) {
 	revoked := errors.Must(auth.NewRevocations(auth.RevocationsOptions{}))
 	h := guarded(t, verifier(t, func(o *token.VerifierOptions) { o.Revocations = revoked }), nothing)
 	text := signAs(token.ES256, goodHeader().with(object{"alg": "ES256", "kid": "ES256"}).json(), goodClaims().json())
@@ -138,7 +138,7 @@ func TestOtherSpellingsOfARevokedToken_TJ18(t *testing.T) {
 
 // A forged token is invalid, whatever times it has, so that no client learns that
 // it was genuine.
-func TestExpiredAndForged_TJ19(t *testing.T) {
+func TestForgedExpiredTokenIsInvalid_TJ19(t *testing.T) {
 	h := guarded(t, verifier(t, nil), nothing)
 	old := goodClaims().with(object{"iat": noon.Add(-time.Hour).Unix(), "exp": noon.Add(-time.Minute).Unix()}).json()
 	genuine := sign(goodHeader().json(), old)
@@ -202,7 +202,7 @@ func TestKeysStayWithTheirIssuer_TJ20(t *testing.T) {
 }
 
 // RFC 7518, section 3.2.
-func TestSecretsAsLongAsTheHash_TJ22(t *testing.T) {
+func TestSecretsAreAtLeastAsLongAsTheHash_TJ22(t *testing.T) {
 	secret := material().secret
 	for alg, size := range map[token.Alg]int{token.HS256: 32, token.HS384: 48, token.HS512: 64} {
 		_, err := token.NewSecret("k", alg, secret[:size-1])
@@ -212,7 +212,7 @@ func TestSecretsAsLongAsTheHash_TJ22(t *testing.T) {
 	}
 }
 
-func TestZeroValues_TJ24(t *testing.T) {
+func TestZeroValuesAcceptNothing_TJ24(t *testing.T) {
 	good := sign(goodHeader().json(), goodClaims().json())
 	for name, source := range map[string]token.KeySource{"nil": nil, "nil Keys": (*token.Keys)(nil), "zero Keys": new(token.Keys), "nil Remote": (*token.Remote)(nil), "zero Remote": new(token.Remote)} {
 		t.Run("TJ24 "+name, func(t *testing.T) {

@@ -23,7 +23,7 @@ func signRSA(header, payload string, opts crypto.SignerOpts) string {
 	return input + "." + b64(string(errors.Must(material().rsa.Sign(rand.Reader, digest[:], opts))))
 }
 
-func TestClaims(t *testing.T) {
+func TestClaimsAreChecked(t *testing.T) {
 	v := verifier(t, nil)
 	for _, row := range []struct {
 		name    string

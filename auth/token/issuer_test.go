@@ -27,7 +27,7 @@ func issuer(t testing.TB, change func(*token.IssuerOptions)) *token.Issuer {
 	return i
 }
 
-func TestEveryAlgorithm(t *testing.T) {
+func TestEveryAlgorithmSignsAndVerifies(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: signs and changes tokens of 13 algorithms")
 	}
@@ -83,9 +83,9 @@ func TestForSession(t *testing.T) {
 	require.True(t, p.HasScope("read") && p.HasRole("admin") && p.AuthTime().Equal(noon))
 }
 
-// TestForSessionEnds checks that no token outlives its session, because RevokeAll
+// TestTokenDoesNotOutliveItsSession checks that no token outlives its session, because RevokeAll
 // does not find an ended session.
-func TestForSessionEnds(t *testing.T) {
+func TestTokenDoesNotOutliveItsSession(t *testing.T) {
 	for _, row := range []struct {
 		name string
 		left time.Duration // remaining time of the session; 0 means unknown
@@ -125,7 +125,7 @@ type card struct {
 	CardNumber string `json:"card_number"`
 }
 
-func TestGrantsThatAreRefused(t *testing.T) {
+func TestInvalidGrantsAreRefused(t *testing.T) {
 	deep := map[string]any{"a": []any{map[string]any{"API-Key": "x"}}}
 	for _, row := range []struct {
 		name  string
@@ -181,7 +181,7 @@ func TestGrantsThatAreRefused(t *testing.T) {
 	})
 }
 
-func TestConstructorsRefuse(t *testing.T) {
+func TestConstructorsReportAllProblems(t *testing.T) {
 	_, err := token.NewIssuer(token.IssuerOptions{TTL: 2 * time.Hour})
 	require.EqualError(t, err, "token: Keys: must not be nil or zero; did you mean NewKeys?\ntoken: Issuer: must not be empty; did you mean \"https://api.example.com\"?\n"+
 		"token: Audience: must have 1 to 100 entries, none of them empty\ntoken: TTL 2h0m0s: must be whole seconds, at most 1h; for a longer login, use package session")

@@ -161,7 +161,7 @@ func TestKeysDoNotPrintSecrets(t *testing.T) {
 }
 
 // The change-over of two replicas whose clocks differ by 20 s.
-func TestRotation_TK9(t *testing.T) {
+func TestKeyIsPublishedBeforeItSigns_TK9(t *testing.T) {
 	old := errors.Must(errors.Must(token.GenerateKey()).On(token.Schedule{Retire: noon.Add(time.Hour), Remove: noon.Add(2 * time.Hour)}))
 	young := errors.Must(errors.Must(token.GenerateKey()).On(token.Schedule{Publish: noon.Add(40 * time.Minute), Sign: noon.Add(50 * time.Minute)}))
 	fast, slow := errors.Must(token.NewKeys(old, young)), errors.Must(token.NewKeys(young, old))
@@ -217,7 +217,7 @@ func jwks(t *testing.T, k *token.Keys) *httptest.ResponseRecorder {
 }
 
 // RFC 7517. Private members never appear, nor do secrets.
-func TestJWKS_TK10(t *testing.T) {
+func TestJWKSHasNoPrivateKey_TK10(t *testing.T) {
 	k := keys(t)
 	srv := httptest.NewServer(k.JWKS())
 	t.Cleanup(srv.Close)

@@ -15,7 +15,7 @@ import (
 	"github.com/ringwall/ringwall/auth/token"
 )
 
-func TestOddKeysAreIgnored_TK7(t *testing.T) {
+func TestUnusableKeysAreIgnored_TK7(t *testing.T) {
 	good := jwkOf(t, token.EdDSA)
 	rsa := jwkOf(t, token.RS256)
 	ec := jwkOf(t, token.ES256)

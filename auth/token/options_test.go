@@ -94,7 +94,7 @@ func TestTypesMatchInEverySpelling_FT5(t *testing.T) {
 }
 
 // A typed nil is found when the service starts.
-func TestTypedNils_FT9(t *testing.T) {
+func TestTypedNilsAreReported_FT9(t *testing.T) {
 	var v *token.Verifier
 	_, err := auth.New(auth.Options{Authenticators: []auth.Authenticator{v}})
 	require.EqualError(t, err, "auth: Authenticators[0]: must not be a nil *token.Verifier; did you drop the constructor's error?")

@@ -95,7 +95,7 @@ func TestFailingKeyServersKeepTheLastKeys_TK4(t *testing.T) {
 	})
 }
 
-func TestDownFromTheStart_TK5(t *testing.T) {
+func TestKeysThatWereNeverFetchedAreUnavailable_TK5(t *testing.T) {
 	p := newPublisher(t, says(500, ""))
 	s := newRemoteService(t, p)
 	require.ErrorIs(t, s.keys.Ready(t.Context()), auth.ErrUnavailable)
@@ -137,7 +137,7 @@ func TestRemoteWantsACertificate(t *testing.T) {
 	require.Zero(t, p.fetches.Load())
 }
 
-func TestNewRemoteRefuses(t *testing.T) {
+func TestNewRemoteReportsAllProblems(t *testing.T) {
 	_, err := token.NewRemote(token.RemoteOptions{URL: "http://issuer.example/", RSA: token.ES256, MaxStale: 48 * time.Hour, Refresh: time.Second})
 	require.EqualError(t, err, `token: URL "http://issuer.example/": must be an https URL without user and fragment; did you mean "https://issuer.example/.well-known/jwks.json", or Issuer?`+
 		"\ntoken: RSA \"ES256\": is not an RSA algorithm\ntoken: MaxStale 48h0m0s: must be between 1m and 24h\ntoken: Refresh 1s: must be between 1m and MaxStale")

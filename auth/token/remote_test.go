@@ -167,7 +167,7 @@ func TestANewKeyIsFetchedOnce_TK1(t *testing.T) {
 	s.report(p)
 }
 
-func TestAFloodOfUnknownKids_TK2(t *testing.T) {
+func TestFloodOfUnknownKidsCausesFewFetches_TK2(t *testing.T) {
 	for _, row := range []struct {
 		name    string
 		answer  http.HandlerFunc
@@ -221,7 +221,7 @@ func TestBadSignaturesFetchNothing_TK3(t *testing.T) {
 	s.report(p)
 }
 
-func TestARemovedKeyEnds_TK6(t *testing.T) {
+func TestRemovedKeyEndsItsTokens_TK6(t *testing.T) {
 	p := newPublisher(t, publishes(token.EdDSA, token.ES256))
 	s := newRemoteService(t, p)
 	now := noon.Add(4 * time.Minute)
@@ -246,7 +246,7 @@ func TestARemovedKeyEnds_TK6(t *testing.T) {
 	s.report(p)
 }
 
-func TestTheFirstFetchIsOne_TK8(t *testing.T) {
+func TestConcurrentRequestsShareTheFirstFetch_TK8(t *testing.T) {
 	release := make(chan struct{})
 	p := newPublisher(t, func(w http.ResponseWriter, r *http.Request) {
 		<-release

@@ -18,7 +18,7 @@ import (
 // Two replicas whose clocks differ by 20 s issue and verify, and a second
 // service verifies with the keys that the slow one publishes, while three keys
 // follow each other: no token is refused before it expires.
-func TestNobodyIsLoggedOutByARotation_TK9(t *testing.T) {
+func TestRotationLogsOutNoClient_TK9(t *testing.T) {
 	var minutes atomic.Int64
 	slow := func() time.Time { return noon.Add(time.Duration(minutes.Load()) * time.Minute) }
 	fast := func() time.Time { return slow().Add(20 * time.Second) }

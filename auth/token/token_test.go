@@ -156,7 +156,7 @@ func mac(header, payload string, secret []byte) string {
 }
 
 // RFC 7515, RFC 7519, RFC 8725.
-func TestStructure(t *testing.T) {
+func TestMalformedTokensAreRefused(t *testing.T) {
 	v := verifier(t, nil)
 	good := sign(goodHeader().json(), goodClaims().json())
 	parts := strings.Split(good, ".")
@@ -217,7 +217,7 @@ func many(n int) string {
 	return claims.json()
 }
 
-func TestHeader(t *testing.T) {
+func TestHeadersAreChecked(t *testing.T) {
 	v := verifier(t, nil)
 	m := material()
 	claims := goodClaims().json()

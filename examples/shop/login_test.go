@@ -150,7 +150,7 @@ func TestOfficeBehindOneAddress(t *testing.T) {
 
 // An attacker with an IPv6 /48 has 65 536 networks, and uses a new one for each
 // guess: 60 guesses are compared in a minute for all of them.
-func TestIPv6Prefix(t *testing.T) {
+func TestIPv6PrefixHasALimit(t *testing.T) {
 	play(t, func(g *guarded) {
 		for i := range 1000 {
 			g.try(fmt.Sprintf("2001:db8:7:%x::1", i), fmt.Sprintf("person%d@example.com", i), "password1")
@@ -173,7 +173,7 @@ func TestSpoofedAddress(t *testing.T) {
 
 // A login that is refused before its password is compared is not a failure, so a
 // busy service locks no account.
-func TestBusyIsNoFailure(t *testing.T) {
+func TestBusyLoginIsNotAFailure(t *testing.T) {
 	play(t, func(g *guarded) {
 		ada := demoUsers[0]
 		for range cap(g.users.hashing) {

@@ -154,7 +154,7 @@ func credentials(i int) string {
 const orderBody = `{"items":[{"sku":"RAM1","qty":2}],"note":"","ship_to":{"name":"Ada","street":"Wall 1","city":"Bath","postcode":"BA11","country":"GB"}}`
 
 // The story of the shop, a step for each of its routes.
-func TestStory(t *testing.T) {
+func TestPrintedStoryHappens(t *testing.T) {
 	s := start(t, "-demo", "-origin", "https://app.example.com")
 	var ada, eve, root answer
 	var id string

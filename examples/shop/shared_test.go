@@ -27,7 +27,7 @@ func two(t *testing.T, args ...string) (one, other *shop, server *redistest.Serv
 }
 
 // Two shops on one Redis behave as one.
-func TestTwoShops(t *testing.T) {
+func TestTwoShopsActAsOne(t *testing.T) {
 	one, other, server := two(t)
 	in := one.expect(200, "", "POST", "/auth/login", credentials(0))
 	other.expect(200, "", "GET", "/me", "", "Authorization", in.bearer())

@@ -115,7 +115,7 @@ func TestManualACL(t *testing.T) {
 }
 
 // The texts of the manual.
-func TestManual(t *testing.T) {
+func TestManualMatchesTheCode(t *testing.T) {
 	t.Parallel()
 	text := strings.Join(strings.Fields(strings.ReplaceAll(manual(t), "\n//", " ")), " ")
 	for _, words := range []string{

@@ -23,7 +23,7 @@ import (
 
 // A dump of Redis names no client, every key has an expiry, and no key takes more
 // than the manual's size.
-func TestHygiene(t *testing.T) {
+func TestDumpNamesNoClient(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	client := connect(t, server.Options())
@@ -142,7 +142,7 @@ func TestDenialsWriteNothing(t *testing.T) {
 }
 
 // A process with another secret is reported, and denies no request.
-func TestSecretsDiffer(t *testing.T) {
+func TestAnotherSecretIsReported(t *testing.T) {
 	server := redistest.Start(t)
 	client := connect(t, server.Options())
 	var told atomic.Int32
@@ -191,7 +191,7 @@ func TestSecretsDiffer(t *testing.T) {
 
 // A deployment that changes a window starts a new count in the same key; a reset
 // deletes both.
-func TestWindowChanges(t *testing.T) {
+func TestAnotherWindowStartsANewCount(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	s := open(t, connect(t, server.Options()), redislimit.Options{})

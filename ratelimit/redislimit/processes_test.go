@@ -129,7 +129,7 @@ func exactWorker(addr string) []int {
 }
 
 // Eight processes on one key: exactly the limit is admitted, a thousand times.
-func TestEightProcesses(t *testing.T) {
+func TestEightProcessesKeepTheLimit(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: eight processes")
 	}
@@ -199,7 +199,7 @@ func leaseWorker(addr string) leased {
 
 // With leases, eight processes exceed a limit by at most the documented number,
 // and make a fraction of the calls.
-func TestEightProcessesLease(t *testing.T) {
+func TestEightProcessesKeepTheLimitWithLeases(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: eight processes")
 	}

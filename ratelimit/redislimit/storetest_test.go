@@ -38,7 +38,7 @@ func conform(t *testing.T, client redis.UniversalClient) {
 	}, storetest.Options{})
 }
 
-func TestStoreSingle(t *testing.T) {
+func TestStorePassesTheKitOnOneServer(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: plays the kit in real time")
 	}
@@ -47,7 +47,7 @@ func TestStoreSingle(t *testing.T) {
 }
 
 // The test controls the clock, so all verdicts are checked.
-func TestStoreByHand(t *testing.T) {
+func TestStorePassesTheKitOnATestClock(t *testing.T) {
 	t.Parallel()
 	client := connect(t, redistest.Start(t).Options())
 	var store *redislimit.Store
@@ -63,7 +63,7 @@ func TestStoreByHand(t *testing.T) {
 }
 
 // The manual's user over TLS, with the manual's permissions.
-func TestStoreTLS(t *testing.T) {
+func TestStorePassesTheKitOverTLS(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: plays the kit in real time")
 	}
@@ -85,7 +85,7 @@ func TestStoreTLS(t *testing.T) {
 }
 
 // A Cluster, whose user is the one of the manual too.
-func TestStoreCluster(t *testing.T) {
+func TestStorePassesTheKitOnACluster(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: plays the kit in real time")
 	}
@@ -109,7 +109,7 @@ func TestStoreCluster(t *testing.T) {
 }
 
 // A Ring is several independent servers.
-func TestStoreRing(t *testing.T) {
+func TestStorePassesTheKitOnARing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: plays the kit in real time")
 	}
