@@ -59,10 +59,10 @@ const (
 	// wait, and retryPause that after one that failed.
 	readPause  = 50 * time.Millisecond
 	retryPause = 500 * time.Millisecond
-	// tellPause is the minimum time between two attempts to add a revocation after
+	// retryUnsure is the minimum time between two attempts to add a revocation after
 	// the feed returned an error. auth/session sends the same time as
 	// Retry-After; a Middleware sends retryAfter.
-	tellPause = time.Second
+	retryUnsure = time.Second
 )
 
 // entryKey returns the ID of the revocation, or false if it does not have exactly

@@ -195,7 +195,7 @@ func (r *Revocations) addRevocation(ctx context.Context, v Revocation) error {
 		return nil
 	}
 	now := r.now()
-	if since := now.Sub(known.lastUnsure); known.revokesAllOf(m) && 0 <= since && since < tellPause {
+	if since := now.Sub(known.lastUnsure); known.revokesAllOf(m) && 0 <= since && since < retryUnsure {
 		return ErrUnavailable.With("reason", "the feed was told a moment ago, and was not sure")
 	}
 	err := r.addToFeed(ctx, v)

@@ -50,7 +50,7 @@ func (n *count) used(at span, near, far time.Duration) (least, most int) {
 	return least, most
 }
 
-// room returns the shortest time after which no more than n count.
+// room returns the shortest time after which at most most requests count.
 func (n *count) room(now, window time.Duration, times func(span) time.Duration, most int) time.Duration {
 	ends := []time.Duration{0}
 	for _, a := range n.admissions {
