@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -65,8 +66,8 @@ func (m *Manager) Challenges() []string {
 // outside of Routes or without the header. A query or a form is never read.
 func (m *Manager) Authenticate(r *http.Request) (*auth.Principal, error) {
 	lines := r.Header[m.header]
-	if len(lines) == 0 && m.bearer {
-		lines = m.bearerKeys(r)
+	if m.bearer {
+		lines = append(slices.Clone(lines), m.bearerKeys(r)...)
 	}
 	if len(lines) == 0 {
 		return nil, nil

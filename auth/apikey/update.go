@@ -27,6 +27,9 @@ func (m *Manager) Update(ctx context.Context, id string, change func(*Key)) (Key
 		k.ID, k.Subject, k.Disabled = r.Key.ID, r.Key.Subject, r.Key.Disabled
 		k.Created, k.Rotated, k.LastUsed = r.Key.Created, r.Key.Rotated, r.Key.LastUsed
 		k = k.clone() // change may have kept its slices
+		if k.Expires.Equal(r.Key.Expires) {
+			now = time.Time{} // an expired key may change too
+		}
 		if problem = k.checkWithDefaults(now); problem != nil {
 			return false
 		}

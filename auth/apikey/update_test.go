@@ -39,6 +39,9 @@ func TestUpdateChangesAKey(t *testing.T) {
 	require.NoError(t, b.call(b.text, "203.0.113.7:1"))
 	b.now = b.now.Add(time.Hour)
 	require.ErrorIs(t, b.call(b.text, "203.0.113.7:1"), auth.ErrExpired)
+	k, err = b.Update(t.Context(), b.key.ID, func(k *apikey.Key) { k.Name = "expired" })
+	require.NoError(t, err, "an expired key can be renamed")
+	require.Equal(t, "expired", k.Name)
 	require.Contains(t, b.seen(), apikey.KeyUpdated)
 }
 
@@ -149,6 +152,8 @@ func TestKeysAsBearerTokens(t *testing.T) {
 		{name: "another prefix", header: http.Header{"Authorization": {"Bearer x" + text}}},
 		{name: "Basic", header: http.Header{"Authorization": {"Basic " + text}}},
 		{name: "two headers", header: http.Header{"Authorization": {"Bearer " + text, "Bearer " + text}}, err: auth.ErrMalformed},
+		{name: "own header and bearer", header: http.Header{"X-Api-Key": {text}, "Authorization": {"Bearer " + text}}, err: auth.ErrMalformed},
+		{name: "own header and JWT", header: http.Header{"X-Api-Key": {text}, "Authorization": {"Bearer a.b.c"}}, subject: "stock"},
 		{name: "key and JWT", header: http.Header{"Authorization": {"Bearer a.b.c", "Bearer " + text}}, err: auth.ErrMalformed},
 	} {
 		t.Run(row.name, func(t *testing.T) {

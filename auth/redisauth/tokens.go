@@ -10,7 +10,7 @@ import (
 
 // A ReplayStore stores the IDs of used proofs in Redis, so that a DPoP proof works once
 // in all processes. It is a token.ReplayStore, safe for concurrent use. Each ID is a key
-// of about 150 bytes that expires after at most two minutes.
+// of about 150 bytes that expires after at most three minutes.
 type ReplayStore struct {
 	*store
 	use script

@@ -147,6 +147,8 @@
 //     the service, passes: never use a client ID as Audience.
 //   - Metadata of another issuer, or with keys on another host: the issuer is compared to
 //     the byte, and KeyHosts lists other hosts. No redirect is followed.
+//   - A flood of invented opaque tokens: each costs a call of the issuer, of which 32 run
+//     at once and 1000 wait. It evicts no active token. Limit the rate outside of auth.
 //   - A stolen token that is bound to a key: it needs a fresh proof for each request.
 //   - A proof that is sent again: the replay store accepts it once, in all processes.
 //   - A header with its own key (jwk, jku, x5u): these parameters are ignored.

@@ -44,7 +44,8 @@ type DPoPOptions struct {
 	// that none can be made in advance. It is at least 32 random bytes, the same in
 	// all processes. A nonce is accepted for 5 to 10 minutes. Empty means no nonces.
 	NonceKey []byte
-	// Required refuses access tokens that are not bound to a key.
+	// Required refuses access tokens that are not bound: to a key, or to a certificate
+	// if the verifier has Certificates.
 	Required bool
 }
 
@@ -169,7 +170,7 @@ func (d *DPoP) use(r *http.Request, thumbprint string) error {
 		return d.refuse(err)
 	}
 	sum := sha256.Sum256([]byte(thumbprint + " " + p.id))
-	fresh, err := d.replays.Use(r.Context(), base64.RawURLEncoding.EncodeToString(sum[:]), p.issued.Add(proofWindow))
+	fresh, err := d.replays.Use(r.Context(), base64.RawURLEncoding.EncodeToString(sum[:]), p.issued.Add(2*proofWindow)) // other processes may be a minute behind
 	switch {
 	case err != nil:
 		return auth.ErrUnavailable.Wrap(fmt.Errorf("store proof: %w", err))

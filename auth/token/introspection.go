@@ -51,7 +51,8 @@ type Introspector struct {
 	waiting atomic.Int32
 	mu      sync.Mutex
 	calls   map[[sha256.Size]byte]*introspection // that run
-	results *resultCache
+	active  *resultCache
+	refused *resultCache // apart, so that a flood evicts no active token
 }
 
 var _ auth.Authenticator = (*Introspector)(nil)
@@ -98,7 +99,11 @@ func (i *Introspector) Introspect(ctx context.Context, token string) (*auth.Prin
 		return nil, invalid(ReasonEncoding)
 	}
 	key := sha256.Sum256([]byte(token))
-	res, cached := i.results.lookUp(key, i.now())
+	now := i.now()
+	res, cached := i.active.lookUp(key, now)
+	if !cached {
+		res, cached = i.refused.lookUp(key, now)
+	}
 	if !cached {
 		var err error
 		if res, err = i.await(ctx, i.call(ctx, key, token)); err != nil {
@@ -146,7 +151,11 @@ func (i *Introspector) call(ctx context.Context, key [sha256.Size]byte, token st
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), introspectionTimeout)
 		defer cancel()
 		if c.result, c.err = i.resolve(ctx, key, token); c.err == nil {
-			i.results.store(key, c.result, i.now())
+			if c.result.principal != nil {
+				i.active.store(key, c.result, i.now())
+			} else {
+				i.refused.store(key, c.result, i.now())
+			}
 		}
 		i.mu.Lock()
 		defer i.mu.Unlock()
@@ -179,7 +188,9 @@ func (i *Introspector) resolve(ctx context.Context, key [sha256.Size]byte, token
 			i.reporter.report(ctx, Event{Reason: IntrospectionFailed, Err: err})
 		}
 	}()
-	name := hex.EncodeToString(key[:])
+	// Another service, whose tokens the endpoint judges differently, has other names.
+	sum := sha256.Sum256([]byte(i.url + "\x00" + i.clientID + "\x00" + string(key[:])))
+	name := hex.EncodeToString(sum[:])
 	if i.shared != nil && i.cacheFor > 0 {
 		reply, err := i.shared.Load(ctx, name)
 		if err != nil {

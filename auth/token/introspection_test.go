@@ -217,6 +217,21 @@ func TestConcurrentRequestsShareAnIntrospection(t *testing.T) {
 	require.EqualValues(t, 1, e.calls.Load())
 }
 
+func TestFloodEvictsNoActiveToken(t *testing.T) {
+	e := newEndpoint(t, map[string]string{"good": activeReply(`,"sub":"ada"`)})
+	i := e.introspector(t, func(o *token.IntrospectorOptions) { o.CacheEntries = 8 })
+	_, err := i.Introspect(t.Context(), "good")
+	require.NoError(t, err)
+	for n := range 100 {
+		_, err := i.Introspect(t.Context(), fmt.Sprint("made-up-", n))
+		require.ErrorIs(t, err, auth.ErrInvalid)
+	}
+	calls := e.calls.Load()
+	_, err = i.Introspect(t.Context(), "good")
+	require.NoError(t, err)
+	require.Equal(t, calls, e.calls.Load())
+}
+
 // A map is an IntrospectionCache for tests of the interface.
 type sharedReplies struct {
 	mu      sync.Mutex

@@ -33,7 +33,8 @@ type IntrospectorOptions struct {
 	// the time for which a revoked token is still accepted. It is at most 1 min. 0
 	// means 10 s. A negative value disables the cache of active tokens.
 	CacheFor time.Duration
-	// CacheEntries is the maximum number of cached results. 0 means 4096.
+	// CacheEntries is the maximum number of cached results: of active tokens, and as many
+	// of refused ones. 0 means 4096.
 	CacheEntries int
 	// Shared caches active replies for all processes of a service, for example in
 	// Redis. nil means that each process caches by itself.
@@ -122,7 +123,7 @@ func NewIntrospector(o IntrospectorOptions) (*Introspector, error) {
 		anyAudience: o.InsecureNoAudience, cacheFor: orDefault(o.CacheFor, 10*time.Second), maxSize: orDefault(o.MaxSize, 8<<10),
 		revocations: o.Revocations, identify: o.Identity, shared: o.Shared, client: newFetchClient(o.Client),
 		reporter: reporter{o.OnEvent, o.Logger, o.URL}, now: time.Now,
-		calls: make(map[[sha256.Size]byte]*introspection), results: newResultCache(orDefault(o.CacheEntries, 4096)),
+		calls: make(map[[sha256.Size]byte]*introspection), active: newResultCache(orDefault(o.CacheEntries, 4096)), refused: newResultCache(orDefault(o.CacheEntries, 4096)),
 	}
 	if t, ok := i.client.Transport.(*http.Transport); ok && o.Client == nil {
 		t.MaxIdleConns, t.MaxIdleConnsPerHost, t.MaxConnsPerHost = maxCalls, maxCalls, maxCalls
