@@ -34,14 +34,14 @@ func (v *Verifier) checkBinding(r *http.Request, scheme, token string, b binding
 	if b.key == "" {
 		return nil
 	}
-	thumbprint, err := v.dpop.verifyProof(r, token)
+	thumbprint, p, err := v.dpop.verifyProof(r, token)
 	if err != nil {
 		return err
 	}
 	if thumbprint != b.key {
 		return v.dpop.refuse(proofError("jkt"))
 	}
-	return v.dpop.use(r, thumbprint)
+	return v.dpop.use(r, thumbprint, p)
 }
 
 const (

@@ -121,54 +121,50 @@ func (d *DPoP) Prove(r *http.Request) (thumbprint string, err error) {
 	if d == nil || d.now == nil {
 		return "", auth.ErrUnavailable.With("reason", "the DPoP was not made by NewDPoP")
 	}
-	return d.verifyProof(r, "")
+	thumbprint, _, err = d.verifyProof(r, "")
+	return thumbprint, err
 }
 
 // verifyProof verifies the proof of a request, in the order of RFC 9449, section 4.3.
 // The token is that of the request, or "" if it has none.
-func (d *DPoP) verifyProof(r *http.Request, token string) (thumbprint string, err error) {
+func (d *DPoP) verifyProof(r *http.Request, token string) (thumbprint string, p proof, err error) {
 	lines := r.Header["Dpop"]
 	if len(lines) != 1 {
-		return "", auth.WithChallenge(malformed(ReasonProof, "the request must have exactly one proof"), "error", "invalid_dpop_proof")
+		return "", p, auth.WithChallenge(malformed(ReasonProof, "the request must have exactly one proof"), "error", "invalid_dpop_proof")
 	}
-	p, err := readProof(lines[0])
-	if err != nil {
-		return "", d.refuse(err)
+	if p, err = readProof(lines[0]); err != nil {
+		return "", p, d.refuse(err)
 	}
 	switch {
 	case !slices.Contains(d.algorithms, p.alg):
-		return "", d.refuse(proofError("alg"))
+		return "", p, d.refuse(proofError("alg"))
 	case p.method != r.Method:
-		return "", d.refuse(proofError("htm"))
+		return "", p, d.refuse(proofError("htm"))
 	case !sameURI(p.uri, d.originOf(r), r.URL.EscapedPath()):
-		return "", d.refuse(proofError("htu"))
+		return "", p, d.refuse(proofError("htu"))
 	}
 	now := d.now()
 	if p.issued.Sub(now) > proofWindow || now.Sub(p.issued) > proofWindow {
-		return "", d.refuse(proofError("iat"))
+		return "", p, d.refuse(proofError("iat"))
 	}
 	if token != "" {
 		sum := sha256.Sum256([]byte(token))
 		if p.accessHash != base64.RawURLEncoding.EncodeToString(sum[:]) {
-			return "", d.refuse(proofError("ath"))
+			return "", p, d.refuse(proofError("ath"))
 		}
 	}
 	if len(d.nonceKey) > 0 && !d.acceptsNonce(p.nonce, now) {
-		return "", auth.WithChallenge(auth.ErrInvalid.Header("DPoP-Nonce", d.nonce(now)).With("reason", string(ReasonProof), "claim", "nonce").Wrap(ReasonProof), "error", "use_dpop_nonce")
+		return "", p, auth.WithChallenge(auth.ErrInvalid.Header("DPoP-Nonce", d.nonce(now)).With("reason", string(ReasonProof), "claim", "nonce").Wrap(ReasonProof), "error", "use_dpop_nonce")
 	}
 	if thumbprint, err = p.verifySignature(); err != nil {
-		return "", d.refuse(err)
+		return "", p, d.refuse(err)
 	}
-	return thumbprint, nil
+	return thumbprint, p, nil
 }
 
 // use stores the proof of a request as used. It is called after all other checks, so
 // that only a holder of a good token can fill the store.
-func (d *DPoP) use(r *http.Request, thumbprint string) error {
-	p, err := readProof(r.Header["Dpop"][0])
-	if err != nil {
-		return d.refuse(err)
-	}
+func (d *DPoP) use(r *http.Request, thumbprint string, p proof) error {
 	sum := sha256.Sum256([]byte(thumbprint + " " + p.id))
 	fresh, err := d.replays.Use(r.Context(), base64.RawURLEncoding.EncodeToString(sum[:]), p.issued.Add(2*proofWindow)) // other processes may be a minute behind
 	switch {
