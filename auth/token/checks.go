@@ -31,7 +31,7 @@ func (v *Verifier) checkClaims(c *claims, list []member, typ string) error {
 		}
 	}
 	switch {
-	case c.events:
+	case c.events && !v.logout:
 		return invalid(ReasonEvents)
 	case c.idToken && !v.idTokens && typ != accessTokenType:
 		return invalid(ReasonIDToken)

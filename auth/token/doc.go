@@ -78,6 +78,9 @@
 // default. If the issuer cannot be reached, the last keys stay valid for an hour.
 // After that, the response is 503, never 401.
 //
+// [BackChannelLogout] is the handler for the logouts that an OpenID provider reports. It
+// revokes the access tokens of the session.
+//
 // # Tokens that are bound to a key
 //
 // A stolen bearer token works until it expires. A token that is bound to a key needs a

@@ -28,6 +28,7 @@ type Verifier struct {
 	noType, noKid   bool
 	anyAudience     bool // a token need not have an aud
 	idTokens        bool
+	logout          bool // of BackChannelLogout: tokens have events
 	revocations     *auth.Revocations
 	leeway, maxAge  time.Duration
 	maxSize         int

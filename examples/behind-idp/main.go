@@ -23,6 +23,7 @@ import (
 type config struct {
 	issuer, audience  string
 	clientID, secret  string // of this service, for the introspection of opaque tokens
+	page              string // the client ID of the login page
 	introspection     string // the URL of the endpoint
 	provider          *http.Client
 	insecurePlainHTTP bool     // for tests and this machine only
@@ -30,9 +31,8 @@ type config struct {
 	freshLogin        time.Duration
 }
 
-// service builds the rings around the routes. The Revocations are for the provider's
-// logout: see README.md.
-func service(c config) (http.Handler, *token.Remote, *auth.Revocations) {
+// service builds the rings around the routes.
+func service(c config) (http.Handler, *token.Remote) {
 	revoked := errors.Must(auth.NewRevocations(auth.RevocationsOptions{}))
 	keys := errors.Must(token.NewRemote(token.RemoteOptions{Issuer: c.issuer, Client: c.provider}))
 	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{
@@ -46,6 +46,9 @@ func service(c config) (http.Handler, *token.Remote, *auth.Revocations) {
 	bearer := errors.Must(token.Bearer(token.BearerOptions{JWT: []*token.Verifier{tokens}, Opaque: opaque}))
 
 	mux := http.NewServeMux()
+	mux.Handle("POST /backchannel-logout", errors.Must(token.BackChannelLogout(token.LogoutOptions{
+		Keys: keys, Audience: []string{c.page}, Revocations: revoked,
+	})))
 	mux.Handle("GET /me", auth.Require()(http.HandlerFunc(me)))
 	mux.Handle("GET /orders", auth.Require(auth.Role("orders"))(http.HandlerFunc(me)))
 	mux.Handle("POST /prices", auth.Require(auth.CallerTypes(auth.Person), auth.MaxAuthAge(c.freshLogin), auth.ACR(c.mayChangePrices...))(http.HandlerFunc(me)))
@@ -55,10 +58,10 @@ func service(c config) (http.Handler, *token.Remote, *auth.Revocations) {
 		https = headers.InsecureAllowHTTP
 	}
 	handler := http.Handler(mux)
-	handler = errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{bearer}})).Handler(handler)
+	handler = errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{bearer}, Public: []string{"/backchannel-logout"}})).Handler(handler)
 	handler = errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{{Limits: ratelimit.Reads()}}})).Handler(handler)
 	handler = errors.Must(headers.New(headers.Options{HTTPS: https})).Handler(handler)
-	return errors.Must(errors.NewResponder(errors.Options{})).Handler(handler), keys, revoked
+	return errors.Must(errors.NewResponder(errors.Options{})).Handler(handler), keys
 }
 
 // identify reads the roles and the login from the claims of the provider. See
@@ -76,8 +79,8 @@ func me(w http.ResponseWriter, r *http.Request) {
 }
 
 func main() {
-	handler, keys, _ := service(config{
-		issuer: os.Getenv("ISSUER"), audience: "orders", clientID: "orders", secret: os.Getenv("SECRET"),
+	handler, keys := service(config{
+		issuer: os.Getenv("ISSUER"), audience: "orders", page: "web", clientID: "orders", secret: os.Getenv("SECRET"),
 		introspection: os.Getenv("ISSUER") + "/oauth/introspect", mayChangePrices: []string{"urn:example:mfa"}, freshLogin: 5 * time.Minute,
 	})
 	go func() { log.Print(keys.Run(context.Background())) }()

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ringwall/ringwall/auth"
 	"github.com/ringwall/ringwall/errors"
 )
 
@@ -19,20 +17,19 @@ import (
 type world struct {
 	*provider
 	service *httptest.Server
-	revoked *auth.Revocations
 }
 
 func start(t *testing.T) *world {
 	t.Helper()
 	p := startProvider(t)
-	handler, keys, revoked := service(config{
-		issuer: p.URL, audience: "orders", clientID: "orders", secret: "api-secret", introspection: p.endpoint(t, "introspection_endpoint"),
+	handler, keys := service(config{
+		issuer: p.URL, audience: "orders", page: "web", clientID: "orders", secret: "api-secret", introspection: p.endpoint(t, "introspection_endpoint"),
 		provider: p.Client(), insecurePlainHTTP: true, mayChangePrices: []string{mfa}, freshLogin: 5 * time.Minute,
 	})
 	require.NoError(t, keys.Ready(t.Context()))
 	s := httptest.NewServer(handler)
 	t.Cleanup(s.Close)
-	return &world{p, s, revoked}
+	return &world{p, s}
 }
 
 // call returns the status, the body and the challenge of a request.
@@ -112,13 +109,23 @@ func TestOpaqueTokensAreIntrospected(t *testing.T) {
 	require.Equal(t, 503, status, "an outage is never a 401")
 }
 
-func TestRevocationRefusesAccessTokens(t *testing.T) {
+func TestLogoutAtTheProviderRefusesAccessTokens(t *testing.T) {
 	w := start(t)
 	user := w.login(t, "")
 	status, _, _ := w.call(t, "GET", "/me", user.AccessToken)
 	require.Equal(t, 200, status)
-	require.NoError(t, w.revoked.RevokeSubject(context.Background(), "id2", time.Now().Add(time.Second), time.Now().Add(time.Hour)))
-	status, body, _ := w.call(t, "GET", "/me", user.AccessToken)
-	require.Equal(t, 401, status)
-	require.Contains(t, body, "auth_revoked")
+	logout := func(text string) int {
+		res := errors.Must(w.service.Client().PostForm(w.service.URL+"/backchannel-logout", url.Values{"logout_token": {text}}))
+		_ = read(t, res)
+		return res.StatusCode
+	}
+	require.Equal(t, 400, logout(user.IDToken), "an ID token is not a logout token")
+	require.Eventually(t, func() bool { // a token of the same second may be one of the next login
+		require.Equal(t, 204, logout(w.logoutToken(t, "id2")))
+		status, _, _ := w.call(t, "GET", "/me", user.AccessToken)
+		return status == 401
+	}, 10*time.Second, 200*time.Millisecond)
+	require.Equal(t, 401, first(w.call(t, "GET", "/me", w.logoutToken(t, "id2"))), "a logout token opens nothing")
 }
+
+func first(status int, _, _ string) int { return status }

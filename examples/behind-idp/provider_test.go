@@ -16,10 +16,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/zitadel/oidc/v3/example/server/exampleop"
 	"github.com/zitadel/oidc/v3/example/server/storage"
+	"github.com/zitadel/oidc/v3/pkg/crypto"
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	"github.com/zitadel/oidc/v3/pkg/op"
 
@@ -180,4 +182,15 @@ func read(t *testing.T, res *http.Response) string {
 	t.Helper()
 	defer func() { _ = res.Body.Close() }()
 	return string(errors.Must(io.ReadAll(res.Body)))
+}
+
+// logoutToken returns a logout token that is signed by the key of the provider.
+func (p *provider) logoutToken(t *testing.T, subject string) string {
+	t.Helper()
+	signer := errors.Must(op.SignerFromKey(errors.Must(p.storage.SigningKey(t.Context()))))
+	now := time.Now()
+	return errors.Must(crypto.Sign(map[string]any{
+		"iss": p.URL, "aud": "web", "sub": subject, "iat": now.Unix(), "exp": now.Add(2 * time.Minute).Unix(), "jti": rand.Text(),
+		"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}},
+	}, signer))
 }
