@@ -21,7 +21,7 @@ func (l *Limiter) decideRequest(ctx context.Context, h http.Header, t *tier, b *
 }
 
 // decide makes the charges of a batch, and writes the decision, which must be zero.
-// The error is the response if the request cannot be decided. A denial is not one.
+// The error is the response if the request cannot be decided. A denial is not an error here.
 func (l *Limiter) decide(ctx context.Context, t *tier, b *batch, d *Decision) error {
 	n := len(t.limits)
 	charges, verdicts := b.charges[:n], b.verdicts[:n]

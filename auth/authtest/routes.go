@@ -179,7 +179,7 @@ func (o Routes) probeMethod(pattern string, request func() *http.Request) (picke
 }
 
 // requires reports whether Require refuses a request that only the router serves.
-// A Middleware without required routes receives its event.
+// Its refusal is the event AccessDenied of a Middleware that passes every request.
 func (o Routes) requires(r *http.Request) bool {
 	heard := false
 	probe := errors.Must(auth.New(auth.Options{

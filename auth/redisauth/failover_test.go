@@ -51,7 +51,8 @@ func (p *pair) fail(t *testing.T) *redis.Client {
 	return connect(t, redis.NewClient(p.replica.Options()))
 }
 
-// TestFailoverLosesTheLastWrite: the rotation was answered, and is lost.
+// TestFailoverLosesTheLastWrite checks a rotation whose reply arrived, and whose write is
+// lost.
 func TestFailoverLosesTheLastWrite(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")

@@ -23,7 +23,7 @@ import (
 	"github.com/ringwall/ringwall/headers"
 )
 
-// counted is a store that counts.
+// counted is a store that counts its calls.
 type counted struct {
 	apikey.Store
 	gets, puts atomic.Int64

@@ -86,8 +86,8 @@ func (c credential) append(b []byte) []byte {
 
 func (c credential) ownerID() string { return hex.EncodeToString(c.owner[:]) }
 
-// sessionID returns the public name of the session. It does not lead back to
-// the secret.
+// sessionID returns the public name of the session. The secret
+// cannot be computed from it.
 func (c credential) sessionID() string {
 	sum := sha256.Sum256(append([]byte("sid\x00"), c.secret[:]...))
 	return hex.EncodeToString(sum[:idSize])

@@ -145,8 +145,8 @@ func checkRSA(k *rsa.PublicKey) string {
 }
 
 // hasROCAFingerprint finds the fingerprint of the generator of CVE-2017-15361: for every
-// small prime, such a modulus is a power of 65537. Another modulus is so by
-// chance once in many millions.
+// small prime, such a modulus is a power of 65537. Fewer than one in a million other
+// moduli have the fingerprint by chance.
 func hasROCAFingerprint(n *big.Int) bool {
 	var rest big.Int
 	for _, p := range [...]int64{11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157} {

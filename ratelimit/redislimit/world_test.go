@@ -51,8 +51,8 @@ type answer struct {
 	status    int
 }
 
-// tiers has one for each thing that can happen while Redis fails. The paths are
-// the names. Every limit is of an hour, so that nothing comes back in a test.
+// tiers has one for each thing that can happen while Redis fails. Each
+// has its path as its name. Every window is an hour, so that no request expires.
 func tiers(requests int) []ratelimit.Tier {
 	limits := func(extra ...ratelimit.Limit) []ratelimit.Limit {
 		return append([]ratelimit.Limit{{Requests: requests, Window: time.Hour, Key: byHeader}}, extra...)
