@@ -45,6 +45,9 @@ need() {
 # need_chromium installs the browser, whose command has two names.
 need_chromium() { command -v chromium-browser >/dev/null || need chromium chromium; }
 
+# need_node installs Node.js and its package manager, for a provider that tests start.
+need_node() { need node nodejs && need npm npm; }
+
 # need_redis installs the server, whose package has two names. No service is
 # needed: tests start servers of their own.
 need_redis() {
@@ -127,6 +130,7 @@ step "C compiler" need gcc gcc
 step "curl" need curl curl
 step "Chromium" need_chromium
 step "Redis" need_redis
+step "Node.js" need_node
 export CGO_ENABLED=1 RINGWALL_REQUIRE_SERVERS=1
 step "gofmt" formatted
 step "go vet" in_modules go vet ./...

@@ -2,9 +2,12 @@ module github.com/ringwall/ringwall/internal/test/providers
 
 go 1.26.0
 
+ignore ./node/node_modules
+
 replace github.com/ringwall/ringwall => ../../..
 
 require (
+	github.com/golang-jwt/jwt/v5 v5.3.1
 	github.com/ringwall/ringwall v0.0.0-00010101000000-000000000000
 	github.com/stretchr/testify v1.12.1
 	github.com/zitadel/oidc/v3 v3.52.0
@@ -18,7 +21,6 @@ require (
 	github.com/go-json-experiment/json v1.27.2 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
-	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/gorilla/securecookie v1.1.2 // indirect
 	github.com/muhlemmer/gu v0.3.1 // indirect

@@ -20,7 +20,7 @@ func TestLinks(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() && (entry.Name() == ".git" || entry.Name() == ".tools") {
+		if entry.IsDir() && (entry.Name() == ".git" || entry.Name() == ".tools" || entry.Name() == "node_modules") {
 			return filepath.SkipDir
 		}
 		if filepath.Ext(path) != ".md" {

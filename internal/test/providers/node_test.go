@@ -1,0 +1,220 @@
+package providers_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/auth/token"
+	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/test/providers"
+)
+
+const api = "https://api.example/"
+
+func TestTokensOfNode(t *testing.T) {
+	p := providers.StartNode(t)
+	keys, requests := newRemote(t, p.Provider)
+	audience := []string{api, api + "?alg=RS256", api + "?alg=ES256", api + "?alg=EdDSA", api + "?alg=Ed25519", api + "?alg=PS256", api + "expired"}
+	verifier := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: keys, Audience: audience}))
+	s := startService(t, p.Authority, verifier)
+	// The mistakes that open most: any type, and the name of the client as Audience.
+	loose := startService(t, p.Authority, errors.Must(token.NewVerifier(token.VerifierOptions{
+		Keys: keys, Audience: []string{providers.NodeApp.ID}, AllowTypes: []string{"JWT"}, InsecureNoType: true,
+	})))
+	machine := func(resource string) string {
+		return p.Machine(t, providers.NodeMachine, url.Values{"resource": {resource}, "scope": {"orders:read"}}).Access
+	}
+	user := p.NewBrowser(t, providers.NodeUser).Login(t, providers.NodeApp, url.Values{
+		"resource": {api}, "scope": {"openid offline_access orders:read"}, "prompt": {"consent"}, "nonce": {"n"},
+	})
+	program := accepted(auth.Program, "machine", "orders:read")
+	for _, row := range []struct {
+		name    string
+		service *service
+		token   string
+		want    response
+	}{
+		{"RS256", s, machine(api + "?alg=RS256"), program},
+		{"ES256", s, machine(api + "?alg=ES256"), program},
+		{"EdDSA", s, machine(api + "?alg=EdDSA"), program},
+		{"Ed25519, the name of RFC 9864", s, machine(api + "?alg=Ed25519"), program},
+		{"PS256", s, machine(api + "?alg=PS256"), program},
+		{"user's access token is of unknown type by default", s, user.Access, accepted(auth.Unknown, "alice", "orders:read")},
+		{"access token for another API is refused", s, machine("https://other.example/"), refused(token.ReasonAudience)},
+		{"expired access token is told so", s, machine(api + "expired"), response{Status: 401, Code: "auth_expired", Reason: token.ReasonExpiry}},
+		{"opaque access token is refused", s, machine(api + "opaque"), refused(token.ReasonParts)},
+		{"refresh token is refused", s, user.Refresh, refused(token.ReasonParts)},
+		{"ID token, which has no typ, is refused", s, user.ID, refused(token.ReasonType)},
+		{"ID token is refused by its marks with every type", loose, user.ID, refused(token.ReasonIDToken)},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			require.NotEmpty(t, row.token)
+			require.Equal(t, row.want, row.service.call(t, row.token))
+		})
+	}
+	require.Equal(t, 1, requests.To("/.well-known/openid-configuration"), "discovery is fetched once")
+	require.Equal(t, 1, requests.To(p.KeysPath()), "the keys are fetched once")
+}
+
+func TestIntrospectionByNode(t *testing.T) {
+	p := providers.StartNode(t)
+	client, _ := p.Authority.Client(t)
+	with := func(secret string) *service {
+		return startService(t, p.Authority, errors.Must(token.NewIntrospector(token.IntrospectorOptions{
+			URL: p.Metadata.Introspection, Issuer: p.Issuer, ClientID: providers.NodeMachine.ID, Secret: []byte(secret),
+			Audience: []string{api + "opaque"}, CacheFor: -1, Client: client, Logger: quiet,
+		})))
+	}
+	right, wrong := with(providers.NodeMachine.Secret), with("guessed")
+	machine := func() string {
+		return p.Machine(t, providers.NodeMachine, url.Values{"resource": {api + "opaque"}, "scope": {"orders:read"}}).Access
+	}
+	active, revoked := machine(), machine()
+	p.Revoke(t, providers.NodeMachine, revoked)
+	require.Equal(t, accepted(auth.Program, "machine", "orders:read"), right.call(t, active))
+	require.Equal(t, refused(token.ReasonInactive), right.call(t, revoked))
+	require.Equal(t, refused(token.ReasonInactive), right.call(t, "made-up"))
+	require.Equal(t, response{Status: 503, Code: "auth_unavailable"}, wrong.call(t, active))
+	p.Stop(t)
+	require.Equal(t, response{Status: 503, Code: "auth_unavailable"}, right.call(t, active), "an outage is not a bad token")
+}
+
+func TestBoundTokensOfNodeNeedAProof(t *testing.T) {
+	p := providers.StartNode(t)
+	keys, _ := newRemote(t, p.Provider)
+	options := token.VerifierOptions{Keys: keys, Audience: []string{api}}
+	without := startService(t, p.Authority, errors.Must(token.NewVerifier(options)))
+	options.DPoP = errors.Must(token.NewDPoP(token.DPoPOptions{}))
+	s := startService(t, p.Authority, errors.Must(token.NewVerifier(options)))
+
+	key, other := newProver(t), newProver(t)
+	grant := url.Values{"grant_type": {"client_credentials"}, "resource": {api}, "scope": {"orders:read"}}
+	bound := p.Grant(t, providers.NodeBound, grant, http.Header{"Dpop": {key.prove(t, "POST", p.Metadata.Token, "")}})
+	require.Equal(t, "DPoP", bound.Type)
+	proof := key.prove(t, "GET", s.url, bound.Access)
+	for _, row := range []struct {
+		name          string
+		service       *service
+		scheme, proof string
+		want          response
+	}{
+		{"as a bearer token", s, "Bearer", "", refused(token.ReasonBound)},
+		{"as a bearer token with a proof", s, "Bearer", key.prove(t, "GET", s.url, bound.Access), refused(token.ReasonBound)},
+		{"as a bearer token of a service without DPoP", without, "Bearer", "", refused(token.ReasonBound)},
+		{"without a proof", s, "DPoP", "", response{Status: 400, Code: "auth_malformed", Reason: token.ReasonProof}},
+		{"with a proof of another key", s, "DPoP", other.prove(t, "GET", s.url, bound.Access), refused(token.ReasonProof)},
+		{"with a proof of another method", s, "DPoP", key.prove(t, "POST", s.url, bound.Access), refused(token.ReasonProof)},
+		{"with a proof of another URL", s, "DPoP", key.prove(t, "GET", without.url, bound.Access), refused(token.ReasonProof)},
+		{"with a proof of another token", s, "DPoP", key.prove(t, "GET", s.url, "other"), refused(token.ReasonProof)},
+		{"with its proof", s, "DPoP", proof, accepted(auth.Program, "bound", "orders:read")},
+		{"with the proof again", s, "DPoP", proof, refused(token.ReasonProof)},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			header := http.Header{"Authorization": {row.scheme + " " + bound.Access}}
+			if row.proof != "" {
+				header["Dpop"] = []string{row.proof}
+			}
+			require.Equal(t, row.want, row.service.send(t, header))
+		})
+	}
+}
+
+// A prover signs proofs of possession (RFC 9449).
+type prover struct {
+	key *ecdsa.PrivateKey
+	jwk map[string]string
+}
+
+func newProver(t testing.TB) prover {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	point, err := key.PublicKey.Bytes()
+	require.NoError(t, err)
+	encode := base64.RawURLEncoding.EncodeToString
+	return prover{key, map[string]string{"kty": "EC", "crv": "P-256", "x": encode(point[1:33]), "y": encode(point[33:])}}
+}
+
+// prove returns a proof for a request, with an access token if it is not empty.
+func (p prover) prove(t testing.TB, method, uri, access string) string {
+	claims := jwt.MapClaims{"jti": rand.Text(), "htm": method, "htu": uri, "iat": time.Now().Unix()}
+	if access != "" {
+		sum := sha256.Sum256([]byte(access))
+		claims["ath"] = base64.RawURLEncoding.EncodeToString(sum[:])
+	}
+	unsigned := jwt.NewWithClaims(jwt.SigningMethodES256, claims)
+	unsigned.Header["typ"], unsigned.Header["jwk"] = "dpop+jwt", p.jwk
+	text, err := unsigned.SignedString(p.key)
+	require.NoError(t, err)
+	return text
+}
+
+// The provider gets a new key, and goes down before the service has seen it.
+func TestOutageOfNodeIsNoBadToken(t *testing.T) {
+	p := providers.StartNode(t)
+	keys, requests := newRemote(t, p.Provider)
+	verifier := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: keys, Audience: []string{api}, CacheEntries: -1}))
+	before, after := startService(t, p.Authority, verifier), startService(t, p.Authority, verifier)
+	ask := url.Values{"resource": {api}}
+	old := p.Machine(t, providers.NodeMachine, ask).Access
+	require.Equal(t, 200, before.call(t, old).Status)
+	p.Stop(t)
+	p.Restart(t, true)
+	fresh := p.Machine(t, providers.NodeMachine, ask).Access
+	p.Stop(t)
+
+	var stop atomic.Bool
+	ended := make(chan int, 1)
+	go func() {
+		defer close(ended)
+		served, pace := 0, time.NewTicker(5*time.Millisecond)
+		defer pace.Stop()
+		for ; !stop.Load(); served++ {
+			<-pace.C
+			if !assert.Equal(t, 200, before.call(t, old).Status, "a token of a key that is in use") {
+				return
+			}
+		}
+		ended <- served
+	}()
+	defer stop.Store(true)
+
+	// A token with an unknown kid causes a fetch once in 10 s. Until then its key
+	// is unknown, and then the provider cannot be asked.
+	began := time.Now()
+	require.Eventually(t, func() bool {
+		got := after.call(t, fresh)
+		require.Contains(t, []response{refused(token.ReasonKey), {Status: 503, Code: "auth_unavailable"}}, got)
+		return got.Status == 503
+	}, 20*time.Second, 50*time.Millisecond)
+	down := time.Since(began)
+	require.Equal(t, 503, after.call(t, fresh).Status, "an outage")
+	p.Restart(t, false)
+	up := time.Now()
+	require.Eventually(t, func() bool {
+		got := after.call(t, fresh)
+		require.NotEqual(t, 401, got.Status, "a good token must not be thrown away: %v", got)
+		return got.Status == 200
+	}, 20*time.Second, 50*time.Millisecond)
+	recovered := time.Since(up)
+	stop.Store(true)
+	served := <-ended
+	require.Positive(t, served)
+	require.Equal(t, 200, after.call(t, old).Status, "the old key is still published")
+	t.Logf("%d requests with the old key served; 503 after %s; 200 %s after the restart; discovery fetched %d times, keys %d times",
+		served, down.Round(time.Millisecond), recovered.Round(time.Millisecond), requests.To("/.well-known/openid-configuration"), requests.To(p.KeysPath()))
+	require.LessOrEqual(t, requests.To("/.well-known/openid-configuration"), 3)
+	require.LessOrEqual(t, requests.To(p.KeysPath()), 4)
+}
