@@ -27,6 +27,7 @@ type Authority struct {
 	pool        *x509.CertPool
 	keyFile     string
 	certFile    string
+	rootFile    string
 }
 
 // NewAuthority returns an Authority. Its files are deleted when the test ends.
@@ -61,10 +62,12 @@ func NewAuthority(t testing.TB) *Authority {
 	a := &Authority{
 		Certificate: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key},
 		pool:        x509.NewCertPool(), keyFile: filepath.Join(dir, "server.key"), certFile: filepath.Join(dir, "server.pem"),
+		rootFile: filepath.Join(dir, "root.pem"),
 	}
 	a.pool.AddCert(root)
 	require.NoError(t, os.WriteFile(a.keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600))
 	require.NoError(t, os.WriteFile(a.certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
+	require.NoError(t, os.WriteFile(a.rootFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: rootDER}), 0o600))
 	return a
 }
 

@@ -40,6 +40,7 @@ type Node struct {
 	*Provider
 	program string
 	keys    string
+	logout  string
 	process *exec.Cmd
 	stdin   io.Closer
 }
@@ -47,8 +48,14 @@ type Node struct {
 // StartNode starts oidc-provider, with new keys.
 func StartNode(t testing.TB) *Node {
 	t.Helper()
-	n := &Node{program: install(t), keys: filepath.Join(t.TempDir(), "keys.json")}
-	authority := NewAuthority(t)
+	return StartNodeWithLogout(t, NewAuthority(t), "")
+}
+
+// StartNodeWithLogout starts oidc-provider, which sends logout tokens for NodeApp to
+// a URL whose certificate is of the authority (OpenID Connect Back-Channel Logout).
+func StartNodeWithLogout(t testing.TB, authority *Authority, logout string) *Node {
+	t.Helper()
+	n := &Node{program: install(t), keys: filepath.Join(t.TempDir(), "keys.json"), logout: logout}
 	issuer := n.run(t, authority, "0")
 	t.Cleanup(func() { n.Stop(t) })
 	n.Provider = newProvider(t, issuer, authority)
@@ -86,6 +93,7 @@ func (n *Node) run(t testing.TB, a *Authority, port string, more ...string) stri
 	t.Helper()
 	args := append([]string{"--no-warnings", n.program, port, a.certFile, a.keyFile, n.keys}, more...)
 	n.process = exec.Command("node", args...)
+	n.process.Env = append(os.Environ(), "LOGOUT_URI="+n.logout, "NODE_EXTRA_CA_CERTS="+a.rootFile)
 	var said synced
 	n.process.Stderr = &said
 	stdin, err := n.process.StdinPipe() // its end ends the process if this one is killed

@@ -2,7 +2,7 @@
 //
 // PORT may be 0. KEYS is the file of the private keys, written if it is missing.
 // "rotate" adds a new RSA key to them, which signs from then on. The issuer is
-// printed when the provider serves. The process ends with its standard input.
+// printed when the provider serves. LOGOUT_URI gets the logout tokens. The process ends with its standard input.
 import fs from 'node:fs';
 import https from 'node:https';
 import { exportJWK, generateKeyPair } from 'jose';
@@ -41,9 +41,12 @@ const provider = new Provider(issuer, {
     { ...machine, client_id: 'bound', dpop_bound_access_tokens: true },
     {
       client_id: 'app', token_endpoint_auth_method: 'none', redirect_uris: [redirect], response_types: ['code'],
-      grant_types: ['authorization_code', 'refresh_token'],
+      grant_types: ['authorization_code', 'refresh_token'], post_logout_redirect_uris: [redirect],
+      ...(process.env.LOGOUT_URI ? { backchannel_logout_uri: process.env.LOGOUT_URI, backchannel_logout_session_required: true } : {}),
     },
   ],
+  // The provider refuses to call loopback addresses, where the client of a test is.
+  fetch: (url, options) => fetch(url, { ...options, dispatcher: undefined }),
   acrValues: [strong],
   interactions: { policy, url: (ctx, interaction) => `/login/${interaction.uid}` },
   enabledJWA: { idTokenSigningAlgValues: ['RS256', 'ES256', 'EdDSA', 'Ed25519', 'PS256'] },
@@ -60,7 +63,7 @@ const provider = new Provider(issuer, {
   },
   extraTokenClaims(ctx) {
     const code = ctx.oidc.entities.AuthorizationCode; // RFC 9068, section 2.2.1
-    return code && { auth_time: code.authTime, acr: code.acr, amr: code.amr, sid: code.grantId };
+    return code && { auth_time: code.authTime, acr: code.acr, amr: code.amr, sid: code.sid ?? code.grantId };
   },
   formats: {
     customizers: {
@@ -75,6 +78,7 @@ const provider = new Provider(issuer, {
     clientCredentials: { enabled: true },
     introspection: { enabled: true },
     revocation: { enabled: true },
+    backchannelLogout: { enabled: true },
     dPoP: { enabled: true },
     devInteractions: { enabled: false },
     resourceIndicators: {
@@ -125,4 +129,5 @@ server.on('request', (req, res) => {
     res.end();
   });
 });
+provider.on('backchannel.error', (ctx, err) => console.error(err));
 console.log(issuer);
