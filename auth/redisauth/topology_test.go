@@ -119,7 +119,7 @@ func TestRotationsContinueWhileASlotMoves(t *testing.T) {
 				t.Helper()
 				other.Pause(t)
 				tab := tabs[0]
-				require.Equal(t, 200, f.try(tab), what)
+				require.Eventually(t, func() bool { return f.try(tab) == 200 }, 5*time.Second, 50*time.Millisecond, what)
 				rotations++
 				other.Resume(t)
 				asked.Pause(t)
