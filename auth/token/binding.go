@@ -1,10 +1,6 @@
 package token
 
-import (
-	"net/http"
-
-	"github.com/ringwall/ringwall/auth"
-)
+import "net/http"
 
 // A binding has the members of a cnf (RFC 7800): the thumbprint of a key (RFC
 // 9449, section 6.1), that of a certificate (RFC 8705, section 3.1), or neither.
@@ -16,9 +12,9 @@ func (v *Verifier) checkBinding(r *http.Request, scheme, token string, b binding
 	unbound := b == binding{}
 	switch {
 	case unbound && v.dpop != nil && v.dpop.required, unbound && v.certificates != nil && v.certificates.required:
-		return auth.ErrInvalid.With("reason", string(ReasonBound), "actual", "not bound").Wrap(ReasonBound)
+		return refusal(ReasonBound, "actual", "not bound")
 	case b.key == "" && scheme == schemeDPoP:
-		return auth.ErrInvalid.With("reason", string(ReasonBound), "actual", "not bound to a key").Wrap(ReasonBound) // RFC 9449, section 7.1
+		return refusal(ReasonBound, "actual", "not bound to a key") // RFC 9449, section 7.1
 	case b.key != "" && scheme != schemeDPoP:
 		return invalidClaim("cnf")
 	}
@@ -28,7 +24,7 @@ func (v *Verifier) checkBinding(r *http.Request, scheme, token string, b binding
 			return err
 		}
 		if thumbprint != b.certificate {
-			return auth.ErrInvalid.With("reason", string(ReasonCertificate)).Wrap(ReasonCertificate)
+			return refusal(ReasonCertificate)
 		}
 	}
 	if b.key == "" {

@@ -23,7 +23,7 @@ func (v *Verifier) checkClaims(c *claims, list []member, typ string) error {
 		return v.audienceError(c.audience)
 	}
 	if c.expires.Before(c.issued) || c.expires.Sub(c.issued) > v.maxAge {
-		return auth.ErrInvalid.With("reason", string(ReasonLifetime), "actual", c.expires.Sub(c.issued).String(), "expected", "at most "+v.maxAge.String()).Wrap(ReasonLifetime)
+		return refusal(ReasonLifetime, "actual", c.expires.Sub(c.issued).String(), "expected", "at most "+v.maxAge.String())
 	}
 	for i := range v.required {
 		if !v.required[i].accepts(list) {
@@ -181,7 +181,7 @@ func (n *issuerName) check(iss string, list []member) error {
 	case iss != n.prefix+tenant+n.suffix:
 		return mismatch(ReasonIssuer, iss, n.prefix+tenant+n.suffix)
 	case n.tenants != nil && !slices.Contains(n.tenants, tenant):
-		return auth.ErrInvalid.With("reason", string(ReasonTenant), "tenant", tenant).Wrap(ReasonTenant)
+		return refusal(ReasonTenant, "tenant", tenant)
 	}
 	return nil
 }

@@ -154,7 +154,7 @@ func (d *DPoP) verifyProof(r *http.Request, token string) (thumbprint string, p 
 		}
 	}
 	if len(d.nonceKey) > 0 && !d.acceptsNonce(p.nonce, now) {
-		return "", p, auth.WithChallenge(auth.ErrInvalid.Header("DPoP-Nonce", d.nonce(now)).With("reason", string(ReasonProof), "claim", "nonce").Wrap(ReasonProof), "error", "use_dpop_nonce")
+		return "", p, auth.WithChallenge(refusal(ReasonProof, "claim", "nonce").Header("DPoP-Nonce", d.nonce(now)), "error", "use_dpop_nonce")
 	}
 	if thumbprint, err = p.verifySignature(); err != nil {
 		return "", p, d.refuse(err)

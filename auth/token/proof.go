@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/ringwall/ringwall/auth"
 )
 
 // A proof is a DPoP proof whose signature is not verified yet.
@@ -23,7 +21,7 @@ type proof struct {
 
 // proofError returns a refusal of a proof for one of its members.
 func proofError(name string) error {
-	return auth.ErrInvalid.With("reason", string(ReasonProof), "claim", name).Wrap(ReasonProof)
+	return refusal(ReasonProof, "claim", name)
 }
 
 // readProof reads the members of a proof (RFC 9449, section 4.2).

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/ringwall/ringwall/auth"
+	"github.com/ringwall/ringwall/errors"
 )
 
 // The reasons for which a [Verifier] refuses a token, for [auth.ReasonOf] and the
@@ -62,13 +63,19 @@ func makeRefused() map[auth.Reason]error {
 		ReasonIssuer, ReasonAudience, ReasonSubject, ReasonIssuedAt, ReasonNotBefore, ReasonExpiry, ReasonLifetime, ReasonBound, ReasonClaim,
 		ReasonIDToken, ReasonEvents, ReasonInactive,
 	} {
-		errs[reason] = auth.ErrInvalid.With("reason", string(reason)).Wrap(reason)
+		errs[reason] = refusal(reason)
 	}
 	return errs
 }
 
 // invalid is a refusal with its reason, which clients do not see.
 func invalid(reason auth.Reason) error { return refused[reason] }
+
+// refusal is a refusal with its reason and further attributes, which clients do not
+// see either.
+func refusal(reason auth.Reason, attrs ...any) *errors.Error {
+	return auth.ErrInvalid.With(append([]any{"reason", string(reason)}, attrs...)...).Wrap(reason)
+}
 
 // malformed is a refusal of the header, with its reason and a text for the log.
 func malformed(reason auth.Reason, text string) error {
@@ -87,7 +94,7 @@ func invalidClaim(name string) error {
 			reason = r
 		}
 	}
-	return auth.ErrInvalid.With("reason", string(reason), "claim", name).Wrap(reason)
+	return refusal(reason, "claim", name)
 }
 
 // typeError returns the refusal of a typ, which for the two usual ones names the
@@ -113,11 +120,11 @@ func mismatch(reason auth.Reason, actual, expected string) error {
 	case strings.TrimPrefix(strings.TrimPrefix(actual, "https://"), "http://") == strings.TrimPrefix(strings.TrimPrefix(expected, "https://"), "http://"):
 		hint = "scheme"
 	}
-	attrs := []any{"reason", string(reason), "actual", clipText(actual), "expected", clipText(expected)}
+	attrs := []any{"actual", clipText(actual), "expected", clipText(expected)}
 	if hint != "" {
 		attrs = append(attrs, "difference", hint)
 	}
-	return auth.ErrInvalid.With(attrs...).Wrap(reason)
+	return refusal(reason, attrs...)
 }
 
 // clipText limits a text of a claim for a log record.

@@ -209,8 +209,8 @@ func (v *Verifier) verify(ctx context.Context, token string, p parts, now time.T
 }
 
 var (
-	errNoType  = auth.ErrInvalid.With("reason", string(ReasonType), "actual", "none", "option", "InsecureNoType").Wrap(ReasonType)
-	errTypeJWT = auth.ErrInvalid.With("reason", string(ReasonType), "actual", "JWT", "option", "AllowTypes").Wrap(ReasonType)
+	errNoType  = refusal(ReasonType, "actual", "none", "option", "InsecureNoType")
+	errTypeJWT = refusal(ReasonType, "actual", "JWT", "option", "AllowTypes")
 )
 
 // bearer returns the bearer token of a request, or "" if it has none.
