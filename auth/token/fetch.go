@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/ringwall/ringwall/internal/wiring"
 )
 
 const (
@@ -20,6 +22,15 @@ type keySet struct {
 	keys    map[string]*Key
 	fetched time.Time // when the fetch began
 	sum     [sha256.Size]byte
+}
+
+// checkClient returns the problem of the option Client, or "". A Client without a
+// Transport uses http.DefaultTransport.
+func checkClient(c *http.Client) string {
+	if c == nil || c.Transport == nil || !wiring.IsNil(c.Transport) {
+		return ""
+	}
+	return fmt.Sprintf("Client: its Transport must not be a nil %T; did you mean no Transport?", c.Transport)
 }
 
 // newFetchClient returns a client that follows no redirect: where keys come from is

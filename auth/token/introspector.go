@@ -109,8 +109,8 @@ func NewIntrospector(o IntrospectorOptions) (*Introspector, error) {
 	if o.MaxSize < 0 || o.MaxSize > 64<<10 {
 		report("MaxSize %d: must be between 0 and 65536", o.MaxSize)
 	}
-	if o.Client != nil && wiring.IsNil(o.Client.Transport) {
-		report("Client: its Transport must not be a nil %T; did you mean no Transport?", o.Client.Transport)
+	if problem := checkClient(o.Client); problem != "" {
+		report("%s", problem)
 	}
 	if o.Shared != nil && wiring.IsNil(o.Shared) {
 		report("Shared: must not be a nil pointer; did you mean to check the error of its New?")

@@ -84,6 +84,17 @@ func TestRemoteDurationsHaveUnits_FT5(t *testing.T) {
 	}
 }
 
+// A Client without a Transport uses http.DefaultTransport.
+func TestClientNeedsNoTransport(t *testing.T) {
+	client := &http.Client{Timeout: time.Second}
+	_, err := token.NewRemote(token.RemoteOptions{URL: "https://issuer.example/keys", Client: client})
+	require.NoError(t, err)
+	_, err = token.NewIntrospector(token.IntrospectorOptions{
+		URL: "https://issuer.example/introspect", ClientID: "orders", Secret: []byte("secret"), Audience: []string{audience}, Client: client,
+	})
+	require.NoError(t, err)
+}
+
 // Types that tokens have are taken in every spelling.
 func TestTypesMatchInEverySpelling_FT5(t *testing.T) {
 	for _, typ := range []string{"JWT", "jwt", "application/JWT", "secevent+jwt", "application/vnd.example.a-b_c+jwt"} {

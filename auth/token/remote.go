@@ -3,7 +3,6 @@ package token
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/ringwall/ringwall/auth"
 	"github.com/ringwall/ringwall/errors"
-	"github.com/ringwall/ringwall/internal/wiring"
 )
 
 const (
@@ -132,8 +130,8 @@ func NewRemote(o RemoteOptions) (*Remote, error) {
 	if refresh < time.Minute || refresh > maxStale {
 		refuse("Refresh " + refresh.String() + ": must be between 1m and MaxStale" + suggestSeconds(o.Refresh))
 	}
-	if o.Client != nil && wiring.IsNil(o.Client.Transport) {
-		refuse(fmt.Sprintf("Client: its Transport must not be a nil %T; did you mean no Transport?", o.Client.Transport))
+	if problem := checkClient(o.Client); problem != "" {
+		refuse(problem)
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
