@@ -106,14 +106,20 @@ type statusError struct {
 
 func (e statusError) Error() string { return "the response is " + e.status }
 
-// fetchBody returns the body of a response with status 200, of at most max bytes.
+// fetchBody returns the body of a document, of at most the given number of bytes.
 func (r *Remote) fetchBody(ctx context.Context, location, accept string, most int64) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, location, nil)
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("Accept", accept)
-	res, err := r.client.Do(req)
+	return sendRequest(r.client, req, most)
+}
+
+// sendRequest returns the body of a response with status 200, of at most the given
+// number of bytes.
+func sendRequest(client *http.Client, req *http.Request, most int64) ([]byte, error) {
+	res, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}

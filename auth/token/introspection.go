@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -227,22 +226,7 @@ func (i *Introspector) post(ctx context.Context, token string) ([]byte, error) {
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
 	req.SetBasicAuth(url.QueryEscape(i.clientID), url.QueryEscape(string(i.secret)))
-	res, err := i.client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode != http.StatusOK {
-		return nil, statusError{res.StatusCode, res.Status}
-	}
-	reply, err := io.ReadAll(io.LimitReader(res.Body, maxReply+1))
-	switch {
-	case err != nil:
-		return nil, err
-	case len(reply) > maxReply:
-		return nil, errors.New("the reply has more than 64 KiB")
-	}
-	return reply, nil
+	return sendRequest(i.client, req, maxReply)
 }
 
 // readReply returns the result of a reply. An error means that the reply is not
