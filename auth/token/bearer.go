@@ -50,12 +50,12 @@ func newBearerRouter(name string, o BearerOptions) (auth.Authenticator, error) {
 	if len(o.JWT) == 0 && o.Opaque == nil && o.APIKeys == nil {
 		report(name + ": must not be empty; did you mean NewVerifier?")
 	}
-	all := bearerRouter{verifiers: slices.Clone(o.JWT), keys: o.APIKeys, opaque: o.Opaque}
+	all := bearerRouter{verifiers: slices.Clone(o.JWT), keys: o.APIKeys, opaque: o.Opaque, maxSize: 8 << 10}
 	if o.Opaque != nil {
 		if o.Opaque.client == nil {
 			report("Opaque: is a zero Introspector; did you drop the constructor's error?")
 		}
-		all.maxSize = o.Opaque.maxSize
+		all.maxSize = max(all.maxSize, o.Opaque.maxSize)
 	}
 	for i, v := range o.JWT {
 		place := name + "[" + strconv.Itoa(i) + "]"
@@ -102,7 +102,7 @@ func (b *bearerRouter) Authenticate(r *http.Request) (*auth.Principal, error) {
 	if token == "" || err != nil {
 		return nil, err
 	}
-	if len(token) > max(b.maxSize, 8<<10) {
+	if len(token) > b.maxSize {
 		return nil, invalid(ReasonSize)
 	}
 	if b.keys != nil && scheme == schemeBearer && b.keys.IsKey(token) {

@@ -19,7 +19,7 @@ func (v *Verifier) checkClaims(c *claims, list []member, typ string) error {
 	}
 	switch {
 	case c.audience.value == "" && v.anyAudience:
-	case !v.hasAudience(c.audience):
+	case !hasName(c.audience, v.audience):
 		return v.audienceError(c.audience)
 	}
 	if c.expires.Before(c.issued) || c.expires.Sub(c.issued) > v.maxAge {
@@ -50,17 +50,6 @@ func (v *Verifier) audienceError(aud member) error {
 	return mismatch(ReasonAudience, strings.Join(names, " "), strings.Join(v.audience, " "))
 }
 
-// bind reads the cnf of a token, and reports whether this verifier can check it.
-func (v *Verifier) bind(c *claims) (ok bool) {
-	c.binding, ok = v.readBinding(c.confirmation)
-	return ok
-}
-
-// hasAudience reports whether an aud has one of our names.
-func (v *Verifier) hasAudience(aud member) bool {
-	return hasName(aud, v.audience)
-}
-
 // hasName reports whether a string or an array of strings has one of the names.
 func hasName(m member, names []string) (found bool) {
 	return m.value != "" && m.each(func(name string) { found = found || slices.Contains(names, name) }) && found
@@ -85,16 +74,12 @@ func (v *Verifier) checkTimes(t times, now time.Time) error {
 // so the type of their other callers is unknown. A token with a mark of programs
 // never belongs to a person, whatever the options are.
 func (v *Verifier) kindOf(c *claims, key *Key) auth.CallerType {
-	if v.identify != nil {
-		if c.client != "" && c.client == c.subject {
-			return auth.Program
-		}
-		return auth.Person // the function corrects it
-	}
 	program := c.program || strings.HasSuffix(c.subject, "@clients")
 	switch {
-	case c.client != "" && c.client == c.subject:
+	case c.isOfClient():
 		return auth.Program
+	case v.identify != nil:
+		return auth.Person // the function corrects it
 	case v.kind == auth.Person && program:
 		return auth.Unknown
 	case v.kind != "":
@@ -154,12 +139,28 @@ func (n *issuerName) accepts(iss string) bool {
 	if n.claim == "" {
 		return iss == n.text
 	}
-	tenant, ok := strings.CutPrefix(iss, n.prefix)
+	return isWordBetween(n.prefix, iss, n.suffix)
+}
+
+// isWordBetween reports whether a text is a prefix, a word and a suffix.
+func isWordBetween(prefix, text, suffix string) bool {
+	word, ok := strings.CutPrefix(text, prefix)
 	if !ok {
 		return false
 	}
-	tenant, ok = strings.CutSuffix(tenant, n.suffix)
-	return ok && isWord(tenant)
+	word, ok = strings.CutSuffix(word, suffix)
+	return ok && isWord(word)
+}
+
+// isWord reports whether text has 1 to 64 letters, digits and hyphens, which is the
+// form of the claim in the template of an issuer.
+func isWord(text string) bool {
+	for _, c := range []byte(text) {
+		if !isAlphanumeric(c) && c != '-' {
+			return false
+		}
+	}
+	return text != "" && len(text) <= 64
 }
 
 // check compares the verified iss with the name.
@@ -196,12 +197,7 @@ func bindsTo(keyIssuer, iss string) bool {
 	if !template {
 		return keyIssuer == iss
 	}
-	tenant, ok := strings.CutPrefix(iss, prefix)
-	if !ok {
-		return false
-	}
-	tenant, ok = strings.CutSuffix(tenant, suffix)
-	return ok && isWord(tenant)
+	return isWordBetween(prefix, iss, suffix)
 }
 
 // A requirement is a claim and the texts that it may have.
@@ -223,10 +219,8 @@ func (v *Verifier) recheck(ctx context.Context, e *entry, now time.Time) error {
 	if err := v.checkTimes(e.times, now); err != nil {
 		return err
 	}
-	if p := e.principal; v.revocations != nil {
-		if err := v.revocations.Check(ctx, p.CredentialID(), p.SessionID(), p.Subject(), e.times.issued); err != nil {
-			return err
-		}
+	if err := checkRevocations(ctx, v.revocations, e.principal, e.times.issued); err != nil {
+		return err
 	}
 	if v.validate != nil {
 		return v.validate(ctx, e.principal)
@@ -234,13 +228,23 @@ func (v *Verifier) recheck(ctx context.Context, e *entry, now time.Time) error {
 	return nil
 }
 
-// readBinding reads a cnf, and reports whether this verifier can check all that it
-// names.
-func (v *Verifier) readBinding(cnf member) (b binding, ok bool) {
-	list, ok := members(cnf.value, nil, maxHeader)
-	if !ok || len(list) == 0 {
-		return b, false
+// checkRevocations checks the principal of a token that was issued at a time. Nil
+// revocations revoke nothing.
+func checkRevocations(ctx context.Context, r *auth.Revocations, p *auth.Principal, issued time.Time) error {
+	if r == nil {
+		return nil
 	}
+	return r.Check(ctx, p.CredentialID(), p.SessionID(), p.Subject(), issued)
+}
+
+// bind reads the cnf of a token, and reports whether this verifier can check all that
+// it names.
+func (v *Verifier) bind(c *claims) bool {
+	list, ok := members(c.confirmation.value, nil, maxHeader)
+	if !ok || len(list) == 0 {
+		return false
+	}
+	b := &c.binding
 	for _, m := range list {
 		switch {
 		case m.name == "jkt" && v.dpop != nil:
@@ -251,8 +255,8 @@ func (v *Verifier) readBinding(cnf member) (b binding, ok bool) {
 			ok = false
 		}
 		if !ok {
-			return b, false
+			return false
 		}
 	}
-	return b, b.key != "" || b.certificate != ""
+	return b.key != "" || b.certificate != ""
 }

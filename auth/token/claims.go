@@ -111,6 +111,10 @@ func (c *claims) setClaim(m member) (ok bool) {
 	return ok
 }
 
+// isOfClient reports whether a client acts for itself: its own ID is the subject
+// (RFC 9068, section 5).
+func (c *claims) isOfClient() bool { return c.client != "" && c.client == c.subject }
+
 // clearOptional removes a claim that a token need not have, and reports whether the
 // name is that of one.
 func (c *claims) clearOptional(name string) bool {

@@ -193,11 +193,8 @@ func (d *DPoP) originOf(r *http.Request) string {
 }
 
 // nonce returns the nonce that is given out at a time.
-func (d *DPoP) nonce(now time.Time) string {
-	return d.nonceOf(now.Unix() / int64(nonceStep/time.Second))
-}
-
-func (d *DPoP) nonceOf(step int64) string {
+func (d *DPoP) nonce(at time.Time) string {
+	step := at.Unix() / int64(nonceStep/time.Second)
 	mac := hmac.New(sha256.New, d.nonceKey)
 	_, _ = mac.Write(binary.BigEndian.AppendUint64([]byte("ringwall DPoP nonce "), uint64(step)))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:18])
@@ -205,6 +202,5 @@ func (d *DPoP) nonceOf(step int64) string {
 
 // acceptsNonce reports whether a nonce was given out in this step or the last.
 func (d *DPoP) acceptsNonce(nonce string, now time.Time) bool {
-	step := now.Unix() / int64(nonceStep/time.Second)
-	return hmac.Equal([]byte(nonce), []byte(d.nonceOf(step))) || hmac.Equal([]byte(nonce), []byte(d.nonceOf(step-1)))
+	return hmac.Equal([]byte(nonce), []byte(d.nonce(now))) || hmac.Equal([]byte(nonce), []byte(d.nonce(now.Add(-nonceStep))))
 }

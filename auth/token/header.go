@@ -91,10 +91,8 @@ func parseHeader(text string) (header, error) {
 	if h.alg == "" {
 		return header{}, invalid(ReasonAlgorithm)
 	}
-	for _, m := range list {
-		if m.name == "typ" && h.typ == "" {
-			return header{}, invalid(ReasonType) // an empty typ is a wrong one
-		}
+	if _, named := memberOf(list, "typ"); named && h.typ == "" {
+		return header{}, invalid(ReasonType) // an empty typ is a wrong one
 	}
 	return h, nil
 }

@@ -114,18 +114,16 @@ func (i *Introspector) Introspect(ctx context.Context, token string) (*auth.Prin
 
 // check makes the checks whose results change while a result is cached.
 func (i *Introspector) check(ctx context.Context, res result) (*auth.Principal, error) {
-	now := i.now()
-	switch p := res.principal; {
+	switch {
 	case res.err != nil:
 		return nil, res.err
-	case p == nil:
+	case res.principal == nil:
 		return nil, invalid(ReasonInactive)
-	case !now.Before(res.times.expires):
+	case !i.now().Before(res.times.expires):
 		return nil, errExpired
-	case i.revocations != nil:
-		if err := i.revocations.Check(ctx, p.CredentialID(), p.SessionID(), p.Subject(), res.times.issued); err != nil {
-			return nil, err
-		}
+	}
+	if err := checkRevocations(ctx, i.revocations, res.principal, res.times.issued); err != nil {
+		return nil, err
 	}
 	return res.principal, nil
 }
@@ -300,7 +298,7 @@ func (i *Introspector) principal(list []member, c *claims, text string) (*auth.P
 	c.issuer = i.issuer
 	kind := auth.Unknown
 	switch {
-	case c.client != "" && c.client == c.subject:
+	case c.isOfClient():
 		kind = auth.Program
 	case i.identify != nil:
 		kind = auth.Person
@@ -322,7 +320,7 @@ func (i *Introspector) principal(list []member, c *claims, text string) (*auth.P
 // isTokenText reports whether a token has the characters of RFC 6750, section 2.1.
 func isTokenText(token string) bool {
 	for _, c := range []byte(token) {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune("-._~+/=", rune(c)) {
+		if !isUnreserved(c) && strings.IndexByte("+/=", c) < 0 {
 			return false
 		}
 	}

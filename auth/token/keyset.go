@@ -111,12 +111,8 @@ func rawKeys(text string) (keys []published, err error) {
 
 // memberNamed returns a member, of the value "" when it is not there.
 func (p published) memberNamed(name string) member {
-	for _, m := range p {
-		if m.name == name {
-			return m
-		}
-	}
-	return member{}
+	m, _ := memberOf(p, name)
+	return m
 }
 
 // stringMember returns a member that is a string, and false when it is something else.

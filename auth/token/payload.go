@@ -2,7 +2,7 @@ package token
 
 import (
 	"encoding/json"
-	"strings"
+	"slices"
 )
 
 // A Payload is the payload of a verified token, for the function
@@ -107,16 +107,5 @@ func memberOf(list []member, name string) (member, bool) {
 
 // clonePayload returns a Payload that shares nothing with the memory of a request.
 func clonePayload(text string, list []member) Payload {
-	return Payload{text: text, members: append([]member(nil), list...)}
-}
-
-// isWord reports whether text has 1 to 64 letters, digits and hyphens, which is the
-// form of the claim in the template of an issuer.
-func isWord(text string) bool {
-	if text == "" || len(text) > 64 {
-		return false
-	}
-	return strings.IndexFunc(text, func(c rune) bool {
-		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '-'
-	}) < 0
+	return Payload{text: text, members: slices.Clone(list)}
 }

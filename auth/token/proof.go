@@ -165,5 +165,9 @@ func normalPath(escaped string) string {
 
 // isUnreserved reports whether c is an unreserved character of RFC 3986, section 2.3.
 func isUnreserved(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || strings.IndexByte("-._~", c) >= 0
+	return isAlphanumeric(c) || strings.IndexByte("-._~", c) >= 0
+}
+
+func isAlphanumeric(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
