@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -31,18 +32,34 @@ func checkNames(issuer string, audience []string) error {
 	return errors.Join(problems...)
 }
 
-// checkUnits reports numbers without a unit, with which a verifier would refuse
-// every token, or tolerate no clock.
-func checkUnits(o VerifierOptions) error {
+// checkBounds reports times beyond their bounds, and numbers without a unit, with which a
+// verifier would refuse every token, or tolerate no clock.
+func checkBounds(o VerifierOptions) error {
 	var problems []error
+	refuse := func(problem string) { problems = append(problems, errors.New("token: "+problem)) }
 	if 0 < o.MaxAge && o.MaxAge < time.Second {
-		problems = append(problems, errors.New("token: MaxAge "+o.MaxAge.String()+": is below a second"+suggestSeconds(o.MaxAge)))
+		refuse("MaxAge " + o.MaxAge.String() + ": is below a second" + suggestSeconds(o.MaxAge))
 	}
 	if 0 < o.Leeway && o.Leeway < time.Millisecond {
-		problems = append(problems, errors.New("token: Leeway "+o.Leeway.String()+": is below a millisecond"+suggestSeconds(o.Leeway)))
+		refuse("Leeway " + o.Leeway.String() + ": is below a millisecond" + suggestSeconds(o.Leeway))
 	}
 	if 0 < o.MaxSize && o.MaxSize < 256 {
-		problems = append(problems, fmt.Errorf("token: MaxSize %d: is below 256 bytes, so no token fits; did you mean %d?", o.MaxSize, min(o.MaxSize<<10, 64<<10)))
+		refuse(fmt.Sprintf("MaxSize %d: is below 256 bytes, so no token fits; did you mean %d?", o.MaxSize, min(o.MaxSize<<10, 64<<10)))
+	}
+	if o.Leeway < 0 || o.Leeway > time.Minute {
+		refuse("Leeway " + o.Leeway.String() + ": must be between 0 and 1m")
+	}
+	switch {
+	case o.MaxAge < 0:
+		refuse("MaxAge " + o.MaxAge.String() + ": must be between 0 and 24h")
+	case o.MaxAge > 24*time.Hour:
+		refuse("MaxAge " + o.MaxAge.String() + ": must be between 0 and 24h; did you mean InsecureMaxAge?")
+	}
+	switch {
+	case o.InsecureMaxAge != 0 && o.MaxAge != 0:
+		refuse("InsecureMaxAge: contradicts MaxAge; did you mean to leave one out?")
+	case o.InsecureMaxAge < 0:
+		refuse("InsecureMaxAge " + o.InsecureMaxAge.String() + ": must be positive")
 	}
 	return errors.Join(problems...)
 }
@@ -85,7 +102,7 @@ func checkTypes(o VerifierOptions) error {
 // at most one slash (RFC 6838, section 4.2).
 func isMediaType(typ string) bool {
 	for _, c := range []byte(typ) {
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9') && !strings.ContainsRune("/!#$&-^_.+", rune(c)) {
+		if !isAlphanumeric(c) && strings.IndexByte("/!#$&-^_.+", c) < 0 {
 			return false
 		}
 	}
@@ -212,24 +229,7 @@ func NewVerifier(o VerifierOptions) (*Verifier, error) {
 	required, more := newRequirements(o)
 	problems = append(problems, more...)
 	problems = append(problems, checkNames(o.Issuer, o.Audience), checkTypes(o))
-	problems = append(problems, checkUnits(o))
-	if o.Leeway < 0 || o.Leeway > time.Minute {
-		refuse("Leeway " + o.Leeway.String() + ": must be between 0 and 1m")
-	}
-	switch {
-	case o.MaxAge < 0:
-		refuse("MaxAge " + o.MaxAge.String() + ": must be between 0 and 24h")
-	case o.MaxAge > 24*time.Hour:
-		refuse("MaxAge " + o.MaxAge.String() + ": must be between 0 and 24h; did you mean InsecureMaxAge?")
-	}
-	switch {
-	case o.InsecureMaxAge != 0 && o.MaxAge != 0:
-		refuse("InsecureMaxAge: contradicts MaxAge; did you mean to leave one out?")
-	case o.InsecureMaxAge < 0:
-		refuse("InsecureMaxAge " + o.InsecureMaxAge.String() + ": must be positive")
-	case o.InsecureMaxAge != 0:
-		o.MaxAge = o.InsecureMaxAge
-	}
+	problems = append(problems, checkBounds(o))
 	if o.DPoP != nil && o.DPoP.now == nil {
 		refuse("DPoP: is zero; did you drop the error of NewDPoP?")
 	}
@@ -251,7 +251,7 @@ func NewVerifier(o VerifierOptions) (*Verifier, error) {
 	v := &Verifier{
 		keys: o.Keys, kind: o.CallerType, issuer: issuer, required: required, identify: o.Identity, dpop: o.DPoP, certificates: o.Certificates, metadata: o.Metadata, noType: o.InsecureNoType, noKid: o.InsecureNoKid,
 		anyAudience: o.InsecureNoAudience, idTokens: o.InsecureIDTokens, audience: slices.Clone(o.Audience), revocations: o.Revocations, validate: o.Validate, now: time.Now,
-		leeway: orDefault(o.Leeway, 30*time.Second), maxAge: orDefault(o.MaxAge, time.Hour), maxSize: orDefault(o.MaxSize, 8<<10),
+		leeway: orDefault(o.Leeway, 30*time.Second), maxAge: cmp.Or(o.InsecureMaxAge, o.MaxAge, time.Hour), maxSize: orDefault(o.MaxSize, 8<<10),
 		cache: newCache(orDefault(o.CacheEntries, 4096)),
 	}
 	v.scratches.New = func() any { return &scratch{buffer: make([]byte, 1<<10)} }
