@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/ringwall/ringwall/auth"
@@ -47,7 +46,7 @@ type Introspector struct {
 	reporter              reporter
 	now                   func() time.Time
 
-	waiting atomic.Int32
+	waiting waiters
 	mu      sync.Mutex
 	calls   map[[sha256.Size]byte]*introspection // that run
 	active  *resultCache
@@ -165,16 +164,10 @@ var errTooManyWait = auth.ErrUnavailable.Header("Retry-After", "1").With("reason
 
 // await waits for a call as long as the request does.
 func (i *Introspector) await(ctx context.Context, c *introspection) (result, error) {
-	defer i.waiting.Add(-1)
-	if i.waiting.Add(1) > maxWaiting {
-		return result{}, errTooManyWait
+	if err := i.waiting.await(ctx, c.done, errTooManyWait, "the request ended before the introspection"); err != nil {
+		return result{}, err
 	}
-	select {
-	case <-c.done:
-		return c.result, c.err
-	case <-ctx.Done():
-		return result{}, auth.ErrUnavailable.Wrap(ctx.Err()).With("reason", "the request ended before the introspection")
-	}
+	return c.result, c.err
 }
 
 // resolve returns the result for a token from the shared cache, or from the endpoint.

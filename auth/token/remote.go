@@ -85,7 +85,7 @@ type Remote struct {
 	now                               func() time.Time
 
 	set     atomic.Pointer[keySet]
-	waiting atomic.Int32
+	waiting waiters
 
 	mu     sync.Mutex
 	latest *flight // the fetch that runs, or the last one
@@ -305,15 +305,26 @@ func (r *Remote) await(ctx context.Context, f *flight) error {
 	if over, _ := f.over(); over {
 		return nil
 	}
-	defer r.waiting.Add(-1)
-	if r.waiting.Add(1) > maxWaiting {
-		return auth.ErrUnavailable.Header("Retry-After", "1").With("reason", "too many requests wait for keys")
+	return r.waiting.await(ctx, f.done, errTooManyWaitForKeys, "the request ended before the keys came")
+}
+
+var errTooManyWaitForKeys = auth.ErrUnavailable.Header("Retry-After", "1").With("reason", "too many requests wait for keys")
+
+// waiters counts the requests that wait for one source of keys or principals.
+type waiters struct{ n atomic.Int32 }
+
+// await waits until a call is done, as long as the request does. It returns full if
+// maxWaiting requests wait already, and the reason ended if the request ends first.
+func (w *waiters) await(ctx context.Context, done <-chan struct{}, full error, ended string) error {
+	defer w.n.Add(-1)
+	if w.n.Add(1) > maxWaiting {
+		return full
 	}
 	select {
-	case <-f.done:
+	case <-done:
 		return nil
 	case <-ctx.Done():
-		return auth.ErrUnavailable.Wrap(ctx.Err()).With("reason", "the request ended before the keys came")
+		return auth.ErrUnavailable.Wrap(ctx.Err()).With("reason", ended)
 	}
 }
 
