@@ -35,11 +35,16 @@ type leases struct {
 
 func newLeases(r *remote) *leases { return &leases{remote: r, byKey: make(map[Key]*lease)} }
 
+// lookUpLease returns the lease of a key, or nil if it has none.
+func (l *leases) lookUpLease(k Key) *lease {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.byKey[k]
+}
+
 // leaseFor returns the lease of a key, or nil if there are too many.
 func (l *leases) leaseFor(k Key) *lease {
-	l.mu.RLock()
-	e := l.byKey[k]
-	l.mu.RUnlock()
+	e := l.lookUpLease(k)
 	if e != nil {
 		return e
 	}
@@ -277,9 +282,7 @@ func (p *pending) writeVerdicts(b *batch) {
 // spent from has expired. The lease then expires with that one, so that the charge is
 // not spent later than it could have been.
 func (l *leases) returnCharge(c *Charge, expires int64) {
-	l.mu.RLock()
-	e := l.byKey[c.Key]
-	l.mu.RUnlock()
+	e := l.lookUpLease(c.Key)
 	if e == nil {
 		return
 	}
@@ -303,9 +306,7 @@ func (l *leases) returnCharges(b *batch) {
 
 // forgetKey empties the lease of a key that was reset, and deletes its denial.
 func (l *leases) forgetKey(k Key) {
-	l.mu.RLock()
-	e := l.byKey[k]
-	l.mu.RUnlock()
+	e := l.lookUpLease(k)
 	if e == nil {
 		return
 	}

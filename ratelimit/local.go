@@ -55,9 +55,14 @@ func (l *Limiter) updateLocalCount(d *Decision, b *batch, charges []Charge, verd
 // refundOwn refunds charges in the local counts.
 func (l *Limiter) refundOwn(charges []Charge, own []Verdict) {
 	var counted [maxLimits]Charge
-	n := copy(counted[:], charges)
-	for i := range counted[:n] {
-		counted[i].Mark = own[i].Mark
+	_ = l.memory.Refund(context.Background(), markCharges(counted[:0], charges, own)) // a Memory never fails
+}
+
+// markCharges appends charges with the marks of their verdicts, for a refund.
+func markCharges(made, charges []Charge, verdicts []Verdict) []Charge {
+	made = append(made, charges...)
+	for i := range made {
+		made[i].Mark = verdicts[i].Mark
 	}
-	_ = l.memory.Refund(context.Background(), counted[:n]) // a Memory never fails
+	return made
 }

@@ -128,9 +128,7 @@ func (r *remote) takeLeased(ctx context.Context, t *tier, b *batch, deadline int
 			return err
 		}
 		rest.writeVerdicts(b)
-		for i := range t.limits {
-			denied = denied || b.verdicts[i].Wait != 0 && !b.charges[i].Shadow
-		}
+		denied = b.isDenied(len(t.limits))
 	case !denied && !called:
 		b.how = Leased
 	}
@@ -157,11 +155,7 @@ func (r *remote) probe(ctx context.Context, deadline int64, charges []Charge) er
 		return err
 	}
 	var made [maxLimits]Charge
-	n := copy(made[:], charges)
-	for i := range made[:n] {
-		made[i].Mark = verdicts[i].Mark
-	}
-	return r.callStore(ctx, deadline, opRefund, made[:n], nil)
+	return r.callStore(ctx, deadline, opRefund, markCharges(made[:0], charges, verdicts[:]), nil)
 }
 
 // refundInStore refunds charges in the store.
