@@ -45,6 +45,25 @@ func TestCases(t *testing.T) {
 	}
 }
 
+// requireTests requires that the tests exist which a row names for a code, and returns
+// their folders. It keeps the sources that it reads, by folder.
+func requireTests(t *testing.T, sources map[string]string, code, tests string) (folders []string) {
+	t.Helper()
+	found := caseTest.FindAllStringSubmatch(tests, -1)
+	require.NotEmpty(t, found, "no test holds %s", code)
+	require.Equal(t, 2*len(found), strings.Count(tests, "`"), "a name that is not a test: %s", tests)
+	for _, match := range found {
+		folder, test, subtest := match[1], match[2], match[3]
+		if _, read := sources[folder]; !read {
+			sources[folder] = testsOf(t, folder)
+		}
+		require.True(t, strings.Contains(sources[folder], "\nfunc "+test+"("), "%s has no %s, which holds %s", folder, test, code)
+		require.True(t, strings.Contains(sources[folder], `"`+subtest), "%s of %s has no subtest %q", test, folder, subtest)
+		folders = append(folders, folder)
+	}
+	return folders
+}
+
 // readCases returns the sentence of each row of docs/cases.md, by its code.
 func readCases(t *testing.T) map[string]string {
 	t.Helper()
@@ -59,16 +78,7 @@ func readCases(t *testing.T) map[string]string {
 		require.NotContains(t, rows, code, "appears twice")
 		require.True(t, strings.HasSuffix(sentence, "."), "%s is not a sentence: %s", code, sentence)
 		rows[code] = sentence
-		found := caseTest.FindAllStringSubmatch(tests, -1)
-		require.NotEmpty(t, found, "no test holds %s", code)
-		require.Equal(t, 2*len(found), strings.Count(tests, "`"), "a name that is not a test: %s", line)
-		for _, match := range found {
-			folder, test, subtest := match[1], match[2], match[3]
-			if _, read := sources[folder]; !read {
-				sources[folder] = testsOf(t, folder)
-			}
-			require.True(t, strings.Contains(sources[folder], "\nfunc "+test+"("), "%s has no %s, which holds %s", folder, test, code)
-			require.True(t, strings.Contains(sources[folder], `"`+subtest), "%s of %s has no subtest %q", test, folder, subtest)
+		for _, folder := range requireTests(t, sources, code, tests) {
 			require.Contains(t, findCodes(sources[folder]), code, "no test of %s names %s", folder, code)
 		}
 	}

@@ -3,8 +3,6 @@ package readme
 import (
 	"encoding/json"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -41,14 +39,7 @@ func TestProviderPageCompiles(t *testing.T) {
 		}
 	}
 	program = append(program, "func main() { _, _ = callers(nil, nil) }\n")
-	root, err := filepath.Abs("../../..")
-	require.NoError(t, err)
-	file := filepath.Join(t.TempDir(), "main.go")
-	require.NoError(t, os.WriteFile(file, []byte(strings.Join(program, "\n")), 0o600))
-	vet := exec.Command("go", "vet", file)
-	vet.Dir = root
-	out, err := vet.CombinedOutput()
-	require.NoError(t, err, string(out))
+	vetProgram(t, []byte(strings.Join(program, "\n")))
 }
 
 // TestProviderPageHasTheOptionsOfTheTestData compares the options of each section, and
