@@ -13,13 +13,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/testlog"
 )
 
 var (
@@ -30,22 +30,7 @@ var (
 const internal = `{"code":"internal_error","message":"Something went wrong on our side.","correlation_id":"ID"}` + "\n"
 
 // journal is a log that tests read.
-type journal struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.b.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.b.String()
-}
+type journal struct{ testlog.Log }
 
 func (j *journal) records() int { return strings.Count(j.String(), `"msg":"request failed"`) }
 

@@ -1,13 +1,11 @@
 package ratelimit_test
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,27 +13,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/testlog"
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
 // records collects log records.
-type records struct {
-	mu  sync.Mutex
-	all bytes.Buffer
-}
-
-func (l *records) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.all.Write(p)
-}
+type records struct{ testlog.Log }
 
 // with returns the records that contain a text.
 func (l *records) with(text string) []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	var found []string
-	for line := range strings.Lines(l.all.String()) {
+	for line := range strings.Lines(l.String()) {
 		if strings.Contains(line, text) {
 			found = append(found, line)
 		}

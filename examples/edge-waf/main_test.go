@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -18,30 +17,14 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/internal/testlog"
 )
 
 // world is an edge in front of a service, over real sockets.
 type world struct {
 	url string
-	log *safeBuffer
-}
-
-// safeBuffer is a log that is read while it is written.
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
+	log *testlog.Log
 }
 
 // startEdge runs an edge on a free port, and drains it at the end of the test.
@@ -49,7 +32,7 @@ func startEdge(t *testing.T, upstream string, args ...string) *world {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	out, in := io.Pipe()
-	e, done := &world{log: &safeBuffer{}}, make(chan error, 1)
+	e, done := &world{log: &testlog.Log{}}, make(chan error, 1)
 	go func() {
 		done <- run(ctx, append([]string{"-addr", "127.0.0.1:0", "-upstream", upstream}, args...), in, e.log)
 		_ = in.Close()

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/internal/testlog"
 )
 
 const adaLogin = `{"email":"ada@example.com","password":"correct horse battery staple"}`
@@ -158,9 +160,9 @@ func TestHTTPS(t *testing.T) {
 }
 
 func TestPlainHTTPIsForThisMachine(t *testing.T) {
-	err := run(t.Context(), []string{"-addr", "0.0.0.0:0"}, &safeBuffer{}, &safeBuffer{})
+	err := run(t.Context(), []string{"-addr", "0.0.0.0:0"}, &testlog.Log{}, &testlog.Log{})
 	require.EqualError(t, err, "plain HTTP is for a loopback address; add -cert and -key")
-	err = run(t.Context(), []string{"-upstream", "127.0.0.1:8080"}, &safeBuffer{}, &safeBuffer{})
+	err = run(t.Context(), []string{"-upstream", "127.0.0.1:8080"}, &testlog.Log{}, &testlog.Log{})
 	require.EqualError(t, err, "-upstream is not a URL with a host")
 }
 

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/internal/testlog"
 )
 
 // TestUploadThatDoesNotArrive_FX1 holds that a client that is slow or goes away is
@@ -44,7 +46,7 @@ func TestUploadThatDoesNotArrive_FX1(t *testing.T) {
 			t.Cleanup(service.Close)
 			upstream, err := url.Parse(service.URL)
 			require.NoError(t, err)
-			log := &safeBuffer{}
+			log := &testlog.Log{}
 			handler, err := edge(config{upstream: upstream, logger: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 			require.NoError(t, err)
 			front := httptest.NewUnstartedServer(handler)
@@ -79,7 +81,7 @@ func TestUploadThatDoesNotArrive_FX1(t *testing.T) {
 }
 
 // recordOf waits for the record of the failed request.
-func recordOf(t *testing.T, log *safeBuffer) (record map[string]any) {
+func recordOf(t *testing.T, log *testlog.Log) (record map[string]any) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		for line := range strings.Lines(log.String()) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -11,11 +10,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/internal/testlog"
 )
 
 // shop is a running shop, and a client of it.
@@ -23,28 +23,10 @@ type shop struct {
 	t      *testing.T
 	url    string
 	greet  string
-	log    *safeBuffer
+	log    *testlog.Log
 	client *http.Client
 
 	limited int // responses with 429
-}
-
-// safeBuffer is a log that is read while it is written.
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 // start runs a shop on a free port, and drains it at the end of the test.
@@ -52,7 +34,7 @@ func start(t *testing.T, args ...string) *shop {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	out, in := io.Pipe()
-	log, done := &safeBuffer{}, make(chan error, 1)
+	log, done := &testlog.Log{}, make(chan error, 1)
 	go func() {
 		done <- run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), in, log)
 		_ = in.Close()

@@ -21,6 +21,7 @@ import (
 	"github.com/ringwall/ringwall/auth"
 	"github.com/ringwall/ringwall/auth/token"
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/testlog"
 )
 
 func newTestService(t *testing.T, c config) *service {
@@ -258,7 +259,7 @@ func TestAPIKeysRotateWhenTheyAreDue(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.Chmod(dir, 0o700))
 	synctest.Test(t, func(t *testing.T) {
-		log := new(safeBuffer)
+		log := new(testlog.Log)
 		s := newTestService(t, config{keys: dir, logger: slog.New(slog.NewJSONHandler(log, nil))})
 		ctx, stop := context.WithCancel(t.Context())
 		var upkeep sync.WaitGroup

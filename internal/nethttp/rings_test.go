@@ -1,14 +1,12 @@
 package nethttp_test
 
 import (
-	"bytes"
 	"crypto/tls"
 	"io"
 	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +18,7 @@ import (
 	"github.com/ringwall/ringwall/cors"
 	"github.com/ringwall/ringwall/errors"
 	"github.com/ringwall/ringwall/headers"
+	"github.com/ringwall/ringwall/internal/testlog"
 	"github.com/ringwall/ringwall/ratelimit"
 	"github.com/ringwall/ringwall/validate"
 )
@@ -30,25 +29,7 @@ const page = "https://app.example.com"
 type world struct {
 	rings  []ring // from the outside in
 	header http.Header
-	log    *journal
-}
-
-// journal is a log that is read while it is written.
-type journal struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.b.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.b.String()
+	log    *testlog.Log
 }
 
 type ring struct {
@@ -58,7 +39,7 @@ type ring struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	journal := new(journal)
+	journal := new(testlog.Log)
 	tokens := authtest.NewTokens(t)
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.NewJSONHandler(journal, nil))}))
 	secure := errors.Must(headers.New(headers.Options{HTTPS: headers.InsecureAllowHTTP}))

@@ -2,7 +2,6 @@ package browser_test
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -17,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ringwall/ringwall/internal/test/browser"
+	"github.com/ringwall/ringwall/internal/testlog"
 )
 
 // What the page of the shop promises, each in a shop of its own and under a
@@ -39,32 +39,14 @@ func TestShop(t *testing.T) {
 type shop struct {
 	t   *testing.T
 	url string
-	log *lines
-}
-
-// lines is a log that is read while it is written.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	log *testlog.Log
 }
 
 func startShop(t *testing.T, binary, host string) *shop {
 	t.Helper()
 	certificate, key, err := world.server.Files(t.TempDir())
 	require.NoError(t, err)
-	s := &shop{t: t, log: new(lines)}
+	s := &shop{t: t, log: new(testlog.Log)}
 	command := exec.Command(binary, "-addr", "127.0.0.1:0", "-cert", certificate, "-key", key)
 	command.Stderr = s.log
 	out, err := command.StdoutPipe()

@@ -56,6 +56,7 @@ var allowed = map[string][]string{
 	"internal/sameorigin":             nil,
 	"internal/sameorigin/origincases": nil, // only tests import it
 	"internal/test/api":               nil,
+	"internal/testlog":                nil, // only tests import it
 	"internal/test/imports":           nil,
 	"internal/wiring":                 nil,
 	"internal/suffix":                 {"golang.org/x/net/publicsuffix"},

@@ -2,7 +2,6 @@ package providers
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
@@ -12,12 +11,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ringwall/ringwall/internal/testlog"
 )
 
 // The clients of StartNode.
@@ -94,7 +94,7 @@ func (n *Node) run(t testing.TB, a *Authority, port string, more ...string) stri
 	args := append([]string{"--no-warnings", n.program, port, a.certFile, a.keyFile, n.keys}, more...)
 	n.process = exec.Command("node", args...)
 	n.process.Env = append(os.Environ(), "LOGOUT_URI="+n.logout, "NODE_EXTRA_CA_CERTS="+a.rootFile)
-	var said synced
+	var said testlog.Log
 	n.process.Stderr = &said
 	stdin, err := n.process.StdinPipe() // its end ends the process if this one is killed
 	require.NoError(t, err)
@@ -124,24 +124,6 @@ func (n *Node) run(t testing.TB, a *Authority, port string, more ...string) stri
 		require.Fail(t, "the provider does not start within 30 s", said.String())
 	}
 	return ""
-}
-
-// A synced buffer is written by one goroutine while another reads it.
-type synced struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *synced) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *synced) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 // install installs the packages of the provider if that was not done for this
