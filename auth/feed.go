@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/hook"
 )
 
 // A Revocation revokes tokens. Exactly one of Token, Session and Subject must be
@@ -155,10 +156,7 @@ func (r *Revocations) readFeed(ctx context.Context, position string, loaded bool
 
 // logFeedState logs that the feed fails, and that it no longer does.
 func (r *Revocations) logFeedState(ctx context.Context, err error) {
-	logger := r.logger
-	if logger == nil {
-		logger = slog.Default()
-	}
+	logger := hook.LoggerOrDefault(r.logger)
 	if err == nil {
 		logger.LogAttrs(ctx, slog.LevelInfo, "revocation feed recovered")
 		return

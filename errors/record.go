@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/ringwall/ringwall/internal/hook"
 )
 
 const stackKey = "stack"
@@ -19,10 +21,7 @@ type stack string
 // record logs a failed request. If sampled is true, the sampler may suppress the
 // record.
 func (s *scope) record(r *http.Request, k *Kind, err error, sampled bool) {
-	logger := s.responder.logger
-	if logger == nil {
-		logger = slog.Default()
-	}
+	logger := hook.LoggerOrDefault(s.responder.logger)
 	level := slog.LevelInfo
 	switch {
 	case k.status == ErrCanceled.status, k.code == errBodyTimeout.code: // caused by the client

@@ -13,6 +13,7 @@ import (
 	"github.com/go-playground/validator/v10"
 
 	"github.com/ringwall/ringwall/errors"
+	"github.com/ringwall/ringwall/internal/hook"
 )
 
 // A linter compiles the fields of a T. It reports rules and tags that would fail or
@@ -51,11 +52,7 @@ func (l *linter) warn(where, text string) {
 // finish logs the warnings if there are no problems, and returns the problems.
 func (l *linter) finish() []error {
 	if len(l.problems) == 0 && len(l.warnings) > 0 {
-		logger := l.logger
-		if logger == nil {
-			logger = slog.Default()
-		}
-		logger.LogAttrs(context.Background(), slog.LevelWarn, "schema has unbounded fields", slog.Any("warnings", l.warnings))
+		hook.LoggerOrDefault(l.logger).LogAttrs(context.Background(), slog.LevelWarn, "schema has unbounded fields", slog.Any("warnings", l.warnings))
 	}
 	return l.problems
 }

@@ -55,9 +55,5 @@ func (m *Manager) notifyHook(ctx context.Context, e Event) {
 }
 
 func (m *Manager) log(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {
-	logger := m.logger
-	if logger == nil {
-		logger = slog.Default()
-	}
-	logger.LogAttrs(ctx, level, message, attrs...)
+	hook.LoggerOrDefault(m.logger).LogAttrs(ctx, level, message, attrs...)
 }

@@ -45,9 +45,5 @@ func (s *Store) compareSecrets(ctx context.Context) {
 		hook.Call(ctx, s.logger, "redislimit: OnEvent", func() { s.onEvent(ctx, Event{Reason: SecretMismatch}) })
 		return
 	}
-	logger := s.logger
-	if logger == nil {
-		logger = slog.Default()
-	}
-	logger.LogAttrs(ctx, slog.LevelWarn, "secret mismatch in Redis", slog.String("prefix", s.keys.prefix))
+	hook.LoggerOrDefault(s.logger).LogAttrs(ctx, slog.LevelWarn, "secret mismatch in Redis", slog.String("prefix", s.keys.prefix))
 }

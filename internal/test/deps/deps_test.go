@@ -32,7 +32,7 @@ var allowed = map[string][]string{
 	"cors": {
 		module + "errors", module + "internal/hook", module + "internal/nethttp", module + "internal/route", module + "internal/headerlines", module + "internal/sameorigin", module + "internal/suffix",
 	},
-	"errors":                  {module + "internal/nethttp", module + "internal/public"},
+	"errors":                  {module + "internal/hook", module + "internal/nethttp", module + "internal/public"},
 	"examples/internal/table": {"github.com/stretchr/testify/require"}, // only tests import it
 	"examples/shop":           append([]string{module + "ratelimit/redislimit", "github.com/redis/go-redis/v9", "golang.org/x/net/websocket"}, rings...),
 	"examples/shop/cluster":   {module + "errors"},
@@ -66,7 +66,7 @@ var allowed = map[string][]string{
 		module + "ratelimit", "github.com/stretchr/testify/require",
 	},
 	"validate": {
-		module + "errors", module + "internal/nethttp", module + "internal/public",
+		module + "errors", module + "internal/hook", module + "internal/nethttp", module + "internal/public",
 		"github.com/go-json-experiment/json", "github.com/go-json-experiment/json/jsontext", "github.com/go-playground/validator/v10",
 	},
 }
