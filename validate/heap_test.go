@@ -44,6 +44,24 @@ func (g *gauge) Read(b []byte) (int, error) {
 	return n, nil
 }
 
+// requireBound requires the status of a request, and that the heap grows by at most a
+// number of bytes while it is refused. The measure is that of the whole process, in which
+// the runtime allocates too, and with -race a sync.Pool drops a part of what it is given.
+// So the least of up to three requests counts.
+func requireBound(t *testing.T, h http.Handler, r *http.Request, body string, want int, bound uint64) {
+	t.Helper()
+	var peak uint64
+	for range 3 {
+		var status int
+		status, peak = peakOf(t, h, r.Clone(t.Context()), body)
+		require.Equal(t, want, status)
+		if peak <= bound {
+			return
+		}
+	}
+	require.LessOrEqual(t, peak, bound)
+}
+
 // peakOf returns the growth of the heap while a request is refused: the live bytes while
 // the body is read, and all later allocations.
 func peakOf(t *testing.T, h http.Handler, r *http.Request, body string) (status int, peak uint64) {
@@ -111,9 +129,7 @@ func TestRefusedBodiesBoundTheHeap(t *testing.T) {
 			if row.encoding != "" {
 				r.Header.Set("Content-Encoding", row.encoding)
 			}
-			status, peak := peakOf(t, h, r, row.body)
-			require.Equal(t, row.status, status)
-			require.LessOrEqual(t, peak, uint64(body+64<<10))
+			requireBound(t, h, r, row.body, row.status, body+64<<10)
 		})
 	}
 }
@@ -151,13 +167,11 @@ func TestRefusedFormsBoundTheHeap(t *testing.T) {
 			if strings.HasPrefix(row.name, "VF2") {
 				r.Header = formHeader()
 			}
-			status, peak := peakOf(t, row.h, r, row.body)
 			want := 413
 			if row.name == "VM2 a preamble" {
 				want = 400 // no longer one is needed to refuse it
 			}
-			require.Equal(t, want, status)
-			require.LessOrEqual(t, peak, uint64(body+64<<10))
+			requireBound(t, row.h, r, row.body, want, body+64<<10)
 		})
 	}
 }
