@@ -93,12 +93,6 @@ func (c *claims) setClaim(m member) (ok bool) {
 	case "amr":
 		c.amr, _ = m.texts()
 		return true
-	case "nonce", "at_hash", "c_hash", "s_hash":
-		c.idToken = true
-		return true
-	case "events":
-		c.events = true
-		return true
 	case "gty", "idtyp":
 		// Of Auth0 and Entra. A secret may be theirs too.
 		c.marked = true
@@ -106,9 +100,19 @@ func (c *claims) setClaim(m member) (ok bool) {
 		return true
 	default:
 		// EXP without exp is a mistake that a lenient reader would act on.
+		c.setMarks(m.name)
 		return !isReserved(m.name)
 	}
 	return ok
+}
+
+// setMarks records that a token has a claim of another kind of token, in any case,
+// because readers that ignore the case would take it for one.
+func (c *claims) setMarks(name string) {
+	c.events = c.events || strings.EqualFold(name, "events")
+	for _, mark := range [...]string{"nonce", "at_hash", "c_hash", "s_hash"} {
+		c.idToken = c.idToken || strings.EqualFold(name, mark)
+	}
 }
 
 // isOfClient reports whether a client acts for itself: its own ID is the subject

@@ -15,8 +15,9 @@
 // A token that is bound to a key or a certificate (cnf) is refused unless the options
 // have [DPoP] or [Certificates], because it is not a bearer token. An ID token is
 // refused if its typ is another than at+jwt and it has nonce, at_hash, c_hash or
-// s_hash; a notification, which has events, is always refused. Claims are read only
-// after the signature was verified, so [auth.ErrExpired] always means a genuine token.
+// s_hash; a notification, which has events, is always refused. The case of these names
+// does not matter. Claims are read only after the signature was verified, so
+// [auth.ErrExpired] always means a genuine token.
 //
 // An [Issuer] refuses claims with names such as password, token or card_number, at
 // every depth, with or without a namespace, because a payload is encoded but not

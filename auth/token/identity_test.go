@@ -25,6 +25,25 @@ func identified(t *testing.T, claims object, f func(token.Payload, auth.Identity
 	return v.Verify(t.Context(), sign(goodHeader().json(), goodClaims().with(claims).json()))
 }
 
+// A reader that ignores the case of names would take the token for another kind.
+func TestMarksOfOtherTokensCountInEveryCase(t *testing.T) {
+	v := verifier(t, func(o *token.VerifierOptions) { o.AllowTypes = []string{"JWT"} })
+	for _, row := range []struct {
+		claim  string
+		reason auth.Reason
+	}{
+		{claim: "events", reason: token.ReasonEvents}, {claim: "eVents", reason: token.ReasonEvents}, {claim: "EVENTS", reason: token.ReasonEvents},
+		{claim: "nonce", reason: token.ReasonIDToken}, {claim: "Nonce", reason: token.ReasonIDToken}, {claim: "At_Hash", reason: token.ReasonIDToken},
+		{claim: "C_HASH", reason: token.ReasonIDToken}, {claim: "\u017f_hash", reason: token.ReasonIDToken}, // a long s, which folds to s
+	} {
+		t.Run(row.claim, func(t *testing.T) {
+			_, err := v.Verify(t.Context(), sign(goodHeader().with(object{"typ": "JWT"}).json(), goodClaims().with(object{row.claim: "x"}).json()))
+			require.ErrorIs(t, err, auth.ErrInvalid)
+			require.Equal(t, row.reason, auth.ReasonOf(err))
+		})
+	}
+}
+
 func TestIdentityCannotWidenAToken(t *testing.T) {
 	expires := noon.Add(5 * time.Minute)
 	for _, row := range []struct {
