@@ -81,9 +81,22 @@ func readCases(t *testing.T) map[string]string {
 		for _, folder := range requireTests(t, sources, code, tests) {
 			require.Contains(t, findCodes(sources[folder]), code, "no test of %s names %s", folder, code)
 		}
+		for _, match := range caseTest.FindAllStringSubmatch(tests, -1) {
+			if !strings.HasPrefix(match[3], code) {
+				require.Contains(t, findCodes(textOfTest(sources[match[1]], match[2])), code, "%s does not name %s", match[2], code)
+			}
+		}
 	}
 	require.GreaterOrEqual(t, len(rows), 201, "a case is lost")
 	return rows
+}
+
+// textOfTest returns a test with the comment above it.
+func textOfTest(source, test string) string {
+	start := strings.Index(source, "\nfunc "+test+"(")
+	text, _, _ := strings.Cut(source[start:], "\n}\n")
+	above := source[:start]
+	return above[strings.LastIndex(above, "\n\n")+1:] + text
 }
 
 func readPage(t *testing.T, name string) string {
