@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ringwall/ringwall/errors"
 	"github.com/ringwall/ringwall/internal/hook"
 )
 
@@ -17,6 +18,8 @@ type Event struct {
 	Preflight bool
 	// Refused is true if the response is 403.
 	Refused bool
+	// Reported is true if the response would be 403 without InsecureReportOnly.
+	Reported bool
 	// Method is the method of the request. For a preflight, it is the method
 	// that the preflight asks for, cut to 100 bytes.
 	Method string
@@ -77,12 +80,34 @@ func (p *policy) report(r *http.Request, e Event) {
 		ctx := r.Context()
 		hook.Call(ctx, p.logger, "cors: OnEvent", func() { p.onEvent(ctx, e) })
 	}
-	if e.Preflight && e.Refused && (p.debug || p.isDue(e.Reason)) {
-		p.logWarning(r, "preflight refused",
+	if e.Preflight && (e.Refused || e.Reported) && (p.debug || p.isDue(e.Reason)) {
+		message := "preflight refused"
+		if e.Reported {
+			message = "preflight would have been refused"
+		}
+		p.logWarning(r, message,
 			slog.String("reason", string(e.Reason)),
 			slog.String("origin", clipLines(r.Header["Origin"])),
 			slog.String("method", clipLines(r.Header["Access-Control-Request-Method"])),
 			slog.String("headers", clipLines(r.Header["Access-Control-Request-Headers"])))
+	}
+}
+
+// reportOnly reports the effect that the policy would have on a request.
+func (p *policy) reportOnly(r *http.Request) {
+	if isPreflight(r) {
+		reason := p.checkPreflight(r.Header["Origin"], r.Header["Access-Control-Request-Method"], r.Header["Access-Control-Request-Headers"])
+		p.report(r, Event{Preflight: true, Reported: reason != Listed, Reason: reason})
+		return
+	}
+	reason := p.checkOrigin(r.Header["Origin"])
+	enforced, refused := p.checkEnforced(r)
+	if refused || enforced == Exempted {
+		reason = enforced
+	}
+	p.report(r, Event{Reported: refused, Reason: reason})
+	if refused {
+		errors.Report(r, deniedError(r, reason))
 	}
 }
 

@@ -88,6 +88,11 @@ type Options struct {
 	// "https://*.amazonaws.com". Every customer of that provider can then call
 	// with the credentials of a visitor.
 	InsecurePublicSuffixes bool
+	// InsecureReportOnly passes every request to the handler, preflights included,
+	// and sets no header, so that a running service can be watched before it is
+	// changed. It reports the requests that would be refused to OnEvent, and those
+	// that Enforce would refuse to errors.Report, too.
+	InsecureReportOnly bool
 	// ErrorHandler responds to requests that Enforce refuses. nil means
 	// errors.Respond.
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)

@@ -32,15 +32,17 @@ type policy struct {
 	respond     func(http.ResponseWriter, *http.Request, error)
 	onEvent     func(context.Context, Event)
 	debug       bool
-	logger      *slog.Logger
-	logged      [len(failures) + 1]hook.OncePerMinute // for failed preflights, by their reason
-	vary        []string                              // of responses except those to preflights
-	silent      *headerlines.Constant                 // Vary of a response without CORS headers
-	actual      *headerlines.Constant                 // Vary and the CORS headers of the response to an allowed origin
-	failed      *headerlines.Constant                 // Vary of a failed preflight
-	preflight   *headerlines.Constant
-	ownSilent   nethttp.RingHeaders // of a response without CORS headers
-	ownActual   nethttp.RingHeaders // of the response to an allowed origin
+	// isReportOnly is Options.InsecureReportOnly.
+	isReportOnly bool
+	logger       *slog.Logger
+	logged       [len(failures) + 1]hook.OncePerMinute // for failed preflights, by their reason
+	vary         []string                              // of responses except those to preflights
+	silent       *headerlines.Constant                 // Vary of a response without CORS headers
+	actual       *headerlines.Constant                 // Vary and the CORS headers of the response to an allowed origin
+	failed       *headerlines.Constant                 // Vary of a failed preflight
+	preflight    *headerlines.Constant
+	ownSilent    nethttp.RingHeaders // of a response without CORS headers
+	ownActual    nethttp.RingHeaders // of the response to an allowed origin
 }
 
 // compileRows lays out the values in the order in which they are used: Vary,
@@ -113,7 +115,7 @@ var preflightVary = [...]string{"Origin", "Access-Control-Request-Method", "Acce
 func compilePolicy(o Options) (*policy, error) {
 	p := &policy{
 		credentials: o.Credentials, methods: slices.Clone(o.Methods), headers: newHeaderList(o.Headers), status: o.PreflightStatus,
-		enforce: o.Enforce, respond: o.ErrorHandler, onEvent: o.OnEvent, debug: o.Debug, logger: o.Logger,
+		enforce: o.Enforce, respond: o.ErrorHandler, onEvent: o.OnEvent, debug: o.Debug, isReportOnly: o.InsecureReportOnly, logger: o.Logger,
 	}
 	problems := p.origins.compileOptions(&o)
 	exempt, err := route.Opening(o.Route, route.Field{Name: "cors: Exempt", Patterns: o.Exempt})
@@ -136,6 +138,11 @@ func compilePolicy(o Options) (*policy, error) {
 }
 
 func (p *policy) serveRequest(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	if p.isReportOnly {
+		p.reportOnly(r)
+		next.ServeHTTP(w, r)
+		return
+	}
 	if isPreflight(r) {
 		reason := p.answerPreflight(w.Header(), r)
 		p.report(r, Event{Preflight: true, Refused: reason != Listed, Reason: reason})

@@ -121,7 +121,13 @@ func policyFor(table []prefix, p string) *Middleware {
 // serveAmbiguous handles a request whose path forms select different policies,
 // or a policy and none.
 func serveAmbiguous(w http.ResponseWriter, r *http.Request, policies []*Middleware, next http.Handler) {
-	policies = slices.DeleteFunc(policies, func(m *Middleware) bool { return m == nil })
+	policies = slices.DeleteFunc(policies, func(m *Middleware) bool {
+		return m == nil || m.policy.Load().reportAmbiguous(r)
+	})
+	if len(policies) == 0 {
+		next.ServeHTTP(w, r)
+		return
+	}
 	if isPreflight(r) {
 		for _, m := range policies {
 			m.policy.Load().report(r, Event{Preflight: true, Refused: true, Reason: AmbiguousPath})
@@ -146,4 +152,22 @@ func serveAmbiguous(w http.ResponseWriter, r *http.Request, policies []*Middlewa
 		}
 	}
 	next.ServeHTTP(w, r)
+}
+
+// reportAmbiguous reports an ambiguous request to a policy that is report-only, and
+// whether it is.
+func (p *policy) reportAmbiguous(r *http.Request) bool {
+	if !p.isReportOnly {
+		return false
+	}
+	reason, refused := p.checkEnforced(r)
+	if !refused {
+		reason = AmbiguousPath
+	}
+	preflight := isPreflight(r)
+	p.report(r, Event{Preflight: preflight, Reported: refused || preflight, Reason: reason})
+	if refused {
+		errors.Report(r, deniedError(r, reason))
+	}
+	return true
 }

@@ -29,6 +29,7 @@ type Kind struct {
 	sample  string // the attribute of Sampled
 	sampled bool
 	prefix  []byte // the response body up to the correlation ID
+	ring    string // the package of this module that defined it, see Event.Ring
 }
 
 // The kinds that [Respond] uses for errors without a kind.
@@ -69,7 +70,9 @@ var registry struct {
 // variables: it panics if the status or the code is invalid. [NewResponder]
 // reports a code that is defined with two statuses.
 func Define(status int, code, message constant) *Kind {
-	return define(status, string(code), string(message))
+	k := define(status, string(code), string(message))
+	k.ring = ringOfCaller()
+	return k
 }
 
 func define(status int, code, message string) *Kind {

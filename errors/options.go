@@ -1,6 +1,7 @@
 package errors
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 )
@@ -50,6 +51,17 @@ type Options struct {
 	// but not the body. nil means that a 5xx, an http.Error and a bare 404 or 405
 	// are replaced, and their bodies are logged.
 	InsecureKeepBody func(*http.Request) bool
+
+	// InsecureReportOnly reports what Handler would change, and changes nothing except
+	// that every response has a correlation ID: foreign bodies are not replaced, and a
+	// panic is passed on after it is recorded. Each is an Event with Reported. Use it to
+	// watch an existing service before it is changed. It has no effect on [Respond].
+	InsecureReportOnly bool
+
+	// OnEvent is called for each error response, before it is written, and for each call
+	// of [Report]. It is not sampled. It must not block, because the request waits for
+	// it. A panic is logged and has no other effect.
+	OnEvent func(context.Context, Event)
 }
 
 // taken lists headers that cannot carry the ID: those that Respond and net/http set,

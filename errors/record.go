@@ -1,6 +1,7 @@
 package errors
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"path"
@@ -18,9 +19,19 @@ const stackKey = "stack"
 // because an application may use the key "stack" for something else.
 type stack string
 
-// record logs a failed request. If sampled is true, the sampler may suppress the
-// record.
-func (s *scope) record(r *http.Request, k *Kind, err error, sampled bool) {
+// An outcome is the failure of one request.
+type outcome struct {
+	kind     *Kind
+	err      error
+	sampled  bool   // the sampler may suppress the record
+	reported bool   // the response was not changed, see Event.Reported
+	message  string // of the record; "" means "request failed"
+}
+
+// record calls OnEvent, and logs a failed request.
+func (s *scope) record(r *http.Request, o outcome) {
+	s.notifyHook(r, o)
+	k, err := o.kind, o.err
 	logger := hook.LoggerOrDefault(s.responder.logger)
 	level := slog.LevelInfo
 	switch {
@@ -43,12 +54,15 @@ func (s *scope) record(r *http.Request, k *Kind, err error, sampled bool) {
 	if s.trace != "" {
 		attrs = append(attrs, slog.String("trace_id", s.trace))
 	}
+	if o.reported {
+		attrs = append(attrs, slog.Bool("reported_only", true))
+	}
 	if s.client != "" {
 		attrs = append(attrs, slog.String("client_correlation_id", s.client))
 	}
 	more := attrsOf(err)
-	if sampled && s.responder.samples != nil {
-		suppressed, ok := s.responder.samples.allowRecord(k, s.sampleValue(r, k, more), time.Now())
+	if samples := s.samplerFor(o); samples != nil {
+		suppressed, ok := samples.allowRecord(k, s.sampleValue(r, k, more), time.Now())
 		if !ok {
 			return
 		}
@@ -57,13 +71,27 @@ func (s *scope) record(r *http.Request, k *Kind, err error, sampled bool) {
 	for _, a := range more {
 		attrs = append(attrs, s.responder.redactor.attr(a))
 	}
-	logger.LogAttrs(r.Context(), level, "request failed", attrs...)
+	logger.LogAttrs(r.Context(), level, cmp.Or(o.message, "request failed"), attrs...)
 }
+
+// samplerFor returns the sampler of a record, or nil for a record that is always
+// logged. Reports outside a Responder share one, because every request may cause one.
+func (s *scope) samplerFor(o outcome) *sampler {
+	switch {
+	case !o.sampled:
+		return nil
+	case s.responder.samples == nil && o.reported:
+		return reportSampler()
+	}
+	return s.responder.samples
+}
+
+var reportSampler = sync.OnceValue(newSampler)
 
 // sampleValue returns the value by which records of a kind are sampled: an
 // attribute of the error, or the route of a foreign response.
 func (s *scope) sampleValue(r *http.Request, k *Kind, attrs []slog.Attr) string {
-	if s.out != nil && s.out.foreign.Load() {
+	if s.isForeignResponse() {
 		return r.Pattern
 	}
 	return valueOf(attrs, k.sample)

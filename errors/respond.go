@@ -59,7 +59,7 @@ var fallback = Responder{header: "X-Correlation-Id", redactor: newRedactor(nil)}
 
 func (s *scope) respond(w http.ResponseWriter, r *http.Request, err error) {
 	k := s.kindFor(r, err)
-	s.record(r, k, err, k.sampled)
+	s.record(r, outcome{kind: k, err: err, sampled: k.sampled})
 	if s.out != nil {
 		switch s.out.state.Load() {
 		case hijacked:

@@ -32,7 +32,7 @@ const internal = `{"code":"internal_error","message":"Something went wrong on ou
 // journal is a log that tests read.
 type journal struct{ testlog.Log }
 
-func (j *journal) records() int { return strings.Count(j.String(), `"msg":"request failed"`) }
+func (j *journal) records() int { return strings.Count(j.String(), `"msg":"request `) }
 
 func (j *journal) logger() *slog.Logger {
 	return slog.New(slog.NewJSONHandler(j, &slog.HandlerOptions{Level: slog.LevelDebug}))

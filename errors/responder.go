@@ -27,6 +27,9 @@ type Responder struct {
 	keep     func(*http.Request) bool
 	samples  *sampler
 	own      nethttp.RingHeaders // the headers that Handler sets
+	onEvent  func(context.Context, Event)
+	// reportOnly is Options.InsecureReportOnly.
+	reportOnly bool
 }
 
 // NewResponder returns a Responder. It reports all invalid options, and each code
@@ -55,6 +58,7 @@ func NewResponder(o Options) (*Responder, error) {
 		logger: o.Logger, header: http.CanonicalHeaderKey(header), trust: o.TrustCorrelation, mapping: o.Map,
 		problem: o.Problem, details: o.Details, redactor: newRedactor(o.Redact), keep: o.InsecureKeepBody,
 		samples: newSampler(), own: nethttp.RingHeaders{{Name: http.CanonicalHeaderKey(header), Lines: 1}},
+		onEvent: o.OnEvent, reportOnly: o.InsecureReportOnly,
 	}, nil
 }
 
@@ -151,8 +155,13 @@ func (s *scope) serveNext(next http.Handler) {
 		case p == http.ErrAbortHandler: // a wrapped ErrAbortHandler is an ordinary panic
 			s.recordForeign()
 			panic(p)
+		case p != nil && s.responder.reportOnly:
+			s.recordOnly(ErrInternal.Wrap(fmt.Errorf("panic: %v", p)).With(stackKey, stack(debug.Stack())))
+			panic(p)
 		case p != nil:
 			s.respond(w, s.request, ErrInternal.Wrap(fmt.Errorf("panic: %v", p)).With(stackKey, stack(debug.Stack())))
+		case !returned && s.responder.reportOnly:
+			s.recordOnly(errGoexit.With(stackKey, stack(debug.Stack())))
 		case !returned: // runtime.Goexit: net/http closes the connection
 			s.goexit(w)
 		}
@@ -163,12 +172,19 @@ func (s *scope) serveNext(next http.Handler) {
 	s.replaceForeignBody()
 }
 
+var errGoexit = ErrInternal.Wrap(errors.New("runtime.Goexit in a handler"))
+
+// recordOnly records a failure that report-only leaves to net/http.
+func (s *scope) recordOnly(err error) {
+	s.record(s.request, outcome{kind: ErrInternal, err: err, reported: true})
+}
+
 // goexit responds for a handler that ended its goroutine. net/http does not finish
 // the response, so goexit sends it with its length.
 func (s *scope) goexit(w http.ResponseWriter) {
-	err := ErrInternal.Wrap(errors.New("runtime.Goexit in a handler")).With(stackKey, stack(debug.Stack()))
+	err := errGoexit.With(stackKey, stack(debug.Stack()))
 	if s.out.state.Load() >= sent {
-		s.record(s.request, ErrInternal, err, false)
+		s.record(s.request, outcome{kind: ErrInternal, err: err})
 		return // net/http closes the connection without finishing the body
 	}
 	s.respond(lengthWriter{w, len(s.appendBody(nil, ErrInternal, err))}, s.request, err)
@@ -223,5 +239,5 @@ func (s *scope) recordForeign() {
 	if k == nil {
 		k = kindOf(s.out.status)
 	}
-	s.record(s.request, k, k.With("kept_body", true), k.sampled || k.status < 500)
+	s.record(s.request, outcome{kind: k, err: k.With("kept_body", true), sampled: k.sampled || k.status < 500, reported: s.out.replaceable || s.out.bare})
 }

@@ -41,6 +41,9 @@ type writer struct {
 	kind    *Kind // of a foreign response that is not replaced
 	record  nethttp.HeaderRecord
 	duplex  bool // the handler may read the request body while it writes
+	// replaceable is true for a foreign response that is kept because of
+	// InsecureReportOnly, and bare if it is so only without a body.
+	replaceable, bare bool
 }
 
 // Header returns the header map of the response. It restores the headers of this
@@ -111,6 +114,11 @@ func (w *writer) decideForeign(status int) {
 	case w.scope.keepsForeignBody():
 		w.kind = w.scope.kindOfKept(status) // sendHeader may end the context
 		w.sendHeader(status)
+	case w.scope.responder.reportOnly:
+		w.kind = w.scope.kindOfKept(status)
+		w.replaceable = isForeign(status, w.Header())
+		w.bare = !w.replaceable && w.mayBeBare(status)
+		w.sendHeader(status)
 	case isForeign(status, w.Header()):
 		w.status = status
 		w.state.Store(captured)
@@ -158,7 +166,7 @@ func (w *writer) sendHeader(status int) {
 	w.record.Restore(w.ResponseWriter.Header())
 	w.record.End()
 	switch {
-	case status < 400 || w.duplex:
+	case status < 400 || w.duplex || w.scope.responder.reportOnly:
 	case status == http.StatusRequestEntityTooLarge:
 		nethttp.RefuseBody(w, w.scope.request, w.scope.body.ReadCloser)
 	default:
@@ -176,6 +184,8 @@ func (w *writer) startBody() bool {
 		w.sendHeader(w.status)
 	case captured, answered:
 		return false
+	case sent:
+		w.bare = false
 	}
 	return true
 }
@@ -183,7 +193,7 @@ func (w *writer) startBody() bool {
 func (w *writer) keepBytes(n int) int { return min(n, keptBytes-len(w.kept)) }
 
 func (w *writer) Write(p []byte) (int, error) {
-	if len(p) == 0 && w.state.Load() == held {
+	if len(p) == 0 && (w.bare || w.state.Load() == held) {
 		return 0, nil
 	}
 	if !w.startBody() {
@@ -194,7 +204,7 @@ func (w *writer) Write(p []byte) (int, error) {
 }
 
 func (w *writer) WriteString(s string) (int, error) {
-	if s == "" && w.state.Load() == held {
+	if s == "" && (w.bare || w.state.Load() == held) {
 		return 0, nil
 	}
 	if !w.startBody() {

@@ -122,20 +122,35 @@ func escapeTarget(s string) string {
 // forwarding lists headers that proxies add.
 var forwarding = [...]string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "X-Real-Ip", "Via"}
 
-// reportPlaintext calls OnEvent for a plain HTTP request with a credential. If
-// a forwarding header is present and Scheme is nil, it logs a warning instead:
-// redirects would loop behind a proxy that terminates TLS.
-func (p *Policy) reportPlaintext(r *http.Request, refused bool) {
-	if p.scheme == nil && slices.ContainsFunc(forwarding[:], func(key string) bool { return len(r.Header[key]) > 0 }) {
-		p.warnMissingScheme(r)
+// reportRequest calls OnEvent for a plain HTTP request with a credential, and for
+// a request that err refuses. If a forwarding header is present and Scheme is nil, it
+// logs a warning: redirects would loop behind a proxy that terminates TLS.
+func (p *Policy) reportRequest(r *http.Request, secure bool, e Event, err error) {
+	if !secure {
+		if p.scheme == nil && slices.ContainsFunc(forwarding[:], func(key string) bool { return len(r.Header[key]) > 0 }) {
+			p.warnMissingScheme(r)
+		} else if p.onEvent != nil {
+			e.Reason = p.findCredential(r)
+		}
+	}
+	switch {
+	case e.Reason != "":
+	case errors.Is(err, ErrMisdirected):
+		e.Reason = UnlistedHost
+	case err != nil:
+		e.Reason = PlainHTTP
+	default:
 		return
 	}
-	if p.onEvent == nil {
-		return
-	}
-	if reason := p.findCredential(r); reason != "" {
+	p.notifyHook(r, e)
+}
+
+// notifyHook calls OnEvent.
+func (p *Policy) notifyHook(r *http.Request, e Event) {
+	if p.onEvent != nil {
 		ctx := r.Context()
-		hook.Call(ctx, p.logger, "headers: OnEvent", func() { p.onEvent(ctx, Event{Reason: reason, Refused: refused, Request: r}) })
+		e.Request = r
+		hook.Call(ctx, p.logger, "headers: OnEvent", func() { p.onEvent(ctx, e) })
 	}
 }
 

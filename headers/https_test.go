@@ -154,16 +154,16 @@ func TestEveryResponseHasTheHeaders(t *testing.T) {
 }
 
 func TestPlaintextCredentialsAreReported(t *testing.T) {
-	told := 0
-	p := errors.Must(headers.New(headers.Options{OnEvent: func(context.Context, headers.Event) { told++; panic("hook") }, Logger: slog.New(slog.DiscardHandler), ErrorHandler: refuse}))
+	var reasons []headers.Reason
+	hook := func(_ context.Context, e headers.Event) { reasons = append(reasons, e.Reason); panic("hook") }
+	p := errors.Must(headers.New(headers.Options{OnEvent: hook, Logger: slog.New(slog.DiscardHandler), ErrorHandler: refuse}))
 	h := p.Handler(served)
 	h.ServeHTTP(httptest.NewRecorder(), over("http", "GET", "http://a.example/", nil))
-	require.Equal(t, 0, told)
 	h.ServeHTTP(httptest.NewRecorder(), over("http", "GET", "http://a.example/", http.Header{"Authorization": {"x"}, "Forwarded": {"for=1"}}))
-	require.Equal(t, 0, told)
+	require.Equal(t, []headers.Reason{headers.PlainHTTP, headers.PlainHTTP}, reasons)
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, over("http", "GET", "http://a.example/", http.Header{"Authorization": {"x"}}))
-	require.Equal(t, 1, told)
+	require.Equal(t, headers.CredentialInHeader, reasons[2])
 	require.Equal(t, 403, w.Code)
 }
 
@@ -195,10 +195,10 @@ func TestMissingSchemeIsLoggedOncePerMinute(t *testing.T) {
 
 func TestPolicyBehindProxyUsesForwarded(t *testing.T) {
 	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: networks("10.0.0.0/8"), Proto: "X-Forwarded-Proto", Host: "X-Forwarded-Host"}))
-	told := 0
+	var reasons []headers.Reason
 	p := errors.Must(headers.New(headers.Options{
 		Scheme: proxy.Scheme, Host: proxy.Host, AllowedHosts: []string{"api.example.com"}, ErrorHandler: refuse,
-		OnEvent: func(context.Context, headers.Event) { told++ },
+		OnEvent: func(_ context.Context, e headers.Event) { reasons = append(reasons, e.Reason) },
 	}))
 	serve := func(pairs ...string) *httptest.ResponseRecorder {
 		r := sent("10.0.0.1:1", false, append(pairs, "X-Forwarded-For", "1.1.1.1")...)
@@ -215,10 +215,10 @@ func TestPolicyBehindProxyUsesForwarded(t *testing.T) {
 	require.Equal(t, api("Location", "https://api.example.com/a"), w.Header())
 	w = serve("X-Forwarded-Proto", "http", "X-Forwarded-Host", "evil.tld", "Accept", "text/html")
 	require.Equal(t, 403, w.Code)
-	require.Equal(t, 0, told)
+	require.Equal(t, []headers.Reason{headers.PlainHTTP, headers.PlainHTTP}, reasons)
 	w = serve("X-Forwarded-Proto", "http", "X-Forwarded-Host", "api.example.com", "Authorization", "Bearer x")
 	require.Equal(t, 403, w.Code)
-	require.Equal(t, 1, told, "the proxy is trusted, so its scheme must count")
+	require.Equal(t, headers.CredentialInHeader, reasons[2], "the proxy is trusted, so its scheme must count")
 }
 
 // A cache must not serve a redirect to a request with a credential.

@@ -103,12 +103,16 @@ type Options struct {
 	// Host returns the host that the client requested. nil means the Host
 	// header. Behind a proxy that changes it, set it to [Forwarded.Host].
 	Host func(*http.Request) string
-	// OnEvent is called with each plain HTTP request that has a credential,
-	// before it is refused, redirected, or served because of InsecureAllowHTTP
-	// or Exempt, so that an application can watch before it enforces. It is not
-	// called if Scheme is nil and a forwarding header is present, because the
-	// client may have used HTTPS. It must not block. A panic is logged and has
-	// no other effect.
+	// InsecureReportOnly serves every request and sets no header, so that a
+	// running service can be watched before it is changed. It reports the
+	// requests that would be refused or redirected to OnEvent and to
+	// errors.Report, and those that ResourcePolicy would affect to OnEvent.
+	InsecureReportOnly bool
+	// OnEvent is called with each request that is refused or redirected, and
+	// with each plain HTTP request that has a credential, before it is refused
+	// or served. A credential is not reported if Scheme is nil and a forwarding
+	// header is present, because the client may have used HTTPS. It must not
+	// block. A panic is logged and has no other effect.
 	OnEvent func(context.Context, Event)
 
 	// Logger receives at most one warning per minute if Scheme is nil behind a

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ringwall/ringwall/errors"
@@ -29,10 +30,13 @@ type Policy struct {
 	credentials []string
 	scheme      func(*http.Request) string // nil means r.TLS
 	host        func(*http.Request) string
-	onEvent     func(context.Context, Event)
-	logger      *slog.Logger
-	respond     func(http.ResponseWriter, *http.Request, error)
-	warned      hook.OncePerMinute
+	reportOnly  bool
+	// resourcePolicy is the Cross-Origin-Resource-Policy, or "" for none.
+	resourcePolicy string
+	onEvent        func(context.Context, Event)
+	logger         *slog.Logger
+	respond        func(http.ResponseWriter, *http.Request, error)
+	warned         hook.OncePerMinute
 }
 
 // A name is the name of a header, and the end of its lines in a row of values.
@@ -51,7 +55,7 @@ func New(o Options) (*Policy, error) {
 	}
 	p := &Policy{
 		https: o.HTTPS, canonical: o.CanonicalHost, allowed: make(map[string]string),
-		exempt: exempt, scheme: o.Scheme, host: o.Host, onEvent: o.OnEvent, logger: o.Logger, respond: o.ErrorHandler,
+		exempt: exempt, scheme: o.Scheme, host: o.Host, reportOnly: o.InsecureReportOnly, resourcePolicy: strings.Replace(orDefault(o.ResourcePolicy, "same-origin"), InsecureOmit, "", 1), onEvent: o.OnEvent, logger: o.Logger, respond: o.ErrorHandler,
 		credentials: []string{"Authorization", "Cookie", "X-Api-Key", "Dpop", "Proxy-Authorization"},
 	}
 	for _, host := range slices.Backward(o.AllowedHosts) { // the first entry of a name wins
@@ -95,6 +99,11 @@ func (p *Policy) Handler(next http.Handler) http.Handler {
 	wiring.RequireNew("headers: Handler", p == nil)
 	wiring.RequireHandler("headers: Handler", next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p.reportOnly {
+			p.report(r)
+			next.ServeHTTP(w, r)
+			return
+		}
 		secure, host := p.isHTTPS(r), p.host(r)
 		hsts, own := secure && mayHaveHSTS(host), &p.own
 		if hsts {
@@ -103,8 +112,8 @@ func (p *Policy) Handler(next http.Handler) http.Handler {
 		p.setHeaders(w.Header(), hsts)
 		nethttp.KeepHeaders(w, own, 0)
 		err := p.checkRequest(r, secure, host)
-		if !secure {
-			p.reportPlaintext(r, err != nil)
+		if !secure || err != nil && p.onEvent != nil {
+			p.reportRequest(r, secure, Event{Refused: err != nil}, err)
 		}
 		if err != nil {
 			p.writeRefusal(w, r, host, err)
