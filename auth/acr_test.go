@@ -46,6 +46,9 @@ func TestACRAsksForAnotherLogin(t *testing.T) {
 			handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 			require.Equal(t, row.status, w.Code)
 			require.Equal(t, row.challenge, w.Header().Get("WWW-Authenticate"))
+			if row.status == 401 {
+				require.Contains(t, w.Body.String(), `"code":"login_too_weak"`, "a recent login does not help")
+			}
 		})
 	}
 }

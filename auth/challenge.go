@@ -119,8 +119,7 @@ func paramsOf(kind *errors.Kind, err error) [][2]string {
 		return invalidRequest[:]
 	case ErrInvalid, ErrExpired, ErrRevoked:
 		return invalidToken[:]
-	}
-	if kind == ErrStepUp {
+	case ErrStepUp, ErrWeakLogin:
 		return stepUp[:]
 	}
 	return nil

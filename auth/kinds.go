@@ -27,6 +27,9 @@ var (
 	// ErrStepUp is the response to a caller whose login is too long ago for the
 	// action: 401 login_too_old (RFC 9470).
 	ErrStepUp = errors.Define(401, "login_too_old", "This action needs a more recent login.")
+	// ErrWeakLogin is the response to a caller whose login is too weak for the
+	// action, whatever its age: 401 login_too_weak (RFC 9470).
+	ErrWeakLogin = errors.Define(401, "login_too_weak", "This action needs a stronger login.")
 	// ErrUnavailable is the response if a credential cannot be checked: 503
 	// auth_unavailable with Retry-After. It is never 401, because clients would
 	// discard good credentials. An outage is logged at most once per ten seconds

@@ -201,7 +201,7 @@ func ACR(classes ...string) Policy {
 	if list != "" && quotable(list) {
 		params = append(params, [2]string{"acr_values", list})
 	}
-	refusal := &challenged{ErrStepUp.With("acr_values", list), params}
+	refusal := &challenged{ErrWeakLogin.With("acr_values", list), params}
 	classes = slices.Clone(classes)
 	return func(_ *http.Request, p *Principal) error {
 		if p.ACR() == "" || !slices.Contains(classes, p.ACR()) {

@@ -14,6 +14,8 @@ const (
 	// FetchFailed means that the keys, or the metadata of the issuer, could not be
 	// fetched.
 	FetchFailed Reason = "keys_fetch_failed"
+	// KeysFetched means that the keys were fetched for the first time.
+	KeysFetched Reason = "keys_fetched"
 	// KeysChanged means that the issuer publishes other keys than before.
 	KeysChanged Reason = "keys_changed"
 	// KeyIgnored means that a published key is not used: it is of another kind,
@@ -49,6 +51,8 @@ func (r reporter) report(ctx context.Context, e Event) {
 	}
 	level, message := slog.LevelInfo, "issuer keys changed"
 	switch e.Reason {
+	case KeysFetched:
+		message = "issuer keys fetched"
 	case FetchFailed:
 		level, message = slog.LevelWarn, "issuer keys unreadable"
 	case KeyIgnored:
@@ -56,6 +60,12 @@ func (r reporter) report(ctx context.Context, e Event) {
 	case IntrospectionFailed:
 		level, message = slog.LevelWarn, "token introspection failed"
 	}
-	hook.LoggerOrDefault(r.logger).LogAttrs(ctx, level, message,
-		slog.String("reason", string(e.Reason)), slog.String("url", e.URL), slog.String("kid", e.Kid), slog.Any("error", e.Err))
+	attrs := []slog.Attr{slog.String("reason", string(e.Reason)), slog.String("url", e.URL)}
+	if e.Reason == KeyIgnored {
+		attrs = append(attrs, slog.String("kid", e.Kid))
+	}
+	if e.Err != nil {
+		attrs = append(attrs, slog.Any("error", e.Err))
+	}
+	hook.LoggerOrDefault(r.logger).LogAttrs(ctx, level, message, attrs...)
 }

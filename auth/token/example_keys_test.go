@@ -99,7 +99,7 @@ func ExampleNewRemote() {
 	text, _, _ := issuer.Issue(ctx, token.Grant{Subject: "ada"})
 	fmt.Println(tokens.Verify(ctx, text))
 	// Output:
-	// event: keys_changed
+	// event: keys_fetched
 	// ready: <nil>
 	// person ada <nil>
 }

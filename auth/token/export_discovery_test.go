@@ -10,7 +10,7 @@ func FetchNow(ctx context.Context, r *Remote) {
 	r.mu.Lock()
 	r.latest = nil
 	r.mu.Unlock()
-	<-r.fetch(ctx, r.now()).done
+	<-r.fetch(ctx, r.now(), false).done
 }
 
 // SetProofClock replaces the clock of a DPoP and of a ReplayMemory.

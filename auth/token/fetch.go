@@ -78,12 +78,14 @@ func (r *Remote) load(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("read keys: %w", err)
 	}
+	news := Event{Reason: KeysFetched}
 	if old != nil {
 		set.reuseKeys(old)
+		news.Reason = KeysChanged
 	}
 	r.set.Store(set)
 	r.discovery.doubtful = false
-	for _, e := range append(ignored, Event{Reason: KeysChanged}) {
+	for _, e := range append(ignored, news) {
 		r.reporter.report(ctx, e)
 	}
 	return nil

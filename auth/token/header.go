@@ -119,7 +119,12 @@ func (v *Verifier) keyFor(ctx context.Context, s *scratch, p parts, now time.Tim
 	case v.noKid:
 		key, err = v.keys.findUnnamed(ctx, h.x5t, Alg(h.alg), now)
 	}
+	newer, missing := err.(*newerKeyError)
 	switch {
+	case missing && v.mayBeIssuedAfter(newer.fetched, s, p):
+		return nil, h, newer.err
+	case missing:
+		return nil, h, invalid(ReasonKey)
 	case err != nil:
 		return nil, h, err
 	case key == nil:
@@ -128,4 +133,20 @@ func (v *Verifier) keyFor(ctx context.Context, s *scratch, p parts, now time.Tim
 		return nil, h, invalid(ReasonAlgorithm)
 	}
 	return key, h, nil
+}
+
+// mayBeIssuedAfter reports whether the claims of a token, which is not verified, say
+// that it is of this issuer and was issued after a time.
+func (v *Verifier) mayBeIssuedAfter(fetched time.Time, s *scratch, p parts) bool {
+	payload, err := s.decode(p.payload)
+	if err != nil {
+		return false
+	}
+	list, ok := members(string(payload), s.members[:0], maxClaims)
+	if !ok {
+		return false
+	}
+	s.members = list
+	c, wrong := parseClaims(list, v.identify != nil)
+	return wrong == "" && v.issuer.accepts(c.issuer) && c.issued.After(fetched.Add(-v.leeway))
 }

@@ -53,7 +53,7 @@ func (f identifier) identify(p Payload, verified auth.Identity, t times) (auth.I
 func identityError(err error) error {
 	kind, _ := errors.AsType[*errors.Kind](err)
 	switch kind {
-	case auth.ErrExpired, auth.ErrRevoked, auth.ErrUnavailable, auth.ErrDenied, auth.ErrStepUp:
+	case auth.ErrExpired, auth.ErrRevoked, auth.ErrUnavailable, auth.ErrDenied, auth.ErrStepUp, auth.ErrWeakLogin:
 		return err
 	}
 	return auth.ErrInvalid.With("reason", string(ReasonIdentity)).Wrap(errors.Join(ReasonIdentity, errors.Opaque(err)))

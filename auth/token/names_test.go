@@ -74,7 +74,7 @@ func TestEqualPublishedKeysAreOne_FT7(t *testing.T) {
 			s := newRemoteService(t, p)
 			require.Equal(t, 200, s.ask(row.alg).StatusCode)
 			require.Zero(t, s.told(token.KeyIgnored))
-			require.Equal(t, 1, s.told(token.KeysChanged))
+			require.Equal(t, 1, s.told(token.KeysFetched))
 		})
 	}
 	t.Run("FT7 an RSA key for two algorithms: neither counts", func(t *testing.T) {

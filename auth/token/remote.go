@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	// fetchFloor is the minimum time between the starts of two fetches, whatever
-	// kids tokens have.
+	// fetchFloor is the minimum time between the starts of two fetches, and of two
+	// that unknown kids cause. Only the first unknown kid after another fetch that
+	// succeeded does not wait for it.
 	fetchFloor = 10 * time.Second
 	// fetchTimeout bounds a fetch, and so how long a request waits for one.
 	fetchTimeout = 5 * time.Second
@@ -69,6 +70,10 @@ type RemoteOptions struct {
 // most 1000 requests wait for it; others get [auth.ErrUnavailable]. A Remote is safe
 // for concurrent use.
 //
+// A token with an unknown kid is invalid if the keys were fetched after its iat. A newer
+// one may have a key that was published since. If a fetch must wait, the result is
+// [auth.ErrUnavailable] with the time until then, so that a client keeps a good token.
+//
 // Keys for signatures with a unique kid are used. Every other key is ignored, without
 // affecting the rest. Two equal entries are one key. A key whose private part is in
 // any entry is ignored in all entries.
@@ -87,8 +92,9 @@ type Remote struct {
 	set     atomic.Pointer[keySet]
 	waiting waiters
 
-	mu     sync.Mutex
-	latest *flight // the fetch that runs, or the last one
+	mu      sync.Mutex
+	latest  *flight   // the fetch that runs, or the last one
+	unknown time.Time // the start of the last fetch that an unknown kid caused
 }
 
 // flight is one fetch, for which any number of requests may wait.
@@ -149,7 +155,7 @@ func (r *Remote) Run(ctx context.Context) error {
 		return errNotMade()
 	}
 	for {
-		if f := r.fetch(ctx, r.now()); f != nil {
+		if f := r.fetch(ctx, r.now(), false); f != nil {
 			select {
 			case <-ctx.Done():
 			case <-f.done:
@@ -183,11 +189,11 @@ func (r *Remote) Ready(ctx context.Context) error {
 	if r.fresh(r.now()) != nil {
 		return nil
 	}
-	if err := r.await(ctx, r.fetch(ctx, r.now())); err != nil {
+	if err := r.await(ctx, r.fetch(ctx, r.now(), false)); err != nil {
 		return err
 	}
 	if r.fresh(r.now()) == nil {
-		return r.unavailableError()
+		return r.unavailableError("keys of the issuer")
 	}
 	return nil
 }
@@ -222,69 +228,95 @@ func (r *Remote) stillAccepts(ctx context.Context, key *Key, now time.Time) bool
 // the request does not wait.
 func (r *Remote) current(ctx context.Context, set *keySet, kid string, now time.Time) *Key {
 	if age(now, set.fetched) >= r.refresh {
-		r.fetch(ctx, now)
+		r.fetch(ctx, now, false)
 	}
 	return set.keys[kid]
 }
 
 func (r *Remote) findKey(ctx context.Context, kid string, now time.Time) (*Key, error) {
-	if set := r.fresh(now); set != nil {
+	set := r.fresh(now)
+	if set != nil {
 		if key := r.current(ctx, set, kid, now); key != nil {
 			return key, nil
 		}
 	}
-	f := r.fetch(ctx, now)
+	f := r.fetch(ctx, now, set != nil)
 	if err := r.await(ctx, f); err != nil {
 		return nil, err
 	}
-	set := r.fresh(r.now())
-	switch {
-	case set == nil:
-		return nil, r.unavailableError()
-	case set.keys[kid] != nil:
+	if set = r.fresh(r.now()); set != nil && set.keys[kid] != nil {
 		return set.keys[kid], nil
-	case f.err != nil:
-		// The key may be a new one, and a 401 would throw a good token away.
-		return nil, r.unavailableError()
 	}
-	return nil, nil
+	return nil, r.missingKeyError(set, f, now)
 }
+
+// missingKeyError returns the error for a token that was received at a time, and whose
+// key the set lacks after a fetch. It is nil if the issuer has no such key.
+func (r *Remote) missingKeyError(set *keySet, f *flight, now time.Time) error {
+	switch {
+	case set == nil, f.err != nil:
+		// The key may be a new one, and a 401 would throw a good token away.
+		return r.unavailableError("keys of the issuer")
+	case f.began.Before(now):
+		return &newerKeyError{f.began, r.unavailableError("the key may be newer than the keys of the issuer that were fetched")}
+	}
+	return nil
+}
+
+// A newerKeyError is the error for a token whose key was missing when the keys were
+// fetched. It applies only to a token that was issued since.
+type newerKeyError struct {
+	fetched time.Time
+	err     error
+}
+
+// Error implements error.
+func (e *newerKeyError) Error() string { return e.err.Error() }
 
 // findUnnamed returns the key that a token without a kid means. A new key is found
 // when the keys are fetched again, since such a token does not name an unknown one.
 func (r *Remote) findUnnamed(ctx context.Context, x5t string, alg Alg, now time.Time) (*Key, error) {
 	set := r.fresh(now)
 	if set == nil {
-		if err := r.await(ctx, r.fetch(ctx, now)); err != nil {
+		if err := r.await(ctx, r.fetch(ctx, now, false)); err != nil {
 			return nil, err
 		}
 		if set = r.fresh(r.now()); set == nil {
-			return nil, r.unavailableError()
+			return nil, r.unavailableError("keys of the issuer")
 		}
 	}
 	if key := onlyKey(maps.Values(set.keys), x5t, alg); key != nil {
 		return r.current(ctx, set, key.kid, now), nil
 	}
-	f := r.fetch(ctx, now) // the set may lack the key of this x5t
+	f := r.fetch(ctx, now, true) // the set may lack the key of this x5t
 	if err := r.await(ctx, f); err != nil {
 		return nil, err
 	}
-	set = r.fresh(r.now())
-	if set == nil || f.err != nil {
-		return nil, r.unavailableError()
+	if set = r.fresh(r.now()); set != nil && f.err == nil {
+		if key := onlyKey(maps.Values(set.keys), x5t, alg); key != nil {
+			return key, nil
+		}
 	}
-	return onlyKey(maps.Values(set.keys), x5t, alg), nil
+	return nil, r.missingKeyError(set, f, now)
 }
 
-// fetch returns the fetch that runs, or else the last one if it began less
-// than the floor ago, or else one that begins now.
-func (r *Remote) fetch(ctx context.Context, now time.Time) *flight {
+// fetch returns the fetch that runs, or else the last one if the next must wait, or
+// else one that begins now. isUnknown means that a token has an unknown kid.
+func (r *Remote) fetch(ctx context.Context, now time.Time, isUnknown bool) *flight {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.latest != nil {
-		if over, _ := r.latest.over(); !over || age(now, r.latest.began) < r.floor {
+		over, err := r.latest.over()
+		waits := age(now, r.latest.began) < r.floor
+		if isUnknown && err == nil {
+			waits = age(now, r.unknown) < r.floor
+		}
+		if !over || waits {
 			return r.latest
 		}
+	}
+	if isUnknown {
+		r.unknown = now
 	}
 	f := &flight{began: now, done: make(chan struct{})}
 	r.latest = f
@@ -329,11 +361,15 @@ func (w *waiters) await(ctx context.Context, done <-chan struct{}, full error, e
 }
 
 // unavailableError returns an error with the time until the next fetch.
-func (r *Remote) unavailableError() error {
+func (r *Remote) unavailableError(reason string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	_, err := r.latest.over()
-	left := r.floor - age(r.now(), r.latest.began)
+	waits := r.unknown
+	if err != nil {
+		waits = r.latest.began
+	}
+	left := r.floor - age(r.now(), waits)
 	seconds := max(1, int((left+time.Second-1)/time.Second))
-	return auth.ErrUnavailable.Header("Retry-After", strconv.Itoa(seconds)).With("reason", "keys of the issuer", "url", r.reporter.url).Wrap(err)
+	return auth.ErrUnavailable.Header("Retry-After", strconv.Itoa(seconds)).With("reason", reason, "url", r.reporter.url).Wrap(err)
 }
