@@ -45,8 +45,14 @@ need() {
 # need_chromium installs the browser, whose command has two names.
 need_chromium() { command -v chromium-browser >/dev/null || need chromium chromium; }
 
-# need_node installs Node.js and its package manager, for a provider that tests start.
-need_node() { need node nodejs && need npm npm; }
+# need_node installs Node.js 20 or newer and its package manager, for a provider that
+# tests start.
+need_node() {
+	need node nodejs && need npm npm || return
+	node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)' && return
+	echo "Node.js $(node --version) is older than 20"
+	return 1
+}
 
 # need_redis installs the server, whose package has two names. No service is
 # needed: tests start servers of their own.

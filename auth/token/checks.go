@@ -20,7 +20,7 @@ func (v *Verifier) checkClaims(c *claims, list []member, typ string) error {
 	switch {
 	case c.audience.value == "" && v.anyAudience:
 	case !hasName(c.audience, v.audience):
-		return v.audienceError(c.audience)
+		return audienceError(c.audience, v.audience)
 	}
 	if c.expires.Before(c.issued) || c.expires.Sub(c.issued) > v.maxAge {
 		return refusal(ReasonLifetime, "actual", c.expires.Sub(c.issued).String(), "expected", "at most "+v.maxAge.String())
@@ -43,11 +43,11 @@ func (v *Verifier) checkClaims(c *claims, list []member, typ string) error {
 
 // audienceError returns the refusal of a token for other services, with their names
 // for the log.
-func (v *Verifier) audienceError(aud member) error {
+func audienceError(aud member, expected []string) error {
 	var names []string
 	aud.value = cmp.Or(aud.value, "[]")
 	_ = aud.each(func(name string) { names = append(names, name) }) // it was read before
-	return mismatch(ReasonAudience, strings.Join(names, " "), strings.Join(v.audience, " "))
+	return mismatch(ReasonAudience, strings.Join(names, " "), strings.Join(expected, " "))
 }
 
 // hasName reports whether a string or an array of strings has one of the names.

@@ -273,7 +273,7 @@ func (i *Introspector) readClaims(list []member) (claims, error) {
 		return c, mismatch(ReasonIssuer, c.issuer, i.issuer)
 	case c.audience.value == "" && i.anyAudience:
 	case !hasName(c.audience, i.audience):
-		return c, mismatch(ReasonAudience, c.audience.value, strings.Join(i.audience, " "))
+		return c, audienceError(c.audience, i.audience)
 	}
 	switch {
 	case c.subject == "" || len(c.subject) > maxSubject:
