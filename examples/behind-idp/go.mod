@@ -5,7 +5,8 @@ go 1.26.0
 replace github.com/ringwall/ringwall => ../..
 
 require (
-	github.com/ringwall/ringwall v0.0.0-00010101000000-000000000000
+	github.com/ringwall/ringwall v0.0.0
+	github.com/ringwall/ringwall/internal/test/browser v0.0.0
 	github.com/stretchr/testify v1.12.1
 	github.com/zitadel/oidc/v3 v3.52.0
 )
@@ -13,6 +14,8 @@ require (
 require (
 	github.com/bmatcuk/doublestar/v4 v4.10.4 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
+	github.com/chromedp/cdproto v0.159.0 // indirect
+	github.com/chromedp/chromedp v0.23.0 // indirect
 	github.com/go-chi/chi/v5 v5.5.0 // indirect
 	github.com/go-jose/go-jose/v4 v4.1.9 // indirect
 	github.com/go-json-experiment/json v1.27.2 // indirect
@@ -34,3 +37,5 @@ require (
 	golang.org/x/oauth2 v0.38.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 )
+
+replace github.com/ringwall/ringwall/internal/test/browser => ../../internal/test/browser

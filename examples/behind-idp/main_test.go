@@ -63,6 +63,21 @@ func TestUserLogsInAndStepsUp(t *testing.T) {
 	require.Contains(t, body, mfa)
 }
 
+func TestOldLoginIsAskedAgain(t *testing.T) {
+	w := start(t)
+	w.storage.age = 6 * time.Minute
+	old := w.login(t, mfa)
+	status, body, challenge := w.call(t, "POST", "/prices", old.AccessToken)
+	require.Equal(t, 401, status)
+	require.Contains(t, body, `"code":"login_too_old"`)
+	require.Equal(t, `Bearer realm="api", error="insufficient_user_authentication", max_age="300"`, challenge)
+	status, _, _ = w.call(t, "GET", "/me", old.AccessToken)
+	require.Equal(t, 200, status, "other actions do not need a recent login")
+	w.storage.age = 0
+	status, _, _ = w.call(t, "POST", "/prices", w.login(t, mfa).AccessToken)
+	require.Equal(t, 200, status)
+}
+
 func TestTokensThatAreNotForTheServiceAreRefused(t *testing.T) {
 	w := start(t)
 	user := w.login(t, "")

@@ -43,6 +43,7 @@ type users struct {
 	mu     sync.Mutex
 	acr    map[string]string // by authentication request
 	opaque bool
+	age    time.Duration // of each login
 }
 
 // jwtClient gets JWTs as access tokens.
@@ -97,7 +98,7 @@ func (u *users) GetPrivateClaimsFromRequest(_ context.Context, r op.TokenRequest
 	if api, ok := r.(apiRequest); ok {
 		u.mu.Lock()
 		defer u.mu.Unlock()
-		claims["auth_time"] = api.GetAuthTime().Unix()
+		claims["auth_time"] = api.GetAuthTime().Add(-u.age).Unix()
 		if acr := u.acr[api.GetID()]; acr != "" {
 			claims["acr"] = acr
 		}
