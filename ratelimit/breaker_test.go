@@ -108,6 +108,26 @@ func TestBreakerKeepsRequestsFromAFailingStore(t *testing.T) {
 			group.Wait()
 			require.Zero(t, recorded.count(ratelimit.Degraded))
 		}},
+		{name: "calls that failed together are one failure", play: func(t *testing.T, s *testStore, l *ratelimit.Limiter, recorded *events) {
+			for range 2 {
+				first, second := new(ratelimit.RoundTrip), new(ratelimit.RoundTrip)
+				for range 50 { // in turn, as the callers of two round trips return
+					for _, trip := range []*ratelimit.RoundTrip{first, second} {
+						s.set(func() { s.fail = &ratelimit.SharedError{Err: errDown, RoundTrip: trip} })
+						require.True(t, mustTake(t, l, "a", "k", 1).Degraded)
+					}
+				}
+				s.set(func() { s.fail = nil })
+				require.False(t, mustTake(t, l, "a", "k", 1).Degraded)
+			}
+			require.Zero(t, recorded.count(ratelimit.Degraded))
+			for range 3 {
+				s.set(func() { s.fail = &ratelimit.SharedError{Err: errDown, RoundTrip: new(ratelimit.RoundTrip)} })
+				mustTake(t, l, "a", "k", 1)
+			}
+			require.Equal(t, 1, recorded.count(ratelimit.Degraded))
+			require.ErrorIs(t, recorded.all[len(recorded.all)-1].Err, errDown)
+		}},
 		{name: "a panic of the store is a failure", play: func(t *testing.T, _ *testStore, _ *ratelimit.Limiter, recorded *events) {
 			l := newLimiter(t, ratelimit.Options{Store: panicking{}, Tiers: []ratelimit.Tier{tierPerMinute("a", 5)}, OnEvent: recorded.record})
 			for range 10 {

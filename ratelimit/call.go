@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -69,11 +70,15 @@ const (
 	failuresToOpen = 3
 	firstBackOff   = 250 * time.Millisecond
 	lastBackOff    = 5 * time.Second
+	// graceShare is the part of the timeout that the context of a call ends early, so that
+	// the store can say with which other calls it failed. After it, the call is abandoned.
+	graceShare = 20
 )
 
 // A breaker keeps requests from waiting for a failing store. It opens after three
 // failures in a row, or one configuration failure. One request at a time then probes
-// the store: first after 250 ms, later every 5 s.
+// the store: first after 250 ms, later every 5 s. Calls that failed together, see
+// [SharedError], are one failure.
 type breaker struct {
 	until    atomic.Int64 // time of the next probe; 0 means closed
 	failures atomic.Int64 // in a row
@@ -82,7 +87,21 @@ type breaker struct {
 	mu      sync.Mutex
 	backOff time.Duration
 	cause   error
-	refusal error // errOpen, with the cause
+	refusal error         // errOpen, with the cause
+	counted [4]*RoundTrip // the last ones whose failure is counted
+	next    int           // the index in counted of the next one
+}
+
+// countFailure counts a failure, and returns the number of failures in a row.
+func (b *breaker) countFailure(err error) int64 {
+	if shared, ok := errors.AsType[*SharedError](err); ok {
+		if slices.Contains(b.counted[:], shared.RoundTrip) {
+			return b.failures.Load()
+		}
+		b.counted[b.next] = shared.RoundTrip
+		b.next = (b.next + 1) % len(b.counted)
+	}
+	return b.failures.Add(1)
 }
 
 // isFailing reports whether the last call failed.
@@ -147,7 +166,7 @@ func (b *breaker) endCall(now int64, probe bool, err error) (changed bool, cause
 		return open, nil
 	}
 	config := errors.Is(err, ErrMisconfigured)
-	if !open && b.failures.Add(1) < failuresToOpen && !config {
+	if !open && b.countFailure(err) < failuresToOpen && !config {
 		return false, nil
 	}
 	changed = !open || config != errors.Is(b.cause, ErrMisconfigured)
@@ -159,12 +178,13 @@ func (b *breaker) endCall(now int64, probe bool, err error) (changed bool, cause
 }
 
 func (r *remote) callWithTimeout(ctx context.Context, timeout time.Duration, o op, charges []Charge, verdicts []Verdict) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	grace := timeout / graceShare
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout-grace)
 	defer cancel()
 	c := r.calls.Get().(*call)
 	c.op = o
 	c.n = copy(c.charges[:], charges)
-	ok, err := r.abandonable.Do(ctx, c.memory, c.run)
+	ok, err := r.abandonable.DoWithGrace(ctx, grace, c.memory, c.run)
 	if !ok {
 		return errTimeout
 	}

@@ -165,7 +165,9 @@ func TestRefundSharesTheTimeoutOfTheDecision(t *testing.T) {
 		start := time.Now()
 		w := call(l, "GET", "/", peer, 200)
 		require.Equal(t, 200, w.Code)
-		require.Equal(t, 100*time.Millisecond, time.Since(start), "70 ms for the decision, 30 ms for the refund")
+		took := time.Since(start)
+		require.LessOrEqual(t, took, 100*time.Millisecond, "70 ms for the decision, 30 ms for the refund")
+		require.GreaterOrEqual(t, took, 98*time.Millisecond, "a store that ends with its context has a twentieth less")
 	})
 }
 

@@ -50,6 +50,22 @@ type Store interface {
 	Reset(ctx context.Context, keys []Key) error
 }
 
+// A SharedError is the error of a call of a [Store] that failed because a round trip to the
+// server failed that other calls shared. The limiter counts it as one failure: without
+// it, one lost reply looks like a server that fails again and again.
+type SharedError struct {
+	Err error
+	// RoundTrip is the same for all calls that failed together.
+	RoundTrip *RoundTrip
+}
+
+// A RoundTrip identifies one call of the server.
+type RoundTrip struct{ _ byte }
+
+func (e *SharedError) Error() string { return e.Err.Error() }
+
+func (e *SharedError) Unwrap() error { return e.Err }
+
 // A Key identifies the requests that one limit counts together. Text is a principal,
 // an account or another key of the application. If it is empty, Net is the client
 // address or its network.
@@ -63,9 +79,8 @@ type Key struct {
 type Charge struct {
 	Key Key
 	// Requests may differ between calls, for example with the quota of a principal.
-	// Counted requests must stay counted, even if Requests crosses 128 and the store
-	// changes how it counts: a request may then count as up to an eighth of the window
-	// younger than it is.
+	// Counted requests must stay counted. They must never exceed Requests in any window.
+	// Above 128, a request may count for up to 1/32 of the window too long.
 	Requests int
 	// Window is the same in all calls of a process. A store that outlives the
 	// process must make it a part of the key.

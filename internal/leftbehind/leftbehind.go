@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"time"
 )
 
 // maxAbandoned is the maximum number of abandoned calls that are still running. An
@@ -52,12 +53,27 @@ func (p Panic) Error() string { return fmt.Sprintf("panic: %v", p.Value) }
 // caller must not use the Call, or what f uses, again. A panic in f is returned as
 // [Panic], because it would otherwise end the process.
 func (c *Calls) Do(ctx context.Context, call *Call, f func(context.Context) error) (ok bool, err error) {
+	return c.DoWithGrace(ctx, 0, call, f)
+}
+
+// DoWithGrace is Do, but waits for f for a while after ctx has ended: f can then say why it
+// did not succeed.
+func (c *Calls) DoWithGrace(ctx context.Context, grace time.Duration, call *Call, f func(context.Context) error) (ok bool, err error) {
 	call.state.Store(0)
 	go c.run(ctx, call, f)
 	select {
 	case <-call.done:
 		return true, call.err
 	case <-ctx.Done():
+	}
+	if grace > 0 {
+		timer := time.NewTimer(grace)
+		defer timer.Stop()
+		select {
+		case <-call.done:
+			return true, call.err
+		case <-timer.C:
+		}
 	}
 	c.abandoned.Add(1)
 	if call.state.CompareAndSwap(0, abandoned) {
