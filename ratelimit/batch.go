@@ -54,7 +54,7 @@ func (l *Limiter) buildCharges(t *tier, b *batch, r *http.Request) {
 		b.setCharge(t, i, &key, cost)
 		if limit.Scale != nil {
 			if n := int64(limit.Scale(r)); n > 0 {
-				b.charges[i].Requests = int(min(n, maxRequests(limit.Window)))
+				b.charges[i].Requests = int(min(n, maxRequests))
 			}
 		}
 	}

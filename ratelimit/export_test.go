@@ -45,3 +45,12 @@ func (l *Limiter) EvictLease(policy, key string, waits func()) {
 		leases.byKey[Key{Policy: policy, Text: strconv.Itoa(i)}] = &lease{expires: math.MaxInt64}
 	}
 }
+
+// Runs returns the number of runs in which a key is counted.
+func (m *Memory) Runs(k Key) int {
+	d := m.digest(&k)
+	if e := m.shards[m.shardOf(d)].entries[d]; e != nil {
+		return int(e.runs.size) + 1
+	}
+	return 0
+}

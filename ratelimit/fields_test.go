@@ -134,7 +134,7 @@ func checkFields(t *testing.T, limits []ratelimit.Limit, name string, w *httptes
 		require.Contains(t, "rt", key)
 	}
 	if has {
-		require.True(t, until >= 1 && until <= int64((l.Window*9/8+time.Second)/time.Second), "t=%d", until)
+		require.True(t, until >= 1 && until <= int64((l.Window+time.Second-1)/time.Second), "t=%d", until)
 	}
 	if retry := w.Header().Get("Retry-After"); retry != "" {
 		n, err := strconv.ParseInt(retry, 10, 64)

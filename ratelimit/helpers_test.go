@@ -162,7 +162,8 @@ type clock struct{ t time.Time }
 
 func (c *clock) now() time.Time { return c.t }
 
-func (c *clock) advance(d time.Duration) { c.t = c.t.Add(d) }
+// advance lets time pass, in whole microseconds as a Memory counts it.
+func (c *clock) advance(d time.Duration) { c.t = c.t.Add(d.Truncate(time.Microsecond)) }
 
 func memory(o ratelimit.MemoryOptions) (*ratelimit.Memory, *clock) {
 	c := &clock{time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}

@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"context"
+	"math/bits"
 	"strings"
 	"sync"
 	"time"
@@ -313,4 +314,11 @@ func (l *leases) forgetKey(k Key) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.unspent, e.expires, e.blockedUntil = 0, 0, 0
+}
+
+// scale returns floor(n*part/whole).
+func scale(n, part, whole int64) int64 {
+	hi, lo := bits.Mul64(uint64(n), uint64(max(0, part)))
+	q, _ := bits.Div64(hi, lo, uint64(whole))
+	return int64(q)
 }

@@ -55,13 +55,13 @@ func TestExactLimitAgreesWithItsDefinition(t *testing.T) {
 			}
 			// The wait is the shortest that is long enough.
 			require.LessOrEqual(t, sumSince(log, c.t.Add(v.Wait-window))+cost, limit)
-			require.Greater(t, sumSince(log, c.t.Add(v.Wait-1-window))+cost, limit)
+			require.Greater(t, sumSince(log, c.t.Add(v.Wait-time.Microsecond-window))+cost, limit)
 		}
 	}
 }
 
-// Above 128, at most the limit is admitted in 7/8 of a window. A client that keeps the
-// limit in 9/8 of a window is never denied. The wait is exact.
+// Above 128, at most the limit is admitted in a window. A client that keeps the limit in
+// 33/32 of a window is never denied. The wait is exact.
 func TestLargeLimitsKeepTheirBounds(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for range 6 {
@@ -76,12 +76,12 @@ func TestLargeLimitsKeepTheirBounds(t *testing.T) {
 			v := take(t, m, charge("k", limit, window, cost))
 			if v.Wait == 0 {
 				log = append(log, admitted{c.t, cost})
-				require.LessOrEqual(t, sumSince(log, c.t.Add(-window*7/8)), limit)
+				require.LessOrEqual(t, sumSince(log, c.t.Add(-window)), limit)
 				continue
 			}
-			require.Greater(t, sumSince(log, c.t.Add(-window*9/8-8))+cost, limit, "a client that keeps the limit in 9/8 of a window must not be denied")
+			require.Greater(t, sumSince(log, c.t.Add(-window*33/32))+cost, limit, "a client that keeps the limit in 33/32 of a window must not be denied")
 			now := c.t
-			c.t = now.Add(v.Wait - 1)
+			c.t = now.Add(v.Wait - time.Microsecond)
 			require.NotZero(t, peek(t, m, charge("k", limit, window, cost)).Wait)
 			c.t = now.Add(v.Wait)
 			require.Zero(t, peek(t, m, charge("k", limit, window, cost)).Wait)

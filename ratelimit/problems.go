@@ -130,11 +130,8 @@ func suggestName(s string) string {
 	return name
 }
 
-// maxRequests returns the maximum Requests in a window. The products of the algorithm
-// stay below 2^53, up to which the numbers of Lua are exact.
-func maxRequests(window time.Duration) int64 {
-	return min(math.MaxInt32, (1<<53)/window.Milliseconds())
-}
+// maxRequests is the maximum Requests of a limit.
+const maxRequests = math.MaxInt32
 
 // findProblems returns the problems of a limit.
 func (l Limit) findProblems() (problems []string) {
@@ -147,9 +144,8 @@ func (l Limit) findProblems() (problems []string) {
 		report("Window " + l.Window.String() + ": must be between 1ms and 744h; did you mean " + suggestWindow(l.Window).String() + "?")
 	case l.Window%time.Millisecond != 0:
 		report("Window " + l.Window.String() + ": must be whole milliseconds; did you mean " + l.Window.Truncate(time.Millisecond).String() + "?")
-	case int64(l.Requests) > maxRequests(l.Window):
-		most := strconv.FormatInt(maxRequests(l.Window), 10)
-		report("Requests " + strconv.Itoa(l.Requests) + ": must be at most " + most + " in a Window of " + l.Window.String() + "; did you mean a shorter Window?")
+	case l.Requests > maxRequests:
+		report("Requests " + strconv.Itoa(l.Requests) + ": must be at most " + strconv.Itoa(maxRequests) + "; did you mean a shorter Window?")
 	}
 	if l.V6Prefix != 0 && (l.V6Prefix < 32 || l.V6Prefix > 128) {
 		report("V6Prefix " + strconv.Itoa(l.V6Prefix) + ": must be between 32 and 128; did you mean 64?")
@@ -191,8 +187,8 @@ func (l Limit) findLeaseProblem() string {
 		return "needs Requests of at least 1000, not " + strconv.Itoa(l.Requests)
 	case l.Window < 100*time.Millisecond:
 		return "needs a Window of at least 100ms, not " + l.Window.String()
-	case int64(l.Requests+l.Requests/10) > maxRequests(l.Window+l.Window/10+time.Millisecond):
-		return "needs a tenth more than Requests " + strconv.Itoa(l.Requests) + ", which is too many in a Window of " + l.Window.String()
+	case l.Requests > maxRequests-l.Requests/10:
+		return "needs a tenth more than Requests " + strconv.Itoa(l.Requests) + ", which is above the maximum of " + strconv.Itoa(maxRequests)
 	case l.FailuresOnly:
 		return "excludes FailuresOnly, because a lease is spent before the response"
 	case l.Penalty > 0:

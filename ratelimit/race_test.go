@@ -6,5 +6,8 @@ package ratelimit_test
 // The flood is one goroutine, so the detector cannot find more.
 const million = 150_000
 
+// largeLimit is smaller for the same reason.
+const largeLimit = 20_000
+
 // raceEnabled reports whether the race detector is enabled.
 const raceEnabled = true

@@ -38,10 +38,9 @@ type Tier struct {
 
 // A Limit is a number of requests in a sliding window.
 type Limit struct {
-	// Requests must be at least 1. Up to 128 requests are counted exactly: no interval
-	// of a Window has more. Above, requests are counted in eighths of the window: no
-	// 7/8 of it has more, and a client that keeps the limit in every 9/8 of a window
-	// is never denied.
+	// Requests must be between 1 and 2147483647. No interval of a Window has more. Up to
+	// 128, no request is denied that the limit allows. Above, a request may count for up
+	// to 1/32 of the window too long, if more than 127/128 of the limit is used.
 	Requests int
 	// Window must be between 1 ms and 31 days, in whole milliseconds.
 	Window time.Duration
@@ -198,7 +197,7 @@ func (t *tier) longestWindow() time.Duration {
 	for i := range t.limits {
 		longest = max(longest, t.limits[i].Window)
 	}
-	return longest + longest/8 // a ring counts by slots
+	return longest + longest/spans // a run counts until its last charge leaves
 }
 
 // A refusal is ErrLimited with a Retry-After, in seconds.

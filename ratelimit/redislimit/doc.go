@@ -11,19 +11,38 @@
 //
 // # What it costs
 //
-// All limits of a request are one EVALSHA, which reads all of them and then
-// charges all or none. The limits of a tier and a principal are in one key: one
-// GET and one SET. A denial writes nothing, but for the mark of a penalty.
-// On Cluster and Ring, the keys of one principal are on one server; a request
-// that counts two principals, such as an address and an account, sends both
-// scripts in one pipeline, and gives back what one charged when the other
-// denies: in between, others may be denied, and nobody is admitted too much.
+// All limits of a request are one EVALSHA with one argument, which reads all of them and
+// then charges all or none. The limits of a tier and a principal are in one key: one GET
+// and one SET. A denial writes nothing, except the mark of a penalty.
 //
-// The time is the server's (TIME, in the script), so that the clocks of the
-// processes need not agree. Every write sets its expiry in the same command. A
-// key takes about 200 bytes with one limit, 60 more for each further one, and 8
-// more for each request in the window of a limit up to 128, which counts them one
-// by one.
+// With one server or Sentinel, concurrent requests share calls: while two calls are under
+// way, decisions wait for the next one, which makes up to 64 of them. A decision that finds
+// fewer calls under way is sent at once, so a service that is not busy waits for nothing.
+// With 64 requests at a time, a decision then costs two thirds of the time that Redis needs
+// for redis_rate, and a third of the CPU time of the process
+// (internal/test/bench/redisload). Each request keeps its own deadline: one that is canceled
+// while it waits is not sent, and hurts no other. No decision is sent twice. A call that
+// fails is one failure for the limiter, see [ratelimit.SharedError].
+// Options.SeparateCalls sends every decision by itself, and so does a server in cluster mode
+// that refuses calls with the keys of several principals (CROSSSLOT).
+//
+// On Cluster and Ring, every request has a call of its own, because a call has the keys of
+// one slot, and one that waits for a slow server must not hold those of others. The keys of
+// one principal are on one server. A request that counts two principals, such as an address
+// and an account, sends both scripts in one pipeline, and gives back what one charged when
+// the other denies: in between, others may be denied, and nobody is admitted too much.
+//
+// The time is the server's (TIME, in the script), so that the clocks of the processes need
+// not agree. Every write sets its expiry in the same command. A key takes about 150 bytes
+// with one limit, 40 more for each further one, and 8 more for each request in the window,
+// but at most about 1900 bytes for a limit of any size.
+//
+// # Rolling deploys
+//
+// A key has the version of its layout in its name ("rl:{...}:2:login"). Processes with
+// versions of this package of another layout run beside each other, and each version counts
+// by itself until the deploy ends: together they admit at most twice the limit. Old keys
+// expire.
 //
 // # What it keeps
 //
@@ -93,7 +112,7 @@
 // # Threats
 //
 //   - A flood of new clients, to fill Redis: a key lives no longer than its
-//     window and an eighth, and clients behind one IPv6 /64 are one.
+//     window or penalty, and clients behind one IPv6 /64 are one.
 //   - Guessed keys, to free or to block somebody: without the Secret nobody can
 //     name a key.
 //   - A Redis that hangs, to hold the service: the deadline is kept here, and the

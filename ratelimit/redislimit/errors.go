@@ -10,12 +10,10 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-var errReply = errors.New("redislimit: the reply does not have one verdict for each limit")
-
 // wrapError wraps an error. One that will not pass by itself is a
 // [ratelimit.ErrMisconfigured].
-func (s *Store) wrapError(op string, err error) error {
-	err = fmt.Errorf("redislimit: %s: %w", op, err)
+func (s *Store) wrapError(o op, err error) error {
+	err = fmt.Errorf("redislimit: %s: %w", o, err)
 	if s.misconfigured(err) {
 		return ratelimit.ErrMisconfigured.Wrap(err)
 	}

@@ -2,7 +2,6 @@ package redislimit
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/ringwall/ringwall/ratelimit"
@@ -10,45 +9,84 @@ import (
 
 // SetClock makes the script count with this time, or with the server's clock
 // again in the case of 0.
-func (s *Store) SetClock(now time.Duration) { s.clock = clockOf(now) }
-
-func clockOf(now time.Duration) string {
-	if now == 0 {
-		return ""
-	}
-	return strconv.FormatInt(now.Microseconds(), 10)
-}
+func (s *Store) SetClock(now time.Duration) { s.clock = now }
 
 // Abandoned returns the number of abandoned calls that are running.
 func (s *Store) Abandoned() int { return s.client.calls.Abandoned() }
 
 // Op is one call of a Store at a time.
 type Op struct {
-	Name     string // take, peek or refund
+	Name     string // take, peek, refund or reset
 	At       time.Duration
 	Charges  []ratelimit.Charge
 	Verdicts []ratelimit.Verdict
+	Err      error
 }
 
-// Play makes many calls in one pipeline, in which all keys are on one server.
-func (s *Store) Play(ctx context.Context, ops []Op) error {
-	calls, groups := make([]*call, len(ops)), make([]group, len(ops))
-	for i, op := range ops {
-		if err := checkCharges(op.Charges); err != nil {
-			return err
+// op returns the operation of the script.
+func (o Op) op() op {
+	for _, op := range []op{opTake, opPeek, opRefund, opReset} {
+		if op.String() == o.Name {
+			return op
 		}
-		var sorted [maxCharges]group
-		var places [maxCharges]place
-		s.groupCharges(op.Charges, &sorted, &places)
-		groups[i] = sorted[0]
-		calls[i] = groups[i].newCall(ctx, op.Name, clockOf(op.At), op.Charges, &places)
 	}
-	runScripts(ctx, s.client.client, calls)
-	for i := range ops {
-		ops[i].Verdicts = make([]ratelimit.Verdict, len(ops[i].Charges))
-		if err := groups[i].readVerdicts(calls[i], ops[i].Verdicts); err != nil {
-			return err
+	panic("no operation " + o.Name)
+}
+
+// decision returns the decision of the script, for which all keys are on one server.
+func (o Op) decision(s *Store) *decision {
+	var sorted [maxCharges]group
+	var places [maxCharges]place
+	s.groupCharges(o.Charges, &sorted, &places)
+	if o.op() == opReset {
+		return newReset(places[0])
+	}
+	return newDecision(o.op(), sorted[0].which[:sorted[0].n], o.Charges, &places)
+}
+
+// Play makes many calls in one pipeline. With together, consecutive operations at one
+// time are one call of the script.
+func (s *Store) Play(ctx context.Context, ops []Op, together bool) error {
+	var calls []*call
+	for begin := 0; begin < len(ops); {
+		var decisions []*decision
+		end := begin
+		for ; end < len(ops) && (end == begin || together && ops[end].At == ops[begin].At && len(decisions) < maxDecisions); end++ {
+			if err := checkCharges(ops[end].Charges); err != nil && ops[end].op() != opReset {
+				return err
+			}
+			decisions = append(decisions, ops[end].decision(s))
+		}
+		calls = append(calls, newCall(ctx, ops[begin].At, decisions))
+		begin = end
+	}
+	if err := s.client.send(ctx, calls); err != nil {
+		return err
+	}
+	i := 0
+	for _, c := range calls {
+		for _, d := range c.decisions {
+			op := &ops[i]
+			i++
+			if op.Err = d.err; op.op() == opReset {
+				continue
+			}
+			op.Verdicts = make([]ratelimit.Verdict, len(op.Charges))
+			op.Err = d.readVerdicts(op.Verdicts)
 		}
 	}
 	return nil
+}
+
+// Pending returns the number of decisions that are under way alone, or wait, and those of
+// shared calls.
+func (s *Store) Pending() int {
+	s.flights.mu.Lock()
+	defer s.flights.mu.Unlock()
+	return s.flights.running + len(s.flights.queue)
+}
+
+// KeyOf returns the key of a limit in Redis.
+func (s *Store) KeyOf(k ratelimit.Key) string {
+	return s.keys.placeOf(s.keys.principalTag(&k), k.Policy).key
 }

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/ringwall/ringwall/ratelimit"
 )
@@ -27,6 +26,10 @@ const (
 	ofText
 	ofNet
 )
+
+// layout is the version of the values. It is a part of every key, so that processes
+// with another layout have other keys.
+const layout = "}:2:"
 
 func newKeyer(secret []byte, prefix string) *keyer {
 	k := &keyer{prefix: prefix}
@@ -60,42 +63,47 @@ func netText(p netip.Prefix) string {
 	return string(b)
 }
 
-// place is the key and the field of a limit of a principal.
+// place is the key of a limit of a principal, and the number of the limit within it.
 type place struct {
-	key  string
-	name string // within the key
+	key string
+	id  uint16
 }
 
-// place returns the place of a limit. The limits of a tier (login, login-2 and
+// placeOf returns the place of a limit. The limits of a tier (login, login-2 and
 // login.lease) share a key, so that they are read and written together.
-func (k *keyer) place(tag, policy string) place {
-	head, _, _ := strings.Cut(policy, ".")
-	base := strings.TrimRight(head, "0123456789")
-	if cut, ok := strings.CutSuffix(base, "-"); ok && len(base) < len(head) {
-		base = cut
-	} else {
-		base = head
-	}
-	if len(policy)-len(base) > longestName {
-		base = policy
-	}
-	return place{k.prefix + "{" + tag + "}:" + base, policy[len(base):]}
+func (k *keyer) placeOf(tag, policy string) place {
+	base, id := splitPolicy(policy)
+	return place{k.prefix + "{" + tag + layout + base, id}
 }
 
-// phase returns by how many milliseconds the slots of a ring are moved, the same
-// in all processes.
-func (p *place) phase(window time.Duration) uint32 {
-	h := uint32(2166136261) // FNV-1a
-	for _, part := range [2]string{p.key, p.name} {
-		for i := range len(part) {
-			h = (h ^ uint32(part[i])) * 16777619
+// splitPolicy returns the name of a tier, and the number of a limit in it. No two
+// policies have both in common.
+func splitPolicy(policy string) (base string, id uint16) {
+	base, leased := strings.CutSuffix(policy, ".lease")
+	if leased {
+		id = 1
+	}
+	if i := strings.LastIndexByte(base, '-'); i >= 0 {
+		if n := indexOf(base[i+1:]); n > 0 {
+			return base[:i], id + 2*n
 		}
 	}
-	return uint32(uint64(h) * uint64((milliseconds(window)+7)/8) >> 32) // below the width of a slot
+	return base, id
 }
 
-// longestName bounds a name within a key.
-const longestName = 32
+// indexOf returns the number of 1 to 9999 that a text is, or 0.
+func indexOf(text string) (n uint16) {
+	if len(text) > 4 || strings.HasPrefix(text, "0") {
+		return 0
+	}
+	for _, c := range []byte(text) {
+		if c < '0' || c > '9' {
+			return 0
+		}
+		n = 10*n + uint16(c-'0')
+	}
+	return n
+}
 
 // fingerprint returns the key under which the secret's fingerprint is kept,
 // and the fingerprint.

@@ -1,275 +1,348 @@
--- Decides about the limits of a request, all or nothing, in one round trip.
+-- Makes decisions about limits. A decision charges all of its limits or none.
 --
--- KEYS[i]   the keys, each of which has some of the limits
--- ARGV[1]   take, peek or refund; reset, whose ARGV[3] is a name; secret
--- ARGV[2]   the time in microseconds; '' for the clock of this server
--- ARGV[3]   the limits, packed: the number of the key, whether it is a shadow,
---           requests, window (ms), cost, phase of its ring (ms), penalty (us),
---           mark (us), name
+-- KEYS[k]  the keys
+-- ARGV[1]  packed: the time d in microseconds, 0 for the clock of this server; then a
+--          record for each limit, the records of a decision after each other, and in
+--          a decision those of a key:
+--            key H       its number
+--            flags B     4 * operation + 2 if the decision ends here + 1 for a shadow
+--                        operation: 0 take, 1 peek, 2 refund, 3 reset
+--            id H        of the limit within its key
+--            limit I4, window I4 (ms), cost I4, penalty d (us), mark d (us)
+--            life Bc0    of the key in milliseconds, as text
 --
--- Returns for each limit: remaining, wait, reset, mark. All but the first are
--- microseconds; wait is -1 for never.
+-- Returns a string for each decision, or the string alone if there is one decision:
+-- for each limit remaining, wait, reset and mark, as doubles; all but the first in
+-- microseconds, and wait -1 for never. A decision that failed alone is an error text
+-- after a '!', with which no decision begins: its first byte is 0, since remaining is
+-- below 2^32.
 --
--- A value is a sequence of states, one for each name and window: length, window,
--- kind, end of the penalty (us), name; then for kind 0 the times (us) of up to
--- 128 requests, oldest first, and for kind 1 a ring: number of the current slot,
--- and what was counted in it and in the eight before it.
+-- The value of a key is a sequence of states, one for each id and window:
+--            length H, id H, window I4 (ms)
+--            banned d    end of the penalty (us)
+--            newest d    time of the newest charge (us), began d of its run's first one
+--            total I4    charges in all runs, count I4 in the newest
+--            then the other runs, oldest first: tick I4 of the last charge, count I4
+-- A tick is a microsecond, or a millisecond for windows above 71 minutes, modulo 2^32 and
+-- rounded up.
 --
--- This is the kernel of package ratelimit once more (log.go, ring.go and
--- memory.go there), in the same integers, and tested against it. Numbers are
--- packed, since Redis's Lua prints 14 digits of them, and slowly; a - a % b is
--- the floor, without a call. For the same reason there are few functions: a
--- script makes all of them each time.
-local now = tonumber(ARGV[2])
-if not now then
-  local t = redis.call('TIME')
-  now = t[1] * 1000000 + t[2]
+-- This is runs.go of package ratelimit once more, in the same integers, and tested
+-- against it. A call of a function costs more here than what most of them do: so there
+-- are few, all in one loop, and only the oldest run is unpacked. A decision is first made
+-- as though it charges all of its limits, and these were alone in their key; if
+-- something else happens, it is made again, carefully.
+local unpack, pack, sub, concat = struct.unpack, struct.pack, string.sub, table.concat
+local call, try = redis.call, redis.pcall
+local RECORD, HEAD, RUN, REPLY = '<HBHI4I4I4ddBc0', '<HHI4dddI4I4', '<I4I4', '<dddd'
+local LONGEST = 1099511627776 -- of a key, in ms, if a damaged value says more, or no number
+local FOREIGN = 'ERR a value that is not of redislimit'
+local blob = ARGV[1]
+local now, at = unpack('<d', blob)
+local stop = #blob
+if now == 0 then
+  local time = call('TIME')
+  now = time[1] * 1000000 + time[2]
 end
-local ms, unpack_, pack = (now - now % 1000) / 1000, struct.unpack, struct.pack
-local HEAD, RING, op = '<HI4BdBc0', '<dI4I4I4I4I4I4I4I4I4', ARGV[1]
+local values, lives, broken = {nil}, false, false -- by number of the key
+local reply, replies = '', false -- of one decision, of several
+-- Of a decision: its first record, whether it is made carefully, its limits so far,
+-- whether all allow, and its error.
+local start, careful, n, all, failed = at, false, 0, true, false
+-- Of a decision that is not made carefully: whether it still may, the new value, and
+-- the size of the states in it before.
+local plain, value, covered = true, '', 0
+local number, p = 0, 1 -- the last key, and where its next state is expected
+local S = false -- of a careful decision, 12 fields for each limit
+while at <= stop do
+  local k, flags, id, limit, window, cost, penalty, mark, life
+  k, flags, id, limit, window, cost, penalty, mark, life, at = unpack(RECORD, blob, at)
+  local take = flags < 4
+  local v = values[k]
+  if v == nil then
+    v = try('GET', KEYS[k])
+    if v and v.err then
+      broken = broken or {}
+      broken[k], v = v.err, false
+    end
+    values[k] = v
+  end
+  if broken and broken[k] then failed = broken[k] end
+  if k ~= number then
+    if n > 0 then plain = false end
+    p, number = 1, k
+    while careful and v and p <= #v and not failed do -- all states, also those that nobody asks for
+      local length = #v - p < 39 and 0 or unpack('<H', v, p)
+      if length < 40 or length > #v - p + 1 or length % 8 ~= 0 then failed = FOREIGN end
+      p = p + length
+    end
+    p = 1
+  end
 
--- Whether all processes that share a prefix have the same secret.
-if op == 'secret' then
-  local known = redis.call('GET', KEYS[1])
-  if known and known ~= ARGV[3] then return {0} end
-  redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
-  return {1}
-end
-
--- In a ring, [1] is the slot, [2] the current count, [10] the oldest. Each has
--- a phase of its own, so that not all clients come back at the same time.
-
--- sinks returns in how many milliseconds no more than room counts.
-local function sinks(ring, whole, elapsed, room, w)
-  for passed = 0, 8 do
-    local oldest = ring[10 - passed]
-    if passed > 0 then whole = whole - oldest end
-    local left = room - whole
-    if left >= 0 then
-      local e = 0
-      if left < oldest then
-        local top = (left + 1) * w - 1
-        e = w - (top - top % oldest) / oldest
+  -- The state of this limit, which usually is the next one.
+  local from, size, b, to = 0, 0, 1, 0 -- of the state in the value; of its runs in v
+  local banned, newest, began, total, count = 0, 0, 0, 0, 0
+  if v then
+    local last, again = #v, p > 1
+    while true do
+      if p > last then
+        if not again then break end
+        p, again = 1, false
       end
-      if passed == 0 and e < elapsed then e = elapsed end
-      if e < w or passed == 8 then return passed * w + e - elapsed end
+      if last - p < 39 then failed = FOREIGN break end
+      local length, name, w
+      length, name, w, banned, newest, began, total, count, b = unpack(HEAD, v, p)
+      if length < 40 or length > last - p + 1 or length % 8 ~= 0 then failed = FOREIGN break end
+      p = p + length
+      if name == id and w == window then
+        from, size, to = p - length, length, p - 1
+        break
+      end
     end
+    if size == 0 then b, banned, newest, began, total, count = 1, 0, 0, 0, 0, 0 end
   end
-  return 9 * w - elapsed
-end
 
--- ask returns the verdict on a charge: remaining, wait, reset.
-local function ask(s, limit, cost)
-  if s.log and limit > 128 then -- it was below
-    local w, slot = s.w, (s.ms - s.ms % s.w) / s.w
-    local ring = {slot, 0, 0, 0, 0, 0, 0, 0, 0, 0}
-    for _, at in ipairs(s.log) do
-      local m = (at - at % 1000) / 1000 + s.phase
-      local age = slot - (m - m % w) / w
-      if age <= 8 then ring[age + 2] = ring[age + 2] + 1 end
-    end
-    s.log, s.ring = false, ring
-  elseif s.ring and limit <= 128 then -- it was above: a request of a slot is at its end
-    local newest, room, log = {}, 128, {}
-    for age = 0, 8 do
-      local n = math.min(s.ring[age + 2], room)
-      room = room - n
-      local at = math.min(now, ((s.ring[1] - age + 1) * s.w - s.phase) * 1000 - 1)
-      for _ = 1, n do newest[#newest + 1] = at end
-    end
-    for i = #newest, 1, -1 do
-      if newest[i] > now - s.window * 1000 then log[#log + 1] = newest[i] end
-    end
-    s.log, s.ring = log, false
+  local W, since = window * 1000, now - window * 1000
+  local tick, ticks, present = 1, newest, now -- the ticks of newest and of now
+  if W >= 4294967295 then
+    tick, ticks, present = 1000, (newest - newest % 1000) / 1000, (now - now % 1000) / 1000
   end
-  local remaining, wait, reset = limit, 0, 0
-  local log, ring = s.log, s.ring
-  if log then
-    local n, window = #log, s.window * 1000
-    if n > 0 then
-      local first = n - limit
-      reset = log[first > 0 and first + 1 or 1] + window - now
-      remaining = n < limit and limit - n or 0
+  local changed = false -- although nothing is charged
+  if newest > now and total > 0 then
+    -- The clock went back, after a failover or by hand: the runs go back with it.
+    local ahead, runs = ticks - present, {}
+    for i = b, to, 8 do
+      local last, c = unpack(RUN, v, i)
+      runs[#runs + 1] = pack(RUN, (last - ahead) % 4294967296, c)
     end
-    if cost > limit then
-      wait = -1
-    elseif cost > 0 and n + cost > limit then
-      wait = log[n + cost - limit] + window - now
-    end
-    return remaining, wait, reset
+    v = concat(runs)
+    b, to, newest, ticks, began, changed = 1, #v, now, present, began + now - newest, true
   end
-  local w, whole = s.w, 0
-  local elapsed = s.ms - ring[1] * w
-  for i = 2, 9 do whole = whole + ring[i] end
-  local part = ring[10] * (w - elapsed)
-  remaining = limit - whole - (part - part % w) / w
+  local first, c = newest, count -- the oldest run
+  if newest <= since then
+    total, count, b = 0, 0, to + 1
+  elseif b <= to then
+    first, c = unpack(RUN, v, b)
+    first = (ticks - (ticks - first) % 4294967296) * tick
+    while first <= since do
+      total, b = total - c, b + 8
+      if b > to then first, c = newest, count break end
+      first, c = unpack(RUN, v, b)
+      first = (ticks - (ticks - first) % 4294967296) * tick
+    end
+  end
+
+  if flags >= 8 and flags < 12 and mark > 0 then
+    if mark > since and mark <= newest and total > 0 then
+      -- The run that has the charge is the first whose last charge is not before it.
+      local i, run, m = to + 1, 0, 0
+      while i > b do
+        local last, c = unpack(RUN, v, i - 8)
+        if (ticks - (ticks - last) % 4294967296) * tick < mark then break end
+        i, run, m = i - 8, last, c
+      end
+      if i > to then
+        if cost > count then cost = count end
+        count = count - cost
+      else
+        if cost > m then cost = m end
+        v = sub(v, b, i - 1) .. (m > cost and pack(RUN, run, m - cost) or '') .. sub(v, i + 8, to)
+        b, to = 1, #v
+      end
+      total, changed = total - cost, true
+      if b <= to then
+        first, c = unpack(RUN, v, b)
+        first = (ticks - (ticks - first) % 4294967296) * tick
+      else
+        first, c = newest, count
+      end
+    end
+  end
+
+  -- The verdict: what remains, the time until the charge is allowed, and until more
+  -- remains.
+  local remaining, wait, reset = limit - total, 0, 0
   if remaining < 0 then remaining = 0 end
-  if remaining < limit then reset = sinks(ring, whole, elapsed, limit - remaining - 1, w) * 1000 end
-  if cost > limit then
-    wait = -1
-  elseif cost > remaining then
-    wait = sinks(ring, whole, elapsed, limit - cost, w) * 1000
-  end
-  return remaining, wait, reset
-end
-
--- The states of each key.
-local keys, dirty = {}, {}
-for k = 1, #KEYS do
-  local states, value = {}, redis.call('GET', KEYS[k])
-  if value then
-    local at, last = 1, #value
-    while at <= last do
-      local length, window, kind, banned, name, body = unpack_(HEAD, value, at)
-      if length < 16 then return redis.error_reply('ERR a value that is not of redislimit') end
-      states[#states + 1] = { -- with all fields, so that it is made once
-        name = name, window = window, kind = kind, banned = banned, body = body, from = at, to = at + length - 1, value = value,
-        log = false, ring = false, dirty = false, w = 0, ms = 0, phase = 0, key = 0, limit = 0, cost = 0,
-      }
-      at = at + length
-    end
-  end
-  keys[k] = states
-end
-
-local limits, out, all, at, last = {}, {}, true, 1, #ARGV[3]
-if op == 'reset' then -- one name, in all its windows
-  for _, s in ipairs(keys[1]) do
-    if s.name == ARGV[3] then s.log, s.banned, s.dirty, dirty[1] = {}, 0, true, true end
-  end
-  last = 0
-end
-while at <= last do
-  local key, shadow, limit, window, cost, phase, penalty, mark, name
-  key, shadow, limit, window, cost, phase, penalty, mark, name, at = unpack_('<BBI4I4I4I4ddBc0', ARGV[3], at)
-  local states, s = keys[key], nil
-  for i = 1, #states do
-    if states[i].window == window and states[i].name == name then s = states[i] end
-  end
-  local w, m = window + 7, ms + phase
-  w = (w - w % 8) / 8
-
-  -- Decode, and bring it to now. A clock that went back, after a failover or by
-  -- hand, takes what it finds along, as though the last charge were made now:
-  -- nobody gets anything twice, and nobody waits for longer than a window.
-  if not s then
-    s = {
-      name = name, window = window, kind = 0, banned = 0, body = 0, from = 0, to = 0, value = false,
-      log = {}, ring = false, dirty = false, w = 0, ms = 0, phase = 0, key = 0, limit = 0, cost = 0,
-    }
-    states[#states + 1] = s
-  elseif s.kind == 0 then
-    local n = (s.to + 1 - s.body) / 8
-    local log = {unpack_('<' .. string.rep('d', n), s.value, s.body)}
-    log[n + 1] = nil -- where it ended
-    local ahead = n > 0 and log[n] - now or 0
-    if ahead > 0 then
-      for i = 1, n do log[i] = log[i] - ahead end
-      dirty[key], s.dirty = true, true
-    end
-    local gone, since = 0, now - window * 1000
-    while limit <= 128 and gone < n and log[gone + 1] <= since do gone = gone + 1 end
-    if gone > 0 then
-      for i = 1, n do log[i] = log[i + gone] end
-    end
-    s.log = log
-  else
-    local ring, slot = {unpack_(RING, s.value, s.body)}, (m - m % w) / w
-    ring[11] = nil -- where it ended
-    local by = slot - ring[1]
-    if by < 0 then
-      dirty[key], s.dirty = true, true
-    elseif by > 0 then
-      for i = 10, 2, -1 do ring[i] = i - by >= 2 and ring[i - by] or 0 end
-    end
-    ring[1], s.ring = slot, ring
-  end
-  s.w, s.ms, s.phase, s.key, s.limit, s.cost = w, m, phase, key, limit, cost
-
-  if op == 'refund' and mark > 0 then
-    if s.ring then
-      local then_ = (mark - mark % 1000) / 1000 + phase
-      local age = s.ring[1] - (then_ - then_ % w) / w
-      if age >= 0 and age <= 8 then s.ring[age + 2] = math.max(0, s.ring[age + 2] - cost) end
-    else
-      local kept, back = {}, cost
-      for _, t in ipairs(s.log) do
-        if t == mark and back > 0 then back = back - 1 else kept[#kept + 1] = t end
+  local excess = cost > 0 and total + cost - limit or 0
+  if cost > limit then wait, excess = -1, 0 end
+  if total > 0 then
+    local need = total > limit and total - limit + 1 or 1
+    reset = first + W - now
+    if need > c or excess > 0 then
+      -- The runs with which need and excess charges have left.
+      local i, left, seen = b, 0, newest
+      if excess <= 0 then excess = false end
+      while need or excess do
+        if i <= to then
+          seen, c = unpack(RUN, v, i)
+          seen, left, i = (ticks - (ticks - seen) % 4294967296) * tick, left + c, i + 8
+        else
+          seen, left = newest, total + cost
+        end
+        if need and left >= need then reset, need = seen + W - now, false end
+        if excess and left >= excess then wait, excess = seen + W - now, false end
       end
-      s.log = kept
     end
-    if s.value then dirty[key], s.dirty = true, true end
   end
-
-  local remaining, wait, reset = ask(s, limit, cost)
   if penalty > 0 then
-    if s.banned > now + penalty then s.banned, s.dirty, dirty[key] = now + penalty, true, true end -- the clock, or the penalty, went down
-    if s.banned <= now and wait > 0 and op == 'take' then
-      s.banned, s.dirty, dirty[key] = now + penalty, true, true -- it begins
-    end
-    if s.banned > now then
-      remaining, reset = 0, s.banned - now > wait and s.banned - now or wait
+    if banned > now + penalty then banned, changed = now + penalty, true end -- the clock, or the penalty, went down
+    if banned <= now and wait > 0 and take then banned, changed = now + penalty, true end -- it begins
+    if banned > now then
+      remaining, reset = 0, banned - now > wait and banned - now or wait
       if cost > 0 and wait >= 0 then wait = reset end
     end
+  elseif banned > now then
+    plain = false -- of a process with a penalty: the key must live as long
   end
-  all = all and (wait == 0 or shadow == 1)
-  local n = #limits + 1
-  limits[n] = s
-  out[4 * n - 3], out[4 * n - 2], out[4 * n - 1], out[4 * n] = remaining, wait, reset, 0
-end
-if op == 'peek' then return out end
+  if wait ~= 0 and flags % 2 == 0 then all = false end
+  n = n + 1
 
-if op == 'take' and all then
-  for n = 1, #limits do
-    local s = limits[n]
-    local cost = s.cost
-    if cost > 0 and out[4 * n - 2] == 0 then
-      if s.ring then
-        s.ring[2] = s.ring[2] + cost
-      else
-        local size = #s.log
-        for i = size + 1, size + cost do s.log[i] = now end
-      end
-      local remaining, _, reset = ask(s, s.limit, 0)
-      out[4 * n - 3], out[4 * n - 1], out[4 * n] = remaining, reset, now
-      s.dirty, dirty[s.key] = true, true
-    end
-  end
-end
-
--- Write each key once, with its expiry. What nobody asked for, and what has
--- ended, is kept as it is, or left out.
-for key in pairs(dirty) do
-  local value, ends = {}, now
-  for _, s in ipairs(keys[key]) do
-    local e, body = s.banned, nil
-    if s.ring or not s.log and s.kind == 1 then
-      local slot = s.ring and s.ring[1] or unpack_('<d', s.value, s.body)
-      local w = s.window + 7
-      local ring = (slot + 9) * (w - w % 8) / 8 * 1000
-      if ring > e then e = ring end
-      if s.dirty and s.ring then body = pack(RING, unpack(s.ring)) end
+  -- The state after the charge.
+  local new, after = false, 0
+  if changed then plain = false end
+  if take and cost > 0 and wait == 0 then
+    local old = b <= to and sub(v, b, to) or ''
+    local q = limit + 127
+    q = (q - q % 128) / 128
+    if count == 0 then
+      new = pack(HEAD, 40 + #old, id, window, banned, now, now, total + cost, cost) .. old
+      after = old == '' and W or reset
+    elseif ticks == present or count < q and now - began < W / 32 then
+      new = pack(HEAD, 40 + #old, id, window, banned, now, began, total + cost, count + cost) .. old
+      after = old == '' and W or reset
     else
-      local newest = s.log and s.log[#s.log]
-      if not s.log and s.to > s.body then newest = unpack_('<d', s.value, s.to - 7) end
-      if newest and newest + s.window * 1000 > e then e = newest + s.window * 1000 end
-      if s.dirty then body = pack('<' .. string.rep('d', #s.log), unpack(s.log)) end
+      if #old >= 3072 then -- refunds have hollowed out runs: neighbors are merged
+        local runs, run, m = {}, unpack(RUN, old)
+        for i = 9, #old, 8 do
+          local last, c = unpack(RUN, old, i)
+          if m + c > q then
+            runs[#runs + 1] = pack(RUN, run, m)
+            m = 0
+          end
+          run, m = last, m + c
+        end
+        runs[#runs + 1] = pack(RUN, run, m)
+        old = concat(runs)
+        first = unpack(RUN, old)
+        reset = (ticks - (ticks - first) % 4294967296) * tick + W - now
+      end
+      local last = (newest + -newest % tick) / tick -- rounded up: it must not leave early
+      new = pack(HEAD, 48 + #old, id, window, banned, now, now, total + cost, cost) .. old .. pack(RUN, last % 4294967296, count)
+      after = old == '' and last * tick + W - now or reset
     end
-    if e > now then
-      if e > ends then ends = e end
-      if s.dirty then
-        local name = s.name
-        value[#value + 1] = pack('<HI4BdB', 16 + #name + #body, s.window, s.ring and 1 or 0, s.banned, #name) .. name .. body
-      elseif s.value then
-        value[#value + 1] = string.sub(s.value, s.from, s.to)
+  else
+    plain = false
+  end
+
+  if flags >= 12 then
+    -- Reset: all windows of the limit go. What is left lives as long as it would.
+    local kept, ends, was = '', now, values[k] or ''
+    local i = 1
+    while i <= #was and not failed do
+      if #was - i < 39 then failed = FOREIGN break end
+      local length, name, w, ban, last = unpack(HEAD, was, i)
+      if length < 40 or length > #was - i + 1 then failed = FOREIGN break end
+      last = last + w * 1000
+      if ban > last then last = ban end
+      if name ~= id and last > now then
+        kept = kept .. sub(was, i, i + length - 1)
+        if last > ends then ends = last end
+      end
+      i = i + length
+    end
+    if was ~= '' and not failed then
+      values[k], lives = kept, lives or {nil}
+      lives[k] = (ends - now - (ends - now) % 1000) / 1000 + 2
+      if not (lives[k] < LONGEST) then lives[k] = LONGEST end
+    end
+  elseif careful then
+    local ends = (new and now or newest) + W
+    if banned > ends then ends = banned end
+    local altered = false
+    if flags >= 8 and changed and total == 0 and banned <= now then
+      altered = '' -- all was refunded
+    elseif changed and (flags < 4 or flags >= 8) then
+      local old = b <= to and sub(v, b, to) or ''
+      altered = pack(HEAD, 40 + #old, id, window, banned, newest, began, total, count) .. old
+    end
+    local y = 11 * (n - 1)
+    S[y + 1], S[y + 2], S[y + 3], S[y + 4], S[y + 5], S[y + 6] = k, from, size, new, altered, ends
+    S[y + 7], S[y + 8], S[y + 9], S[y + 10], S[y + 11] = remaining, wait, reset, after, cost
+  elseif plain then
+    value, covered = n == 1 and new or value .. new, covered + size
+    reply = reply .. pack(REPLY, remaining - cost, 0, after, now)
+  end
+
+  if flags % 4 >= 2 then -- the decision ends here
+    local done = true
+    if failed then
+      reply = '!' .. failed
+    elseif flags >= 12 then
+      reply = ''
+    elseif not careful and plain and all and covered == (values[k] and #values[k] or 0) then
+      values[k], lives = value, lives or {nil}
+      lives[k] = life
+    elseif not careful then
+      at, careful, reply, done = start, true, '', false
+      S = S or {}
+    else
+      local charge, i = take and all, 0
+      while i < n do
+        local y = 11 * i
+        local key, kept, used, write, ends = S[y + 1], '', 0, false, now
+        local was, mine = values[key], i
+        while i < n and S[y + 1] == key do
+          local remaining, reset, mark, state = S[y + 7], S[y + 9], 0, S[y + 5]
+          if charge and S[y + 4] then remaining, reset, mark, state = remaining - S[y + 11], S[y + 10], now, S[y + 4] end
+          reply = reply .. pack(REPLY, remaining, S[y + 8], reset, mark)
+          if state then
+            kept, write = kept .. state, true
+          elseif S[y + 3] > 0 then
+            kept = kept .. sub(was, S[y + 2], S[y + 2] + S[y + 3] - 1)
+          end
+          used = used + S[y + 3]
+          if (state or S[y + 3] > 0) and S[y + 6] > ends then ends = S[y + 6] end
+          i, y = i + 1, y + 11
+        end
+        if write then
+          local q = 1
+          while was and used < #was and q <= #was do -- states that nobody asked for
+            local length, _, w, ban, last = unpack(HEAD, was, q)
+            last = last + w * 1000
+            if ban > last then last = ban end
+            for j = mine, i - 1 do
+              if S[11 * j + 2] == q then last = 0 end
+            end
+            if last > now then
+              kept = kept .. sub(was, q, q + length - 1)
+              if last > ends then ends = last end
+            end
+            q = q + length
+          end
+          values[key], lives = kept, lives or {nil}
+          lives[key] = (ends - now - (ends - now) % 1000) / 1000 + 2
+          if not (lives[key] < LONGEST) then lives[key] = LONGEST end
+        end
+      end
+    end
+    if done then
+      if replies or at <= stop then
+        replies = replies or {}
+        replies[#replies + 1], reply = reply, ''
+      end
+      careful, start = false, at
+    end
+    n, all, failed, plain, value, covered, number = 0, true, false, true, '', 0, 0
+  end
+end
+if lives then
+  for k = 1, #KEYS do
+    if lives[k] then
+      if values[k] == '' then
+        call('DEL', KEYS[k])
+      else
+        call('SET', KEYS[k], values[k], 'PX', lives[k])
       end
     end
   end
-  if value[1] then
-    local ttl = ends - now + 999
-    redis.call('SET', KEYS[key], table.concat(value), 'PX', (ttl - ttl % 1000) / 1000)
-  else
-    redis.call('DEL', KEYS[key])
-  end
 end
-return out
+return replies or reply

@@ -21,4 +21,8 @@ type Options struct {
 	// Logger receives that warning, and panics of OnEvent. nil means
 	// slog.Default() at the time of the record.
 	Logger *slog.Logger
+	// SeparateCalls makes every decision in a call of its own. Without it, the decisions
+	// of concurrent requests share calls to one server, which costs Redis and this
+	// process a fraction. A Cluster or Ring always has separate calls.
+	SeparateCalls bool
 }

@@ -35,7 +35,9 @@ func TestMain(m *testing.M) {
 		_ = flag.Set("test.parallel", "4") // most tests wait
 		os.Exit(m.Run())
 	case "exact":
-		result = exactWorker(os.Getenv("REDISLIMIT_ADDR"))
+		result = exactWorker(os.Getenv("REDISLIMIT_ADDR"), false)
+	case "exact, separate calls":
+		result = exactWorker(os.Getenv("REDISLIMIT_ADDR"), true)
 	case "lease":
 		result = leaseWorker(os.Getenv("REDISLIMIT_ADDR"))
 	}
@@ -90,15 +92,15 @@ func spawn[T any](t *testing.T, kind, addr string) []T {
 const (
 	runs      = 1000
 	runLimit  = 100
-	runTakes  = 15 // of each process: 120 together
+	runTakes  = 15 // of each process, in five goroutines: 120 together
 	runWindow = time.Hour
 )
 
 // exactWorker takes from one key after the other, in an order that is the same
 // in all processes, and returns how many were admitted of each.
-func exactWorker(addr string) []int {
+func exactWorker(addr string, separate bool) []int {
 	client := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true})
-	s, err := redislimit.New(client, redislimit.Options{Secret: secret})
+	s, err := redislimit.New(client, redislimit.Options{Secret: secret, SeparateCalls: separate})
 	if err != nil {
 		panic(err)
 	}
@@ -107,10 +109,10 @@ func exactWorker(addr string) []int {
 	for run := range admitted {
 		var group sync.WaitGroup
 		var mu sync.Mutex
-		for i := range 3 {
+		for i := range 5 {
 			group.Go(func() {
 				v := make([]ratelimit.Verdict, 1)
-				for range runTakes / 3 {
+				for range runTakes / 5 {
 					c := []ratelimit.Charge{{Key: ratelimit.Key{Policy: "run", Text: strconv.Itoa(run)}, Requests: runLimit, Window: runWindow, Cost: 1}}
 					if err := s.Take(context.Background(), c, v); err != nil {
 						panic(fmt.Sprint(i, err))
@@ -133,21 +135,26 @@ func TestEightProcessesKeepTheLimit(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: eight processes")
 	}
-	server := redistest.Start(t)
-	begin := time.Now()
-	results := spawn[[]int](t, "exact", server.Addr)
-	wrong := 0
-	for run := range runs {
-		sum := 0
-		for _, admitted := range results {
-			sum += admitted[run]
-		}
-		if sum != runLimit {
-			wrong++
-			t.Errorf("run %d: %d admitted, not %d", run, sum, runLimit)
-		}
+	for _, kind := range []string{"exact", "exact, separate calls"} {
+		t.Run(kind, func(t *testing.T) {
+			server := redistest.Start(t)
+			begin := time.Now()
+			results := spawn[[]int](t, kind, server.Addr)
+			wrong := 0
+			for run := range runs {
+				sum := 0
+				for _, admitted := range results {
+					sum += admitted[run]
+				}
+				if sum != runLimit {
+					wrong++
+					t.Errorf("run %d: %d admitted, not %d", run, sum, runLimit)
+				}
+			}
+			t.Logf("%d runs of %d requests by %d processes in %v, %d calls: %d wrong",
+				runs, runTakes*processes, processes, time.Since(begin).Round(time.Millisecond), server.Calls(t, "evalsha"), wrong)
+		})
 	}
-	t.Logf("%d runs of %d requests by %d processes in %v: %d wrong", runs, runTakes*processes, processes, time.Since(begin).Round(time.Millisecond), wrong)
 }
 
 const (

@@ -21,13 +21,14 @@ import (
 // caller's.
 type Store struct {
 	client    link
+	flights   flights
 	keys      *keyer
 	scattered bool // keys of different tags may be on different servers
 	onEvent   func(context.Context, Event)
 	logger    *slog.Logger
 	start     time.Time
-	compare   atomic.Int64 // when to compare fingerprints again
-	clock     string       // "": the server's
+	compare   atomic.Int64  // when to compare fingerprints again
+	clock     time.Duration // 0 means that of the server
 }
 
 var _ ratelimit.Store = (*Store)(nil)
@@ -62,10 +63,13 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 		o.Prefix = "rl:"
 	}
 	single, isSingle := client.(*redis.Client)
-	return &Store{
+	s := &Store{
 		client: link{client: client, single: single}, keys: newKeyer(append([]byte(nil), o.Secret...), o.Prefix),
 		scattered: !isSingle, onEvent: o.OnEvent, logger: o.Logger, start: time.Now(),
-	}, nil
+	}
+	s.flights.link, s.flights.clock = &s.client, &s.clock
+	s.flights.separate.Store(o.SeparateCalls)
+	return s, nil
 }
 
 // suggestPrefix returns the closest prefix that New accepts.
@@ -104,17 +108,31 @@ func (s *Store) Reset(ctx context.Context, keys []ratelimit.Key) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	calls := make([]*call, len(keys))
+	decisions := make([]*decision, len(keys))
 	for i := range keys {
-		p := s.keys.place(s.keys.principalTag(&keys[i]), keys[i].Policy)
-		calls[i] = script(ctx, []string{p.key}, []any{opReset, s.clock, p.name})
+		decisions[i] = newReset(s.keys.placeOf(s.keys.principalTag(&keys[i]), keys[i].Policy))
 	}
-	if err := s.client.do(ctx, calls); err != nil {
+	if err := s.resetLimits(ctx, decisions); err != nil {
 		return s.wrapError(opReset, err)
 	}
-	for _, c := range calls {
-		if err := c.err(); err != nil {
-			return s.wrapError(opReset, err)
+	return nil
+}
+
+// resetLimits sends resets in one round trip, and returns the first error.
+func (s *Store) resetLimits(ctx context.Context, decisions []*decision) error {
+	if len(decisions) == 1 && !s.scattered {
+		return s.flights.makeDecision(ctx, decisions[0])
+	}
+	calls := make([]*call, len(decisions))
+	for i := range decisions {
+		calls[i] = newCall(ctx, s.clock, decisions[i:i+1])
+	}
+	if err := s.client.send(ctx, calls); err != nil {
+		return err
+	}
+	for _, d := range decisions {
+		if d.err != nil {
+			return d.err
 		}
 	}
 	return nil
@@ -130,8 +148,8 @@ func checkCharges(charges []ratelimit.Charge) error {
 		switch window := milliseconds(c.Window); {
 		case c.Requests <= 0 || window <= 0 || c.Cost < 0 || c.Penalty < 0:
 			return errors.New("redislimit: a charge must have positive Requests and Window, and no negative Cost or Penalty")
-		case c.Requests > math.MaxInt32 || window > math.MaxUint32 || int64(c.Requests) > (1<<53)/window || milliseconds(c.Penalty) > 1<<40:
-			return errors.New("redislimit: a charge is too large: Requests times Window in milliseconds must be at most 2^53, Window at most 49 days and Penalty at most 34 years")
+		case c.Requests > math.MaxInt32 || window > math.MaxUint32 || milliseconds(c.Penalty) > 1<<40:
+			return errors.New("redislimit: a charge is too large: Requests must be at most 2147483647, Window at most 49 days and Penalty at most 34 years")
 		}
 	}
 	return nil

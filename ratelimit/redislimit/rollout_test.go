@@ -1,8 +1,11 @@
 package redislimit_test
 
 import (
+	"encoding/binary"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -97,4 +100,55 @@ func TestChangingALimitProcessByProcess_FR5(t *testing.T) {
 		require.LessOrEqual(t, take(time.Hour), time.Hour)
 		require.LessOrEqual(t, take(3*time.Hour), time.Hour)
 	})
+}
+
+// Processes with the first layout of values run beside those of this one, as during a
+// deploy. Nobody is locked out, none sees the other's values, and each admits its own limit.
+func TestTwoLayoutsRunBesideEachOther(t *testing.T) {
+	t.Parallel()
+	const limit = 10
+	server := redistest.Start(t)
+	client := connect(t, server.Options())
+	s := open(t, client, redislimit.Options{})
+	text, err := os.ReadFile("testdata/limit-1.lua")
+	require.NoError(t, err)
+	script := redis.NewScript(string(text))
+	// old makes a decision as the first layout did, and reports whether it was allowed.
+	old := func(c ratelimit.Charge) bool {
+		limits := []byte{1, 0}
+		for _, n := range []int64{int64(c.Requests), c.Window.Milliseconds(), int64(c.Cost), 0} {
+			limits = binary.LittleEndian.AppendUint32(limits, uint32(n))
+		}
+		limits = append(limits, make([]byte, 17)...) // no penalty, no mark, no name
+		key := strings.Replace(s.KeyOf(c.Key), "}:2:", "}:", 1)
+		reply, err := script.Run(t.Context(), client, []string{key}, "take", "", limits).Int64Slice()
+		require.NoError(t, err)
+		require.Len(t, reply, 4)
+		return reply[1] == 0
+	}
+	for _, window := range []time.Duration{2 * time.Second, time.Hour} {
+		c := charge("/p", "ada"+window.String(), limit)
+		c.Window = window
+		v := make([]ratelimit.Verdict, 1)
+		before, after := 0, 0
+		for begin := time.Now(); time.Since(begin) < time.Second; {
+			if old(c) {
+				before++
+			}
+			require.NoError(t, s.Take(t.Context(), []ratelimit.Charge{c}, v))
+			if v[0].Wait == 0 {
+				after++
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		require.Equal(t, limit, before)
+		require.Equal(t, limit, after)
+		if window == time.Hour {
+			continue
+		}
+		redistest.Await(t, patient, "a window later, both admit again", func() bool {
+			require.NoError(t, s.Take(t.Context(), []ratelimit.Charge{c}, v))
+			return old(c) && v[0].Wait == 0
+		})
+	}
 }

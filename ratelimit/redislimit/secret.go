@@ -5,7 +5,10 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/ringwall/ringwall/internal/hook"
+	"github.com/ringwall/ringwall/internal/rediscall"
 )
 
 const (
@@ -33,11 +36,9 @@ func (s *Store) compareSecrets(ctx context.Context) {
 		defer cancel()
 	}
 	key, mine := s.keys.fingerprint()
-	c := script(ctx, []string{key}, []any{opSecret, s.clock, mine, fingerprintFor.Milliseconds()})
-	if err := s.client.do(ctx, []*call{c}); err != nil {
-		return
-	}
-	if reply, err := c.reply(); err != nil || len(reply) != 1 || reply[0] != 0 {
+	swap := redis.NewStringCmd(ctx, "set", key, mine, "px", fingerprintFor.Milliseconds(), "get")
+	err := s.client.do(ctx, func(ctx context.Context, client sender) { _ = client.Process(ctx, rediscall.Once{Cmder: swap}) })
+	if err != nil || swap.Err() != nil || swap.Val() == mine {
 		return
 	}
 	if s.onEvent != nil {

@@ -28,7 +28,7 @@ type admission struct {
 type count struct {
 	admissions []admission
 	penalty    span // its end; zero: none
-	blurred    bool // counted in eighths of a window, now or before
+	blurred    bool // counted with a limit above exactLimit, now or before
 }
 
 // forget deletes charges that no longer count by any rule.
@@ -80,7 +80,7 @@ func (n *count) checkVerdict(t *testing.T, c ratelimit.Charge, v ratelimit.Verdi
 	t.Helper()
 	near, far := c.Window, c.Window
 	if n.blurred = n.blurred || c.Requests > exactLimit; n.blurred {
-		near, far = c.Window*7/8, c.Window*9/8
+		far = c.Window * 33 / 32
 	}
 	n.forget(at, c.Window)
 	least, most := n.used(at, near, far)
@@ -140,7 +140,7 @@ func (n *count) judgeTimes(t *testing.T, c ratelimit.Charge, v ratelimit.Verdict
 	if v.Wait <= 0 {
 		return
 	}
-	shortest, longest := time.Duration(0), c.Window*9/8
+	shortest, longest := time.Duration(0), c.Window*33/32
 	if !n.blurred {
 		shortest = n.room(at.to, c.Window, from, c.Requests-c.Cost)
 		longest = n.room(at.from, c.Window, to, c.Requests-c.Cost)
@@ -174,7 +174,7 @@ func (n *count) judgeReset(t *testing.T, c ratelimit.Charge, v ratelimit.Verdict
 		require.Positive(t, v.Reset, "%d are used", least)
 	}
 	require.GreaterOrEqual(t, v.Reset, time.Duration(0))
-	require.LessOrEqual(t, v.Reset, c.Window*9/8+time.Millisecond-1, "by then a window is over")
+	require.LessOrEqual(t, v.Reset, c.Window*33/32+time.Millisecond-1, "by then a window is over")
 	if n.blurred || at.from != at.to || most == 0 {
 		return
 	}

@@ -7,9 +7,9 @@
 //
 // Every answer of the store is judged by an oracle that has nothing but a list
 // of what was charged, and the definition of a window that slides. Up to 128
-// requests per window the oracle knows the answer; above, it knows when a
-// request must be denied (the last 7/8 of a window are full) and when it must
-// not (the last 9/8 are not).
+// requests per window the oracle knows the answer. Above, it knows when a
+// request must be denied (the last window is full) and when it must not be (the
+// last 33/32 of a window are not full).
 //
 // A store whose clock a test can move is judged to the millisecond. A store
 // with a clock of its own, such as that of a real server, runs with short
