@@ -44,10 +44,18 @@ const (
 // minutes, and a millisecond above. A window has fewer than 2^32 ticks.
 func tickOf(window int64) int64 {
 	tick := int64(1)
-	for window/tick >= math.MaxUint32 {
+	for ; window >= math.MaxUint32; window /= 1000 {
 		tick *= 1000
 	}
 	return tick
+}
+
+// inTicks returns t/tick, without a division for the usual tick.
+func inTicks(t, tick int64) int64 {
+	if tick == 1 {
+		return t
+	}
+	return t / tick
 }
 
 // at returns closed run i, counted from the oldest.
@@ -61,7 +69,7 @@ func (l *runLog) at(i uint32) *run {
 // lastOf returns the time of the last charge of a closed run. It is less than 2^32 ticks
 // before the newest.
 func (l *runLog) lastOf(r *run, tick int64) int64 {
-	newest := l.newest / tick
+	newest := inTicks(l.newest, tick)
 	return (newest - int64(uint32(newest)-r.tick)) * tick
 }
 
@@ -70,7 +78,7 @@ func (l *runLog) lastOf(r *run, tick int64) int64 {
 // and no client waits for longer than a window.
 func (l *runLog) dropExpired(f frame) {
 	if l.newest > f.now && l.total > 0 {
-		ahead := l.newest/f.tick - f.now/f.tick
+		ahead := inTicks(l.newest, f.tick) - inTicks(f.now, f.tick)
 		for i := range l.size {
 			l.at(i).tick -= uint32(ahead)
 		}
@@ -141,7 +149,7 @@ func (l *runLog) addCharge(f frame, limit, cost int64) {
 	switch {
 	case l.count == 0:
 		l.began = f.now
-	case l.newest/f.tick == f.now/f.tick, l.count < quantum && spans*(f.now-l.began) < f.window: // it joins
+	case inTicks(l.newest, f.tick) == inTicks(f.now, f.tick), l.count < quantum && spans*(f.now-l.began) < f.window: // it joins
 	default:
 		if l.size >= mostRuns {
 			l.mergeRuns(quantum)
@@ -167,7 +175,7 @@ func (l *runLog) closeNewest(tick int64) {
 		l.closed, l.oldest = closed, 0
 	}
 	l.size++
-	*l.at(l.size - 1) = run{uint32((l.newest + tick - 1) / tick), uint32(l.count)}
+	*l.at(l.size - 1) = run{uint32(inTicks(l.newest+tick-1, tick)), uint32(l.count)}
 }
 
 // mergeRuns merges neighboring runs that have at most a quantum together. A merged
