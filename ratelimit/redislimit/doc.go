@@ -5,9 +5,9 @@
 //	store := errors.Must(redislimit.New(client, redislimit.Options{Secret: secret}))
 //	limits := errors.Must(ratelimit.New(ratelimit.Options{Store: store, Tiers: tiers}))
 //
-// It works with one server, Sentinel, Cluster and Ring, of Redis 7 or newer,
-// and sends nothing before the first request: Redis may be absent when the
-// service starts.
+// It works with one server, Sentinel, Cluster and Ring, of Redis 7 or newer or
+// Valkey (the tests ran on Redis 7.0.15 and 8.0.2, and Valkey 8.1.1). It sends
+// nothing before the first request: Redis may be absent when the service starts.
 //
 // # What it costs
 //
