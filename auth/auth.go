@@ -44,6 +44,7 @@ type Middleware struct {
 	onEvent        func(context.Context, Event)
 	logger         *slog.Logger
 	respond        func(http.ResponseWriter, *http.Request, error)
+	reportOnly     bool
 }
 
 // The fields of the table of routes.
@@ -69,6 +70,7 @@ func New(o Options) (*Middleware, error) {
 	}
 	m := &Middleware{
 		authenticators: slices.Clone(o.Authenticators), challenges: challenges, routes: routes, onEvent: o.OnEvent, logger: o.Logger, respond: o.ErrorHandler,
+		reportOnly: o.InsecureReportOnly,
 	}
 	if m.respond == nil {
 		m.respond = errors.Respond
@@ -86,8 +88,7 @@ func (m *Middleware) Handler(next http.Handler) http.Handler {
 	wiring.RequireHandler("auth: Handler", next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, used, err := m.authenticate(r)
-		if err != nil {
-			m.writeRefusal(w, r, used, err, Event{Reason: CredentialRefused, Cause: ReasonOf(err), Err: err})
+		if err != nil && m.refuse(w, r, used, err, Event{Reason: CredentialRefused, Cause: ReasonOf(err), Err: err}) {
 			return
 		}
 		ctx := context.WithValue(r.Context(), contextKey{}, &state{principal: p, from: m, used: used})

@@ -11,10 +11,22 @@ import (
 // retryAfter is the Retry-After of a response without a better value, in seconds.
 const retryAfter = "5"
 
-// writeRefusal responds with the challenges for the error. m may be nil: a
+// refuse responds with the challenges for the error, and reports true. With
+// InsecureReportOnly it reports the error, and returns false. m may be nil: a
 // principal from [NewContext] has no Middleware.
-func (m *Middleware) writeRefusal(w http.ResponseWriter, r *http.Request, used int, err error, e Event) {
+func (m *Middleware) refuse(w http.ResponseWriter, r *http.Request, used int, err error, e Event) bool {
+	e.Reported = m != nil && m.reportOnly
 	m.notifyHook(r.Context(), e)
+	if e.Reported {
+		errors.Report(r, err)
+		return false
+	}
+	m.writeRefusal(w, r, used, err)
+	return true
+}
+
+// writeRefusal responds with the challenges for the error.
+func (m *Middleware) writeRefusal(w http.ResponseWriter, r *http.Request, used int, err error) {
 	respond := errors.Respond
 	kind, _ := errors.AsType[*errors.Kind](err)
 	if m != nil && m.respond != nil {

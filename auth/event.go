@@ -45,6 +45,8 @@ type Event struct {
 	Cause     Reason     // why the credential was refused, from the authenticator's constants; may be empty
 	Principal *Principal // nil for an anonymous caller
 	Err       error      // usually of a kind of this package; it has no secret
+	// Reported is true if the request was served, because of InsecureReportOnly.
+	Reported bool
 }
 
 // notifyHook calls OnEvent, after the decision.

@@ -26,11 +26,16 @@ type Options struct {
 	// routers that strip prefixes. Public and Optional are then compared with
 	// it. nil means that they are compared with the path.
 	Route func(*http.Request) string
-	// OnEvent is called after each refusal is decided. It must not block. A panic
+	// OnEvent is called after each refusal is decided, or reported. It must not block. A panic
 	// is logged and has no other effect.
 	OnEvent func(context.Context, Event)
 	// Logger receives an error if OnEvent panics. nil means slog.Default().
 	Logger *slog.Logger
+	// InsecureReportOnly serves every request, so that a running service can be
+	// watched before it is changed. A request that would be refused has no principal,
+	// or the one that [Require] would refuse, and it is reported to OnEvent and to
+	// errors.Report. Require reports too, behind this Middleware.
+	InsecureReportOnly bool
 	// ErrorHandler responds to refused requests. Challenges are set before it is
 	// called. nil means errors.Respond.
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)

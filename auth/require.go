@@ -20,7 +20,8 @@ type Policy func(*http.Request, *Principal) error
 
 // Require authorizes requests at a route. It passes a request that has a principal
 // and that all policies allow, in their order. An anonymous request gets 401, and a
-// refused one the error of the policy. Without policies, any principal is allowed.
+// refused one the error of the policy. Without policies, any principal is allowed. Behind
+// a [Middleware] with InsecureReportOnly, refusals are reported, and the request is served.
 // Require panics if a policy is nil, and the returned function if the handler is, so
 // that a service finds it when it starts.
 func Require(policies ...Policy) func(http.Handler) http.Handler {
@@ -31,7 +32,9 @@ func Require(policies ...Policy) func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s := stateOf(r.Context())
 			if s.principal == nil {
-				s.from.writeRefusal(w, r, -1, ErrMissing, Event{Reason: AccessDenied, Err: ErrMissing})
+				if !s.from.refuse(w, r, -1, ErrMissing, Event{Reason: AccessDenied, Err: ErrMissing}) {
+					next.ServeHTTP(w, r)
+				}
 				return
 			}
 			// What Object loads belongs to this request alone, also when the
@@ -39,8 +42,8 @@ func Require(policies ...Policy) func(http.Handler) http.Handler {
 			s.objects = slices.Clip(s.objects)
 			handled := nethttp.CopyRequest(context.WithValue(r.Context(), contextKey{}, &s), r)
 			defer nethttp.CarryBack(r, handled) // a policy may have read a form
-			if err := policy(handled, s.principal); err != nil {
-				s.from.writeRefusal(w, handled, s.used, err, Event{Reason: AccessDenied, Cause: ReasonOf(err), Principal: s.principal, Err: err})
+			err := policy(handled, s.principal)
+			if err != nil && s.from.refuse(w, handled, s.used, err, Event{Reason: AccessDenied, Cause: ReasonOf(err), Principal: s.principal, Err: err}) {
 				return
 			}
 			next.ServeHTTP(w, handled)
