@@ -16,6 +16,7 @@ type batch struct {
 	leased     [maxLimits]bool // charges that were spent from a lease
 	how        Reason          // Cached or Leased; empty means that the store was called
 	pressure   bool
+	shadow     string           // the limit with InsecureShadow that would have denied what the others allow
 	counted    bool             // the charges are already in the local counts
 	localMarks [maxLimits]int64 // their marks there, if counted
 	lines      headerlines.Slab

@@ -26,7 +26,7 @@ func (l *Limiter) decide(ctx context.Context, t *tier, b *batch, d *Decision) er
 	n := len(t.limits)
 	charges, verdicts := b.charges[:n], b.verdicts[:n]
 	d.Tier, d.limiter, d.tier = t.name, l, t
-	b.how, b.pressure, b.counted = "", false, false
+	b.how, b.pressure, b.shadow, b.counted = "", false, "", false
 	clear(b.leased[:])
 	for i := range charges {
 		b.known[i] = true
@@ -43,6 +43,9 @@ func (l *Limiter) decide(ctx context.Context, t *tier, b *batch, d *Decision) er
 	}
 	d.leased = b.leased
 	limit, shadow := d.combineVerdicts(t, b)
+	if shadow && d.Allowed {
+		b.shadow = limit
+	}
 	if l.remote != nil && !d.Degraded {
 		l.updateLocalCount(d, b, charges, verdicts)
 	}

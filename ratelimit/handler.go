@@ -25,13 +25,16 @@ func (l *Limiter) Handler(next http.Handler) http.Handler {
 		deadline := l.storeDeadline() // after Key, Cost and Scale, which may be slow
 		var d Decision
 		err := l.decideRequest(r.Context(), w.Header(), t, b, &d)
-		mayRefund := t.failures && err == nil && !d.open
+		mayRefund, shadow := t.failures && err == nil && !d.open, b.shadow
 		if !mayRefund {
 			l.batches.Put(b) // next may be slow
 		}
 		if err != nil {
 			l.respond(w, r, err)
 			return
+		}
+		if shadow != "" {
+			errors.Report(r, t.limited.With("limit", shadow))
 		}
 		if mayRefund {
 			l.warnHiddenStatus(w, r, t)

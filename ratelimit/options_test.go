@@ -2,6 +2,7 @@ package ratelimit_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -70,6 +71,29 @@ func TestScaleSetsTheQuota(t *testing.T) {
 		require.Equal(t, 429, w.Code)
 		require.Equal(t, `"a";q=2;w=60`, w.Header().Get("RateLimit-Policy"))
 	})
+}
+
+// A request that a shadow limit would have denied is an event of errors, and served.
+func TestInsecureShadowReportsToErrors(t *testing.T) {
+	var reported []errors.Event
+	failures := errors.Must(errors.NewResponder(errors.Options{
+		Logger: slog.New(slog.DiscardHandler), OnEvent: func(_ context.Context, e errors.Event) { reported = append(reported, e) },
+	}))
+	l := newLimiter(t, ratelimit.Options{Tiers: []ratelimit.Tier{{Name: "a", Limits: []ratelimit.Limit{
+		{Requests: 4, Window: time.Minute}, {Requests: 2, Window: time.Minute, InsecureShadow: true},
+	}}}})
+	h := failures.Handler(l.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+	for i := range 6 {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		require.Equal(t, i < 4, w.Code == 200)
+		require.Len(t, reported, max(0, i-1))
+	}
+	for i, e := range reported {
+		require.Equal(t, ratelimit.ErrLimited, e.Kind)
+		require.Equal(t, i < 2, e.Reported)
+	}
+	require.ErrorContains(t, reported[0].Err, "rate_limited")
 }
 
 func TestInsecureShadowNeverDenies(t *testing.T) {

@@ -71,8 +71,8 @@ type Limit struct {
 	// Limiter.
 	FailuresOnly bool
 	// InsecureShadow lets the limit decide, but never deny. Its denials are
-	// reported to OnEvent with the reason Shadow. It does not appear in the
-	// fields.
+	// reported to OnEvent with the reason Shadow, and those of requests to
+	// errors.Report. It does not appear in the fields.
 	InsecureShadow bool
 	// Quiet leaves the limit out of the fields, which would help to pace a guessing
 	// attack.
