@@ -267,6 +267,8 @@ func (i *Introspector) readClaims(list []member) (claims, error) {
 	}
 	kind, hasKind := memberOf(list, "token_type")
 	switch {
+	case !isOfAccessToken(list):
+		return c, invalid(ReasonType)
 	case hasKind && !strings.EqualFold(kind.value, `"Bearer"`), c.confirmation.value != "":
 		return c, invalidClaim("cnf")
 	case c.issuer != "" && i.issuer != "" && c.issuer != i.issuer:
@@ -284,6 +286,26 @@ func (i *Introspector) readClaims(list []member) (claims, error) {
 		return c, invalid(ReasonNotBefore)
 	}
 	return c, nil
+}
+
+// isOfAccessToken reports whether a reply does not say that the token is of another kind.
+// RFC 7662 has no member for that, and some endpoints reply "active" for the other tokens
+// of a client too: token_use is of Ory Hydra, and typ of Keycloak.
+func isOfAccessToken(list []member) bool {
+	if use, ok := memberOf(list, "token_use"); ok {
+		switch text, _ := use.stringValue(); text {
+		case "access", "access_token":
+		default:
+			return false
+		}
+	}
+	if typ, ok := memberOf(list, "typ"); ok {
+		switch text, _ := typ.stringValue(); strings.ToLower(text) {
+		case "refresh", "offline", "id", "logout":
+			return false
+		}
+	}
+	return true
 }
 
 // principal returns the principal of an active reply.

@@ -96,6 +96,15 @@ func TestIntrospectionRepliesDecide(t *testing.T) {
 		{name: "another issuer", reply: activeReply(`,"sub":"ada","iss":"https://evil.example"`), reason: token.ReasonIssuer},
 		{name: "DPoP-bound", reply: activeReply(`,"sub":"ada","token_type":"DPoP"`), reason: token.ReasonBound},
 		{name: "bound by cnf", reply: activeReply(`,"sub":"ada","cnf":{"jkt":"x"}`), reason: token.ReasonBound},
+		{name: "refresh token of Hydra", reply: activeReply(`,"sub":"ada","token_type":"Bearer","token_use":"refresh_token"`), reason: token.ReasonType},
+		{name: "access token of Hydra", reply: activeReply(`,"sub":"ada","token_type":"Bearer","token_use":"access_token"`), subject: "ada", callerType: auth.Unknown},
+		{name: "access token that says so in one word", reply: activeReply(`,"sub":"ada","token_use":"access"`), subject: "ada", callerType: auth.Unknown},
+		{name: "ID token by token_use", reply: activeReply(`,"sub":"ada","token_use":"id"`), reason: token.ReasonType},
+		{name: "token_use that is no text", reply: activeReply(`,"sub":"ada","token_use":["access"]`), reason: token.ReasonType},
+		{name: "refresh token of Keycloak", reply: activeReply(`,"sub":"ada","typ":"Refresh"`), reason: token.ReasonType},
+		{name: "offline token of Keycloak", reply: activeReply(`,"sub":"ada","typ":"Offline"`), reason: token.ReasonType},
+		{name: "ID token of Keycloak", reply: activeReply(`,"sub":"ada","typ":"ID"`), reason: token.ReasonType},
+		{name: "access token of Keycloak", reply: activeReply(`,"sub":"ada","typ":"Bearer"`), subject: "ada", callerType: auth.Unknown},
 		{name: "from the future", reply: activeReply(`,"sub":"ada","nbf":4000000000`), reason: token.ReasonNotBefore},
 	}
 	replies := make(map[string]string)
