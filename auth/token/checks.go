@@ -22,7 +22,8 @@ func (v *Verifier) checkClaims(c *claims, list []member, typ string) error {
 	case !hasName(c.audience, v.audience):
 		return audienceError(c.audience, v.audience)
 	}
-	if c.expires.Before(c.issued) || c.expires.Sub(c.issued) > v.maxAge {
+	// Some issuers take iat from the login and exp from the token, a second later.
+	if c.expires.Before(c.issued) || c.expires.Sub(c.issued) > v.maxAge+v.leeway {
 		return refusal(ReasonLifetime, "actual", c.expires.Sub(c.issued).String(), "expected", "at most "+v.maxAge.String())
 	}
 	for i := range v.required {

@@ -109,7 +109,7 @@ func (l *logout) serve(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return auth.ErrMalformed.Wrap(errors.Opaque(err)).With("reason", string(auth.ReasonOf(err)))
 	}
-	until := time.Now().Add(l.maxAge)
+	until := time.Now().Add(l.maxAge + maxLeeway) // a verifier adds its Leeway to MaxAge
 	if p.SessionID() != "" {
 		return l.revocations.RevokeSession(r.Context(), p.SessionID(), until)
 	}

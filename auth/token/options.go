@@ -46,7 +46,7 @@ func checkBounds(o VerifierOptions) error {
 	if 0 < o.MaxSize && o.MaxSize < 256 {
 		refuse(fmt.Sprintf("MaxSize %d: is below 256 bytes, so no token fits; did you mean %d?", o.MaxSize, min(o.MaxSize<<10, 64<<10)))
 	}
-	if o.Leeway < 0 || o.Leeway > time.Minute {
+	if o.Leeway < 0 || o.Leeway > maxLeeway {
 		refuse("Leeway " + o.Leeway.String() + ": must be between 0 and 1m")
 	}
 	switch {
@@ -109,6 +109,10 @@ func isMediaType(typ string) bool {
 	return strings.Count(typ, "/") <= 1
 }
 
+// maxLeeway is the maximum of [VerifierOptions].Leeway. The slack of auth.Revocations is a
+// little longer.
+const maxLeeway = time.Minute
+
 // VerifierOptions configures a [Verifier]. Keys, Issuer and Audience are
 // required.
 type VerifierOptions struct {
@@ -154,7 +158,8 @@ type VerifierOptions struct {
 	AllowTypes []string
 	// Leeway is the maximum difference of clocks, at most 1 min. 0 means 30 s.
 	Leeway time.Duration
-	// MaxAge is the maximum of exp minus iat, at most 24 h. 0 means 1 h.
+	// MaxAge is the maximum of exp minus iat, at most 24 h. 0 means 1 h. Leeway is added,
+	// because an issuer may take the two from different clocks, or one after the other.
 	MaxAge time.Duration
 	// MaxSize is the maximum size of a token in bytes, at most 64 KiB. 0 means 8
 	// KiB.
