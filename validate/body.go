@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"bytes"
 	"compress/gzip"
 	"io"
 	"net"
@@ -244,7 +245,15 @@ func readError(r *http.Request, err error) error {
 	return ErrMalformed.Wrap(err).Header("Connection", "close")
 }
 
+// readJSON decodes a JSON body. The body of a pointer may be missing: the pointer is
+// then nil.
 func (p *plan) readJSON(r *http.Request, v reflect.Value, s *scratch) error {
+	if p.root.isOptional() {
+		missing, err := isMissing(r, &s.patience)
+		if err != nil || missing {
+			return err
+		}
+	}
 	if r.ContentLength != 0 || len(r.Header["Content-Type"]) > 0 { // without a body, no type is needed
 		if err := p.c.checkMedia(r, p.c.types); err != nil {
 			return err
@@ -255,8 +264,63 @@ func (p *plan) readJSON(r *http.Request, v reflect.Value, s *scratch) error {
 	if err != nil {
 		return err
 	}
+	p.setRaw(v, data)
 	if p.body != nil {
 		v = v.Elem().FieldByIndex(p.body).Addr()
 	}
 	return p.c.decodeBody(data, &s.counter, v)
+}
+
+// isOptional reports whether a body may be missing.
+func (c *check) isOptional() bool { return len(c.hops) > 0 && c.hops[0] == pointerHop }
+
+// isMissing reports whether a request has no body. Of a body of unknown length, it reads
+// one byte, which it puts back.
+func isMissing(r *http.Request, patience *patience) (bool, error) {
+	switch {
+	case r.ContentLength > 0:
+		return false, nil
+	case r.ContentLength == 0, r.Body == nil, r.Body == http.NoBody:
+		return true, nil
+	}
+	first := make([]byte, 1)
+	switch _, err := io.ReadFull(r.Body, first); {
+	case err == io.EOF:
+		patience.clearDeadline()
+		return true, nil
+	case err != nil:
+		return false, readError(r, err)
+	}
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(first), r.Body), r.Body}
+	return false, nil
+}
+
+// anyBytes is a watcher that accepts all bytes.
+type anyBytes struct{}
+
+func (anyBytes) write([]byte) string { return "" }
+
+// readRaw reads a body that is not decoded.
+func (p *plan) readRaw(r *http.Request, v reflect.Value, s *scratch) error {
+	if r.ContentLength != 0 || len(r.Header["Content-Type"]) > 0 { // without a body, no type is needed
+		if _, err := p.c.media(r, p.c.types); err != nil {
+			return err
+		}
+	}
+	data, err := p.c.readBody(r, s, anyBytes{})
+	if err != nil {
+		return err
+	}
+	p.setRaw(v, data)
+	return nil
+}
+
+// setRaw sets the field with the bytes of the body to a copy: the buffer is used again.
+func (p *plan) setRaw(v reflect.Value, data []byte) {
+	if p.raw != nil {
+		v.Elem().FieldByIndex(p.raw).SetBytes(bytes.Clone(data))
+	}
 }

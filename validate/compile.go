@@ -11,11 +11,21 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// root compiles a struct that is a body.
+// root compiles a T that is a body.
 func (l *linter) root(t reflect.Type) *check {
-	c := newCheck(t, "")
-	l.structure(c, t.String())
-	return c
+	switch {
+	case t.Kind() == reflect.Struct && optType(t) == t && t != fileType:
+		c := newCheck(t, "")
+		l.structure(c, t.String())
+		return c
+	case t.Kind() == reflect.Pointer, optType(t) != t:
+		l.problem(t.String(), `is a pointer or an Opt; did you mean a struct with a field of that type and body:"json"?`)
+		return &check{t: t}
+	case elementType(t) == nil:
+		l.problem(t.String(), "contains itself; put a struct between")
+		return &check{t: t}
+	}
+	return l.compileValue(t, t.String(), nil)
 }
 
 // structure compiles the members of a struct once for each type, because a type may

@@ -38,6 +38,18 @@
 //		return orders.place(r.Context(), in)
 //	})))
 //
+// A T of another type, such as []Order or map[string]Price, is the body too; its items
+// are bounded by Limits.Items. In a field, a body has rules of its own, and may be
+// missing if it is a pointer:
+//
+//	type Bulk struct {
+//		Shop   string  `path:"shop" validate:"max=32"`
+//		Orders []Order `body:"json" validate:"min=1,max=100"`
+//	}
+//	type Search struct {
+//		Filter *Filter `body:"json"` // nil without a body, and for null
+//	}
+//
 // A T whose fields have the tags path, query, header, cookie, form or
 // body:"json" is the whole input. Its fields may have names in JSON too: a T with
 // the tag form on every field is a form, and [JSON] decodes the same T from a
@@ -50,8 +62,20 @@
 //
 // The bytes of the body are not kept: r.Body is at its end when the handler runs,
 // so a handler that decodes r.Body itself finds it empty. A handler that needs the
-// bytes, for example to check a signature, must read them before this middleware
-// and replace r.Body by a reader of the same bytes.
+// bytes declares them:
+//
+//	type Webhook struct {
+//		Signature string `header:"X-Signature" validate:"required,max=64"`
+//		Event     Event  `body:"json"`
+//		Raw       []byte `body:"raw"` // a copy of the bytes that were decoded
+//	}
+//
+// It must compare the signature before it uses anything else of the input, with
+// hmac.Equal. A body that breaks the schema is refused before that, which tells a
+// stranger only what the schema tells. Without body:"json" or a form beside it,
+// body:"raw" takes a body of the media types in Options.Types, which is not
+// decoded. For one JSON value on each line (NDJSON), take the bytes, and decode
+// line by line.
 //
 // # Tags
 //

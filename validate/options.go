@@ -20,7 +20,7 @@ type Options struct {
 	// Limits bounds the input. Zero fields mean the defaults.
 	Limits Limits
 	// Types lists the media types of a JSON body. nil means application/json. It
-	// must be nil for a form.
+	// must be nil for a form, and must not be nil for body:"raw" alone.
 	Types []string
 	// Patterns holds the regular expressions of the rule pattern=name, by name.
 	// They are in RE2 syntax, which matches in linear time, and are anchored at
@@ -54,7 +54,8 @@ type Options struct {
 	// slices and maps, and tags of other packages that look like rules.
 	Strict bool
 	// Gzip accepts bodies with Content-Encoding: gzip. All limits apply to the
-	// decompressed body, and Limits.Body to the compressed one too.
+	// decompressed body, and Limits.Body to the compressed one too. It must be false
+	// with body:"raw".
 	Gzip bool
 	// InsecureAllowUnknown drops unknown members of a body.
 	InsecureAllowUnknown bool

@@ -221,6 +221,9 @@ func (p *plan) readForm(r *http.Request, v reflect.Value, s *scratch) error {
 	if err != nil {
 		return err
 	}
+	if p.raw != nil {
+		v.FieldByIndex(p.raw).SetBytes(bytes.Clone(data))
+	}
 	form, err := p.c.parsePairs(string(data), func(string) bool { return false }, malformedForm)
 	if err != nil {
 		return err

@@ -15,7 +15,8 @@ type plan struct {
 	c       *config
 	mode    inputMode
 	body    []int  // index of the field of the body; nil if T itself is the body
-	root    *check // of the body; nil without a body
+	root    *check // of the body; nil without a JSON body
+	raw     []int  // index of the field with the bytes of the body; nil without one
 	hasForm bool
 	hasFile bool // the form is multipart
 	cookies bool // some params are cookies
@@ -39,26 +40,40 @@ var sources = [...]string{"path", "query", "header", "cookie", "form", "body"}
 func compilePlan(c *config, t reflect.Type, mode inputMode, o Options) (*plan, []error) {
 	p := &plan{c: c, mode: mode}
 	l := &linter{c: c, structures: make(map[structureKey]*fields), strict: o.Strict, logger: o.Logger}
-	if t.Kind() != reflect.Struct {
+	switch isStruct := t.Kind() == reflect.Struct; {
+	case !isStruct && (mode == queryOnly || mode == formOnly):
 		return nil, []error{errors.New("validate: " + t.String() + ": is not a struct")}
-	}
-	if mode == bodyOnly || mode == whole && !tagged(t) {
+	case mode == bodyOnly || mode == whole && !(isStruct && tagged(t)):
 		p.root = l.root(t)
-	} else {
+	default:
 		p.sources(l, t, nil, make(map[string]string))
 	}
-	if p.hasForm && p.root != nil {
-		l.problem(t.String(), "has form fields and a JSON body; a request cannot have both")
-	}
-	if p.hasForm && o.Types != nil {
-		l.problem(t.String(), "a form has one media type; did you mean Options without Types?")
-	}
+	p.checkBodies(l, t, o)
 	seen := make(map[*fields]bool)
 	p.root.markIdle(seen)
 	for i := range p.params {
 		p.params[i].check.markIdle(seen)
 	}
 	return p, l.finish()
+}
+
+// checkBodies reports bodies that one request cannot have.
+func (p *plan) checkBodies(l *linter, t reflect.Type, o Options) {
+	raw := p.raw != nil && p.root == nil && !p.hasForm // alone
+	switch {
+	case p.hasForm && p.root != nil:
+		l.problem(t.String(), "has form fields and a JSON body; a request cannot have both")
+	case p.hasForm && o.Types != nil:
+		l.problem(t.String(), "a form has one media type; did you mean Options without Types?")
+	case raw && o.Types == nil:
+		l.problem(t.String(), `has body:"raw" alone, for which Options.Types must list the media types; did you mean Types: []string{"application/octet-stream"}?`)
+	}
+	switch {
+	case p.raw != nil && o.Gzip:
+		l.problem(t.String(), `has body:"raw", which are the bytes that were sent, and Gzip, which changes them; did you mean Options without Gzip?`)
+	case p.raw != nil && p.hasFile:
+		l.problem(t.String(), `has body:"raw" and a File, which is not kept in memory; did you mean to leave one out?`)
+	}
 }
 
 // sources compiles the fields of a T that have sources, including those of embedded
@@ -91,16 +106,33 @@ func (p *plan) sources(l *linter, t reflect.Type, above []int, names map[string]
 		}
 		l.checkParamTags(f, where, tagPair{source, name})
 		if source == "body" {
-			if name != "json" || p.root != nil || f.Type.Kind() != reflect.Struct {
-				l.problem(where, "must be the only body, a struct with the tag `body:\"json\"`")
-				continue
-			}
-			p.body, p.root = f.Index, l.compileField(f, where)
+			p.sourceBody(l, f, where, name)
 			continue
 		}
 		p.source(l, f, where, tagPair{source, name}, names)
 	}
 }
+
+// sourceBody compiles a field that is the body, or its bytes.
+func (p *plan) sourceBody(l *linter, f reflect.StructField, where, name string) {
+	switch {
+	case name == "json" && p.root != nil, name == "raw" && p.raw != nil:
+		l.problem(where, "is a second body:"+strconv.Quote(name)+"; a request has one body")
+	case name == "json":
+		p.body, p.root = f.Index, l.compileField(f, where)
+	case name == "raw" && f.Type != bytesType:
+		l.problem(where, `is a `+f.Type.String()+`; a body:"raw" must be a []byte`)
+	case name == "raw":
+		if f.Tag.Get("validate") != "" {
+			l.problem(where, `has rules, which are not applied to body:"raw"; did you mean Limits.Body?`)
+		}
+		p.raw = f.Index
+	default:
+		l.problem(where, "has the unknown source body:"+strconv.Quote(name)+`; did you mean body:"json"?`)
+	}
+}
+
+var bytesType = reflect.TypeFor[[]byte]()
 
 // source compiles one parameter.
 func (p *plan) source(l *linter, f reflect.StructField, where string, from tagPair, names map[string]string) {
@@ -201,7 +233,7 @@ func (p *plan) readRequest(w http.ResponseWriter, r *http.Request, v reflect.Val
 			return err
 		}
 	}
-	if p.mode == whole && p.root == nil && !p.hasForm {
+	if p.mode == whole && p.root == nil && !p.hasForm && p.raw == nil {
 		if err := refuseBody(r, &s.patience); err != nil {
 			return err
 		}
@@ -211,8 +243,13 @@ func (p *plan) readRequest(w http.ResponseWriter, r *http.Request, v reflect.Val
 			return err
 		}
 	}
-	if p.root != nil {
+	switch {
+	case p.root != nil:
 		if err := p.readJSON(r, v, s); err != nil {
+			return err
+		}
+	case p.raw != nil && !p.hasForm:
+		if err := p.readRaw(r, v, s); err != nil {
 			return err
 		}
 	}

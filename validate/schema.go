@@ -118,8 +118,14 @@ func (e *exporter) sources() keywords {
 			}
 		}
 	}
-	if e.plan.root != nil {
+	switch {
+	case e.plan.root != nil:
 		members["body"] = e.bodySchema()
+		if !e.plan.root.isOptional() || e.plan.root.required {
+			required = append(required, "body")
+		}
+	case e.plan.raw != nil && !e.plan.hasForm:
+		members["body"] = keywords{"type": "string", "description": "the bytes of a body of " + strings.Join(e.plan.c.types, ", ")}
 		required = append(required, "body")
 	}
 	return keywords{"type": "object", "properties": members, "required": required, "additionalProperties": false}

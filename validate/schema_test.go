@@ -29,8 +29,8 @@ func TestSchemaHasOneMemberForEachSource(t *testing.T) {
 		"header":{"type":"object","required":[],"properties":{"If-Match":{"type":"string","maxLength":9}}},
 		"body":{"$ref":"#/$defs/object"}},
 		"$defs":{"object":{"type":"object","additionalProperties":false,"required":[],"properties":{"qty":{"allOf":[{"maximum":9},{"type":"integer","minimum":0,"maximum":255}]}}}}}`, string(text))
-	_, err = validate.Schema[int]()
-	require.ErrorContains(t, err, "int: is not a struct")
+	_, err = validate.Schema[*int]()
+	require.ErrorContains(t, err, "*int: is a pointer")
 }
 
 type level int

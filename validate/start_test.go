@@ -179,7 +179,7 @@ func TestConstructorsReportProblems(t *testing.T) {
 		{"VR8", asInput[sourceless](), []string{
 			"sourceless.B: must have exactly one source", `sourceless.C: has the source query:"a", which is also read by validate_test.sourceless.A`, `sourceless.D: must have exactly one source; did you mean only path:"d"?`, "sourceless.E: the default does not fit the type",
 			"sourceless.F: a chan int cannot be read from", "sourceless.G: only a query parameter or a form field may be repeated", "sourceless.H: a validate_test.point cannot be read from text", "sourceless.I: has no name",
-			"sourceless.J: a map[string]int cannot be read from text", "sourceless.K: must be the only body", "sourceless.L: a interface {} cannot be read from text",
+			"sourceless.J: a map[string]int cannot be read from text", `sourceless.K: has the unknown source body:"xml"; did you mean body:"json"?`, "sourceless.L: a interface {} cannot be read from text",
 		}},
 		{"VR8", asJSON[loose](), []string{
 			"loose.A: a chan int cannot be read from JSON", "loose.B: a io.Reader cannot", "loose.C: the json option case:ignore", "loose.D: the json option unknown", "loose.F: a func() cannot", "loose.G: a complex128 cannot",
@@ -194,7 +194,6 @@ func TestConstructorsReportProblems(t *testing.T) {
 		{"default", asInput[badDefault](), []string{"badDefault.A: the default breaks the rules"}},
 		{"VR8 twice", doubled, []string{"cannot be decoded"}},
 		{"options", asJSON[point](validate.Options{}, validate.Options{}), []string{"must be called with at most one Options"}},
-		{"options", asJSON[string](), []string{"string: is not a struct"}},
 		{"options", asJSON[point](validate.Options{
 			Patterns: map[string]string{"x": "(", "y": "a)|(?:b"}, Limits: validate.Limits{Items: -1, Depth: 300}, Types: []string{"json", "Application/JSON", "*/*"},
 			Setup: func(*validator.Validate) error { return errors.New("no") },

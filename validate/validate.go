@@ -15,9 +15,9 @@ import (
 type key[T any] struct{}
 
 // Input returns middleware that decodes the whole input of a route into a T. The
-// tag of each field names its one source: path, query, header, cookie, form, or
-// body:"json". The fields of an embedded struct are read like fields of T. A T
-// without such tags is the body. Query parameters, form fields and bodies that T
+// tag of each field names its one source: path, query, header, cookie, form,
+// body:"json" or body:"raw". The fields of an embedded struct are read like fields of
+// T. A T without such tags, or that is no struct, is the body. Query parameters, form fields and bodies that T
 // does not have are refused. The handler gets the value from [From].
 //
 // Input consumes the body, unless T has a [File]: a handler that decodes r.Body
@@ -27,7 +27,8 @@ func Input[T any](options ...Options) (func(http.Handler) http.Handler, error) {
 	return build[T](options, whole)
 }
 
-// JSON returns middleware that decodes the body into a T. It ignores path, query,
+// JSON returns middleware that decodes the body into a T of any type that JSON can be
+// decoded into, except a pointer. It ignores path, query,
 // headers and cookies. It consumes the body: a handler that decodes r.Body itself
 // finds it empty, and must use [From].
 func JSON[T any](options ...Options) (func(http.Handler) http.Handler, error) {

@@ -202,7 +202,7 @@ func (p *plan) checkRules(v reflect.Value, w *walker) error {
 			w.checkValue(v.FieldByIndex(param.index), param.check)
 		}
 	}
-	w.at.source = ""
+	w.at.source, w.at.name = "", ""
 	if p.root != nil && !p.root.idle && !w.full() {
 		body := v
 		if p.body != nil {
