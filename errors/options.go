@@ -35,7 +35,7 @@ type Options struct {
 	Problem bool
 
 	// Details adds the problems of a failed validation to the response:
-	// "errors":[{"pointer":"/items/3/qty","code":"max"}]. It contains places and
+	// "errors":[{"pointer":"/items/3/qty","code":"max","param":"10"}]. It contains places and
 	// rules, but no values.
 	Details bool
 

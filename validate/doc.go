@@ -77,6 +77,14 @@
 // decoded. For one JSON value on each line (NDJSON), take the bytes, and decode
 // line by line.
 //
+// # Outside of a request
+//
+// A [Decoder] decodes a message of a queue, a frame or a line of a file with the same
+// strictness. The message of a problem is in English; a client translates by the code and
+// the parameter of each problem, which errors.Options.Details adds to the response, and a
+// server by [ProblemsOf] in an ErrorHandler. A test of a handler puts its input into the
+// context with [InsecureWith].
+//
 // # Tags
 //
 // The constructors report every tag that they do not apply, such as a source tag

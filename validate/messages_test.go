@@ -137,9 +137,9 @@ func TestProblemsHavePointersBelowMaps_FV13(t *testing.T) {
 	responder := errors.Must(errors.NewResponder(errors.Options{Logger: quiet, Details: true}))
 	h := responder.Handler(handler[messages](t))
 	for body, want := range map[string]string{
-		`{"map":{"k":{"qty":0}}}`:   `[{"pointer":"/map/k/qty","code":"min"}]`,
-		`{"map":{"<b>":{"qty":0}}}`: `[{"pointer":"/map","code":"min"}]`,
-		`{"map":{"toolong":{}}}`:    `[{"pointer":"/map","code":"max"}]`,
+		`{"map":{"k":{"qty":0}}}`:   `[{"pointer":"/map/k/qty","code":"min","param":"1"}]`,
+		`{"map":{"<b>":{"qty":0}}}`: `[{"pointer":"/map","code":"min","param":"1"}]`,
+		`{"map":{"toolong":{}}}`:    `[{"pointer":"/map","code":"max","param":"5"}]`,
 		`{"sizes":{"1":"x"}}`:       `[{"pointer":"/sizes/1","code":"type"}]`,
 		`{"sizes":{"x":1}}`:         `[{"pointer":"/sizes","code":"type"}]`,
 		``:                          `[{"pointer":"","code":"empty"}]`,

@@ -43,12 +43,15 @@ func compilePlan(c *config, t reflect.Type, mode inputMode, o Options) (*plan, [
 	switch isStruct := t.Kind() == reflect.Struct; {
 	case !isStruct && (mode == queryOnly || mode == formOnly):
 		return nil, []error{errors.New("validate: " + t.String() + ": is not a struct")}
-	case mode == bodyOnly || mode == whole && !(isStruct && tagged(t)):
+	case mode == bodyOnly || mode == decoderOnly || mode == whole && !(isStruct && tagged(t)):
 		p.root = l.root(t)
 	default:
 		p.sources(l, t, nil, make(map[string]string))
 	}
 	p.checkBodies(l, t, o)
+	if mode == decoderOnly {
+		l.checkDecoderOptions(o)
+	}
 	seen := make(map[*fields]bool)
 	p.root.markIdle(seen)
 	for i := range p.params {

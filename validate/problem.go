@@ -52,6 +52,7 @@ type problem struct {
 	pointer string // RFC 6901, for the list of problems
 	code    string
 	text    string // "must be at most 10"
+	param   string // of the rule, as the tag has it: "10"
 }
 
 func (p problem) String() string { return strings.TrimSpace(p.place + " " + p.text) }
@@ -88,13 +89,39 @@ func (r *refusal) Public() (public.Message, []public.Problem) {
 	}
 	list := make([]public.Problem, len(r.problems))
 	for i, p := range r.problems {
-		list[i] = public.Problem{Pointer: p.pointer, Code: p.code}
+		list[i] = public.Problem{Pointer: p.pointer, Code: p.code, Param: p.param}
 	}
 	return public.Message(text), list
 }
 
 func newRefusal(kind *errors.Kind, place, pointer, code, text string) error {
-	return &refusal{kind: kind, problems: []problem{{place, pointer, code, text}}}
+	return &refusal{kind: kind, problems: []problem{{place: place, pointer: pointer, code: code, text: text}}}
+}
+
+// A Problem is one violation of a schema.
+type Problem struct {
+	// Pointer is the place as a JSON Pointer (RFC 6901): "/items/3/qty" in a body,
+	// "/query/limit" of a parameter, and "" for the input as a whole.
+	Pointer string
+	// Code is the rule, such as "max", or another stable name in snake_case.
+	Code string
+	// Param is the parameter of the rule in the tag, such as "10". It is empty for a rule
+	// without one, and for several rules of which one must hold.
+	Param string
+}
+
+// ProblemsOf returns the problems of an error of this package, for a translation or a log.
+// It returns nil for other errors. At most Limits.Errors problems were found.
+func ProblemsOf(err error) []Problem {
+	r, ok := errors.AsType[*refusal](err)
+	if !ok {
+		return nil
+	}
+	list := make([]Problem, len(r.problems))
+	for i, p := range r.problems {
+		list[i] = Problem{Pointer: p.pointer, Code: p.code, Param: p.param}
+	}
+	return list
 }
 
 // A place is a position in the input.

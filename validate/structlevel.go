@@ -34,7 +34,7 @@ func (w *walker) runStructLevel(v reflect.Value, at func(path string) place) {
 		case !isCode(code): // perhaps built from the input
 			code, text = "invalid", "is not valid"
 		}
-		w.problems = append(w.problems, problem{field.String(), field.pointer(), code, text})
+		w.problems = append(w.problems, problem{place: field.String(), pointer: field.pointer(), code: code, text: text})
 	}
 }
 

@@ -79,6 +79,12 @@ func From[T any](ctx context.Context) *T {
 	return v
 }
 
+// InsecureWith returns a context with a value that [From] finds. The value is not checked:
+// it is for tests of handlers, and for nothing else.
+func InsecureWith[T any](ctx context.Context, v *T) context.Context {
+	return context.WithValue(ctx, key[T]{}, v)
+}
+
 // An inputMode is the part of a request that a constructor decodes.
 type inputMode int
 
@@ -87,6 +93,7 @@ const (
 	bodyOnly
 	queryOnly
 	formOnly
+	decoderOnly
 )
 
 func build[T any](options []Options, mode inputMode) (func(http.Handler) http.Handler, error) {

@@ -34,7 +34,7 @@ func (c *config) newRuleWalker() *walker {
 func (w *walker) full() bool { return len(w.problems) >= w.budget }
 
 func (w *walker) problem(code, text string) {
-	w.problems = append(w.problems, problem{w.at.String(), w.at.pointer(), code, text})
+	w.problems = append(w.problems, problem{place: w.at.String(), pointer: w.at.pointer(), code: code, text: text})
 }
 
 // checkValue applies the rules of a value and of its contents.
@@ -156,6 +156,9 @@ func (w *walker) runValidator(whole, v reflect.Value, tag string) bool {
 	if list, ok := errors.AsType[validator.ValidationErrors](err); ok && len(list) > 0 {
 		rule := list[0].Tag()
 		w.problem(problemCode(rule), messageOf(rule, list[0].Param(), v.Kind()))
+		if !strings.Contains(rule, "|") {
+			w.problems[len(w.problems)-1].param = list[0].Param()
+		}
 		return false
 	}
 	w.problem("invalid", "is not valid")

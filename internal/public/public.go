@@ -9,11 +9,12 @@ package public
 // "/items/3/qty must be at most 10 (and 2 more problems)".
 type Message string
 
-// A Problem is one violation of a schema: its place as a JSON Pointer (RFC 6901), and
-// the violated rule as a stable snake_case code.
+// A Problem is one violation of a schema: its place as a JSON Pointer (RFC 6901),
+// the violated rule as a stable snake_case code, and the parameter of the rule.
 type Problem struct {
 	Pointer string `json:"pointer"`
 	Code    string `json:"code"`
+	Param   string `json:"param,omitempty"`
 }
 
 // A Describer is an error with a Message and Problems.
