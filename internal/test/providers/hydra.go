@@ -2,6 +2,7 @@ package providers
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"io"
 	"net"
@@ -60,12 +61,15 @@ func StartHydra(t testing.TB) *Hydra {
 	h.admin = "https://127.0.0.1:" + admin
 	h.Introspection = h.admin + "/admin/oauth2/introspect"
 	process := exec.Command(program, "serve", "all")
-	process.Env = append(os.Environ(),
-		"DSN=memory", "SECRETS_SYSTEM=a secret of more than 16 characters", "STRATEGIES_ACCESS_TOKEN=jwt", "LOG_LEVEL=error", "SQA_OPT_OUT=true",
-		"URLS_SELF_ISSUER="+issuer, "URLS_LOGIN="+pages.URL+"/login", "URLS_CONSENT="+pages.URL+"/consent",
-		"SERVE_PUBLIC_HOST=127.0.0.1", "SERVE_PUBLIC_PORT="+public, "SERVE_ADMIN_HOST=127.0.0.1", "SERVE_ADMIN_PORT="+admin,
-		"SERVE_TLS_ENABLED=true", "SERVE_TLS_CERT_PATH="+authority.certFile, "SERVE_TLS_KEY_PATH="+authority.keyFile,
-	)
+	process.Env = os.Environ()
+	for name, value := range map[string]string{
+		"DSN": "memory", "SECRETS_SYSTEM": rand.Text(), "STRATEGIES_ACCESS_TOKEN": "jwt", "LOG_LEVEL": "error", "SQA_OPT_OUT": "true",
+		"URLS_SELF_ISSUER": issuer, "URLS_LOGIN": pages.URL + "/login", "URLS_CONSENT": pages.URL + "/consent",
+		"SERVE_PUBLIC_HOST": "127.0.0.1", "SERVE_PUBLIC_PORT": public, "SERVE_ADMIN_HOST": "127.0.0.1", "SERVE_ADMIN_PORT": admin,
+		"SERVE_TLS_ENABLED": "true", "SERVE_TLS_CERT_PATH": authority.certFile, "SERVE_TLS_KEY_PATH": authority.keyFile,
+	} {
+		process.Env = append(process.Env, name+"="+value)
+	}
 	var said testlog.Log
 	process.Stdout, process.Stderr = &said, &said
 	require.NoError(t, process.Start())
@@ -94,7 +98,7 @@ func StartHydra(t testing.TB) *Hydra {
 		if c == HydraOpaque {
 			settings["access_token_strategy"] = "opaque"
 		}
-		h.call(t, http.MethodPost, "/admin/clients", settings, http.StatusCreated)
+		h.call(t, http.MethodPost, "/admin/clients", nil, settings, http.StatusCreated)
 	}
 	return h
 }
@@ -102,23 +106,23 @@ func StartHydra(t testing.TB) *Hydra {
 // accept answers the login page and the consent page: alice logs in, and consents.
 func (h *Hydra) accept(t testing.TB, w http.ResponseWriter, r *http.Request) {
 	page := r.URL.Path[1:] // login or consent
-	challenge := page + "_challenge=" + url.QueryEscape(r.URL.Query().Get(page+"_challenge"))
+	challenge := url.Values{page + "_challenge": r.URL.Query()[page+"_challenge"]}
 	answer := map[string]any{"subject": "alice"}
 	if page == "consent" {
-		asked := h.call(t, http.MethodGet, "/admin/oauth2/auth/requests/consent?"+challenge, nil, http.StatusOK)
+		asked := h.call(t, http.MethodGet, "/admin/oauth2/auth/requests/consent", challenge, nil, http.StatusOK)
 		answer = map[string]any{"grant_scope": asked["requested_scope"], "grant_access_token_audience": asked["requested_access_token_audience"]}
 	}
-	accepted := h.call(t, http.MethodPut, "/admin/oauth2/auth/requests/"+page+"/accept?"+challenge, answer, http.StatusOK)
+	accepted := h.call(t, http.MethodPut, "/admin/oauth2/auth/requests/"+page+"/accept", challenge, answer, http.StatusOK)
 	to, _ := accepted["redirect_to"].(string)
 	http.Redirect(w, r, to, http.StatusFound)
 }
 
 // call calls the administrators' API.
-func (h *Hydra) call(t testing.TB, method, path string, body any, status int) (reply map[string]any) {
+func (h *Hydra) call(t testing.TB, method, path string, query url.Values, body any, status int) (reply map[string]any) {
 	t.Helper()
 	text, err := json.Marshal(body)
 	require.NoError(t, err)
-	req, err := http.NewRequestWithContext(t.Context(), method, h.admin+path, bytes.NewReader(text))
+	req, err := http.NewRequestWithContext(t.Context(), method, h.admin+path+"?"+query.Encode(), bytes.NewReader(text))
 	require.NoError(t, err)
 	req.Header.Set("Content-Type", "application/json")
 	res, err := h.client.Do(req)
