@@ -40,6 +40,7 @@ type fields struct {
 	asked []member // those that are not idle
 
 	levels  bool // Setup may have registered functions for the type
+	checks  bool // the type is a Checker
 	settled bool // the result is final
 }
 
@@ -126,7 +127,7 @@ func (f *fields) markIdle(seen map[*fields]bool) bool {
 		return false
 	}
 	if f.settled {
-		return len(f.asked) == 0 && !f.levels
+		return f.isIdle()
 	}
 	seen[f] = true
 	defer delete(seen, f)
@@ -136,8 +137,11 @@ func (f *fields) markIdle(seen map[*fields]bool) bool {
 		}
 	}
 	f.settled = true
-	return len(f.asked) == 0 && !f.levels
+	return f.isIdle()
 }
+
+// isIdle reports whether nothing of a struct needs to be checked.
+func (f *fields) isIdle() bool { return len(f.asked) == 0 && !f.levels && !f.checks }
 
 // A verdict is the result of compiled rules for a value.
 type verdict uint8

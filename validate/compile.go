@@ -37,7 +37,7 @@ func (l *linter) structure(c *check, where string) {
 	if c.fields = l.structures[key]; c.fields != nil {
 		return
 	}
-	c.fields = &fields{levels: l.c.foreign}
+	c.fields = &fields{levels: l.c.foreign, checks: l.checks(c.t, c.t.String())}
 	l.structures[key] = c.fields
 	l.decodes(c.t, where)
 	l.checkShadowed(c.t)

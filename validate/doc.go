@@ -107,6 +107,18 @@
 // depend on other fields or read this machine's files or network, and every rule
 // that would fail or have no effect.
 //
+// A rule between fields is a method of the struct, a [Checker]. It names a field by its
+// address, which the compiler checks, and the response names the member or parameter:
+//
+//	func (b *Booking) Check(r *validate.Report) {
+//		if !b.To.After(b.From) {
+//			r.At(&b.To, "after_from", "must be later than from") // "/to must be later than from"
+//		}
+//	}
+//
+// What only the handler knows is reported the same way: return validate.At(in, &in.Name,
+// "taken", "is already in use").
+//
 // The most common rules are compiled, and the validator runs only for values that
 // they do not accept. With Options.Setup nothing is compiled, because Setup may
 // change the meaning of a rule.

@@ -22,6 +22,8 @@ type plan struct {
 	cookies bool // some params are cookies
 	params  []param
 	levels  [][]int // T and the structs embedded in it, if Setup may have registered functions
+
+	checkers [][]int // T and the structs embedded in it that are Checkers
 }
 
 // A param is a field whose source is not the body.
@@ -85,6 +87,9 @@ func (p *plan) sources(l *linter, t reflect.Type, above []int, names map[string]
 	defer func() {
 		if l.c.foreign { // the innermost first, like the validator
 			p.levels = append(p.levels, above)
+		}
+		if l.checks(t, t.String()) {
+			p.checkers = append(p.checkers, above)
 		}
 	}()
 	for f := range t.Fields() {

@@ -34,7 +34,7 @@ import (
 //     for maps;
 //   - lowercase and uppercase for letters beyond ASCII, patterns with the flag m,
 //     and lengths of more than 3000 bytes in base64;
-//   - rules and functions of Setup, and rules of the validator without a pattern
+//   - rules of a [Checker], rules and functions of Setup, and rules of the validator without a pattern
 //     here.
 //
 // A rule that the schema does not express is a $comment in it. Patterns are in the

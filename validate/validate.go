@@ -139,7 +139,7 @@ type scratch struct {
 }
 
 func (c *config) newScratch() *scratch {
-	return &scratch{walker: walker{ctx: context.Background(), rules: c.rules, foreign: c.foreign, levels: c.foreign, budget: c.limits.Errors}, buffer: make([]byte, firstBuffer)}
+	return &scratch{walker: walker{ctx: context.Background(), rules: c.rules, foreign: c.foreign, levels: c.foreign, checks: true, budget: c.limits.Errors}, buffer: make([]byte, firstBuffer)}
 }
 
 // release clears the bytes of a request, because a body may contain a password. The

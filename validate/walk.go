@@ -18,16 +18,17 @@ type walker struct {
 	ctx      context.Context // of the request
 	foreign  bool            // Setup may have changed the validator
 	levels   bool            // functions for structs are run
+	checks   bool            // Checkers are called
 	budget   int             // maximum number of problems
 	at       place
 	problems []problem
 }
 
-// newRuleWalker returns a walker for the constructor. It runs no functions for structs,
-// because those expect a value of a request.
+// newRuleWalker returns a walker for the constructor. It runs no functions for structs and
+// calls no Checkers, because those expect a value of a request.
 func (c *config) newRuleWalker() *walker {
 	w := c.newScratch().walker
-	w.levels = false
+	w.levels, w.checks = false, false
 	return &w
 }
 
@@ -88,6 +89,9 @@ func (w *walker) below(v reflect.Value, c *check) {
 		}
 		if c.fields.levels && w.levels && len(w.problems) == before && !w.full() {
 			w.runStructLevel(v, func(path string) place { return w.fieldPlace(c, path) })
+		}
+		if c.fields.checks && w.checks && len(w.problems) == before && !w.full() {
+			w.runCheck(v, false)
 		}
 	case list:
 		if c.elem.idle {
@@ -215,6 +219,11 @@ func (p *plan) checkRules(v reflect.Value, w *walker) error {
 	}
 	if len(w.problems) == 0 {
 		p.runInputLevel(v, w)
+	}
+	if len(w.problems) == 0 {
+		for _, index := range p.checkers {
+			w.runCheck(v.FieldByIndex(index), true)
+		}
 	}
 	if len(w.problems) == 0 {
 		return nil
