@@ -269,8 +269,11 @@ func (l *linter) param(sf reflect.StructField, where, source, name string) param
 		l.problem(where, hint)
 		return p
 	}
-	if multiple(t) && source != "query" && source != "form" {
-		l.problem(where, "only a query parameter or a form field may be repeated")
+	if multiple(t) && source != "query" && source != "form" && source != "header" {
+		l.problem(where, "only a query parameter, a form field or a header may be a list")
+	}
+	if p.comma = isCommaList(sf, source); p.comma && !multiple(t) {
+		l.problem(where, "has the option comma and is not a list; did you mean a slice?")
 	}
 	if p.value, p.preset = sf.Tag.Lookup("default"); p.preset {
 		preset := reflect.New(sf.Type).Elem()
@@ -297,9 +300,6 @@ func (l *linter) breaks(c *check, v reflect.Value) bool {
 // unreadableText describes why a parameter cannot be read from text, or returns
 // "".
 func unreadableText(t reflect.Type) string {
-	if elem := elementType(t); elem == durationType {
-		return "a " + elem.String() + " cannot be read from text; did you mean a number of seconds?"
-	}
 	whole := t
 	if multiple(t) && t.Elem().Kind() != reflect.Uint8 {
 		t = t.Elem()

@@ -17,7 +17,13 @@
 //
 // Of headers and cookies, only those that T declares are checked. Repeated ones
 // are refused, and so are lists where one value is expected, headers of more than
-// 8 KiB, invalid bytes in a cookie, and requests with more than 50 cookies.
+// 8 KiB, invalid bytes in a cookie, and requests with more than 50 cookies. A header
+// whose field is a slice is a list, in one line or several.
+//
+// A query parameter or form field whose field is a slice is repeated, as in id=1&id=2.
+// With the option comma it is one value instead: query:"id,comma" is id=1,2. A
+// time.Duration has units, such as 1m30s. A form field that a browser sends empty is
+// absent, unless it is a text, and a checkbox may be "on"; queries have neither.
 //
 // Input that T does not declare is refused too, such as a body of a route without
 // one, or a query in addition to a body.

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,7 +42,7 @@ func (p *plan) readParams(r *http.Request, v reflect.Value) error {
 			values = query[param.name]
 			delete(query, param.name)
 		case "header":
-			values, err = param.headerValues(r)
+			values, err = param.headerValues(r, multiple(param.check.t) && len(param.check.hops) == 0, p.c.limits.Values)
 		case "cookie":
 			values, err = param.cookieValues(r)
 		case "path":
@@ -120,11 +121,20 @@ func (p *param) acceptsText(s string) bool {
 
 // setField puts the values of a parameter into its field.
 func (c *config) setField(v reflect.Value, p *param, values []string) error {
+	if p.source == "form" && len(values) == 1 && values[0] == "" && isBlankAbsent(v.Type()) {
+		values = nil // of an input without a value
+	}
 	if len(values) == 0 {
 		if !p.preset {
 			return nil
 		}
 		values = []string{p.value}
+	}
+	if p.comma {
+		var err error
+		if values, err = p.cutCommas(values, c.limits.Values); err != nil {
+			return err
+		}
 	}
 	for _, value := range values {
 		if !p.acceptsText(value) {
@@ -134,7 +144,7 @@ func (c *config) setField(v reflect.Value, p *param, values []string) error {
 	if multiple(v.Type()) {
 		list := reflect.MakeSlice(v.Type(), len(values), len(values))
 		for i, value := range values {
-			if want := setScalar(list.Index(i), value); want != "" {
+			if want := p.setValue(list.Index(i), value); want != "" {
 				return p.newRefusal(ErrMalformed, "type", want)
 			}
 		}
@@ -144,10 +154,39 @@ func (c *config) setField(v reflect.Value, p *param, values []string) error {
 	if len(values) > 1 {
 		return p.newRefusal(ErrDuplicate, "duplicate", "appears more than once")
 	}
-	if want := setScalar(v, values[0]); want != "" {
+	if want := p.setValue(v, values[0]); want != "" {
 		return p.newRefusal(ErrMalformed, "type", want)
 	}
 	return nil
+}
+
+// cutCommas cuts the one value of a list with the option comma.
+func (p *param) cutCommas(values []string, limit int) ([]string, error) {
+	if len(values) > 1 {
+		return nil, p.newRefusal(ErrDuplicate, "duplicate", "appears more than once")
+	}
+	if strings.Count(values[0], ",") >= limit {
+		return nil, p.tooMany(limit)
+	}
+	values = strings.Split(values[0], ",")
+	if slices.Contains(values, "") {
+		return nil, p.newRefusal(ErrMalformed, "malformed", "must not have empty items")
+	}
+	return values, nil
+}
+
+// isBlankAbsent reports whether an empty form field of a type is absent: an HTML form sends
+// one for each input that its user left blank. A text may be empty.
+func isBlankAbsent(t reflect.Type) bool {
+	return !multiple(t) && (underlyingType(t).Kind() != reflect.String || reflect.PointerTo(underlyingType(t)).Implements(textUnmarshaler))
+}
+
+// setValue sets one value from a text. A checkbox of an HTML form has the value on.
+func (p *param) setValue(v reflect.Value, s string) string {
+	if p.source == "form" && s == "on" && underlyingType(v.Type()).Kind() == reflect.Bool {
+		s = "true"
+	}
+	return setScalar(v, s)
 }
 
 // multiple reports whether a parameter may be repeated.
@@ -173,6 +212,14 @@ func setScalar(v reflect.Value, s string) string {
 		if u.UnmarshalText([]byte(s)) != nil {
 			return ownText(v.Type())
 		}
+		return ""
+	}
+	if v.Type() == durationType {
+		d, err := time.ParseDuration(s)
+		if err != nil || !letter(s[len(s)-1]) || s[0] == '+' { // "0" has no unit
+			return "must be a duration, such as 90s"
+		}
+		v.SetInt(int64(d))
 		return ""
 	}
 	switch v.Kind() {

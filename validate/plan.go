@@ -35,6 +35,7 @@ type param struct {
 	types  []string // of a file
 	value  string   // the default
 	preset bool
+	comma  bool // the value is a list that is separated by commas
 }
 
 var sources = [...]string{"path", "query", "header", "cookie", "form", "body"}
@@ -225,7 +226,15 @@ func sourceOf(f reflect.StructField) (source, name string, ok bool) {
 	if source == "header" {
 		name = http.CanonicalHeaderKey(name)
 	}
+	if isCommaList(f, source) {
+		name = bareName(name)
+	}
 	return source, name, ok
+}
+
+// isCommaList reports whether a parameter has the option comma: query:"ids,comma".
+func isCommaList(f reflect.StructField, source string) bool {
+	return (source == "query" || source == "form") && strings.HasSuffix(f.Tag.Get(source), ",comma") && strings.Count(f.Tag.Get(source), ",") == 1
 }
 
 // readRequest decodes a request into v, a *T, and checks its rules.

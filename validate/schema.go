@@ -143,6 +143,9 @@ func defaultOf(p *param) any {
 // literal returns a text as the JSON of a type. A type that decodes itself is decoded
 // from a string.
 func literal(c *check, value string) any {
+	if c.t == durationType {
+		return value
+	}
 	if number := c.shape == signed || c.shape == unsigned || c.shape == float; !c.readsItself() && (number || c.t.Kind() == reflect.Bool) {
 		return jsontext.Value(value)
 	}
@@ -193,7 +196,7 @@ func (e *exporter) ruled(c *check, rules []string) keywords {
 	if len(rules) == 0 {
 		return e.shaped(c)
 	}
-	if c.custom || c.readsItself() {
+	if c.custom || c.readsItself() || c.t == durationType {
 		return merge(keywords{"$comment": "rules " + strings.Join(rules, ",")}, e.shaped(c)) // the rules apply to the value in Go
 	}
 	rest := func() keywords { return e.ruled(c, rules[1:]) }
@@ -260,6 +263,8 @@ func (e *exporter) shaped(c *check) keywords {
 		return keywords{"not": keywords{"type": "null"}}
 	case p.Implements(textUnmarshaler):
 		return keywords{"type": "string"}
+	case c.t == durationType: // of a parameter
+		return keywords{"type": "string", "pattern": `^-?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+$`}
 	}
 	switch c.shape {
 	case structure:

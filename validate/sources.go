@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ringwall/ringwall/errors"
@@ -42,9 +43,9 @@ var commas = []string{
 }
 
 // headerValues returns the values of a header. A list in one line is equivalent to two
-// lines (RFC 9110, section 5.3). It is refused, because a proxy may use another value
-// of it.
-func (p *param) headerValues(r *http.Request) ([]string, error) {
+// lines (RFC 9110, section 5.3). For a single value it is refused, because a proxy may use
+// another value of it.
+func (p *param) headerValues(r *http.Request, isList bool, limit int) ([]string, error) {
 	values := r.Header[p.name]
 	n := 0
 	for _, value := range values {
@@ -53,14 +54,48 @@ func (p *param) headerValues(r *http.Request) ([]string, error) {
 	if n > headerLimit {
 		return nil, ErrHeaderTooLarge.With("header", p.name, "limit", headerLimit)
 	}
+	if isList {
+		return p.headerList(values, limit)
+	}
 	if len(values) == 1 && !slices.Contains(commas, p.name) && listed(values[0]) {
 		return nil, p.newRefusal(ErrDuplicate, "duplicate", "appears more than once")
 	}
 	return values, nil
 }
 
+// headerList splits the lines of a header at the commas outside of quotation marks. Empty
+// elements are dropped (RFC 9110, section 5.6.1.2).
+func (p *param) headerList(lines []string, limit int) ([]string, error) {
+	var values []string
+	for _, line := range lines {
+		for more := true; more; {
+			var value string
+			value, line, more = cutListed(line)
+			if value = trimBlanks(value); value == "" {
+				continue
+			}
+			if len(values) == limit {
+				return nil, p.tooMany(limit)
+			}
+			values = append(values, value)
+		}
+	}
+	return values, nil
+}
+
+// tooMany returns the error of a list with more values than Limits.Values.
+func (p *param) tooMany(limit int) error {
+	return p.newRefusal(ErrInputTooLarge, "too_many_values", "must have at most "+strconv.Itoa(limit)+" values")
+}
+
 // listed reports whether a value has a comma outside of quotation marks.
 func listed(value string) bool {
+	_, _, more := cutListed(value)
+	return more
+}
+
+// cutListed cuts a value at its first comma outside of quotation marks.
+func cutListed(value string) (first, rest string, more bool) {
 	quoted := false
 	for i := 0; i < len(value); i++ {
 		switch {
@@ -69,10 +104,10 @@ func listed(value string) bool {
 		case value[i] == '\\' && quoted:
 			i++
 		case value[i] == ',' && !quoted:
-			return true
+			return value[:i], value[i+1:], true
 		}
 	}
-	return false
+	return value, "", false
 }
 
 // checkCookies bounds the cookies. net/http drops all cookies if there are more than

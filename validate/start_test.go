@@ -116,6 +116,7 @@ func TestConstructorsReportProblems(t *testing.T) {
 		J map[string]int `query:"j" validate:"max=1"`
 		K point          `body:"xml"`
 		L any            `query:"l"`
+		M []string       `cookie:"m" validate:"max=1"`
 	}
 	type loose struct {
 		A chan int                        `json:"a"`
@@ -178,7 +179,7 @@ func TestConstructorsReportProblems(t *testing.T) {
 		}},
 		{"VR8", asInput[sourceless](), []string{
 			"sourceless.B: must have exactly one source", `sourceless.C: has the source query:"a", which is also read by validate_test.sourceless.A`, `sourceless.D: must have exactly one source; did you mean only path:"d"?`, "sourceless.E: the default does not fit the type",
-			"sourceless.F: a chan int cannot be read from", "sourceless.G: only a query parameter or a form field may be repeated", "sourceless.H: a validate_test.point cannot be read from text", "sourceless.I: has no name",
+			"sourceless.F: a chan int cannot be read from", "sourceless.M: only a query parameter, a form field or a header may be a list", "sourceless.H: a validate_test.point cannot be read from text", "sourceless.I: has no name",
 			"sourceless.J: a map[string]int cannot be read from text", `sourceless.K: has the unknown source body:"xml"; did you mean body:"json"?`, "sourceless.L: a interface {} cannot be read from text",
 		}},
 		{"VR8", asJSON[loose](), []string{

@@ -112,7 +112,7 @@ func (l *linter) checkParamTags(sf reflect.StructField, where string, source tag
 		case pair.key == "default" && sf.Type == fileType:
 			l.problem(where, "has the tag "+pair.String()+", which is not applied to a File")
 		case pair.key == source.key && source.key != "body":
-			l.checkName(pair, where)
+			l.checkName(sf, pair, where)
 		default:
 			l.checkTag(sf, pair, where)
 		}
@@ -120,10 +120,11 @@ func (l *linter) checkParamTags(sf reflect.StructField, where string, source tag
 }
 
 // checkName reports a name that no request contains.
-func (l *linter) checkName(pair tagPair, where string) {
+func (l *linter) checkName(sf reflect.StructField, pair tagPair, where string) {
 	name, value := bareName(pair.value), pair.value
 	meant := func(name string) string { return "; did you mean " + tagPair{pair.key, name}.String() + "?" }
 	switch {
+	case name != value && isCommaList(sf, pair.key):
 	case name != value:
 		l.problem(where, "has options in the name "+pair.String()+meant(name))
 	case strings.TrimSpace(value) != value:
