@@ -268,7 +268,7 @@ func (p *plan) readJSON(r *http.Request, v reflect.Value, s *scratch) error {
 	if p.body != nil {
 		v = v.Elem().FieldByIndex(p.body).Addr()
 	}
-	return p.c.decodeBody(data, &s.counter, v)
+	return p.c.decodeBody(data, &s.counter, v, p.node)
 }
 
 // isOptional reports whether a body may be missing.

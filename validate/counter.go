@@ -1,6 +1,9 @@
 package validate
 
-import "strconv"
+import (
+	"bytes"
+	"strconv"
+)
 
 // deepest is the maximum of Limits.Depth. It gives the counter a fixed size.
 const deepest = 256
@@ -16,7 +19,7 @@ type counter struct {
 	most    int // maximum bytes of the current string
 	mode    mode
 	nulls   bool // the text may contain a null
-	longs   bool // the text may contain a number that a float64 rounds
+	longs   bool // the text may contain a whole number that a float64 rounds
 	escapes bool // the text may contain an escaped control character
 	levels  [deepest + 1]level
 }
@@ -81,7 +84,7 @@ func (c *counter) write(data []byte) string {
 			if c.length += i - from; c.mode == inNumber && c.length > c.limits.Number {
 				return "a number must have at most " + strconv.Itoa(c.limits.Number) + " digits"
 			}
-			c.longs = c.longs || c.mode == inNumber && c.length > 15
+			c.longs = c.longs || c.mode == inNumber && c.length > longestExact && !bytes.ContainsAny(data[from:i], ".eE")
 			if i == len(data) {
 				return ""
 			}

@@ -13,8 +13,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// decodeBody strictly decodes a body into v, a pointer to a struct.
-func (c *config) decodeBody(data []byte, count *counter, v reflect.Value) error {
+// decodeBody strictly decodes a body into v, a pointer to a value with the node n.
+func (c *config) decodeBody(data []byte, count *counter, v reflect.Value, n *node) error {
 	if err := json.Unmarshal(data, v.Interface(), c.decoding); err != nil {
 		// The decoder stops at the first problem. The rest may be malformed.
 		if malformed := malformedJSON(data); malformed != nil {
@@ -22,10 +22,16 @@ func (c *config) decodeBody(data []byte, count *counter, v reflect.Value) error 
 		}
 		return decodeError(err, v.Type().Elem())
 	}
-	if mayHaveControl(data, count.escapes) || count.nulls && !c.allowNull || count.longs {
+	if mayHaveControl(data, count.escapes) || (count.nulls && !c.allowNull || count.longs) && n.refusesText(data) {
 		return c.checkTokens(data, v.Type().Elem())
 	}
 	return nil
+}
+
+// unquoteName returns the name of a member that has an escape.
+func unquoteName(quoted []byte) string {
+	name, _ := jsontext.AppendUnquote(nil, quoted) // never fails, because the text was decoded
+	return string(name)
 }
 
 // malformedJSON returns an error with the problem of a text that is not JSON and its
@@ -121,7 +127,7 @@ func (c *config) checkTokens(data []byte, t reflect.Type) error {
 				return newRefusal(ErrInvalid, at.String(), at.pointer, "null", "must not be null")
 			}
 		case '0':
-			if top.next != nil && rounded(top.next, token.String()) {
+			if top.next != nil && mayRound(top.next) && isRounded(token.String()) {
 				at := resolve(t, d.StackPointer())
 				return newRefusal(ErrInvalid, at.String(), at.pointer, "precision", "has too many digits")
 			}
@@ -133,9 +139,15 @@ func (c *config) checkTokens(data []byte, t reflect.Type) error {
 	}
 }
 
-// rounded reports whether a value of a type would round a whole number.
-func rounded(t reflect.Type, number string) bool {
-	if k := underlyingType(t).Kind(); k != reflect.Interface && k != reflect.Float64 && k != reflect.Float32 || strings.ContainsAny(number, ".eE") {
+// mayRound reports whether a value of a type may round a whole number.
+func mayRound(t reflect.Type) bool {
+	k := underlyingType(t).Kind()
+	return k == reflect.Interface || k == reflect.Float64 || k == reflect.Float32
+}
+
+// isRounded reports whether a float64 rounds a number, which counts only for a whole one.
+func isRounded(number string) bool {
+	if strings.ContainsAny(number, ".eE") {
 		return false
 	}
 	n, err := strconv.ParseInt(number, 10, 64)
@@ -282,7 +294,7 @@ func memberField(t reflect.Type, name string) (found reflect.StructField, ok boo
 			continue
 		}
 		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if tag == name && tag != "-" || tag == "" && !f.Anonymous && f.Name == name {
+		if tag == name && tag != "" && tag != "-" || tag == "" && !f.Anonymous && f.Name == name {
 			found, depth = f, len(f.Index)
 		}
 	}

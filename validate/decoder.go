@@ -48,7 +48,7 @@ func (d *Decoder[T]) Decode(ctx context.Context, data []byte) (*T, error) {
 		return nil, bodyRefusal(ErrInputTooLarge, over)
 	}
 	v := new(T)
-	if err := c.decodeBody(data, &s.counter, reflect.ValueOf(v)); err != nil {
+	if err := c.decodeBody(data, &s.counter, reflect.ValueOf(v), d.p.node); err != nil {
 		return nil, err
 	}
 	s.walker.ctx = ctx

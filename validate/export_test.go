@@ -77,3 +77,26 @@ func ParseMediaType(s string) (string, map[string]string, bool) { return parseMe
 
 // NewFence returns a reader that checks the frame of a form.
 func NewFence(r io.Reader, boundary string) io.Reader { return newFence(r, boundary) }
+
+// MayHaveControl reports whether a text may have a control character, for which only the
+// check of tokens is used.
+func MayHaveControl(data []byte) bool { return mayHaveControl(data, true) }
+
+// A Node is the node of a type, and the check of tokens for it.
+type Node struct {
+	n *node
+	c *config
+	t reflect.Type
+}
+
+// NodeOf returns the node of a T.
+func NodeOf[T any]() Node {
+	c, _ := compileOptions(Options{})
+	return Node{nodeOf(reflect.TypeFor[T](), make(map[reflect.Type]*node)), c, reflect.TypeFor[T]()}
+}
+
+// RefusesText reports whether the scan refuses a text that was decoded into a T.
+func (n Node) RefusesText(data []byte) bool { return n.n.refusesText(data) }
+
+// RefusesTokens reports whether the check of tokens does.
+func (n Node) RefusesTokens(data []byte) bool { return n.c.checkTokens(data, n.t) != nil }

@@ -16,6 +16,7 @@ type plan struct {
 	mode    inputMode
 	body    []int  // index of the field of the body; nil if T itself is the body
 	root    *check // of the body; nil without a JSON body
+	node    *node  // of the JSON body
 	raw     []int  // index of the field with the bytes of the body; nil without one
 	hasForm bool
 	hasFile bool // the form is multipart
@@ -54,6 +55,13 @@ func compilePlan(c *config, t reflect.Type, mode inputMode, o Options) (*plan, [
 	p.checkBodies(l, t, o)
 	if mode == decoderOnly {
 		l.checkDecoderOptions(o)
+	}
+	if p.root != nil && len(l.problems) == 0 {
+		body := t
+		if p.body != nil {
+			body = t.FieldByIndex(p.body).Type
+		}
+		p.node = nodeOf(body, make(map[reflect.Type]*node))
 	}
 	seen := make(map[*fields]bool)
 	p.root.markIdle(seen)

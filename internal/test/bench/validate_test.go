@@ -158,6 +158,64 @@ func sent(h http.Handler, text string) (http.Handler, *http.Request) {
 	}), r
 }
 
+// readings is a body whose second look at nulls and numbers is measured.
+type readings struct {
+	IDs    []int64      `json:"ids" validate:"max=1000"`
+	Notes  []*string    `json:"notes" validate:"max=1000"`
+	Points [][2]float64 `json:"points" validate:"max=1000"`
+	Note   *string      `json:"note" validate:"omitempty,max=100"`
+	Data   []byte       `json:"data" validate:"max=100000"`
+}
+
+func readingCases() []body {
+	list := func(item string, n int) string {
+		return "[" + strings.TrimSuffix(strings.Repeat(item+",", n), ",") + "]"
+	}
+	return []body{
+		{"ids19", `{"ids":` + list("1234567890123456789", 900) + `}`},
+		{"ids6", `{"ids":` + list("123456", 900) + `}`},
+		{"nulls", `{"notes":` + list("null", 900) + `}`},
+		{"one-null", `{"note":null,"ids":` + list("123456", 900) + `}`},
+		{"points", `{"points":` + list("[13.376498712345678,52.516284712345678]", 450) + `}`},
+		{"base64", `{"data":"` + strings.Repeat("QUJD", 15_000) + `"}`},
+		{"pretty", `{"ids": ` + list("\n        123456", 900) + "\n}"},
+	}
+}
+
+// BenchmarkReading compares bodies of many values with json v2 and validator.
+func BenchmarkReading(b *testing.B) {
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+	rules := validator.New(validator.WithRequiredStructEnabled())
+	peers := []peer{
+		{"ringwall", errors.Must(validate.JSON[readings](validate.Options{Logger: slog.New(slog.DiscardHandler), Limits: validate.Limits{String: 100_000}}))(bench.Nothing)},
+		{"L2", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+			in := new(readings)
+			if err == nil {
+				err = jsonv2.Unmarshal(data, in)
+			}
+			if err == nil {
+				err = rules.Struct(in)
+			}
+			if err != nil {
+				w.WriteHeader(422)
+			}
+		})},
+	}
+	for _, c := range readingCases() {
+		b.Run(c.name, func(b *testing.B) {
+			for _, p := range peers {
+				h, r := sent(p.h, c.text)
+				w := httptest.NewRecorder()
+				if h.ServeHTTP(w, r); w.Code != 200 {
+					b.Fatal(p.name, w.Code, w.Body)
+				}
+				bench.Measure(b, p.name, h, r)
+			}
+		})
+	}
+}
+
 func BenchmarkValidate(b *testing.B) {
 	slog.SetDefault(slog.New(slog.DiscardHandler)) // refusals are logged
 	for _, c := range validateCases() {

@@ -64,6 +64,13 @@ var bars = map[string]bar{
 	"Validate/8KiB":                  {1.15, []string{"L2"}, -1},
 	"Validate/64KiB":                 {1.15, []string{"L2"}, -1},
 	"Validate/items-bomb":            {1, []string{"L2"}, -1},
+	"Reading/ids19":                  {1.15, []string{"L2"}, -1},
+	"Reading/ids6":                   {1.15, []string{"L2"}, -1},
+	"Reading/nulls":                  {1.15, []string{"L2"}, -1},
+	"Reading/one-null":               {1.15, []string{"L2"}, -1},
+	"Reading/points":                 {1.15, []string{"L2"}, -1},
+	"Reading/base64":                 {1.15, []string{"L2"}, -1},
+	"Reading/pretty":                 {1.15, []string{"L2"}, -1},
 	"RedisLimit/three-limits":        {1.3, []string{"evalsha"}, -1},
 	"RedisLimit/denied":              {0.35, nil, -1},
 }
