@@ -26,6 +26,12 @@ type Options struct {
 	// matching ID is only logged, as client_correlation_id.
 	TrustCorrelation func(*http.Request) bool
 
+	// TraceID returns the ID of the trace that a tracer has started for the request, from
+	// its context: 32 lower-case hexadecimal digits (W3C Trace Context). It is logged as
+	// trace_id. If TraceID is nil or returns another text, the ID of the traceparent that
+	// the client sent is logged.
+	TraceID func(context.Context) string
+
 	// Map returns the kind of an error that has none, such as sql.ErrNoRows, or
 	// nil for an error that it does not handle. nil maps no error.
 	Map func(error) *Kind

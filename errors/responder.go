@@ -28,6 +28,8 @@ type Responder struct {
 	samples  *sampler
 	own      nethttp.RingHeaders // the headers that Handler sets
 	onEvent  func(context.Context, Event)
+	// traceID is Options.TraceID.
+	traceID func(context.Context) string
 	// reportOnly is Options.InsecureReportOnly.
 	reportOnly bool
 }
@@ -58,7 +60,7 @@ func NewResponder(o Options) (*Responder, error) {
 		logger: o.Logger, header: http.CanonicalHeaderKey(header), trust: o.TrustCorrelation, mapping: o.Map,
 		problem: o.Problem, details: o.Details, redactor: newRedactor(o.Redact), keep: o.InsecureKeepBody,
 		samples: newSampler(), own: nethttp.RingHeaders{{Name: http.CanonicalHeaderKey(header), Lines: 1}},
-		onEvent: o.OnEvent, reportOnly: o.InsecureReportOnly,
+		onEvent: o.OnEvent, reportOnly: o.InsecureReportOnly, traceID: o.TraceID,
 	}, nil
 }
 
@@ -132,9 +134,19 @@ func (e *Responder) Handler(next http.Handler) http.Handler {
 func (e *Responder) newScope(r *http.Request) *scope {
 	x := new(served)
 	s := &x.scope
-	s.responder, s.id, s.client, s.trace, s.out = e, newID(), inboundID(r, e.header), traceID(r), &x.writer
+	s.responder, s.id, s.client, s.trace, s.out = e, newID(), inboundID(r, e.header), e.traceIDOf(r), &x.writer
 	s.line[0] = s.id
 	return s
+}
+
+// traceIDOf returns the ID of the trace of a request.
+func (e *Responder) traceIDOf(r *http.Request) string {
+	if e.traceID != nil {
+		if id := e.traceID(r.Context()); len(id) == len(zeros) && lowerHex(id) && id != zeros {
+			return id
+		}
+	}
+	return traceID(r)
 }
 
 // adoptInboundID adopts the client's ID if TrustCorrelation accepts it.

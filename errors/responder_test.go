@@ -2,9 +2,12 @@ package errors_test
 
 import (
 	"bufio"
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -285,5 +288,32 @@ func TestNewResponderRefuses(t *testing.T) {
 	for _, header := range []string{"content-type", "Cache-Control", "Vary", "Set-Cookie", "Content-Length"} {
 		_, err = errors.NewResponder(errors.Options{CorrelationHeader: header})
 		require.EqualError(t, err, fmt.Sprintf(`errors: CorrelationHeader %q: has another meaning in HTTP; did you mean "X-Correlation-ID"?`, header))
+	}
+}
+
+// The trace that the program's tracer has started wins over the client's, if its ID is one.
+func TestTraceIDIsTheTracers_EE23(t *testing.T) {
+	const own, sent = "4bf92f3577b34da6a3ce929d0e0e4736", "0af7651916cd43dd8448eb211c80319c"
+	for _, row := range []struct{ name, id, want string }{
+		{"a trace", own, own},
+		{"no trace", "", sent},
+		{"zeros", strings.Repeat("0", 32), sent},
+		{"upper case", strings.ToUpper(own), sent},
+		{"too short", own[1:], sent},
+		{"another text", "a line\nand another of thirty-two..", sent},
+	} {
+		t.Run("EE23 "+row.name, func(t *testing.T) {
+			var log bytes.Buffer
+			type key struct{}
+			e := errors.Must(errors.NewResponder(errors.Options{
+				Logger:  slog.New(slog.NewJSONHandler(&log, nil)),
+				TraceID: func(ctx context.Context) string { id, _ := ctx.Value(key{}).(string); return id },
+			}))
+			r := httptest.NewRequest("GET", "/", nil)
+			r.Header.Set("Traceparent", "00-"+sent+"-00f067aa0ba902b7-01")
+			e.Handler(errors.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return errors.ErrNotFound })).
+				ServeHTTP(httptest.NewRecorder(), r.WithContext(context.WithValue(r.Context(), key{}, row.id)))
+			require.Contains(t, log.String(), `"trace_id":"`+row.want+`"`)
+		})
 	}
 }
