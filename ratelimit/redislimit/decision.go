@@ -17,9 +17,10 @@ const (
 	opPeek
 	opRefund
 	opReset
+	opReady // not of the script
 )
 
-func (o op) String() string { return [...]string{"take", "peek", "refund", "reset"}[o] }
+func (o op) String() string { return [...]string{"take", "peek", "refund", "reset", "ready"}[o] }
 
 // A decision is what the script decides together: charges of which all are made, or
 // none. It has copies of all that it needs, because it may outlive its caller.
