@@ -12,7 +12,7 @@ type Decoder[T any] struct{ p *plan }
 
 // NewDecoder returns a Decoder for T, which may be of any type that JSON can be decoded into,
 // except a pointer. It accepts at most one Options, of which Types, PathValue, IgnoreQuery,
-// Gzip and ErrorHandler must not be set, because they are about requests. It reports all
+// Gzip, ErrorHandler and InsecureReportOnly must not be set, because they are about requests. It reports all
 // problems of T and of the options, joined.
 func NewDecoder[T any](options ...Options) (*Decoder[T], error) {
 	p, err := compileType(reflect.TypeFor[T](), decoderOnly, options)
@@ -25,7 +25,7 @@ func NewDecoder[T any](options ...Options) (*Decoder[T], error) {
 // checkDecoderOptions reports options that a Decoder does not use.
 func (l *linter) checkDecoderOptions(o Options) {
 	for name, isSet := range map[string]bool{
-		"Types": o.Types != nil, "PathValue": o.PathValue != nil, "IgnoreQuery": o.IgnoreQuery != nil, "Gzip": o.Gzip, "ErrorHandler": o.ErrorHandler != nil,
+		"Types": o.Types != nil, "PathValue": o.PathValue != nil, "IgnoreQuery": o.IgnoreQuery != nil, "Gzip": o.Gzip, "ErrorHandler": o.ErrorHandler != nil, "InsecureReportOnly": o.InsecureReportOnly,
 	} {
 		if isSet {
 			l.problem(name, "is not used by a Decoder")

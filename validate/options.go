@@ -61,6 +61,12 @@ type Options struct {
 	InsecureAllowUnknown bool
 	// InsecureAllowNull decodes null of a non-nullable field as the zero value.
 	InsecureAllowNull bool
+	// InsecureReportOnly serves every request, so that a running service can be watched
+	// before it is changed. What would be refused is reported to errors.Report. The handler
+	// reads the request itself: it gets the bytes that were sent, of which up to Limits.Body
+	// are kept in memory, and no BodyTimeout. [From] has a value only if the input is valid
+	// and has no [File], whose content is not checked. [Handle] and [NewDecoder] refuse it.
+	InsecureReportOnly bool
 	// Logger receives the warnings of the constructor. nil means slog.Default().
 	Logger *slog.Logger
 	// ErrorHandler responds to refused requests. nil means errors.Respond.
@@ -76,6 +82,7 @@ type config struct {
 	decoding     json.Options
 	allowUnknown bool
 	allowNull    bool
+	reportOnly   bool
 	rules        *validator.Validate
 	foreign      bool // the application may have changed the meaning of a rule
 	// extraction is set while the constructor runs extractRule.
@@ -89,7 +96,7 @@ type config struct {
 func compileOptions(o Options) (*config, []error) {
 	c := &config{
 		limits: o.Limits.withDefaults(), types: append([]string(nil), o.Types...), ignore: append([]string(nil), o.IgnoreQuery...),
-		gzip: o.Gzip, decoding: json.RejectUnknownMembers(!o.InsecureAllowUnknown), allowUnknown: o.InsecureAllowUnknown, allowNull: o.InsecureAllowNull,
+		gzip: o.Gzip, decoding: json.RejectUnknownMembers(!o.InsecureAllowUnknown), allowUnknown: o.InsecureAllowUnknown, allowNull: o.InsecureAllowNull, reportOnly: o.InsecureReportOnly,
 		pathValue: o.PathValue, respond: o.ErrorHandler,
 	}
 	c.scratches.New = func() any { return c.newScratch() }

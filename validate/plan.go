@@ -250,7 +250,7 @@ func (p *plan) readRequest(w http.ResponseWriter, r *http.Request, v reflect.Val
 	s := p.c.scratches.Get().(*scratch)
 	defer p.c.release(s)
 	s.walker.ctx = r.Context()
-	if p.mode != queryOnly {
+	if p.mode != queryOnly && !p.c.reportOnly {
 		s.patience = p.c.patience(w, r) // first, so that the deadline also bounds a body that is refused unread
 	}
 	if p.mode == whole || p.mode == queryOnly {

@@ -52,6 +52,9 @@ func Form[T any](options ...Options) (func(http.Handler) http.Handler, error) {
 // [Input]. Errors of fn go to Options.ErrorHandler. fn must not be nil.
 func Handle[T any](fn func(http.ResponseWriter, *http.Request, *T) error, options ...Options) (http.Handler, error) {
 	input, err := Input[T](options...)
+	if len(options) == 1 && options[0].InsecureReportOnly {
+		err = errors.Join(err, errors.New("validate: InsecureReportOnly: is for a handler that reads the request itself; did you mean Input?"))
+	}
 	if fn == nil {
 		err = errors.Join(err, errors.New("validate: Handle: fn must not be nil"))
 	}
@@ -105,7 +108,18 @@ func build[T any](options []Options, mode inputMode) (func(http.Handler) http.Ha
 		wiring.RequireHandler("validate: the middleware", next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			v := new(T)
-			if err := p.readRequest(w, r, reflect.ValueOf(v)); err != nil {
+			if p.c.reportOnly {
+				sent := keepBytes(r)
+				err := p.readRequest(w, r, reflect.ValueOf(v))
+				sent.putBack(r)
+				if err != nil {
+					errors.Report(r, err)
+				}
+				if err != nil || p.hasFile { // of which the handler reads the bytes
+					next.ServeHTTP(w, r)
+					return
+				}
+			} else if err := p.readRequest(w, r, reflect.ValueOf(v)); err != nil {
 				p.c.respond(w, r, err)
 				return
 			}
