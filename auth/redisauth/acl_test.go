@@ -19,6 +19,7 @@ import (
 // TestLeastPermissionsSuffice holds that the user of doc.go is enough, over TLS, and may do
 // nothing else.
 func TestLeastPermissionsSuffice(t *testing.T) {
+	t.Parallel()
 	doc, err := os.ReadFile("doc.go")
 	require.NoError(t, err)
 	found := regexp.MustCompile(`(?s)(user auth on >secret .*?)\n//\n`).FindSubmatch(doc)

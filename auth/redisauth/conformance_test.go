@@ -12,6 +12,7 @@ import (
 
 // TestStoresPassTheKits holds that Redis is a store like any other.
 func TestStoresPassTheKits(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}

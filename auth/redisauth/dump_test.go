@@ -21,6 +21,7 @@ import (
 // TestDumpHasNoSecrets checks that a copy of Redis' disk has no token and no key: it searches
 // the snapshot, and the log of every write, for all issued secrets.
 func TestDumpHasNoSecrets(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, "appendonly yes", "appendfsync always", "aof-use-rdb-preamble no", "rdbcompression no")
 	client := connect(t, redis.NewClient(server.Options()))
 	store, keyStore, feed := sessions(t, client, redisauth.Options{}), apiKeys(t, client, redisauth.Options{}), revocations(t, client, redisauth.Options{})

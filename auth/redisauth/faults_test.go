@@ -129,6 +129,7 @@ func withGrace(t *testing.T, test func(*testing.T, func(*session.Options))) {
 
 // TestRotationIsOneRoundTrip counts them.
 func TestRotationIsOneRoundTrip(t *testing.T) {
+	t.Parallel()
 	f := newFault(t)
 	c := f.tabs(1)[0]
 	f.must(c)
@@ -164,6 +165,7 @@ func (f *fault) underLoad(tabs []*tab, happens func()) {
 
 // TestKill: kill -9 under load, and back.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}
@@ -188,6 +190,7 @@ func TestKill(t *testing.T) {
 
 // TestHang: SIGSTOP, and a client that does not heed deadlines.
 func TestHang(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}
@@ -220,6 +223,7 @@ func TestHang(t *testing.T) {
 
 // TestReadOnly: a master that has become a replica.
 func TestReadOnly(t *testing.T) {
+	t.Parallel()
 	f := newFault(t)
 	tabs := f.tabs(4)
 	for _, c := range tabs {
@@ -242,6 +246,7 @@ func TestReadOnly(t *testing.T) {
 // TestScriptFlushIsNotNoticed removes the scripts from Redis under load, which no client
 // notices.
 func TestScriptFlushIsNotNoticed(t *testing.T) {
+	t.Parallel()
 	f := newFault(t)
 	tabs := f.tabs(4)
 	f.underLoad(tabs, func() {
@@ -258,6 +263,7 @@ func TestScriptFlushIsNotNoticed(t *testing.T) {
 // TestMisconfigurationIsUnavailableAtOnce checks that a failure that an administrator must correct is a 503
 // at once.
 func TestMisconfigurationIsUnavailableAtOnce(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name       string
 		break_, ok func(t *testing.T, s *redistest.Server)
@@ -287,6 +293,7 @@ func TestMisconfigurationIsUnavailableAtOnce(t *testing.T) {
 
 // TestResetStorm: every reply is lost, with its connection.
 func TestResetStorm(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}

@@ -24,6 +24,7 @@ import (
 // TestHangIsBounded holds that a Redis that hangs under a flood takes neither
 // time nor memory without bounds.
 func TestHangIsBounded(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	store := sessions(t, connect(t, redis.NewClient(server.Options())), redisauth.Options{Timeout: 200 * time.Millisecond})
 	_, err := store.List(t.Context(), "owner")
@@ -73,6 +74,7 @@ func (panicking) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPip
 // TestClientPanics holds that it is a 503, and does not end the process: calls
 // run in goroutines of their own.
 func TestClientPanics(t *testing.T) {
+	t.Parallel()
 	client := connect(t, redis.NewClient(redistest.Start(t).Options()))
 	client.AddHook(panicking{})
 	_, err := sessions(t, client, redisauth.Options{Timeout: 100 * time.Millisecond}).List(t.Context(), "owner")
@@ -83,6 +85,7 @@ func TestClientPanics(t *testing.T) {
 // TestCorruptRecords holds that what others wrote under our names is a 503, and
 // neither a login nor a logout.
 func TestCorruptRecords(t *testing.T) {
+	t.Parallel()
 	client := connect(t, redis.NewClient(redistest.Start(t).Options()))
 	store := sessions(t, client, redisauth.Options{})
 	d := newDesk(t, store, store.Advance)
@@ -127,6 +130,7 @@ func TestCorruptRecords(t *testing.T) {
 
 // TestOtherServersAreUnavailable checks that a server other than Redis is a 503.
 func TestOtherServersAreUnavailable(t *testing.T) {
+	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = listener.Close() })
@@ -153,6 +157,7 @@ func TestOtherServersAreUnavailable(t *testing.T) {
 // and 16 events and changes of Redis at most, however often it is presented,
 // and by whichever attempts.
 func TestFloodOfReuse(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	client := connect(t, redis.NewClient(server.Options()))
 	store, feed := sessions(t, client, redisauth.Options{}), revocations(t, client, redisauth.Options{})
@@ -193,6 +198,7 @@ func TestFloodOfReuse(t *testing.T) {
 // TestFullRedisStillRevokes checks that a Redis without memory refuses new records, and still
 // revokes keys, because that frees memory.
 func TestFullRedisStillRevokes(t *testing.T) {
+	t.Parallel()
 	client := single(t)
 	ctx, store, feed := t.Context(), apiKeys(t, client, redisauth.Options{}), revocations(t, client, redisauth.Options{})
 	r := newRing(t, store)

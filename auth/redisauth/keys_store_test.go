@@ -26,6 +26,7 @@ func record(id string) apikey.Record {
 
 // TestDeletedKeysStayDeleted checks the records of deleted keys.
 func TestDeletedKeysStayDeleted(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}
@@ -97,6 +98,7 @@ func noKeys(t *testing.T, s *redisauth.KeyStore) {
 // TestSweepOfADamagedPlace checks that an invalid cursor does not prevent a
 // revocation.
 func TestSweepOfADamagedPlace(t *testing.T) {
+	t.Parallel()
 	client := single(t)
 	s := apiKeys(t, client, redisauth.Options{})
 	require.NoError(t, client.HSet(t.Context(), "ringwall:apikeys", "-", "nowhere", "-old", "").Err())
@@ -127,6 +129,7 @@ func (failing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 // TestListReturnsKeysBeforeAFailure checks that keys that were read before Redis failed are
 // returned with the error.
 func TestListReturnsKeysBeforeAFailure(t *testing.T) {
+	t.Parallel()
 	client := connect(t, redis.NewClient(redistest.Start(t).Options()))
 	store := apiKeys(t, client, redisauth.Options{})
 	for i := range 1000 {
@@ -166,6 +169,7 @@ func (*between) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 // TestListAcrossARestart checks that a scan is not taken for complete if another
 // Redis, with another order, continues it.
 func TestListAcrossARestart(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, "appendonly yes", "appendfsync always")
 	client := connect(t, redis.NewClient(server.Options()))
 	store := apiKeys(t, client, redisauth.Options{})

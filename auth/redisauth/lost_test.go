@@ -19,6 +19,7 @@ import (
 // TestLostReply: the rotation ran, and its reply is lost. Our own retry is
 // never theft.
 func TestLostReply(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}
@@ -52,6 +53,7 @@ func TestLostReply(t *testing.T) {
 // TestLostReplyToAReuse checks that a theft is reported although its reply was
 // lost.
 func TestLostReplyToAReuse(t *testing.T) {
+	t.Parallel()
 	f := newFault(t)
 	t0 := f.login()
 	f.mustRefresh(t0)
@@ -65,6 +67,7 @@ func TestLostReplyToAReuse(t *testing.T) {
 // TestLostReplyToALogin checks that there is no second session, and that the
 // evicted ones are reported.
 func TestLostReplyToALogin(t *testing.T) {
+	t.Parallel()
 	f := newFault(t, func(o *session.Options) { o.MaxSessions = 2 })
 	f.login()
 	f.login()
@@ -82,6 +85,7 @@ func TestLostReplyToALogin(t *testing.T) {
 // evicted another. Its reply was lost, and RevokeAll ran before its retry. The
 // access tokens of both are revoked, although RevokeAll found neither.
 func TestLostReplyToAnOvertakenLogin(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}
@@ -113,6 +117,7 @@ func TestLostReplyToAnOvertakenLogin(t *testing.T) {
 // the write of the first attempt. It is not a theft, and returns nothing.
 // internal/test/linear found this.
 func TestOvertakenRetryIsNotTheft(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}
@@ -150,6 +155,7 @@ func TestOvertakenRetryIsNotTheft(t *testing.T) {
 // TestLostReplyToRevokeAll checks that the ended sessions are reported, and that
 // a login of the time between stays, also after another RevokeAll before it.
 func TestLostReplyToRevokeAll(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}
@@ -177,6 +183,7 @@ func TestLostReplyToRevokeAll(t *testing.T) {
 // TestLateCallsDoNothing checks that a call whose first attempt hung in a network does
 // nothing when it arrives after the second.
 func TestLateCallsDoNothing(t *testing.T) {
+	t.Parallel()
 	store := sessions(t, single(t), redisauth.Options{})
 	ctx, owner := t.Context(), "00000000000000000000000000000001"
 	creation := session.Creation{Owner: owner, ID: "0000000000000000000000000000000a", Value: []byte("v"), Idle: time.Hour, Absolute: time.Hour, Max: 5}
@@ -257,6 +264,7 @@ func (f *forgetful) DeleteAll(ctx context.Context, owner string, except ...strin
 // TestNextRevokeAllReportsLostSessions checks that the next call reports the sessions that the lost
 // one ended.
 func TestNextRevokeAllReportsLostSessions(t *testing.T) {
+	t.Parallel()
 	store := sessions(t, single(t), redisauth.Options{})
 	d := newDesk(t, store, store.Advance)
 	other := d.again(func(o *session.Options) { o.Store = &forgetful{Store: store} })
@@ -274,6 +282,7 @@ func TestNextRevokeAllReportsLostSessions(t *testing.T) {
 // TestNextLogoutReportsLostSessions checks that the next call reports the sessions that the lost one
 // ended, for as long as their access tokens live.
 func TestNextLogoutReportsLostSessions(t *testing.T) {
+	t.Parallel()
 	store := sessions(t, single(t), redisauth.Options{})
 	d := newDesk(t, store, store.Advance)
 	other := d.again(func(o *session.Options) { o.Store = &forgetful{Store: store} })
@@ -290,6 +299,7 @@ func TestNextLogoutReportsLostSessions(t *testing.T) {
 // TestLostRevokeAllAges checks that the sessions that a call ended are reported
 // for as long as their access tokens live, however often all are ended meanwhile.
 func TestLostRevokeAllAges(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}
@@ -351,6 +361,7 @@ func (u *unheard) Rotate(ctx context.Context, r session.Rotation) (session.Rotat
 // TestLostReuseIsReportedOnce checks that a client that retries after each 503 causes one
 // report of the theft, and that the reports end.
 func TestLostReuseIsReportedOnce(t *testing.T) {
+	t.Parallel()
 	store := sessions(t, single(t), redisauth.Options{})
 	for _, times := range []int{1, 2, 15} {
 		t.Run(fmt.Sprint(times, " lost replies"), func(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 // TestReaderSkipsNoEntry checks that a reader never continues past an entry that it has
 // not read.
 func TestReaderSkipsNoEntry(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}
@@ -113,6 +114,7 @@ func TestReaderSkipsNoEntry(t *testing.T) {
 // TestFeedWithAForeignEntry holds that an entry that is none of ours keeps
 // nothing from being revoked, although it keeps all from being read.
 func TestFeedWithAForeignEntry(t *testing.T) {
+	t.Parallel()
 	client := single(t)
 	ctx, f := t.Context(), revocations(t, client, redisauth.Options{})
 	foreign := func(until, sweep string) []string {
@@ -152,6 +154,7 @@ func TestFeedWithAForeignEntry(t *testing.T) {
 // TestFeedForEver holds that times which no number of milliseconds reaches
 // revoke no less.
 func TestFeedForEver(t *testing.T) {
+	t.Parallel()
 	ctx, f := t.Context(), revocations(t, single(t), redisauth.Options{})
 	ever := time.Unix(1<<55, 0)
 	require.NoError(t, f.Add(ctx, auth.Revocation{Subject: "ann", IssuedBefore: ever, Until: ever}))
@@ -168,6 +171,7 @@ func TestFeedForEver(t *testing.T) {
 // TestLoadAcrossARestart checks that a feed is not taken for complete if another
 // Redis, with lower IDs, continues it.
 func TestLoadAcrossARestart(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	client, other := connect(t, redis.NewClient(server.Options())), connect(t, redis.NewClient(server.Options()))
 	f := revocations(t, client, redisauth.Options{})
@@ -193,6 +197,7 @@ func TestLoadAcrossARestart(t *testing.T) {
 // TestLoadAcrossADeletion holds that a feed is not taken for whole when its stream
 // was deleted between two pages, and the new one gives lower IDs.
 func TestLoadAcrossADeletion(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	client, other := connect(t, redis.NewClient(server.Options())), connect(t, redis.NewClient(server.Options()))
 	f := revocations(t, client, redisauth.Options{})

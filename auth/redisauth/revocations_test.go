@@ -23,6 +23,7 @@ func inAnHour() time.Time { return time.Now().Add(time.Hour).Truncate(time.Milli
 
 // TestFeed holds what auth.RevocationFeed promises.
 func TestFeed(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}
@@ -63,6 +64,7 @@ func TestFeed(t *testing.T) {
 // TestFeedPages holds that a long feed is read whole, and a reader that is far
 // behind catches up.
 func TestFeedPages(t *testing.T) {
+	t.Parallel()
 	client := single(t)
 	ctx, f := t.Context(), revocations(t, client, redisauth.Options{})
 	_, start, err := f.Load(ctx)
@@ -90,6 +92,7 @@ func TestFeedPages(t *testing.T) {
 // TestExpiredEntriesAreDeleted checks that expired entries are deleted, a few at a time, and
 // that live ones stay, wherever they are.
 func TestExpiredEntriesAreDeleted(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}
@@ -141,6 +144,7 @@ func TestExpiredEntriesAreDeleted(t *testing.T) {
 // TestReadersOfATrimmedFeed checks that a reader that follows never starts again,
 // and that one that is behind misses no live entry.
 func TestReadersOfATrimmedFeed(t *testing.T) {
+	t.Parallel()
 	ctx, f := t.Context(), revocations(t, single(t), redisauth.Options{})
 	_, start, err := f.Load(ctx)
 	require.NoError(t, err)
@@ -224,6 +228,7 @@ func (p *process) check(access string) error {
 // TestTwoProcesses holds that the access tokens of a session that ended in one
 // are refused in the other within a second.
 func TestTwoProcesses(t *testing.T) {
+	t.Parallel()
 	client := single(t)
 	signing := errors.Must(token.NewKeys(errors.Must(token.GenerateKey())))
 	a, b := newProcess(t, client, signing), newProcess(t, client, signing)
@@ -285,6 +290,7 @@ func TestTwoProcesses(t *testing.T) {
 // TestRevocationsWithoutRedis checks that a process that cannot read responds
 // with 503, and recovers.
 func TestRevocationsWithoutRedis(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t, durable...)
 	proxy := redistest.StartProxy(t, server.Addr)
 	client := connect(t, redis.NewClient(&redis.Options{Addr: proxy.Addr}))

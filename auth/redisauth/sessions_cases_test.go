@@ -365,6 +365,7 @@ var sessionCases = []sessionCase{
 
 // TestSessionCases holds SR1 to SR28, everywhere.
 func TestSessionCases(t *testing.T) {
+	t.Parallel()
 	seen := map[string]bool{}
 	for _, c := range sessionCases {
 		seen[c.id] = true

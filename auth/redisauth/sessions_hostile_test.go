@@ -45,6 +45,7 @@ func (p *purse) pick(r *rand.Rand) string {
 // subjects, with logins that replace each other. At any time, a session either
 // exists and its access tokens are valid, or it has ended and they are revoked.
 func TestCrowdFindsNoContradiction(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}
@@ -120,6 +121,7 @@ func crowd(t *testing.T, store session.Store, pass func(time.Duration), seed uin
 // TestHoardedTokensDoNotFillRedis checks that a client with many tokens of ended sessions
 // cannot fill Redis with logouts, nor make each slower than the one before.
 func TestHoardedTokensDoNotFillRedis(t *testing.T) {
+	t.Parallel()
 	client := single(t)
 	store := sessions(t, client, redisauth.Options{})
 	d := newDesk(t, store, store.Advance)

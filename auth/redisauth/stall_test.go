@@ -218,6 +218,7 @@ func (s *service) thefts() (n int) {
 // Retry-After, with or without numbered attempts. Thieves who present used tokens
 // meanwhile, and return with the cookies of the 503s, get nothing.
 func TestOutagesEndNoSession_FS2(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}
@@ -266,6 +267,7 @@ func TestOutagesEndNoSession_FS2(t *testing.T) {
 // TestLostRepliesEndNoSession_FS2 holds the same where Redis rotates, and no reply
 // arrives: on one Redis, and on a Cluster.
 func TestLostRepliesEndNoSession_FS2(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}

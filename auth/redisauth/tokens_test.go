@@ -37,6 +37,7 @@ var (
 // TestProofWorksOnceInAllProcesses sends each proof to two processes on one Redis at
 // once.
 func TestProofWorksOnceInAllProcesses(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	keys := errors.Must(token.NewKeys(errors.Must(token.GenerateKey())))
 	issuer := errors.Must(token.NewIssuer(token.IssuerOptions{Keys: keys, Issuer: "https://api.example.com", Audience: []string{"api"}}))
@@ -92,6 +93,7 @@ func prove(t *testing.T, key *ecdsa.PrivateKey, text, id string) string {
 }
 
 func TestReplayStoreRecognizesItsOwnRetry(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	proxy := redistest.StartProxy(t, server.Addr)
 	store := errors.Must(redisauth.NewReplayStore(connect(t, redis.NewClient(&redis.Options{Addr: proxy.Addr, MaxRetries: -1})), redisauth.Options{Timeout: 2 * time.Second}))
@@ -116,6 +118,7 @@ func TestReplayStoreRecognizesItsOwnRetry(t *testing.T) {
 }
 
 func TestIntrospectionCacheExpiresReplies(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("slow: waits for a dead server")
 	}

@@ -25,6 +25,7 @@ type op struct {
 	metadata func() (int, string)
 	keys     func() (int, string)
 	at       string // the path of the metadata
+	hangs    bool   // until the client gives up
 }
 
 func newOP(t *testing.T) *op {
@@ -52,6 +53,10 @@ func (p *op) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.requests = append(p.requests, r.URL.Path)
+	if p.hangs {
+		<-r.Context().Done()
+		return
+	}
 	status, body := 404, ""
 	switch r.URL.Path {
 	case p.at:

@@ -77,11 +77,22 @@ func signer(alg token.Alg) crypto.Signer {
 
 // key returns the key of an algorithm, named after it.
 func key(alg token.Alg, s token.Schedule) token.Key {
-	if private := signer(alg); private != nil {
-		return errors.Must(errors.Must(token.NewKey(string(alg), alg, private)).On(s))
-	}
-	return errors.Must(errors.Must(token.NewSecret(string(alg), alg, material().secret)).On(s))
+	return errors.Must(unscheduled()[alg].On(s))
 }
+
+// unscheduled returns a key for each algorithm. They are created once, because NewKey
+// checks the primes of an RSA key for 20 ms.
+var unscheduled = sync.OnceValue(func() map[token.Alg]token.Key {
+	all := make(map[token.Alg]token.Key)
+	for _, alg := range algorithms {
+		if private := signer(alg); private != nil {
+			all[alg] = errors.Must(token.NewKey(string(alg), alg, private))
+			continue
+		}
+		all[alg] = errors.Must(token.NewSecret(string(alg), alg, material().secret))
+	}
+	return all
+})
 
 // keys has a key for each algorithm, named after it. EdDSA signs.
 func keys(t testing.TB) *token.Keys {

@@ -33,7 +33,7 @@ func main() {
 	logger := newLogger(os.Stderr)
 	slog.SetDefault(logger)
 	redis.SetLogger(driverLog{logger})
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+	if err := run(ctx, hashRounds, os.Args[1:], os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "shop:", err)
 		os.Exit(1)
 	}
@@ -51,8 +51,8 @@ func (d driverLog) Printf(ctx context.Context, format string, v ...any) {
 	d.LogAttrs(ctx, slog.LevelWarn, "redis", slog.String("text", fmt.Sprintf(format, v...)))
 }
 
-// run serves until ctx ends, then drains.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+// run serves until ctx ends, then drains. Tests hash passwords with fewer rounds.
+func run(ctx context.Context, rounds int, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("shop", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	addr := flags.String("addr", "127.0.0.1:8080", "the `address` to listen on")
@@ -60,7 +60,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	certFile := flags.String("cert", "", "serve HTTPS with the certificate in this `file`")
 	keyFile := flags.String("key", "", "the certificate's private key, in this `file`")
 	self := flags.String("self", "", "the `address` that clients see, where a load balancer stands in front")
-	c := config{rounds: hashRounds, logger: newLogger(stderr)}
+	c := config{rounds: rounds, logger: newLogger(stderr)}
 	flags.StringVar(&c.redis, "redis", "", "share limits, sessions, API keys and revocations in the Redis at this `URL`; needs -keys")
 	flags.StringVar(&c.limitsRedis, "limits-redis", "", "count limits in the Redis at this `URL`, not in that of -redis")
 	flags.StringVar(&c.keys, "keys", "", "keep keys in this `folder`, so that a restart logs nobody out")

@@ -29,6 +29,9 @@ type shop struct {
 	limited int // responses with 429
 }
 
+// testRounds are few, because 210,000 take 100 ms for each login.
+const testRounds = 1000
+
 // start runs a shop on a free port, and drains it at the end of the test.
 func start(t *testing.T, args ...string) *shop {
 	t.Helper()
@@ -36,7 +39,7 @@ func start(t *testing.T, args ...string) *shop {
 	out, in := io.Pipe()
 	log, done := &testlog.Log{}, make(chan error, 1)
 	go func() {
-		done <- run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), in, log)
+		done <- run(ctx, testRounds, append([]string{"-addr", "127.0.0.1:0"}, args...), in, log)
 		_ = in.Close()
 	}()
 	t.Cleanup(func() {
@@ -417,7 +420,7 @@ func TestWrongCommandLines(t *testing.T) {
 		{"a Redis at no address", []string{"-redis", "redis://:hunter2@127.0.0.1:port", "-keys", filepath.Join(t.TempDir(), "keys")}, "-redis is not a URL such as redis://127.0.0.1:6379"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			require.EqualError(t, run(ctx, append([]string{"-addr", "127.0.0.1:0"}, row.args...), io.Discard, io.Discard), row.want)
+			require.EqualError(t, run(ctx, testRounds, append([]string{"-addr", "127.0.0.1:0"}, row.args...), io.Discard, io.Discard), row.want)
 		})
 	}
 }

@@ -162,6 +162,10 @@ func TestSigningKeyIsReplacedAtOnce(t *testing.T) {
 // different minutes. A verifier that remembers the JWKS for its whole age knows
 // every key that signs.
 func TestSigningKeysFollowTheClock(t *testing.T) {
+	days, changes := 100, 3
+	if testing.Short() {
+		days, changes = 35, 1
+	}
 	dir := t.TempDir()
 	require.NoError(t, os.Chmod(dir, 0o700))
 	synctest.Test(t, func(t *testing.T) {
@@ -173,7 +177,7 @@ func TestSigningKeysFollowTheClock(t *testing.T) {
 		upkeep.Go(func() { two.upkeep(ctx) })
 		person := read(t, call(one.handler, "POST", "/auth/login", credentials(0)))
 		seen, started := map[string]bool{}, time.Now()
-		for range 100 * 8 {
+		for range days * 8 {
 			published := call(two.handler, "GET", "/.well-known/jwks.json", "").Body.String()
 			time.Sleep(5 * time.Minute)
 			person = read(t, call(one.handler, "POST", "/auth/refresh", "", "Cookie", person.cookie))
@@ -186,7 +190,7 @@ func TestSigningKeysFollowTheClock(t *testing.T) {
 				person, started = read(t, call(one.handler, "POST", "/auth/login", credentials(0))), time.Now()
 			}
 		}
-		require.GreaterOrEqual(t, len(seen), 4, "the key changed")
+		require.Greater(t, len(seen), changes, "the key must change once in 30 days")
 		stop()
 		upkeep.Wait()
 	})

@@ -58,17 +58,24 @@ func TestOnceIsNotRetried(t *testing.T) {
 // connections are in use. TestClusterMovesASlot of redisauth moves a slot.
 func TestTogetherUsesOneConnection(t *testing.T) {
 	t.Parallel()
-	cluster := redistest.StartCluster(t)
 	for _, row := range []struct {
-		name   string
-		client redis.UniversalClient
-		ports  int
+		name  string
+		start func(*testing.T) redis.UniversalClient
+		ports int
 	}{
-		{name: "a single server", client: redis.NewClient(redistest.Start(t).Options()), ports: 1},
-		{name: "a Cluster", client: redis.NewClusterClient(cluster.Options()), ports: 3},
+		{name: "a single server", start: func(t *testing.T) redis.UniversalClient {
+			return redis.NewClient(redistest.Start(t).Options())
+		}, ports: 1},
+		{name: "a Cluster", start: func(t *testing.T) redis.UniversalClient {
+			if testing.Short() {
+				t.Skip("slow: starts a Cluster")
+			}
+			return redis.NewClusterClient(redistest.StartCluster(t).Options())
+		}, ports: 3},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			t.Cleanup(func() { _ = row.client.Close() })
+			client := row.start(t)
+			t.Cleanup(func() { _ = client.Close() })
 			var group sync.WaitGroup
 			var mu sync.Mutex
 			ports, connections := map[string]bool{}, map[string]bool{}
@@ -78,7 +85,7 @@ func TestTogetherUsesOneConnection(t *testing.T) {
 						key := fmt.Sprint(i, "-", j)
 						write := redis.NewCmd(t.Context(), "set", key, "1")
 						first, second := redis.NewStringCmd(t.Context(), "client", "info"), redis.NewStringCmd(t.Context(), "client", "info")
-						rediscall.Together(t.Context(), row.client, key, write, first, second)
+						rediscall.Together(t.Context(), client, key, write, first, second)
 						one, another := fields(first.Val()), fields(second.Val())
 						mu.Lock()
 						ports[one["laddr"]], connections[one["laddr"]+one["id"]] = true, true

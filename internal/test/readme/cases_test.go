@@ -69,6 +69,7 @@ func readCases(t *testing.T) map[string]string {
 	t.Helper()
 	rows := make(map[string]string)
 	sources := make(map[string]string) // the tests of a folder
+	codes := make(map[string][]string) // that they name
 	for line := range strings.Lines(readPage(t, "cases.md")) {
 		row := caseRow.FindStringSubmatch(strings.TrimSpace(line))
 		if row == nil {
@@ -79,7 +80,10 @@ func readCases(t *testing.T) map[string]string {
 		require.True(t, strings.HasSuffix(sentence, "."), "%s is not a sentence: %s", code, sentence)
 		rows[code] = sentence
 		for _, folder := range requireTests(t, sources, code, tests) {
-			require.Contains(t, findCodes(sources[folder]), code, "no test of %s names %s", folder, code)
+			if codes[folder] == nil {
+				codes[folder] = findCodes(sources[folder])
+			}
+			require.Contains(t, codes[folder], code, "no test of %s names %s", folder, code)
 		}
 		for _, match := range caseTest.FindAllStringSubmatch(tests, -1) {
 			if !strings.HasPrefix(match[3], code) {
