@@ -14,7 +14,7 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-// cases returns all that is played.
+// cases returns all scenarios.
 func cases() []scenario {
 	return []scenario{
 		{"an exact limit", func(w *world) { w.fillLimit(5, 1) }},
@@ -22,36 +22,36 @@ func cases() []scenario {
 		{"the smallest ring", func(w *world) { w.fillLimit(129, 43) }},
 		{"a large ring", func(w *world) { w.fillLimit(1_000_000, 250_000) }},
 		{"a burst at the end of a window", burst},
-		{"costs of nothing and of too much", costs},
-		{"all or nothing", allOrNothing},
+		{"cost 0, and cost above Requests", costs},
+		{"charges are all made or none", allOrNothing},
 		{"Peek charges nothing", peekChargesNothing},
-		{"Refund, exact", func(w *world) { refunds(w, 4) }},
-		{"Refund, ring", func(w *world) { refunds(w, 400) }},
-		{"Refund of several, and twice, exact", func(w *world) { refundsOfSeveral(w, 4) }},
-		{"Refund of several, and twice, ring", func(w *world) { refundsOfSeveral(w, 400) }},
-		{"Reset", resets},
-		{"Penalty, exact", func(w *world) { penalties(w, 3) }},
-		{"Penalty, ring", func(w *world) { penalties(w, 300) }},
-		{"Penalty marks who denied", penaltyMarks},
-		{"Shadow", shadows},
-		{"a quota that changes", quotas},
-		{"keys are kept apart", keysApart},
-		{"slices are not kept", slicesNotKept},
+		{"Refund of an exact limit", func(w *world) { refunds(w, 4) }},
+		{"Refund of a ring", func(w *world) { refunds(w, 400) }},
+		{"Refund of two exact limits, twice", func(w *world) { refundsOfSeveral(w, 4) }},
+		{"Refund of two rings, twice", func(w *world) { refundsOfSeveral(w, 400) }},
+		{"Reset of counts and penalties", resets},
+		{"penalty of an exact limit", func(w *world) { penalties(w, 3) }},
+		{"penalty of a ring", func(w *world) { penalties(w, 300) }},
+		{"only a limit that denies starts a penalty", penaltyMarks},
+		{"a shadow limit counts and does not deny", shadows},
+		{"Requests changes between calls", quotas},
+		{"different keys have different counts", keysApart},
+		{"the store does not keep or change the charges", slicesNotKept},
 		{"a context that has ended", endedContext},
-		{"many at once", atOnce},
-		{"random calls, exact", func(w *world) { randomCalls(w, 12) }},
-		{"random calls, ring", func(w *world) { randomCalls(w, 1000) }},
+		{"concurrent charges", atOnce},
+		{"random calls of exact limits", func(w *world) { randomCalls(w, 12) }},
+		{"random calls of rings", func(w *world) { randomCalls(w, 1000) }},
 	}
 }
 
-// fillLimit spends a limit, is denied, and comes back when it may.
+// fillLimit uses up a limit, and retries before and after the Wait of the denial.
 func (w *world) fillLimit(requests, cost int) {
 	c := w.newCharge("k", requests, cost)
 	for range requests/cost + 2 {
 		w.takeCharges(c)
 	}
 	denied := w.takeCharges(c)[0]
-	w.expect(denied.Wait > 0, "what is full denies")
+	w.expect(denied.Wait > 0, "a used-up limit must deny")
 	wait := (denied.Wait + time.Millisecond - 1).Truncate(time.Millisecond)
 	half := (wait / 2).Truncate(time.Millisecond)
 	w.advance(half)
@@ -60,14 +60,15 @@ func (w *world) fillLimit(requests, cost int) {
 	w.takeCharges(c)
 	w.advance(2 * time.Millisecond)
 	if v := w.peek(c)[0]; w.exact() {
-		require.Zero(w.t, v.Wait, "after Wait, it is allowed")
+		require.Zero(w.t, v.Wait, "the same charge must be allowed after Wait")
 	}
 	w.takeCharges(c)
 	w.advance(w.window * 10 / 8)
-	require.Equal(w.t, requests, w.peek(c)[0].Remaining, "after a quiet window all is there")
+	require.Equal(w.t, requests, w.peek(c)[0].Remaining, "after a window without charges, all requests must remain")
 }
 
-// burst is the classic attack on fixed windows and on two buckets.
+// burst charges before and after the boundary of a window: the usual attack on fixed
+// windows, and on an average of two buckets.
 func burst(w *world) {
 	for _, requests := range []int{10, 200} {
 		c := w.newCharge("k", requests, requests/10)
@@ -88,16 +89,16 @@ func burst(w *world) {
 }
 
 func costs(w *world) {
-	c, none, dear := w.newCharge("k", 10, 4), w.newCharge("k", 10, 0), w.newCharge("k", 10, 11)
+	c, none, overCost := w.newCharge("k", 10, 4), w.newCharge("k", 10, 0), w.newCharge("k", 10, 11)
 	w.takeCharges(none)
 	w.takeCharges(c)
-	w.takeCharges(dear)
-	w.expect(w.takeCharges(c)[0].Remaining == 2, "costs count")
+	w.takeCharges(overCost)
+	w.expect(w.takeCharges(c)[0].Remaining == 2, "each charge must count its cost")
 	w.takeCharges(none)
-	w.expect(w.takeCharges(c)[0].Wait > 0, "what is full denies")
+	w.expect(w.takeCharges(c)[0].Wait > 0, "a used-up limit must deny")
 	w.takeCharges(w.newCharge("k", 10, 2))
 	w.takeCharges(none)
-	w.takeCharges(dear)
+	w.takeCharges(overCost)
 }
 
 func allOrNothing(w *world) {
@@ -107,12 +108,12 @@ func allOrNothing(w *world) {
 		w.takeCharges(loose, strict, ring)
 		w.takeCharges(ring, strict, loose)
 	}
-	w.expect(w.peek(loose)[0].Remaining == 98, "what another limit denies charges nobody")
-	w.expect(w.peek(ring)[0].Remaining == 998, "what another limit denies charges nobody")
-	dear := strict
-	dear.Key.Text, dear.Cost = "other", 3
-	w.takeCharges(loose, dear)
-	w.expect(w.peek(loose)[0].Remaining == 98, "what is never allowed charges nobody")
+	w.expect(w.peek(loose)[0].Remaining == 98, "a charge that another limit denies must not be recorded")
+	w.expect(w.peek(ring)[0].Remaining == 998, "a charge that another limit denies must not be recorded")
+	overCost := strict
+	overCost.Key.Text, overCost.Cost = "other", 3
+	w.takeCharges(loose, overCost)
+	w.expect(w.peek(loose)[0].Remaining == 98, "a charge with another above Requests must not be recorded")
 }
 
 func peekChargesNothing(w *world) {
@@ -121,10 +122,10 @@ func peekChargesNothing(w *world) {
 	for range 5 {
 		w.peek(c)
 	}
-	w.expect(w.takeCharges(c)[0].Remaining == 1, "Peek charges nothing")
+	w.expect(w.takeCharges(c)[0].Remaining == 1, "Peek must not record a charge")
 	w.takeCharges(c)
 	for range 5 {
-		w.peek(c) // is denied, and begins no penalty
+		w.peek(c) // is denied, and must not start a penalty
 	}
 	w.advance(w.window + 2*time.Millisecond)
 	require.Zero(w.t, w.peek(c)[0].Wait)
@@ -154,15 +155,15 @@ func penalties(w *world, requests int) {
 		w.takeCharges(c)
 	}
 	first := w.takeCharges(c)[0]
-	w.expect(first.Wait == c.Penalty, "the first denial begins the penalty")
-	none, dear := c, c
-	none.Cost, dear.Cost = 0, requests+1
+	w.expect(first.Wait == c.Penalty, "the first denial must start the penalty")
+	none, overCost := c, c
+	none.Cost, overCost.Cost = 0, requests+1
 	for range 3 {
 		w.advance(w.window / 2)
-		w.takeCharges(c) // prolongs nothing
+		w.takeCharges(c) // must not extend the penalty
 		w.peek(c)
 		w.takeCharges(none)
-		w.takeCharges(dear)
+		w.takeCharges(overCost)
 	}
 	w.advance(w.window/2 + 3*time.Millisecond)
 	if w.exact() {
@@ -173,7 +174,7 @@ func penalties(w *world, requests int) {
 	}
 	unmarked := c
 	unmarked.Penalty = 0
-	require.LessOrEqual(w.t, w.takeCharges(unmarked)[0].Wait, w.window*9/8, "who has no penalty asks for none")
+	require.LessOrEqual(w.t, w.takeCharges(unmarked)[0].Wait, w.window*9/8, "a charge without Penalty must ignore the penalty")
 }
 
 func penaltyMarks(w *world) {
@@ -182,16 +183,16 @@ func penaltyMarks(w *world) {
 	strict.Penalty, loose.Penalty = w.window*4, w.window*4
 	w.takeCharges(loose, strict)
 	w.takeCharges(loose, strict)
-	require.Zero(w.t, w.takeCharges(loose)[0].Wait, "it allowed, and another denied")
-	dear := w.newCharge("dear", 1, 2)
-	dear.Penalty = time.Hour
-	w.takeCharges(dear)
-	dear.Cost = 1
-	require.Zero(w.t, w.takeCharges(dear)[0].Wait, "what is never allowed begins no penalty")
+	require.Zero(w.t, w.takeCharges(loose)[0].Wait, "a limit that allowed must not start a penalty")
+	over := w.newCharge("over cost", 1, 2)
+	over.Penalty = time.Hour
+	w.takeCharges(over)
+	over.Cost = 1
+	require.Zero(w.t, w.takeCharges(over)[0].Wait, "a cost above Requests must not start a penalty")
 	ok := w.newCharge("ok", 5, 1)
 	ok.Penalty = time.Hour
-	w.takeCharges(ok, dear)
-	w.takeCharges(ok, dear)
+	w.takeCharges(ok, over)
+	w.takeCharges(ok, over)
 	require.Zero(w.t, w.takeCharges(ok)[0].Wait)
 }
 
@@ -200,15 +201,15 @@ func shadows(w *world) {
 	real.Key.Policy, shadow.Shadow, shadow.Penalty = "p-2", true, time.Hour
 	for i := range 6 {
 		v := w.takeCharges(shadow, real)
-		w.expect((v[0].Wait > 0) == (i >= 2), "the shadow tells")
-		w.expect((v[1].Wait > 0) == (i >= 4), "the shadow does not deny")
+		w.expect((v[0].Wait > 0) == (i >= 2), "the shadow limit must report its denial")
+		w.expect((v[1].Wait > 0) == (i >= 4), "the shadow limit must not deny the charge")
 	}
 	w.resetKeys(shadow.Key)
-	w.expect(w.takeCharges(shadow, real)[0].Remaining == 2, "what is denied charges no shadow")
+	w.expect(w.takeCharges(shadow, real)[0].Remaining == 2, "a denied charge must not be recorded in the shadow limit")
 }
 
-// quotas changes a limit between calls, also across 128, above which limits are
-// approximate.
+// quotas changes Requests between calls. Some changes cross exactLimit, above which
+// counts are approximate.
 func quotas(w *world) {
 	c := w.newCharge("k", 10, 10)
 	w.takeCharges(c)
@@ -223,13 +224,13 @@ func quotas(w *world) {
 		w.takeCharges(c)
 	}
 	c.Requests, c.Cost = 100, 1
-	w.expect(w.takeCharges(c)[0].Wait > 0, "what was counted above 128 counts below it")
+	w.expect(w.takeCharges(c)[0].Wait > 0, "charges of a ring must count after Requests falls to an exact limit")
 	w.advance(w.window * 10 / 8)
 	w.takeCharges(c)
 }
 
-// keysApart has texts that join or split wrongly, and such that look like
-// addresses.
+// keysApart charges keys that a store could confuse: texts with separators, texts that
+// look like networks, and networks of different lengths.
 func keysApart(w *world) {
 	texts := []string{
 		"a", "A", "b", "a:b", "b:c", ":", "{a}", "}", "{", "a\x00", "\x00a", "a\r\n", "a ", " a", "é", "e\u0301", "\xff", "\xff\xfe",
@@ -250,7 +251,7 @@ func keysApart(w *world) {
 	}
 	for i := range all {
 		all[i].Window = time.Hour
-		require.Zero(w.t, w.takeCharges(all[i])[0].Wait, "%q was counted with another key", all[i].Key)
+		require.Zero(w.t, w.takeCharges(all[i])[0].Wait, "%q shares its count with another key", all[i].Key)
 	}
 	for _, c := range all {
 		require.Positive(w.t, w.takeCharges(c)[0].Wait)
@@ -261,14 +262,14 @@ func slicesNotKept(w *world) {
 	charges := []ratelimit.Charge{w.newCharge("k", 1, 1)}
 	before := slices.Clone(charges)
 	w.takeCharges(charges...)
-	require.Equal(w.t, before, charges, "Take changed its charges")
+	require.Equal(w.t, before, charges, "Take must not change the charges")
 	charges[0] = w.newCharge("other", 1000, 7)
 	w.takeCharges(before...)
 	w.takeCharges(charges...)
 }
 
-// endedContext calls the store with a canceled context. The store must return
-// soon. The charge is then unknown.
+// endedContext calls the store with a canceled context. The store must return within
+// 10 s. It is not decided whether the charge is recorded.
 func endedContext(w *world) {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	cancel()
@@ -284,18 +285,18 @@ func endedContext(w *world) {
 	select {
 	case <-done:
 	case <-time.After(10 * time.Second):
-		w.t.Fatal("a call did not return when its context had ended")
+		w.t.Fatal("a call with a canceled context must return")
 	}
 	w.takeCharges(w.newCharge("other", 5, 1))
 }
 
-// atOnce has many clients of one key, and of two in both orders.
+// atOnce charges two keys from 16 goroutines, in both orders.
 func atOnce(w *world) {
 	for _, requests := range []int{100, 1000} {
 		a, b := w.newCharge("a", requests, requests/100), w.newCharge("b", 1_000_000, 1)
 		a.Window, b.Window, a.Key.Policy, b.Key.Policy = time.Hour, time.Hour, map[int]string{100: "p", 1000: "q"}[requests], "r"
 		var group sync.WaitGroup
-		var admitted, failed atomic.Int64
+		var allowed, failed atomic.Int64
 		for i := range 16 {
 			group.Go(func() {
 				charges, v := []ratelimit.Charge{a, b}, make([]ratelimit.Verdict, 2)
@@ -308,14 +309,14 @@ func atOnce(w *world) {
 						continue
 					}
 					if v[0].Wait == 0 && v[1].Wait == 0 {
-						admitted.Add(1)
+						allowed.Add(1)
 					}
 				}
 			})
 		}
 		group.Wait()
 		require.Zero(w.t, failed.Load())
-		require.EqualValues(w.t, 100, admitted.Load())
+		require.EqualValues(w.t, 100, allowed.Load())
 	}
 	w.takeCharges(w.newCharge("k", 5, 1))
 }

@@ -11,7 +11,7 @@ func (l *ledger) Peek(ctx context.Context, charges []ratelimit.Charge, verdicts 
 	if err := l.hang(ctx); err != nil {
 		return err
 	}
-	if l.does("charges in Peek") {
+	if l.does("records charges in Peek") {
 		err := l.Take(ctx, charges, verdicts)
 		for i := range verdicts {
 			verdicts[i].Mark = 0
@@ -22,8 +22,8 @@ func (l *ledger) Peek(ctx context.Context, charges []ratelimit.Charge, verdicts 
 	defer l.mu.Unlock()
 	for i, c := range charges {
 		verdicts[i] = l.verdict(c, false)
-		if l.does("begins a penalty in Peek") && verdicts[i].Wait > 0 && c.Penalty > 0 && l.now >= l.page(c.Key).banned {
-			l.page(c.Key).banned = l.now + c.Penalty
+		if l.does("starts a penalty in Peek") && verdicts[i].Wait > 0 && c.Penalty > 0 && l.now >= l.page(c.Key).penaltyUntil {
+			l.page(c.Key).penaltyUntil = l.now + c.Penalty
 		}
 	}
 	for i, c := range charges {
@@ -35,21 +35,21 @@ func (l *ledger) Peek(ctx context.Context, charges []ratelimit.Charge, verdicts 
 
 // Refund implements [ratelimit.Store].
 func (l *ledger) Refund(ctx context.Context, charges []ratelimit.Charge) error {
-	if err := l.hang(ctx); err != nil || l.does("gives nothing back") {
+	if err := l.hang(ctx); err != nil || l.does("does not refund") {
 		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.does("refunds the first alone") {
+	if l.does("refunds only the first") {
 		charges = charges[:1]
 	}
 	for _, c := range charges {
 		p := l.page(c.Key)
-		if c.Mark == 0 && !l.does("gives back without a mark") {
+		if c.Mark == 0 && !l.does("refunds without a Mark") {
 			continue
 		}
 		if l.does("ends a penalty by Refund") {
-			p.banned = 0
+			p.penaltyUntil = 0
 		}
 		for i := range p.lines {
 			v := &p.lines[i]
@@ -58,14 +58,14 @@ func (l *ledger) Refund(ctx context.Context, charges []ratelimit.Charge) error {
 			} else if v.mark != c.Mark {
 				continue
 			}
-			if l.now-v.at >= c.Window && l.does("gives back what has left") && len(p.lines) > 0 {
+			if l.now-v.at >= c.Window && l.does("refunds expired charges") && len(p.lines) > 0 {
 				v = &p.lines[len(p.lines)-1]
 			}
 			back := min(c.Cost, v.cost)
 			switch l.fault {
-			case "gives all back for a part":
+			case "refunds all for a part":
 				back = v.cost
-			case "gives back twice":
+			case "refunds twice the cost":
 				back = c.Cost
 			}
 			v.cost -= back
@@ -82,16 +82,16 @@ func (l *ledger) Reset(ctx context.Context, keys []ratelimit.Key) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.does("resets the first alone") {
+	if l.does("resets only the first") {
 		keys = keys[:1]
 	}
 	for _, k := range keys {
 		p := l.page(k)
-		if !l.does("resets the penalty alone") {
+		if !l.does("resets only the penalty") {
 			p.lines = nil
 		}
-		if !l.does("resets the counts alone") {
-			p.banned = 0
+		if !l.does("resets only the counts") {
+			p.penaltyUntil = 0
 		}
 	}
 	if l.does("resets all keys") {
@@ -100,9 +100,9 @@ func (l *ledger) Reset(ctx context.Context, keys []ratelimit.Key) error {
 	return nil
 }
 
-// hang returns when it should, or never.
+// hang returns the error of ctx, or hangs if that is the fault.
 func (l *ledger) hang(ctx context.Context) error {
-	if l.does("hangs when a context has ended") && ctx.Err() != nil {
+	if l.does("hangs when the context has ended") && ctx.Err() != nil {
 		select {}
 	}
 	return ctx.Err()

@@ -11,8 +11,8 @@ import (
 	"github.com/ringwall/ringwall/ratelimit"
 )
 
-// ledger is the simplest store, with one fault. It stores every charge, and reads
-// all of them.
+// ledger is the simplest store, with one fault. It keeps all charges in a list, and each
+// call reads the whole list.
 type ledger struct {
 	fault string
 	mu    sync.Mutex
@@ -23,9 +23,9 @@ type ledger struct {
 }
 
 type page struct {
-	lines    []line
-	banned   time.Duration // until
-	requests int
+	lines        []line
+	penaltyUntil time.Duration
+	requests     int
 }
 
 type line struct {
@@ -49,13 +49,13 @@ func (l *ledger) page(k ratelimit.Key) *page {
 	case "ignores the bits of a network":
 		k.Text += k.Net.Addr().String()
 		k.Net = netip.Prefix{}
-	case "joins policy and text":
+	case "joins Policy and Text":
 		k.Policy, k.Text = "", k.Policy+"-"+k.Text
 	case "folds case":
 		k.Text = strings.ToLower(k.Text)
-	case "cuts long texts":
+	case "truncates long texts":
 		k.Text = k.Text[:min(len(k.Text), 4096)]
-	case "cuts texts at a zero byte":
+	case "truncates texts at a zero byte":
 		k.Text, _, _ = strings.Cut(k.Text, "\x00")
 	}
 	if l.keys[k] == nil {
@@ -64,11 +64,11 @@ func (l *ledger) page(k ratelimit.Key) *page {
 	return l.keys[k]
 }
 
-// used sums what counts at a moment.
+// used returns the sum of the costs that count at a time.
 func (l *ledger) used(p *page, c ratelimit.Charge, at time.Duration) int {
 	window := c.Window
 	switch l.fault {
-	case "takes none of the time into account":
+	case "ignores the time":
 		window = 1000 * time.Hour
 	case "forgets a charge a millisecond too early":
 		window -= time.Millisecond
@@ -88,7 +88,7 @@ func (l *ledger) used(p *page, c ratelimit.Charge, at time.Duration) int {
 	return max(0, sum)
 }
 
-// wait returns how long until no more than most is used.
+// wait returns the time until at most most is used.
 func (l *ledger) wait(p *page, c ratelimit.Charge, most int) time.Duration {
 	ends := []time.Duration{0}
 	for _, v := range p.lines {
@@ -105,7 +105,7 @@ func (l *ledger) wait(p *page, c ratelimit.Charge, most int) time.Duration {
 	return ends[len(ends)-1]
 }
 
-// verdict returns the verdict on one charge alone.
+// verdict returns the verdict on one charge, without regard to the others.
 func (l *ledger) verdict(c ratelimit.Charge, take bool) ratelimit.Verdict {
 	p := l.page(c.Key)
 	if p.requests != 0 && p.requests != c.Requests {
@@ -122,12 +122,12 @@ func (l *ledger) verdict(c ratelimit.Charge, take bool) ratelimit.Verdict {
 	used := l.used(p, c, l.now)
 	v := ratelimit.Verdict{Remaining: max(0, c.Requests-used)}
 	cost := c.Cost
-	if l.does("counts every cost as one") {
+	if l.does("counts each cost as 1") {
 		cost = min(1, cost)
 	}
 	switch {
-	case cost == 0 && !l.does("denies a cost of nothing when full"): // always allowed
-	case cost > c.Requests && l.does("says that too much comes with time"):
+	case cost == 0 && !l.does("denies a cost of 0 when full"): // always allowed
+	case cost > c.Requests && l.does("returns a Wait for a cost above Requests"):
 		v.Wait = c.Window
 	case cost > c.Requests:
 		v.Wait = -1
@@ -137,18 +137,18 @@ func (l *ledger) verdict(c ratelimit.Charge, take bool) ratelimit.Verdict {
 	if used > 0 {
 		v.Reset = l.wait(p, c, min(used-1, c.Requests-1))
 	}
-	banned := l.now < p.banned && (c.Penalty > 0 || l.does("asks for a mark without a penalty"))
-	if l.does("knows no penalty") || !take && l.does("does not see a penalty in Peek") {
-		banned = false
+	inPenalty := l.now < p.penaltyUntil && (c.Penalty > 0 || l.does("applies a penalty to charges without one"))
+	if l.does("has no penalties") || !take && l.does("ignores a penalty in Peek") {
+		inPenalty = false
 	}
-	if banned {
-		left := p.banned - l.now
-		if !l.does("remains in a penalty") {
+	if inPenalty {
+		left := p.penaltyUntil - l.now
+		if !l.does("has Remaining in a penalty") {
 			v.Remaining = 0
 		}
-		if cost > 0 || l.does("denies a cost of nothing in a penalty") {
+		if cost > 0 || l.does("denies a cost of 0 in a penalty") {
 			switch {
-			case v.Wait >= 0 && l.does("tells the penalty though the limit waits longer"):
+			case v.Wait >= 0 && l.does("returns the penalty when the limit's wait is longer"):
 				v.Wait = left
 			case v.Wait >= 0:
 				v.Wait = max(v.Wait, left)
@@ -169,35 +169,35 @@ func (l *ledger) Take(ctx context.Context, charges []ratelimit.Charge, verdicts 
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.does("keeps the charges") {
-		for _, old := range l.kept { // which the caller may have changed since
+	if l.does("keeps the slice of charges") {
+		for _, old := range l.kept { // a caller may have changed them
 			p := l.page(old[0].Key)
 			p.lines = append(p.lines, line{at: l.now, cost: old[0].Cost})
 		}
 		l.kept = [][]ratelimit.Charge{charges}
 	}
 	allowed, before := true, len(charges)
-	banned := make([]bool, len(charges))
+	inPenalty := make([]bool, len(charges))
 	for i, c := range charges {
 		verdicts[i] = l.verdict(c, true)
-		banned[i] = l.now < l.page(c.Key).banned && c.Penalty > 0
-		denies := verdicts[i].Wait != 0 && (!c.Shadow || l.does("lets a shadow deny"))
-		if l.does("charges others beside too much") && verdicts[i].Wait < 0 {
+		inPenalty[i] = l.now < l.page(c.Key).penaltyUntil && c.Penalty > 0
+		denies := verdicts[i].Wait != 0 && (!c.Shadow || l.does("denies by a shadow limit"))
+		if l.does("records charges made with a cost above Requests") && verdicts[i].Wait < 0 {
 			denies = false
 		}
-		if denies && (i == 0 || !l.does("decides the first limit alone")) {
+		if denies && (i == 0 || !l.does("decides only by the first limit")) {
 			allowed, before = false, min(before, i)
 		}
 	}
-	if l.does("lets two in at once") {
+	if l.does("allows two charges at once") {
 		l.mu.Unlock()
 		time.Sleep(time.Microsecond)
 		l.mu.Lock()
 	}
 	for i, c := range charges {
-		l.finish(c, &verdicts[i], allowed, i < before, banned[i])
+		l.finish(c, &verdicts[i], allowed, i < before, inPenalty[i])
 	}
-	if l.does("mixes up the verdicts") {
+	if l.does("swaps the verdicts") {
 		slices.Reverse(verdicts)
 	}
 	if l.does("changes the charges") {
@@ -206,35 +206,35 @@ func (l *ledger) Take(ctx context.Context, charges []ratelimit.Charge, verdicts 
 	return nil
 }
 
-// finish writes what comes of a charge.
-func (l *ledger) finish(c ratelimit.Charge, v *ratelimit.Verdict, allowed, before, banned bool) {
+// finish records a charge, and sets Mark, Remaining and the penalty.
+func (l *ledger) finish(c ratelimit.Charge, v *ratelimit.Verdict, allowed, before, inPenalty bool) {
 	p := l.page(c.Key)
 	charge := allowed && v.Wait == 0 && c.Cost > 0
 	switch l.fault {
-	case "charges what it denies":
+	case "records denied charges":
 		charge = charge || v.Wait > 0 && c.Cost > 0
-	case "charges the limits before the one that denies":
+	case "records charges before the one that denies":
 		charge = charge || before && v.Wait == 0 && c.Cost > 0
 	case "decides each limit by itself":
 		charge = v.Wait == 0 && c.Cost > 0
-	case "charges in a penalty":
-		charge = charge || banned
-	case "charges a shadow though another denies":
+	case "records charges in a penalty":
+		charge = charge || inPenalty
+	case "records a denied charge in a shadow limit":
 		charge = charge || c.Shadow && v.Wait == 0 && c.Cost > 0
-	case "charges no shadow":
+	case "does not count shadow limits":
 		charge = charge && !c.Shadow
 	}
 	cost := c.Cost
-	if l.does("counts every cost as one") {
+	if l.does("counts each cost as 1") {
 		cost = min(1, cost)
 	}
-	if l.does("charges a cost of nothing") && c.Cost == 0 && allowed {
+	if l.does("records a cost of 0") && c.Cost == 0 && allowed {
 		p.lines = append(p.lines, line{l.now, 1, -1})
 	}
 	if charge {
 		l.marks++
 		p.lines = append(p.lines, line{l.now, cost, l.marks})
-		if v.Wait == 0 && !l.does("tells what remained before") {
+		if v.Wait == 0 && !l.does("returns Remaining before the charge") {
 			v.Remaining = max(0, v.Remaining-cost)
 		}
 		if allowed && v.Wait == 0 {
@@ -242,19 +242,19 @@ func (l *ledger) finish(c ratelimit.Charge, v *ratelimit.Verdict, allowed, befor
 		}
 		v.Reset = l.wait(p, c, min(l.used(p, c, l.now)-1, c.Requests-1))
 	}
-	begins := v.Wait > 0 && c.Penalty > 0 && (!banned || l.does("prolongs a penalty"))
+	begins := v.Wait > 0 && c.Penalty > 0 && (!inPenalty || l.does("extends a penalty"))
 	switch l.fault {
-	case "begins a penalty for too much":
+	case "starts a penalty for a cost above Requests":
 		begins = begins || v.Wait < 0 && c.Penalty > 0
-	case "marks those who allowed":
-		begins = begins || !allowed && c.Penalty > 0 && !banned
-	case "keeps no penalty of a shadow":
+	case "starts a penalty for limits that allowed":
+		begins = begins || !allowed && c.Penalty > 0 && !inPenalty
+	case "has no penalties of shadow limits":
 		begins = begins && !c.Shadow
 	}
 	if begins {
-		p.banned = l.now + c.Penalty
+		p.penaltyUntil = l.now + c.Penalty
 		if v.Wait > 0 {
-			if l.does("tells the penalty though the limit waits longer") {
+			if l.does("returns the penalty when the limit's wait is longer") {
 				v.Wait = c.Penalty
 			}
 			v.Wait = max(v.Wait, c.Penalty)
@@ -264,40 +264,40 @@ func (l *ledger) finish(c ratelimit.Charge, v *ratelimit.Verdict, allowed, befor
 	l.distort(c, v)
 }
 
-// distort returns a wrong verdict.
+// distort applies the faults that only change a verdict.
 func (l *ledger) distort(c ratelimit.Charge, v *ratelimit.Verdict) {
 	switch l.fault {
-	case "tells that less remains":
+	case "returns Remaining that is too small":
 		v.Remaining = max(0, v.Remaining-1)
-	case "waits too short":
+	case "returns a Wait that is too short":
 		if v.Wait > time.Millisecond {
 			v.Wait -= time.Millisecond
 			v.Reset = max(v.Reset-time.Millisecond, 0)
 		}
-	case "waits too long":
+	case "returns a Wait that is too long":
 		if v.Wait > 0 {
 			v.Wait += time.Millisecond
 			v.Reset += time.Millisecond
 		}
-	case "says Reset is 0 always":
+	case "always returns Reset 0":
 		if v.Wait <= 0 {
 			v.Reset = 0
 		}
-	case "says Reset is the window always":
+	case "always returns the window as Reset":
 		if v.Wait <= 0 {
 			v.Reset = c.Window
 		}
-	case "says Reset too early":
+	case "returns a Reset that is too short":
 		if v.Wait <= 0 && v.Reset > time.Millisecond {
 			v.Reset -= time.Millisecond
 		}
-	case "marks what it denied":
+	case "returns a Mark for denied charges":
 		if v.Mark == 0 && v.Wait > 0 {
 			v.Mark = 1 << 40
 		}
-	case "marks nothing":
+	case "returns no Mark":
 		v.Mark = 0
-	case "is under pressure always":
+	case "always reports pressure":
 		v.Pressure = true
 	}
 }

@@ -17,7 +17,7 @@ const exactLimit = 128
 // equal if the test controls the clock.
 type span struct{ from, to time.Duration }
 
-// An admission is something that was charged, and not given back.
+// An admission is the part of a recorded charge that was not refunded.
 type admission struct {
 	when span
 	cost int
@@ -31,13 +31,13 @@ type count struct {
 	blurred    bool // counted with a limit above exactLimit, now or before
 }
 
-// forget deletes charges that no longer count by any rule.
+// forget deletes the charges that are at least two windows old.
 func (n *count) forget(at span, window time.Duration) {
 	n.admissions = slices.DeleteFunc(n.admissions, func(a admission) bool { return at.from-a.when.to >= 2*window })
 }
 
-// used returns the minimum and the maximum of the charges at a moment: those
-// certainly made less than near ago, and those possibly made less than far ago.
+// used returns bounds of the sum of the costs: least has the charges that are
+// certainly younger than near, most those that may be younger than far.
 func (n *count) used(at span, near, far time.Duration) (least, most int) {
 	for _, a := range n.admissions {
 		if at.to-a.when.from < near {
@@ -50,7 +50,7 @@ func (n *count) used(at span, near, far time.Duration) (least, most int) {
 	return least, most
 }
 
-// room returns the shortest time after which at most most requests count.
+// room returns the shortest time after which the counted costs are at most most.
 func (n *count) room(now, window time.Duration, times func(span) time.Duration, most int) time.Duration {
 	ends := []time.Duration{0}
 	for _, a := range n.admissions {
@@ -84,33 +84,33 @@ func (n *count) checkVerdict(t *testing.T, c ratelimit.Charge, v ratelimit.Verdi
 	}
 	n.forget(at, c.Window)
 	least, most := n.used(at, near, far)
-	banned, perhaps := c.Penalty > 0 && at.to < n.penalty.from, c.Penalty > 0 && at.from < n.penalty.to
-	certain = c.Cost == 0 || c.Cost > c.Requests || banned || least+c.Cost > c.Requests || !perhaps && most+c.Cost <= c.Requests
+	inPenalty, mayBeInPenalty := c.Penalty > 0 && at.to < n.penalty.from, c.Penalty > 0 && at.from < n.penalty.to
+	certain = c.Cost == 0 || c.Cost > c.Requests || inPenalty || least+c.Cost > c.Requests || !mayBeInPenalty && most+c.Cost <= c.Requests
 	switch {
 	case c.Cost == 0:
-		require.Zero(t, v.Wait, "what costs nothing was denied")
+		require.Zero(t, v.Wait, "a cost of 0 must not be denied")
 	case c.Cost > c.Requests:
-		require.Negative(t, v.Wait, "more than is ever allowed at once")
-	case banned:
-		require.Positive(t, v.Wait, "allowed in a penalty that ends in %v", n.penalty.from-at.to)
+		require.Negative(t, v.Wait, "a cost above Requests must have a negative Wait")
+	case inPenalty:
+		require.Positive(t, v.Wait, "must be denied: the penalty ends in %v", n.penalty.from-at.to)
 	case least+c.Cost > c.Requests:
-		require.Positive(t, v.Wait, "%d of %d are used, and %d more were allowed", least, c.Requests, c.Cost)
-	case !perhaps && most+c.Cost <= c.Requests:
-		require.Zero(t, v.Wait, "%d of %d are used at most, and %d more were denied", most, c.Requests, c.Cost)
+		require.Positive(t, v.Wait, "must be denied: at least %d of %d are used, and the cost is %d", least, c.Requests, c.Cost)
+	case !mayBeInPenalty && most+c.Cost <= c.Requests:
+		require.Zero(t, v.Wait, "must be allowed: at most %d of %d are used, and the cost is %d", most, c.Requests, c.Cost)
 	}
-	n.judgeTimes(t, c, v, at, take, banned)
+	n.checkTimes(t, c, v, at, take, inPenalty)
 	begins := take && v.Wait > 0 && c.Penalty > 0
-	n.judgeRemaining(t, c, v, banned, perhaps || begins, charged, least, most)
-	require.False(t, v.Pressure, "the store is not full")
+	n.checkRemaining(t, c, v, inPenalty, mayBeInPenalty || begins, charged, least, most)
+	require.False(t, v.Pressure, "Pressure must be false: the store is not full")
 	if charged {
 		n.admissions = append(n.admissions, admission{at, c.Cost, v.Mark})
 	}
-	if !perhaps && !begins {
-		n.judgeReset(t, c, v, at, near, far)
+	if !mayBeInPenalty && !begins {
+		n.checkReset(t, c, v, at, near, far)
 	}
-	if begins && !banned {
+	if begins && !inPenalty {
 		end := span{at.from + c.Penalty, at.to + c.Penalty}
-		if perhaps { // and it is unknown which of the two
+		if mayBeInPenalty { // the earlier penalty may be the one that counts
 			end.from = n.penalty.from
 		}
 		n.penalty = end
@@ -118,24 +118,24 @@ func (n *count) checkVerdict(t *testing.T, c ratelimit.Charge, v ratelimit.Verdi
 	return certain
 }
 
-// judgeRemaining checks Remaining. If a penalty may be running, 0 is correct too.
-func (n *count) judgeRemaining(t *testing.T, c ratelimit.Charge, v ratelimit.Verdict, banned, perhaps, charged bool, least, most int) {
+// checkRemaining checks Remaining. If a penalty may be running, 0 is correct too.
+func (n *count) checkRemaining(t *testing.T, c ratelimit.Charge, v ratelimit.Verdict, inPenalty, mayBeInPenalty, charged bool, least, most int) {
 	t.Helper()
-	if banned {
-		require.Zero(t, v.Remaining, "remaining in a penalty")
+	if inPenalty {
+		require.Zero(t, v.Remaining, "Remaining must be 0 in a penalty")
 	}
-	if perhaps && v.Remaining == 0 {
+	if mayBeInPenalty && v.Remaining == 0 {
 		return
 	}
 	if charged {
 		least, most = least+c.Cost, most+c.Cost
 	}
-	require.GreaterOrEqual(t, v.Remaining, max(0, c.Requests-most), "remaining")
-	require.LessOrEqual(t, v.Remaining, max(0, c.Requests-least), "remaining")
+	require.GreaterOrEqual(t, v.Remaining, max(0, c.Requests-most), "Remaining")
+	require.LessOrEqual(t, v.Remaining, max(0, c.Requests-least), "Remaining")
 }
 
-// judgeTimes checks Wait, if the limit is exact or a penalty decides.
-func (n *count) judgeTimes(t *testing.T, c ratelimit.Charge, v ratelimit.Verdict, at span, take, banned bool) {
+// checkTimes checks Wait, if the limit is exact or a penalty decides.
+func (n *count) checkTimes(t *testing.T, c ratelimit.Charge, v ratelimit.Verdict, at span, take, inPenalty bool) {
 	t.Helper()
 	if v.Wait <= 0 {
 		return
@@ -148,43 +148,43 @@ func (n *count) judgeTimes(t *testing.T, c ratelimit.Charge, v ratelimit.Verdict
 	if c.Penalty > 0 {
 		shortest = max(shortest, n.penalty.from-at.to)
 		longest = max(longest, n.penalty.to-at.from)
-		if take { // a penalty may begin with this denial
+		if take { // this denial may start a penalty
 			longest = max(longest, c.Penalty)
 		}
 		if take && at.from >= n.penalty.to {
 			shortest = max(shortest, c.Penalty)
 		}
 	}
-	require.GreaterOrEqual(t, v.Wait, shortest, "too early")
-	require.LessOrEqual(t, v.Wait, longest+time.Millisecond-1, "too late: rounded up to milliseconds at most")
-	if c.Penalty > 0 && (take || banned) {
-		require.Equal(t, v.Wait, v.Reset, "in a penalty, nothing more is there before its end")
+	require.GreaterOrEqual(t, v.Wait, shortest, "Wait is too short")
+	require.LessOrEqual(t, v.Wait, longest+time.Millisecond-1, "Wait is too long; a store may round up to a millisecond")
+	if c.Penalty > 0 && (take || inPenalty) {
+		require.Equal(t, v.Wait, v.Reset, "Reset must be the end of the penalty")
 	}
 }
 
-// judgeReset checks the time until more requests remain, without a penalty. It is
+// checkReset checks the time until more requests remain, without a penalty. It is
 // known to the millisecond if the limit is exact and the test controls the clock.
-func (n *count) judgeReset(t *testing.T, c ratelimit.Charge, v ratelimit.Verdict, at span, near, far time.Duration) {
+func (n *count) checkReset(t *testing.T, c ratelimit.Charge, v ratelimit.Verdict, at span, near, far time.Duration) {
 	t.Helper()
 	least, most := n.used(at, near, far)
 	switch {
 	case most == 0:
-		require.Zero(t, v.Reset, "nothing is used")
+		require.Zero(t, v.Reset, "Reset must be 0: nothing is used")
 	case least > 0:
-		require.Positive(t, v.Reset, "%d are used", least)
+		require.Positive(t, v.Reset, "Reset must be positive: %d are used", least)
 	}
 	require.GreaterOrEqual(t, v.Reset, time.Duration(0))
-	require.LessOrEqual(t, v.Reset, c.Window*33/32+time.Millisecond-1, "by then a window is over")
+	require.LessOrEqual(t, v.Reset, c.Window*33/32+time.Millisecond-1, "Reset must be at most 33/32 of the window")
 	if n.blurred || at.from != at.to || most == 0 {
 		return
 	}
 	want := n.room(at.to, c.Window, to, min(most, c.Requests)-1)
-	require.GreaterOrEqual(t, v.Reset, want, "nothing more is there yet")
-	require.LessOrEqual(t, v.Reset, want+time.Millisecond-1, "more is there before")
+	require.GreaterOrEqual(t, v.Reset, want, "Reset is too short")
+	require.LessOrEqual(t, v.Reset, want+time.Millisecond-1, "Reset is too long")
 }
 
-// removeCharge removes a charge with this mark, or a part of it. Charges with one
-// mark are alike: they were made in one millisecond.
+// removeCharge subtracts the cost of c from charges with its Mark, the newest first.
+// Charges with the same Mark were made in one millisecond, so the order has no effect.
 func (n *count) removeCharge(c ratelimit.Charge) {
 	if n == nil || c.Mark == 0 {
 		return

@@ -2,8 +2,8 @@ package storetest
 
 import "github.com/stretchr/testify/require"
 
-// refunds refunds charges in the order of time and against it, in part, too late,
-// and without a charge.
+// refunds makes refunds in both orders of time, in part, after the window, without a
+// Mark, and for an unknown key.
 func refunds(w *world, requests int) {
 	c := w.newCharge("k", requests, requests/4)
 	var marks []int64
@@ -38,15 +38,14 @@ func refunds(w *world, requests int) {
 	}
 }
 
-// refundsOfSeveral gives back two limits at once; what has been given back
-// already, which must not make room for more than there is; and without a Mark,
-// while something could be given back.
+// refundsOfSeveral refunds two limits in one call. It repeats the refund, which must not
+// raise Remaining above Requests, and refunds without a Mark while charges exist.
 func refundsOfSeveral(w *world, requests int) {
 	a, b := w.newCharge("k", requests, requests/2), w.newCharge("k", requests, requests)
 	b.Key.Policy = "p-2"
 	v := w.takeCharges(a, b)
 	w.refundCharges(a, b) // without a Mark
-	w.expect(w.peek(b)[0].Wait > 0, "without a Mark nothing is given back")
+	w.expect(w.peek(b)[0].Wait > 0, "a refund without a Mark must have no effect")
 	a.Mark, b.Mark = v[0].Mark, v[1].Mark
 	w.refundCharges(a, b)
 	w.peek(a, b)
@@ -55,6 +54,6 @@ func refundsOfSeveral(w *world, requests int) {
 	a.Mark, b.Mark = 0, 0
 	w.takeCharges(a, b)
 	w.takeCharges(a)
-	w.expect(w.takeCharges(a)[0].Wait > 0, "no count sinks below 0")
-	w.expect(w.takeCharges(b)[0].Wait > 0, "no count sinks below 0")
+	w.expect(w.takeCharges(a)[0].Wait > 0, "a repeated refund must not lower a count below 0")
+	w.expect(w.takeCharges(b)[0].Wait > 0, "a repeated refund must not lower a count below 0")
 }

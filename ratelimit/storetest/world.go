@@ -12,25 +12,25 @@ import (
 
 // world is a store, and the oracle's records of its keys.
 type world struct {
-	t       *testing.T
-	store   ratelimit.Store
-	window  time.Duration
-	random  *rand.Rand
-	counts  map[ratelimit.Key]*count
-	move    func(time.Duration) // nil: a real clock
-	moved   time.Duration
-	start   time.Time
-	waited  time.Duration // on purpose, by a real clock
-	late    bool          // more time passed than a case expects
-	answers int
-	certain int // verdicts with one possible value
+	t        *testing.T
+	store    ratelimit.Store
+	window   time.Duration
+	random   *rand.Rand
+	counts   map[ratelimit.Key]*count
+	move     func(time.Duration) // nil: a real clock
+	moved    time.Duration
+	start    time.Time
+	waited   time.Duration // by advance, with a real clock
+	late     bool          // more time passed than a case expects
+	verdicts int
+	certain  int // verdicts with one possible value
 }
 
 func newWorld(t *testing.T, s ratelimit.Store, o Options) *world {
 	return &world{t: t, store: s, window: o.Window, random: rand.New(rand.NewPCG(o.Seed, 0)), counts: make(map[ratelimit.Key]*count), move: o.Advance, moved: time.Hour, start: time.Now()}
 }
 
-// exact reports whether times are known.
+// exact reports whether the test controls the clock of the store.
 func (w *world) exact() bool { return w.move != nil }
 
 // testTime is the oracle's time.
@@ -38,10 +38,10 @@ func (w *world) testTime() time.Duration {
 	if w.exact() {
 		return w.moved
 	}
-	return time.Hour + time.Since(w.start) // 0 is for what never was
+	return time.Hour + time.Since(w.start) // 0 means never
 }
 
-// advance lets time pass.
+// advance moves the clock of the store, or waits.
 func (w *world) advance(d time.Duration) {
 	d = d.Truncate(time.Millisecond)
 	if w.exact() {
@@ -53,9 +53,9 @@ func (w *world) advance(d time.Duration) {
 	<-time.After(d)
 }
 
-// expect checks a statement that holds if no more time passes than the case lets
-// pass. On a real clock it may fail on a slow machine: the case is then run
-// again.
+// expect checks a statement that holds unless the machine is slow. If a case with a
+// real clock took longer than planned, a failure only marks the case as late, and Run
+// repeats it.
 func (w *world) expect(holds bool, text string) {
 	w.t.Helper()
 	if !holds && !w.exact() && time.Since(w.start)-w.waited > w.window/8 {
@@ -65,9 +65,8 @@ func (w *world) expect(holds bool, text string) {
 	require.True(w.t, holds, text)
 }
 
-// during calls f, and returns when it happened. A store counts in whole
-// milliseconds, so that two of its times can be a millisecond further apart, or
-// less, than they were.
+// during calls f, and returns the time of the call. With a real clock the span is a
+// millisecond longer on both sides, because a store rounds its times to milliseconds.
 func (w *world) during(f func() error) span {
 	from := w.testTime()
 	require.NoError(w.t, f())
@@ -78,7 +77,7 @@ func (w *world) during(f func() error) span {
 	return span{from, to}
 }
 
-// newCharge makes a charge of the world's window.
+// newCharge returns a charge with the window of the world.
 func (w *world) newCharge(text string, requests, cost int) ratelimit.Charge {
 	return ratelimit.Charge{Key: ratelimit.Key{Policy: "p", Text: text}, Requests: requests, Window: w.window, Cost: cost}
 }
@@ -101,7 +100,7 @@ func (w *world) peek(charges ...ratelimit.Charge) []ratelimit.Verdict {
 	return verdicts
 }
 
-// refundCharges gives charges back, whose Marks are set.
+// refundCharges refunds charges in the store and in the oracle.
 func (w *world) refundCharges(charges ...ratelimit.Charge) {
 	w.t.Helper()
 	w.during(func() error { return w.store.Refund(w.t.Context(), charges) })
@@ -133,10 +132,10 @@ func (w *world) checkVerdicts(when span, charges []ratelimit.Charge, verdicts []
 			w.counts[c.Key] = new(count)
 		}
 		charged := take && allowed && v.Wait == 0 && c.Cost > 0
-		w.answers++
+		w.verdicts++
 		if w.counts[c.Key].checkVerdict(w.t, c, v, when, take, charged) {
 			w.certain++
 		}
-		require.Equal(w.t, charged, v.Mark != 0, "a Mark is there for what was charged, and for nothing else")
+		require.Equal(w.t, charged, v.Mark != 0, "a verdict must have a Mark if the charge was recorded, and no Mark otherwise")
 	}
 }
