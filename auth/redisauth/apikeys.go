@@ -17,7 +17,7 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// A KeyStore keeps API keys in Redis: digests, no secrets. It is an
+// A KeyStore keeps API keys in Redis: their digests, not their secrets. It is an
 // [apikey.Store], safe for concurrent use, and the same for every process that
 // uses the Redis.
 type KeyStore struct {
@@ -38,13 +38,14 @@ func NewKeyStore(client redis.UniversalClient, o Options) (*KeyStore, error) {
 	return &KeyStore{store: s, get: newScript(getLua), put: newScript(putLua), drop: newScript(dropLua), scan: newScript(scanLua)}, nil
 }
 
-// hashKey names the hash, which is in one slot of a Cluster.
+// hashKey returns the key of the hash with all API keys.
 func (s *KeyStore) hashKey() string { return s.prefix + "apikeys" }
 
-// skewSeconds is added to the clock of Redis by the scripts, in tests.
+// skewSeconds returns the seconds that scripts add to the clock of Redis, in tests.
 func (s *KeyStore) skewSeconds() int64 { return int64(s.skew / time.Second) }
 
-// isID reports whether a field of the hash is a key: keyLua has the others.
+// isID reports whether a field of the hash is an API key. keyLua describes the other
+// fields.
 func isID(id string) bool { return id != "" && id[0] != '-' }
 
 // Get implements [apikey.Store].
@@ -73,8 +74,8 @@ func (s *KeyStore) Put(ctx context.Context, k apikey.Record) (bool, error) {
 	return reply == int64(1), err
 }
 
-// Delete implements [apikey.Store]. For an hour, no Put that arrives late brings
-// the key back.
+// Delete implements [apikey.Store]. For an hour, a delayed Put cannot create the key
+// again.
 func (s *KeyStore) Delete(ctx context.Context, id string) error {
 	if !isID(id) {
 		return nil
@@ -115,14 +116,14 @@ func (s *KeyStore) List(ctx context.Context) ([]apikey.Record, error) {
 	return list, errors.Join(append(slices.Collect(maps.Values(broken)), failed)...)
 }
 
-// keyPage is what one step of a scan found.
+// A keyPage is the result of one HSCAN.
 type keyPage struct {
-	server, next string // where the next ones begin: "0" after the last
-	fields       []any  // and values
+	server, next string // the Redis process, and the next cursor: "0" after the last page
+	fields       []any  // fields and values, in turn
 }
 
-// page takes the step after another. One Redis cannot go on with a scan of
-// another: each has an order of its own.
+// page reads the page after another. A scan ends with an error if it reaches another
+// Redis process, because cursors are valid only in the process that issued them.
 func (s *KeyStore) page(ctx context.Context, before keyPage) (keyPage, error) {
 	reply, err := s.runScript(ctx, false, s.scan, s.hashKey(), before.next)
 	if err != nil {
@@ -137,8 +138,8 @@ func (s *KeyStore) page(ctx context.Context, before keyPage) (keyPage, error) {
 	return p, r.joinError(nil)
 }
 
-// readKey reads a version and a record. One of another key, or without a
-// secret, was not written by us.
+// readKey reads a version and a record. It refuses a record with another ID or without
+// a secret, because this package does not write such a record.
 func readKey(id string, v any) (apikey.Record, error) {
 	text, _ := v.(string)
 	_, value, _ := strings.Cut(text, " ")

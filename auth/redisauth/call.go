@@ -14,14 +14,14 @@ import (
 	"github.com/ringwall/ringwall/internal/rediscall"
 )
 
-// A script is Lua, which Redis runs as one step.
+// A script is a Lua program that Redis runs as one step.
 type script struct {
 	source, sha string
-	timed       bool // how long after the first try this one is, is the last argument
+	timed       bool // its last argument is the time since the first sending of the call
 }
 
 func newScript(source string) script {
-	sum := sha1.Sum([]byte(source)) // Redis's name for it, no protection
+	sum := sha1.Sum([]byte(source)) // Redis names scripts by SHA-1; it protects nothing
 	return script{source: source, sha: hex.EncodeToString(sum[:])}
 }
 
@@ -32,16 +32,17 @@ func newTimed(source string) script {
 }
 
 const (
-	// tries is the number of attempts of a call. Each script recognizes what an
-	// earlier attempt of its call did.
+	// tries is the maximum number of times that a call is sent. Each script detects
+	// that an earlier sending of its call was executed.
 	tries = 3
-	// tryPause is between two of them: time for a client to find a new master.
+	// tryPause is the pause before the first retry, in which a client may find a new
+	// master. The pause before the second is twice as long.
 	tryPause = 20 * time.Millisecond
 )
 
-// runScript calls a script on one key. With confirm, replicas must confirm the
-// change; if they do not, the reply is returned with an error. An attempt has at
-// most half of the timeout, so that a lost reply leaves time for another.
+// runScript calls a script on one key, with retries. With confirm, replicas must
+// confirm the change; if they do not, the reply is returned with an error. One sending
+// has at most half of the timeout, so that a lost reply leaves time for a retry.
 func (s *store) runScript(ctx context.Context, confirm bool, sc script, key string, args ...any) (reply any, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -56,14 +57,14 @@ func (s *store) runScript(ctx context.Context, confirm bool, sc script, key stri
 			}
 			sent = append(args[:len(args):len(args)], after)
 		}
-		var a answer
+		var res result
 		err := s.calls.Do(limited, func(ctx context.Context) (err error) {
-			a, err = s.callScript(ctx, confirm, sc, key, sent)
+			res, err = s.callScript(ctx, confirm, sc, key, sent)
 			return err
 		})
 		stop()
 		if err == nil {
-			return a.reply, a.unconfirmed
+			return res.reply, res.unconfirmed
 		}
 		if try == tries || !transient(err) || !pause(ctx, time.Duration(try)*tryPause) {
 			return nil, unavailableError(err)
@@ -71,47 +72,46 @@ func (s *store) runScript(ctx context.Context, confirm bool, sc script, key stri
 	}
 }
 
-// answer is the result of a call: unconfirmed is the error that is returned with
+// result is the result of one sending: unconfirmed is the error that is returned with
 // the reply.
-type answer struct {
+type result struct {
 	reply       any
 	unconfirmed error
 }
 
 // callScript sends the digest of a script, and its source if Redis does not have
 // it.
-func (s *store) callScript(ctx context.Context, confirm bool, sc script, key string, args []any) (answer, error) {
-	a, err := s.sendCommand(ctx, confirm, append([]any{"evalsha", sc.sha, 1, key}, args...), key)
+func (s *store) callScript(ctx context.Context, confirm bool, sc script, key string, args []any) (result, error) {
+	res, err := s.sendCommand(ctx, confirm, append([]any{"evalsha", sc.sha, 1, key}, args...), key)
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
 		return s.sendCommand(ctx, confirm, append([]any{"eval", sc.source, 1, key}, args...), key)
 	}
-	return a, err
+	return res, err
 }
 
-func (s *store) sendCommand(ctx context.Context, confirm bool, args []any, key string) (answer, error) {
-	// The client must not repeat it: it would do so beyond our deadline, and hide
-	// from us that it did.
+func (s *store) sendCommand(ctx context.Context, confirm bool, args []any, key string) (result, error) {
+	// Once, because a retry by the client would exceed the deadline, and scripts could
+	// not detect it.
 	cmd := redis.NewCmd(ctx, args...)
 	if !confirm || s.replicas == 0 {
 		err := s.client.Process(ctx, rediscall.Once{Cmder: cmd})
-		return answer{reply: cmd.Val()}, notNil(err)
+		return result{reply: cmd.Val()}, notNil(err)
 	}
-	// WAIT applies to all writes before the last command of the connection, of
-	// any client, so a second attempt confirms the writes of the first. It ends
-	// before our deadline.
-	patience := s.timeout / 4
-	wait := redis.NewCmd(ctx, "wait", s.replicas, patience.Milliseconds())
+	// WAIT confirms all writes that the master has executed before the last command of
+	// this connection, so after a retry it also confirms the writes of the first sending.
+	confirmWithin := s.timeout / 4
+	wait := redis.NewCmd(ctx, "wait", s.replicas, confirmWithin.Milliseconds())
 	rediscall.Together(ctx, s.client, key, rediscall.Once{Cmder: cmd}, wait)
 	if err := notNil(cmd.Err()); err != nil {
 		if cluster, ok := s.client.(*redis.ClusterClient); ok && transient(err) {
 			cluster.ReloadState(ctx) // the slot may have another master by now
 		}
-		return answer{}, err
+		return result{}, err
 	}
 	if n, err := wait.Int(); err != nil || n < s.replicas {
-		return answer{cmd.Val(), unavailableError(errors.Join(errors.New("redisauth: the change was made, but too few replicas confirmed it"), err))}, nil
+		return result{cmd.Val(), unavailableError(errors.Join(errors.New("redisauth: the change was made, but too few replicas confirmed it"), err))}, nil
 	}
-	return answer{reply: cmd.Val()}, nil
+	return result{reply: cmd.Val()}, nil
 }
 
 // notNil removes the error for a null reply.
@@ -122,23 +122,23 @@ func notNil(err error) error {
 	return err
 }
 
-// transient reports whether another attempt may succeed: no reply came, or Redis
-// is about to change. A failure that an administrator must correct is not
-// transient.
+// transient reports whether a retry may succeed: no reply arrived, or the reply says
+// that another node or a later time will do. A failure that an administrator must
+// correct is not transient.
 func transient(err error) bool {
-	var answer redis.Error
-	if !errors.As(err, &answer) {
+	var reply redis.Error
+	if !errors.As(err, &reply) {
 		return true
 	}
 	for _, prefix := range [...]string{"READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "UNBLOCKED"} {
-		if strings.HasPrefix(answer.Error(), prefix) {
+		if strings.HasPrefix(reply.Error(), prefix) {
 			return true
 		}
 	}
 	return false
 }
 
-// pause reports whether there is time left.
+// pause waits, and reports false if ctx ends first.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -150,8 +150,8 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// unavailableError is the error for every failure of Redis. Its text is only
-// logged.
+// unavailableError returns the error for a failure of Redis: a 503 with Retry-After.
+// Only the log has the text of err.
 func unavailableError(err error) error {
 	return auth.ErrUnavailable.Wrap(errors.Opaque(err)).Header("Retry-After", "1").With("reason", "redis")
 }

@@ -25,8 +25,8 @@
 //
 // If the deletion of a session, a revocation or a change of an API key is lost, the
 // session, token or key works again, without notice. With Replicas set, each of these
-// calls waits for that many replicas. If they do not confirm, it returns an error although the change was made:
-// call it again. WAIT is not a consensus protocol: a replica that did not confirm may
+// calls waits for that many replicas. If they do not confirm, it returns an error
+// although the change was made: call it again. WAIT is not a consensus protocol: a replica that did not confirm may
 // still be promoted. To exclude that, set Replicas to the number of all replicas.
 //
 // A Redis that loses all data, because it wrote none to disk, ends all sessions.
@@ -49,8 +49,11 @@
 //
 // # The Redis
 //
-// Redis must have maxmemory-policy noeviction; Ready checks that. Use another Redis
-// for rate limits, because their keys may be evicted.
+// Redis must have maxmemory-policy noeviction; Ready checks that. Any other policy may
+// evict a key when memory is full. An evicted hash of sessions logs a user out. An
+// evicted hash of API keys locks clients out, and an evicted stream of revocations makes
+// revoked tokens valid again. With noeviction, calls that need memory fail with 503
+// instead. Use another Redis for rate limits, because their keys may be evicted.
 //
 // Recommended options of the client are MaxRetries: -1, because this package retries
 // calls itself, and ContextTimeoutEnabled: true, so that connections become free in

@@ -6,26 +6,28 @@ import "github.com/ringwall/ringwall/errors"
 // in Lua. Numbers become text only by string.format, because Lua prints at most
 // 14 digits. The clock is that of Redis, because the clocks of processes differ.
 
-// The sessions of one subject are one hash, so that each script is one step,
-// also on a Cluster:
+// The sessions of one subject are one hash, because a script is one step only on keys
+// of one slot of a Cluster. Its fields:
 //
 //	<id>    generation created last-used expires absolute attempt left:leaver...
-//	<id>v   the value
-//	<id>g   when it was deleted; and "live", if it was
-//	n       the last 16 IDs that were deleted without being there
-//	e       when they were all deleted last
-//	x       the ID of the last session that evicted others, and theirs
-//	d       the last 8 calls that deleted all, and what was deleted so, id:when
-//	r, rv   the call and the record of the last reuse, and its value
-//	ra      its attempt, with the number of calls of that which may still be told
+//	<id>v   the value of the session
+//	<id>g   the time of the deletion, and "live" if the session had not expired
+//	n       the last 16 IDs that a deletion did not find
+//	e       the time of the last deletion of all sessions
+//	x       the ID of the last session that evicted others, and their IDs
+//	d       the names of the last 8 calls that deleted all, and the sessions that
+//	        they deleted, as id:time
+//	r, rv   the last reuse: the name of its call and the record; the value
+//	ra      the attempt of the last reuse, the ID, and the number of further calls
+//	        with this attempt to which the reuse may be reported
 //
-// The words: a call is one of the store's methods, with a name that no other
-// has. It is sent in up to three tries, for a reply may be lost: the later ones
-// find what an earlier one did in x, d, r, and the leavers. An attempt is the
-// client's, and may be made in several calls. The leaver of a generation is what
-// led on from it: 16 digits of the attempt, its tag, and the call. A try may
-// also arrive when nobody waits for it any longer, and a later one has come and
-// gone: then it must do nothing, which is what <id>g and n are for.
+// A call is one call of a method of the store. It has a random name. It is sent up to
+// three times, because a reply may be lost, and a retry finds the result of an earlier
+// sending in x, d, r or a leaver. An attempt is the client's Refresh-Attempt, which
+// several calls may have. A leaver names the call that superseded a generation: the
+// first 16 digits of its attempt (the tag), and its name; left is the time. A sending
+// that arrives after the retry has finished must have no effect, which <id>g and n
+// ensure.
 const sessionLua = `
 local key = KEYS[1]
 local clock = redis.call('TIME')
@@ -73,7 +75,7 @@ local function contains(list, word)
     if other == word then return true end
   end
 end
--- The hash lives for at least a span; and no longer than one, without sessions.
+-- The hash expires after at least span, or after span if it has no sessions.
 local function atLeast(span)
   local ms = math.ceil(span / 1000)
   if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, int(ms)) end
@@ -84,12 +86,14 @@ end
 local function reply(id, r, value) return {id, r.gen, r.created, r.last, r.expires, value} end
 `
 
-// ARGV: skew, ID, value, idle, absolute, maximum, age, window of the epoch, the
-// replaced ID, time since the first attempt of the call.
+// ARGV: skew, ID, value, idle, absolute, maximum number of sessions, age, window of
+// the epoch, the replaced ID, time since the first sending of the call.
+// Reply: "created", the record, the evicted records; or "superseded", "", the evicted
+// records.
 //
-// An earlier attempt may have created the record, and since then it, or all
-// records of the owner, may have been deleted. The script then returns the IDs
-// that the earlier attempt ended.
+// An earlier sending may have created the record, and the record may have been deleted
+// since then. The script then returns the IDs that the earlier sending ended, without
+// their values.
 const createLua = sessionLua + `
 local id, value, idle, absolute, most = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local age, epochWindow, replaces = ARGV[7] + ARGV[10], tonumber(ARGV[8]), ARGV[9]
@@ -133,18 +137,20 @@ return {'created', reply(id, r, value), evicted}
 `
 
 // ARGV: skew, ID, generation, attempt, idle, grace, maximum history, time for
-// which ended sessions are stored, the call, time since the first attempt of the
-// call.
+// which ended sessions are stored, the name of the call, time since the first sending
+// of the call.
+// Reply: "advanced", "rolled back" or "repeated", and the record; "reused", the record,
+// and the time since the generation was superseded; or "gone" or "unknown" alone.
 //
-// The outcome "unknown" means that an earlier attempt of the same call may have
-// superseded the generation, and other calls continued from there. A later
-// attempt also gets it if another call with the same Refresh-Attempt rotated, or
-// if the session has ended since.
+// The outcome "unknown" means that an earlier sending of the same call may have
+// superseded the generation, and that other calls have superseded its successor. A retry
+// also gets it if another call with the same Refresh-Attempt rotated, or if the session
+// has ended since.
 //
 // A reuse is reported once, and again to 15 other calls with its Refresh-Attempt,
 // because all replies to the first may be lost: while Redis stalls, the client
 // calls every second or two, and Redis runs all of the calls when it continues.
-// The limit prevents a flood of events at will.
+// The limit of 15 prevents that a client causes any number of events.
 const rotateLua = sessionLua + `
 local id, gen, attempt, idle, grace = ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local history, endedFor, call, later = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9], ARGV[10] ~= '0'
@@ -199,6 +205,7 @@ return {outcome, reply(id, r, value)}
 `
 
 // ARGV: skew.
+// Reply: the records that have not expired.
 const listLua = sessionLua + `
 local list = {}
 for _, id in ipairs(ids()) do
@@ -209,35 +216,37 @@ return list
 `
 
 // ARGV: skew, time for which ended sessions are stored, IDs.
+// Reply: for each deleted session that had not expired, its ID and the time since.
 //
-// A call whose reply was lost is repeated, so live records that an earlier
-// attempt deleted are returned again. An ID that does not exist is not stored: it
-// may be a login that failed and arrives later, or one of any number of old
-// sessions.
+// A call whose reply was lost is repeated, so live records that an earlier sending
+// deleted are returned again. The last 16 IDs that do not exist are stored in n, because
+// the creation of such a session may arrive later, and must have no effect. They are
+// limited because a client may send any number of old IDs.
 const deleteLua = sessionLua + `
 local endedFor, ended, never = tonumber(ARGV[2]), {}, words(redis.call('HGET', key, 'n'))
 for i = 3, #ARGV do
   local id = ARGV[i]
   delete(id)
-  local gone = words(redis.call('HGET', key, id .. 'g'))
-  if #gone == 0 and not contains(never, id) then
+  local mark = words(redis.call('HGET', key, id .. 'g'))
+  if #mark == 0 and not contains(never, id) then
     table.insert(never, 1, id)
     redis.call('HSET', key, 'n', table.concat(never, ' ', 1, math.min(#never, 16)))
-  elseif gone[2] == 'live' and math.abs(now - gone[1]) < endedFor then
-    ended[#ended + 1] = {id, math.max(0, now - gone[1])}
+  elseif mark[2] == 'live' and math.abs(now - mark[1]) < endedFor then
+    ended[#ended + 1] = {id, math.max(0, now - mark[1])}
   end
 end
 ifEmptyAtMost(endedFor)
 return ended
 `
 
-// ARGV: skew, time for which ended sessions are stored, the call, IDs to keep.
+// ARGV: skew, time for which ended sessions are stored, the name of the call, IDs to
+// keep.
+// Reply: for each deleted session that had not expired, its ID and the time since.
 //
-// If every reply to a call was lost, the access tokens of the sessions that it
-// ended are not revoked. So the next call returns those too, for as long as such
-// a token lives: the newest 1000, because one call ends at most that many. A
-// later attempt finds its call in the list, even if other calls deleted all
-// since: it must not end logins of the time between.
+// If every reply to a call was lost, the access tokens of the sessions that it ended are
+// not revoked. So the next call returns these sessions too, for the time for which ended
+// sessions are stored: at most 1000 in all. A retry finds the name of its call in the list,
+// even if other calls deleted all sessions since. It must not end the logins since then.
 const deleteAllLua = sessionLua + `
 local endedFor, call, spare = tonumber(ARGV[2]), ARGV[3], {}
 for i = 4, #ARGV do spare[ARGV[i]] = true end
@@ -273,5 +282,5 @@ const serverLua = `
 local server = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
 `
 
-// errOtherServer ends a read in steps.
+// errOtherServer is the error of a read in several calls that reached two processes.
 var errOtherServer = errors.New("redisauth: the Redis process has changed or was restarted")

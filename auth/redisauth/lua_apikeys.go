@@ -1,17 +1,18 @@
 package redisauth
 
-// The API keys are one hash:
+// The API keys are one hash. Its fields:
 //
 //	<id>   the version, a space, and the record
-//	-<id>  when it was deleted, in seconds
-//	-      where the next sweep goes on
+//	-<id>  the time at which the key was deleted, in seconds
+//	-      the cursor at which the next sweep continues
 //
-// What was deleted is known for an hour, since the first write of a key may
-// arrive when it was made again, and the key revoked: a connection that its
-// client gave up is kept by TCP for at most half an hour (tcp_retries2 in tcp(7)).
-// Later writes find no key. Each change looks at a few fields, so that one scan
-// of all takes an eighth as many changes as there are fields: beside those of
-// the last hour, few are left.
+// A deletion is stored for an hour. The first write of a key may be delayed in the
+// network, and arrive after its retry and after the deletion of the key. It must not
+// create the key again. TCP delivers such a write for at most half an hour after the
+// client gave up the connection (tcp_retries2 in tcp(7)). Later writes of a deleted key
+// fail because they need the version before. Each creation and deletion sweeps about
+// eight fields, so a sweep of all takes an eighth as many changes as there are fields,
+// and few deletions older than an hour remain.
 const keyLua = `
 local key, id = KEYS[1], ARGV[2]
 local now = redis.call('TIME')[1] + ARGV[1]
@@ -27,6 +28,7 @@ end
 `
 
 // ARGV: skew in seconds, ID, the version before, version and record.
+// Reply: 1 if the record is stored; 0 if another version is stored, or the key was deleted.
 const putLua = keyLua + `
 local before, record = ARGV[3], ARGV[4]
 local stored = redis.call('HGET', key, id)
@@ -39,9 +41,12 @@ if before == '0' then sweep() end
 return 1
 `
 
+// ARGV: ID.
+// Reply: the version and the record, or nil.
 const getLua = `return redis.call('HGET', KEYS[1], ARGV[1])`
 
 // ARGV: skew in seconds, ID.
+// Reply: 1, whether or not the key existed.
 const dropLua = keyLua + `
 if redis.call('HDEL', key, id) == 1 then
   redis.call('HSET', key, '-' .. id, string.format('%.0f', now))
@@ -51,6 +56,7 @@ return 1
 `
 
 // ARGV: the cursor.
+// Reply: the ID of the Redis process, the next cursor, the fields and values.
 const scanLua = serverLua + `
 local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', 200)
 return {server, page[1], page[2]}

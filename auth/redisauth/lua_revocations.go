@@ -20,8 +20,10 @@ end
 local newestPlace = placeOf(stream['last-generated-id'], newest)
 `
 
-// ARGV: skew, kind, ID, until and issued-before in milliseconds, tag. An entry is
-// deleted when its tokens have expired by every clock, so a reader that has not
+// ARGV: skew, kind, ID, until and issued-before in milliseconds, tag.
+// Reply: the ID of the new entry.
+//
+// An entry is deleted when its tokens have expired by every clock, so a reader that has not
 // read it loses nothing. Each addition checks eight entries, from where the last
 // one stopped, so one round takes an eighth as many additions as there are
 // entries, and the stream has at most a third more entries than were live at
@@ -39,7 +41,9 @@ local on = some[8] and '(' .. some[8][1] or '-'
 return redis.call('XADD', key, '*', 'k', ARGV[2], 'id', ARGV[3], 'u', ARGV[4], 'b', ARGV[5], 'p', newestPlace, 'c', on, 't', ARGV[6])
 `
 
-// ARGV: the ID to begin after, the most entries.
+// ARGV: the ID to begin after, the maximum number of entries.
+// Reply: the ID of the Redis process, newestPlace, the place of the ID to begin after
+// (without a tag if it has no entry), the entries.
 const readLua = serverLua + streamLua + `
 local from = redis.call('XRANGE', key, ARGV[1], ARGV[1])[1]
 return {server, newestPlace, placeOf(ARGV[1], from), redis.call('XRANGE', key, '(' .. ARGV[1], '+', 'COUNT', ARGV[2])}

@@ -8,11 +8,11 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// A reader reads replies. It keeps the first error, and returns empty values
-// after it.
+// A reader reads the values of replies. It stores its first error, and returns an empty
+// value for each value of another type.
 type reader struct{ err error }
 
-// joinError returns the reader's own error, or another.
+// joinError joins the reader's error, if any, with err.
 func (r *reader) joinError(err error) error {
 	if r.err != nil {
 		return errors.Join(unavailableError(r.err), err)

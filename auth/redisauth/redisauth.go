@@ -20,13 +20,13 @@ type store struct {
 	rotations bool
 	timeout   time.Duration
 	calls     rediscall.Calls
-	skew      time.Duration // of Redis's clock, in tests
+	skew      time.Duration // added to the clock of Redis, in tests
 }
 
 // newStore checks the client and the options. It reports all problems, joined.
 func newStore(client redis.UniversalClient, o Options) (*store, error) {
 	var problems []error
-	refuse := func(bad bool, text string) {
+	reportIf := func(bad bool, text string) {
 		if bad {
 			problems = append(problems, errors.New("redisauth: "+text))
 		}
@@ -38,19 +38,19 @@ func newStore(client redis.UniversalClient, o Options) (*store, error) {
 		o.Timeout = time.Second
 	}
 	bad := func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '{' || c == '}' }
-	refuse(len(o.Prefix) > 64 || strings.ContainsFunc(o.Prefix, bad), "Prefix "+strconv.Quote(o.Prefix)+": must have 1 to 64 visible ASCII characters without braces")
-	refuse(o.Replicas < 0, "Replicas "+strconv.Itoa(o.Replicas)+": is negative; did you mean 0, for none?")
-	refuse(o.WaitRotations && o.Replicas == 0, "WaitRotations: has no effect without Replicas; did you mean Replicas: 1?")
-	refuse(o.Timeout < 10*time.Millisecond || o.Timeout > 5*time.Second, "Timeout "+o.Timeout.String()+": must be between 10ms and 5s")
+	reportIf(len(o.Prefix) > 64 || strings.ContainsFunc(o.Prefix, bad), "Prefix "+strconv.Quote(o.Prefix)+": must have 1 to 64 visible ASCII characters without braces")
+	reportIf(o.Replicas < 0, "Replicas "+strconv.Itoa(o.Replicas)+": is negative; did you mean 0, for none?")
+	reportIf(o.WaitRotations && o.Replicas == 0, "WaitRotations: has no effect without Replicas; did you mean Replicas: 1?")
+	reportIf(o.Timeout < 10*time.Millisecond || o.Timeout > 5*time.Second, "Timeout "+o.Timeout.String()+": must be between 10ms and 5s")
 	switch client := client.(type) {
 	case nil:
-		refuse(true, "client: must not be nil; did you mean redis.NewClient?")
+		reportIf(true, "client: must not be nil; did you mean redis.NewClient?")
 	case *redis.Client:
-		refuse(client == nil, "client: must not be nil; did you mean redis.NewClient?")
+		reportIf(client == nil, "client: must not be nil; did you mean redis.NewClient?")
 	case *redis.ClusterClient:
-		refuse(client == nil, "client: must not be nil; did you mean redis.NewClusterClient?")
+		reportIf(client == nil, "client: must not be nil; did you mean redis.NewClusterClient?")
 	default:
-		refuse(o.Replicas > 0, "Replicas: needs a *redis.Client or a *redis.ClusterClient, because WAIT applies to one connection")
+		reportIf(o.Replicas > 0, "Replicas: needs a *redis.Client or a *redis.ClusterClient, because WAIT applies to one connection")
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
@@ -60,10 +60,11 @@ func newStore(client redis.UniversalClient, o Options) (*store, error) {
 	}, nil
 }
 
-// Ready reports whether Redis replies, evicts no keys if memory is short, and has
-// as many replicas as must confirm. An evicted session ends a login, and an
-// evicted revocation makes a token valid again. Keys of rate limits may be
-// evicted, so they belong in another Redis.
+// Ready returns an error, an [auth.ErrUnavailable], unless Redis replies, is a master,
+// has maxmemory-policy noeviction, and has at least Options.Replicas replicas. On a
+// Cluster, it checks every master. An evicted session ends a login, and an evicted
+// revocation makes a token valid again. Keys of rate limits may be evicted, so they
+// belong in another Redis.
 func (s *store) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -100,7 +101,7 @@ func (s *store) readyNode(ctx context.Context, node redis.Cmdable) error {
 	return nil
 }
 
-// infoField returns a line of INFO.
+// infoField returns the value of a field of INFO, or "".
 func infoField(info, name string) string {
 	for line := range strings.Lines(info) {
 		if value, ok := strings.CutPrefix(line, name+":"); ok {

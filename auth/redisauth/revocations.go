@@ -24,7 +24,8 @@ type RevocationFeed struct {
 
 var _ auth.RevocationFeed = (*RevocationFeed)(nil)
 
-// NewRevocationFeed returns a feed of revocations. The error joins all problems.
+// NewRevocationFeed returns a feed of revocations. It reports all invalid options,
+// joined.
 func NewRevocationFeed(client redis.UniversalClient, o Options) (*RevocationFeed, error) {
 	s, err := newStore(client, o)
 	if err != nil {
@@ -34,20 +35,20 @@ func NewRevocationFeed(client redis.UniversalClient, o Options) (*RevocationFeed
 }
 
 const (
-	// page is how many entries are read at once.
+	// page is the maximum number of entries in one read.
 	page = 500
 	// pollPause is the time between two calls of Next, and so the maximum time
 	// until another process has a revocation, without the time of the calls.
 	// Short calls notice a Redis that hangs, and occupy no connection.
 	pollPause = 200 * time.Millisecond
-	// pollFor is how long Next waits in all: short enough for the shortest
-	// MaxStale.
+	// pollFor is the time for which Next polls. It must be shorter than the minimum of
+	// auth.RevocationsOptions.MaxStale.
 	pollFor = 400 * time.Millisecond
 	// tagSize is the length of an entry's tag, in characters of base32.
 	tagSize = 12
 )
 
-// streamKey names the stream, which is in one slot of a Cluster.
+// streamKey returns the key of the stream.
 func (f *RevocationFeed) streamKey() string { return f.prefix + "revocations" }
 
 // Add implements [auth.RevocationFeed]. It also deletes some expired entries.
@@ -59,13 +60,13 @@ func (f *RevocationFeed) Add(ctx context.Context, v auth.Revocation) error {
 	case v.Subject != "":
 		kind, id = "u", v.Subject
 	}
-	until := v.Until.Add(time.Millisecond - 1) // not earlier
+	until := v.Until.Add(time.Millisecond - 1) // round up, so that the entry does not expire early
 	_, err := f.runScript(ctx, true, f.add, f.streamKey(), f.skew.Milliseconds(), kind, id, millis(until), millis(v.IssuedBefore), rand.Text()[:tagSize])
 	return err
 }
 
-// millis returns the milliseconds of a time, or the most and the least that
-// there are: beyond, UnixMilli turns for ever into long ago.
+// millis returns t in milliseconds, clamped to int64. UnixMilli overflows for times such
+// as the end of an entry that never expires.
 func millis(t time.Time) int64 {
 	switch {
 	case t.After(time.UnixMilli(math.MaxInt64)):
@@ -85,7 +86,7 @@ type place struct{ server, entry string }
 // String returns the position of the reader: server, ID and tag.
 func (p place) String() string { return p.server + " " + p.entry }
 
-// id returns the ID of the place's entry.
+// id returns the ID of the entry, without its tag.
 func (p place) id() string {
 	id, _, _ := strings.Cut(p.entry, " ")
 	return id
@@ -118,8 +119,8 @@ func (f *RevocationFeed) Load(ctx context.Context) (all []auth.Revocation, posit
 	}
 }
 
-// errOtherStream ends a load whose last entry is no longer there: the sweep took
-// it, or the stream is another one, with entries before that ID.
+// errOtherStream is the error of a Load whose last entry no longer exists: a sweep
+// deleted it, or the stream was deleted and created again.
 var errOtherStream = errors.New("redisauth: the last entry that was read is no longer in the stream")
 
 // Next implements [auth.RevocationFeed].
@@ -145,16 +146,16 @@ func (f *RevocationFeed) Next(ctx context.Context, after string) (added []auth.R
 	}
 }
 
-// entry is a revocation in the stream. Its place, and that of the entry before
-// it, are ID and tag.
+// An entry is a revocation in the stream. place and previous have the ID and the tag of
+// the entry and of the entry before it.
 type entry struct {
 	place, previous string
 	revocation      auth.Revocation
 }
 
-// reading is the result of one read: at most a page of the entries after an ID,
-// the place of the last entry that there ever was, and ID and tag of the entry
-// that has the ID itself, without a tag if there is none.
+// A reading is the result of one read after an ID: at most page entries, the place of
+// the newest entry ever added, and from: the given ID, with the tag of its entry if
+// that exists.
 type reading struct {
 	entries []entry
 	last    place

@@ -22,8 +22,9 @@ type SessionStore struct {
 
 var _ session.Store = (*SessionStore)(nil)
 
-// NewSessionStore returns a store of sessions. The client may be of default options;
-// it may be that of a Cluster or of a Sentinel. The error joins all problems.
+// NewSessionStore returns a store of sessions. The client may have default options, and
+// may be a client of a Cluster or of Sentinels. NewSessionStore reports all invalid
+// options, joined.
 func NewSessionStore(client redis.UniversalClient, o Options) (*SessionStore, error) {
 	s, err := newStore(client, o)
 	if err != nil {
@@ -35,16 +36,17 @@ func NewSessionStore(client redis.UniversalClient, o Options) (*SessionStore, er
 	}, nil
 }
 
-// endedFor is how long the sessions of an owner are known to have ended: as long
-// as access tokens live, and longer than [session.EpochWindow].
+// endedFor is the time for which ended sessions are stored: at least the lifetime of
+// access tokens, and longer than [session.EpochWindow].
 const endedFor = 62 * time.Minute
 
-// ownerKey names the sessions of an owner, which are in one slot of a Cluster.
+// ownerKey returns the key of the hash with all sessions of an owner. The braces are a
+// hash tag, which places it in one slot of a Cluster.
 func (s *SessionStore) ownerKey(owner string) string { return s.prefix + "sessions:{" + owner + "}" }
 
 // Create implements [session.Store].
 func (s *SessionStore) Create(ctx context.Context, c session.Creation) (session.Created, error) {
-	confirm := s.rotations || c.Replaces != "" // an ended session has to last
+	confirm := s.rotations || c.Replaces != "" // the replaced session must stay ended
 	reply, err := s.runScript(ctx, confirm, s.create, s.ownerKey(c.Owner), micros(s.skew), c.ID, c.Value, micros(c.Idle), micros(c.Absolute), c.Max, micros(c.Age), micros(session.EpochWindow), c.Replaces)
 	if reply == nil {
 		return session.Created{}, err
@@ -62,12 +64,12 @@ func (s *SessionStore) Create(ctx context.Context, c session.Creation) (session.
 	return created, r.joinError(err)
 }
 
-// Rotate implements [session.Store]: in one round trip.
+// Rotate implements [session.Store] with one round trip.
 func (s *SessionStore) Rotate(ctx context.Context, t session.Rotation) (session.Rotated, error) {
 	return s.rotateAs(ctx, rand.Text()[:8], t)
 }
 
-// rotateAs gives all tries of a call one name, of 8 characters.
+// rotateAs rotates with a given name of the call, of 8 characters.
 func (s *SessionStore) rotateAs(ctx context.Context, call string, t session.Rotation) (session.Rotated, error) {
 	reply, err := s.runScript(ctx, s.rotations, s.rotate, s.ownerKey(t.Owner), micros(s.skew), t.ID, t.Generation, hex.EncodeToString(t.Attempt[:]),
 		micros(t.Idle), micros(t.Grace), session.MaxHistory, micros(endedFor), call)
@@ -99,7 +101,8 @@ func (s *SessionStore) rotateAs(ctx context.Context, call string, t session.Rota
 		return session.Rotated{}, unavailableError(r.err)
 	}
 	if rotated.Outcome == session.Reused && s.replicas > 0 && !s.rotations {
-		// Only now it is known that the session ended, which has to last.
+		// Rotations do not wait for replicas, but an ended session must stay ended.
+		// Delete waits.
 		_, err = s.Delete(ctx, t.Owner, t.ID)
 	}
 	return rotated, err

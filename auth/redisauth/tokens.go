@@ -25,9 +25,10 @@ func NewReplayStore(client redis.UniversalClient, o Options) (*ReplayStore, erro
 	return &ReplayStore{store: s, use: newScript(useLua)}, nil
 }
 
-// useLua stores an ID unless it is stored. ARGV: a name for the call, by which a
-// second attempt recognizes the write of the first, and the milliseconds until
-// the ID expires.
+// useLua stores an ID unless it exists.
+// ARGV: the name of the call, by which a retry recognizes the write of the call's first
+// sending; the milliseconds until the ID expires.
+// Reply: 1 if this call stored the ID, 0 if another did.
 const useLua = `
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
 if redis.call('GET', KEYS[1]) == ARGV[1] then return 1 end
@@ -42,8 +43,8 @@ func (s *ReplayStore) Use(ctx context.Context, id string, until time.Time) (bool
 }
 
 // An IntrospectionCache caches active replies of an introspection endpoint in
-// Redis. It is a token.IntrospectionCache, safe for concurrent use. A reply has
-// claims of the caller, and every writer of the Redis can forge callers.
+// Redis. It is a token.IntrospectionCache, safe for concurrent use. A cached reply
+// contains the claims of a caller, so whoever can write to the Redis can forge callers.
 type IntrospectionCache struct {
 	*store
 	load, put script
@@ -56,10 +57,15 @@ func NewIntrospectionCache(client redis.UniversalClient, o Options) (*Introspect
 	if err != nil {
 		return nil, err
 	}
-	return &IntrospectionCache{
-		store: s, load: newScript(`return redis.call('GET', KEYS[1])`), put: newScript(`redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])`),
-	}, nil
+	return &IntrospectionCache{store: s, load: newScript(loadLua), put: newScript(storeLua)}, nil
 }
+
+// Reply: the cached reply, or nil.
+const loadLua = `return redis.call('GET', KEYS[1])`
+
+// ARGV: the reply of the introspection endpoint, the milliseconds until it expires.
+// Reply: nil.
+const storeLua = `redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])`
 
 // Load implements token.IntrospectionCache.
 func (c *IntrospectionCache) Load(ctx context.Context, key string) ([]byte, error) {

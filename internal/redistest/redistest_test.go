@@ -32,7 +32,7 @@ func within(t *testing.T, d time.Duration) context.Context {
 	return ctx
 }
 
-func TestServer(t *testing.T) {
+func TestServerPausesRestartsAndReplicates(t *testing.T) {
 	t.Parallel()
 	s := redistest.Start(t, "maxmemory 50mb")
 	client := quick(t, s.Options())
@@ -53,7 +53,7 @@ func TestServer(t *testing.T) {
 	require.Error(t, client.Ping(t.Context()).Err())
 	s.Restart(t)
 	require.NotEqual(t, pid, s.PID())
-	require.Nil(t, s.Do(t, "GET", "n"), "nothing is on disk")
+	require.Nil(t, s.Do(t, "GET", "n"), "the server must not write to disk")
 	require.NoError(t, client.Set(t.Context(), "n", 7, 0).Err())
 
 	replica := redistest.Start(t)
@@ -64,7 +64,7 @@ func TestServer(t *testing.T) {
 	require.Equal(t, int64(8), replica.Do(t, "INCR", "n"))
 }
 
-func TestClock(t *testing.T) {
+func TestClockJumpsInBothDirections(t *testing.T) {
 	t.Parallel()
 	s, clock := redistest.StartClock(t)
 	now := func() time.Duration {
@@ -82,7 +82,7 @@ func TestClock(t *testing.T) {
 	require.InDelta(t, time.Hour, now(), float64(time.Minute))
 }
 
-func TestTLS(t *testing.T) {
+func TestTLSServerAcceptsOnlyItsUsers(t *testing.T) {
 	t.Parallel()
 	s := redistest.StartTLS(t, "user limits on >secret resetkeys ~rl:* resetchannels -@all +get")
 	require.Equal(t, "redistest", s.Do(t, "ACL", "WHOAMI"))
@@ -100,7 +100,7 @@ func TestTLS(t *testing.T) {
 	require.ErrorContains(t, quick(t, o).Ping(t.Context()).Err(), "unknown authority")
 	o = s.Options()
 	o.TLSConfig = nil
-	require.Error(t, quick(t, o).Ping(t.Context()).Err(), "it speaks TLS alone")
+	require.Error(t, quick(t, o).Ping(t.Context()).Err(), "plaintext must be refused")
 }
 
 func TestCluster(t *testing.T) {
@@ -155,7 +155,7 @@ func TestCluster(t *testing.T) {
 	c.Replicas[1].Promote(t)
 }
 
-func TestSentinel(t *testing.T) {
+func TestSentinelsPromoteAReplica(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: starts Sentinel")
 	}
@@ -178,7 +178,7 @@ func TestSentinel(t *testing.T) {
 	redistest.Await(t, time.Minute, "it takes writes", func() bool { return client.Incr(t.Context(), "n").Err() == nil })
 }
 
-func TestProxy(t *testing.T) {
+func TestProxyDelaysDropsAndResetsReplies(t *testing.T) {
 	t.Parallel()
 	s := redistest.Start(t)
 	p := redistest.StartProxy(t, s.Addr)
@@ -202,7 +202,7 @@ func TestProxy(t *testing.T) {
 	count("3")
 
 	fired := p.DropReply("INCR")
-	require.NoError(t, client.Ping(t.Context()).Err(), "another command's reply arrives")
+	require.NoError(t, client.Ping(t.Context()).Err(), "replies to other commands must arrive")
 	require.ErrorContains(t, client.Incr(within(t, 50*time.Millisecond), "n").Err(), "timeout")
 	<-fired
 	require.NoError(t, client.Incr(t.Context(), "n").Err(), "once")
@@ -228,7 +228,7 @@ func TestProxy(t *testing.T) {
 
 }
 
-func TestProxyConnections(t *testing.T) {
+func TestProxyRefusesAndResetsConnections(t *testing.T) {
 	t.Parallel()
 	s := redistest.Start(t)
 	p := redistest.StartProxy(t, s.Addr)
