@@ -79,7 +79,7 @@ func code(t *testing.T, res *http.Response) string {
 }
 
 // RFC 6750, section 3; RFC 9110, section 11.6.1.
-func TestChallenges(t *testing.T) {
+func TestResponsesHaveChallenges(t *testing.T) {
 	const bare, other = `Bearer realm="api"`, `Signed alg="x", realm="api"`
 	for _, row := range []struct {
 		name   string
@@ -116,7 +116,7 @@ func TestChallenges(t *testing.T) {
 	}
 }
 
-func TestRetryAfter(t *testing.T) {
+func TestRetryAfterIsSent(t *testing.T) {
 	for user, want := range map[string]string{"down": "5", "later": "60"} {
 		r := httptest.NewRequest("GET", "/orders", nil)
 		r.Header.Set("Authorization", "Bearer "+user)
@@ -124,7 +124,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-func TestPublicAndOptionalRoutes(t *testing.T) {
+func TestPublicAndOptionalRoutesAllowAnonymousClients(t *testing.T) {
 	o := auth.Options{Public: []string{"POST /auth/login", "/assets/"}, Optional: []string{"GET /products"}}
 	for _, row := range []struct {
 		name, method, target, authorization, body string
@@ -254,7 +254,7 @@ func TestTwoCredentialsAreLogged(t *testing.T) {
 	require.Equal(t, auth.SeveralCredentials, auth.ReasonOf(err))
 }
 
-func TestEventsAndPanickingHooks(t *testing.T) {
+func TestPanickingHooksChangeNoResponse(t *testing.T) {
 	var events []auth.Event
 	o := auth.Options{OnEvent: func(_ context.Context, e auth.Event) {
 		events = append(events, e)

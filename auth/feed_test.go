@@ -309,7 +309,7 @@ func TestJumpingClockMakesRevocationsUnknown(t *testing.T) {
 	})
 }
 
-func TestPositionLost(t *testing.T) {
+func TestLostPositionReloadsTheFeed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLedger()
 		p := start(t, auth.RevocationsOptions{Feed: l})

@@ -40,7 +40,7 @@ func TestPrincipalPrintsNoClaims(t *testing.T) {
 	require.Equal(t, "person ada person ada person ada", fmt.Sprintf("%v %+v %#v", p, p, p))
 }
 
-func TestClaims(t *testing.T) {
+func TestClaimsDecodesIntoAType(t *testing.T) {
 	type own struct {
 		Plan string `json:"plan"`
 	}
@@ -60,7 +60,7 @@ func TestClaims(t *testing.T) {
 	require.ErrorIs(t, err, auth.ErrMissing)
 }
 
-func TestFromWithoutMiddleware(t *testing.T) {
+func TestFromReturnsNilWithoutMiddleware(t *testing.T) {
 	p, ok := auth.From(t.Context())
 	require.False(t, ok)
 	require.Nil(t, p)
@@ -69,7 +69,7 @@ func TestFromWithoutMiddleware(t *testing.T) {
 	require.Nil(t, p)
 }
 
-func TestRevocations(t *testing.T) {
+func TestRevocationsRevokeTokensAndSessions(t *testing.T) {
 	now := time.Date(2026, 1, 1, 12, 0, 0, 5e8, time.UTC)
 	r := errors.Must(auth.NewRevocations(auth.RevocationsOptions{MaxEntries: 3}))
 	r.SetClock(func() time.Time { return now })

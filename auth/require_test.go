@@ -34,7 +34,7 @@ func load(r *http.Request) (order, error) {
 
 func mine(_ context.Context, p *auth.Principal, o order) bool { return o.owner == p.Subject() }
 
-func TestRequire(t *testing.T) {
+func TestRequireChecksPolicies(t *testing.T) {
 	ada := auth.Identity{CallerType: auth.Person, Subject: "ada", Scope: []string{"orders:read", "orders:write"}, AuthTime: time.Now()}
 	root := auth.Identity{CallerType: auth.Person, Subject: "root", Roles: []string{"admin"}}
 	key := auth.Identity{CallerType: auth.Program, Subject: "ada"}
@@ -150,7 +150,7 @@ func TestRequireChallenges(t *testing.T) {
 	}
 }
 
-func TestMaxAuthAgeBoundary(t *testing.T) {
+func TestMaxAuthAgeIncludesItsBoundary(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := errors.Must(auth.NewPrincipal(auth.Identity{CallerType: auth.Person, Subject: "ada", AuthTime: time.Now()}))
 		policy := auth.MaxAuthAge(time.Minute)

@@ -102,7 +102,7 @@ func TestEachKindOfRequestGetsItsHeaders(t *testing.T) {
 	}
 }
 
-func TestPreflightResponses(t *testing.T) {
+func TestPreflightResponsesAreExact(t *testing.T) {
 	ways := transports(t, compile(t, options()).Handler(next))
 	long := strings.Repeat("a", 1<<20)
 	for _, row := range []struct {
@@ -177,7 +177,7 @@ func TestAnyOriginMayCall(t *testing.T) {
 	require.False(t, m.AllowsOrigin(from("https://x.example")), "any origin may read, but AllowsOrigin must be false")
 }
 
-func TestMinimalOptions(t *testing.T) {
+func TestMinimalOptionsAllowSimpleRequests(t *testing.T) {
 	ways := transports(t, compile(t, cors.Options{Origins: []string{allowedOrigin}}).Handler(next))
 	header := http.Header{"Origin": {allowedOrigin}}
 	everywhere(t, ways, "GET", "/", header, 200, http.Header{

@@ -248,7 +248,7 @@ func TestSampledKindLeavesOneRecord(t *testing.T) {
 	require.Equal(t, 2, j.records())
 }
 
-func TestRespondAllocations(t *testing.T) {
+func TestRespondAllocatesLittle(t *testing.T) {
 	h := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
 	pass := h.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	reject := h.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { errors.Respond(w, r, errNoOrder) }))
@@ -263,7 +263,7 @@ func TestRespondAllocations(t *testing.T) {
 	require.LessOrEqual(t, rejected-through, 6.0)
 }
 
-func TestLogHandler(t *testing.T) {
+func TestLogHandlerAddsTheCorrelationID(t *testing.T) {
 	j := new(journal)
 	logger := slog.New(errors.LogHandler(slog.NewJSONHandler(j, nil), "pin"))
 	h := errors.Must(errors.NewResponder(errors.Options{})).Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

@@ -255,7 +255,7 @@ func TestInboundIDNeedsTrust(t *testing.T) {
 	require.Equal(t, "gateway-7", w.Header().Get("X-Correlation-Id"))
 }
 
-func TestStatus(t *testing.T) {
+func TestStatusReturnsTheSentStatus(t *testing.T) {
 	_, ok := errors.Status(httptest.NewRecorder())
 	require.False(t, ok)
 	for _, tt := range []struct {

@@ -40,7 +40,7 @@ func failing() *http.ServeMux {
 
 // EE1, EE4, EE8, EE9, EE13, EE14 and EE17 over both versions of HTTP, with whole
 // headers and exact bodies.
-func TestOverTheWire(t *testing.T) {
+func TestResponsesAreExactOverTheWire(t *testing.T) {
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
 	outer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "https://app.example.com")

@@ -159,7 +159,7 @@ func flip(c byte) string {
 	return "A"
 }
 
-func TestPrincipal(t *testing.T) {
+func TestPrincipalHasTheFieldsOfTheKey(t *testing.T) {
 	b := setUp(t, nil)
 	r := httptest.NewRequest("GET", "/partner/stock", nil)
 	r.Header.Set("X-API-Key", b.text)
@@ -169,7 +169,7 @@ func TestPrincipal(t *testing.T) {
 	require.Equal(t, []any{auth.Program, "warehouse", b.key.ID, "gold", []string{"stock:read"}, []string{"partner"}}, []any{p.CallerType(), p.Subject(), p.CredentialID(), p.Tier(), p.Scope(), p.Roles()})
 }
 
-func TestWhereKeysAreRead(t *testing.T) {
+func TestKeysAreReadOnlyFromTheHeaderOfTheirRoutes(t *testing.T) {
 	b := setUp(t, nil)
 	for name, change := range map[string]func(*http.Request){
 		"another route":    func(r *http.Request) { r.URL.Path = "/orders" },
@@ -236,7 +236,7 @@ func TestKeysEverywhere_FR6(t *testing.T) {
 	}
 }
 
-func TestExpiry(t *testing.T) {
+func TestKeyExpiresAtItsTime(t *testing.T) {
 	b := setUp(t, func(k *apikey.Key) { k.Expires = time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC) })
 	b.now = b.key.Expires.Add(-1)
 	require.NoError(t, b.call(b.text, home))

@@ -44,7 +44,7 @@ func TestRevocationReachesReplicas(t *testing.T) {
 }
 
 // A clock that is set back keeps no key in the cache.
-func TestCacheWhenTheClockIsSetBack(t *testing.T) {
+func TestClockThatIsSetBackKeepsNoCachedKey(t *testing.T) {
 	a := setUp(t, nil)
 	b := a.replica(t)
 	require.NoError(t, b.call(a.text, home))
@@ -167,7 +167,7 @@ func TestUseIsWrittenOffTheRequestPath(t *testing.T) {
 	require.Equal(t, b.now, r.Key.LastUsed)
 }
 
-func TestConcurrentUse(t *testing.T) {
+func TestConcurrentVerificationsSucceed(t *testing.T) {
 	b := setUp(t, nil)
 	var wg sync.WaitGroup
 	for range 8 {

@@ -7,7 +7,7 @@ import (
 	"github.com/ringwall/ringwall/auth/authtest"
 )
 
-// TestConformance holds that memory is a Store like any other.
+// TestConformance checks that Memory passes the kit.
 func TestConformance(t *testing.T) {
 	authtest.TestKeyStore(t, func(*testing.T) apikey.Store { return apikey.NewMemory() })
 }

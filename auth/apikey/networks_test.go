@@ -12,7 +12,7 @@ import (
 	"github.com/ringwall/ringwall/auth/apikey"
 )
 
-func TestNetworks(t *testing.T) {
+func TestKeysAreAcceptedOnlyFromTheirNetworks(t *testing.T) {
 	b := setUp(t, func(k *apikey.Key) {
 		k.Networks = nets("10.0.0.0/8", "::ffff:192.0.2.0/120", "2001:db8::/32", "fe80::/10")
 	})
@@ -76,8 +76,8 @@ func TestFloodWithOneKeyHidesNoOther(t *testing.T) {
 	require.LessOrEqual(t, b.Strangers(), 1024)
 }
 
-// TestAlmostEverywhere holds that a network that is missing makes the rest fit.
-func TestAlmostEverywhere(t *testing.T) {
+// TestNetworksThatAlmostCoverEverythingAreAccepted holds that a network that is missing makes the rest fit.
+func TestNetworksThatAlmostCoverEverythingAreAccepted(t *testing.T) {
 	var networks []netip.Prefix
 	for bits := 1; bits <= 32; bits++ { // all but 255.255.255.255
 		prefix, err := netip.AddrFrom4([4]byte{255, 255, 255, 254}).Prefix(bits)

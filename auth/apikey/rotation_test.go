@@ -33,8 +33,8 @@ func (d damaged) List(ctx context.Context) ([]apikey.Record, error) {
 	return append([]apikey.Record{{Key: apikey.Key{ID: "bare"}, Version: 1}}, list...), errors.Join(err, errors.New("one is unreadable"))
 }
 
-// TestDamagedRecords holds that they keep no other key from its rotation.
-func TestDamagedRecords(t *testing.T) {
+// TestDamagedRecordsDoNotStopRotation holds that they keep no other key from its rotation.
+func TestDamagedRecordsDoNotStopRotation(t *testing.T) {
 	b := setUp(t, nil)
 	m, err := apikey.New(apikey.Options{Prefix: "acme", Store: damaged{b.store}, ClientIP: peer, Routes: []string{"/partner/"}, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
@@ -84,7 +84,7 @@ func TestOldSecretWorksUntilOverlapEnds(t *testing.T) {
 	require.ErrorIs(t, err, apikey.ErrNotFound)
 }
 
-func TestRotateDue(t *testing.T) {
+func TestRotateDueRotatesDueKeys(t *testing.T) {
 	b := setUp(t, nil)
 	var mu sync.Mutex
 	var got []string
@@ -167,7 +167,7 @@ func TestRepeatedRotationKeepsTheSecretInUse(t *testing.T) {
 }
 
 // Nor does one whose text is written as delivered, without being sure.
-func TestRotateUnsure(t *testing.T) {
+func TestUnsureRotationReturnsNoKey(t *testing.T) {
 	b := setUp(t, nil)
 	b.store.failAt, b.store.madeAnyway = b.store.puts.Load()+2, true
 	second := errors.Must(b.Rotate(t.Context(), b.key.ID))
@@ -176,7 +176,7 @@ func TestRotateUnsure(t *testing.T) {
 }
 
 // A text that another rotation has replaced already is not handed out.
-func TestRotationsAtOnce(t *testing.T) {
+func TestReplacedKeyIsNotDelivered(t *testing.T) {
 	b := setUp(t, nil)
 	other := b.replica(t)
 	var second string

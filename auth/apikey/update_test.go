@@ -131,7 +131,7 @@ func TestRepeatedRotationEndsNoSecretInUse(t *testing.T) {
 	}
 }
 
-func TestKeysAsBearerTokens(t *testing.T) {
+func TestKeysAreAcceptedAsBearerTokens(t *testing.T) {
 	b := setUp(t, nil)
 	m := errors.Must(apikey.New(apikey.Options{
 		Prefix: "ring", Store: b.store, Routes: []string{"/"}, Bearer: true,

@@ -162,7 +162,7 @@ func TestEveryRouteIsAsked_AZ6(t *testing.T) {
 }
 
 // The patterns of chi and gorilla/mux, with a router that sees any path.
-func TestPatternsOfOtherRouters(t *testing.T) {
+func TestPatternsOfOtherRoutersAreFilled(t *testing.T) {
 	var asked []string
 	router := auth.Require()(ok)
 	callers := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{authtest.NewTokens(t).Verifier}}))
@@ -178,7 +178,7 @@ func TestPatternsOfOtherRouters(t *testing.T) {
 	require.Equal(t, []string{"GET example.com/a/1/b/a-b", "DELETE example.com/files/1", "GET example.com/x/1", "POST example.com/x/1", "PUT example.com/x/1", "PATCH example.com/x/1", "DELETE example.com/x/1", "PUT api.test/"}, asked)
 }
 
-func TestTokens(t *testing.T) {
+func TestTokensAreAccepted(t *testing.T) {
 	tokens := authtest.NewTokens(t)
 	callers := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{tokens.Verifier}}))
 	seen := ""
@@ -205,7 +205,7 @@ func TestTokens(t *testing.T) {
 	require.Equal(t, "person ada", seen)
 }
 
-func TestAs(t *testing.T) {
+func TestAsSetsThePrincipal(t *testing.T) {
 	h := auth.Require(auth.CallerTypes(auth.Program))(ok)
 	for kind, want := range map[auth.CallerType]int{"": 403, auth.Program: 200} {
 		w := httptest.NewRecorder()

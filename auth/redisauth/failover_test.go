@@ -149,9 +149,9 @@ func TestRevocationsSurviveAFailover(t *testing.T) {
 	t.Log("revoked with an error: 3, of them undone by the failover: 3; revoked without: 3, undone: 0")
 }
 
-// TestUnconfirmedRotation: with WaitRotations a 503 has the successor, since
+// TestUnconfirmedRotationReturnsTheSuccessor: with WaitRotations a 503 has the successor, since
 // the presented token is used up.
-func TestUnconfirmedRotation(t *testing.T) {
+func TestUnconfirmedRotationReturnsTheSuccessor(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}

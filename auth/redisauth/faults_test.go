@@ -163,8 +163,8 @@ func (f *fault) underLoad(tabs []*tab, happens func()) {
 	all.Wait()
 }
 
-// TestKill: kill -9 under load, and back.
-func TestKill(t *testing.T) {
+// TestKilledRedisRecovers: kill -9 under load, and back.
+func TestKilledRedisRecovers(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
@@ -188,8 +188,8 @@ func TestKill(t *testing.T) {
 	})
 }
 
-// TestHang: SIGSTOP, and a client that does not heed deadlines.
-func TestHang(t *testing.T) {
+// TestHangingRedisIsUnavailable stops Redis with SIGSTOP. The client ignores deadlines.
+func TestHangingRedisIsUnavailable(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
@@ -221,8 +221,8 @@ func TestHang(t *testing.T) {
 	f.report()
 }
 
-// TestReadOnly: a master that has become a replica.
-func TestReadOnly(t *testing.T) {
+// TestReadOnlyMasterIsUnavailable checks a master that has become a replica.
+func TestReadOnlyMasterIsUnavailable(t *testing.T) {
 	t.Parallel()
 	f := newFault(t)
 	tabs := f.tabs(4)
@@ -291,8 +291,8 @@ func TestMisconfigurationIsUnavailableAtOnce(t *testing.T) {
 	}
 }
 
-// TestResetStorm: every reply is lost, with its connection.
-func TestResetStorm(t *testing.T) {
+// TestResetStormEndsNoSession loses every reply with its connection.
+func TestResetStormEndsNoSession(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")

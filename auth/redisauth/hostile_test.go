@@ -82,9 +82,9 @@ func TestClientPanics(t *testing.T) {
 	require.ErrorContains(t, err, "a mistake")
 }
 
-// TestCorruptRecords holds that what others wrote under our names is a 503, and
+// TestCorruptRecordsAreUnavailable holds that what others wrote under our names is a 503, and
 // neither a login nor a logout.
-func TestCorruptRecords(t *testing.T) {
+func TestCorruptRecordsAreUnavailable(t *testing.T) {
 	t.Parallel()
 	client := connect(t, redis.NewClient(redistest.Start(t).Options()))
 	store := sessions(t, client, redisauth.Options{})
@@ -153,10 +153,10 @@ func TestOtherServersAreUnavailable(t *testing.T) {
 	require.ErrorIs(t, store.Ready(t.Context()), auth.ErrUnavailable)
 }
 
-// TestFloodOfReuse holds that a spent token is good for one entry of the feed,
+// TestFloodOfReuseHasABoundedEffect holds that a spent token is good for one entry of the feed,
 // and 16 events and changes of Redis at most, however often it is presented,
 // and by whichever attempts.
-func TestFloodOfReuse(t *testing.T) {
+func TestFloodOfReuseHasABoundedEffect(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	client := connect(t, redis.NewClient(server.Options()))

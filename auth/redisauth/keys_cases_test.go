@@ -353,8 +353,8 @@ func flip(c byte) string {
 	return "A"
 }
 
-// TestKeyCases holds KA1 to KA21, everywhere.
-func TestKeyCases(t *testing.T) {
+// TestKeyCasesHold holds KA1 to KA21, everywhere.
+func TestKeyCasesHold(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, c := range keyCases {

@@ -95,9 +95,9 @@ func noKeys(t *testing.T, s *redisauth.KeyStore) {
 	require.False(t, errors.Must(s.Put(ctx, late)), "the tombstone is there")
 }
 
-// TestSweepOfADamagedPlace checks that an invalid cursor does not prevent a
+// TestInvalidCursorPreventsNoRevocation checks that an invalid cursor does not prevent a
 // revocation.
-func TestSweepOfADamagedPlace(t *testing.T) {
+func TestInvalidCursorPreventsNoRevocation(t *testing.T) {
 	t.Parallel()
 	client := single(t)
 	s := apiKeys(t, client, redisauth.Options{})
@@ -166,9 +166,9 @@ func (*between) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 	return next
 }
 
-// TestListAcrossARestart checks that a scan is not taken for complete if another
+// TestListDetectsARestart checks that a scan is not taken for complete if another
 // Redis, with another order, continues it.
-func TestListAcrossARestart(t *testing.T) {
+func TestListDetectsARestart(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, "appendonly yes", "appendfsync always")
 	client := connect(t, redis.NewClient(server.Options()))

@@ -16,9 +16,9 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// TestLostReply: the rotation ran, and its reply is lost. Our own retry is
+// TestRetryAfterALostReplyIsNotTheft: the rotation ran, and its reply is lost. Our own retry is
 // never theft.
-func TestLostReply(t *testing.T) {
+func TestRetryAfterALostReplyIsNotTheft(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
@@ -50,9 +50,9 @@ func TestLostReply(t *testing.T) {
 	})
 }
 
-// TestLostReplyToAReuse checks that a theft is reported although its reply was
+// TestLostReplyToAReuseIsReported checks that a theft is reported although its reply was
 // lost.
-func TestLostReplyToAReuse(t *testing.T) {
+func TestLostReplyToAReuseIsReported(t *testing.T) {
 	t.Parallel()
 	f := newFault(t)
 	t0 := f.login()
@@ -64,9 +64,9 @@ func TestLostReplyToAReuse(t *testing.T) {
 	require.True(t, f.over())
 }
 
-// TestLostReplyToALogin checks that there is no second session, and that the
+// TestLostReplyToALoginCreatesOneSession checks that there is no second session, and that the
 // evicted ones are reported.
-func TestLostReplyToALogin(t *testing.T) {
+func TestLostReplyToALoginCreatesOneSession(t *testing.T) {
 	t.Parallel()
 	f := newFault(t, func(o *session.Options) { o.MaxSessions = 2 })
 	f.login()
@@ -81,10 +81,10 @@ func TestLostReplyToALogin(t *testing.T) {
 	require.Len(t, list, 2)
 }
 
-// TestLostReplyToAnOvertakenLogin checks a login that replaced one session and
+// TestLostReplyToAnOvertakenLoginRevokesTokens checks a login that replaced one session and
 // evicted another. Its reply was lost, and RevokeAll ran before its retry. The
 // access tokens of both are revoked, although RevokeAll found neither.
-func TestLostReplyToAnOvertakenLogin(t *testing.T) {
+func TestLostReplyToAnOvertakenLoginRevokesTokens(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
@@ -152,9 +152,9 @@ func TestOvertakenRetryIsNotTheft(t *testing.T) {
 	}
 }
 
-// TestLostReplyToRevokeAll checks that the ended sessions are reported, and that
+// TestLostReplyToRevokeAllKeepsNewLogins checks that the ended sessions are reported, and that
 // a login of the time between stays, also after another RevokeAll before it.
-func TestLostReplyToRevokeAll(t *testing.T) {
+func TestLostReplyToRevokeAllKeepsNewLogins(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")

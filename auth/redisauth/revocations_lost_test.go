@@ -111,9 +111,9 @@ func TestReaderSkipsNoEntry(t *testing.T) {
 	})
 }
 
-// TestFeedWithAForeignEntry holds that an entry that is none of ours keeps
+// TestForeignEntryPreventsNoRevocation holds that an entry that is none of ours keeps
 // nothing from being revoked, although it keeps all from being read.
-func TestFeedWithAForeignEntry(t *testing.T) {
+func TestForeignEntryPreventsNoRevocation(t *testing.T) {
 	t.Parallel()
 	client := single(t)
 	ctx, f := t.Context(), revocations(t, client, redisauth.Options{})
@@ -151,9 +151,9 @@ func TestFeedWithAForeignEntry(t *testing.T) {
 	}
 }
 
-// TestFeedForEver holds that times which no number of milliseconds reaches
+// TestTimesBeyondMillisecondsRevoke holds that times which no number of milliseconds reaches
 // revoke no less.
-func TestFeedForEver(t *testing.T) {
+func TestTimesBeyondMillisecondsRevoke(t *testing.T) {
 	t.Parallel()
 	ctx, f := t.Context(), revocations(t, single(t), redisauth.Options{})
 	ever := time.Unix(1<<55, 0)
@@ -168,9 +168,9 @@ func TestFeedForEver(t *testing.T) {
 	}
 }
 
-// TestLoadAcrossARestart checks that a feed is not taken for complete if another
+// TestLoadDetectsARestart checks that a feed is not taken for complete if another
 // Redis, with lower IDs, continues it.
-func TestLoadAcrossARestart(t *testing.T) {
+func TestLoadDetectsARestart(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	client, other := connect(t, redis.NewClient(server.Options())), connect(t, redis.NewClient(server.Options()))
@@ -194,9 +194,9 @@ func TestLoadAcrossARestart(t *testing.T) {
 	require.Len(t, all, 1)
 }
 
-// TestLoadAcrossADeletion holds that a feed is not taken for whole when its stream
+// TestLoadDetectsADeletedStream holds that a feed is not taken for whole when its stream
 // was deleted between two pages, and the new one gives lower IDs.
-func TestLoadAcrossADeletion(t *testing.T) {
+func TestLoadDetectsADeletedStream(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	client, other := connect(t, redis.NewClient(server.Options())), connect(t, redis.NewClient(server.Options()))

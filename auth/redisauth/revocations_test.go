@@ -21,8 +21,8 @@ import (
 
 func inAnHour() time.Time { return time.Now().Add(time.Hour).Truncate(time.Millisecond) }
 
-// TestFeed holds what auth.RevocationFeed promises.
-func TestFeed(t *testing.T) {
+// TestFeedDeliversRevocations holds what auth.RevocationFeed promises.
+func TestFeedDeliversRevocations(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
@@ -61,9 +61,9 @@ func TestFeed(t *testing.T) {
 	}
 }
 
-// TestFeedPages holds that a long feed is read whole, and a reader that is far
+// TestLongFeedIsReadInPages holds that a long feed is read whole, and a reader that is far
 // behind catches up.
-func TestFeedPages(t *testing.T) {
+func TestLongFeedIsReadInPages(t *testing.T) {
 	t.Parallel()
 	client := single(t)
 	ctx, f := t.Context(), revocations(t, client, redisauth.Options{})
@@ -141,9 +141,9 @@ func TestExpiredEntriesAreDeleted(t *testing.T) {
 	}
 }
 
-// TestReadersOfATrimmedFeed checks that a reader that follows never starts again,
+// TestReadersOfATrimmedFeedMissNoLiveEntry checks that a reader that follows never starts again,
 // and that one that is behind misses no live entry.
-func TestReadersOfATrimmedFeed(t *testing.T) {
+func TestReadersOfATrimmedFeedMissNoLiveEntry(t *testing.T) {
 	t.Parallel()
 	ctx, f := t.Context(), revocations(t, single(t), redisauth.Options{})
 	_, start, err := f.Load(ctx)
@@ -225,9 +225,9 @@ func (p *process) check(access string) error {
 	return err
 }
 
-// TestTwoProcesses holds that the access tokens of a session that ended in one
+// TestTwoProcessesShareRevocations holds that the access tokens of a session that ended in one
 // are refused in the other within a second.
-func TestTwoProcesses(t *testing.T) {
+func TestTwoProcessesShareRevocations(t *testing.T) {
 	t.Parallel()
 	client := single(t)
 	signing := errors.Must(token.NewKeys(errors.Must(token.GenerateKey())))
@@ -287,9 +287,9 @@ func TestTwoProcesses(t *testing.T) {
 	require.ErrorIs(t, newProcess(t, client, signing).check(access), auth.ErrRevoked, "a process that starts later knows")
 }
 
-// TestRevocationsWithoutRedis checks that a process that cannot read responds
+// TestRevocationsWithoutRedisAreUnavailable checks that a process that cannot read responds
 // with 503, and recovers.
-func TestRevocationsWithoutRedis(t *testing.T) {
+func TestRevocationsWithoutRedisAreUnavailable(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, durable...)
 	proxy := redistest.StartProxy(t, server.Addr)

@@ -363,8 +363,8 @@ var sessionCases = []sessionCase{
 	}},
 }
 
-// TestSessionCases holds SR1 to SR28, everywhere.
-func TestSessionCases(t *testing.T) {
+// TestSessionCasesHold holds SR1 to SR28, everywhere.
+func TestSessionCasesHold(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, c := range sessionCases {

@@ -191,8 +191,8 @@ func TestSessionsSurviveALostMaster(t *testing.T) {
 	f.report()
 }
 
-// TestSentinelFailover: the client finds the new master.
-func TestSentinelFailover(t *testing.T) {
+// TestClientFollowsASentinelFailover: the client finds the new master.
+func TestClientFollowsASentinelFailover(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: waits for a failover or a timeout")
 	}

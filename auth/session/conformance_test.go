@@ -8,8 +8,8 @@ import (
 	"github.com/ringwall/ringwall/auth/session"
 )
 
-// TestConformance holds that memory is a Store like any other.
-func TestConformance(t *testing.T) {
+// TestMemoryPassesTheKit holds that memory is a Store like any other.
+func TestMemoryPassesTheKit(t *testing.T) {
 	authtest.TestSessionStore(t, func(*testing.T) authtest.SessionBackend {
 		m, now := session.NewMemory(), time.Now().Round(0).UTC()
 		start := time.Now()

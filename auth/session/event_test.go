@@ -119,8 +119,8 @@ func TestFullRevocationsRefuseALogin(t *testing.T) {
 	})
 }
 
-// TestWithout holds the two set-ups that do without a defence.
-func TestWithout(t *testing.T) {
+// TestInsecureOptionsDisableADefence holds the two set-ups that do without a defence.
+func TestInsecureOptionsDisableADefence(t *testing.T) {
 	d := newDesk(t, func(o *session.Options) {
 		o.Account, o.InsecureStaticGrants, o.Revocations, o.InsecureNoRevocations = nil, true, nil, true
 		o.Store, o.Keys = nil, nil
@@ -148,8 +148,8 @@ func (c corrupting) List(ctx context.Context, owner string) ([]session.Record, e
 	return []session.Record{{ID: owner}}, nil
 }
 
-// TestCorruptRecords holds that they are the store's failure, and not a logout.
-func TestCorruptRecords(t *testing.T) {
+// TestCorruptRecordsAreUnavailable holds that they are the store's failure, and not a logout.
+func TestCorruptRecordsAreUnavailable(t *testing.T) {
 	d := newDesk(t, func(o *session.Options) { o.Store = corrupting{session.NewMemory()} })
 	token := d.login()
 	w := d.post(d.Refresh(), token)

@@ -52,8 +52,8 @@ func TestRefreshDoesNotExtendAbsolute(t *testing.T) {
 	})
 }
 
-// TestIdle holds SR16.
-func TestIdle(t *testing.T) {
+// TestIdleSessionExpires holds SR16.
+func TestIdleSessionExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, func(o *session.Options) { o.Idle = time.Hour })
 		early, late := d.login(), d.login()
@@ -65,9 +65,9 @@ func TestIdle(t *testing.T) {
 	})
 }
 
-// TestKeys holds SR23: a key is replaced without a logout, and one that was
+// TestKeysAreReplacedWithoutLogout holds SR23: a key is replaced without a logout, and one that was
 // removed makes nothing.
-func TestKeys(t *testing.T) {
+func TestKeysAreReplacedWithoutLogout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		two := []session.Key{
 			{ID: 1, Secret: keys[0].Secret, Remove: time.Now().Add(2 * time.Hour)},
@@ -135,8 +135,8 @@ func TestAccountChangesApplyAtRefresh(t *testing.T) {
 	}
 }
 
-// TestGrants holds what reaches Issue and the client.
-func TestGrants(t *testing.T) {
+// TestIssueReceivesTheSession holds what reaches Issue and the client.
+func TestIssueReceivesTheSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
 		token, created := d.login("User-Agent", "Firefox"), time.Now().UTC()
@@ -160,8 +160,8 @@ func TestGrants(t *testing.T) {
 	})
 }
 
-// TestLongAccessTokens holds that none outlives its revocation.
-func TestLongAccessTokens(t *testing.T) {
+// TestAccessTokensDoNotOutliveRevocations holds that none outlives its revocation.
+func TestAccessTokensDoNotOutliveRevocations(t *testing.T) {
 	for name, expires := range map[string]time.Duration{"too long": 62 * time.Minute, "expired": -1, "never": 1 << 62} {
 		d := newDesk(t, func(o *session.Options) {
 			o.Issue = func(context.Context, session.Session) (string, time.Time, error) {

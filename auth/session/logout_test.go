@@ -21,8 +21,8 @@ import (
 
 const cleared = "__Host-refresh=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Strict"
 
-// TestLogout holds SR22.
-func TestLogout(t *testing.T) {
+// TestLogoutEndsTheSession holds SR22.
+func TestLogoutEndsTheSession(t *testing.T) {
 	for _, tt := range []struct {
 		name          string
 		present       func(d *desk, token string) string
@@ -54,9 +54,9 @@ func TestLogout(t *testing.T) {
 	}
 }
 
-// TestLogoutAll holds that all sessions of one subject end, for a token that
+// TestLogoutAllEndsAllSessions holds that all sessions of one subject end, for a token that
 // was not used before.
-func TestLogoutAll(t *testing.T) {
+func TestLogoutAllEndsAllSessions(t *testing.T) {
 	d := newDesk(t)
 	first, second := d.login(), d.login()
 	w := d.post(d.LogoutAll(), second)
@@ -157,8 +157,8 @@ func TestRevokeAllRaces(t *testing.T) {
 	require.Zero(t, records+owners)
 }
 
-// TestMethods holds SR19, also for the order: nothing else is looked at.
-func TestMethods(t *testing.T) {
+// TestOtherMethodsAreRefused holds SR19, also for the order: nothing else is looked at.
+func TestOtherMethodsAreRefused(t *testing.T) {
 	d := newDesk(t)
 	token := d.login()
 	for _, method := range []string{"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "post"} {
@@ -264,8 +264,8 @@ func (f *slow) Add(ctx context.Context, r auth.Revocation) error {
 	return f.counting.Add(ctx, r)
 }
 
-// TestRevokeAllAtOnce holds that many sessions do not wait for one another.
-func TestRevokeAllAtOnce(t *testing.T) {
+// TestRevokeAllRevokesConcurrently holds that many sessions do not wait for one another.
+func TestRevokeAllRevokesConcurrently(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		feed := &slow{takes: 250 * time.Millisecond}
 		d := newDesk(t, func(o *session.Options) {
@@ -358,9 +358,9 @@ func (f *failing) Add(ctx context.Context, r auth.Revocation) error {
 	return f.counting.Add(ctx, r)
 }
 
-// TestLogoutAllAgain holds that a LogoutAll that failed half way, wherever that
+// TestFailedLogoutAllCanBeRepeated holds that a LogoutAll that failed half way, wherever that
 // is, can be made again, with the successor that came with the 503.
-func TestLogoutAllAgain(t *testing.T) {
+func TestFailedLogoutAllCanBeRepeated(t *testing.T) {
 	for from := range int64(3) {
 		t.Run(fmt.Sprint("after ", from), func(t *testing.T) { logoutAllAgain(t, from) })
 	}

@@ -13,9 +13,9 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// TestMaxSessions holds that the session that was idle for the longest ends,
+// TestMaxSessionsEndsTheLongestIdle holds that the session that was idle for the longest ends,
 // and its access tokens with it.
-func TestMaxSessions(t *testing.T) {
+func TestMaxSessionsEndsTheLongestIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, func(o *session.Options) { o.MaxSessions = 3 })
 		var tokens []string

@@ -38,8 +38,8 @@ func bodyToken(t *testing.T, w *httptest.ResponseRecorder) string {
 	return tokens.RefreshToken
 }
 
-// TestNativeClients is the life of a client that keeps its token itself.
-func TestNativeClients(t *testing.T) {
+// TestNativeClientsKeepTheirTokens is the life of a client that keeps its token itself.
+func TestNativeClientsKeepTheirTokens(t *testing.T) {
 	d := newDesk(t, native)
 	login := errors.HandlerFunc(d.loginBody)
 	first := bodyToken(t, d.post(login, "", session.TokenHeader, "new"))
@@ -170,9 +170,9 @@ func TestEpochsAreBounded(t *testing.T) {
 	})
 }
 
-// TestNativeClientsInAnOutage holds that one that lasts longer than an attempt
+// TestNativeClientsSurviveAnOutage holds that one that lasts longer than an attempt
 // costs them the session as little as it costs a browser.
-func TestNativeClientsInAnOutage(t *testing.T) {
+func TestNativeClientsSurviveAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, native)
 		token := bodyToken(t, d.post(errors.HandlerFunc(d.loginBody), "", session.TokenHeader, "new"))

@@ -48,8 +48,8 @@ func TestEveryWayInDecidesOnTheOrigin_FC7(t *testing.T) {
 	}
 }
 
-// TestOwnOrigin holds where our own origin is taken from.
-func TestOwnOrigin(t *testing.T) {
+// TestOwnOriginIsTheRequestsHost holds where our own origin is taken from.
+func TestOwnOriginIsTheRequestsHost(t *testing.T) {
 	fixed := func(s string) func(*http.Request) string { return func(*http.Request) string { return s } }
 	for _, tt := range []struct {
 		name, origin string
@@ -78,8 +78,8 @@ func TestOwnOrigin(t *testing.T) {
 	}
 }
 
-// TestAttemptHeader holds that a bad attempt rotates nothing.
-func TestAttemptHeader(t *testing.T) {
+// TestBadAttemptRotatesNothing holds that a bad attempt rotates nothing.
+func TestBadAttemptRotatesNothing(t *testing.T) {
 	d := newDesk(t)
 	token := d.login()
 	for _, lines := range [][]string{{""}, {"fifteen-letters"}, {"sixteen letters!"}, {"é1234567890123456"}, {once, once}, {once + "," + other}, {string(make([]byte, 20))}, {once + once + once + once + "x"}} {

@@ -111,7 +111,7 @@ func (d *desk) play(steps []step) {
 		require.Equal(d.t, s.status == 401, w.Header().Get("WWW-Authenticate") != "", "RFC 9110, section 15.5.2")
 		got := cookieOf(d.t, w)
 		if s.yields == "" {
-			require.Empty(d.t, got, "step %d: R17 a refusal leaves the cookie alone", i)
+			require.Empty(d.t, got, "step %d: SR17 a refusal must not change the cookie", i)
 			continue
 		}
 		require.NotEqual(d.t, tokens[s.present], got)
@@ -169,10 +169,10 @@ func TestConcurrentRefreshesMakeOneSuccessor(t *testing.T) {
 	}
 }
 
-// TestTabs holds SR12: tabs that share a jar, and whose requests are delayed by
+// TestTabsAreNotTakenForThieves holds SR12: tabs that share a jar, and whose requests are delayed by
 // less than Grace and overtake no more than one rotation, are never taken for
 // thieves.
-func TestTabs(t *testing.T) {
+func TestTabsAreNotTakenForThieves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, func(o *session.Options) { o.Grace = 30 * second })
 		random := rand.New(rand.NewPCG(1, 2))

@@ -150,8 +150,8 @@ func TestNewReportsAllProblems(t *testing.T) {
 	}
 }
 
-// TestCookie holds the whole line.
-func TestCookie(t *testing.T) {
+// TestCookieHasTheSafeAttributes holds the whole line.
+func TestCookieHasTheSafeAttributes(t *testing.T) {
 	for _, tt := range []struct {
 		name, want string
 		change     func(*session.Options)

@@ -63,8 +63,8 @@ func jarred(t *testing.T, client *http.Client, to string) string {
 	return ""
 }
 
-// TestOverTheWire is one client's life, over TLS and in clear.
-func TestOverTheWire(t *testing.T) {
+// TestSessionWorksOverTheWire is one client's life, over TLS and in clear.
+func TestSessionWorksOverTheWire(t *testing.T) {
 	for _, tt := range []struct {
 		name, cookie string
 		start        func(http.Handler) *httptest.Server
@@ -131,9 +131,9 @@ func TestLateRefreshDoesNotChangeTheCookie(t *testing.T) {
 	require.NotEqual(t, current, jarred(t, client, at))
 }
 
-// TestOtherCookies holds that an application's own cookies stay, whatever
+// TestOtherCookiesAreKept holds that an application's own cookies stay, whatever
 // happens to ours.
-func TestOtherCookies(t *testing.T) {
+func TestOtherCookiesAreKept(t *testing.T) {
 	d := newDesk(t)
 	token := d.login()
 	for _, h := range []http.Handler{d.Refresh(), d.Logout()} {

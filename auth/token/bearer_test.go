@@ -13,7 +13,7 @@ import (
 )
 
 // RFC 6750, section 2, through auth's Middleware and over a socket.
-func TestAuthorizationHeader(t *testing.T) {
+func TestAuthorizationHeaderIsParsed(t *testing.T) {
 	callers := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{verifier(t, nil)}}))
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: slog.New(slog.DiscardHandler)}))
 	srv := httptest.NewServer(failures.Handler(callers.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}))))

@@ -362,7 +362,7 @@ func TestRaces_TC10(t *testing.T) {
 	}
 }
 
-func TestHitsThroughTheMiddleware(t *testing.T) {
+func TestHitsThroughTheMiddlewareAllocateLittle(t *testing.T) {
 	h := errors.Must(auth.New(auth.Options{Authenticators: []auth.Authenticator{verifier(t, func(o *token.VerifierOptions) {
 		o.Revocations = errors.Must(auth.NewRevocations(auth.RevocationsOptions{}))
 	})}})).Handler(nothing)

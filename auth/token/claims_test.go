@@ -98,7 +98,7 @@ type jsonNull struct{}
 
 func (jsonNull) MarshalJSON() ([]byte, error) { return []byte(`{"null":0}`), nil }
 
-func TestDoubledClaims(t *testing.T) {
+func TestRepeatedClaimsAreRefused(t *testing.T) {
 	v := verifier(t, nil)
 	good := goodClaims().json()
 	for name, extra := range map[string]string{
@@ -132,7 +132,7 @@ func TestBoundariesToTheNanosecond(t *testing.T) {
 	}
 }
 
-func TestRevokedTokens(t *testing.T) {
+func TestRevokedTokensAreRefused(t *testing.T) {
 	revoked := errors.Must(auth.NewRevocations(auth.RevocationsOptions{}))
 	v := verifier(t, func(o *token.VerifierOptions) { o.Revocations = revoked })
 	text := sign(goodHeader().json(), goodClaims().with(object{"sid": "s1"}).json())

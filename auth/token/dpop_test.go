@@ -163,7 +163,7 @@ func TestProofWorksOnce(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestServiceNonces(t *testing.T) {
+func TestServiceNoncesAreRequired(t *testing.T) {
 	d := newDPoP(t, token.DPoPOptions{NonceKey: material().secret})
 	v := verifier(t, func(o *token.VerifierOptions) { o.DPoP = d })
 	failures := errors.Must(errors.NewResponder(errors.Options{}))
@@ -187,7 +187,7 @@ func TestServiceNonces(t *testing.T) {
 }
 
 // The examples of RFC 9449, sections 4.1 and 7.1.
-func TestProofsOfRFC9449(t *testing.T) {
+func TestProofsOfRFC9449AreAccepted(t *testing.T) {
 	const jkt = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
 	const loginProof = "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19.eyJqdGkiOiItQndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0IjoxNTYyMjYyNjE2fQ.2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg"
 	d := newDPoP(t, token.DPoPOptions{})

@@ -40,7 +40,7 @@ func dpopService(t *testing.T, o token.DPoPOptions) http.Handler {
 	}))
 }
 
-func TestProofsOverBothVersionsOfHTTP(t *testing.T) {
+func TestProofsWorkOverBothVersionsOfHTTP(t *testing.T) {
 	server := httptest.NewUnstartedServer(dpopService(t, token.DPoPOptions{}))
 	server.EnableHTTP2 = true
 	server.StartTLS()
@@ -79,9 +79,9 @@ func TestProofsOverBothVersionsOfHTTP(t *testing.T) {
 	}
 }
 
-// TestProofsBehindAProxy sends requests as a proxy does that terminates TLS: the URL of
+// TestProofsAreVerifiedBehindAProxy sends requests as a proxy does that terminates TLS: the URL of
 // the client is in its headers, and only the listed proxy is trusted.
-func TestProofsBehindAProxy(t *testing.T) {
+func TestProofsAreVerifiedBehindAProxy(t *testing.T) {
 	forwarded := errors.Must(headers.NewForwarded(headers.ForwardedOptions{
 		Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Proto: "X-Forwarded-Proto", Host: "X-Forwarded-Host",
 	}))

@@ -60,7 +60,7 @@ func TestEveryAlgorithmSignsAndVerifies(t *testing.T) {
 }
 
 // Everything that a token shows is here, so that a new member is noticed.
-func TestPayload(t *testing.T) {
+func TestPayloadHasOnlyKnownMembers(t *testing.T) {
 	text, _, err := issuer(t, nil).Issue(t.Context(), token.Grant{Subject: "ada"})
 	require.NoError(t, err)
 	raw, err := base64.RawURLEncoding.DecodeString(strings.Split(text, ".")[1])
@@ -74,7 +74,7 @@ func TestPayload(t *testing.T) {
 	require.JSONEq(t, `{"alg":"EdDSA","kid":"EdDSA","typ":"at+jwt"}`, header(t, text))
 }
 
-func TestForSession(t *testing.T) {
+func TestForSessionIssuesATokenOfTheSession(t *testing.T) {
 	text, _, err := issuer(t, nil).ForSession(t.Context(), session.Session{ID: "s1", Subject: "ada", Scope: []string{"read"}, Roles: []string{"admin"}, AuthTime: noon})
 	require.NoError(t, err)
 	p, err := verifier(t, nil).Verify(t.Context(), text)

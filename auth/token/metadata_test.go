@@ -175,7 +175,7 @@ func TestTokenNeedsItsCertificate(t *testing.T) {
 	}
 }
 
-func TestCertificateHeaderOfAProxy(t *testing.T) {
+func TestCertificateHeaderOfAProxyIsRead(t *testing.T) {
 	own := clientCertificate(t)
 	rfc9440 := ":" + base64.StdEncoding.EncodeToString(own.Certificate[0]) + ":"
 	nginx := url.PathEscape(string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: own.Certificate[0]})))

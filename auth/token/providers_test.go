@@ -62,9 +62,9 @@ var recipes = map[string]func(token.Payload, auth.Identity) (auth.Identity, erro
 	"workos": identifyWorkOS, "descope": identifyDescope, "stytch": identifyStytch,
 }
 
-// TestProviderTokens plays tokens as 27 identity providers send them through the real
+// TestProviderTokensAreDecided plays tokens as 27 identity providers send them through the real
 // constructors, with the keys on a real server.
-func TestProviderTokens(t *testing.T) {
+func TestProviderTokensAreDecided(t *testing.T) {
 	var file struct{ Providers []provider }
 	require.NoError(t, json.Unmarshal(errors.Must(os.ReadFile("testdata/providers.json")), &file))
 	require.Len(t, file.Providers, 27)

@@ -32,7 +32,7 @@ func ecKey(t *testing.T, curve elliptic.Curve, x, y string) *ecdsa.PublicKey {
 // The signatures of RFC 7515, appendix A, and of RFC 8037, appendix A. Their
 // tokens have no kid, no typ of ours and no sub, so they pass as signatures
 // and never as access tokens.
-func TestSignaturesOfTheStandards(t *testing.T) {
+func TestSignaturesOfTheStandardsVerify(t *testing.T) {
 	public := func(alg token.Alg, key any) token.Key {
 		return errors.Must(token.NewPublicKey("k", alg, key))
 	}
@@ -65,7 +65,7 @@ func TestSignaturesOfTheStandards(t *testing.T) {
 }
 
 // Forms that are no signed compact serialization are refused as they are.
-func TestOtherFormsOfTheStandards(t *testing.T) {
+func TestOtherFormsOfTheStandardsAreRefused(t *testing.T) {
 	v := verifier(t, nil)
 	for name, text := range map[string]string{
 		"RFC 7515, A.5; RFC 7519, 6.1: unsecured": "eyJhbGciOiJub25lIn0." + joe + ".",
@@ -85,14 +85,14 @@ func TestOtherFormsOfTheStandards(t *testing.T) {
 
 // RFC 8037, appendix A.4: Ed25519 signs the same every time, so the signature
 // of the standard's key is the standard's.
-func TestSigningOfRFC8037(t *testing.T) {
+func TestSigningMatchesRFC8037(t *testing.T) {
 	private := ed25519.NewKeyFromSeed(unb64(t, "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"))
 	k := errors.Must(token.NewKey("k", token.EdDSA, private))
 	const input = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc"
 	require.Equal(t, "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg", b64(string(errors.Must(token.Sign(k, input)))))
 }
 
-func TestThumbprints(t *testing.T) {
+func TestThumbprintsMatchRFC7638(t *testing.T) {
 	for _, row := range []struct {
 		name string
 		key  any

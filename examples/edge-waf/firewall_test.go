@@ -33,7 +33,7 @@ func many(n int, format, separator string) string {
 	return strings.Join(append(parts, fmt.Sprintf(format, n, strings.ReplaceAll(injection, " ", "%20"))), separator)
 }
 
-func TestBlocks(t *testing.T) {
+func TestAttacksAreBlocked(t *testing.T) {
 	behind := &seen{}
 	service := httptest.NewServer(behind)
 	t.Cleanup(service.Close)
@@ -96,7 +96,7 @@ func TestBlocks(t *testing.T) {
 }
 
 // A rule of its own lets pictures pass, unread and unchanged.
-func TestPicture(t *testing.T) {
+func TestPicturesPassUnread(t *testing.T) {
 	behind := &seen{}
 	service := httptest.NewServer(behind)
 	t.Cleanup(service.Close)
@@ -151,7 +151,7 @@ func TestLargeBodiesAreCheap(t *testing.T) {
 }
 
 // With -detect everything passes, and the log has the would-be refusals.
-func TestDetect(t *testing.T) {
+func TestDetectOnlyLogs(t *testing.T) {
 	behind := &seen{}
 	service := httptest.NewServer(behind)
 	t.Cleanup(service.Close)
@@ -185,7 +185,7 @@ func TestDetect(t *testing.T) {
 
 // The firewall is a middleware as others are: inside a service it stands
 // behind the limits, and the handler reads the body that the rules have read.
-func TestInProcess(t *testing.T) {
+func TestFirewallIsAMiddleware(t *testing.T) {
 	rules, err := newFirewall(options{clientIP: func(*http.Request) (netip.Addr, bool) { return netip.MustParseAddr("2001:db8::1"), true }})
 	require.NoError(t, err)
 	failures := errors.Must(errors.NewResponder(errors.Options{}))
@@ -241,7 +241,7 @@ func TestPictureInProcessLeavesNoTemporaryFile_FE1(t *testing.T) {
 
 // Coraza's own middleware answers 200 when it cannot read a body, and hides
 // what the writer can do.
-func TestBodiesThatDoNotArrive(t *testing.T) {
+func TestUnreadableBodiesAreRefused(t *testing.T) {
 	rules := errors.Must(newFirewall(options{}))
 	failures := errors.Must(errors.NewResponder(errors.Options{}))
 	behind := &seen{}

@@ -41,7 +41,7 @@ var notes = []string{
 	"^[a-z]+(?:-[a-z]+)*$ \\ 100 % -- end",
 }
 
-func TestShopBehindTheEdge(t *testing.T) {
+func TestShopWorksBehindTheEdge(t *testing.T) {
 	url, apiKey := startShop(t)
 	e := startEdge(t, url)
 	login := e.do(t, request{method: "POST", path: "/auth/login", body: adaLogin})
@@ -91,7 +91,7 @@ func TestShopBehindTheEdge(t *testing.T) {
 }
 
 // The service gets the edge's forwarding headers, not the client's.
-func TestForwardingHeaders(t *testing.T) {
+func TestForwardingHeadersAreReplaced(t *testing.T) {
 	behind := &seen{}
 	service := httptest.NewServer(behind)
 	t.Cleanup(service.Close)
@@ -111,7 +111,7 @@ func TestForwardingHeaders(t *testing.T) {
 }
 
 // PATCH and PUT pass the rules, whose defaults forbid them.
-func TestMethods(t *testing.T) {
+func TestPatchAndPutPass(t *testing.T) {
 	behind := &seen{}
 	service := httptest.NewServer(behind)
 	t.Cleanup(service.Close)
@@ -129,7 +129,7 @@ func TestMethods(t *testing.T) {
 }
 
 // A service that does not respond is a 502 in the same format.
-func TestNoService(t *testing.T) {
+func TestMissingServiceIsABadGateway(t *testing.T) {
 	e := startEdge(t, "http://127.0.0.1:1")
 	a := e.do(t, request{method: "GET", path: "/products"})
 	require.Equal(t, 502, a.StatusCode)
@@ -138,7 +138,7 @@ func TestNoService(t *testing.T) {
 }
 
 // Over HTTPS the service learns so, and nothing crosses in clear.
-func TestHTTPS(t *testing.T) {
+func TestServiceSeesHTTPS(t *testing.T) {
 	behind := &seen{}
 	service := httptest.NewServer(behind)
 	t.Cleanup(service.Close)

@@ -66,7 +66,7 @@ func (g *guarded) request(from, path, body string) *http.Request {
 
 // One address tries a list of accounts, a guess each two seconds for an hour:
 // 30 guesses are compared, and not more than 5 in a minute.
-func TestOneAddressOnManyAccounts(t *testing.T) {
+func TestOneAddressIsLimitedOnManyAccounts(t *testing.T) {
 	play(t, func(g *guarded) {
 		for i := range 1800 {
 			g.try("203.0.113.7", fmt.Sprintf("person%d@example.com", i), "password1")
@@ -84,7 +84,7 @@ func TestOneAddressOnManyAccounts(t *testing.T) {
 // Five hundred addresses guess the password of one account: 10 guesses are
 // compared in 15 minutes. Its owner has to wait as well, which is the price of
 // a limit on accounts; other accounts do not notice.
-func TestManyAddressesOnOneAccount(t *testing.T) {
+func TestManyAddressesShareTheLimitOfAnAccount(t *testing.T) {
 	play(t, func(g *guarded) {
 		for i := range 500 {
 			email := demoUsers[0].email
@@ -136,7 +136,7 @@ func TestUnknownAccountsAreLimitedAlike(t *testing.T) {
 
 // An office shares one address. Its people log in with the right password, five
 // in a minute for as long as they like: successes are not counted as failures.
-func TestOfficeBehindOneAddress(t *testing.T) {
+func TestOfficeBehindOneAddressLogsIn(t *testing.T) {
 	play(t, func(g *guarded) {
 		for i := range 40 {
 			who := demoUsers[i%len(demoUsers)]
@@ -162,7 +162,7 @@ func TestIPv6PrefixHasALimit(t *testing.T) {
 }
 
 // A client that writes X-Forwarded-For itself is not believed.
-func TestSpoofedAddress(t *testing.T) {
+func TestSpoofedAddressIsIgnored(t *testing.T) {
 	play(t, func(g *guarded) {
 		for i := range 20 {
 			g.try(fmt.Sprintf("10.0.0.%d, 203.0.113.7", i), fmt.Sprintf("person%d@example.com", i), "password1")

@@ -340,7 +340,7 @@ func TestPrintedStoryHappens(t *testing.T) {
 	})
 }
 
-func TestLogout(t *testing.T) {
+func TestLogoutRevokesTheAccessToken(t *testing.T) {
 	s := start(t, "-tls")
 	s.client.Transport = insecureTransport()
 	in := s.expect(200, "", "POST", "/auth/login", credentials(0))
@@ -379,7 +379,7 @@ func TestNoOtherOriginByDefault(t *testing.T) {
 
 // A page of another name that was led to the loopback address is not taken for
 // the shop's own: its Origin and its Host are the same (DNS rebinding).
-func TestOtherHosts(t *testing.T) {
+func TestOtherHostsAreRefused(t *testing.T) {
 	s := start(t, "-self", "https://shop.example.com", "-trust", "127.0.0.1/32")
 	for _, row := range []struct {
 		host   string
@@ -402,7 +402,7 @@ func TestOtherHosts(t *testing.T) {
 }
 
 // A wrong command line is reported in a line, without a panic.
-func TestWrongCommandLines(t *testing.T) {
+func TestWrongCommandLinesAreReported(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	stop() // a shop that starts nevertheless ends at once
 	for _, row := range []struct {

@@ -196,7 +196,7 @@ func TestSigningKeysFollowTheClock(t *testing.T) {
 	})
 }
 
-func TestSecrets(t *testing.T) {
+func TestSecretsAreKeptInProtectedFiles(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "keys")
 	first := newTestService(t, config{keys: dir})
 	person := read(t, call(first.handler, "POST", "/auth/login", credentials(0)))
@@ -233,7 +233,7 @@ func TestSecrets(t *testing.T) {
 }
 
 // Many shops start at once in an empty folder: all have the same keys.
-func TestSecretsOfManyShops(t *testing.T) {
+func TestManyShopsShareTheirSecrets(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "keys")
 	var all sync.WaitGroup
 	made := make([]string, 16)

@@ -240,7 +240,7 @@ func TestShopInMemoryIsReady_FX2(t *testing.T) {
 }
 
 // A Redis that is absent at the start is no reason not to start.
-func TestRedisAbsentAtStart(t *testing.T) {
+func TestShopStartsWithoutRedis(t *testing.T) {
 	s := start(t, "-redis", "redis://127.0.0.1:1", "-keys", filepath.Join(t.TempDir(), "keys"))
 	s.expect(200, "", "GET", "/healthz", "")
 	require.Equal(t, 503, s.do("POST", "/auth/login", credentials(0)).StatusCode)
@@ -248,7 +248,7 @@ func TestRedisAbsentAtStart(t *testing.T) {
 }
 
 // A shelf is a shelf, here and there.
-func TestShelf(t *testing.T) {
+func TestShelvesBehaveAlike(t *testing.T) {
 	client := redis.NewClient(redistest.Start(t).Options())
 	t.Cleanup(func() { _ = client.Close() })
 	for name, kept := range map[string]shelf{"memory": newMemoryShelf(), "redis": redisShelf{client}} {

@@ -45,11 +45,11 @@ type fromHere struct{ net.Conn }
 
 func (fromHere) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1234} }
 
-// TestSlowBodies sends a body at a byte a second. A refusal does not wait for
+// TestSlowBodiesDoNotDelayRefusals sends a body at a byte a second. A refusal does not wait for
 // it. A response that is none has to: net/http reads the body of a request
 // before it sends the response. The server's ReadTimeout of 30 s bounds that,
 // and takes the place of validate's 10 s.
-func TestSlowBodies(t *testing.T) {
+func TestSlowBodiesDoNotDelayRefusals(t *testing.T) {
 	for path, want := range map[string]struct {
 		status int
 		after  time.Duration

@@ -103,7 +103,7 @@ func TestTLSServerAcceptsOnlyItsUsers(t *testing.T) {
 	require.Error(t, quick(t, o).Ping(t.Context()).Err(), "plaintext must be refused")
 }
 
-func TestCluster(t *testing.T) {
+func TestClusterMovesSlotsAndFailsOver(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: starts a cluster")
 	}

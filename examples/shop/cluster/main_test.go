@@ -24,7 +24,7 @@ import (
 )
 
 // The whole program, as the README describes it, with the expected numbers.
-func TestCluster(t *testing.T) {
+func TestClusterKeepsItsPromises(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow: starts three shops")
 	}
@@ -123,7 +123,7 @@ func TestForwardingHeadersAreOurs(t *testing.T) {
 	require.Equal(t, "localhost:8443", w.Header().Get("Saw-Host"))
 }
 
-func TestTurns(t *testing.T) {
+func TestBalancerTakesTurns(t *testing.T) {
 	h := balance([]*url.URL{mirror(t, "one"), nobody(t), mirror(t, "two")})
 	tally := map[string]int{}
 	for range 30 {
@@ -185,7 +185,7 @@ func TestInformationalResponsesLeaveTheHeaders_FE2(t *testing.T) {
 
 // A shop without an API key, because its Redis is missing, is reported and ended:
 // the line with the key never comes.
-func TestShopWithoutKey(t *testing.T) {
+func TestShopWithoutKeyIsReported(t *testing.T) {
 	shop := filepath.Join(t.TempDir(), "shop")
 	script := "#!/bin/sh\necho broken >&2\nprintf '%s\\n' 'The shop listens on http://127.0.0.1:1' 'API key, from 127.0.0.1 and ::1 alone:' '  none: see the log' '' 'Try:'\nexec sleep 600\n"
 	require.NoError(t, os.WriteFile(shop, []byte(script), 0o700))

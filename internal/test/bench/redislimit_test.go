@@ -133,7 +133,7 @@ func redisHandlers(tb testing.TB, s *redistest.Server) []peer {
 
 // All compared libraries decide. Ours denies the sixth request of a client in one
 // round trip, and later ones in none.
-func TestRedisLimitPeers(t *testing.T) {
+func TestRedisLimitPeersDecide(t *testing.T) {
 	server := redistest.Start(t)
 	client := connection(t, server)
 	require.NoError(t, redis.NewScript("return 1").Load(t.Context(), client).Err())

@@ -14,7 +14,7 @@ func fetch(url, options string) string {
 	return fmt.Sprintf(`fetch(%q, %s).then(async r => r.status + " " + await r.text(), () => "blocked")`, url, options)
 }
 
-func TestFetch(t *testing.T) {
+func TestFetchFollowsThePolicy(t *testing.T) {
 	const app, evil, api, public = "app.example.test", "evil.test", "api.example.test", "public.example.test"
 	for _, row := range []struct {
 		name, from, host, path, options, want string
@@ -47,7 +47,7 @@ func TestFetch(t *testing.T) {
 	}
 }
 
-func TestCredentials(t *testing.T) {
+func TestCredentialsAreSentWhereAllowed(t *testing.T) {
 	tab := open(t, "app.example.test", "/")
 	got, err := tab.Ask(fetch(at("api.example.test", "/login"), `{method: "POST", credentials: "include"}`))
 	require.NoError(t, err)
@@ -60,14 +60,14 @@ func TestCredentials(t *testing.T) {
 	require.Equal(t, "200 GET cookie=none authorization=", got)
 }
 
-func TestExposedHeaders(t *testing.T) {
+func TestOnlyExposedHeadersAreReadable(t *testing.T) {
 	got, err := open(t, "app.example.test", "/").Ask(fmt.Sprintf(`fetch(%q).then(r => r.headers.get("X-Exposed") + " " + r.headers.get("X-Hidden"))`, at("api.example.test", "/exposed")))
 	require.NoError(t, err)
 	require.Equal(t, "yes null", got)
 }
 
 // A sandboxed frame has the origin null.
-func TestSandboxedFrame(t *testing.T) {
+func TestSandboxedFrameHasOriginNull(t *testing.T) {
 	got, err := open(t, "app.example.test", "/").Ask(fmt.Sprintf(`new Promise(done => {
 		addEventListener("message", e => done(e.origin + " " + e.data))
 		const frame = document.createElement("iframe")
@@ -81,7 +81,7 @@ func TestSandboxedFrame(t *testing.T) {
 
 // A form needs no CORS, so the server has to refuse it. Our own page's form
 // has Origin null too when it sends no referrer, and passes.
-func TestForms(t *testing.T) {
+func TestFormsOfOtherOriginsAreRefused(t *testing.T) {
 	for _, row := range []struct {
 		name, from, to, path, want string
 		times                      int

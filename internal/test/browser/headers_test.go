@@ -14,7 +14,7 @@ const (
 )
 
 // A browser that was at the https address once never sends http again.
-func TestHSTS(t *testing.T) {
+func TestBrowserKeepsToHTTPS(t *testing.T) {
 	tab := open(t, "app.example.test", "/")
 	plain := "http://hsts.example.test:" + world.server.Port
 	require.NoError(t, tab.Open(plain+"/?before"))
@@ -28,7 +28,7 @@ func TestHSTS(t *testing.T) {
 }
 
 // The Documents profile lets a page's own script file run, and no inline one.
-func TestInlineScript(t *testing.T) {
+func TestInlineScriptDoesNotRun(t *testing.T) {
 	got, err := open(t, "documents.example.test", "/inline").Ask(`JSON.stringify(document.documentElement.dataset)`)
 	require.NoError(t, err)
 	require.Equal(t, `{"own":"ran"}`, got)
@@ -48,7 +48,7 @@ func load(element, url string) string {
 	})`, element, url)
 }
 
-func TestEmbedding(t *testing.T) {
+func TestResourcePolicyControlsEmbedding(t *testing.T) {
 	for _, row := range []struct{ name, from, element, host, path, want string }{
 		{"an image of the API in a foreign page: Cross-Origin-Resource-Policy", "evil.test", "img", "api.example.test", "/image", "blocked"},
 		{"FD4 an image of the API in the service's own page of another origin: likewise", "app.example.test", "img", "api.example.test", "/image", "blocked"},
@@ -70,7 +70,7 @@ func TestEmbedding(t *testing.T) {
 }
 
 // A frame of a foreign page stays empty: frame-ancestors and X-Frame-Options.
-func TestFraming(t *testing.T) {
+func TestFramesOfOtherPagesStayEmpty(t *testing.T) {
 	for host, want := range map[string]string{"documents.example.test": "blocked", "app.example.test": "framed"} {
 		t.Run(host, func(t *testing.T) {
 			got, err := open(t, "evil.test", "/").Ask(fmt.Sprintf(`new Promise(done => {

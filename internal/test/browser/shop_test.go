@@ -21,7 +21,7 @@ import (
 
 // What the page of the shop promises, each in a shop of its own and under a
 // name of its own, since cookies are a host's whatever the port.
-func TestShop(t *testing.T) {
+func TestPageOfTheShopWorks(t *testing.T) {
 	open(t, "app.example.test", "/") // skips without a browser
 	binary := filepath.Join(t.TempDir(), "shop")
 	build := exec.Command("go", "build", "-o", binary, "./examples/shop")

@@ -77,7 +77,7 @@ var rings = []string{
 	module + "ratelimit", module + "validate",
 }
 
-func TestImports(t *testing.T) {
+func TestPackagesImportOnlyWhatIsAllowed(t *testing.T) {
 	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"...").Output()
 	require.NoError(t, err)
 	for line := range strings.Lines(string(out)) {

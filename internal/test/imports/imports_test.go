@@ -23,11 +23,11 @@ const (
 
 var update = flag.Bool("update", false, "draw the file again")
 
-// TestDrawing compares docs/imports.svg with the import graph. After a change of
+// TestDrawingMatchesTheImports compares docs/imports.svg with the import graph. After a change of
 // the imports, draw it again:
 //
 //	go test ./internal/test/imports -update
-func TestDrawing(t *testing.T) {
+func TestDrawingMatchesTheImports(t *testing.T) {
 	graph := readGraph(t)
 	got := drawSVG(graph, placeBoxes(graph))
 	if *update {

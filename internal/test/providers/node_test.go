@@ -24,7 +24,7 @@ import (
 
 const api = "https://api.example/"
 
-func TestTokensOfNode(t *testing.T) {
+func TestTokensOfNodeAreVerified(t *testing.T) {
 	p := providers.StartNode(t)
 	keys, requests := newRemote(t, p.Provider)
 	audience := []string{api, api + "?alg=RS256", api + "?alg=ES256", api + "?alg=EdDSA", api + "?alg=Ed25519", api + "?alg=PS256", api + "expired"}
@@ -69,7 +69,7 @@ func TestTokensOfNode(t *testing.T) {
 	require.Equal(t, 1, requests.To(p.KeysPath()), "the keys are fetched once")
 }
 
-func TestIntrospectionByNode(t *testing.T) {
+func TestNodeIntrospectsTokens(t *testing.T) {
 	p := providers.StartNode(t)
 	client, _ := p.Authority.Client(t)
 	with := func(secret string) *service {

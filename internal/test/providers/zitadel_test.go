@@ -15,7 +15,7 @@ import (
 	"github.com/ringwall/ringwall/internal/test/providers"
 )
 
-func TestTokensOfZITADEL(t *testing.T) {
+func TestTokensOfZITADELAreVerified(t *testing.T) {
 	p := providers.StartZITADEL(t)
 	keys, requests := newRemote(t, p)
 	byDefault := startService(t, p.Authority, errors.Must(token.NewVerifier(token.VerifierOptions{Keys: keys, Audience: []string{providers.ZITADELAudience}})))
@@ -56,7 +56,7 @@ func TestTokensOfZITADEL(t *testing.T) {
 	require.Equal(t, 1, requests.To(p.KeysPath()), "the keys are fetched once")
 }
 
-func TestOpaqueTokensOfZITADEL(t *testing.T) {
+func TestOpaqueTokensOfZITADELAreIntrospected(t *testing.T) {
 	p := providers.StartZITADEL(t)
 	keys, _ := newRemote(t, p)
 	verifier := errors.Must(token.NewVerifier(token.VerifierOptions{

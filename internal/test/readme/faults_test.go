@@ -15,10 +15,10 @@ var faultIDs = []struct {
 	last   int
 }{{"T", 10}, {"S", 5}, {"V", 14}, {"E", 12}, {"H", 7}, {"C", 7}, {"R", 7}, {"D", 9}, {"X", 2}}
 
-// TestFaults holds docs/faults.md against the tree: every fault has a row, and
+// TestFaultsHaveTests holds docs/faults.md against the tree: every fault has a row, and
 // every test that a row names exists. With -v it prints each fault with the
 // tests that hold it.
-func TestFaults(t *testing.T) {
+func TestFaultsHaveTests(t *testing.T) {
 	entry := regexp.MustCompile(`^\| (F[A-Z]\d+) \|.*\| ([^|]*) \|$`)
 	held := make(map[string]bool)
 	sources := make(map[string]string) // the tests of a folder

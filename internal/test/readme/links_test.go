@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestLinks checks that the targets of links in the pages exist in this tree.
-func TestLinks(t *testing.T) {
+// TestLinksHaveTargets checks that the targets of links in the pages exist in this tree.
+func TestLinksHaveTargets(t *testing.T) {
 	code := regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
 	link := regexp.MustCompile(`\]\(([^)#]+)(?:#[^)]*)?\)`)
 	pages := 0

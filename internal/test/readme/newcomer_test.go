@@ -14,10 +14,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNewcomer follows the quick start of README.md in an empty folder, with the
+// TestQuickStartWorks follows the quick start of README.md in an empty folder, with the
 // text of the page: its program, its commands and their output. It uses a free port
 // instead of 8080, and the module of this tree.
-func TestNewcomer(t *testing.T) {
+func TestQuickStartWorks(t *testing.T) {
 	root, err := filepath.Abs("../../..")
 	require.NoError(t, err)
 	readme, err := os.ReadFile(filepath.Join(root, "README.md"))

@@ -24,7 +24,7 @@ type recipe struct {
 }
 
 // TestProviderPageCompiles vets all code of docs/providers.md as one program, and
-// compares its functions with those that TestProviderTokens plays.
+// compares its functions with those that TestProviderTokensAreDecided plays.
 func TestProviderPageCompiles(t *testing.T) {
 	page := readPage(t, "providers.md")
 	played, err := os.ReadFile("../../../auth/token/recipes_test.go")
@@ -43,7 +43,7 @@ func TestProviderPageCompiles(t *testing.T) {
 }
 
 // TestProviderPageHasTheOptionsOfTheTestData compares the options of each section, and
-// of each row of the table, with those that TestProviderTokens uses.
+// of each row of the table, with those that TestProviderTokensAreDecided uses.
 func TestProviderPageHasTheOptionsOfTheTestData(t *testing.T) {
 	text, err := os.ReadFile("../../../auth/token/testdata/providers.json")
 	require.NoError(t, err)

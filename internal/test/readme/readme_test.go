@@ -40,8 +40,8 @@ func vetProgram(t *testing.T, program []byte) {
 	require.NoError(t, err, string(out))
 }
 
-// TestCommands holds the commands that README.md names against the tree.
-func TestCommands(t *testing.T) {
+// TestCommandsOfTheReadmeExist holds the commands that README.md names against the tree.
+func TestCommandsOfTheReadmeExist(t *testing.T) {
 	info, err := os.Stat("../../../test.sh")
 	require.NoError(t, err)
 	require.NotZero(t, info.Mode()&0o100, "test.sh can be run")

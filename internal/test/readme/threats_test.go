@@ -10,9 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestThreats compares docs/threats.md with the tree: every test that it names
+// TestThreatsHaveTests compares docs/threats.md with the tree: every test that it names
 // exists, and every risk has a test or is marked as not covered.
-func TestThreats(t *testing.T) {
+func TestThreatsHaveTests(t *testing.T) {
 	text, err := os.ReadFile("../../../docs/threats.md")
 	require.NoError(t, err)
 	name := regexp.MustCompile(`\b(?:Test|Fuzz)[A-Z][A-Za-z0-9_]*`)

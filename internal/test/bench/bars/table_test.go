@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTable(t *testing.T) {
+func TestTablePrintsMedians(t *testing.T) {
 	results := make(map[string]*samples)
 	collect(results, `goos: linux
 BenchmarkHeaders/api/map=reused/who=ringwall-2     	 1000	       40.0 ns/op	       0 B/op	       2 allocs/op
