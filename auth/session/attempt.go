@@ -1,14 +1,9 @@
 package session
 
 import (
-	"bytes"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/ringwall/ringwall/auth"
@@ -106,68 +101,4 @@ func (m *Manager) attemptCookie() http.Cookie {
 	cookie := m.cookie
 	cookie.Name += attemptSuffix
 	return cookie
-}
-
-// attemptMAC binds an attempt to the one token that it may use.
-func (k *Key) attemptMAC(nonce []byte, c credential) []byte {
-	return k.mac(attemptLabel, append(c.append(nil), nonce...))
-}
-
-// makeAttempt returns the text of an attempt to use the credential: key 1 |
-// nonce 16 | MAC 16, in base64url. It returns false when no key signs.
-func (ring keyring) makeAttempt(nonce []byte, c credential, now time.Time) (string, bool) {
-	k := ring.signer(now)
-	if k == nil {
-		return "", false
-	}
-	b := append([]byte{k.ID}, nonce...)
-	return base64.RawURLEncoding.EncodeToString(append(b, k.attemptMAC(nonce, c)...)), true
-}
-
-// parseAttempt returns the nonce of an attempt, and false unless this package
-// made it for this credential. So a cookie that a script planted counts for
-// nothing, nor does one that was set for an earlier token.
-func (ring keyring) parseAttempt(text string, c credential, now time.Time) (nonce []byte, ok bool) {
-	b, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || len(b) != 1+nonceSize+macSize {
-		return nil, false
-	}
-	nonce = bytes.Clone(b[1 : 1+nonceSize])
-	for i := range ring {
-		if k := &ring[i]; k.ID == b[0] && !k.removed(now) && hmac.Equal(k.attemptMAC(nonce, c), b[1+nonceSize:]) {
-			return nonce, true
-		}
-	}
-	return nil, false
-}
-
-// isAttempt reports whether s is 16 to 64 characters of base64url.
-func isAttempt(s string) bool {
-	if len(s) < 16 || len(s) > 64 {
-		return false
-	}
-	for i := range len(s) {
-		switch c := s[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
-		default:
-			return false
-		}
-	}
-	return true
-}
-
-// replaceCookie sets a cookie in place of one with the same name, so that a
-// response sets it once.
-func replaceCookie(w http.ResponseWriter, c *http.Cookie) {
-	withdrawCookie(w, c.Name)
-	http.SetCookie(w, c)
-}
-
-// withdrawCookie takes a cookie of ours back. Those of others stay.
-func withdrawCookie(w http.ResponseWriter, name string) {
-	h := w.Header()
-	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool { return strings.HasPrefix(line, name+"=") })
-	if len(h["Set-Cookie"]) == 0 {
-		delete(h, "Set-Cookie")
-	}
 }

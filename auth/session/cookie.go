@@ -19,16 +19,6 @@ type Cookie struct {
 	Transient bool
 }
 
-// setCookie sets the refresh token in the cookie until its session ends.
-func (m *Manager) setCookie(w http.ResponseWriter, token string, expires, now time.Time) {
-	c := m.cookie
-	c.Value = token
-	if !m.transient {
-		c.MaxAge = max(1, int(expires.Sub(now)/time.Second)) // 0 would mean no age
-	}
-	replaceCookie(w, &c)
-}
-
 // clearCookie clears the refresh cookie, and the request's attempt cookie.
 func (m *Manager) clearCookie(w http.ResponseWriter, r *http.Request) {
 	c := m.cookie
@@ -37,23 +27,6 @@ func (m *Manager) clearCookie(w http.ResponseWriter, r *http.Request) {
 	if len(r.CookiesNamed(m.cookie.Name+attemptSuffix)) > 0 {
 		m.clearAttempt(w)
 	}
-}
-
-// setSuccessor sets the successor before anything else can fail: in the cookie,
-// or for a native client in the header in which it sent its token. Only a failed
-// response keeps the header; a successful one has the token in the body.
-func (m *Manager) setSuccessor(w http.ResponseWriter, r *http.Request, token string, expires, now time.Time) {
-	if m.isNative(r) {
-		w.Header().Set(TokenHeader, token)
-		return
-	}
-	m.setCookie(w, token, expires, now)
-}
-
-// clearSuccessor removes the successor from the response.
-func (m *Manager) clearSuccessor(w http.ResponseWriter) {
-	w.Header().Del(TokenHeader)
-	withdrawCookie(w, m.cookie.Name)
 }
 
 // credential returns the content of the request's refresh token. It does not call

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -204,4 +205,47 @@ func (m *Manager) callApplication(ctx context.Context, name string, f func() err
 		err = errors.New(name + " panicked")
 	}()
 	return f()
+}
+
+// setSuccessor sets the successor before anything else can fail: in the cookie,
+// or for a native client in the header in which it sent its token. Only a failed
+// response keeps the header; a successful one has the token in the body.
+func (m *Manager) setSuccessor(w http.ResponseWriter, r *http.Request, token string, expires, now time.Time) {
+	if m.isNative(r) {
+		w.Header().Set(TokenHeader, token)
+		return
+	}
+	m.setCookie(w, token, expires, now)
+}
+
+// clearSuccessor removes the successor from the response.
+func (m *Manager) clearSuccessor(w http.ResponseWriter) {
+	w.Header().Del(TokenHeader)
+	withdrawCookie(w, m.cookie.Name)
+}
+
+// setCookie sets the refresh token in the cookie until its session ends.
+func (m *Manager) setCookie(w http.ResponseWriter, token string, expires, now time.Time) {
+	c := m.cookie
+	c.Value = token
+	if !m.transient {
+		c.MaxAge = max(1, int(expires.Sub(now)/time.Second)) // 0 would mean no age
+	}
+	replaceCookie(w, &c)
+}
+
+// replaceCookie sets a cookie in place of one with the same name, so that a
+// response sets it once.
+func replaceCookie(w http.ResponseWriter, c *http.Cookie) {
+	withdrawCookie(w, c.Name)
+	http.SetCookie(w, c)
+}
+
+// withdrawCookie takes a cookie of ours back. Those of others stay.
+func withdrawCookie(w http.ResponseWriter, name string) {
+	h := w.Header()
+	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool { return strings.HasPrefix(line, name+"=") })
+	if len(h["Set-Cookie"]) == 0 {
+		delete(h, "Set-Cookie")
+	}
 }
