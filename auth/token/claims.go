@@ -186,3 +186,9 @@ func (c *claims) identity(kind auth.CallerType, payload string) auth.Identity {
 		Scope: c.scope, Roles: c.roles, ExpiresAt: c.expires, AuthTime: c.authTime, ACR: c.acr, AMR: c.amr, Claims: []byte(payload),
 	}
 }
+
+// texts returns the value as an array of strings.
+func (m member) texts() (list []string, ok bool) {
+	ok = m.value != "" && m.value[0] == '[' && m.each(func(s string) { list = append(list, s) })
+	return list, ok
+}

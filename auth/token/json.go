@@ -98,12 +98,6 @@ func (m member) each(f func(string)) bool {
 	return true
 }
 
-// texts returns the value as an array of strings.
-func (m member) texts() (list []string, ok bool) {
-	ok = m.value != "" && m.value[0] == '[' && m.each(func(s string) { list = append(list, s) })
-	return list, ok
-}
-
 // unquote returns the content of a scanned string.
 func unquote(quoted string) (string, bool) {
 	inner := quoted[1 : len(quoted)-1]

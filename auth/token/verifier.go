@@ -52,12 +52,6 @@ func orDefault[N int | time.Duration](n, byDefault N) N {
 // accessTokenType is the typ of RFC 9068, section 2.1.
 const accessTokenType = "at+jwt"
 
-// normalizeType folds the spellings of a typ, of which "application/" may be left
-// out (RFC 7515, section 4.1.9).
-func normalizeType(typ string) string {
-	return strings.TrimPrefix(strings.ToLower(typ), "application/")
-}
-
 // Challenge returns the challenge of the preferred scheme.
 func (v *Verifier) Challenge() string { return v.Challenges()[0] }
 
@@ -152,60 +146,6 @@ func (v *Verifier) verifyEntry(ctx context.Context, token string) (*entry, error
 		v.cache.addEntry(e)
 	}
 	return e, nil
-}
-
-// verify makes the checks whose results do not change.
-func (v *Verifier) verify(ctx context.Context, token string, p parts, now time.Time) (*entry, error) {
-	s := v.scratches.Get().(*scratch)
-	defer func() {
-		clear(s.members) // the payload of a token must not stay in memory
-		v.scratches.Put(s)
-	}()
-	key, h, err := v.keyFor(ctx, s, p, now)
-	if err != nil {
-		return nil, err
-	}
-	signature, err := s.decode(p.signature)
-	if err != nil {
-		return nil, err
-	}
-	if err := key.algorithm.method.Verify(p.input, signature, key.verify); err != nil {
-		return nil, invalid(ReasonSignature)
-	}
-	// From here on the issuer is the author of the bytes.
-	decoded, err := s.decode(p.payload)
-	if err != nil {
-		return nil, err
-	}
-	payload := string(decoded)
-	list, ok := members(payload, s.members[:0], maxClaims)
-	if !ok {
-		return nil, invalidClaim("payload")
-	}
-	s.members = list
-	c, wrong := parseClaims(list, v.identify != nil)
-	if wrong != "" {
-		return nil, invalidClaim(wrong)
-	}
-	if err := v.checkClaims(&c, list, normalizeType(h.typ)); err != nil {
-		return nil, err
-	}
-	if !bindsTo(key.issuer, c.issuer) {
-		return nil, mismatch(ReasonIssuer, c.issuer, key.issuer)
-	}
-	id := c.identity(v.kindOf(&c, key), payload)
-	if v.identify != nil {
-		if id, err = v.identify.identify(clonePayload(payload, list), id, c.times); err != nil {
-			return nil, err
-		}
-	}
-	principal, err := auth.NewPrincipal(id)
-	if err != nil {
-		return nil, auth.ErrInvalid.Wrap(err)
-	}
-	times := c.times
-	times.expires = id.ExpiresAt
-	return &entry{token: strings.Clone(token), key: key, times: times, principal: principal, binding: c.binding, words: len(id.Scope) + len(id.Roles)}, nil
 }
 
 var (
