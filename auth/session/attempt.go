@@ -9,15 +9,16 @@ import (
 	"github.com/ringwall/ringwall/auth"
 )
 
-// AttemptHeader names the request header in which a client numbers its
-// attempts to refresh.
+// AttemptHeader names the request header in which a client names its attempt to
+// refresh. A client must send a new random value of 16 to 64 characters of base64url for
+// each attempt, and the same value when it repeats a request.
 const AttemptHeader = "Refresh-Attempt"
 
 const (
-	// attemptSuffix makes the name of the attempt cookie from that of the
-	// refresh cookie.
+	// attemptSuffix is appended to the name of the refresh cookie for the name of the
+	// attempt cookie.
 	attemptSuffix = "-attempt"
-	// attemptLabel keeps the MAC of an attempt from being one of a token.
+	// attemptLabel separates the MACs of attempts from those of tokens.
 	attemptLabel = "ringwall refresh attempt 1\x00"
 	nonceSize    = 16
 )
@@ -26,31 +27,31 @@ const (
 // several requests.
 type attempt struct {
 	hash [32]byte
-	// nonce is the name of an attempt that this package named; nil for one of
-	// the client's.
+	// nonce is the name of an attempt without AttemptHeader. It is nil if the client
+	// sent AttemptHeader.
 	nonce []byte
-	// repeated reports whether the cookie of the request had the nonce.
+	// repeated reports whether nonce is from the request's attempt cookie.
 	repeated bool
 }
 
-// attemptOf returns the request's attempt to use the credential. A browser that
-// does not number its attempts gets one from this package. A client that keeps
-// its token itself has to number them: it has no cookies.
+// attemptOf returns the attempt of a request to use the credential. Without
+// AttemptHeader, a browser gets a name in a cookie. A native client must send
+// AttemptHeader, because it has no cookies.
 func (m *Manager) attemptOf(r *http.Request, c credential) (attempt, error) {
 	lines := r.Header[AttemptHeader]
 	switch {
 	case len(lines) == 0 && !m.isNative(r):
-		return m.ownAttempt(r, c), nil
+		return m.cookieAttempt(r, c), nil
 	case len(lines) != 1 || !isAttempt(lines[0]):
 		return attempt{}, auth.ErrMalformed.With("header", AttemptHeader)
 	}
 	return attempt{hash: sha256.Sum256([]byte(lines[0]))}, nil
 }
 
-// ownAttempt returns the attempt of the request's cookie, if a 503 to this very
-// token set that, and a new one otherwise. A cookie that is not valid is not an
-// error: it may belong to a token of the past.
-func (m *Manager) ownAttempt(r *http.Request, c credential) attempt {
+// cookieAttempt returns the attempt of the request's attempt cookie, if a 503 to this
+// token set the cookie, and a new attempt otherwise. An invalid cookie is not an error,
+// because it may belong to an earlier token.
+func (m *Manager) cookieAttempt(r *http.Request, c credential) attempt {
 	var a attempt
 	if cookies := r.CookiesNamed(m.cookie.Name + attemptSuffix); len(cookies) == 1 {
 		a.nonce, a.repeated = m.keys.parseAttempt(cookies[0].Value, c, time.Now())
@@ -59,7 +60,7 @@ func (m *Manager) ownAttempt(r *http.Request, c credential) attempt {
 		a.nonce = make([]byte, nonceSize)
 		_, _ = rand.Read(a.nonce) // never fails (crypto/rand)
 	}
-	// The label makes it differ from every attempt that a client can name.
+	// The label has characters that isAttempt refuses, so a client cannot name the attempt.
 	a.hash = sha256.Sum256(append([]byte(attemptLabel), a.nonce...))
 	return a
 }
@@ -78,7 +79,7 @@ func (m *Manager) offerAttempt(w http.ResponseWriter, a attempt, used credential
 	}
 	value, ok := m.keys.makeAttempt(a.nonce, used, time.Now())
 	if !ok {
-		return // no key signs: no token works any longer either
+		return // no key signs, so no token is valid
 	}
 	cookie := m.attemptCookie()
 	cookie.Value = value
@@ -95,8 +96,8 @@ func (m *Manager) clearAttempt(w http.ResponseWriter) {
 	replaceCookie(w, &cookie)
 }
 
-// attemptCookie returns the cookie without a value and an age. It has all that
-// protects the refresh cookie.
+// attemptCookie returns the attempt cookie without a value and an age. It has the
+// attributes of the refresh cookie.
 func (m *Manager) attemptCookie() http.Cookie {
 	cookie := m.cookie
 	cookie.Name += attemptSuffix

@@ -19,7 +19,7 @@ type Cookie struct {
 	Transient bool
 }
 
-// clearCookie clears the refresh cookie, and the request's attempt cookie.
+// clearCookie clears the refresh cookie, and the attempt cookie if the request has one.
 func (m *Manager) clearCookie(w http.ResponseWriter, r *http.Request) {
 	c := m.cookie
 	c.MaxAge = -1
@@ -50,23 +50,22 @@ func (m *Manager) credential(r *http.Request) (credential, error) {
 	}
 	c, ok := m.keys.parseToken(text, time.Now())
 	if !ok {
-		return credential{}, auth.ErrInvalid.With("reason", "no token of ours")
+		return credential{}, auth.ErrInvalid.With("reason", "the token was not issued by this service, or its key was removed")
 	}
 	return c, nil
 }
 
-// TokenHeader names the request header in which a client that is no browser
-// sends its refresh token, where NativeClients allows it, or "new" at a login
-// without one.
+// TokenHeader names the request header in which a native client sends its refresh token,
+// or "new" at a login without one. It is read only if Options.NativeClients is set.
 const TokenHeader = "Refresh-Token"
 
 // isNative reports whether the client of a request keeps its token itself.
 func (m *Manager) isNative(r *http.Request) bool { return m.native && len(r.Header[TokenHeader]) > 0 }
 
-// nativeToken returns the token of such a request. A page's script could send
-// the header too, and read the body; but not without the headers that browsers
-// add: Origin on every POST, Sec-Fetch-Site and its kin wherever the page is
-// https. Names that begin with Sec- are forbidden to scripts (Fetch, section
+// nativeToken returns the token of a request with TokenHeader. It refuses requests of
+// browsers, because the script of a page must not read a refresh token in a body. A
+// browser adds Origin to every POST, and Sec-Fetch-Site if the URL is https. A script
+// cannot remove these headers, nor set one whose name begins with Sec- (Fetch, section
 // 2.2.2, "forbidden request-header").
 func nativeToken(r *http.Request, cookies int) (string, error) {
 	for name := range r.Header {

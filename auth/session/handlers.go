@@ -34,8 +34,8 @@ func (m *Manager) Refresh() http.Handler {
 		tokens, err := m.refreshedTokens(r.Context(), s, arrived)
 		if errors.Is(err, auth.ErrRevoked) {
 			m.clearSuccessor(w)
-			// The session was live when it was rotated, whatever the store
-			// returns now.
+			// The session was live at its rotation, so its tokens are revoked even
+			// if the store no longer has it.
 			err = errors.Join(err, m.revoke(r.Context(), Ended{ID: s.ID}), m.endSession(r.Context(), c.ownerID(), s.ID))
 			m.notifyHook(r.Context(), Event{Reason: AccountRevoked, Session: s})
 		}
@@ -56,8 +56,8 @@ func (m *Manager) Refresh() http.Handler {
 	})
 }
 
-// rotateToken rotates the request's token, and sets its successor before anything
-// else can fail.
+// rotateToken rotates the request's token, and sets its successor before any later step
+// can fail. A reuse is revoked, reported and returned as an error.
 func (m *Manager) rotateToken(w http.ResponseWriter, r *http.Request) (credential, Session, string, error) {
 	c, rotated, failed := m.rotateInStore(w, r)
 	if failed != nil && rotated.Outcome == Gone {
@@ -78,7 +78,7 @@ func (m *Manager) rotateToken(w http.ResponseWriter, r *http.Request) (credentia
 		m.notifyHook(r.Context(), theft)
 		return c, s, "", err
 	default:
-		return c, s, "", auth.ErrInvalid.With("reason", "the session is over", "session_id", c.sessionID())
+		return c, s, "", auth.ErrInvalid.With("reason", "the session has ended", "session_id", c.sessionID())
 	}
 	c.generation = rotated.Record.Generation
 	now := wallNow()
@@ -97,10 +97,9 @@ func (m *Manager) rotateToken(w http.ResponseWriter, r *http.Request) (credentia
 }
 
 // rotateInStore rotates the request's token in the store. An error with an
-// outcome means that a failover may undo the rotation: the client gets the
-// successor nevertheless, because its token is used. An error without an outcome
-// means that it is unknown whether the token was used: a browser gets the name of
-// its attempt, for a retry.
+// outcome means that a failover may undo the rotation. The client gets the successor
+// nevertheless, because its token is used. An error without an outcome means that it is
+// unknown whether the token was used. A browser then gets the attempt cookie for a retry.
 func (m *Manager) rotateInStore(w http.ResponseWriter, r *http.Request) (credential, Rotated, error) {
 	c, err := m.credential(r)
 	if err != nil {
@@ -165,8 +164,8 @@ func (m *Manager) LogoutAll() http.Handler {
 		if err != nil {
 			return err
 		}
-		// Its own session is the last to end, and its access tokens before it, so
-		// that the successor, which an error comes with, is good for another try.
+		// The client's session ends last, and after its access tokens are revoked. If a
+		// step before fails, the client can retry with the successor.
 		if err := m.RevokeAll(r.Context(), s.Subject, s.ID); err != nil {
 			return err
 		}
@@ -199,8 +198,9 @@ func (m *Manager) handler(serve errors.HandlerFunc) http.Handler {
 			return
 		}
 		if errors.Is(err, auth.ErrMissing) || errors.Is(err, auth.ErrInvalid) || errors.Is(err, auth.ErrRevoked) {
-			// A 401 has a challenge (RFC 9110, section 15.5.2). It is not
-			// Bearer: clients that refresh on such would go round in circles.
+			// A 401 must have a challenge (RFC 9110, section 15.5.2). It is not
+			// Bearer, because a client that refreshes after a Bearer challenge would
+			// refresh in a loop.
 			w.Header().Set("WWW-Authenticate", m.challenge)
 		}
 		m.respond(w, r, err)
@@ -215,20 +215,21 @@ func (m *Manager) checkRequest(r *http.Request) error {
 	return m.checkOrigin(r)
 }
 
-// unavailableError is the error for a failure of the store or the application.
-// The kind of err must not decide.
+// unavailableError returns the error for a failure of the store or the application. It
+// hides the kind of err, which must not decide the response.
 func unavailableError(err error) error {
 	return auth.ErrUnavailable.Wrap(errors.Opaque(err)).Header("Retry-After", "1").With("reason", "session")
 }
 
-// withStoreTimeout keeps a client that hangs up from leaving a change half done.
+// withStoreTimeout returns a context for a store call. A client that disconnects does
+// not cancel it, because a change must not be left half done.
 func withStoreTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 }
 
-// checkOrigin refuses a request that a page of another origin made (ASVS 5.0
-// 3.5.1). SameSite alone is not enough: a sibling domain is the same site.
-// Package cors decides in the same way.
+// checkOrigin refuses a request that a page of another origin made (ASVS 5.0 3.5.1).
+// SameSite is not enough, because a sibling domain is the same site. Package cors has
+// the same rule.
 func (m *Manager) checkOrigin(r *http.Request) error {
 	service := sameorigin.Service{Scheme: m.scheme, Host: m.host, Lists: m.allowsOrigin}
 	switch verdict := service.Check(r); {

@@ -48,7 +48,7 @@ func (m *Manager) Login(w http.ResponseWriter, r *http.Request, s Session) (Toke
 	c := newCredential(s.Subject)
 	creation := Creation{
 		Owner: c.ownerID(), ID: c.sessionID(), Value: value, Idle: m.idle, Absolute: m.absolute, Max: m.maxSessions,
-		Age: max(0, time.Since(proved)), // a time.Now of this process counts on while the wall clock is set
+		Age: max(0, time.Since(proved)), // a time.Now of this process has a monotonic reading
 	}
 	if err != nil {
 		old = credential{}
@@ -80,7 +80,7 @@ func (m *Manager) startSession(w http.ResponseWriter, r *http.Request, c credent
 	return Tokens{}, errors.Join(err, errors.Opaque(undone))
 }
 
-// clip returns the first 256 bytes of s, without half a character.
+// clip returns at most 256 bytes of s, without invalid UTF-8.
 func clip(s string) string {
 	if len(s) > 256 {
 		s = s[:256]
@@ -88,8 +88,8 @@ func clip(s string) string {
 	return strings.ToValidUTF8(s, "")
 }
 
-// create stores a session, and revokes the access tokens of the one that it
-// replaces, and of those that became too many.
+// create stores a session. It revokes the access tokens of the sessions that this ends:
+// the replaced one, and those above the maximum number.
 func (m *Manager) create(ctx context.Context, c Creation) (Record, error) {
 	store, cancel := withStoreTimeout(ctx)
 	defer cancel()
@@ -98,7 +98,7 @@ func (m *Manager) create(ctx context.Context, c Creation) (Record, error) {
 		err = unavailableError(err)
 	}
 	if created.Superseded {
-		err = errors.Join(err, auth.ErrStepUp.With("reason", "the subject's sessions were all ended meanwhile"))
+		err = errors.Join(err, auth.ErrStepUp.With("reason", "all sessions of the subject were ended during the login"))
 	}
 	var ended []Ended
 	if c.Replaces != "" && created.Record.ID != "" {
@@ -114,13 +114,14 @@ func (m *Manager) create(ctx context.Context, c Creation) (Record, error) {
 		if evicted.ID == c.Replaces {
 			continue // the client has ended it
 		}
-		s, _ := decode(evicted) // the ID is there in any case
+		s, _ := decode(evicted) // ID is set even if decode fails
 		m.notifyHook(ctx, Event{Reason: SessionEvicted, Session: s})
 	}
 	return created.Record, err
 }
 
-// issueTokens sets no cookie unless there is an access token too.
+// issueTokens issues the access token, and then the refresh token. If Issue fails, no
+// cookie is set.
 func (m *Manager) issueTokens(w http.ResponseWriter, r *http.Request, c credential, record Record, arrived time.Time) (Tokens, error) {
 	s, err := decode(record)
 	if err != nil {
@@ -207,9 +208,9 @@ func (m *Manager) callApplication(ctx context.Context, name string, f func() err
 	return f()
 }
 
-// setSuccessor sets the successor before anything else can fail: in the cookie,
-// or for a native client in the header in which it sent its token. Only a failed
-// response keeps the header; a successful one has the token in the body.
+// setSuccessor sets the successor before any later step can fail. A browser gets it in
+// the refresh cookie, and a native client in TokenHeader. A successful response to a
+// native client has the token in its body instead of the header.
 func (m *Manager) setSuccessor(w http.ResponseWriter, r *http.Request, token string, expires, now time.Time) {
 	if m.isNative(r) {
 		w.Header().Set(TokenHeader, token)
@@ -224,12 +225,12 @@ func (m *Manager) clearSuccessor(w http.ResponseWriter) {
 	withdrawCookie(w, m.cookie.Name)
 }
 
-// setCookie sets the refresh token in the cookie until its session ends.
+// setCookie sets the refresh cookie. It expires with the session.
 func (m *Manager) setCookie(w http.ResponseWriter, token string, expires, now time.Time) {
 	c := m.cookie
 	c.Value = token
 	if !m.transient {
-		c.MaxAge = max(1, int(expires.Sub(now)/time.Second)) // 0 would mean no age
+		c.MaxAge = max(1, int(expires.Sub(now)/time.Second)) // http.Cookie takes 0 for no Max-Age
 	}
 	replaceCookie(w, &c)
 }
@@ -241,7 +242,7 @@ func replaceCookie(w http.ResponseWriter, c *http.Cookie) {
 	http.SetCookie(w, c)
 }
 
-// withdrawCookie takes a cookie of ours back. Those of others stay.
+// withdrawCookie removes a cookie that this response sets. Other cookies stay.
 func withdrawCookie(w http.ResponseWriter, name string) {
 	h := w.Header()
 	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool { return strings.HasPrefix(line, name+"=") })

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// A Store stores one small record for each session. It never gets a token, nor
-// anything from which one can be made, so a copy of it opens no session. Each
-// method must be atomic, also between processes that share the store, must
-// measure time by one clock, and must be safe for concurrent use.
+// A Store stores one small record for each session. It never receives a token or a
+// secret from which a token can be made, so a copy of the store opens no session. Each
+// method must be atomic, between processes that share the store too. It must measure
+// time with one clock, and must be safe for concurrent use.
 //
 // A session ends when its record is deleted or expires. The Manager then revokes
 // its access tokens; a store does not.
@@ -24,30 +24,29 @@ type Store interface {
 	// an ID twice, and leaves one record. A login that began before the owner's
 	// last DeleteAll creates nothing: see [Created].Superseded.
 	Create(ctx context.Context, c Creation) (Created, error)
-	// Rotate presents the token of one generation of a session. What happens
-	// is said at the constants of [Outcome]. It is one atomic step: of any
-	// number of calls with one generation, only one is Advanced.
+	// Rotate presents the token of one generation of a session. The constants of
+	// [Outcome] describe the possible results. Of any number of concurrent calls with
+	// one generation, only one is Advanced.
 	Rotate(ctx context.Context, r Rotation) (Rotated, error)
 	// List returns the live records of an owner in any order.
 	List(ctx context.Context, owner string) ([]Record, error)
 	// Delete deletes the records of an owner with these IDs, and returns the live
 	// ones among them. It may also return records that an earlier call ended,
-	// because the reply of that call may be lost, but none that never existed:
-	// any client may have tokens of those. An ID that does not exist, or is
-	// another owner's, changes nothing. A deleted record must never exist again,
-	// whatever calls overlap.
+	// because the reply of that call may be lost. It must not return an ID that never
+	// existed. An ID that does not exist, or belongs to another owner, changes nothing.
+	// A deleted record must never exist again, even if calls overlap.
 	Delete(ctx context.Context, owner string, ids ...string) ([]Ended, error)
 	// DeleteAll deletes the records of an owner except those with these IDs, and
 	// returns the live ones among them. It may also return records that an
-	// earlier call ended. Its time must be stored for at least [EpochWindow], for
-	// Create.
+	// earlier call ended. The store must keep the time of the call for at least
+	// [EpochWindow], because Create compares it with the start of the login.
 	DeleteAll(ctx context.Context, owner string, except ...string) ([]Ended, error)
 }
 
 // A Record is one session as a [Store] keeps it. It is live until Expires.
 type Record struct {
 	ID         string    // 32 hexadecimal digits
-	Generation uint64    // how often it was rotated; below 1<<48
+	Generation uint64    // the number of rotations; below 1<<48
 	Created    time.Time // never changes
 	LastUsed   time.Time // the last rotation that was Advanced or RolledBack, or Created
 	Expires    time.Time // LastUsed plus Idle, at most Created plus Absolute
@@ -58,17 +57,17 @@ type Record struct {
 type Creation struct {
 	Owner          string        // of the subject: 32 hexadecimal digits, the same for all its sessions
 	ID             string        // of the session: 32 hexadecimal digits
-	Replaces       string        // the ID of another one; "": none. One that is not there, or is another owner's, changes nothing
+	Replaces       string        // the ID of the session that this one replaces; empty means none. An unknown ID, or another owner's, has no effect
 	Value          []byte        // the store must not change it, and may keep it
 	Idle, Absolute time.Duration // see Record.Expires
-	Max            int           // the largest number of live records of this owner, at least 1
-	Age            time.Duration // how long ago the login began, when the call was made; not negative. A span, since clocks differ
+	Max            int           // the maximum number of live records of this owner, at least 1
+	Age            time.Duration // the time since the login began, at least 0. It is a duration because clocks differ
 }
 
-// Created is the result of [Store].Create. Superseded reports whether the login
-// began before the owner's last DeleteAll, or at the same time; then there is no
-// record. Evicted then has the IDs that an earlier attempt of the call deleted,
-// the replaced one included.
+// Created is the result of [Store].Create. Superseded reports whether the login began
+// before the owner's last DeleteAll, or at the same time. If so, Record is zero, and
+// Evicted has the IDs that an earlier attempt of the call deleted, including the ID that
+// it replaced.
 type Created struct {
 	Record     Record
 	Evicted    []Record
@@ -78,14 +77,14 @@ type Created struct {
 // An Ended is a session that a [Store].Delete or DeleteAll has ended.
 type Ended struct {
 	ID  string
-	Ago time.Duration // 0: by this call. A span, since clocks differ
+	Ago time.Duration // the time since it ended; 0 means that this call ended it
 }
 
 // A Rotation is the argument of [Store].Rotate.
 type Rotation struct {
 	Owner, ID  string
-	Generation uint64   // of the token that was presented; it is authentic
-	Attempt    [32]byte // a hash that is never the same for two attempts; a store may repeat its own call with it
+	Generation uint64   // of the presented token, whose MAC is valid
+	Attempt    [32]byte // a hash that differs for each attempt. A store that retries its own call must send the same
 	Idle       time.Duration
 	Grace      time.Duration // see Repeated
 }
@@ -95,9 +94,9 @@ type Rotation struct {
 type Rotated struct {
 	Outcome Outcome
 	Record  Record
-	// Age is for Reused, and 0 for all else: how long ago the generation was
-	// left. Of one that is more than [MaxHistory] back, it is the age of the
-	// oldest that is known. A clock that was set back makes it positive too.
+	// Age is the time since the generation was superseded if Outcome is Reused, and 0
+	// otherwise. If the generation is more than [MaxHistory] back, Age is that of the
+	// oldest stored generation. If the clock was set back, Age is positive too.
 	Age time.Duration
 }
 
@@ -117,18 +116,19 @@ const (
 	// extend a session. After the clock was set back, a time in the future counts
 	// as that long ago.
 	Repeated
-	// Reused: the generation was left otherwise. The record was deleted.
+	// Reused means that the generation was superseded, and is not Repeated. The store
+	// has deleted the record.
 	Reused
-	// RolledBack: the generation is ahead of the record's, so the store has
-	// lost writes. The record's is now one more than the presented one; all
-	// else is as with Advanced. The generations in between count as left now.
+	// RolledBack means that the generation is above the record's, so the store has lost
+	// writes. The record's generation is now the presented one plus 1. LastUsed and
+	// Attempt change as for Advanced. The generations in between count as superseded
+	// now.
 	RolledBack
 )
 
-// EpochWindow is how long a login may take for the RevokeAll of its subject to
-// reach it.
+// EpochWindow is the maximum duration of a login that a RevokeAll of its subject
+// prevents: a longer login may create a session although RevokeAll ran after it began.
 const EpochWindow = 15 * time.Minute
 
-// MaxHistory is the number of generations before its own of which a record has
-// the age.
+// MaxHistory is the number of superseded generations whose times a record stores.
 const MaxHistory = 16

@@ -21,9 +21,9 @@ type Key struct {
 	ID uint8
 	// Secret has 32 to 256 random bytes.
 	Secret []byte
-	// Sign is the time from which this key makes new tokens; the key with the
-	// latest Sign does. Zero means from the start. Its tokens are accepted before
-	// that too.
+	// Sign is the time from which this key may sign new tokens. Of the keys whose Sign
+	// has passed, the one with the latest Sign signs. Zero means from the start. Tokens
+	// of the key are accepted before Sign too.
 	Sign time.Time
 	// Remove is the time from which its tokens are refused. To end no session, set
 	// it at least Idle after the next key's Sign. Zero means never.
@@ -34,8 +34,7 @@ const (
 	// tokenPrefix lets scanners for leaked secrets find tokens.
 	tokenPrefix  = "rt_"
 	tokenVersion = 1
-	// tokenLabel keeps a MAC from meaning anything elsewhere, should a secret
-	// be used for two things.
+	// tokenLabel makes a MAC worthless elsewhere, in case a secret has two uses.
 	tokenLabel = "ringwall refresh token 1\x00"
 	bodySize   = 1 + 1 + 16 + 16 + 6
 	macSize    = 16
@@ -48,8 +47,8 @@ const (
 //
 //	version 1 | key 1 | owner 16 | secret 16 | generation 6 | MAC 16
 //
-// The MAC keeps forged tokens away from the store. The secret, of which the
-// store has only a hash, keeps a leaked key from forging any.
+// The MAC prevents that forged tokens reach the store. The secret, of which the store
+// has only a hash, prevents that a leaked key is enough to forge a token.
 type credential struct {
 	owner      [16]byte
 	secret     [16]byte
@@ -86,17 +85,16 @@ func (c credential) append(b []byte) []byte {
 
 func (c credential) ownerID() string { return hex.EncodeToString(c.owner[:]) }
 
-// sessionID returns the public name of the session. The secret
-// cannot be computed from it.
+// sessionID returns the public ID of the session, which is a hash of the secret.
 func (c credential) sessionID() string {
 	sum := sha256.Sum256(append([]byte("sid\x00"), c.secret[:]...))
 	return hex.EncodeToString(sum[:idSize])
 }
 
-// keyring is a set of keys, checked.
+// A keyring is a set of valid keys.
 type keyring []Key
 
-// newKeyring copies the keys.
+// newKeyring copies the keys, and returns all problems of them.
 func newKeyring(keys []Key, now time.Time) (keyring, []error) {
 	var problems []error
 	ring := make(keyring, len(keys))
@@ -127,7 +125,7 @@ func newKeyring(keys []Key, now time.Time) (keyring, []error) {
 	return ring, problems
 }
 
-// signer returns the key that makes tokens now, or nil.
+// signer returns the key that signs tokens now, or nil.
 func (ring keyring) signer(now time.Time) *Key {
 	var best *Key
 	for i := range ring {
@@ -151,8 +149,8 @@ func (k *Key) mac(label string, body []byte) []byte {
 	return h.Sum(nil)[:macSize]
 }
 
-// makeToken returns the refresh token for a credential. It fails when every key
-// has been removed.
+// makeToken returns the refresh token for a credential. It returns an error if no key
+// signs now.
 func (ring keyring) makeToken(c credential, now time.Time) (string, error) {
 	k := ring.signer(now)
 	if k == nil {
@@ -164,8 +162,8 @@ func (ring keyring) makeToken(c credential, now time.Time) (string, error) {
 	return tokenPrefix + base64.RawURLEncoding.EncodeToString(b), nil
 }
 
-// parseToken returns the content of a token, and false unless one of the keys
-// made it. It accepts exactly one spelling of each token.
+// parseToken returns the content of a token, and false unless the MAC of one of the keys
+// is valid. It accepts exactly one spelling of each token.
 func (ring keyring) parseToken(token string, now time.Time) (c credential, ok bool) {
 	// The length comes first: the decoder skips line breaks, which would give
 	// a token a second spelling.
@@ -195,7 +193,7 @@ func (ring keyring) parseToken(token string, now time.Time) (c credential, ok bo
 	return c, false
 }
 
-// attemptMAC binds an attempt to the one token that it may use.
+// attemptMAC returns the MAC that binds an attempt to the one token that it may use.
 func (k *Key) attemptMAC(nonce []byte, c credential) []byte {
 	return k.mac(attemptLabel, append(c.append(nil), nonce...))
 }
@@ -211,9 +209,9 @@ func (ring keyring) makeAttempt(nonce []byte, c credential, now time.Time) (stri
 	return base64.RawURLEncoding.EncodeToString(append(b, k.attemptMAC(nonce, c)...)), true
 }
 
-// parseAttempt returns the nonce of an attempt, and false unless this package
-// made it for this credential. So a cookie that a script planted counts for
-// nothing, nor does one that was set for an earlier token.
+// parseAttempt returns the nonce of an attempt, and false unless this package made the
+// text for this credential. So a cookie that a script wrote, or that was set for an
+// earlier token, is ignored.
 func (ring keyring) parseAttempt(text string, c credential, now time.Time) (nonce []byte, ok bool) {
 	b, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(b) != 1+nonceSize+macSize {
