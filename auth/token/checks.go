@@ -42,12 +42,12 @@ func (v *Verifier) checkClaims(c *claims, list []member, typ string) error {
 	return nil
 }
 
-// audienceError returns the refusal of a token for other services, with their names
-// for the log.
+// audienceError returns the error for a token that is meant for other services. The log
+// has their names.
 func audienceError(aud member, expected []string) error {
 	var names []string
 	aud.value = cmp.Or(aud.value, "[]")
-	_ = aud.each(func(name string) { names = append(names, name) }) // it was read before
+	_ = aud.each(func(name string) { names = append(names, name) }) // setClaim has checked its type
 	return mismatch(ReasonAudience, strings.Join(names, " "), strings.Join(expected, " "))
 }
 
@@ -56,8 +56,8 @@ func hasName(m member, names []string) (found bool) {
 	return m.value != "" && m.each(func(name string) { found = found || slices.Contains(names, name) }) && found
 }
 
-// checkTimes compares the times with the clock, which may have been set back since
-// a token was verified.
+// checkTimes compares the times with the clock. It checks iat and nbf of cached tokens
+// too, because the clock may have been set back.
 func (v *Verifier) checkTimes(t times, now time.Time) error {
 	switch {
 	case t.issued.After(now.Add(v.leeway)):
@@ -70,17 +70,17 @@ func (v *Verifier) checkTimes(t times, now time.Time) error {
 	return nil
 }
 
-// kindOf returns the type of a caller. A client that acts for itself has its own
-// ID as the subject (RFC 9068, section 5). Other issuers give it other subjects,
-// so the type of their other callers is unknown. A token with a mark of programs
-// never belongs to a person, whatever the options are.
+// kindOf returns the type of a caller. A client that acts for itself has its own ID as
+// the subject (RFC 9068, section 5). Some issuers give such a client another subject, so
+// without the option CallerType the type is Unknown for tokens of other issuers. A token
+// that is marked as a program's never belongs to a person, whatever the options are.
 func (v *Verifier) kindOf(c *claims, key *Key) auth.CallerType {
 	program := c.program || strings.HasSuffix(c.subject, "@clients")
 	switch {
 	case c.isOfClient():
 		return auth.Program
 	case v.identify != nil:
-		return auth.Person // the function corrects it
+		return auth.Person // Identity decides
 	case v.kind == auth.Person && program:
 		return auth.Unknown
 	case v.kind != "":
@@ -134,8 +134,8 @@ func newIssuerName(o VerifierOptions) (issuerName, []error) {
 	return n, problems
 }
 
-// accepts reports whether an iss has the form of the name. The claim is checked by
-// check.
+// accepts reports whether iss may match the name. For a template, it does not compare iss
+// with the claim, which check does.
 func (n *issuerName) accepts(iss string) bool {
 	if n.claim == "" {
 		return iss == n.text
@@ -164,7 +164,8 @@ func isWord(text string) bool {
 	return text != "" && len(text) <= 64
 }
 
-// check compares the verified iss with the name.
+// check returns an error unless iss matches the name, and the claim of a template is one
+// of the tenants.
 func (n *issuerName) check(iss string, list []member) error {
 	if n.claim == "" {
 		if iss != n.text {
@@ -188,8 +189,8 @@ func (n *issuerName) check(iss string, list []member) error {
 	return nil
 }
 
-// bindsTo reports whether a key with the member issuer of a key set verifies tokens
-// of iss. The text may have {tenantid}, which is one segment of a path.
+// bindsTo reports whether a key whose member issuer is keyIssuer may verify tokens of iss.
+// keyIssuer may contain {tenantid}, which stands for 1 to 64 letters, digits and hyphens.
 func bindsTo(keyIssuer, iss string) bool {
 	if keyIssuer == "" {
 		return true
@@ -201,21 +202,21 @@ func bindsTo(keyIssuer, iss string) bool {
 	return isWordBetween(prefix, iss, suffix)
 }
 
-// A requirement is a claim and the texts that it may have.
+// A requirement is a claim and its accepted values.
 type requirement struct {
 	claim string
 	texts []string
 }
 
-// accepts reports whether a payload has the claim as one of the texts, or as an array
-// with one of them.
+// accepts reports whether the claim of a payload is one of the accepted values, or an
+// array that contains one.
 func (r *requirement) accepts(list []member) (found bool) {
 	m, ok := memberOf(list, r.claim)
 	return ok && m.each(func(text string) { found = found || slices.Contains(r.texts, text) }) && found
 }
 
-// recheck checks what can change after a token was verified: the clock, revocations
-// and Validate.
+// recheck makes the checks whose results change after a token was verified: those of the
+// clock, of revocations and of Validate.
 func (v *Verifier) recheck(ctx context.Context, e *entry, now time.Time) error {
 	if err := v.checkTimes(e.times, now); err != nil {
 		return err
@@ -238,8 +239,8 @@ func checkRevocations(ctx context.Context, r *auth.Revocations, p *auth.Principa
 	return r.Check(ctx, p.CredentialID(), p.SessionID(), p.Subject(), issued)
 }
 
-// bind reads the cnf of a token, and reports whether this verifier can check all that
-// it names.
+// bind reads the cnf of a token. It reports false if cnf has a member that this verifier
+// cannot check.
 func (v *Verifier) bind(c *claims) bool {
 	list, ok := members(c.confirmation.value, nil, maxHeader)
 	if !ok || len(list) == 0 {

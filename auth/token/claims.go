@@ -10,8 +10,8 @@ import (
 	"github.com/ringwall/ringwall/auth"
 )
 
-// claims are the registered claims that a verifier reads. The texts are parts
-// of the payload.
+// claims has the registered claims that a verifier reads. Its strings share the memory of
+// the payload.
 type claims struct {
 	issuer, subject, id, session, client string
 	audience                             member // an array of strings, or one
@@ -31,14 +31,14 @@ type claims struct {
 // times are compared with the clock on every request.
 type times struct{ expires, notBefore, issued time.Time }
 
-// reserved are the claims that only the issuer itself writes.
+// reserved lists the claims that only an Issuer itself may set.
 var reserved = [...]string{
 	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "client_id", "scope", "roles", "auth_time", "cnf",
 }
 
-// parseClaims reads the claims of a payload whose signature was verified. It
-// returns the name of the first claim that is wrong. If lenient, it leaves out the
-// claims of the wrong type that a token need not have, and sub may be missing.
+// parseClaims reads the claims of a payload. It returns the name of the first invalid
+// claim, or "". If lenient, it ignores optional claims of the wrong type, and sub may be
+// missing.
 func parseClaims(list []member, lenient bool) (c claims, wrong string) {
 	for _, m := range list {
 		if !c.setClaim(m) && (!lenient || !c.clearOptional(m.name)) {
@@ -56,7 +56,7 @@ func parseClaims(list []member, lenient bool) (c claims, wrong string) {
 	return c, ""
 }
 
-// setClaim takes one claim, and reports whether its type and form are right.
+// setClaim sets the field of one claim, and reports whether its type and form are valid.
 func (c *claims) setClaim(m member) (ok bool) {
 	switch m.name {
 	case "iss":
@@ -94,12 +94,14 @@ func (c *claims) setClaim(m member) (ok bool) {
 		c.amr, _ = m.texts()
 		return true
 	case "gty", "idtyp":
-		// Of Auth0 and Entra. A secret may be theirs too.
+		// Auth0 and Entra mark the tokens of programs with these. Their shared secrets
+		// can sign, so kindOf needs the mark.
 		c.marked = true
 		_ = m.each(func(value string) { c.program = c.program || value == "client-credentials" || value == "app" })
 		return true
 	default:
-		// EXP without exp is a mistake that a lenient reader would act on.
+		// A registered name in another case, such as EXP, is an error, because readers
+		// that ignore case would take it for the claim.
 		c.setMarks(m.name)
 		return !isReserved(m.name)
 	}
@@ -163,7 +165,7 @@ func words(list string) []string {
 	return words
 }
 
-// lastSecond is the end of the year 9999, beyond which no date is meant.
+// lastSecond is the end of the year 9999. Later dates are refused.
 const lastSecond = 253402300799
 
 // date returns the value as a NumericDate (RFC 7519, section 2), rounded to

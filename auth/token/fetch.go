@@ -12,12 +12,13 @@ import (
 )
 
 const (
-	// maxSet bounds a published key set, in bytes, and maxSetKeys its keys.
+	// maxSet is the maximum size of a published key set in bytes, and maxSetKeys the
+	// maximum number of its keys.
 	maxSet     = 512 << 10
 	maxSetKeys = 100
 )
 
-// keySet is what one successful fetch brought. It is immutable.
+// A keySet is the result of one successful fetch. It is immutable.
 type keySet struct {
 	keys    map[string]*Key
 	fetched time.Time // when the fetch began
@@ -33,8 +34,8 @@ func checkClient(c *http.Client) string {
 	return fmt.Sprintf("Client: its Transport must not be a nil %T; did you mean no Transport?", c.Transport)
 }
 
-// newFetchClient returns a client that follows no redirect: where keys come from is
-// the application's decision.
+// newFetchClient returns a client that follows no redirect, because the application
+// decides from which server keys come.
 func newFetchClient(given *http.Client) *http.Client {
 	c := http.Client{Transport: &http.Transport{
 		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConns: 1, IdleConnTimeout: time.Minute,
@@ -48,9 +49,10 @@ func newFetchClient(given *http.Client) *http.Client {
 	return &c
 }
 
-// load fetches the keys and puts them into use. On an error the old ones stay.
+// load fetches the keys, and replaces the old ones. On an error it keeps them.
 func (r *Remote) load(ctx context.Context) (err error) {
-	// The goroutine is ours, and a Client's fault must not end the process.
+	// load runs in a goroutine of this package, where a panic of Client would end the
+	// process.
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("fetch keys: panic: %v", v)
@@ -91,7 +93,8 @@ func (r *Remote) load(ctx context.Context) (err error) {
 	return nil
 }
 
-// reuseKeys keeps the old Key if it is the same, so that tokens stay cached.
+// reuseKeys replaces each key by an equal key of the old set, because the cache compares
+// keys by their pointers.
 func (s *keySet) reuseKeys(old *keySet) {
 	for kid, key := range s.keys {
 		if before := old.keys[kid]; before != nil && before.same(key) {
@@ -100,7 +103,7 @@ func (s *keySet) reuseKeys(old *keySet) {
 	}
 }
 
-// A statusError is a response with another status than 200.
+// A statusError is the error for a response whose status is not 200.
 type statusError struct {
 	code   int
 	status string
@@ -125,7 +128,7 @@ func sendRequest(client *http.Client, req *http.Request, most int64) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = res.Body.Close() }() // it was read as far as it counts
+	defer func() { _ = res.Body.Close() }() // the body was read, or is not needed
 	if res.StatusCode != http.StatusOK {
 		return nil, statusError{res.StatusCode, res.Status}
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/ringwall/ringwall/auth"
 )
 
-// parts is a compact serialization of three parts (RFC 7515, section 3.1), of
-// which nothing is believed.
+// parts has the three parts of a compact serialization (RFC 7515, section 3.1). They are
+// not verified.
 type parts struct {
 	input                      string // the signed text: the first two parts and their dot
 	header, payload, signature string
@@ -40,14 +40,14 @@ func split(token string) (parts, error) {
 	return p, nil
 }
 
-// scratch is memory to decode into, which requests use one after the other.
+// scratch is memory for decoding, which one request uses at a time.
 type scratch struct {
 	buffer  []byte
 	members []member
 }
 
-// decode returns the bytes of a part, until the scratch is used again. Bits
-// that do not belong to a byte are zero, so that one token has one spelling.
+// decode returns the bytes of a part. They are valid until the next call. It refuses a
+// part whose unused bits are not zero, so that a token has only one spelling.
 func (s *scratch) decode(part string) ([]byte, error) {
 	if need := strict.DecodedLen(len(part)); need > len(s.buffer) {
 		s.buffer = make([]byte, need)
@@ -66,8 +66,8 @@ var strict = base64.RawURLEncoding.Strict()
 // meaning of the rest, and no extension is implemented (RFC 7515, section 4.1.11;
 // RFC 7797; CVE-2025-59420).
 func parseHeader(text string) (header, error) {
-	var room [8]member
-	list, ok := members(text, room[:0], maxHeader)
+	var buffer [8]member
+	list, ok := members(text, buffer[:0], maxHeader)
 	if !ok {
 		return header{}, invalid(ReasonHeader)
 	}
@@ -99,7 +99,8 @@ func parseHeader(text string) (header, error) {
 	return h, nil
 }
 
-// keyFor reads the header, and returns the key that it has to name.
+// keyFor reads the header, and returns the key that it names. Without a kid it returns an
+// error, unless InsecureNoKid is set.
 func (v *Verifier) keyFor(ctx context.Context, s *scratch, p parts, now time.Time) (*Key, header, error) {
 	decoded, err := s.decode(p.header)
 	if err != nil {
@@ -153,13 +154,13 @@ func (v *Verifier) mayBeIssuedAfter(fetched time.Time, s *scratch, p parts) bool
 	return wrong == "" && v.issuer.accepts(c.issuer) && c.issued.After(fetched.Add(-v.leeway))
 }
 
-// normalizeType folds the spellings of a typ, of which "application/" may be left
-// out (RFC 7515, section 4.1.9).
+// normalizeType returns a typ in lower case without the prefix "application/", which is
+// optional (RFC 7515, section 4.1.9).
 func normalizeType(typ string) string {
 	return strings.TrimPrefix(strings.ToLower(typ), "application/")
 }
 
-// verify makes the checks whose results do not change.
+// verify makes the checks whose results a cached token keeps.
 func (v *Verifier) verify(ctx context.Context, token string, p parts, now time.Time) (*entry, error) {
 	s := v.scratches.Get().(*scratch)
 	defer func() {
@@ -177,7 +178,7 @@ func (v *Verifier) verify(ctx context.Context, token string, p parts, now time.T
 	if err := key.algorithm.method.Verify(p.input, signature, key.verify); err != nil {
 		return nil, invalid(ReasonSignature)
 	}
-	// From here on the issuer is the author of the bytes.
+	// From here on, the issuer has signed all that is read.
 	decoded, err := s.decode(p.payload)
 	if err != nil {
 		return nil, err

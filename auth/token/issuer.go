@@ -210,7 +210,7 @@ func (g *Grant) checkFields() error {
 		}
 	}
 	for _, scope := range g.Scope {
-		if scope == "" || !visible(scope) || strings.ContainsAny(scope, `"\`) {
+		if scope == "" || !isVisible(scope) || strings.ContainsAny(scope, `"\`) {
 			return errors.New("token: Grant: Scope " + strconv.Quote(scope) + ": is not a scope-token of RFC 6749")
 		}
 	}

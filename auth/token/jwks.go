@@ -78,7 +78,7 @@ func isPublicKey(key crypto.PublicKey) bool {
 	case ed25519.PublicKey:
 		return len(k) == ed25519.PublicKeySize
 	case *ecdsa.PublicKey:
-		return k != nil && k.Curve != nil && onCurve(k)
+		return k != nil && k.Curve != nil && isOnCurve(k)
 	case *rsa.PublicKey:
 		return k != nil && k.N != nil && k.N.Sign() > 0 && k.E > 0
 	}

@@ -121,7 +121,7 @@ func (k *Keys) stillAccepts(_ context.Context, key *Key, now time.Time) bool {
 func (k *Keys) signing(now time.Time) (*Key, error) {
 	var best *Key
 	for _, key := range k.currentKeys() {
-		if key.canSign() && key.schedule.signs(now) && (best == nil || !key.schedule.since().Before(best.schedule.since())) {
+		if key.canSign() && key.schedule.signs(now) && (best == nil || !key.schedule.signsFrom().Before(best.schedule.signsFrom())) {
 			best = key
 		}
 	}

@@ -14,9 +14,8 @@ import (
 	"github.com/ringwall/ringwall/internal/wiring"
 )
 
-// publicHalf returns the public key of a signer, or the problem of a private
-// key that the standard library would panic on, or that any client could sign
-// for.
+// publicHalf returns the public key of a signer, or a problem: the standard library would
+// panic with the private key, or any client could sign for it.
 func publicHalf(signer crypto.Signer) (public crypto.PublicKey, problem string) {
 	if _, isSlice := signer.(ed25519.PrivateKey); !isSlice && wiring.IsNil(signer) {
 		return nil, fmt.Sprintf("must not be a nil %T", signer)
@@ -38,8 +37,8 @@ func publicHalf(signer crypto.Signer) (public crypto.PublicKey, problem string) 
 	return signer.Public(), ""
 }
 
-// checkPrivateEdwards returns the problem of a private key, which is a seed
-// and the public key that belongs to it (RFC 8032, section 5.1.5).
+// checkPrivateEdwards returns the problem of an Ed25519 private key, or "". The key is a
+// seed and its public key (RFC 8032, section 5.1.5).
 func checkPrivateEdwards(key ed25519.PrivateKey) string {
 	const hint = "; did you mean ed25519.NewKeyFromSeed?"
 	if len(key) != ed25519.PrivateKeySize {
@@ -54,10 +53,10 @@ func checkPrivateEdwards(key ed25519.PrivateKey) string {
 	return ""
 }
 
-// prove signs once and verifies the signature, so that a signer that holds
-// another key than it shows fails when the service starts, and not at every
-// token. The text has no dot, so it is never a token.
-func (k *Key) prove() error {
+// checkSigner signs once and verifies the signature, so that a signer whose Public() is
+// another key fails when the service starts, and not for every token. The text has no dot,
+// so it is never a token.
+func (k *Key) checkSigner() error {
 	const text = "ringwall: proof that a signer has the private half of its public key"
 	signature, err := k.signSafely(text)
 	if err != nil {
@@ -95,7 +94,7 @@ func checkPublic(alg Alg, key crypto.PublicKey) string {
 		if !ok || k == nil || k.Curve != spec.curve {
 			return misfit
 		}
-		if !onCurve(k) {
+		if !isOnCurve(k) {
 			return "the point is not on the curve"
 		}
 	case pkcs1, pss:
@@ -110,10 +109,9 @@ func checkPublic(alg Alg, key crypto.PublicKey) string {
 	return ""
 }
 
-// onCurve reports whether the key has a point of its curve. The standard
-// library panics on a key without one, and reading its coordinates is
-// deprecated.
-func onCurve(k *ecdsa.PublicKey) (ok bool) {
+// isOnCurve reports whether the point of the key is on its curve. ECDH checks that; it
+// panics for a key without coordinates.
+func isOnCurve(k *ecdsa.PublicKey) (ok bool) {
 	defer func() { ok = recover() == nil && ok }()
 	_, err := k.ECDH()
 	return err == nil
@@ -161,8 +159,8 @@ func hasROCAFingerprint(n *big.Int) bool {
 	return true
 }
 
-// hasSmallFactor reports whether a number below 1000 divides an odd n: a
-// modulus that was damaged on its way, and that can be factored.
+// hasSmallFactor reports whether a number from 3 to 999 divides an odd n. Such a modulus
+// was damaged, and can be factored.
 func hasSmallFactor(n *big.Int) bool {
 	var rest big.Int
 	for d := int64(3); d < 1000; d += 2 {
@@ -173,9 +171,9 @@ func hasSmallFactor(n *big.Int) bool {
 	return false
 }
 
-// isPrime reports whether 2ⁿ⁻¹ is 1 modulo n (Fermat), as for every odd prime,
-// and for hardly any other number of this length. One power is all that it costs:
-// [big.Int.ProbablyPrime] takes three times as long for a prime.
+// isPrime reports whether 2ⁿ⁻¹ is 1 modulo n (Fermat's test). That holds for every odd
+// prime, and for almost no other number of this length. [big.Int.ProbablyPrime] takes
+// three times as long for a prime.
 func isPrime(n *big.Int) bool {
 	one := big.NewInt(1)
 	power := new(big.Int).Sub(n, one)

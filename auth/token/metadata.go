@@ -47,7 +47,7 @@ func ProtectedResource(o ProtectedResourceOptions) (http.Handler, error) {
 		problems = append(problems, checkMetadataURL("Documentation", o.Documentation, o.InsecureHTTP))
 	}
 	for i, scope := range o.Scopes {
-		if scope == "" || strings.ContainsAny(scope, " \"\\") || !visible(scope) {
+		if scope == "" || strings.ContainsAny(scope, " \"\\") || !isVisible(scope) {
 			problems = append(problems, fmt.Errorf("token: Scopes[%d] %q: is not a scope (RFC 6749, section 3.3)", i, scope))
 		}
 	}

@@ -10,9 +10,14 @@ import (
 // jwksMaxAge is the time for which verifiers may cache the published keys.
 const jwksMaxAge = 5 * time.Minute
 
-// A Schedule has the times at which the use of a key changes. Processes that have the
-// same keys change over together, because the use depends only on the clock. The zero Schedule, which a new key has, lets the key sign and
-// verify from now on, without an end. [Key.On] sets another one.
+// A Schedule has the times at which the use of a key changes. Processes with the same keys
+// change over together, because the use depends only on the clock. With the zero
+// Schedule, which a new key has, the key signs and verifies from now on, without an end.
+// [Key.On] sets another one.
+//
+// [Key.On] reports a Sign that is less than 10 minutes after Publish, a Retire before
+// Publish or Sign, a Remove before Retire, and a Remove without Retire: the key would sign
+// until it is removed, and the last tokens would be refused at once.
 type Schedule struct {
 	// Publish is the time from which the key is published and accepted. Zero means
 	// now.
@@ -23,8 +28,8 @@ type Schedule struct {
 	// Retire is the time at which the key stops signing. If zero, it stops when a
 	// later key starts.
 	Retire time.Time
-	// Remove is the time from which the key is not accepted. It should be at least
-	// the lifetime of a token after Retire. Zero means never.
+	// Remove is the time from which the key is not accepted. It needs a Retire, and
+	// should be at least the lifetime of a token after it. Zero means never.
 	Remove time.Time
 }
 
@@ -54,8 +59,8 @@ func (s Schedule) signs(now time.Time) bool {
 	return s.published(now) && !now.Before(s.Sign) && (s.Retire.IsZero() || now.Before(s.Retire))
 }
 
-// since is when the key started to sign.
-func (s Schedule) since() time.Time {
+// signsFrom returns the time from which the key signs.
+func (s Schedule) signsFrom() time.Time {
 	if s.Sign.After(s.Publish) {
 		return s.Sign
 	}

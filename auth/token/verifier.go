@@ -14,8 +14,8 @@ import (
 // A Verifier verifies access tokens. It is an [auth.Authenticator], and safe
 // for concurrent use.
 //
-// It caches verified tokens. On every request with a cached token it still checks
-// the clock, the key, revocations and Validate.
+// It caches verified tokens. For a cached token, it still checks the clock, the key,
+// revocations and Validate on every request.
 type Verifier struct {
 	keys            KeySource
 	issuer          issuerName
@@ -87,8 +87,7 @@ func (v *Verifier) Authenticate(r *http.Request) (*auth.Principal, error) {
 	return v.authenticate(r, scheme, token)
 }
 
-// authenticate verifies a token, and the key or the certificate that it is bound
-// to.
+// authenticate verifies a token, and its binding to a key or a certificate.
 func (v *Verifier) authenticate(r *http.Request, scheme, token string) (*auth.Principal, error) {
 	e, err := v.verifyEntry(r.Context(), token)
 	if err != nil {
@@ -159,12 +158,12 @@ func bearer(r *http.Request) (string, error) {
 	return token, err
 }
 
-// credentials returns the access token of a request and its scheme, or "" if it has
-// none. A second Authorization header, or a second token in the query, is ambiguous
-// (RFC 6750, section 2).
+// credentials returns the access token of a request and its scheme, or "" if no
+// Authorization header has the scheme Bearer, or DPoP if dpop is set. A second
+// Authorization header, or a second token in the query, is an error (RFC 6750, section 2).
 func credentials(r *http.Request, dpop bool) (used, token string, err error) {
 	lines := r.Header["Authorization"]
-	ours := false
+	found := false
 	for _, line := range lines {
 		scheme, rest, _ := strings.Cut(line, " ")
 		if i := strings.IndexByte(scheme, '\t'); i >= 0 {
@@ -172,27 +171,27 @@ func credentials(r *http.Request, dpop bool) (used, token string, err error) {
 		}
 		switch {
 		case strings.EqualFold(scheme, schemeBearer):
-			used, token, ours = schemeBearer, strings.Trim(rest, " "), true
+			used, token, found = schemeBearer, strings.Trim(rest, " "), true
 		case dpop && strings.EqualFold(scheme, schemeDPoP):
-			used, token, ours = schemeDPoP, strings.Trim(rest, " "), true
+			used, token, found = schemeDPoP, strings.Trim(rest, " "), true
 		}
 	}
 	switch {
-	case !ours:
+	case !found:
 		return "", "", nil
 	case len(lines) > 1:
 		return "", "", malformed(ReasonRepeated, "several Authorization headers")
 	case token == "" || strings.IndexByte(token, ' ') >= 0 || strings.IndexByte(token, '\t') >= 0 || strings.IndexByte(token, ',') >= 0:
 		return "", "", malformed(ReasonForm, "not one token")
-	case queryToken(r.URL.RawQuery):
+	case hasQueryToken(r.URL.RawQuery):
 		return "", "", malformed(ReasonQuery, "a second token in the query")
 	}
 	return used, token, nil
 }
 
-// queryToken reports whether a query has the parameter access_token, which is
-// never read: queries end up in logs.
-func queryToken(query string) bool {
+// hasQueryToken reports whether a query has the parameter access_token. Its value is never
+// used, because queries are logged.
+func hasQueryToken(query string) bool {
 	for query != "" {
 		var pair string
 		pair, query, _ = strings.Cut(query, "&")
