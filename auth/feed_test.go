@@ -182,7 +182,7 @@ func TestUnknownRevocationsAreUnavailable(t *testing.T) {
 		name string
 		run  func(t *testing.T, l *ledger) (p process, heal func())
 	}{
-		{"booting: Run was not called", func(t *testing.T, l *ledger) (process, func()) {
+		{name: "booting: Run was not called", run: func(t *testing.T, l *ledger) (process, func()) {
 			p := process{Revocations: errors.Must(auth.NewRevocations(auth.RevocationsOptions{Feed: l}))}
 			require.NoError(t, p.RevokeSession(t.Context(), "s1", time.Now().Add(time.Minute)))
 			return p, func() {
@@ -191,7 +191,7 @@ func TestUnknownRevocationsAreUnavailable(t *testing.T) {
 				require.ErrorIs(t, p.Run(ctx), context.DeadlineExceeded)
 			}
 		}},
-		{"booting: the feed fails", func(t *testing.T, l *ledger) (process, func()) {
+		{name: "booting: the feed fails", run: func(t *testing.T, l *ledger) (process, func()) {
 			l.fails = outage
 			p := start(t, auth.RevocationsOptions{Feed: l})
 			require.ErrorIs(t, p.RevokeSession(t.Context(), "s1", time.Now().Add(time.Hour)), outage)
@@ -203,7 +203,7 @@ func TestUnknownRevocationsAreUnavailable(t *testing.T) {
 				require.Equal(t, 1, strings.Count(p.log.String(), "level=INFO msg=\"revocation feed recovered\""), p.log)
 			}
 		}},
-		{"booting: the feed hangs", func(t *testing.T, l *ledger) (process, func()) {
+		{name: "booting: the feed hangs", run: func(t *testing.T, l *ledger) (process, func()) {
 			l.hangs = true
 			p := start(t, auth.RevocationsOptions{Feed: l})
 			before := time.Now()
@@ -212,7 +212,7 @@ func TestUnknownRevocationsAreUnavailable(t *testing.T) {
 			pass(time.Minute)
 			return p, func() { l.set(func(l *ledger) { l.hangs = false }); pass(11 * time.Second) }
 		}},
-		{"stale: the feed fails", func(t *testing.T, l *ledger) (process, func()) {
+		{name: "stale: the feed fails", run: func(t *testing.T, l *ledger) (process, func()) {
 			p := start(t, auth.RevocationsOptions{Feed: l})
 			require.NoError(t, p.RevokeSession(t.Context(), "s1", time.Now().Add(time.Hour)))
 			pass(10 * time.Second)
@@ -222,7 +222,7 @@ func TestUnknownRevocationsAreUnavailable(t *testing.T) {
 			pass(3 * time.Second)
 			return p, func() { l.set(func(l *ledger) { l.fails = nil }); pass(2 * time.Second) }
 		}},
-		{"stale: the feed hangs", func(t *testing.T, l *ledger) (process, func()) {
+		{name: "stale: the feed hangs", run: func(t *testing.T, l *ledger) (process, func()) {
 			p := start(t, auth.RevocationsOptions{Feed: l})
 			require.NoError(t, p.RevokeSession(t.Context(), "s1", time.Now().Add(time.Hour)))
 			pass(10 * time.Second)
@@ -230,7 +230,7 @@ func TestUnknownRevocationsAreUnavailable(t *testing.T) {
 			pass(31 * time.Second)
 			return p, func() { l.set(func(l *ledger) { l.hangs = false }); pass(11 * time.Second) }
 		}},
-		{"stale: an entry that cannot be understood", func(t *testing.T, l *ledger) (process, func()) {
+		{name: "stale: an entry that cannot be understood", run: func(t *testing.T, l *ledger) (process, func()) {
 			p := start(t, auth.RevocationsOptions{Feed: l})
 			require.NoError(t, p.RevokeSession(t.Context(), "s1", time.Now().Add(time.Hour)))
 			pass(time.Second)
@@ -238,7 +238,7 @@ func TestUnknownRevocationsAreUnavailable(t *testing.T) {
 			pass(31 * time.Second)
 			return p, func() { l.set(func(l *ledger) { l.trimmed, l.entries = 2, l.entries[:1] }); pass(time.Second) }
 		}},
-		{"full: the feed has more than fits", func(t *testing.T, l *ledger) (process, func()) {
+		{name: "full: the feed has more than fits", run: func(t *testing.T, l *ledger) (process, func()) {
 			for i := range 3 {
 				require.NoError(t, l.Add(t.Context(), auth.Revocation{Session: fmt.Sprint("s", 1+10*i), Until: time.Now().Add(time.Hour)}))
 			}
@@ -248,7 +248,7 @@ func TestUnknownRevocationsAreUnavailable(t *testing.T) {
 			pass(time.Hour - 2*time.Second)
 			return p, func() { pass(time.Second) }
 		}},
-		{"the clock was ahead, dropped what was dead by it, and was set back", func(t *testing.T, l *ledger) (process, func()) {
+		{name: "the clock was ahead, dropped what was dead by it, and was set back", run: func(t *testing.T, l *ledger) (process, func()) {
 			p := start(t, auth.RevocationsOptions{Feed: l, MaxEntries: 2})
 			require.NoError(t, p.RevokeSession(t.Context(), "s1", time.Now().Add(2*time.Hour)))
 			require.NoError(t, p.RevokeSession(t.Context(), "s2", time.Now().Add(10*time.Minute)))

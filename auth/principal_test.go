@@ -83,14 +83,14 @@ func TestRevocationsRevokeTokensAndSessions(t *testing.T) {
 		issued                        time.Time
 		want                          error
 	}{
-		{"token", "t1", "s9", "u9", now, auth.ErrRevoked},
-		{"session", "t9", "s1", "u9", now, auth.ErrRevoked},
-		{"subject, issued before", "t9", "", "u1", second.Add(-time.Second), auth.ErrRevoked},
-		{"subject, issued in the same second", "t9", "", "u1", second, auth.ErrRevoked},
-		{"subject, issued after", "t9", "", "u1", second.Add(time.Second), nil},
-		{"subject, but of a session", "t9", "s9", "u1", second.Add(-time.Second), nil},
-		{"a token's ID as a session", "s1", "t1", "t1", now, nil},
-		{"no names at all", "", "", "", now, nil},
+		{name: "token", token: "t1", session: "s9", subject: "u9", issued: now, want: auth.ErrRevoked},
+		{name: "session", token: "t9", session: "s1", subject: "u9", issued: now, want: auth.ErrRevoked},
+		{name: "subject, issued before", token: "t9", subject: "u1", issued: second.Add(-time.Second), want: auth.ErrRevoked},
+		{name: "subject, issued in the same second", token: "t9", subject: "u1", issued: second, want: auth.ErrRevoked},
+		{name: "subject, issued after", token: "t9", subject: "u1", issued: second.Add(time.Second)},
+		{name: "subject, but of a session", token: "t9", session: "s9", subject: "u1", issued: second.Add(-time.Second)},
+		{name: "a token's ID as a session", token: "s1", session: "t1", subject: "t1", issued: now},
+		{name: "no names at all", issued: now},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			require.Equal(t, row.want, r.Check(ctx, row.token, row.session, row.subject, row.issued))

@@ -17,14 +17,14 @@ func TestMaxStaleIsChecked_FS1(t *testing.T) {
 		options auth.RevocationsOptions
 		want    string
 	}{
-		"FS1 negative":       {auth.RevocationsOptions{Feed: l, MaxStale: -1}, "auth: MaxStale -1ns: must be between 2s and 30s; did you mean 0, for 30s?"},
-		"FS1 a bare number":  {auth.RevocationsOptions{Feed: l, MaxStale: 2}, "auth: MaxStale 2ns: must be between 2s and 30s; did you mean 2s?"},
-		"FS1 too short":      {auth.RevocationsOptions{Feed: l, MaxStale: 2*time.Second - 1}, "auth: MaxStale 1.999999999s: must be between 2s and 30s; did you mean 2s?"},
-		"FS1 too long":       {auth.RevocationsOptions{Feed: l, MaxStale: 30*time.Second + 1}, "auth: MaxStale 30.000000001s: must be between 2s and 30s; did you mean 0, for 30s?"},
-		"FS1 without a feed": {auth.RevocationsOptions{MaxStale: 2 * time.Second}, "auth: MaxStale 2s: has no effect without a Feed; did you mean to set Feed?"},
-		"FS1 two problems":   {auth.RevocationsOptions{Feed: l, MaxStale: -1, MaxEntries: -1}, "auth: MaxEntries: is negative; did you mean 0, for the default?\nauth: MaxStale -1ns: must be between 2s and 30s; did you mean 0, for 30s?"},
-		"FS1 the shortest":   {auth.RevocationsOptions{Feed: l, MaxStale: 2 * time.Second}, ""},
-		"FS1 the longest":    {auth.RevocationsOptions{Feed: l, MaxStale: 30 * time.Second}, ""},
+		"FS1 negative":       {options: auth.RevocationsOptions{Feed: l, MaxStale: -1}, want: "auth: MaxStale -1ns: must be between 2s and 30s; did you mean 0, for 30s?"},
+		"FS1 a bare number":  {options: auth.RevocationsOptions{Feed: l, MaxStale: 2}, want: "auth: MaxStale 2ns: must be between 2s and 30s; did you mean 2s?"},
+		"FS1 too short":      {options: auth.RevocationsOptions{Feed: l, MaxStale: 2*time.Second - 1}, want: "auth: MaxStale 1.999999999s: must be between 2s and 30s; did you mean 2s?"},
+		"FS1 too long":       {options: auth.RevocationsOptions{Feed: l, MaxStale: 30*time.Second + 1}, want: "auth: MaxStale 30.000000001s: must be between 2s and 30s; did you mean 0, for 30s?"},
+		"FS1 without a feed": {options: auth.RevocationsOptions{MaxStale: 2 * time.Second}, want: "auth: MaxStale 2s: has no effect without a Feed; did you mean to set Feed?"},
+		"FS1 two problems":   {options: auth.RevocationsOptions{Feed: l, MaxStale: -1, MaxEntries: -1}, want: "auth: MaxEntries: is negative; did you mean 0, for the default?\nauth: MaxStale -1ns: must be between 2s and 30s; did you mean 0, for 30s?"},
+		"FS1 the shortest":   {options: auth.RevocationsOptions{Feed: l, MaxStale: 2 * time.Second}},
+		"FS1 the longest":    {options: auth.RevocationsOptions{Feed: l, MaxStale: 30 * time.Second}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := auth.NewRevocations(row.options)

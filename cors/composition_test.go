@@ -62,10 +62,10 @@ func TestWebSocketUpgradeChecksOrigin(t *testing.T) {
 		name, origin, status, echo string
 		h                          http.Handler
 	}{
-		{"an unlisted origin", "https://evil.example", "403 Forbidden", "", h},
-		{"an unlisted origin, all rings", "https://evil.example", "403 Forbidden", "", chain(t, h)},
-		{"a listed origin", allowedOrigin, "101 Switching Protocols", "ping\n", h},
-		{"a listed origin, all rings", allowedOrigin, "101 Switching Protocols", "ping\n", chain(t, h)},
+		{name: "an unlisted origin", origin: "https://evil.example", status: "403 Forbidden", h: h},
+		{name: "an unlisted origin, all rings", origin: "https://evil.example", status: "403 Forbidden", h: chain(t, h)},
+		{name: "a listed origin", origin: allowedOrigin, status: "101 Switching Protocols", echo: "ping\n", h: h},
+		{name: "a listed origin, all rings", origin: allowedOrigin, status: "101 Switching Protocols", echo: "ping\n", h: chain(t, h)},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			srv := httptest.NewServer(row.h)
@@ -213,15 +213,15 @@ func TestSharedCacheServesNoForeignResponse(t *testing.T) {
 			status                             int
 			allow                              string
 		}{
-			{"GET", "", "", "", 200, ""},
-			{"GET", allowedOrigin, "", "", 200, allowedOrigin},
-			{"GET", evil, "", "", 200, ""},
-			{"OPTIONS", evil, "PUT", "", 403, ""},
-			{"OPTIONS", allowedOrigin, "PUT", "x-evil", 403, ""},
-			{"OPTIONS", allowedOrigin, "PUT", "", 204, allowedOrigin},
-			{"OPTIONS", allowedOrigin, "PATCH", "", 403, ""},
-			{"OPTIONS", "https://a.wild.example", "PUT", "", 204, "https://a.wild.example"},
-			{"GET", "https://a.wild.example", "", "", 200, "https://a.wild.example"},
+			{method: "GET", status: 200},
+			{method: "GET", origin: allowedOrigin, status: 200, allow: allowedOrigin},
+			{method: "GET", origin: evil, status: 200},
+			{method: "OPTIONS", origin: evil, requested: "PUT", status: 403},
+			{method: "OPTIONS", origin: allowedOrigin, requested: "PUT", headers: "x-evil", status: 403},
+			{method: "OPTIONS", origin: allowedOrigin, requested: "PUT", status: 204, allow: allowedOrigin},
+			{method: "OPTIONS", origin: allowedOrigin, requested: "PATCH", status: 403},
+			{method: "OPTIONS", origin: "https://a.wild.example", requested: "PUT", status: 204, allow: "https://a.wild.example"},
+			{method: "GET", origin: "https://a.wild.example", status: 200, allow: "https://a.wild.example"},
 		} {
 			header := http.Header{}
 			for key, value := range map[string]string{"Origin": row.origin, acrm: row.requested, acrh: row.headers} {

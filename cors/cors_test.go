@@ -76,25 +76,46 @@ func TestEachKindOfRequestGetsItsHeaders(t *testing.T) {
 		status               int
 		want                 http.Header
 	}{
-		{"two origins", "GET", "/", http.Header{"Origin": {allowedOrigin, "https://evil.example"}}, 200, none("GET")},
-		{"two origins, the listed one second", "GET", "/", http.Header{"Origin": {"https://evil.example", allowedOrigin}}, 200, none("GET")},
-		{"two equal origins", "GET", "/", http.Header{"Origin": {allowedOrigin, allowedOrigin}}, 200, none("GET")},
-		{"a preflight with two origins", "OPTIONS", "/", http.Header{"Origin": {allowedOrigin, allowedOrigin}, acrm: {"PUT"}}, 403, failed()},
-		{"a preflight with an empty method", "OPTIONS", "/", http.Header{"Origin": allowed, acrm: {""}}, 403, failed()},
-		{"a preflight for another network (Private Network Access)", "OPTIONS", "/", http.Header{"Origin": allowed, acrm: {"GET"}, "Access-Control-Request-Private-Network": {"true"}}, 204, http.Header{
+		{name: "two origins", method: "GET", target: "/", header: http.Header{"Origin": {allowedOrigin, "https://evil.example"}}, status: 200, want: none("GET")},
+		{
+			name:   "two origins, the listed one second",
+			method: "GET",
+			target: "/",
+			header: http.Header{"Origin": {"https://evil.example", allowedOrigin}},
+			status: 200,
+			want:   none("GET"),
+		},
+		{name: "two equal origins", method: "GET", target: "/", header: http.Header{"Origin": {allowedOrigin, allowedOrigin}}, status: 200, want: none("GET")},
+		{
+			name:   "a preflight with two origins",
+			method: "OPTIONS",
+			target: "/",
+			header: http.Header{"Origin": {allowedOrigin, allowedOrigin}, acrm: {"PUT"}},
+			status: 403,
+			want:   failed(),
+		},
+		{name: "a preflight with an empty method", method: "OPTIONS", target: "/", header: http.Header{"Origin": allowed, acrm: {""}}, status: 403, want: failed()},
+		{name: "a preflight for another network (Private Network Access)", method: "OPTIONS", target: "/", header: http.Header{"Origin": allowed, acrm: {"GET"}, "Access-Control-Request-Private-Network": {"true"}}, status: 204, want: http.Header{
 			"Access-Control-Allow-Origin": {allowedOrigin}, "Access-Control-Allow-Credentials": {"true"}, "Access-Control-Max-Age": {"600"}, "Vary": {varyPreflight},
 		}},
-		{"a preflight with two methods", "OPTIONS", "/", http.Header{"Origin": allowed, acrm: {"PUT", "PUT"}}, 403, failed()},
-		{"no origin", "GET", "/", nil, 200, none("GET")},
-		{"not allowed", "GET", "/", http.Header{"Origin": {"https://evil.example"}}, 200, none("GET")},
-		{"allowed", "GET", "/", http.Header{"Origin": allowed}, 200, actual("GET")},
-		{"HEAD", "HEAD", "/", http.Header{"Origin": allowed}, 200, actual("HEAD")},
-		{"OPTIONS without a requested method", "OPTIONS", "/", http.Header{"Origin": allowed}, 200, actual("OPTIONS")},
-		{"OPTIONS without an origin", "OPTIONS", "/", http.Header{acrm: {"PUT"}}, 200, none("OPTIONS")},
-		{"GET with a requested method", "GET", "/", http.Header{"Origin": allowed, acrm: {"PUT"}, acrh: {"x-evil"}}, 200, actual("GET")},
-		{"PUT with a requested method", "PUT", "/", http.Header{"Origin": allowed, acrm: {"PUT"}}, 200, actual("PUT")},
-		{"options in lower case", "options", "/", http.Header{"Origin": allowed, acrm: {"PUT"}}, 200, actual("options")},
-		{"the asterisk form", "OPTIONS", "*", http.Header{"Origin": allowed, acrm: {"PUT"}}, 200, actual("OPTIONS")},
+		{name: "a preflight with two methods", method: "OPTIONS", target: "/", header: http.Header{"Origin": allowed, acrm: {"PUT", "PUT"}}, status: 403, want: failed()},
+		{name: "no origin", method: "GET", target: "/", status: 200, want: none("GET")},
+		{name: "not allowed", method: "GET", target: "/", header: http.Header{"Origin": {"https://evil.example"}}, status: 200, want: none("GET")},
+		{name: "allowed", method: "GET", target: "/", header: http.Header{"Origin": allowed}, status: 200, want: actual("GET")},
+		{name: "HEAD", method: "HEAD", target: "/", header: http.Header{"Origin": allowed}, status: 200, want: actual("HEAD")},
+		{name: "OPTIONS without a requested method", method: "OPTIONS", target: "/", header: http.Header{"Origin": allowed}, status: 200, want: actual("OPTIONS")},
+		{name: "OPTIONS without an origin", method: "OPTIONS", target: "/", header: http.Header{acrm: {"PUT"}}, status: 200, want: none("OPTIONS")},
+		{
+			name:   "GET with a requested method",
+			method: "GET",
+			target: "/",
+			header: http.Header{"Origin": allowed, acrm: {"PUT"}, acrh: {"x-evil"}},
+			status: 200,
+			want:   actual("GET"),
+		},
+		{name: "PUT with a requested method", method: "PUT", target: "/", header: http.Header{"Origin": allowed, acrm: {"PUT"}}, status: 200, want: actual("PUT")},
+		{name: "options in lower case", method: "options", target: "/", header: http.Header{"Origin": allowed, acrm: {"PUT"}}, status: 200, want: actual("options")},
+		{name: "the asterisk form", method: "OPTIONS", target: "*", header: http.Header{"Origin": allowed, acrm: {"PUT"}}, status: 200, want: actual("OPTIONS")},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			everywhere(t, ways, row.method, row.target, row.header, row.status, row.want)
@@ -110,33 +131,33 @@ func TestPreflightResponsesAreExact(t *testing.T) {
 		headers              []string
 		want, oversized      bool
 	}{
-		{"an origin that is not listed", "https://evil.example", "PUT", nil, false, false},
-		{"null", "null", "PUT", nil, false, false},
-		{"PATCH", allowedOrigin, "PATCH", nil, false, false},
-		{"put", allowedOrigin, "put", nil, false, false},
-		{"*", allowedOrigin, "*", nil, false, false},
-		{"TRACE", allowedOrigin, "TRACE", nil, false, false},
-		{"CONNECT", allowedOrigin, "CONNECT", nil, false, false},
-		{"a long method", allowedOrigin, long, nil, false, true},
-		{"TRACK", allowedOrigin, "TRACK", nil, false, false},
-		{"no method", allowedOrigin, "", nil, false, false},
-		{"a method that is no token", allowedOrigin, "PUT, DELETE", nil, false, false},
-		{"1 MiB in 1024 lines", allowedOrigin, "PUT", slices.Repeat([]string{strings.Repeat(",", 1023)}, 1024), false, true},
-		{"a byte that no name has", allowedOrigin, "PUT", []string{"x-\xe4"}, false, false},
-		{"a header that is not listed", allowedOrigin, "PUT", []string{"x-evil"}, false, false},
-		{"the same, in the second line", allowedOrigin, "PUT", []string{"authorization", "x-evil"}, false, false},
-		{"the same, last", allowedOrigin, "PUT", []string{"authorization,x-evil"}, false, false},
-		{"* as a header", allowedOrigin, "PUT", []string{"*"}, false, false},
-		{"1 MiB of a name", allowedOrigin, "PUT", []string{long}, false, true},
-		{"1 MiB of commas", allowedOrigin, "PUT", []string{strings.Repeat(",", 1<<20)}, false, true},
-		{"65 536 empty lines", allowedOrigin, "PUT", make([]string, 1<<16), false, true},
-		{"GET", allowedOrigin, "GET", nil, true, false},
-		{"HEAD", allowedOrigin, "HEAD", nil, true, false},
-		{"POST", allowedOrigin, "POST", []string{"content-type"}, true, false},
-		{"PUT", allowedOrigin, "PUT", []string{"authorization,content-type"}, true, false},
-		{"DELETE from a wildcard", "https://a.wild.example", "DELETE", nil, true, false},
-		{"another order, case and spaces", allowedOrigin, "PUT", []string{"X-A ,\tContent-Type, authorization"}, true, false},
-		{"several lines, doubles, empty elements", allowedOrigin, "PUT", []string{"x-a,,x-a,", "", "authorization"}, true, false},
+		{name: "an origin that is not listed", origin: "https://evil.example", method: "PUT"},
+		{name: "null", origin: "null", method: "PUT"},
+		{name: "PATCH", origin: allowedOrigin, method: "PATCH"},
+		{name: "put", origin: allowedOrigin, method: "put"},
+		{name: "*", origin: allowedOrigin, method: "*"},
+		{name: "TRACE", origin: allowedOrigin, method: "TRACE"},
+		{name: "CONNECT", origin: allowedOrigin, method: "CONNECT"},
+		{name: "a long method", origin: allowedOrigin, method: long, oversized: true},
+		{name: "TRACK", origin: allowedOrigin, method: "TRACK"},
+		{name: "no method", origin: allowedOrigin},
+		{name: "a method that is no token", origin: allowedOrigin, method: "PUT, DELETE"},
+		{name: "1 MiB in 1024 lines", origin: allowedOrigin, method: "PUT", headers: slices.Repeat([]string{strings.Repeat(",", 1023)}, 1024), oversized: true},
+		{name: "a byte that no name has", origin: allowedOrigin, method: "PUT", headers: []string{"x-\xe4"}},
+		{name: "a header that is not listed", origin: allowedOrigin, method: "PUT", headers: []string{"x-evil"}},
+		{name: "the same, in the second line", origin: allowedOrigin, method: "PUT", headers: []string{"authorization", "x-evil"}},
+		{name: "the same, last", origin: allowedOrigin, method: "PUT", headers: []string{"authorization,x-evil"}},
+		{name: "* as a header", origin: allowedOrigin, method: "PUT", headers: []string{"*"}},
+		{name: "1 MiB of a name", origin: allowedOrigin, method: "PUT", headers: []string{long}, oversized: true},
+		{name: "1 MiB of commas", origin: allowedOrigin, method: "PUT", headers: []string{strings.Repeat(",", 1<<20)}, oversized: true},
+		{name: "65 536 empty lines", origin: allowedOrigin, method: "PUT", headers: make([]string, 1<<16), oversized: true},
+		{name: "GET", origin: allowedOrigin, method: "GET", want: true},
+		{name: "HEAD", origin: allowedOrigin, method: "HEAD", want: true},
+		{name: "POST", origin: allowedOrigin, method: "POST", headers: []string{"content-type"}, want: true},
+		{name: "PUT", origin: allowedOrigin, method: "PUT", headers: []string{"authorization,content-type"}, want: true},
+		{name: "DELETE from a wildcard", origin: "https://a.wild.example", method: "DELETE", want: true},
+		{name: "another order, case and spaces", origin: allowedOrigin, method: "PUT", headers: []string{"X-A ,\tContent-Type, authorization"}, want: true},
+		{name: "several lines, doubles, empty elements", origin: allowedOrigin, method: "PUT", headers: []string{"x-a,,x-a,", "", "authorization"}, want: true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			header := http.Header{"Origin": {row.origin}, acrm: {row.method}}
@@ -196,9 +217,9 @@ func TestVaryIsExtended(t *testing.T) {
 		name         string
 		before, want []string
 	}{
-		{"other names", []string{"Accept-Encoding"}, []string{"Accept-Encoding", "Origin"}},
-		{"ours, in another case", []string{"accept, origin"}, []string{"accept, origin"}},
-		{"*", []string{"*"}, []string{"*"}},
+		{name: "other names", before: []string{"Accept-Encoding"}, want: []string{"Accept-Encoding", "Origin"}},
+		{name: "ours, in another case", before: []string{"accept, origin"}, want: []string{"accept, origin"}},
+		{name: "*", before: []string{"*"}, want: []string{"*"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := httptest.NewRecorder()
@@ -242,7 +263,9 @@ func TestRealServersSendTheSameHeaders(t *testing.T) {
 			method, origin string
 			status         int
 			allow          string
-		}{{"OPTIONS", allowedOrigin, 204, allowedOrigin}, {"OPTIONS", "https://evil.example", 403, ""}, {"PUT", allowedOrigin, 200, allowedOrigin}} {
+		}{{method: "OPTIONS", origin: allowedOrigin, status: 204, allow: allowedOrigin},
+			{method: "OPTIONS", origin: "https://evil.example", status: 403},
+			{method: "PUT", origin: allowedOrigin, status: 200, allow: allowedOrigin}} {
 			r, err := http.NewRequest(row.method, srv.URL+"/x", nil)
 			require.NoError(t, err)
 			r.Header.Set("Origin", row.origin)

@@ -27,12 +27,12 @@ func TestHandlersMayModifyHeaders(t *testing.T) {
 		method string
 		header http.Header
 	}{
-		{"a failed preflight", listed, "OPTIONS", http.Header{"Origin": {"https://evil.example"}, acrm: {"PUT"}}},
-		{"a preflight", listed, "OPTIONS", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {"x-a"}}},
-		{"a preflight from any origin", everybody, "OPTIONS", http.Header{"Origin": {"null"}, acrm: {"GET"}}},
-		{"no origin", listed, "GET", http.Header{"Sec-Fetch-Site": {"none"}}},
-		{"a listed origin", listed, "GET", http.Header{"Origin": {allowedOrigin}}},
-		{"everybody", everybody, "GET", http.Header{"Origin": {"https://a.example"}}},
+		{name: "a failed preflight", m: listed, method: "OPTIONS", header: http.Header{"Origin": {"https://evil.example"}, acrm: {"PUT"}}},
+		{name: "a preflight", m: listed, method: "OPTIONS", header: http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {"x-a"}}},
+		{name: "a preflight from any origin", m: everybody, method: "OPTIONS", header: http.Header{"Origin": {"null"}, acrm: {"GET"}}},
+		{name: "no origin", m: listed, method: "GET", header: http.Header{"Sec-Fetch-Site": {"none"}}},
+		{name: "a listed origin", m: listed, method: "GET", header: http.Header{"Origin": {allowedOrigin}}},
+		{name: "everybody", m: everybody, method: "GET", header: http.Header{"Origin": {"https://a.example"}}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -76,17 +76,21 @@ func TestHandlerDoesNotAllocate(t *testing.T) {
 		name, method string
 		header       http.Header
 	}{
-		{"1 MiB of listed headers", "OPTIONS", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {strings.Repeat("x-a,", 1<<18)}}},
-		{"1 MiB of commas in 1024 lines", "OPTIONS", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: slices.Repeat([]string{strings.Repeat(",", 1023)}, 1024)}},
-		{"65 536 empty lines", "OPTIONS", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: make([]string, 1<<16)}},
-		{"1 MiB of one name", "OPTIONS", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {strings.Repeat("a", 1<<20)}}},
-		{"a method of 500 KB", "OPTIONS", http.Header{"Origin": {allowedOrigin}, acrm: {strings.Repeat("A", 500_000)}}},
-		{"an origin of 100 KB", "GET", http.Header{"Origin": {"https://" + strings.Repeat("a", 100_000) + ".wild.example"}}},
-		{"a smuggled host", "GET", http.Header{"Origin": {"https://evil.tld%00.wild.example"}}},
-		{"no origin", "GET", http.Header{}},
-		{"a listed origin", "GET", http.Header{"Origin": {allowedOrigin}}},
-		{"an origin of a wildcard", "GET", http.Header{"Origin": {"https://a.b.wild.example"}}},
-		{"a preflight", "OPTIONS", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {"authorization,Content-Type"}}},
+		{name: "1 MiB of listed headers", method: "OPTIONS", header: http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {strings.Repeat("x-a,", 1<<18)}}},
+		{
+			name:   "1 MiB of commas in 1024 lines",
+			method: "OPTIONS",
+			header: http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: slices.Repeat([]string{strings.Repeat(",", 1023)}, 1024)},
+		},
+		{name: "65 536 empty lines", method: "OPTIONS", header: http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: make([]string, 1<<16)}},
+		{name: "1 MiB of one name", method: "OPTIONS", header: http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {strings.Repeat("a", 1<<20)}}},
+		{name: "a method of 500 KB", method: "OPTIONS", header: http.Header{"Origin": {allowedOrigin}, acrm: {strings.Repeat("A", 500_000)}}},
+		{name: "an origin of 100 KB", method: "GET", header: http.Header{"Origin": {"https://" + strings.Repeat("a", 100_000) + ".wild.example"}}},
+		{name: "a smuggled host", method: "GET", header: http.Header{"Origin": {"https://evil.tld%00.wild.example"}}},
+		{name: "no origin", method: "GET", header: http.Header{}},
+		{name: "a listed origin", method: "GET", header: http.Header{"Origin": {allowedOrigin}}},
+		{name: "an origin of a wildcard", method: "GET", header: http.Header{"Origin": {"https://a.b.wild.example"}}},
+		{name: "a preflight", method: "OPTIONS", header: http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {"authorization,Content-Type"}}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			r := httptest.NewRequest(row.method, "/", nil)

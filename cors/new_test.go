@@ -128,24 +128,84 @@ func TestNewReportsInvalidOptions(t *testing.T) {
 		options cors.Options
 		want    string
 	}{
-		{"nothing", cors.Options{}, `cors: Origins: must not be empty; did you mean "https://app.example.com" or "*"?`},
-		{"any origin with Credentials", cors.Options{Origins: []string{"*"}, Credentials: true}, `cors: Origins[0] "*": lets every page use the visitor's Credentials; did you mean to list the origins?`},
-		{"any origin with EnforceAll", cors.Options{Origins: []string{"*"}, Enforce: cors.EnforceAll}, `cors: Enforce: EnforceAll has no effect with Origins "*"; did you mean one of them?`},
-		{"twice", cors.Options{Origins: []string{"https://a.example", "https://a.example"}}, `cors: Origins[1] "https://a.example": is listed twice`},
-		{"methods", cors.Options{Origins: []string{"*"}, Methods: []string{"patch", "TRACE", "*", "a b"}}, "cors: Methods[0] \"patch\": is not in upper case; did you mean \"PATCH\"?\ncors: Methods[1] \"TRACE\": is a method that browsers forbid (Fetch, forbidden method)\ncors: Methods[2] \"*\": lets a page use any method; did you mean the methods by their names?\ncors: Methods[3] \"a b\": is not a method"},
-		{"headers", cors.Options{Origins: []string{"*"}, Headers: []string{"a b", "Cookie", "Sec-X", "Proxy-X"}}, "cors: Headers[0] \"a b\": is not a header name of at most 128 bytes\ncors: Headers[1] \"Cookie\": is a header that no page can set (Fetch, forbidden request-header)\ncors: Headers[2] \"Sec-X\": is a header that no page can set (Fetch, forbidden request-header)\ncors: Headers[3] \"Proxy-X\": is a header that no page can set (Fetch, forbidden request-header)"},
-		{"FC5 any header with credentials", cors.Options{Origins: []string{"https://a.example"}, Credentials: true, Headers: []string{"*"}}, `cors: Headers[0] "*": lets a page set any header, which needs Origins "*" without Credentials; did you mean the headers by their names?`},
-		{"FC5 any header from one origin", cors.Options{Origins: []string{"https://a.example"}, Headers: []string{"*"}}, `cors: Headers[0] "*": lets a page set any header, which needs Origins "*" without Credentials; did you mean the headers by their names?`},
-		{"FC5 any header and another", cors.Options{Origins: []string{"*"}, Headers: []string{"X-A", "*", "Authorization"}}, `cors: Headers[0] "X-A": is covered by "*"; did you mean one of them?`},
-		{"expose", cors.Options{Origins: []string{"*"}, Expose: []string{"*", "", "set-cookie"}}, "cors: Expose[0] \"*\": exposes every header; did you mean the headers by their names?\ncors: Expose[1] \"\": is not a header name\ncors: Expose[2] \"set-cookie\": is a header that no page can read (Fetch, forbidden response-header name)"},
-		{"ages", cors.Options{Origins: []string{"*"}, MaxAge: 25 * time.Hour}, "cors: MaxAge 25h0m0s: must be whole seconds up to 24h, 0 or NoCache; did you mean 24h0m0s?"},
-		{"a negative age", cors.Options{Origins: []string{"*"}, MaxAge: -time.Second}, "cors: MaxAge -1s: is negative; did you mean cors.NoCache?"},
-		{"a number of seconds", cors.Options{Origins: []string{"*"}, MaxAge: 600}, "cors: MaxAge 600ns: must be whole seconds up to 24h, 0 or NoCache; did you mean 10m0s?"},
-		{"milliseconds", cors.Options{Origins: []string{"*"}, MaxAge: 600 * time.Millisecond}, "cors: MaxAge 600ms: must be whole seconds up to 24h, 0 or NoCache"},
-		{"status", cors.Options{Origins: []string{"*"}, PreflightStatus: 201}, "cors: PreflightStatus 201: must be 200 or 204"},
-		{"enforcement", cors.Options{Origins: []string{"*"}, Enforce: 9}, "cors: Enforce 9: is unknown; did you mean EnforceUnsafe, EnforceAll or InsecureEnforceOff?"},
-		{"exempt from nothing", cors.Options{Origins: []string{"*"}, Enforce: cors.InsecureEnforceOff, Exempt: []string{"/x"}}, "cors: Exempt: InsecureEnforceOff exempts every request; did you mean one of them?"},
-		{"all exempt", cors.Options{Origins: []string{"https://a.example"}, Exempt: []string{"/"}}, `cors: Exempt[0] "/": opens every path; did you mean "/{$}"?`},
+		{name: "nothing", options: cors.Options{}, want: `cors: Origins: must not be empty; did you mean "https://app.example.com" or "*"?`},
+		{
+			name:    "any origin with Credentials",
+			options: cors.Options{Origins: []string{"*"}, Credentials: true},
+			want:    `cors: Origins[0] "*": lets every page use the visitor's Credentials; did you mean to list the origins?`,
+		},
+		{
+			name:    "any origin with EnforceAll",
+			options: cors.Options{Origins: []string{"*"}, Enforce: cors.EnforceAll},
+			want:    `cors: Enforce: EnforceAll has no effect with Origins "*"; did you mean one of them?`,
+		},
+		{
+			name:    "twice",
+			options: cors.Options{Origins: []string{"https://a.example", "https://a.example"}},
+			want:    `cors: Origins[1] "https://a.example": is listed twice`,
+		},
+		{
+			name:    "methods",
+			options: cors.Options{Origins: []string{"*"}, Methods: []string{"patch", "TRACE", "*", "a b"}},
+			want:    "cors: Methods[0] \"patch\": is not in upper case; did you mean \"PATCH\"?\ncors: Methods[1] \"TRACE\": is a method that browsers forbid (Fetch, forbidden method)\ncors: Methods[2] \"*\": lets a page use any method; did you mean the methods by their names?\ncors: Methods[3] \"a b\": is not a method",
+		},
+		{
+			name:    "headers",
+			options: cors.Options{Origins: []string{"*"}, Headers: []string{"a b", "Cookie", "Sec-X", "Proxy-X"}},
+			want:    "cors: Headers[0] \"a b\": is not a header name of at most 128 bytes\ncors: Headers[1] \"Cookie\": is a header that no page can set (Fetch, forbidden request-header)\ncors: Headers[2] \"Sec-X\": is a header that no page can set (Fetch, forbidden request-header)\ncors: Headers[3] \"Proxy-X\": is a header that no page can set (Fetch, forbidden request-header)",
+		},
+		{
+			name:    "FC5 any header with credentials",
+			options: cors.Options{Origins: []string{"https://a.example"}, Credentials: true, Headers: []string{"*"}},
+			want:    `cors: Headers[0] "*": lets a page set any header, which needs Origins "*" without Credentials; did you mean the headers by their names?`,
+		},
+		{
+			name:    "FC5 any header from one origin",
+			options: cors.Options{Origins: []string{"https://a.example"}, Headers: []string{"*"}},
+			want:    `cors: Headers[0] "*": lets a page set any header, which needs Origins "*" without Credentials; did you mean the headers by their names?`,
+		},
+		{
+			name:    "FC5 any header and another",
+			options: cors.Options{Origins: []string{"*"}, Headers: []string{"X-A", "*", "Authorization"}},
+			want:    `cors: Headers[0] "X-A": is covered by "*"; did you mean one of them?`,
+		},
+		{
+			name:    "expose",
+			options: cors.Options{Origins: []string{"*"}, Expose: []string{"*", "", "set-cookie"}},
+			want:    "cors: Expose[0] \"*\": exposes every header; did you mean the headers by their names?\ncors: Expose[1] \"\": is not a header name\ncors: Expose[2] \"set-cookie\": is a header that no page can read (Fetch, forbidden response-header name)",
+		},
+		{
+			name:    "ages",
+			options: cors.Options{Origins: []string{"*"}, MaxAge: 25 * time.Hour},
+			want:    "cors: MaxAge 25h0m0s: must be whole seconds up to 24h, 0 or NoCache; did you mean 24h0m0s?",
+		},
+		{name: "a negative age", options: cors.Options{Origins: []string{"*"}, MaxAge: -time.Second}, want: "cors: MaxAge -1s: is negative; did you mean cors.NoCache?"},
+		{
+			name:    "a number of seconds",
+			options: cors.Options{Origins: []string{"*"}, MaxAge: 600},
+			want:    "cors: MaxAge 600ns: must be whole seconds up to 24h, 0 or NoCache; did you mean 10m0s?",
+		},
+		{
+			name:    "milliseconds",
+			options: cors.Options{Origins: []string{"*"}, MaxAge: 600 * time.Millisecond},
+			want:    "cors: MaxAge 600ms: must be whole seconds up to 24h, 0 or NoCache",
+		},
+		{name: "status", options: cors.Options{Origins: []string{"*"}, PreflightStatus: 201}, want: "cors: PreflightStatus 201: must be 200 or 204"},
+		{
+			name:    "enforcement",
+			options: cors.Options{Origins: []string{"*"}, Enforce: 9},
+			want:    "cors: Enforce 9: is unknown; did you mean EnforceUnsafe, EnforceAll or InsecureEnforceOff?",
+		},
+		{
+			name:    "exempt from nothing",
+			options: cors.Options{Origins: []string{"*"}, Enforce: cors.InsecureEnforceOff, Exempt: []string{"/x"}},
+			want:    "cors: Exempt: InsecureEnforceOff exempts every request; did you mean one of them?",
+		},
+		{
+			name:    "all exempt",
+			options: cors.Options{Origins: []string{"https://a.example"}, Exempt: []string{"/"}},
+			want:    `cors: Exempt[0] "/": opens every path; did you mean "/{$}"?`,
+		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, err := cors.New(row.options)
@@ -185,12 +245,12 @@ func TestAnyHeaderExcludesAuthorization_FC5(t *testing.T) {
 		requested []string
 		allowed   string // "": the preflight fails
 	}{
-		{"Authorization that is not listed", []string{"*"}, []string{"authorization"}, ""},
-		{"Authorization among others", []string{"*"}, []string{"x-a, AUTHORIZATION"}, ""},
-		{"more than any browser sends", []string{"*"}, []string{strings.Repeat("x-a,", 1<<12)}, ""},
-		{"any header", []string{"*"}, []string{"content-type,x-a", strings.Repeat("x", 200)}, "*"},
-		{"no header", []string{"*"}, nil, "*"},
-		{"Authorization that is listed", []string{"*", "Authorization"}, []string{"authorization,x-a"}, "*, Authorization"},
+		{name: "Authorization that is not listed", listed: []string{"*"}, requested: []string{"authorization"}},
+		{name: "Authorization among others", listed: []string{"*"}, requested: []string{"x-a, AUTHORIZATION"}},
+		{name: "more than any browser sends", listed: []string{"*"}, requested: []string{strings.Repeat("x-a,", 1<<12)}},
+		{name: "any header", listed: []string{"*"}, requested: []string{"content-type,x-a", strings.Repeat("x", 200)}, allowed: "*"},
+		{name: "no header", listed: []string{"*"}, allowed: "*"},
+		{name: "Authorization that is listed", listed: []string{"*", "Authorization"}, requested: []string{"authorization,x-a"}, allowed: "*, Authorization"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			m := compile(t, cors.Options{Origins: []string{"*"}, Headers: row.listed, MaxAge: time.Minute})

@@ -28,15 +28,15 @@ func TestOriginFuncAllowsOrigins(t *testing.T) {
 		name, origin string
 		asked, want  bool
 	}{
-		{"null", "null", false, false},
-		{"not an origin", "https://a.tenant.example/", false, false},
-		{"a smuggled host", "https://evil.tld@tenant.example", false, false},
-		{"without TLS", "http://tenant.example", false, false},
-		{"an extension", "chrome-extension://tenant.example", false, false},
-		{"refused", "https://evil.example", true, false},
-		{"listed", allowedOrigin, false, true},
-		{"allowed", "https://tenant.example:8443", true, true},
-		{"loopback", "http://127.0.0.1:3000", true, true},
+		{name: "null", origin: "null"},
+		{name: "not an origin", origin: "https://a.tenant.example/"},
+		{name: "a smuggled host", origin: "https://evil.tld@tenant.example"},
+		{name: "without TLS", origin: "http://tenant.example"},
+		{name: "an extension", origin: "chrome-extension://tenant.example"},
+		{name: "refused", origin: "https://evil.example", asked: true},
+		{name: "listed", origin: allowedOrigin, want: true},
+		{name: "allowed", origin: "https://tenant.example:8443", asked: true, want: true},
+		{name: "loopback", origin: "http://127.0.0.1:3000", asked: true, want: true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			asked = nil
@@ -152,17 +152,73 @@ func TestEveryDecisionIsReportedAsAnEvent(t *testing.T) {
 		want                 cors.Event
 		reason               string
 	}{
-		{"a write from an unlisted origin", "POST", "/", http.Header{"Origin": evil}, cors.Event{Refused: true, Reason: cors.Unlisted}, "unlisted"},
-		{"a cross-site write without Origin", "POST", "/", http.Header{"Sec-Fetch-Site": {"cross-site"}}, cors.Event{Refused: true, Reason: cors.ForeignSite}, "foreign_site"},
-		{"a write from two origins", "POST", "/", http.Header{"Origin": append(evil, evil...)}, cors.Event{Refused: true, Reason: cors.SeveralOrigins}, "several_origins"},
-		{"a preflight from an unlisted origin", "OPTIONS", "/", http.Header{"Origin": evil, acrm: {"PUT"}}, cors.Event{Preflight: true, Refused: true, Reason: cors.Unlisted}, "unlisted"},
-		{"a preflight for a method", "OPTIONS", "/", http.Header{"Origin": {allowedOrigin}, acrm: {"PATCH"}}, cors.Event{Preflight: true, Refused: true, Reason: cors.MethodNotAllowed}, "method_not_allowed"},
-		{"a preflight for a header", "OPTIONS", "/", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {"x-evil"}}, cors.Event{Preflight: true, Refused: true, Reason: cors.HeaderNotAllowed}, "header_not_allowed"},
-		{"an exempt write", "POST", "/sso", http.Header{"Origin": evil}, cors.Event{Reason: cors.Exempted}, "exempted"},
-		{"a read from an unlisted origin", "GET", "/", http.Header{"Origin": evil}, cors.Event{Reason: cors.Unlisted}, "unlisted"},
-		{"no browser", "GET", "/", http.Header{}, cors.Event{Reason: cors.NoOrigin}, "no_origin"},
-		{"a listed origin", "PUT", "/", http.Header{"Origin": {allowedOrigin}}, cors.Event{Reason: cors.Listed}, "listed"},
-		{"a listed preflight", "OPTIONS", "/", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}}, cors.Event{Preflight: true, Reason: cors.Listed}, "listed"},
+		{
+			name:   "a write from an unlisted origin",
+			method: "POST",
+			target: "/",
+			header: http.Header{"Origin": evil},
+			want:   cors.Event{Refused: true, Reason: cors.Unlisted},
+			reason: "unlisted",
+		},
+		{
+			name:   "a cross-site write without Origin",
+			method: "POST",
+			target: "/",
+			header: http.Header{"Sec-Fetch-Site": {"cross-site"}},
+			want:   cors.Event{Refused: true, Reason: cors.ForeignSite},
+			reason: "foreign_site",
+		},
+		{
+			name:   "a write from two origins",
+			method: "POST",
+			target: "/",
+			header: http.Header{"Origin": append(evil, evil...)},
+			want:   cors.Event{Refused: true, Reason: cors.SeveralOrigins},
+			reason: "several_origins",
+		},
+		{
+			name:   "a preflight from an unlisted origin",
+			method: "OPTIONS",
+			target: "/",
+			header: http.Header{"Origin": evil, acrm: {"PUT"}},
+			want:   cors.Event{Preflight: true, Refused: true, Reason: cors.Unlisted},
+			reason: "unlisted",
+		},
+		{
+			name:   "a preflight for a method",
+			method: "OPTIONS",
+			target: "/",
+			header: http.Header{"Origin": {allowedOrigin}, acrm: {"PATCH"}},
+			want:   cors.Event{Preflight: true, Refused: true, Reason: cors.MethodNotAllowed},
+			reason: "method_not_allowed",
+		},
+		{
+			name:   "a preflight for a header",
+			method: "OPTIONS",
+			target: "/",
+			header: http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {"x-evil"}},
+			want:   cors.Event{Preflight: true, Refused: true, Reason: cors.HeaderNotAllowed},
+			reason: "header_not_allowed",
+		},
+		{name: "an exempt write", method: "POST", target: "/sso", header: http.Header{"Origin": evil}, want: cors.Event{Reason: cors.Exempted}, reason: "exempted"},
+		{
+			name:   "a read from an unlisted origin",
+			method: "GET",
+			target: "/",
+			header: http.Header{"Origin": evil},
+			want:   cors.Event{Reason: cors.Unlisted},
+			reason: "unlisted",
+		},
+		{name: "no browser", method: "GET", target: "/", header: http.Header{}, want: cors.Event{Reason: cors.NoOrigin}, reason: "no_origin"},
+		{name: "a listed origin", method: "PUT", target: "/", header: http.Header{"Origin": {allowedOrigin}}, want: cors.Event{Reason: cors.Listed}, reason: "listed"},
+		{
+			name:   "a listed preflight",
+			method: "OPTIONS",
+			target: "/",
+			header: http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}},
+			want:   cors.Event{Preflight: true, Reason: cors.Listed},
+			reason: "listed",
+		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			got = nil
@@ -194,13 +250,33 @@ func TestFailedPreflightIsLoggedOncePerMinute_FC6(t *testing.T) {
 		header http.Header
 		want   string // "": nothing
 	}{
-		{"a megabyte of headers", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {strings.Repeat("x", 1<<20)}}, "reason=header_not_allowed origin=https://app.example.com method=PUT headers=xxx"},
-		{"a line break", http.Header{"Origin": {"https://evil.example\nlevel=ERROR"}, acrm: {"PUT"}}, `reason=unlisted origin="https://evil.example\nlevel=ERROR" method=PUT headers=""`},
-		{"an unlisted origin", http.Header{"Origin": evil, acrm: {"PUT"}}, `reason=unlisted origin=https://evil.example method=PUT headers=""`},
-		{"two origins", http.Header{"Origin": append(evil, allowedOrigin), acrm: {"PUT"}}, `reason=several_origins origin="https://evil.example | https://app.example.com" method=PUT`},
-		{"a method", http.Header{"Origin": {allowedOrigin}, acrm: {"PATCH"}}, `reason=method_not_allowed origin=https://app.example.com method=PATCH`},
-		{"a header", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {"x-evil"}}, `reason=header_not_allowed origin=https://app.example.com method=PUT headers=x-evil`},
-		{"a listed origin", http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}}, ""},
+		{
+			name:   "a megabyte of headers",
+			header: http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {strings.Repeat("x", 1<<20)}},
+			want:   "reason=header_not_allowed origin=https://app.example.com method=PUT headers=xxx",
+		},
+		{
+			name:   "a line break",
+			header: http.Header{"Origin": {"https://evil.example\nlevel=ERROR"}, acrm: {"PUT"}},
+			want:   `reason=unlisted origin="https://evil.example\nlevel=ERROR" method=PUT headers=""`,
+		},
+		{name: "an unlisted origin", header: http.Header{"Origin": evil, acrm: {"PUT"}}, want: `reason=unlisted origin=https://evil.example method=PUT headers=""`},
+		{
+			name:   "two origins",
+			header: http.Header{"Origin": append(evil, allowedOrigin), acrm: {"PUT"}},
+			want:   `reason=several_origins origin="https://evil.example | https://app.example.com" method=PUT`,
+		},
+		{
+			name:   "a method",
+			header: http.Header{"Origin": {allowedOrigin}, acrm: {"PATCH"}},
+			want:   `reason=method_not_allowed origin=https://app.example.com method=PATCH`,
+		},
+		{
+			name:   "a header",
+			header: http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {"x-evil"}},
+			want:   `reason=header_not_allowed origin=https://app.example.com method=PUT headers=x-evil`,
+		},
+		{name: "a listed origin", header: http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var log bytes.Buffer
@@ -246,14 +322,32 @@ func TestDebugLogsMistakes(t *testing.T) {
 		method string
 		want   string // "": nothing
 	}{
-		{"a preflight that failed", m.Handler(next), http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {"x-evil"}}, "OPTIONS", "reason=header_not_allowed origin=https://app.example.com method=PUT headers=x-evil"},
-		{"two middlewares", m.Handler(m.Handler(next)), listed, "GET", "outer middleware also sets Access-Control-Allow-Origin"},
-		{"a handler that adds", m.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Add("Access-Control-Allow-Origin", "*") })), listed, "GET", "handler also sets Access-Control-Allow-Origin"},
-		{"a handler that sets", m.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		{
+			name:   "a preflight that failed",
+			h:      m.Handler(next),
+			header: http.Header{"Origin": {allowedOrigin}, acrm: {"PUT"}, acrh: {"x-evil"}},
+			method: "OPTIONS",
+			want:   "reason=header_not_allowed origin=https://app.example.com method=PUT headers=x-evil",
+		},
+		{name: "two middlewares", h: m.Handler(m.Handler(next)), header: listed, method: "GET", want: "outer middleware also sets Access-Control-Allow-Origin"},
+		{
+			name:   "a handler that adds",
+			h:      m.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Add("Access-Control-Allow-Origin", "*") })),
+			header: listed,
+			method: "GET",
+			want:   "handler also sets Access-Control-Allow-Origin",
+		},
+		{name: "a handler that sets", h: m.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Access-Control-Allow-Origin", "https://x.example")
-		})), listed, "GET", "handler also sets Access-Control-Allow-Origin"},
-		{"a handler that sets Vary", m.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Vary", "Accept") })), listed, "GET", "handler removed Origin from Vary"},
-		{"nothing wrong", m.Handler(next), listed, "GET", ""},
+		})), header: listed, method: "GET", want: "handler also sets Access-Control-Allow-Origin"},
+		{
+			name:   "a handler that sets Vary",
+			h:      m.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Vary", "Accept") })),
+			header: listed,
+			method: "GET",
+			want:   "handler removed Origin from Vary",
+		},
+		{name: "nothing wrong", h: m.Handler(next), header: listed, method: "GET"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			log.Reset()

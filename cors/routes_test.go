@@ -25,21 +25,26 @@ func TestRoutesSelectsPolicyByPath(t *testing.T) {
 		allow                string // of a GET and of a preflight for PUT
 		post                 int    // the status of a cross-site POST
 	}{
-		{"another's part", "/api/partner/x", allowedOrigin, "", 403},
-		{"a sibling that begins alike", "/apix", allowedOrigin, "", 200},
-		{"dots that leave a part", "/api/partner/../x", "https://partner.example", "", 403},
-		{"dots that leave a prefix, for the policy that they lead to", "/public/../api/x", "https://evil.example", "", 403},
-		{"an escaped slash", "/api%2Fpartner/x", "https://partner.example", "", 200},
-		{"an escaped slash, for the outer part", "/api%2Fpartner/x", allowedOrigin, "", 403},
-		{"an escaped letter", "/%61pi/x", "https://evil.example", "", 403},
-		{"two slashes", "//api/x", "https://evil.example", "", 403},
-		{"dots after an escaped slash, for a router that cleans the escaped path", "/api/x%2Fy/../../public/z", "https://evil.example", "", 403},
-		{"the same, for the policy that they leave", "/api/x%2Fy/../../public/z", allowedOrigin, "", 200},
-		{"no part", "/x", allowedOrigin, "", 200},
-		{"everybody's", "/public/x", "https://evil.example", "*", 200},
-		{"ours", "/api/x", allowedOrigin, allowedOrigin, 200},
-		{"ours itself", "/api", allowedOrigin, allowedOrigin, 200},
-		{"the longest wins", "/api/partner/x", "https://partner.example", "https://partner.example", 200},
+		{name: "another's part", target: "/api/partner/x", origin: allowedOrigin, post: 403},
+		{name: "a sibling that begins alike", target: "/apix", origin: allowedOrigin, post: 200},
+		{name: "dots that leave a part", target: "/api/partner/../x", origin: "https://partner.example", post: 403},
+		{name: "dots that leave a prefix, for the policy that they lead to", target: "/public/../api/x", origin: "https://evil.example", post: 403},
+		{name: "an escaped slash", target: "/api%2Fpartner/x", origin: "https://partner.example", post: 200},
+		{name: "an escaped slash, for the outer part", target: "/api%2Fpartner/x", origin: allowedOrigin, post: 403},
+		{name: "an escaped letter", target: "/%61pi/x", origin: "https://evil.example", post: 403},
+		{name: "two slashes", target: "//api/x", origin: "https://evil.example", post: 403},
+		{
+			name:   "dots after an escaped slash, for a router that cleans the escaped path",
+			target: "/api/x%2Fy/../../public/z",
+			origin: "https://evil.example",
+			post:   403,
+		},
+		{name: "the same, for the policy that they leave", target: "/api/x%2Fy/../../public/z", origin: allowedOrigin, post: 200},
+		{name: "no part", target: "/x", origin: allowedOrigin, post: 200},
+		{name: "everybody's", target: "/public/x", origin: "https://evil.example", allow: "*", post: 200},
+		{name: "ours", target: "/api/x", origin: allowedOrigin, allow: allowedOrigin, post: 200},
+		{name: "ours itself", target: "/api", origin: allowedOrigin, allow: allowedOrigin, post: 200},
+		{name: "the longest wins", target: "/api/partner/x", origin: "https://partner.example", allow: "https://partner.example", post: 200},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			res := do(h, "GET", row.target, http.Header{"Origin": {row.origin}})
@@ -85,11 +90,23 @@ func TestEveryPolicyOfAnAmbiguousPathReportsAnEvent(t *testing.T) {
 		status       int
 		want         []cors.Event
 	}{
-		{"a write from an unlisted origin", "POST", http.Header{"Origin": evil}, 403, []cors.Event{{Reason: cors.AmbiguousPath}, {Refused: true, Reason: cors.Unlisted}}},
-		{"a preflight", "OPTIONS", http.Header{"Origin": evil, acrm: {"PUT"}}, 403, []cors.Event{
+		{
+			name:   "a write from an unlisted origin",
+			method: "POST",
+			header: http.Header{"Origin": evil},
+			status: 403,
+			want:   []cors.Event{{Reason: cors.AmbiguousPath}, {Refused: true, Reason: cors.Unlisted}},
+		},
+		{name: "a preflight", method: "OPTIONS", header: http.Header{"Origin": evil, acrm: {"PUT"}}, status: 403, want: []cors.Event{
 			{Preflight: true, Refused: true, Reason: cors.AmbiguousPath}, {Preflight: true, Refused: true, Reason: cors.AmbiguousPath},
 		}},
-		{"a read", "GET", http.Header{"Origin": {allowedOrigin}}, 200, []cors.Event{{Reason: cors.AmbiguousPath}, {Reason: cors.AmbiguousPath}}},
+		{
+			name:   "a read",
+			method: "GET",
+			header: http.Header{"Origin": {allowedOrigin}},
+			status: 200,
+			want:   []cors.Event{{Reason: cors.AmbiguousPath}, {Reason: cors.AmbiguousPath}},
+		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			told = nil
@@ -115,13 +132,13 @@ func TestRoutesReportsInvalidKeys(t *testing.T) {
 		policies map[string]*cors.Middleware
 		want     string
 	}{
-		{"none", nil, `cors: Routes: must not be empty; did you mean {"/": policy}?`},
-		{"no slash", map[string]*cors.Middleware{"api": m}, `cors: Routes "api": is not a plain path; did you mean "/api/"?`},
-		{"a pattern", map[string]*cors.Middleware{"/api/{x...}": m}, `cors: Routes "/api/{x...}": is not a plain path; did you mean "/api/"?`},
-		{"not clean", map[string]*cors.Middleware{"/a/../b": m}, `cors: Routes "/a/../b": is not a plain path; did you mean "/b/"?`},
-		{"nil", map[string]*cors.Middleware{"/a": nil}, `cors: Routes "/a": must be a Middleware from New`},
-		{"zero", map[string]*cors.Middleware{"/a": new(cors.Middleware)}, `cors: Routes "/a": must be a Middleware from New`},
-		{"twice", map[string]*cors.Middleware{"/a": m, "/a/": m}, `cors: Routes "/a/": is listed with and without a trailing slash`},
+		{name: "none", want: `cors: Routes: must not be empty; did you mean {"/": policy}?`},
+		{name: "no slash", policies: map[string]*cors.Middleware{"api": m}, want: `cors: Routes "api": is not a plain path; did you mean "/api/"?`},
+		{name: "a pattern", policies: map[string]*cors.Middleware{"/api/{x...}": m}, want: `cors: Routes "/api/{x...}": is not a plain path; did you mean "/api/"?`},
+		{name: "not clean", policies: map[string]*cors.Middleware{"/a/../b": m}, want: `cors: Routes "/a/../b": is not a plain path; did you mean "/b/"?`},
+		{name: "nil", policies: map[string]*cors.Middleware{"/a": nil}, want: `cors: Routes "/a": must be a Middleware from New`},
+		{name: "zero", policies: map[string]*cors.Middleware{"/a": new(cors.Middleware)}, want: `cors: Routes "/a": must be a Middleware from New`},
+		{name: "twice", policies: map[string]*cors.Middleware{"/a": m, "/a/": m}, want: `cors: Routes "/a/": is listed with and without a trailing slash`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, err := cors.Routes(row.policies)

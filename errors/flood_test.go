@@ -24,17 +24,17 @@ func TestOnlyPanicsAreLoggedWithAStack_FE12(t *testing.T) {
 		fail  func(http.ResponseWriter, *http.Request)
 		stack bool
 	}{
-		{"an error without a kind", respondWith(io.EOF), false},
-		{"a 503", respondWith(errStore.Wrap(io.EOF)), false},
-		{"an http.Error", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "pq", 500) }, false},
-		{"a bare 502", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) }, false},
-		{"an error after the header", func(w http.ResponseWriter, r *http.Request) {
+		{name: "an error without a kind", fail: respondWith(io.EOF)},
+		{name: "a 503", fail: respondWith(errStore.Wrap(io.EOF))},
+		{name: "an http.Error", fail: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "pq", 500) }},
+		{name: "a bare 502", fail: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) }},
+		{name: "an error after the header", fail: func(w http.ResponseWriter, r *http.Request) {
 			defer func() { _ = recover() }()
 			write(w)
 			errors.Respond(w, r, io.EOF)
-		}, false},
-		{"a panic", func(http.ResponseWriter, *http.Request) { panic("x") }, true},
-		{"a Goexit", func(http.ResponseWriter, *http.Request) { runtime.Goexit() }, true},
+		}},
+		{name: "a panic", fail: func(http.ResponseWriter, *http.Request) { panic("x") }, stack: true},
+		{name: "a Goexit", fail: func(http.ResponseWriter, *http.Request) { runtime.Goexit() }, stack: true},
 	} {
 		t.Run("FE12 "+tt.name, func(t *testing.T) {
 			j := new(journal)
@@ -63,13 +63,13 @@ func TestOutageIsSampled_FE12(t *testing.T) {
 		err  func(i int) error
 		want int
 	}{
-		{"a 503", func(int) error { return errStore.Wrap(io.EOF) }, 1},
-		{"a 503 with two reasons", func(i int) error { return errStore.With("reason", fmt.Sprint("shard ", i%2)) }, 2},
-		{"two kinds", func(i int) error { return []error{errStore, errors.ErrTimeout}[i%2] }, 2},
-		{"a kind that names its own attribute", func(i int) error { return errShards.With("shard", i%4, "reason", "x") }, 4},
-		{"a 500", func(int) error { return io.EOF }, 20},
-		{"a 507", func(int) error { return errDisk }, 20},
-		{"a 4xx", func(int) error { return errNoOrder }, 20},
+		{name: "a 503", err: func(int) error { return errStore.Wrap(io.EOF) }, want: 1},
+		{name: "a 503 with two reasons", err: func(i int) error { return errStore.With("reason", fmt.Sprint("shard ", i%2)) }, want: 2},
+		{name: "two kinds", err: func(i int) error { return []error{errStore, errors.ErrTimeout}[i%2] }, want: 2},
+		{name: "a kind that names its own attribute", err: func(i int) error { return errShards.With("shard", i%4, "reason", "x") }, want: 4},
+		{name: "a 500", err: func(int) error { return io.EOF }, want: 20},
+		{name: "a 507", err: func(int) error { return errDisk }, want: 20},
+		{name: "a 4xx", err: func(int) error { return errNoOrder }, want: 20},
 	} {
 		t.Run("FE12 "+tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -96,7 +96,8 @@ func TestFullSamplerLogsAnOutage_FE12(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		pause time.Duration
-	}{{"of floods that are over", 10 * time.Second}, {"of refusals that go on", 0}} {
+	}{{name: "of floods that are over", pause: 10 * time.Second},
+		{name: "of refusals that go on", pause: 0}} {
 		t.Run("FE12 "+tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				j := new(journal)
@@ -151,20 +152,48 @@ func TestEveryFailureIsLogged_FE7(t *testing.T) {
 		level   string
 		code    string
 	}{
-		{"a 4xx JSON of the handler's own", nil, own(409, `{"mine":1}`), 409, "INFO", "conflict"},
-		{"a 404 with a body", nil, own(404, `{"mine":1}`), 404, "INFO", "not_found"},
-		{"a bare 403", nil, status(403), 403, "INFO", "forbidden"},
-		{"a 4xx without a name", nil, status(450), 450, "INFO", "client_error"},
-		{"a 404 that is flushed", nil, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		{name: "a 4xx JSON of the handler's own", handler: own(409, `{"mine":1}`), status: 409, level: "INFO", code: "conflict"},
+		{name: "a 404 with a body", handler: own(404, `{"mine":1}`), status: 404, level: "INFO", code: "not_found"},
+		{name: "a bare 403", handler: status(403), status: 403, level: "INFO", code: "forbidden"},
+		{name: "a 4xx without a name", handler: status(450), status: 450, level: "INFO", code: "client_error"},
+		{name: "a 404 that is flushed", handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(404)
 			w.(http.Flusher).Flush()
-		}), 404, "INFO", "not_found"},
-		{"a kept 500", always, own(500, `{"mine":1}`), 500, "ERROR", "internal_error"},
-		{"a kept 502 without a body", always, status(502), 502, "ERROR", "bad_gateway"},
-		{"a kept http.Error", always, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "x", 400) }), 400, "INFO", "bad_request"},
-		{"a kept answer of a handler inside http.TimeoutHandler", always, http.TimeoutHandler(own(500, `{}`), time.Minute, ""), 500, "ERROR", "internal_error"},
-		{"an answer of Respond, where bodies are kept", always, errors.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return errNoOrder }), 404, "INFO", "order_not_found"},
-		{"an answer of Respond inside http.TimeoutHandler", always, http.TimeoutHandler(errors.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return errNoOrder }), time.Minute, ""), 404, "INFO", "order_not_found"},
+		}), status: 404, level: "INFO", code: "not_found"},
+		{name: "a kept 500", keep: always, handler: own(500, `{"mine":1}`), status: 500, level: "ERROR", code: "internal_error"},
+		{name: "a kept 502 without a body", keep: always, handler: status(502), status: 502, level: "ERROR", code: "bad_gateway"},
+		{
+			name:    "a kept http.Error",
+			keep:    always,
+			handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "x", 400) }),
+			status:  400,
+			level:   "INFO",
+			code:    "bad_request",
+		},
+		{
+			name:    "a kept answer of a handler inside http.TimeoutHandler",
+			keep:    always,
+			handler: http.TimeoutHandler(own(500, `{}`), time.Minute, ""),
+			status:  500,
+			level:   "ERROR",
+			code:    "internal_error",
+		},
+		{
+			name:    "an answer of Respond, where bodies are kept",
+			keep:    always,
+			handler: errors.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return errNoOrder }),
+			status:  404,
+			level:   "INFO",
+			code:    "order_not_found",
+		},
+		{
+			name:    "an answer of Respond inside http.TimeoutHandler",
+			keep:    always,
+			handler: http.TimeoutHandler(errors.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return errNoOrder }), time.Minute, ""),
+			status:  404,
+			level:   "INFO",
+			code:    "order_not_found",
+		},
 	} {
 		for _, http2 := range []bool{false, true} {
 			t.Run(fmt.Sprint("FE7 ", tt.name, ", HTTP/2 ", http2), func(t *testing.T) {
@@ -235,10 +264,10 @@ func TestForeignErrorResponsesAreSampled_FE7(t *testing.T) {
 		status int
 		want   int
 	}{
-		{"a 4xx, by route", 409, 2},
-		{"a status without a name", 450, 2},
-		{"a 502, by route", 502, 2},
-		{"a 500", 500, 40},
+		{name: "a 4xx, by route", status: 409, want: 2},
+		{name: "a status without a name", status: 450, want: 2},
+		{name: "a 502, by route", status: 502, want: 2},
+		{name: "a 500", status: 500, want: 40},
 	} {
 		t.Run("FE7 "+tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -56,14 +56,14 @@ func TestCanceledRequestIsLoggedAsCanceled_FE10(t *testing.T) {
 		name string
 		fail func(context.Context) error
 	}{
-		{"the bare error", func(ctx context.Context) error { return ctx.Err() }},
-		{"a 503 of the application", func(ctx context.Context) error { return errStore.Wrap(ctx.Err()) }},
-		{"a 503 around a driver's error", func(ctx context.Context) error { return errStore.Wrap(fmt.Errorf("query: %w", ctx.Err())) }},
-		{"a 503 beside the error", func(ctx context.Context) error { return fmt.Errorf("%w: %w", errStore, ctx.Err()) }},
-		{"a 503 that is joined", func(ctx context.Context) error { return errors.Join(errStore, ctx.Err()) }},
-		{"a 4xx that wraps it", func(ctx context.Context) error { return errNoOrder.Wrap(ctx.Err()) }},
-		{"a 500", func(ctx context.Context) error { return errors.ErrInternal.Wrap(ctx.Err()).With("order", 7) }},
-		{"a 500 in http.Error", nil},
+		{name: "the bare error", fail: func(ctx context.Context) error { return ctx.Err() }},
+		{name: "a 503 of the application", fail: func(ctx context.Context) error { return errStore.Wrap(ctx.Err()) }},
+		{name: "a 503 around a driver's error", fail: func(ctx context.Context) error { return errStore.Wrap(fmt.Errorf("query: %w", ctx.Err())) }},
+		{name: "a 503 beside the error", fail: func(ctx context.Context) error { return fmt.Errorf("%w: %w", errStore, ctx.Err()) }},
+		{name: "a 503 that is joined", fail: func(ctx context.Context) error { return errors.Join(errStore, ctx.Err()) }},
+		{name: "a 4xx that wraps it", fail: func(ctx context.Context) error { return errNoOrder.Wrap(ctx.Err()) }},
+		{name: "a 500", fail: func(ctx context.Context) error { return errors.ErrInternal.Wrap(ctx.Err()).With("order", 7) }},
+		{name: "a 500 in http.Error"},
 	} {
 		t.Run("FE10 "+tt.name, func(t *testing.T) {
 			started := make(chan struct{})
@@ -101,21 +101,39 @@ func TestServerFailuresKeepTheirKind_FE10(t *testing.T) {
 		level string
 		code  string
 	}{
-		{"a timeout of the server's own", timedOut, respondWith(errStore.Wrap(context.DeadlineExceeded)), "ERROR", "test_store_unavailable"},
-		{"a deadline without a kind", timedOut, respondWith(context.DeadlineExceeded), "ERROR", "timeout"},
-		{"a cause of the server's own", stopped, respondWith(errStore.Wrap(context.Canceled)), "ERROR", "test_store_unavailable"},
-		{"another failure at the same time", canceled, respondWith(errStore.Wrap(io.EOF)), "ERROR", "test_store_unavailable"},
-		{"a refusal that stands beside it", canceled, respondWith(errors.Join(errNoOrder, context.Canceled)), "INFO", "order_not_found"},
-		{"a client that waits", t.Context(), respondWith(errStore.Wrap(context.Canceled)), "ERROR", "test_store_unavailable"},
-		{"a context of the handler's own", t.Context(), func(w http.ResponseWriter, r *http.Request) {
+		{
+			name:  "a timeout of the server's own",
+			ctx:   timedOut,
+			fail:  respondWith(errStore.Wrap(context.DeadlineExceeded)),
+			level: "ERROR",
+			code:  "test_store_unavailable",
+		},
+		{name: "a deadline without a kind", ctx: timedOut, fail: respondWith(context.DeadlineExceeded), level: "ERROR", code: "timeout"},
+		{name: "a cause of the server's own", ctx: stopped, fail: respondWith(errStore.Wrap(context.Canceled)), level: "ERROR", code: "test_store_unavailable"},
+		{name: "another failure at the same time", ctx: canceled, fail: respondWith(errStore.Wrap(io.EOF)), level: "ERROR", code: "test_store_unavailable"},
+		{name: "a refusal that stands beside it", ctx: canceled, fail: respondWith(errors.Join(errNoOrder, context.Canceled)), level: "INFO", code: "order_not_found"},
+		{name: "a client that waits", ctx: t.Context(), fail: respondWith(errStore.Wrap(context.Canceled)), level: "ERROR", code: "test_store_unavailable"},
+		{name: "a context of the handler's own", ctx: t.Context(), fail: func(w http.ResponseWriter, r *http.Request) {
 			ctx, cancel := context.WithCancel(r.Context())
 			cancel()
 			errors.Respond(w, r.WithContext(ctx), context.Canceled)
-		}, "ERROR", "internal_error"},
-		{"a panic", canceled, func(http.ResponseWriter, *http.Request) { panic(context.Canceled) }, "ERROR", "internal_error"},
-		{"a body that says something else", canceled, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "pq: relation", 500) }, "ERROR", "internal_error"},
-		{"a bare 500, which no proxy writes", canceled, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "Internal Server Error", 500) }, "ERROR", "internal_error"},
-		{"a 4xx that is bare", canceled, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, "INFO", "not_found"},
+		}, level: "ERROR", code: "internal_error"},
+		{name: "a panic", ctx: canceled, fail: func(http.ResponseWriter, *http.Request) { panic(context.Canceled) }, level: "ERROR", code: "internal_error"},
+		{
+			name:  "a body that says something else",
+			ctx:   canceled,
+			fail:  func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "pq: relation", 500) },
+			level: "ERROR",
+			code:  "internal_error",
+		},
+		{
+			name:  "a bare 500, which no proxy writes",
+			ctx:   canceled,
+			fail:  func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "Internal Server Error", 500) },
+			level: "ERROR",
+			code:  "internal_error",
+		},
+		{name: "a 4xx that is bare", ctx: canceled, fail: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, level: "INFO", code: "not_found"},
 	} {
 		t.Run("FE10 "+tt.name, func(t *testing.T) {
 			j := new(journal)
@@ -135,9 +153,9 @@ func respondWith(err error) func(http.ResponseWriter, *http.Request) {
 // A ReverseProxy writes a bare 502 when its client disconnects.
 func TestClientDisconnectBehindAProxyIsNotAnError_FE8(t *testing.T) {
 	for _, tt := range []struct{ name, request string }{
-		{"while the service works", bareGet},
-		{"in the middle of an upload", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf"},
-		{"in the middle of a chunk", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n40\r\nhalf"},
+		{name: "while the service works", request: bareGet},
+		{name: "in the middle of an upload", request: "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf"},
+		{name: "in the middle of a chunk", request: "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n40\r\nhalf"},
 	} {
 		t.Run("FE8 "+tt.name, func(t *testing.T) {
 			started := make(chan struct{})
@@ -223,18 +241,31 @@ func TestFailedUploadIsAClientFailure_FE8(t *testing.T) {
 		level   string
 		code    string
 	}{
-		{"an aborted upload", true, 0, read, "DEBUG", "client_closed_request"},
-		{"an aborted upload in a 503", true, 0, func(w http.ResponseWriter, r *http.Request) error { return errStore.Wrap(read(w, r)) }, "DEBUG", "client_closed_request"},
-		{"an aborted upload, and another failure", true, 0, func(w http.ResponseWriter, r *http.Request) error {
+		{name: "an aborted upload", hangsUp: true, timeout: 0, handler: read, level: "DEBUG", code: "client_closed_request"},
+		{
+			name:    "an aborted upload in a 503",
+			hangsUp: true,
+			timeout: 0,
+			handler: func(w http.ResponseWriter, r *http.Request) error { return errStore.Wrap(read(w, r)) },
+			level:   "DEBUG",
+			code:    "client_closed_request",
+		},
+		{name: "an aborted upload, and another failure", hangsUp: true, timeout: 0, handler: func(w http.ResponseWriter, r *http.Request) error {
 			_ = read(w, r)
 			return os.ErrDeadlineExceeded
-		}, "ERROR", "internal_error"},
-		{"a slow upload", false, 50 * time.Millisecond, read, "DEBUG", "body_timeout"},
-		{"a slow upload in a 503", false, 50 * time.Millisecond, func(w http.ResponseWriter, r *http.Request) error { return errStore.Wrap(read(w, r)) }, "DEBUG", "body_timeout"},
-		{"a slow upload, and another failure", false, 50 * time.Millisecond, func(w http.ResponseWriter, r *http.Request) error {
+		}, level: "ERROR", code: "internal_error"},
+		{name: "a slow upload", timeout: 50 * time.Millisecond, handler: read, level: "DEBUG", code: "body_timeout"},
+		{
+			name:    "a slow upload in a 503",
+			timeout: 50 * time.Millisecond,
+			handler: func(w http.ResponseWriter, r *http.Request) error { return errStore.Wrap(read(w, r)) },
+			level:   "DEBUG",
+			code:    "body_timeout",
+		},
+		{name: "a slow upload, and another failure", timeout: 50 * time.Millisecond, handler: func(w http.ResponseWriter, r *http.Request) error {
 			_ = read(w, r)
 			return errStore.Wrap(io.EOF)
-		}, "ERROR", "test_store_unavailable"},
+		}, level: "ERROR", code: "test_store_unavailable"},
 	} {
 		t.Run("FE8 "+tt.name, func(t *testing.T) {
 			started := make(chan struct{})

@@ -24,9 +24,9 @@ func TestPanicInACallbackBecomesA500(t *testing.T) {
 		options errors.Options
 		status  int
 	}{
-		{"TrustCorrelation", errors.Options{TrustCorrelation: func(*http.Request) bool { panic("hook") }}, 500},
-		{"Map", errors.Options{Map: func(error) *errors.Kind { panic("hook") }}, 500},
-		{"InsecureKeepBody", errors.Options{InsecureKeepBody: func(*http.Request) bool { panic("hook") }}, 500},
+		{name: "TrustCorrelation", options: errors.Options{TrustCorrelation: func(*http.Request) bool { panic("hook") }}, status: 500},
+		{name: "Map", options: errors.Options{Map: func(error) *errors.Kind { panic("hook") }}, status: 500},
+		{name: "InsecureKeepBody", options: errors.Options{InsecureKeepBody: func(*http.Request) bool { panic("hook") }}, status: 500},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s, j := serve(t, tt.options, errors.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
@@ -54,9 +54,9 @@ func TestCausesAreOnlyLogged(t *testing.T) {
 		err  error
 		code string
 	}{
-		{"wrapped", errNoOrder.Wrap(offence{errBusy}), "order_not_found"},
-		{"joined behind a kind", errors.Join(errNoOrder, offence{errBusy}), "order_not_found"},
-		{"opaque", errors.Opaque(offence{errBusy}), "internal_error"},
+		{name: "wrapped", err: errNoOrder.Wrap(offence{errBusy}), code: "order_not_found"},
+		{name: "joined behind a kind", err: errors.Join(errNoOrder, offence{errBusy}), code: "order_not_found"},
+		{name: "opaque", err: errors.Opaque(offence{errBusy}), code: "internal_error"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s, _ := serve(t, errors.Options{Details: true}, errors.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return tt.err }))

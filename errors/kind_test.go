@@ -46,8 +46,12 @@ func TestDetailsListsTheProblems(t *testing.T) {
 		details bool
 		want    string
 	}{
-		{"without", false, `{"code":"order_not_found","message":"/items/3/\"qty\" must be at most 10","correlation_id":"ID"}`},
-		{"with", true, `{"code":"order_not_found","message":"/items/3/\"qty\" must be at most 10","correlation_id":"ID","errors":[{"pointer":"/items/3/qty","code":"max"}]}`},
+		{name: "without", want: `{"code":"order_not_found","message":"/items/3/\"qty\" must be at most 10","correlation_id":"ID"}`},
+		{
+			name:    "with",
+			details: true,
+			want:    `{"code":"order_not_found","message":"/items/3/\"qty\" must be at most 10","correlation_id":"ID","errors":[{"pointer":"/items/3/qty","code":"max"}]}`,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s, _ := serve(t, errors.Options{Details: tt.details}, errors.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return offence{errNoOrder} }))

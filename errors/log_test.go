@@ -19,11 +19,11 @@ func TestLongInputsLeaveShortRecords(t *testing.T) {
 		name string
 		do   func(*http.Request) error
 	}{
-		{"a path", func(r *http.Request) error { r.URL.Path = "/" + strings.Repeat("a/", 1<<19); return errNoOrder }},
-		{"a path of one segment", func(r *http.Request) error { r.URL.Path = "/" + strings.Repeat("a ", 1<<19); return errNoOrder }},
-		{"a method", func(r *http.Request) error { r.Method = strings.Repeat("A", 1<<20); return errNoOrder }},
-		{"an error's text", func(*http.Request) error { return fmt.Errorf("parse %q", strings.Repeat("a ", 1<<19)) }},
-		{"an attribute", func(*http.Request) error { return errNoOrder.With("order", strings.Repeat("a ", 1<<19)) }},
+		{name: "a path", do: func(r *http.Request) error { r.URL.Path = "/" + strings.Repeat("a/", 1<<19); return errNoOrder }},
+		{name: "a path of one segment", do: func(r *http.Request) error { r.URL.Path = "/" + strings.Repeat("a ", 1<<19); return errNoOrder }},
+		{name: "a method", do: func(r *http.Request) error { r.Method = strings.Repeat("A", 1<<20); return errNoOrder }},
+		{name: "an error's text", do: func(*http.Request) error { return fmt.Errorf("parse %q", strings.Repeat("a ", 1<<19)) }},
+		{name: "an attribute", do: func(*http.Request) error { return errNoOrder.With("order", strings.Repeat("a ", 1<<19)) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			j := new(journal)
@@ -66,8 +66,8 @@ func TestTextOfAKindIsNotMasked(t *testing.T) {
 		err  error
 		want string
 	}{
-		{errCredentials, `"wrong_credentials: Address or password are wrong."`},
-		{errCredentials.Wrap(errors.New("check password=hunter22 of ada")), `"wrong_credentials: check password=[redacted] of ada"`},
+		{err: errCredentials, want: `"wrong_credentials: Address or password are wrong."`},
+		{err: errCredentials.Wrap(errors.New("check password=hunter22 of ada")), want: `"wrong_credentials: check password=[redacted] of ada"`},
 	} {
 		j := new(journal)
 		h := errors.Must(errors.NewResponder(errors.Options{Logger: j.logger()})).Handler(errors.HandlerFunc(

@@ -28,16 +28,16 @@ func TestRecordHasTheFactsOfAFailure(t *testing.T) {
 		err                   error
 		want                  map[string]any
 	}{
-		{"ours", "GET /orders/{id}", "/orders/7?q=1", t.Context(), io.EOF, map[string]any{
+		{name: "ours", pattern: "GET /orders/{id}", target: "/orders/7?q=1", ctx: t.Context(), err: io.EOF, want: map[string]any{
 			"level": "ERROR", "code": "internal_error", "status": 500.0, "route": "GET /orders/{id}", "error": "EOF",
 		}},
-		{"the client's", "/", "/a/../b", t.Context(), errNoOrder.Wrap(io.EOF).With("order", 7, slog.Group("by", "name", "x")), map[string]any{
+		{name: "the client's", pattern: "/", target: "/a/../b", ctx: t.Context(), err: errNoOrder.Wrap(io.EOF).With("order", 7, slog.Group("by", "name", "x")), want: map[string]any{
 			"level": "INFO", "code": "order_not_found", "status": 404.0, "route": "/", "error": "order_not_found: EOF", "order": 7.0, "by": map[string]any{"name": "x"},
 		}},
-		{"nobody's", "/", "/", canceled, context.Canceled, map[string]any{
+		{name: "nobody's", pattern: "/", target: "/", ctx: canceled, err: context.Canceled, want: map[string]any{
 			"level": "DEBUG", "code": "client_closed_request", "status": 499.0, "route": "/", "error": "context canceled",
 		}},
-		{"no pattern", "", "/a//b/?q=1", t.Context(), errNoOrder, map[string]any{
+		{name: "no pattern", target: "/a//b/?q=1", ctx: t.Context(), err: errNoOrder, want: map[string]any{
 			"level": "INFO", "code": "order_not_found", "status": 404.0, "route": "/a/b", "error": "order_not_found: No such order.",
 		}},
 	} {

@@ -24,7 +24,7 @@ func TestOutputAfterAReplacementIsDropped(t *testing.T) {
 		name    string
 		handler http.HandlerFunc
 	}{
-		{"flushed, then written", func(w http.ResponseWriter, _ *http.Request) {
+		{name: "flushed, then written", handler: func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(500)
 			_, _ = io.WriteString(w, "x")
 			w.(http.Flusher).Flush()
@@ -33,39 +33,39 @@ func TestOutputAfterAReplacementIsDropped(t *testing.T) {
 			_, _ = io.Copy(w, strings.NewReader(leak))
 			w.(http.Flusher).Flush()
 		}},
-		{"flushed twice", func(w http.ResponseWriter, _ *http.Request) {
+		{name: "flushed twice", handler: func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(500)
 			_ = http.NewResponseController(w).Flush()
 			_ = http.NewResponseController(w).Flush()
 			_, _ = io.Copy(w, strings.NewReader(leak))
 		}},
-		{"Goexit after a captured body", func(w http.ResponseWriter, _ *http.Request) {
+		{name: "Goexit after a captured body", handler: func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(500)
 			_, _ = io.WriteString(w, leak)
 			runtime.Goexit()
 		}},
-		{"a declared trailer", func(w http.ResponseWriter, _ *http.Request) {
+		{name: "a declared trailer", handler: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Trailer", "X-Reason, X-Other")
 			w.WriteHeader(500)
 			w.Header().Set("X-Reason", leak)
 			w.Header().Set("X-Other", leak)
 		}},
-		{"an undeclared trailer", func(w http.ResponseWriter, _ *http.Request) {
+		{name: "an undeclared trailer", handler: func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(500)
 			_, _ = io.WriteString(w, leak)
 			w.Header().Set(http.TrailerPrefix+"X-Reason", leak)
 		}},
-		{"a trailer after a flush", func(w http.ResponseWriter, _ *http.Request) {
+		{name: "a trailer after a flush", handler: func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(500)
 			w.(http.Flusher).Flush()
 			w.Header().Set(http.TrailerPrefix+"X-Reason", leak)
 		}},
-		{"a return that was forgotten after Respond", func(w http.ResponseWriter, r *http.Request) {
+		{name: "a return that was forgotten after Respond", handler: func(w http.ResponseWriter, r *http.Request) {
 			errors.Respond(w, r, io.EOF)
 			http.Error(w, leak, 500)
 			w.Header().Set(http.TrailerPrefix+"X-Reason", leak)
 		}},
-		{"a trailer before an error", func(w http.ResponseWriter, r *http.Request) {
+		{name: "a trailer before an error", handler: func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set(http.TrailerPrefix+"X-Reason", leak)
 			errors.Respond(w, r, io.EOF)
 		}},
@@ -132,14 +132,14 @@ func TestLateRespondDoesNotChangeATimeoutResponse(t *testing.T) {
 		name    string
 		handler http.HandlerFunc
 	}{
-		{"the handler after the answer", func(w http.ResponseWriter, r *http.Request) { answer(w); late(w, r) }},
-		{"the handler before the answer", func(w http.ResponseWriter, r *http.Request) { late(w, r); answer(w) }},
-		{"the handler in between", func(w http.ResponseWriter, r *http.Request) {
+		{name: "the handler after the answer", handler: func(w http.ResponseWriter, r *http.Request) { answer(w); late(w, r) }},
+		{name: "the handler before the answer", handler: func(w http.ResponseWriter, r *http.Request) { late(w, r); answer(w) }},
+		{name: "the handler in between", handler: func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			late(w, r)
 			_, _ = io.WriteString(w, "<html>Timeout")
 		}},
-		{"http.TimeoutHandler", http.TimeoutHandler(errors.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
+		{name: "http.TimeoutHandler", handler: http.TimeoutHandler(errors.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
 			<-r.Context().Done()
 			return r.Context().Err()
 		}), time.Millisecond, "<html>Timeout").ServeHTTP},

@@ -92,20 +92,26 @@ func TestErrorsBecomeResponses(t *testing.T) {
 		body   string
 		log    string
 	}{
-		{"EE1 driver's text", fmt.Errorf("pq: relation %q: %w", "users", io.EOF), 500, internal, `pq: relation`},
-		{"sql.ErrNoRows hides no bug", sql.ErrNoRows, 500, internal, "no rows"},
-		{"foreign status method", statusError{}, 500, internal, "upstream said 401"},
-		{"EE2 wrapped kind", fmt.Errorf("load: %w", errNoOrder.Wrap(sql.ErrNoRows)), 404, notFound, "no rows"},
-		{"EE2 joined, first kind depth first", errors.Join(io.EOF, fmt.Errorf("a: %w", errors.Join(errNoOrder, errors.ErrTimeout)), errors.ErrTooLarge), 404, notFound, "order_not_found"},
-		{"EE2 kind before a mapped error", errors.Join(&http.MaxBytesError{Limit: 1}, errNoOrder), 404, notFound, "too large"},
-		{"EE3 dependency's kind through Opaque", errors.Opaque(errNoOrder.Wrap(io.EOF)), 500, internal, "order_not_found"},
-		{"a slow upstream", fmt.Errorf("read: %w", os.ErrDeadlineExceeded), 500, internal, "timeout"},
-		{"a missing file", &fs.PathError{Op: "open", Path: "/etc/x", Err: fs.ErrNotExist}, 500, internal, "/etc/x"},
-		{"other deadline than the request's", context.DeadlineExceeded, 500, internal, "deadline"},
-		{"canceled elsewhere", context.Canceled, 500, internal, "canceled"},
-		{"nil pointer as an error", (*errors.Error)(nil), 500, internal, "panics"},
-		{"MaxBytesError", fmt.Errorf("read: %w", &http.MaxBytesError{Limit: 1}), 413,
-			`{"code":"content_too_large","message":"The request content is too large.","correlation_id":"ID"}` + "\n", "too large"},
+		{name: "EE1 driver's text", err: fmt.Errorf("pq: relation %q: %w", "users", io.EOF), status: 500, body: internal, log: `pq: relation`},
+		{name: "sql.ErrNoRows hides no bug", err: sql.ErrNoRows, status: 500, body: internal, log: "no rows"},
+		{name: "foreign status method", err: statusError{}, status: 500, body: internal, log: "upstream said 401"},
+		{name: "EE2 wrapped kind", err: fmt.Errorf("load: %w", errNoOrder.Wrap(sql.ErrNoRows)), status: 404, body: notFound, log: "no rows"},
+		{
+			name:   "EE2 joined, first kind depth first",
+			err:    errors.Join(io.EOF, fmt.Errorf("a: %w", errors.Join(errNoOrder, errors.ErrTimeout)), errors.ErrTooLarge),
+			status: 404,
+			body:   notFound,
+			log:    "order_not_found",
+		},
+		{name: "EE2 kind before a mapped error", err: errors.Join(&http.MaxBytesError{Limit: 1}, errNoOrder), status: 404, body: notFound, log: "too large"},
+		{name: "EE3 dependency's kind through Opaque", err: errors.Opaque(errNoOrder.Wrap(io.EOF)), status: 500, body: internal, log: "order_not_found"},
+		{name: "a slow upstream", err: fmt.Errorf("read: %w", os.ErrDeadlineExceeded), status: 500, body: internal, log: "timeout"},
+		{name: "a missing file", err: &fs.PathError{Op: "open", Path: "/etc/x", Err: fs.ErrNotExist}, status: 500, body: internal, log: "/etc/x"},
+		{name: "other deadline than the request's", err: context.DeadlineExceeded, status: 500, body: internal, log: "deadline"},
+		{name: "canceled elsewhere", err: context.Canceled, status: 500, body: internal, log: "canceled"},
+		{name: "nil pointer as an error", err: (*errors.Error)(nil), status: 500, body: internal, log: "panics"},
+		{name: "MaxBytesError", err: fmt.Errorf("read: %w", &http.MaxBytesError{Limit: 1}), status: 413,
+			body: `{"code":"content_too_large","message":"The request content is too large.","correlation_id":"ID"}` + "\n", log: "too large"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s, j := serve(t, errors.Options{}, errors.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
@@ -149,12 +155,12 @@ func TestRequestDeadlineIsATimeout(t *testing.T) {
 		ctx    func(context.Context) (context.Context, context.CancelFunc)
 		status int
 	}{
-		{"deadline", func(c context.Context) (context.Context, context.CancelFunc) { return context.WithTimeout(c, 0) }, 503},
-		{"canceled", func(c context.Context) (context.Context, context.CancelFunc) {
+		{name: "deadline", ctx: func(c context.Context) (context.Context, context.CancelFunc) { return context.WithTimeout(c, 0) }, status: 503},
+		{name: "canceled", ctx: func(c context.Context) (context.Context, context.CancelFunc) {
 			c, cancel := context.WithCancel(c)
 			cancel()
 			return c, cancel
-		}, 499},
+		}, status: 499},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ctx, cancel := tt.ctx(t.Context())

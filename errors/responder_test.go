@@ -28,13 +28,13 @@ func TestPanicBecomesA500(t *testing.T) {
 		do   func(http.ResponseWriter)
 		log  string
 	}{
-		{"EE7 secret", func(http.ResponseWriter) { panic("Bearer 0123456789abcdef") }, "panic: Bearer [redacted]"},
-		{"EE7 nil", func(http.ResponseWriter) { panic(nil) }, "panic called with nil"},
-		{"EE7 Goexit", func(http.ResponseWriter) { runtime.Goexit() }, "runtime.Goexit"},
-		{"EE6 wrapped ErrAbortHandler", func(http.ResponseWriter) { panic(fmt.Errorf("x: %w", http.ErrAbortHandler)) }, "abort Handler"},
-		{"EE4 a status that is none", func(w http.ResponseWriter) { w.WriteHeader(0) }, "invalid WriteHeader code 0"},
-		{"EE4 a status that is too high", func(w http.ResponseWriter) { w.WriteHeader(1000) }, "invalid WriteHeader code 1000"},
-		{"EE4 error", func(http.ResponseWriter) { panic(errNoOrder) }, "order_not_found"},
+		{name: "EE7 secret", do: func(http.ResponseWriter) { panic("Bearer 0123456789abcdef") }, log: "panic: Bearer [redacted]"},
+		{name: "EE7 nil", do: func(http.ResponseWriter) { panic(nil) }, log: "panic called with nil"},
+		{name: "EE7 Goexit", do: func(http.ResponseWriter) { runtime.Goexit() }, log: "runtime.Goexit"},
+		{name: "EE6 wrapped ErrAbortHandler", do: func(http.ResponseWriter) { panic(fmt.Errorf("x: %w", http.ErrAbortHandler)) }, log: "abort Handler"},
+		{name: "EE4 a status that is none", do: func(w http.ResponseWriter) { w.WriteHeader(0) }, log: "invalid WriteHeader code 0"},
+		{name: "EE4 a status that is too high", do: func(w http.ResponseWriter) { w.WriteHeader(1000) }, log: "invalid WriteHeader code 1000"},
+		{name: "EE4 error", do: func(http.ResponseWriter) { panic(errNoOrder) }, log: "order_not_found"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s, j := serve(t, errors.Options{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { tt.do(w) }))
@@ -55,19 +55,19 @@ func TestErrorAfterTheHeaderAbortsTheConnection(t *testing.T) {
 		handler errors.HandlerFunc
 		records int
 	}{
-		{"EE5 panic after write", func(w http.ResponseWriter, _ *http.Request) error { write(w); panic("late") }, 1},
-		{"EE5 error after write", func(w http.ResponseWriter, _ *http.Request) error { write(w); return io.EOF }, 1},
-		{"EE5 Respond twice", func(w http.ResponseWriter, r *http.Request) error {
+		{name: "EE5 panic after write", handler: func(w http.ResponseWriter, _ *http.Request) error { write(w); panic("late") }, records: 1},
+		{name: "EE5 error after write", handler: func(w http.ResponseWriter, _ *http.Request) error { write(w); return io.EOF }, records: 1},
+		{name: "EE5 Respond twice", handler: func(w http.ResponseWriter, r *http.Request) error {
 			errors.Respond(w, r, errNoOrder)
 			w.(http.Flusher).Flush()
 			return io.EOF
-		}, 2},
-		{"EE7 Goexit after write", func(w http.ResponseWriter, _ *http.Request) error { write(w); runtime.Goexit(); return nil }, 1},
-		{"EE18 encoder fails after write", func(w http.ResponseWriter, _ *http.Request) error {
+		}, records: 2},
+		{name: "EE7 Goexit after write", handler: func(w http.ResponseWriter, _ *http.Request) error { write(w); runtime.Goexit(); return nil }, records: 1},
+		{name: "EE18 encoder fails after write", handler: func(w http.ResponseWriter, _ *http.Request) error {
 			write(w)
 			return json.NewEncoder(w).Encode(math.Inf(1))
-		}, 1},
-		{"EE6 ErrAbortHandler", func(w http.ResponseWriter, _ *http.Request) error { write(w); panic(http.ErrAbortHandler) }, 0},
+		}, records: 1},
+		{name: "EE6 ErrAbortHandler", handler: func(w http.ResponseWriter, _ *http.Request) error { write(w); panic(http.ErrAbortHandler) }, records: 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, http2 := range []bool{false, true} {
@@ -144,23 +144,30 @@ func TestForeignErrorBodiesAreReplaced(t *testing.T) {
 		body    string
 		log     string
 	}{
-		{"EE13 http.Error with a driver's text", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		{name: "EE13 http.Error with a driver's text", handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "pq: password=hunter2 refused"+strings.Repeat("x ", 4096), 500)
-		}), "/", 500, internal, "pq: password=[redacted] refused"},
-		{"EE13 own 5xx", own(502, "application/json", `{"secret":1}`), "/", 502,
-			`{"code":"bad_gateway","message":"Bad Gateway.","correlation_id":"ID"}` + "\n", `[redacted]`},
-		{"5xx without a name", own(599, "", ""), "/", 599,
-			`{"code":"server_error","message":"Something went wrong on our side.","correlation_id":"ID"}` + "\n", "599"},
-		{"EE14 mux 404", mux, "/nothing", 404, notFound, "404 page not found"},
-		{"EE14 mux 405", mux, "/only-post", 405, notAllowed, "Method Not Allowed"},
-		{"EE14 gorilla's 404 and chi's", http.HandlerFunc(http.NotFound), "/", 404, notFound, "404 page not found"},
-		{"EE14 gorilla's 405: no body, no Allow", status(405), "/", 405, notAllowed, `"code":"method_not_allowed"`},
-		{"EE14 chi's 405: an Allow for each method, and Write(nil)", http.HandlerFunc(chiMethodNotAllowed), "/", 405, notAllowed, `"code":"method_not_allowed"`},
-		{"EE14 a bare 404", status(404), "/", 404, notFound, `"code":"not_found"`},
-		{"EE14 a bare 404 with another's headers", own(404, "", ""), "/", 404, notFound, `"code":"not_found"`},
-		{"own JSON 404 stays", own(404, "application/json", `{"mine":1}`), "/", 404, `{"mine":1}`, `"kept_body":true`},
-		{"own 409 stays", own(409, "text/html", "<p>"), "/", 409, "<p>", `"kept_body":true`},
-		{"bare 403 stays", own(403, "", ""), "/", 403, "", `"kept_body":true`},
+		}), path: "/", status: 500, body: internal, log: "pq: password=[redacted] refused"},
+		{name: "EE13 own 5xx", handler: own(502, "application/json", `{"secret":1}`), path: "/", status: 502,
+			body: `{"code":"bad_gateway","message":"Bad Gateway.","correlation_id":"ID"}` + "\n", log: `[redacted]`},
+		{name: "5xx without a name", handler: own(599, "", ""), path: "/", status: 599,
+			body: `{"code":"server_error","message":"Something went wrong on our side.","correlation_id":"ID"}` + "\n", log: "599"},
+		{name: "EE14 mux 404", handler: mux, path: "/nothing", status: 404, body: notFound, log: "404 page not found"},
+		{name: "EE14 mux 405", handler: mux, path: "/only-post", status: 405, body: notAllowed, log: "Method Not Allowed"},
+		{name: "EE14 gorilla's 404 and chi's", handler: http.HandlerFunc(http.NotFound), path: "/", status: 404, body: notFound, log: "404 page not found"},
+		{name: "EE14 gorilla's 405: no body, no Allow", handler: status(405), path: "/", status: 405, body: notAllowed, log: `"code":"method_not_allowed"`},
+		{
+			name:    "EE14 chi's 405: an Allow for each method, and Write(nil)",
+			handler: http.HandlerFunc(chiMethodNotAllowed),
+			path:    "/",
+			status:  405,
+			body:    notAllowed,
+			log:     `"code":"method_not_allowed"`,
+		},
+		{name: "EE14 a bare 404", handler: status(404), path: "/", status: 404, body: notFound, log: `"code":"not_found"`},
+		{name: "EE14 a bare 404 with another's headers", handler: own(404, "", ""), path: "/", status: 404, body: notFound, log: `"code":"not_found"`},
+		{name: "own JSON 404 stays", handler: own(404, "application/json", `{"mine":1}`), path: "/", status: 404, body: `{"mine":1}`, log: `"kept_body":true`},
+		{name: "own 409 stays", handler: own(409, "text/html", "<p>"), path: "/", status: 409, body: "<p>", log: `"kept_body":true`},
+		{name: "bare 403 stays", handler: own(403, "", ""), path: "/", status: 403, log: `"kept_body":true`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s, j := serve(t, errors.Options{}, tt.handler)
@@ -210,24 +217,24 @@ func TestInboundIDNeedsTrust(t *testing.T) {
 		lines     []string
 		want      string
 	}{
-		{"EE11 64 KB", "X-Correlation-Id", []string{strings.Repeat("a", 1<<16)}, ""},
-		{"EE11 CRLF", "X-Correlation-Id", []string{"a\r\nSet-Cookie: b=c"}, ""},
-		{"EE11 65 bytes", "X-Correlation-Id", []string{strings.Repeat("a", 65)}, ""},
-		{"EE11 empty", "X-Correlation-Id", []string{""}, ""},
-		{"EE11 another header's ID", "X-Request-Id", []string{"somebody"}, ""},
-		{"EE11 ESC", "X-Correlation-Id", []string{"a\x1b[31m"}, ""},
-		{"EE11 two lines", "X-Correlation-Id", []string{"a", "b"}, ""},
-		{"EE11 spaces", "X-Correlation-Id", []string{"a b"}, ""},
-		{"EE11 somebody's ID", "X-Correlation-Id", []string{"some.body-1_2"}, `"client_correlation_id":"some.body-1_2"`},
-		{"EE12 zero trace", "Traceparent", []string{"00-" + strings.Repeat("0", 32) + "-00f067aa0ba902b7-01"}, ""},
-		{"EE12 zero parent", "Traceparent", []string{"00-" + trace + "-0000000000000000-01"}, ""},
-		{"EE12 upper case", "Traceparent", []string{"00-" + strings.ToUpper(trace) + "-00f067aa0ba902b7-01"}, ""},
-		{"EE12 version ff", "Traceparent", []string{"ff-" + trace + "-00f067aa0ba902b7-01"}, ""},
-		{"EE12 too long for version 00", "Traceparent", []string{"00-" + trace + "-00f067aa0ba902b7-01-x"}, ""},
-		{"EE12 too short", "Traceparent", []string{"00-" + trace + "-00f067aa0ba902b7"}, ""},
-		{"EE12 two headers", "Traceparent", []string{"00-" + trace + "-00f067aa0ba902b7-01", "00-" + trace + "-00f067aa0ba902b7-01"}, ""},
-		{"EE12 valid", "Traceparent", []string{"00-" + trace + "-00f067aa0ba902b7-01"}, `"trace_id":"` + trace + `"`},
-		{"EE12 later version", "Traceparent", []string{"01-" + trace + "-00f067aa0ba902b7-01-x"}, `"trace_id":"` + trace + `"`},
+		{name: "EE11 64 KB", key: "X-Correlation-Id", lines: []string{strings.Repeat("a", 1<<16)}},
+		{name: "EE11 CRLF", key: "X-Correlation-Id", lines: []string{"a\r\nSet-Cookie: b=c"}},
+		{name: "EE11 65 bytes", key: "X-Correlation-Id", lines: []string{strings.Repeat("a", 65)}},
+		{name: "EE11 empty", key: "X-Correlation-Id", lines: []string{""}},
+		{name: "EE11 another header's ID", key: "X-Request-Id", lines: []string{"somebody"}},
+		{name: "EE11 ESC", key: "X-Correlation-Id", lines: []string{"a\x1b[31m"}},
+		{name: "EE11 two lines", key: "X-Correlation-Id", lines: []string{"a", "b"}},
+		{name: "EE11 spaces", key: "X-Correlation-Id", lines: []string{"a b"}},
+		{name: "EE11 somebody's ID", key: "X-Correlation-Id", lines: []string{"some.body-1_2"}, want: `"client_correlation_id":"some.body-1_2"`},
+		{name: "EE12 zero trace", key: "Traceparent", lines: []string{"00-" + strings.Repeat("0", 32) + "-00f067aa0ba902b7-01"}},
+		{name: "EE12 zero parent", key: "Traceparent", lines: []string{"00-" + trace + "-0000000000000000-01"}},
+		{name: "EE12 upper case", key: "Traceparent", lines: []string{"00-" + strings.ToUpper(trace) + "-00f067aa0ba902b7-01"}},
+		{name: "EE12 version ff", key: "Traceparent", lines: []string{"ff-" + trace + "-00f067aa0ba902b7-01"}},
+		{name: "EE12 too long for version 00", key: "Traceparent", lines: []string{"00-" + trace + "-00f067aa0ba902b7-01-x"}},
+		{name: "EE12 too short", key: "Traceparent", lines: []string{"00-" + trace + "-00f067aa0ba902b7"}},
+		{name: "EE12 two headers", key: "Traceparent", lines: []string{"00-" + trace + "-00f067aa0ba902b7-01", "00-" + trace + "-00f067aa0ba902b7-01"}},
+		{name: "EE12 valid", key: "Traceparent", lines: []string{"00-" + trace + "-00f067aa0ba902b7-01"}, want: `"trace_id":"` + trace + `"`},
+		{name: "EE12 later version", key: "Traceparent", lines: []string{"01-" + trace + "-00f067aa0ba902b7-01-x"}, want: `"trace_id":"` + trace + `"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			j := new(journal)
@@ -263,11 +270,11 @@ func TestStatusReturnsTheSentStatus(t *testing.T) {
 		do   func(http.ResponseWriter)
 		want int
 	}{
-		{"nothing", func(http.ResponseWriter) {}, 200},
-		{"held", func(w http.ResponseWriter) { w.WriteHeader(404); w.WriteHeader(200) }, 404},
-		{"captured", func(w http.ResponseWriter) { w.WriteHeader(503) }, 503},
-		{"sent", func(w http.ResponseWriter) { w.WriteHeader(201) }, 201},
-		{"written", func(w http.ResponseWriter) { _, _ = w.Write(nil) }, 200},
+		{name: "nothing", do: func(http.ResponseWriter) {}, want: 200},
+		{name: "held", do: func(w http.ResponseWriter) { w.WriteHeader(404); w.WriteHeader(200) }, want: 404},
+		{name: "captured", do: func(w http.ResponseWriter) { w.WriteHeader(503) }, want: 503},
+		{name: "sent", do: func(w http.ResponseWriter) { w.WriteHeader(201) }, want: 201},
+		{name: "written", do: func(w http.ResponseWriter) { _, _ = w.Write(nil) }, want: 200},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := errors.Must(errors.NewResponder(errors.Options{})).Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -60,13 +60,20 @@ func TestResponsesAreExactOverTheWire(t *testing.T) {
 			status             int
 			body, allow        string
 		}{
-			{"EE1 an error", "GET", "/error", 500, body("internal_error", "Something went wrong on our side."), ""},
-			{"EE4 a panic", "GET", "/panic", 500, body("internal_error", "Something went wrong on our side."), ""},
-			{"EE8 an error after 103", "GET", "/hints", 404, body("order_not_found", "No such order."), ""},
-			{"EE9 HEAD", "HEAD", "/error", 500, "", ""},
-			{"EE13 a handler's own 500", "GET", "/legacy", 500, body("internal_error", "Something went wrong on our side."), ""},
-			{"EE14 404", "GET", "/nothing", 404, body("not_found", "Nothing was found at this URL."), ""},
-			{"EE14 405", "POST", "/error", 405, body("method_not_allowed", "This URL does not support the request method."), "GET, HEAD"},
+			{name: "EE1 an error", method: "GET", path: "/error", status: 500, body: body("internal_error", "Something went wrong on our side.")},
+			{name: "EE4 a panic", method: "GET", path: "/panic", status: 500, body: body("internal_error", "Something went wrong on our side.")},
+			{name: "EE8 an error after 103", method: "GET", path: "/hints", status: 404, body: body("order_not_found", "No such order.")},
+			{name: "EE9 HEAD", method: "HEAD", path: "/error", status: 500},
+			{name: "EE13 a handler's own 500", method: "GET", path: "/legacy", status: 500, body: body("internal_error", "Something went wrong on our side.")},
+			{name: "EE14 404", method: "GET", path: "/nothing", status: 404, body: body("not_found", "Nothing was found at this URL.")},
+			{
+				name:   "EE14 405",
+				method: "POST",
+				path:   "/error",
+				status: 405,
+				body:   body("method_not_allowed", "This URL does not support the request method."),
+				allow:  "GET, HEAD",
+			},
 		} {
 			t.Run(row.name, func(t *testing.T) {
 				r, err := http.NewRequest(row.method, srv.URL+row.path, nil)
@@ -144,22 +151,22 @@ func TestLogHandlerMasksSecrets(t *testing.T) {
 		name string
 		log  func(*slog.Logger)
 	}{
-		{"a key in another case, with other separators", func(l *slog.Logger) { l.Info("x", "API-Key", secret) }},
-		{"a group", func(l *slog.Logger) { l.Info("x", slog.Group("user", "Pass.Word", secret)) }},
-		{"a secret group", func(l *slog.Logger) { l.Info("x", slog.Group("credentials", "name", secret)) }},
-		{"a secret group that was opened before", func(l *slog.Logger) { l.WithGroup("credentials").Info("x", "name", secret) }},
-		{"a group inside of it", func(l *slog.Logger) { l.WithGroup("credentials").WithGroup("a").With("name", secret).Info("x") }},
-		{"a header", func(l *slog.Logger) { l.Info("x", "header", http.Header{"Authorization": {secret}}) }},
-		{"bytes", func(l *slog.Logger) { l.Info("x", "body", []byte("password="+secret)) }},
-		{"bytes of a secret key", func(l *slog.Logger) { l.Info("x", "token", []byte(secret)) }},
-		{"a map", func(l *slog.Logger) { l.Info("x", "form", map[string]string{"password": secret}) }},
-		{"a struct", func(l *slog.Logger) { l.Info("x", "form", struct{ Password string }{secret}) }},
-		{"a struct whose password has spaces", func(l *slog.Logger) { l.Info("x", "form", struct{ Name, Password string }{"a", "two words " + secret}) }},
-		{"a list of pointers", func(l *slog.Logger) { l.Info("x", "forms", []*struct{ Password string }{{"two words " + secret}}) }},
-		{"a value whose JSON panics", func(l *slog.Logger) { l.Info("redacted", "form", panicking{secret}) }},
-		{"the message", func(l *slog.Logger) { l.Info("password=" + secret) }},
-		{"an error", func(l *slog.Logger) { l.Info("x", "error", errors.New(`{"password":"`+secret+`"}`)) }},
-		{"a query", func(l *slog.Logger) { l.Info("GET /x?y=" + secret) }},
+		{name: "a key in another case, with other separators", log: func(l *slog.Logger) { l.Info("x", "API-Key", secret) }},
+		{name: "a group", log: func(l *slog.Logger) { l.Info("x", slog.Group("user", "Pass.Word", secret)) }},
+		{name: "a secret group", log: func(l *slog.Logger) { l.Info("x", slog.Group("credentials", "name", secret)) }},
+		{name: "a secret group that was opened before", log: func(l *slog.Logger) { l.WithGroup("credentials").Info("x", "name", secret) }},
+		{name: "a group inside of it", log: func(l *slog.Logger) { l.WithGroup("credentials").WithGroup("a").With("name", secret).Info("x") }},
+		{name: "a header", log: func(l *slog.Logger) { l.Info("x", "header", http.Header{"Authorization": {secret}}) }},
+		{name: "bytes", log: func(l *slog.Logger) { l.Info("x", "body", []byte("password="+secret)) }},
+		{name: "bytes of a secret key", log: func(l *slog.Logger) { l.Info("x", "token", []byte(secret)) }},
+		{name: "a map", log: func(l *slog.Logger) { l.Info("x", "form", map[string]string{"password": secret}) }},
+		{name: "a struct", log: func(l *slog.Logger) { l.Info("x", "form", struct{ Password string }{secret}) }},
+		{name: "a struct whose password has spaces", log: func(l *slog.Logger) { l.Info("x", "form", struct{ Name, Password string }{"a", "two words " + secret}) }},
+		{name: "a list of pointers", log: func(l *slog.Logger) { l.Info("x", "forms", []*struct{ Password string }{{"two words " + secret}}) }},
+		{name: "a value whose JSON panics", log: func(l *slog.Logger) { l.Info("redacted", "form", panicking{secret}) }},
+		{name: "the message", log: func(l *slog.Logger) { l.Info("password=" + secret) }},
+		{name: "an error", log: func(l *slog.Logger) { l.Info("x", "error", errors.New(`{"password":"`+secret+`"}`)) }},
+		{name: "a query", log: func(l *slog.Logger) { l.Info("GET /x?y=" + secret) }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var log bytes.Buffer

@@ -38,32 +38,32 @@ func TestClientIPWalksTrustedHops(t *testing.T) {
 		want         string
 		ok           bool
 	}{
-		{"untrusted peer writes the header", "203.0.113.9:1", []string{"1.1.1.1"}, "203.0.113.9", true},
-		{"client writes the leftmost", "10.0.0.1:1", []string{"6.6.6.6, 1.1.1.1"}, "1.1.1.1", true},
-		{"client writes the leftmost, two proxies", "10.0.0.1:1", []string{"6.6.6.6, 1.1.1.1, 10.0.0.2"}, "1.1.1.1", true},
-		{"client writes a line of its own", "10.0.0.1:1", []string{"6.6.6.6", "1.1.1.1"}, "1.1.1.1", true},
-		{"client drops the header", "10.0.0.1:1", nil, "10.0.0.1", false},
-		{"a chain of only trusted hops", "10.0.0.1:1", []string{"10.0.0.3, 10.0.0.2"}, "10.0.0.3", false},
-		{"garbage decides", "10.0.0.1:1", []string{"1.1.1.1, garbage"}, "10.0.0.1", false},
-		{"garbage behind a trusted hop", "10.0.0.1:1", []string{"1.1.1.1, garbage, 10.0.0.2"}, "10.0.0.2", false},
-		{"garbage left of the client", "10.0.0.1:1", []string{"garbage, 1.1.1.1"}, "1.1.1.1", true},
-		{"octal look-alike, CVE-2021-29923", "10.0.0.1:1", []string{"010.0.0.2"}, "10.0.0.1", false},
-		{"zone", "10.0.0.1:1", []string{"fe80::1%eth0"}, "10.0.0.1", false},
-		{"zone in brackets", "10.0.0.1:1", []string{"[fe80::1%eth0]:1"}, "10.0.0.1", false},
-		{"IPv4 in brackets", "10.0.0.1:1", []string{"[1.1.1.1]"}, "10.0.0.1", false},
-		{"bad port", "10.0.0.1:1", []string{"1.1.1.1:99999"}, "10.0.0.1", false},
-		{"100 000 hops", "10.0.0.1:1", []string{strings.Repeat("10.0.0.2,", 100_000) + "10.0.0.2"}, "10.0.0.2", false},
-		{"100 000 commas", "10.0.0.1:1", []string{"1.1.1.1" + strings.Repeat(",", 100_000)}, "10.0.0.1", false},
-		{"Unix socket", "@", []string{"1.1.1.1"}, "", false},
-		{"peer with a zone", "[fe80::1%eth0]:1", nil, "", false},
-		{"one proxy", "10.0.0.1:1", []string{"1.1.1.1"}, "1.1.1.1", true},
-		{"IPv6 proxy", "[fd00::1]:1", []string{"2001:db8::1"}, "2001:db8::1", true},
-		{"port", "10.0.0.1:1", []string{"1.1.1.1:5555"}, "1.1.1.1", true},
-		{"IPv6 with port", "10.0.0.1:1", []string{"[2001:db8::1]:5555"}, "2001:db8::1", true},
-		{"IPv6 in brackets", "10.0.0.1:1", []string{"[2001:db8::1]"}, "2001:db8::1", true},
-		{"mapped peer", "[::ffff:10.0.0.1]:1", []string{"1.1.1.1"}, "1.1.1.1", true},
-		{"mapped hop and client", "10.0.0.1:1", []string{"::ffff:1.1.1.1, ::ffff:10.0.0.2"}, "1.1.1.1", true},
-		{"empty elements", "10.0.0.1:1", []string{"1.1.1.1, ,\t, "}, "1.1.1.1", true},
+		{name: "untrusted peer writes the header", remote: "203.0.113.9:1", lines: []string{"1.1.1.1"}, want: "203.0.113.9", ok: true},
+		{name: "client writes the leftmost", remote: "10.0.0.1:1", lines: []string{"6.6.6.6, 1.1.1.1"}, want: "1.1.1.1", ok: true},
+		{name: "client writes the leftmost, two proxies", remote: "10.0.0.1:1", lines: []string{"6.6.6.6, 1.1.1.1, 10.0.0.2"}, want: "1.1.1.1", ok: true},
+		{name: "client writes a line of its own", remote: "10.0.0.1:1", lines: []string{"6.6.6.6", "1.1.1.1"}, want: "1.1.1.1", ok: true},
+		{name: "client drops the header", remote: "10.0.0.1:1", want: "10.0.0.1"},
+		{name: "a chain of only trusted hops", remote: "10.0.0.1:1", lines: []string{"10.0.0.3, 10.0.0.2"}, want: "10.0.0.3"},
+		{name: "garbage decides", remote: "10.0.0.1:1", lines: []string{"1.1.1.1, garbage"}, want: "10.0.0.1"},
+		{name: "garbage behind a trusted hop", remote: "10.0.0.1:1", lines: []string{"1.1.1.1, garbage, 10.0.0.2"}, want: "10.0.0.2"},
+		{name: "garbage left of the client", remote: "10.0.0.1:1", lines: []string{"garbage, 1.1.1.1"}, want: "1.1.1.1", ok: true},
+		{name: "octal look-alike, CVE-2021-29923", remote: "10.0.0.1:1", lines: []string{"010.0.0.2"}, want: "10.0.0.1"},
+		{name: "zone", remote: "10.0.0.1:1", lines: []string{"fe80::1%eth0"}, want: "10.0.0.1"},
+		{name: "zone in brackets", remote: "10.0.0.1:1", lines: []string{"[fe80::1%eth0]:1"}, want: "10.0.0.1"},
+		{name: "IPv4 in brackets", remote: "10.0.0.1:1", lines: []string{"[1.1.1.1]"}, want: "10.0.0.1"},
+		{name: "bad port", remote: "10.0.0.1:1", lines: []string{"1.1.1.1:99999"}, want: "10.0.0.1"},
+		{name: "100 000 hops", remote: "10.0.0.1:1", lines: []string{strings.Repeat("10.0.0.2,", 100_000) + "10.0.0.2"}, want: "10.0.0.2"},
+		{name: "100 000 commas", remote: "10.0.0.1:1", lines: []string{"1.1.1.1" + strings.Repeat(",", 100_000)}, want: "10.0.0.1"},
+		{name: "Unix socket", remote: "@", lines: []string{"1.1.1.1"}},
+		{name: "peer with a zone", remote: "[fe80::1%eth0]:1"},
+		{name: "one proxy", remote: "10.0.0.1:1", lines: []string{"1.1.1.1"}, want: "1.1.1.1", ok: true},
+		{name: "IPv6 proxy", remote: "[fd00::1]:1", lines: []string{"2001:db8::1"}, want: "2001:db8::1", ok: true},
+		{name: "port", remote: "10.0.0.1:1", lines: []string{"1.1.1.1:5555"}, want: "1.1.1.1", ok: true},
+		{name: "IPv6 with port", remote: "10.0.0.1:1", lines: []string{"[2001:db8::1]:5555"}, want: "2001:db8::1", ok: true},
+		{name: "IPv6 in brackets", remote: "10.0.0.1:1", lines: []string{"[2001:db8::1]"}, want: "2001:db8::1", ok: true},
+		{name: "mapped peer", remote: "[::ffff:10.0.0.1]:1", lines: []string{"1.1.1.1"}, want: "1.1.1.1", ok: true},
+		{name: "mapped hop and client", remote: "10.0.0.1:1", lines: []string{"::ffff:1.1.1.1, ::ffff:10.0.0.2"}, want: "1.1.1.1", ok: true},
+		{name: "empty elements", remote: "10.0.0.1:1", lines: []string{"1.1.1.1, ,\t, "}, want: "1.1.1.1", ok: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			addr, ok := proxy.ClientIP(from(tt.remote, tt.lines...))
@@ -184,8 +184,10 @@ func TestClientIPDoesNotVerifyImpossibleAddresses_FH6(t *testing.T) {
 				name, value string
 				last        string
 			}{
-				{chain, "X-Forwarded-For", text, "10.0.0.1"}, {chain, "X-Forwarded-For", "1.1.1.1, " + text + ", 10.0.0.2", "10.0.0.2"},
-				{elements, "Forwarded", `for="` + quoted + `"`, "10.0.0.1"}, {single, "Cf-Connecting-Ip", text, "10.0.0.1"},
+				{proxy: chain, name: "X-Forwarded-For", value: text, last: "10.0.0.1"},
+				{proxy: chain, name: "X-Forwarded-For", value: "1.1.1.1, " + text + ", 10.0.0.2", last: "10.0.0.2"},
+				{proxy: elements, name: "Forwarded", value: `for="` + quoted + `"`, last: "10.0.0.1"},
+				{proxy: single, name: "Cf-Connecting-Ip", value: text, last: "10.0.0.1"},
 			} {
 				addr, ok := row.proxy.ClientIP(sent("10.0.0.1:1", false, row.name, row.value))
 				require.False(t, ok, row.name)

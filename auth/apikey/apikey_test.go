@@ -133,12 +133,18 @@ func TestInvalidKeysAreRefused(t *testing.T) {
 		name, text string
 		gets       int
 	}{
-		{"a wrong checksum", b.text[:len(b.text)-1] + flip(b.text[len(b.text)-1]), 0},
-		{"a wrong letter", b.text[:10] + flip(b.text[10]) + b.text[11:], 0},
-		{"cut", b.text[:len(b.text)-1], 0}, {"longer", b.text + "0", 0}, {"a space before", " " + b.text[1:], 0},
-		{"another prefix", "test" + b.text[4:], 0}, {"another prefix, sealed", apikey.Format("test", b.key.ID, strings.Repeat("x", 43)), 0},
-		{"a letter that is none", apikey.Format("acme", b.key.ID, strings.Repeat("-", 43)), 0}, {"64 KiB", strings.Repeat("a", 64<<10), 0}, {"two keys", b.text + ", " + b.text, 0},
-		{"a wrong secret", other, 1}, {"an unknown ID", unknown, 1},
+		{name: "a wrong checksum", text: b.text[:len(b.text)-1] + flip(b.text[len(b.text)-1]), gets: 0},
+		{name: "a wrong letter", text: b.text[:10] + flip(b.text[10]) + b.text[11:], gets: 0},
+		{name: "cut", text: b.text[:len(b.text)-1], gets: 0},
+		{name: "longer", text: b.text + "0", gets: 0},
+		{name: "a space before", text: " " + b.text[1:], gets: 0},
+		{name: "another prefix", text: "test" + b.text[4:], gets: 0},
+		{name: "another prefix, sealed", text: apikey.Format("test", b.key.ID, strings.Repeat("x", 43)), gets: 0},
+		{name: "a letter that is none", text: apikey.Format("acme", b.key.ID, strings.Repeat("-", 43)), gets: 0},
+		{name: "64 KiB", text: strings.Repeat("a", 64<<10), gets: 0},
+		{name: "two keys", text: b.text + ", " + b.text, gets: 0},
+		{name: "a wrong secret", text: other, gets: 1},
+		{name: "an unknown ID", text: unknown, gets: 1},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			b.store.gets.Store(0)
@@ -204,16 +210,23 @@ func TestKeysEverywhere_FR6(t *testing.T) {
 		path   string
 		status int
 	}{
-		{"a path", []string{"/"}, nil, "GET", "/stock/7", 200},
-		{"the root", []string{"/"}, nil, "POST", "/", 200},
-		{"an unclean path", []string{"/"}, nil, "GET", "/a//b/../c", 200},
-		{"an escaped slash", []string{"/"}, nil, "GET", "/a%2Fb", 200},
-		{"beside another pattern", []string{"/partner/", "/"}, nil, "GET", "/stock", 200},
-		{"everywhere, as the rest of the path", []string{"/{rest...}"}, nil, "DELETE", "/stock", 200},
-		{"one method", []string{"GET /"}, nil, "GET", "/stock", 200},
-		{"another method", []string{"GET /"}, nil, "POST", "/stock", 401},
-		{"the root of another router", []string{"/"}, func(*http.Request) string { return "/" }, "GET", "/", 200},
-		{"another pattern of that router", []string{"/"}, func(*http.Request) string { return "/stock" }, "GET", "/stock", 401},
+		{name: "a path", routes: []string{"/"}, method: "GET", path: "/stock/7", status: 200},
+		{name: "the root", routes: []string{"/"}, method: "POST", path: "/", status: 200},
+		{name: "an unclean path", routes: []string{"/"}, method: "GET", path: "/a//b/../c", status: 200},
+		{name: "an escaped slash", routes: []string{"/"}, method: "GET", path: "/a%2Fb", status: 200},
+		{name: "beside another pattern", routes: []string{"/partner/", "/"}, method: "GET", path: "/stock", status: 200},
+		{name: "everywhere, as the rest of the path", routes: []string{"/{rest...}"}, method: "DELETE", path: "/stock", status: 200},
+		{name: "one method", routes: []string{"GET /"}, method: "GET", path: "/stock", status: 200},
+		{name: "another method", routes: []string{"GET /"}, method: "POST", path: "/stock", status: 401},
+		{name: "the root of another router", routes: []string{"/"}, route: func(*http.Request) string { return "/" }, method: "GET", path: "/", status: 200},
+		{
+			name:   "another pattern of that router",
+			routes: []string{"/"},
+			route:  func(*http.Request) string { return "/stock" },
+			method: "GET",
+			path:   "/stock",
+			status: 401,
+		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			m := errors.Must(apikey.New(apikey.Options{Prefix: "acme", Store: apikey.NewMemory(), ClientIP: peer, Routes: row.routes, Route: row.route}))

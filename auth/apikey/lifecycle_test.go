@@ -21,29 +21,61 @@ func TestCreateRefuses(t *testing.T) {
 		name, want string
 		change     func(*apikey.Key)
 	}{
-		{"no networks", "Networks: must not be empty; did you mean InsecureAnyNetwork?", func(k *apikey.Key) { k.Networks = nil }},
-		{"both", "InsecureAnyNetwork: contradicts Networks; did you mean to leave one out?", func(k *apikey.Key) { k.InsecureAnyNetwork = true }},
-		{"host bits", `Networks[0] "10.0.0.5/24": has bits beyond its length; did you mean "10.0.0.0/24"?`, func(k *apikey.Key) { k.Networks = nets("10.0.0.5/24") }},
-		{"everywhere", `Networks[0] "0.0.0.0/0": is everywhere; did you mean InsecureAnyNetwork?`, func(k *apikey.Key) { k.Networks = nets("0.0.0.0/0") }},
-		{"everywhere, mapped", `is everywhere; did you mean InsecureAnyNetwork?`, func(k *apikey.Key) { k.Networks = nets("::ffff:0.0.0.0/96") }},
-		{"everywhere, mapped and more", `Networks[0] "::ffff:0.0.0.0/90": is IPv4 mapped into IPv6, with fewer than 96 bits; did you mean IPv4 as such?`, func(k *apikey.Key) { k.Networks = nets("::ffff:0.0.0.0/90") }},
-		{"mapped, a bit short", `is IPv4 mapped into IPv6, with fewer than 96 bits`, func(k *apikey.Key) { k.Networks = nets("::ffff:10.0.0.0/95") }},
-		{"halves, one of them mapped", `Networks: contain every address of 0.0.0.0/0`, func(k *apikey.Key) { k.Networks = nets("::ffff:0.0.0.0/97", "128.0.0.0/1") }},
-		{"everywhere, in halves", `Networks: contain every address of 0.0.0.0/0; did you mean InsecureAnyNetwork?`, func(k *apikey.Key) { k.Networks = nets("128.0.0.0/1", "10.0.0.0/8", "0.0.0.0/1") }},
-		{"everywhere, in parts", `Networks: contain every address of ::/0`, func(k *apikey.Key) { k.Networks = nets("8000::/1", "::/2", "4000::/3", "6000::/3") }},
-		{"no network", `is not a network`, func(k *apikey.Key) { k.Networks = []netip.Prefix{{}} }},
-		{"nameless", "Name: must have 1 to 100 bytes of UTF-8", func(k *apikey.Key) { k.Name = "" }},
-		{"nobody", "Subject: must have 1 to 256 bytes of UTF-8", func(k *apikey.Key) { k.Subject = "" }},
-		{"over", "Expires: is in the past", func(k *apikey.Key) { k.Expires = b.now }},
-		{"in the year 10000", "Expires: is after the year 9999", func(k *apikey.Key) { k.Expires = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) }},
-		{"often", "RotateEvery 1h0m0s: must be at least 24h", func(k *apikey.Key) { k.RotateEvery = time.Hour }},
-		{"many scopes", "Scope: has 65 entries; the maximum is 64", func(k *apikey.Key) { k.Scope = strings.Split(strings.Repeat("a ", 64)+"a", " ") }},
-		{"a scope with a space", "Scope[1]: must have 1 to 128 bytes of visible ASCII", func(k *apikey.Key) { k.Scope = []string{"a", "a b"} }},
-		{"an empty role", "Roles[0]: must have 1 to 128 bytes of UTF-8", func(k *apikey.Key) { k.Roles = []string{""} }},
-		{"a long role", "Roles[0]: must have 1 to 128 bytes of UTF-8", func(k *apikey.Key) { k.Roles = []string{strings.Repeat("a", 129)} }},
-		{"half a character", "Tier: must have 0 to 128 bytes of UTF-8", func(k *apikey.Key) { k.Tier = "\xc3" }},
-		{"many networks", "Networks: has 257 entries; the maximum is 256", func(k *apikey.Key) { k.Networks = slices.Repeat(k.Networks, 257) }},
-		{"overlap", "Overlap 744h0m0s: must be between 0 and RotateEvery, and at most 30 days", func(k *apikey.Key) { k.Overlap = 31 * 24 * time.Hour }},
+		{name: "no networks", want: "Networks: must not be empty; did you mean InsecureAnyNetwork?", change: func(k *apikey.Key) { k.Networks = nil }},
+		{name: "both", want: "InsecureAnyNetwork: contradicts Networks; did you mean to leave one out?", change: func(k *apikey.Key) { k.InsecureAnyNetwork = true }},
+		{
+			name:   "host bits",
+			want:   `Networks[0] "10.0.0.5/24": has bits beyond its length; did you mean "10.0.0.0/24"?`,
+			change: func(k *apikey.Key) { k.Networks = nets("10.0.0.5/24") },
+		},
+		{
+			name:   "everywhere",
+			want:   `Networks[0] "0.0.0.0/0": is everywhere; did you mean InsecureAnyNetwork?`,
+			change: func(k *apikey.Key) { k.Networks = nets("0.0.0.0/0") },
+		},
+		{name: "everywhere, mapped", want: `is everywhere; did you mean InsecureAnyNetwork?`, change: func(k *apikey.Key) { k.Networks = nets("::ffff:0.0.0.0/96") }},
+		{
+			name:   "everywhere, mapped and more",
+			want:   `Networks[0] "::ffff:0.0.0.0/90": is IPv4 mapped into IPv6, with fewer than 96 bits; did you mean IPv4 as such?`,
+			change: func(k *apikey.Key) { k.Networks = nets("::ffff:0.0.0.0/90") },
+		},
+		{name: "mapped, a bit short", want: `is IPv4 mapped into IPv6, with fewer than 96 bits`, change: func(k *apikey.Key) { k.Networks = nets("::ffff:10.0.0.0/95") }},
+		{
+			name:   "halves, one of them mapped",
+			want:   `Networks: contain every address of 0.0.0.0/0`,
+			change: func(k *apikey.Key) { k.Networks = nets("::ffff:0.0.0.0/97", "128.0.0.0/1") },
+		},
+		{
+			name:   "everywhere, in halves",
+			want:   `Networks: contain every address of 0.0.0.0/0; did you mean InsecureAnyNetwork?`,
+			change: func(k *apikey.Key) { k.Networks = nets("128.0.0.0/1", "10.0.0.0/8", "0.0.0.0/1") },
+		},
+		{
+			name:   "everywhere, in parts",
+			want:   `Networks: contain every address of ::/0`,
+			change: func(k *apikey.Key) { k.Networks = nets("8000::/1", "::/2", "4000::/3", "6000::/3") },
+		},
+		{name: "no network", want: `is not a network`, change: func(k *apikey.Key) { k.Networks = []netip.Prefix{{}} }},
+		{name: "nameless", want: "Name: must have 1 to 100 bytes of UTF-8", change: func(k *apikey.Key) { k.Name = "" }},
+		{name: "nobody", want: "Subject: must have 1 to 256 bytes of UTF-8", change: func(k *apikey.Key) { k.Subject = "" }},
+		{name: "over", want: "Expires: is in the past", change: func(k *apikey.Key) { k.Expires = b.now }},
+		{name: "in the year 10000", want: "Expires: is after the year 9999", change: func(k *apikey.Key) { k.Expires = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) }},
+		{name: "often", want: "RotateEvery 1h0m0s: must be at least 24h", change: func(k *apikey.Key) { k.RotateEvery = time.Hour }},
+		{
+			name:   "many scopes",
+			want:   "Scope: has 65 entries; the maximum is 64",
+			change: func(k *apikey.Key) { k.Scope = strings.Split(strings.Repeat("a ", 64)+"a", " ") },
+		},
+		{name: "a scope with a space", want: "Scope[1]: must have 1 to 128 bytes of visible ASCII", change: func(k *apikey.Key) { k.Scope = []string{"a", "a b"} }},
+		{name: "an empty role", want: "Roles[0]: must have 1 to 128 bytes of UTF-8", change: func(k *apikey.Key) { k.Roles = []string{""} }},
+		{name: "a long role", want: "Roles[0]: must have 1 to 128 bytes of UTF-8", change: func(k *apikey.Key) { k.Roles = []string{strings.Repeat("a", 129)} }},
+		{name: "half a character", want: "Tier: must have 0 to 128 bytes of UTF-8", change: func(k *apikey.Key) { k.Tier = "\xc3" }},
+		{name: "many networks", want: "Networks: has 257 entries; the maximum is 256", change: func(k *apikey.Key) { k.Networks = slices.Repeat(k.Networks, 257) }},
+		{
+			name:   "overlap",
+			want:   "Overlap 744h0m0s: must be between 0 and RotateEvery, and at most 30 days",
+			change: func(k *apikey.Key) { k.Overlap = 31 * 24 * time.Hour },
+		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			k := apikey.Key{Name: "a", Subject: "a", Networks: nets("10.0.0.0/8")}
@@ -68,10 +100,10 @@ func TestRevokeSucceedsOnlyIfTheKeyIsRevoked(t *testing.T) {
 		first, second   error
 		events, events2 int
 	}{
-		{"nothing", false, nil, nil, apikey.ErrNotFound, 1, 1},
-		{"reading", true, nil, nil, nil, 1, 2},
-		{"deleting", false, down, auth.ErrUnavailable, nil, 0, 1},
-		{"both", true, down, auth.ErrUnavailable, nil, 0, 1},
+		{name: "nothing", second: apikey.ErrNotFound, events: 1, events2: 1},
+		{name: "reading", fails: true, events: 1, events2: 2},
+		{name: "deleting", delete: down, first: auth.ErrUnavailable, events: 0, events2: 1},
+		{name: "both", fails: true, delete: down, first: auth.ErrUnavailable, events: 0, events2: 1},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			b := setUp(t, nil)

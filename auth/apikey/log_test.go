@@ -27,13 +27,13 @@ func TestNoPrintedValueHasADigest(t *testing.T) {
 		value any
 		shown string
 	}{
-		{"secret", record.Secrets[0], "2026-01-01"},
-		{"pointer to a secret", &record.Secrets[0], "2026-01-01"},
-		{"secrets", record.Secrets, "2026-01-01"},
-		{"record", record, b.key.ID},
-		{"pointer to a record", &record, b.key.ID},
-		{"records", []apikey.Record{record}, b.key.ID},
-		{"within another", struct{ R apikey.Record }{record}, b.key.ID},
+		{name: "secret", value: record.Secrets[0], shown: "2026-01-01"},
+		{name: "pointer to a secret", value: &record.Secrets[0], shown: "2026-01-01"},
+		{name: "secrets", value: record.Secrets, shown: "2026-01-01"},
+		{name: "record", value: record, shown: b.key.ID},
+		{name: "pointer to a record", value: &record, shown: b.key.ID},
+		{name: "records", value: []apikey.Record{record}, shown: b.key.ID},
+		{name: "within another", value: struct{ R apikey.Record }{record}, shown: b.key.ID},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var texts []string

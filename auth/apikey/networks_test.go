@@ -20,8 +20,15 @@ func TestKeysAreAcceptedOnlyFromTheirNetworks(t *testing.T) {
 		remote string
 		want   error
 	}{
-		{"11.0.0.1:1", apikey.ErrNetworkDenied}, {"[::ffff:11.0.0.1]:1", apikey.ErrNetworkDenied}, {"[2001:db9::1]:1", apikey.ErrNetworkDenied}, {"@", apikey.ErrNetworkDenied},
-		{"[fe80::1%eth0]:1", apikey.ErrNetworkDenied}, {"10.255.0.1:1", nil}, {"[::ffff:10.1.2.3]:1", nil}, {"192.0.2.9:1", nil}, {"[2001:db8:1::1]:1", nil},
+		{remote: "11.0.0.1:1", want: apikey.ErrNetworkDenied},
+		{remote: "[::ffff:11.0.0.1]:1", want: apikey.ErrNetworkDenied},
+		{remote: "[2001:db9::1]:1", want: apikey.ErrNetworkDenied},
+		{remote: "@", want: apikey.ErrNetworkDenied},
+		{remote: "[fe80::1%eth0]:1", want: apikey.ErrNetworkDenied},
+		{remote: "10.255.0.1:1"},
+		{remote: "[::ffff:10.1.2.3]:1"},
+		{remote: "192.0.2.9:1"},
+		{remote: "[2001:db8:1::1]:1"},
 	} {
 		require.ErrorIs(t, b.call(b.text, row.remote), row.want, row.remote)
 	}

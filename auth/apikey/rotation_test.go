@@ -235,7 +235,8 @@ func TestOldSecretInUseIsOverdue(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		vault error
-	}{{"nobody fetches the new one", nil}, {"the vault is sealed", errors.New("sealed")}} {
+	}{{name: "nobody fetches the new one"},
+		{name: "the vault is sealed", vault: errors.New("sealed")}} {
 		t.Run(row.name, func(t *testing.T) {
 			b := setUp(t, nil)
 			b.now = b.now.Add(90 * 24 * time.Hour)

@@ -70,77 +70,77 @@ func TestEveryRouteIsAsked_AZ6(t *testing.T) {
 		spoil func(s *shop, o *authtest.Routes)
 		want  string
 	}{
-		{"AZ6 a route without Require", func(s *shop, o *authtest.Routes) {
+		{name: "AZ6 a route without Require", spoil: func(s *shop, o *authtest.Routes) {
 			s.mux.Handle("GET /invoices", ok)
 			o.Patterns = append(o.Patterns, "GET /invoices")
-		}, `authtest: "GET /invoices": has no auth.Require`},
-		{"AZ6 a route without Require that refuses by itself", func(s *shop, o *authtest.Routes) {
+		}, want: `authtest: "GET /invoices": has no auth.Require`},
+		{name: "AZ6 a route without Require that refuses by itself", spoil: func(s *shop, o *authtest.Routes) {
 			s.mux.Handle("GET /invoices", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }))
 			o.Patterns = append(o.Patterns, "GET /invoices")
-		}, `authtest: "GET /invoices": has no auth.Require`},
-		{"AZ6 a route without Require that panics", func(s *shop, o *authtest.Routes) {
+		}, want: `authtest: "GET /invoices": has no auth.Require`},
+		{name: "AZ6 a route without Require that panics", spoil: func(s *shop, o *authtest.Routes) {
 			s.mux.Handle("GET /invoices", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				p, _ := auth.From(r.Context())
 				_ = p.Subject()
 			}))
 			o.Patterns = append(o.Patterns, "GET /invoices")
-		}, `authtest: "GET /invoices": has no auth.Require`},
-		{"AZ6 an open route that nobody meant", func(_ *shop, o *authtest.Routes) { o.Open = o.Open[:1] },
-			"authtest: \"GET /products/{$}\": a Public or Optional pattern covers it\nauthtest: \"GET /products/{$}\": answers an anonymous caller with 200\nauthtest: \"GET /products/{$}\": has no auth.Require"},
-		{"AZ6 a route in the shadow of a Public pattern", func(s *shop, o *authtest.Routes) {
+		}, want: `authtest: "GET /invoices": has no auth.Require`},
+		{name: "AZ6 an open route that nobody meant", spoil: func(_ *shop, o *authtest.Routes) { o.Open = o.Open[:1] },
+			want: "authtest: \"GET /products/{$}\": a Public or Optional pattern covers it\nauthtest: \"GET /products/{$}\": answers an anonymous caller with 200\nauthtest: \"GET /products/{$}\": has no auth.Require"},
+		{name: "AZ6 a route in the shadow of a Public pattern", spoil: func(s *shop, o *authtest.Routes) {
 			s.mux.Handle("GET /products/{id}/costs", auth.Require(auth.Role("admin"))(ok))
 			o.Patterns = append(o.Patterns, "GET /products/{id}/costs")
-		}, `authtest: "GET /products/{id}/costs": a Public or Optional pattern covers it`},
-		{"AZ6 a route of every method, one of which is Public", func(s *shop, o *authtest.Routes) {
+		}, want: `authtest: "GET /products/{id}/costs": a Public or Optional pattern covers it`},
+		{name: "AZ6 a route of every method, one of which is Public", spoil: func(s *shop, o *authtest.Routes) {
 			s.public = append(s.public, "POST /files/")
 			o.Callers, o.Service = s.callers(t)
-		}, "authtest: \"/files/{path...}\": POST: a Public or Optional pattern covers it"},
-		{"AZ6 a route of every method, one of which forgets Require", func(s *shop, o *authtest.Routes) {
+		}, want: "authtest: \"/files/{path...}\": POST: a Public or Optional pattern covers it"},
+		{name: "AZ6 a route of every method, one of which forgets Require", spoil: func(s *shop, o *authtest.Routes) {
 			s.mux.Handle("/notes", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.Method != "PATCH" {
 					auth.Require()(ok).ServeHTTP(w, r)
 				}
 			}))
 			o.Patterns = append(o.Patterns, "/notes")
-		}, `authtest: "/notes": PATCH: has no auth.Require`},
-		{"AZ6 an open route of every method, none of which is", func(s *shop, o *authtest.Routes) { o.Open = append(o.Open, "/files/{path...}") },
-			`authtest: "/files/{path...}": is meant to be open, and the Middleware wants credentials`},
-		{"an open route of every method, one of which is", func(s *shop, o *authtest.Routes) {
+		}, want: `authtest: "/notes": PATCH: has no auth.Require`},
+		{name: "AZ6 an open route of every method, none of which is", spoil: func(s *shop, o *authtest.Routes) { o.Open = append(o.Open, "/files/{path...}") },
+			want: `authtest: "/files/{path...}": is meant to be open, and the Middleware wants credentials`},
+		{name: "an open route of every method, one of which is", spoil: func(s *shop, o *authtest.Routes) {
 			s.public = append(s.public, "POST /files/")
 			o.Callers, o.Service = s.callers(t)
 			o.Open = append(o.Open, "/files/{path...}")
-		}, ""},
-		{"AZ6 a route that is not there", func(_ *shop, o *authtest.Routes) { o.Patterns = append(o.Patterns, "GET /gone") },
-			`authtest: "GET /gone": the router picks "" for /gone`},
-		{"AZ6 a route that another hides", func(s *shop, o *authtest.Routes) {
+		}},
+		{name: "AZ6 a route that is not there", spoil: func(_ *shop, o *authtest.Routes) { o.Patterns = append(o.Patterns, "GET /gone") },
+			want: `authtest: "GET /gone": the router picks "" for /gone`},
+		{name: "AZ6 a route that another hides", spoil: func(s *shop, o *authtest.Routes) {
 			s.mux.Handle("GET /orders/1", ok)
-		}, `authtest: "GET /orders/{id}": the router picks "GET /orders/1" for /orders/1`},
-		{"a route that another listed one hides from one method", func(s *shop, o *authtest.Routes) {
+		}, want: `authtest: "GET /orders/{id}": the router picks "GET /orders/1" for /orders/1`},
+		{name: "a route that another listed one hides from one method", spoil: func(s *shop, o *authtest.Routes) {
 			s.mux.Handle("GET /files/1", auth.Require()(ok))
 			o.Patterns = append(o.Patterns, "GET /files/1")
-		}, ""},
-		{"AZ6 a route that another listed one hides", func(s *shop, o *authtest.Routes) {
+		}},
+		{name: "AZ6 a route that another listed one hides", spoil: func(s *shop, o *authtest.Routes) {
 			s.mux.Handle("/files/1", auth.Require()(ok))
 			o.Patterns = append(o.Patterns, "/files/1")
-		}, `authtest: "/files/{path...}": other routes hide it for /files/1`},
-		{"AZ6 a route that another hides from one method", func(s *shop, o *authtest.Routes) {
+		}, want: `authtest: "/files/{path...}": other routes hide it for /files/1`},
+		{name: "AZ6 a route that another hides from one method", spoil: func(s *shop, o *authtest.Routes) {
 			s.mux.Handle("PUT /files/1", auth.Require()(ok))
-		}, `authtest: "/files/{path...}": PUT: the router picks "PUT /files/1" for /files/1`},
-		{"AZ6 an open route that is closed", func(_ *shop, o *authtest.Routes) { o.Open = append(o.Open, "POST /orders") },
-			`authtest: "POST /orders": is meant to be open, and the Middleware wants credentials`},
-		{"AZ6 an open route that is no route", func(_ *shop, o *authtest.Routes) { o.Open = append(o.Open, "GET /x") },
-			`authtest: Open "GET /x": is not among Patterns`},
-		{"FT10 a value for a wildcard that no pattern has", func(_ *shop, o *authtest.Routes) { o.Values = map[string]string{"id": "7", "ids": "7", "path": "a"} },
-			`authtest: Values "ids": no pattern has this wildcard`},
-		{"FT10 a nil Service", func(_ *shop, o *authtest.Routes) { o.Service = http.HandlerFunc(nil) },
-			"authtest: Routes: Service must not be a nil http.HandlerFunc"},
-		{"FT10 a nil Router", func(_ *shop, o *authtest.Routes) { o.Router = (*http.ServeMux)(nil) },
-			"authtest: Routes: Router must not be a nil *http.ServeMux"},
-		{"AZ6 no path", func(_ *shop, o *authtest.Routes) { o.Patterns = append(o.Patterns, "orders") },
-			`authtest: "orders": is not [METHOD ][HOST]/path`},
-		{"AZ6 nothing", func(_ *shop, o *authtest.Routes) { *o = authtest.Routes{} },
-			"authtest: Routes: Service, Callers, Router and Patterns are required"},
-		{"nothing is wrong", func(*shop, *authtest.Routes) {}, ""},
+		}, want: `authtest: "/files/{path...}": PUT: the router picks "PUT /files/1" for /files/1`},
+		{name: "AZ6 an open route that is closed", spoil: func(_ *shop, o *authtest.Routes) { o.Open = append(o.Open, "POST /orders") },
+			want: `authtest: "POST /orders": is meant to be open, and the Middleware wants credentials`},
+		{name: "AZ6 an open route that is no route", spoil: func(_ *shop, o *authtest.Routes) { o.Open = append(o.Open, "GET /x") },
+			want: `authtest: Open "GET /x": is not among Patterns`},
+		{name: "FT10 a value for a wildcard that no pattern has", spoil: func(_ *shop, o *authtest.Routes) { o.Values = map[string]string{"id": "7", "ids": "7", "path": "a"} },
+			want: `authtest: Values "ids": no pattern has this wildcard`},
+		{name: "FT10 a nil Service", spoil: func(_ *shop, o *authtest.Routes) { o.Service = http.HandlerFunc(nil) },
+			want: "authtest: Routes: Service must not be a nil http.HandlerFunc"},
+		{name: "FT10 a nil Router", spoil: func(_ *shop, o *authtest.Routes) { o.Router = (*http.ServeMux)(nil) },
+			want: "authtest: Routes: Router must not be a nil *http.ServeMux"},
+		{name: "AZ6 no path", spoil: func(_ *shop, o *authtest.Routes) { o.Patterns = append(o.Patterns, "orders") },
+			want: `authtest: "orders": is not [METHOD ][HOST]/path`},
+		{name: "AZ6 nothing", spoil: func(_ *shop, o *authtest.Routes) { *o = authtest.Routes{} },
+			want: "authtest: Routes: Service, Callers, Router and Patterns are required"},
+		{name: "nothing is wrong", spoil: func(*shop, *authtest.Routes) {}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			s := newShop()
@@ -190,9 +190,9 @@ func TestTokensAreAccepted(t *testing.T) {
 		name, authorization string
 		status              int
 	}{
-		{"of another test", "Bearer " + authtest.NewTokens(t).Token(token.Grant{Subject: "eve", Scope: []string{"read"}}), 401},
-		{"without the scope", "Bearer " + tokens.Token(token.Grant{Subject: "ada"}), 403},
-		{"good", "Bearer " + tokens.Token(token.Grant{Subject: "ada", Scope: []string{"read"}}), 200},
+		{name: "of another test", authorization: "Bearer " + authtest.NewTokens(t).Token(token.Grant{Subject: "eve", Scope: []string{"read"}}), status: 401},
+		{name: "without the scope", authorization: "Bearer " + tokens.Token(token.Grant{Subject: "ada"}), status: 403},
+		{name: "good", authorization: "Bearer " + tokens.Token(token.Grant{Subject: "ada", Scope: []string{"read"}}), status: 200},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			r := httptest.NewRequest("GET", "/", nil)

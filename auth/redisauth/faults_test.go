@@ -268,9 +268,17 @@ func TestMisconfigurationIsUnavailableAtOnce(t *testing.T) {
 		name       string
 		break_, ok func(t *testing.T, s *redistest.Server)
 	}{
-		{"OOM", func(t *testing.T, s *redistest.Server) { s.Do(t, "CONFIG", "SET", "maxmemory", "1") }, func(t *testing.T, s *redistest.Server) { s.Do(t, "CONFIG", "SET", "maxmemory", "0") }},
-		{"NOPERM", func(t *testing.T, s *redistest.Server) { s.Do(t, "ACL", "SETUSER", "default", "-hset") }, func(t *testing.T, s *redistest.Server) { s.Do(t, "ACL", "SETUSER", "default", "+hset") }},
-		{"NOREPLICAS", func(t *testing.T, s *redistest.Server) { s.Do(t, "CONFIG", "SET", "min-replicas-to-write", "1") }, func(t *testing.T, s *redistest.Server) {
+		{
+			name:   "OOM",
+			break_: func(t *testing.T, s *redistest.Server) { s.Do(t, "CONFIG", "SET", "maxmemory", "1") },
+			ok:     func(t *testing.T, s *redistest.Server) { s.Do(t, "CONFIG", "SET", "maxmemory", "0") },
+		},
+		{
+			name:   "NOPERM",
+			break_: func(t *testing.T, s *redistest.Server) { s.Do(t, "ACL", "SETUSER", "default", "-hset") },
+			ok:     func(t *testing.T, s *redistest.Server) { s.Do(t, "ACL", "SETUSER", "default", "+hset") },
+		},
+		{name: "NOREPLICAS", break_: func(t *testing.T, s *redistest.Server) { s.Do(t, "CONFIG", "SET", "min-replicas-to-write", "1") }, ok: func(t *testing.T, s *redistest.Server) {
 			s.Do(t, "CONFIG", "SET", "min-replicas-to-write", "0")
 		}},
 	} {

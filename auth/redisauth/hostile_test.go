@@ -166,9 +166,9 @@ func TestFloodOfReuseHasABoundedEffect(t *testing.T) {
 		attempt func(i int) []string
 		events  int
 	}{
-		{"each time the same attempt", func(int) []string { return []string{session.AttemptHeader, once} }, 16},
-		{"each time another", func(i int) []string { return []string{session.AttemptHeader, fmt.Sprintf("%016d", i)} }, 1},
-		{"none", func(int) []string { return nil }, 1},
+		{name: "each time the same attempt", attempt: func(int) []string { return []string{session.AttemptHeader, once} }, events: 16},
+		{name: "each time another", attempt: func(i int) []string { return []string{session.AttemptHeader, fmt.Sprintf("%016d", i)} }, events: 1},
+		{name: "none", attempt: func(int) []string { return nil }, events: 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d := newDesk(t, store, store.Advance, func(o *session.Options) {

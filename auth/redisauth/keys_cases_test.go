@@ -161,14 +161,14 @@ func (r *ring) behind(header string) *ring {
 const proxied = "192.0.2.1:1"
 
 var keyCases = []keyCase{
-	{"KA1", "a wrong checksum asks no store", func(r *ring) {
+	{id: "KA1", name: "a wrong checksum asks no store", play: func(r *ring) {
 		r.store.gets.Store(0)
 		for i := range r.text {
 			require.ErrorIs(r.t, r.call(r.text[:i]+flip(r.text[i])+r.text[i+1:], home), auth.ErrInvalid)
 		}
 		require.Zero(r.t, r.store.gets.Load())
 	}},
-	{"KA2", "an unknown ID and a wrong secret are the same", func(r *ring) {
+	{id: "KA2", name: "an unknown ID and a wrong secret are the same", play: func(r *ring) {
 		for _, id := range []string{strings.Repeat("x", 16), r.key.ID} {
 			r.store.gets.Store(0)
 			err := r.call(r.sealed("acme", id), home)
@@ -180,7 +180,7 @@ var keyCases = []keyCase{
 			require.NotContains(r.t, w.Body.String(), id)
 		}
 	}},
-	{"KA3", "a stored key without networks is accepted from nowhere", func(r *ring) {
+	{id: "KA3", name: "a stored key without networks is accepted from nowhere", play: func(r *ring) {
 		_, _, err := r.Create(r.t.Context(), apikey.Key{Name: "n", Subject: "s"})
 		require.ErrorContains(r.t, err, "Networks")
 		k, _, err := r.store.Get(r.t.Context(), r.key.ID)
@@ -190,16 +190,16 @@ var keyCases = []keyCase{
 		require.True(r.t, errors.Must(r.store.Put(r.t.Context(), k)))
 		require.ErrorIs(r.t, r.call(r.text, home), apikey.ErrNetworkDenied)
 	}},
-	{"KA4", "a mapped address", func(r *ring) {
+	{id: "KA4", name: "a mapped address", play: func(r *ring) {
 		require.NoError(r.t, r.call(r.text, "[::ffff:10.1.2.3]:1"))
 		require.ErrorIs(r.t, r.call(r.text, "[::ffff:11.1.2.3]:1"), apikey.ErrNetworkDenied)
 	}},
-	{"KA5", "a mapped network", func(r *ring) {
+	{id: "KA5", name: "a mapped network", play: func(r *ring) {
 		r.create(func(k *apikey.Key) { k.Networks = nets("::ffff:10.0.0.0/104") })
 		require.Equal(r.t, nets("10.0.0.0/8"), r.key.Networks)
 		require.NoError(r.t, r.call(r.text, home))
 	}},
-	{"KA6", "networks that mean something else", func(r *ring) {
+	{id: "KA6", name: "networks that mean something else", play: func(r *ring) {
 		for _, network := range []string{"10.0.0.5/24", "0.0.0.0/0", "::/0", "::ffff:0.0.0.0/96"} {
 			_, _, err := r.Create(r.t.Context(), apikey.Key{Name: "n", Subject: "s", Networks: nets(network)})
 			require.ErrorContains(r.t, err, "Networks[0]", network)
@@ -211,22 +211,22 @@ var keyCases = []keyCase{
 			require.ErrorContains(r.t, err, "is not a network")
 		}
 	}},
-	{"KA7", "a zone", func(r *ring) {
+	{id: "KA7", name: "a zone", play: func(r *ring) {
 		require.ErrorIs(r.t, r.call(r.text, "[fe80::1%eth0]:1"), apikey.ErrNetworkDenied, "certain of no network")
 		require.NoError(r.t, r.call(r.text, "[fe80::1]:1"))
 		require.ErrorIs(r.t, r.behind("").call(r.text, proxied, "X-Forwarded-For", "fe80::1%eth0"), apikey.ErrNetworkDenied)
 	}},
-	{"KA8", "headers that nobody vouches for", func(r *ring) {
+	{id: "KA8", name: "headers that nobody vouches for", play: func(r *ring) {
 		for _, name := range []string{"X-Forwarded-For", "Forwarded", "X-Real-IP", "CF-Connecting-IP", "True-Client-IP"} {
 			require.ErrorIs(r.t, r.call(r.text, "203.0.113.9:1", name, "10.1.2.3"), apikey.ErrNetworkDenied, name)
 			require.NoError(r.t, r.call(r.text, home, name, "203.0.113.9"))
 		}
 	}},
-	{"KA9", "the rightmost that is not trusted", func(r *ring) {
+	{id: "KA9", name: "the rightmost that is not trusted", play: func(r *ring) {
 		require.ErrorIs(r.t, r.behind("").call(r.text, proxied, "X-Forwarded-For", "10.1.2.3, 203.0.113.9"), apikey.ErrNetworkDenied)
 		require.NoError(r.t, r.behind("").call(r.text, proxied, "X-Forwarded-For", "203.0.113.9, 10.1.2.3"))
 	}},
-	{"KA10", "chains that are odd", func(r *ring) {
+	{id: "KA10", name: "chains that are odd", play: func(r *ring) {
 		b := r.behind("")
 		require.NoError(r.t, b.call(r.text, proxied, "X-Forwarded-For", "203.0.113.9", "X-Forwarded-For", "10.1.2.3:80"))
 		require.NoError(r.t, b.call(r.text, proxied, "X-Forwarded-For", "[2001:db8::1]:80"))
@@ -234,22 +234,22 @@ var keyCases = []keyCase{
 			require.ErrorIs(r.t, b.call(r.text, proxied, "X-Forwarded-For", bad), apikey.ErrNetworkDenied, bad)
 		}
 	}},
-	{"KA11", "only the configured header", func(r *ring) {
+	{id: "KA11", name: "only the configured header", play: func(r *ring) {
 		require.ErrorIs(r.t, r.behind("").call(r.text, proxied, "X-Forwarded-For", "203.0.113.9", "Forwarded", "for=10.1.2.3"), apikey.ErrNetworkDenied)
 		require.NoError(r.t, r.behind("Forwarded").call(r.text, proxied, "X-Forwarded-For", "203.0.113.9", "Forwarded", "for=10.1.2.3"))
 	}},
-	{"KA12", "a peer that is no proxy", func(r *ring) {
+	{id: "KA12", name: "a peer that is no proxy", play: func(r *ring) {
 		require.ErrorIs(r.t, r.behind("").call(r.text, "203.0.113.9:1", "X-Forwarded-For", "10.1.2.3"), apikey.ErrNetworkDenied)
 		require.NoError(r.t, r.behind("").call(r.text, home, "X-Forwarded-For", "203.0.113.9"))
 	}},
-	{"KA13", "proxies all the way", func(r *ring) {
+	{id: "KA13", name: "proxies all the way", play: func(r *ring) {
 		require.ErrorIs(r.t, r.behind("").call(r.text, proxied, "X-Forwarded-For", "192.0.2.2, 192.0.2.1"), apikey.ErrNetworkDenied)
 	}},
-	{"KA14", "a Unix socket", func(r *ring) {
+	{id: "KA14", name: "a Unix socket", play: func(r *ring) {
 		require.ErrorIs(r.t, r.call(r.text, "@"), apikey.ErrNetworkDenied)
 		require.ErrorIs(r.t, r.behind("").call(r.text, "@", "X-Forwarded-For", "10.1.2.3"), apikey.ErrNetworkDenied)
 	}},
-	{"KA15", "rotation", func(r *ring) {
+	{id: "KA15", name: "rotation", play: func(r *ring) {
 		second := errors.Must(r.Rotate(r.t.Context(), r.key.ID))
 		r.age(2 * day)
 		require.NoError(r.t, r.call(r.text, home), "the new one was not used yet")
@@ -268,7 +268,7 @@ var keyCases = []keyCase{
 			require.ErrorIs(r.t, r.call(text, home), auth.ErrInvalid)
 		}
 	}},
-	{"KA16", "several replicas rotate", func(r *ring) {
+	{id: "KA16", name: "several replicas rotate", play: func(r *ring) {
 		r.age(91 * day)
 		var delivered atomic.Int64
 		var all sync.WaitGroup
@@ -289,7 +289,7 @@ var keyCases = []keyCase{
 		all.Wait()
 		require.EqualValues(r.t, 1, delivered.Load())
 	}},
-	{"KA17", "a revocation reaches other replicas", func(r *ring) {
+	{id: "KA17", name: "a revocation reaches other replicas", play: func(r *ring) {
 		replica := newRing(r.t, r.store, func(o *apikey.Options) { o.CacheTTL = 100 * time.Millisecond })
 		require.NoError(r.t, replica.call(r.text, home))
 		require.NoError(r.t, r.Revoke(r.t.Context(), r.key.ID))
@@ -297,7 +297,7 @@ var keyCases = []keyCase{
 		require.Eventually(r.t, func() bool { return errors.Is(replica.call(r.text, home), auth.ErrInvalid) }, 5*time.Second, 5*time.Millisecond)
 		require.Less(r.t, time.Since(at), time.Second)
 	}},
-	{"KA18", "keys elsewhere", func(r *ring) {
+	{id: "KA18", name: "keys elsewhere", play: func(r *ring) {
 		q := httptest.NewRequest("POST", "/partner/stock?X-API-Key="+r.text+"&api_key="+r.text, strings.NewReader("api_key="+r.text))
 		q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		q.RemoteAddr = home
@@ -306,7 +306,7 @@ var keyCases = []keyCase{
 		require.Nil(r.t, p)
 		require.ErrorIs(r.t, r.call(r.text, home, "X-API-Key", r.text), auth.ErrMalformed)
 	}},
-	{"KA19", "no key in events, errors and what is stored", func(r *ring) {
+	{id: "KA19", name: "no key in events, errors and what is stored", play: func(r *ring) {
 		second := errors.Must(r.Rotate(r.t.Context(), r.key.ID))
 		var told strings.Builder
 		for _, err := range []error{r.call(r.text, "203.0.113.9:1"), r.call(r.text+"x", home), r.call(r.sealed("acme", r.key.ID), home)} {
@@ -321,13 +321,13 @@ var keyCases = []keyCase{
 			require.NotContains(r.t, told.String(), text[len(text)-49:len(text)-6])
 		}
 	}},
-	{"KA20", "another environment", func(r *ring) {
+	{id: "KA20", name: "another environment", play: func(r *ring) {
 		require.ErrorIs(r.t, r.call(r.sealed("test", r.key.ID), home), auth.ErrInvalid)
 		_, rest, _ := strings.Cut(r.text, "_")
 		text := "test_" + rest[:len(rest)-6]
 		require.ErrorIs(r.t, r.call(text+checksum(text), home), auth.ErrInvalid, "the right secret")
 	}},
-	{"KA21", "the last use", func(r *ring) {
+	{id: "KA21", name: "the last use", play: func(r *ring) {
 		other := newRing(r.t, r.store.Store, func(o *apikey.Options) { o.CacheTTL = 100 * time.Millisecond })
 		other.key = r.key
 		other.used(r.text)

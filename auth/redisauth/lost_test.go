@@ -126,11 +126,11 @@ func TestOvertakenRetryIsNotTheft(t *testing.T) {
 		then func(f *fault, c *tab)
 		want int // of the newest token
 	}{
-		{"the same attempt was made twice, and went on", func(f *fault, c *tab) {
+		{name: "the same attempt was made twice, and went on", then: func(f *fault, c *tab) {
 			f.must(c)
 			f.must(c)
-		}, 200},
-		{"all was ended", func(f *fault, _ *tab) { require.NoError(f.t, f.RevokeAll(f.t.Context(), f.subject)) }, 401},
+		}, want: 200},
+		{name: "all was ended", then: func(f *fault, _ *tab) { require.NoError(f.t, f.RevokeAll(f.t.Context(), f.subject)) }, want: 401},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFault(t)

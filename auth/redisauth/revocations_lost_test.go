@@ -124,13 +124,13 @@ func TestForeignEntryPreventsNoRevocation(t *testing.T) {
 		name   string
 		fields []string
 	}{
-		{"no fields of ours", []string{"a", "b"}},
-		{"no end", foreign("", "-")},
-		{"an end that is no number", foreign("x", "-")},
-		{"an end that no number is after", foreign("nan", "-")},
-		{"no place of the sweep", foreign("x", "")},
-		{"a place that is none", foreign("x", "(x")},
-		{"an option of a command", foreign("x", "COUNT")},
+		{name: "no fields of ours", fields: []string{"a", "b"}},
+		{name: "no end", fields: foreign("", "-")},
+		{name: "an end that is no number", fields: foreign("x", "-")},
+		{name: "an end that no number is after", fields: foreign("nan", "-")},
+		{name: "no place of the sweep", fields: foreign("x", "")},
+		{name: "a place that is none", fields: foreign("x", "(x")},
+		{name: "an option of a command", fields: foreign("x", "COUNT")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			require.NoError(t, client.Del(ctx, "ringwall:revocations").Err())

@@ -236,29 +236,29 @@ func TestTwoProcessesShareRevocations(t *testing.T) {
 		name, subject string
 		end           func(t *testing.T, subject, refresh string)
 	}{
-		{"logout", "ann", func(t *testing.T, _, refresh string) {
+		{name: "logout", subject: "ann", end: func(t *testing.T, _, refresh string) {
 			w := recorder()
 			a.sessions.Logout().ServeHTTP(w, request("POST", refresh))
 			require.Equal(t, 204, w.Code)
 		}},
-		{"theft, seen by either", "bob", func(t *testing.T, _, refresh string) {
+		{name: "theft, seen by either", subject: "bob", end: func(t *testing.T, _, refresh string) {
 			for _, p := range []*process{b, a} {
 				p.sessions.Refresh().ServeHTTP(recorder(), request("POST", refresh))
 			}
 		}},
-		{"revoked", "eve", func(t *testing.T, subject, _ string) {
+		{name: "revoked", subject: "eve", end: func(t *testing.T, subject, _ string) {
 			list, err := b.sessions.List(t.Context(), subject)
 			require.NoError(t, err)
 			require.NoError(t, a.sessions.Revoke(t.Context(), subject, list[0].ID))
 		}},
-		{"all revoked", "joe", func(t *testing.T, subject, _ string) {
+		{name: "all revoked", subject: "joe", end: func(t *testing.T, subject, _ string) {
 			require.NoError(t, a.sessions.RevokeAll(t.Context(), subject))
 		}},
-		{"evicted", "max", func(t *testing.T, subject, _ string) {
+		{name: "evicted", subject: "max", end: func(t *testing.T, subject, _ string) {
 			a.login(t, subject)
 			a.login(t, subject)
 		}},
-		{"a locked account", "locked", func(t *testing.T, _, refresh string) {
+		{name: "a locked account", subject: "locked", end: func(t *testing.T, _, refresh string) {
 			w := recorder()
 			a.sessions.Refresh().ServeHTTP(w, request("POST", refresh))
 			require.Equal(t, 401, w.Code)

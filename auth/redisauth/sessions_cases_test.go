@@ -45,20 +45,20 @@ func (d *desk) theft(tokens ...string) {
 }
 
 var sessionCases = []sessionCase{
-	{"SR1", "two tabs at once", grace(10 * second), func(d *desk) {
+	{id: "SR1", name: "two tabs at once", change: grace(10 * second), play: func(d *desk) {
 		t0 := d.login()
 		t1 := d.mustRefresh(t0)
 		require.Equal(d.t, t1, d.mustRefresh(t0))
 		require.Empty(d.t, d.events)
 	}},
-	{"SR2", "the answer is lost, and asked for again in grace", grace(10 * second), func(d *desk) {
+	{id: "SR2", name: "the answer is lost, and asked for again in grace", change: grace(10 * second), play: func(d *desk) {
 		t0 := d.login()
 		t1 := d.mustRefresh(t0)
 		d.pass(9 * second)
 		require.Equal(d.t, t1, d.mustRefresh(t0))
 		d.mustRefresh(t1)
 	}},
-	{"SR2", "the answer is lost, and asked for again with its attempt", nil, func(d *desk) {
+	{id: "SR2", name: "the answer is lost, and asked for again with its attempt", play: func(d *desk) {
 		t0 := d.login()
 		t1 := d.mustRefresh(t0, session.AttemptHeader, once)
 		d.pass(59 * second)
@@ -66,7 +66,7 @@ var sessionCases = []sessionCase{
 		d.mustRefresh(t1, session.AttemptHeader, other)
 		require.Empty(d.t, d.events)
 	}},
-	{"SR2", "FS4 a client that slept asks again with its attempt", nil, func(d *desk) {
+	{id: "SR2", name: "FS4 a client that slept asks again with its attempt", play: func(d *desk) {
 		for _, slept := range []time.Duration{62 * second, time.Hour, 24 * time.Hour} {
 			t0 := d.login()
 			t1 := d.mustRefresh(t0, session.AttemptHeader, once)
@@ -76,7 +76,7 @@ var sessionCases = []sessionCase{
 		}
 		require.Empty(d.t, d.events)
 	}},
-	{"SR2", "FS4 its successor was presented meanwhile", nil, func(d *desk) {
+	{id: "SR2", name: "FS4 its successor was presented meanwhile", play: func(d *desk) {
 		t0 := d.login()
 		t1 := d.mustRefresh(t0, session.AttemptHeader, once)
 		t2 := d.mustRefresh(t1, session.AttemptHeader, other)
@@ -84,13 +84,13 @@ var sessionCases = []sessionCase{
 		d.refused(t0, session.AttemptHeader, once)
 		d.theft(t2)
 	}},
-	{"SR3", "the answer is lost, and asked for again after grace", grace(10 * second), func(d *desk) {
+	{id: "SR3", name: "the answer is lost, and asked for again after grace", change: grace(10 * second), play: func(d *desk) {
 		t0 := d.login()
 		t1 := d.mustRefresh(t0)
 		d.pass(10 * second)
 		d.theft(t0, t1)
 	}},
-	{"SR4", "three tabs converge", grace(10 * second), func(d *desk) {
+	{id: "SR4", name: "three tabs converge", change: grace(10 * second), play: func(d *desk) {
 		t0 := d.login()
 		t1 := d.mustRefresh(t0)
 		d.pass(second)
@@ -100,18 +100,18 @@ var sessionCases = []sessionCase{
 		d.mustRefresh(t2)
 		require.Empty(d.t, d.events)
 	}},
-	{"SR4", "FS3 a tab that two rotations have overtaken", grace(10 * second), func(d *desk) {
+	{id: "SR4", name: "FS3 a tab that two rotations have overtaken", change: grace(10 * second), play: func(d *desk) {
 		t0 := d.login()
 		t2 := d.mustRefresh(d.mustRefresh(t0))
 		d.theft(t0, t2)
 	}},
-	{"SR5", "the thief first, the victim later", grace(10 * second), func(d *desk) {
+	{id: "SR5", name: "the thief first, the victim later", change: grace(10 * second), play: func(d *desk) {
 		t0 := d.login()
 		thief := d.mustRefresh(t0)
 		d.pass(time.Hour)
 		d.theft(t0, thief)
 	}},
-	{"SR5", "FS5 the theft has its distance", nil, func(d *desk) {
+	{id: "SR5", name: "FS5 the theft has its distance", play: func(d *desk) {
 		t0 := d.login()
 		t1 := d.mustRefresh(t0)
 		d.pass(time.Hour)
@@ -119,7 +119,7 @@ var sessionCases = []sessionCase{
 		require.Equal(d.t, uint64(2), d.last.GenerationsBack)
 		require.InDelta(d.t, time.Hour, d.last.Age, float64(30*second))
 	}},
-	{"SR6", "a thief in grace gets no line of their own", grace(10 * second), func(d *desk) {
+	{id: "SR6", name: "a thief in grace gets no line of their own", change: grace(10 * second), play: func(d *desk) {
 		t0 := d.login()
 		victim := d.mustRefresh(t0)
 		thief := d.mustRefresh(t0)
@@ -129,7 +129,7 @@ var sessionCases = []sessionCase{
 		d.pass(time.Minute)
 		d.theft(thief, newest)
 	}},
-	{"SR7", "forged tokens do not reach the store", nil, func(d *desk) {
+	{id: "SR7", name: "forged tokens do not reach the store", play: func(d *desk) {
 		token := d.login()
 		asked := d.again(func(o *session.Options) { o.Store = down{} })
 		for i := 3; i < len(token); i++ {
@@ -141,7 +141,7 @@ var sessionCases = []sessionCase{
 		}
 		d.mustRefresh(token)
 	}},
-	{"SR8", "a lost write heals", nil, func(d *desk) {
+	{id: "SR8", name: "a lost write heals", play: func(d *desk) {
 		t0 := d.login()
 		t1 := d.mustRefresh(t0)
 		lost := d.ahead(t1, 1)
@@ -150,7 +150,7 @@ var sessionCases = []sessionCase{
 		d.events = nil
 		d.theft(t1, t3)
 	}},
-	{"SR9", "after a lost write the thief uses what came back", nil, func(d *desk) {
+	{id: "SR9", name: "after a lost write the thief uses what came back", play: func(d *desk) {
 		t0 := d.login()
 		victim := d.ahead(t0, 1) // the same session and generation as the thief gets
 		thief := d.mustRefresh(t0)
@@ -158,13 +158,13 @@ var sessionCases = []sessionCase{
 		newest := d.mustRefresh(victim)
 		d.theft(thief, newest)
 	}},
-	{"SR10", "64 at once", grace(10 * second), func(d *desk) {
+	{id: "SR10", name: "64 at once", change: grace(10 * second), play: func(d *desk) {
 		t0 := d.login()
 		statuses, successors := d.presenters(t0, 64)
 		require.Equal(d.t, map[int]int{200: 64}, statuses)
 		require.Len(d.t, successors, 1)
 	}},
-	{"SR10", "64 at once, strictly once", nil, func(d *desk) {
+	{id: "SR10", name: "64 at once, strictly once", play: func(d *desk) {
 		t0 := d.login()
 		statuses, successors := d.presenters(t0, 64)
 		require.Equal(d.t, map[int]int{200: 1, 401: 63}, statuses)
@@ -173,13 +173,13 @@ var sessionCases = []sessionCase{
 			d.theft(successor)
 		}
 	}},
-	{"SR11", "without grace a token is used once", nil, func(d *desk) {
+	{id: "SR11", name: "without grace a token is used once", play: func(d *desk) {
 		t0 := d.login()
 		t1 := d.mustRefresh(t0)
 		d.theft(t0, t1)
 	}},
-	{"SR12", "honest tabs", grace(10 * second), func(d *desk) { d.tabs(10) }}, // 300 of them in schedules
-	{"SR13", "refresh races RevokeAll", grace(10 * second), func(d *desk) {
+	{id: "SR12", name: "honest tabs", change: grace(10 * second), play: func(d *desk) { d.tabs(10) }}, // 300 of them in schedules
+	{id: "SR13", name: "refresh races RevokeAll", change: grace(10 * second), play: func(d *desk) {
 		for range 5 {
 			t0 := d.login()
 			done := make(chan map[string]int, 1)
@@ -198,7 +198,7 @@ var sessionCases = []sessionCase{
 			d.pass(second)
 		}
 	}},
-	{"SR14", "login races RevokeAll", nil, func(d *desk) {
+	{id: "SR14", name: "login races RevokeAll", play: func(d *desk) {
 		d.pass(second)
 		began := time.Now().Add(-second / 2) // and looked at the password
 		require.NoError(d.t, d.RevokeAll(d.t.Context(), d.subject))
@@ -207,7 +207,7 @@ var sessionCases = []sessionCase{
 		d.pass(time.Millisecond)
 		d.mustRefresh(d.login())
 	}},
-	{"SR15", "the absolute age", func(o *session.Options) { o.Idle, o.Absolute = time.Hour, 2*time.Hour }, func(d *desk) {
+	{id: "SR15", name: "the absolute age", change: func(o *session.Options) { o.Idle, o.Absolute = time.Hour, 2*time.Hour }, play: func(d *desk) {
 		token := d.login()
 		for range 3 {
 			d.pass(30 * time.Minute)
@@ -220,7 +220,7 @@ var sessionCases = []sessionCase{
 		d.refused(token)
 		require.Empty(d.t, d.events, "age is no theft")
 	}},
-	{"SR16", "idle for too long", func(o *session.Options) { o.Idle = time.Hour }, func(d *desk) {
+	{id: "SR16", name: "idle for too long", change: func(o *session.Options) { o.Idle = time.Hour }, play: func(d *desk) {
 		early, late := d.login(), d.login()
 		d.pass(time.Hour - second)
 		d.mustRefresh(early)
@@ -228,13 +228,13 @@ var sessionCases = []sessionCase{
 		d.refused(late)
 		require.Empty(d.t, d.events)
 	}},
-	{"SR17", "a late refresh leaves the cookie of a new login alone", nil, func(d *desk) {
+	{id: "SR17", name: "a late refresh leaves the cookie of a new login alone", play: func(d *desk) {
 		old := d.login()
 		current := d.login("Cookie", "__Host-refresh="+old)
 		d.refused(old)
 		d.mustRefresh(current)
 	}},
-	{"SR18", "other origins", nil, func(d *desk) {
+	{id: "SR18", name: "other origins", play: func(d *desk) {
 		token := d.login()
 		for _, header := range [][]string{
 			{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site", "Origin", "https://blog.example.com"},
@@ -245,7 +245,7 @@ var sessionCases = []sessionCase{
 		}
 		d.mustRefresh(token, "Sec-Fetch-Site", "same-origin", "Origin", "https://api.example.com")
 	}},
-	{"SR19", "other methods", nil, func(d *desk) {
+	{id: "SR19", name: "other methods", play: func(d *desk) {
 		token := d.login()
 		for _, method := range []string{"GET", "HEAD", "PUT", "DELETE"} {
 			for _, h := range d.handlers() {
@@ -256,7 +256,7 @@ var sessionCases = []sessionCase{
 		}
 		d.mustRefresh(token)
 	}},
-	{"SR20", "two cookies", nil, func(d *desk) {
+	{id: "SR20", name: "two cookies", play: func(d *desk) {
 		mine, planted := d.login(), d.login()
 		for _, cookies := range []string{mine + "; __Host-refresh=" + planted, mine + "; __Host-refresh=" + mine} {
 			for _, h := range d.handlers() {
@@ -266,7 +266,7 @@ var sessionCases = []sessionCase{
 		d.mustRefresh(mine)
 		d.mustRefresh(planted)
 	}},
-	{"SR21", "a login with another's cookie", nil, func(d *desk) {
+	{id: "SR21", name: "a login with another's cookie", play: func(d *desk) {
 		planted := d.login()
 		mine := d.login("Cookie", "__Host-refresh="+planted)
 		require.NotEqual(d.t, d.issued[0], d.issued[1])
@@ -277,7 +277,7 @@ var sessionCases = []sessionCase{
 		d.mustRefresh(forged)
 		require.Empty(d.t, d.events)
 	}},
-	{"SR21", "a login with one's own cookie takes that session's place", func(o *session.Options) { o.MaxSessions = 2 }, func(d *desk) {
+	{id: "SR21", name: "a login with one's own cookie takes that session's place", change: func(o *session.Options) { o.MaxSessions = 2 }, play: func(d *desk) {
 		ended, idle := d.login(), ""
 		d.pass(second)
 		idle = d.login()
@@ -292,7 +292,7 @@ var sessionCases = []sessionCase{
 		d.mustRefresh(mine)
 		require.Empty(d.t, d.events)
 	}},
-	{"SR22", "logout with whatever cookie", grace(10 * second), func(d *desk) {
+	{id: "SR22", name: "logout with whatever cookie", change: grace(10 * second), play: func(d *desk) {
 		for _, token := range []string{"", "garbage", "rt_" + strings.Repeat("A", 75)} {
 			require.Equal(d.t, 204, d.post(d.Logout(), token).Code)
 		}
@@ -307,7 +307,7 @@ var sessionCases = []sessionCase{
 		require.True(d.t, d.over())
 		require.Empty(d.t, d.events, "a logout is no theft")
 	}},
-	{"SR23", "keys change", nil, func(d *desk) {
+	{id: "SR23", name: "keys change", play: func(d *desk) {
 		early, late := d.login(), d.login()
 		next := session.Key{ID: 2, Secret: []byte("fedcba9876543210fedcba9876543210"), Sign: time.Now().Add(-time.Hour)}
 		both := d.again(func(o *session.Options) { o.Keys = append([]session.Key{next}, keys...) })
@@ -318,7 +318,7 @@ var sessionCases = []sessionCase{
 		alone.mustRefresh(moved)
 		require.Empty(d.t, d.events)
 	}},
-	{"SR24", "the store fails", nil, func(d *desk) {
+	{id: "SR24", name: "the store fails", play: func(d *desk) {
 		token := d.login()
 		failing := d.again(func(o *session.Options) { o.Store = down{} })
 		for _, h := range failing.handlers() {
@@ -330,7 +330,7 @@ var sessionCases = []sessionCase{
 		}
 		d.mustRefresh(token)
 	}},
-	{"SR25", "what the store is told has no token", nil, func(d *desk) {
+	{id: "SR25", name: "what the store is told has no token", play: func(d *desk) {
 		spied := &spy{Store: d.store}
 		other := d.again(func(o *session.Options) { o.Store = spied })
 		t0 := other.login()
@@ -340,12 +340,12 @@ var sessionCases = []sessionCase{
 			require.NotContains(d.t, spied.told, secret)
 		}
 	}},
-	{"SR26", "an access token is no refresh token", nil, func(d *desk) {
+	{id: "SR26", name: "an access token is no refresh token", play: func(d *desk) {
 		d.login()
 		d.refused("access-" + d.issued[0])
 		d.refused("eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCJ9.eyJzdWIiOiJhbm4ifQ.c2ln")
 	}},
-	{"SR27", "the store's clock alone measures grace", grace(10 * second), func(d *desk) {
+	{id: "SR27", name: "the store's clock alone measures grace", change: grace(10 * second), play: func(d *desk) {
 		t0 := d.login()
 		t1 := d.mustRefresh(t0)
 		d.pass(9 * second) // for Redis: the clock of this process stands
@@ -353,7 +353,7 @@ var sessionCases = []sessionCase{
 		d.pass(second)
 		d.theft(t0)
 	}},
-	{"SR28", "FS3 grace reaches back one generation, however many there are", grace(60 * second), func(d *desk) {
+	{id: "SR28", name: "FS3 grace reaches back one generation, however many there are", change: grace(60 * second), play: func(d *desk) {
 		tokens := []string{d.login()}
 		for i := range 20 {
 			tokens = append(tokens, d.mustRefresh(tokens[i]))

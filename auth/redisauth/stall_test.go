@@ -275,11 +275,11 @@ func TestLostRepliesEndNoSession_FS2(t *testing.T) {
 		name  string
 		start func(t *testing.T) (dial func() redis.UniversalClient, proxies []*redistest.Proxy)
 	}{
-		{"single", func(t *testing.T) (func() redis.UniversalClient, []*redistest.Proxy) {
+		{name: "single", start: func(t *testing.T) (func() redis.UniversalClient, []*redistest.Proxy) {
 			proxy := redistest.StartProxy(t, redistest.Start(t).Addr)
 			return func() redis.UniversalClient { return redis.NewClient(&redis.Options{Addr: proxy.Addr}) }, []*redistest.Proxy{proxy}
 		}},
-		{"cluster", func(t *testing.T) (func() redis.UniversalClient, []*redistest.Proxy) {
+		{name: "cluster", start: func(t *testing.T) (func() redis.UniversalClient, []*redistest.Proxy) {
 			c := redistest.StartCluster(t)
 			proxies, at := []*redistest.Proxy(nil), map[string]string{}
 			for _, node := range append(c.Masters, c.Replicas...) {

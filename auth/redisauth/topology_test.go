@@ -87,10 +87,10 @@ func TestRotationsContinueWhileASlotMoves(t *testing.T) {
 		name string
 		to   func(t *testing.T, c *redistest.Cluster, from int) (master, replica *redistest.Server)
 	}{
-		{"to a master that has others", func(_ *testing.T, c *redistest.Cluster, from int) (master, replica *redistest.Server) {
+		{name: "to a master that has others", to: func(_ *testing.T, c *redistest.Cluster, from int) (master, replica *redistest.Server) {
 			return c.Masters[(from+1)%3], c.Replicas[(from+1)%3]
 		}},
-		{"to a new master", func(t *testing.T, c *redistest.Cluster, _ int) (master, replica *redistest.Server) { return c.Grow(t) }},
+		{name: "to a new master", to: func(t *testing.T, c *redistest.Cluster, _ int) (master, replica *redistest.Server) { return c.Grow(t) }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c := redistest.StartCluster(t)

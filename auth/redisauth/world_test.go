@@ -35,7 +35,8 @@ func cluster(t *testing.T) redis.UniversalClient {
 var kinds = []struct {
 	name  string
 	start func(*testing.T) redis.UniversalClient
-}{{"single", single}, {"cluster", cluster}}
+}{{name: "single", start: single},
+	{name: "cluster", start: cluster}}
 
 // kindsOf returns the kinds of Redis that a test runs on: with -short only one server.
 func kindsOf() []struct {
@@ -80,13 +81,28 @@ func TestNewReportsAllProblems(t *testing.T) {
 		o      redisauth.Options
 		want   string
 	}{
-		{"nothing", nil, redisauth.Options{}, "redisauth: client: must not be nil; did you mean redis.NewClient?"},
-		{"a nil client", (*redis.Client)(nil), redisauth.Options{}, "redisauth: client: must not be nil; did you mean redis.NewClient?"},
-		{"a nil Cluster", (*redis.ClusterClient)(nil), redisauth.Options{}, "redisauth: client: must not be nil; did you mean redis.NewClusterClient?"},
-		{"all", client, redisauth.Options{Prefix: "a{b}", Replicas: -1, Timeout: 1}, "redisauth: Prefix \"a{b}\": must have 1 to 64 visible ASCII characters without braces\n" +
+		{name: "nothing", o: redisauth.Options{}, want: "redisauth: client: must not be nil; did you mean redis.NewClient?"},
+		{name: "a nil client", client: (*redis.Client)(nil), o: redisauth.Options{}, want: "redisauth: client: must not be nil; did you mean redis.NewClient?"},
+		{
+			name:   "a nil Cluster",
+			client: (*redis.ClusterClient)(nil),
+			o:      redisauth.Options{},
+			want:   "redisauth: client: must not be nil; did you mean redis.NewClusterClient?",
+		},
+		{name: "all", client: client, o: redisauth.Options{Prefix: "a{b}", Replicas: -1, Timeout: 1}, want: "redisauth: Prefix \"a{b}\": must have 1 to 64 visible ASCII characters without braces\n" +
 			"redisauth: Replicas -1: is negative; did you mean 0, for none?\nredisauth: Timeout 1ns: must be between 10ms and 5s"},
-		{"rotations alone", client, redisauth.Options{WaitRotations: true}, "redisauth: WaitRotations: has no effect without Replicas; did you mean Replicas: 1?"},
-		{"a ring", connect(t, redis.NewRing(&redis.RingOptions{})), redisauth.Options{Replicas: 1}, "redisauth: Replicas: needs a *redis.Client or a *redis.ClusterClient, because WAIT applies to one connection"},
+		{
+			name:   "rotations alone",
+			client: client,
+			o:      redisauth.Options{WaitRotations: true},
+			want:   "redisauth: WaitRotations: has no effect without Replicas; did you mean Replicas: 1?",
+		},
+		{
+			name:   "a ring",
+			client: connect(t, redis.NewRing(&redis.RingOptions{})),
+			o:      redisauth.Options{Replicas: 1},
+			want:   "redisauth: Replicas: needs a *redis.Client or a *redis.ClusterClient, because WAIT applies to one connection",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := redisauth.NewSessionStore(tt.client, tt.o)

@@ -77,10 +77,10 @@ func TestRetryAfter503IsNoTheft_FS2(t *testing.T) {
 		name string
 		done []bool
 	}{
-		{"the rotation was not done", []bool{false}},
-		{"the rotation was done", []bool{true}},
-		{"it was done, and the retry is lost twice", []bool{true, true, false}},
-		{"it was not done, and the retry was", []bool{false, true}},
+		{name: "the rotation was not done", done: []bool{false}},
+		{name: "the rotation was done", done: []bool{true}},
+		{name: "it was done, and the retry is lost twice", done: []bool{true, true, false}},
+		{name: "it was not done, and the retry was", done: []bool{false, true}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d, store := lossyDesk(t)
@@ -174,27 +174,27 @@ func TestAttemptCookieOpensNothing_FS2(t *testing.T) {
 		// cookie used it and its response was lost.
 		header func(d *desk, store *lossy, token, attempt string) []string
 	}{
-		{"the token alone", func(*desk, *lossy, string, string) []string { return nil }},
-		{"an attempt of their own", func(*desk, *lossy, string, string) []string { return []string{session.AttemptHeader, once} }},
-		{"the cookie's text as an attempt of their own", func(_ *desk, _ *lossy, _, attempt string) []string {
+		{name: "the token alone", header: func(*desk, *lossy, string, string) []string { return nil }},
+		{name: "an attempt of their own", header: func(*desk, *lossy, string, string) []string { return []string{session.AttemptHeader, once} }},
+		{name: "the cookie's text as an attempt of their own", header: func(_ *desk, _ *lossy, _, attempt string) []string {
 			return []string{session.AttemptHeader, attempt}
 		}},
-		{"a header wins over the cookie", func(_ *desk, _ *lossy, _, attempt string) []string {
+		{name: "a header wins over the cookie", header: func(_ *desk, _ *lossy, _, attempt string) []string {
 			return append(with(attempt), session.AttemptHeader, once)
 		}},
-		{"a cookie that they were given while the store failed", func(d *desk, store *lossy, token, _ string) []string {
+		{name: "a cookie that they were given while the store failed", header: func(d *desk, store *lossy, token, _ string) []string {
 			store.done = []bool{false}
 			return with(d.lost(d.Refresh(), token))
 		}},
-		{"a cookie of another session", func(d *desk, store *lossy, _, _ string) []string {
+		{name: "a cookie of another session", header: func(d *desk, store *lossy, _, _ string) []string {
 			another := d.login()
 			store.done = []bool{true}
 			return with(d.lost(d.Refresh(), another))
 		}},
-		{"a changed cookie", func(_ *desk, _ *lossy, _, attempt string) []string { return with(garbled(attempt)) }},
-		{"the cookie twice", func(_ *desk, _ *lossy, _, attempt string) []string { return append(with(attempt), with(attempt)...) }},
-		{"an empty cookie", func(*desk, *lossy, string, string) []string { return with("") }},
-		{"a long cookie", func(_ *desk, _ *lossy, _, attempt string) []string { return with(strings.Repeat(attempt, 50)) }},
+		{name: "a changed cookie", header: func(_ *desk, _ *lossy, _, attempt string) []string { return with(garbled(attempt)) }},
+		{name: "the cookie twice", header: func(_ *desk, _ *lossy, _, attempt string) []string { return append(with(attempt), with(attempt)...) }},
+		{name: "an empty cookie", header: func(*desk, *lossy, string, string) []string { return with("") }},
+		{name: "a long cookie", header: func(_ *desk, _ *lossy, _, attempt string) []string { return with(strings.Repeat(attempt, 50)) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d, store := lossyDesk(t)
@@ -248,11 +248,19 @@ func TestAttemptCookie_FS2(t *testing.T) {
 		name, want string
 		change     func(*session.Options)
 	}{
-		{"default", "__Host-refresh-attempt=*; Path=/; Max-Age=604800; HttpOnly; Secure; SameSite=Strict", func(*session.Options) {}},
-		{"named", "__Host-r-attempt=*; Path=/; Max-Age=604800; HttpOnly; Secure; SameSite=Strict", func(o *session.Options) { o.Cookie.Name = "__Host-r" }},
-		{"transient", "__Host-refresh-attempt=*; Path=/; HttpOnly; Secure; SameSite=Strict", func(o *session.Options) { o.Cookie.Transient = true }},
-		{"insecure", "refresh-attempt=*; Path=/; Max-Age=604800; HttpOnly; SameSite=Strict", func(o *session.Options) { o.InsecureCookie = true }},
-		{"a short session", "__Host-refresh-attempt=*; Path=/; Max-Age=3600; HttpOnly; Secure; SameSite=Strict", func(o *session.Options) { o.Idle = time.Hour }},
+		{name: "default", want: "__Host-refresh-attempt=*; Path=/; Max-Age=604800; HttpOnly; Secure; SameSite=Strict", change: func(*session.Options) {}},
+		{
+			name:   "named",
+			want:   "__Host-r-attempt=*; Path=/; Max-Age=604800; HttpOnly; Secure; SameSite=Strict",
+			change: func(o *session.Options) { o.Cookie.Name = "__Host-r" },
+		},
+		{name: "transient", want: "__Host-refresh-attempt=*; Path=/; HttpOnly; Secure; SameSite=Strict", change: func(o *session.Options) { o.Cookie.Transient = true }},
+		{name: "insecure", want: "refresh-attempt=*; Path=/; Max-Age=604800; HttpOnly; SameSite=Strict", change: func(o *session.Options) { o.InsecureCookie = true }},
+		{
+			name:   "a short session",
+			want:   "__Host-refresh-attempt=*; Path=/; Max-Age=3600; HttpOnly; Secure; SameSite=Strict",
+			change: func(o *session.Options) { o.Idle = time.Hour },
+		},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			d, store := lossyDesk(t, tt.change)

@@ -45,12 +45,20 @@ func TestTheftHasItsDistance_FS5(t *testing.T) {
 		back      uint64
 		age       time.Duration
 	}{
-		{"a tab that is a little late", 0, 1, 2 * time.Second, 0, 1, 2 * time.Second},
-		{"a tab after grace", 10 * time.Second, 1, 11 * time.Second, 0, 1, 11 * time.Second},
-		{"a tab that two rotations have overtaken", time.Minute, 2, 0, 0, 2, time.Minute},
-		{"a copy of yesterday", 0, 3, 24 * time.Hour, 0, 3, 24*time.Hour + 2*time.Minute},
-		{"the token before the current one, a day later", 0, 3, 24 * time.Hour, 2, 1, 24 * time.Hour},
-		{"an old copy, whose age is known in part", 0, 40, time.Hour, 0, 40, time.Hour + (session.MaxHistory-1)*time.Minute},
+		{name: "a tab that is a little late", grace: 0, rotations: 1, after: 2 * time.Second, present: 0, back: 1, age: 2 * time.Second},
+		{name: "a tab after grace", grace: 10 * time.Second, rotations: 1, after: 11 * time.Second, present: 0, back: 1, age: 11 * time.Second},
+		{name: "a tab that two rotations have overtaken", grace: time.Minute, rotations: 2, after: 0, present: 0, back: 2, age: time.Minute},
+		{name: "a copy of yesterday", grace: 0, rotations: 3, after: 24 * time.Hour, present: 0, back: 3, age: 24*time.Hour + 2*time.Minute},
+		{name: "the token before the current one, a day later", grace: 0, rotations: 3, after: 24 * time.Hour, present: 2, back: 1, age: 24 * time.Hour},
+		{
+			name:      "an old copy, whose age is known in part",
+			grace:     0,
+			rotations: 40,
+			after:     time.Hour,
+			present:   0,
+			back:      40,
+			age:       time.Hour + (session.MaxHistory-1)*time.Minute,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -104,15 +104,19 @@ func TestAccountChangesApplyAtRefresh(t *testing.T) {
 		status  int
 		over    bool
 	}{
-		{"locked", func(session.Session) (session.Session, error) {
+		{name: "locked", account: func(session.Session) (session.Session, error) {
 			return session.Session{}, errors.Join(errors.New("locked"), auth.ErrRevoked)
-		}, nil, 401, true},
-		{"another kind does not show", func(session.Session) (session.Session, error) { return session.Session{}, auth.ErrDenied }, nil, 503, false},
-		{"database down", func(session.Session) (session.Session, error) { return session.Session{}, errors.New("down") }, nil, 503, false},
-		{"panic", func(session.Session) (session.Session, error) { panic("hook") }, nil, 503, false},
-		{"signer down", keep, errors.New("down"), 503, false},
-		{"only Account ends a session", keep, auth.ErrRevoked, 503, false},
-		{"unchanged", keep, nil, 200, false},
+		}, status: 401, over: true},
+		{
+			name:    "another kind does not show",
+			account: func(session.Session) (session.Session, error) { return session.Session{}, auth.ErrDenied },
+			status:  503,
+		},
+		{name: "database down", account: func(session.Session) (session.Session, error) { return session.Session{}, errors.New("down") }, status: 503},
+		{name: "panic", account: func(session.Session) (session.Session, error) { panic("hook") }, status: 503},
+		{name: "signer down", account: keep, failing: errors.New("down"), status: 503},
+		{name: "only Account ends a session", account: keep, failing: auth.ErrRevoked, status: 503},
+		{name: "unchanged", account: keep, status: 200},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d := newDesk(t)

@@ -24,15 +24,15 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		value any
 		shown string
 	}{
-		{"session", s, "ann"},
-		{"pointer to a session", &s, "ann"},
-		{"sessions", []session.Session{s}, "ann"},
-		{"event", session.Event{Reason: session.TokenReused, Session: s}, "ann"},
-		{"tokens", tokens, "300"},
-		{"pointer to tokens", &tokens, "300"},
-		{"key", key, "7"},
-		{"keys", []session.Key{key}, "7"},
-		{"options", session.Options{Keys: []session.Key{key}}, "7"},
+		{name: "session", value: s, shown: "ann"},
+		{name: "pointer to a session", value: &s, shown: "ann"},
+		{name: "sessions", value: []session.Session{s}, shown: "ann"},
+		{name: "event", value: session.Event{Reason: session.TokenReused, Session: s}, shown: "ann"},
+		{name: "tokens", value: tokens, shown: "300"},
+		{name: "pointer to tokens", value: &tokens, shown: "300"},
+		{name: "key", value: key, shown: "7"},
+		{name: "keys", value: []session.Key{key}, shown: "7"},
+		{name: "options", value: session.Options{Keys: []session.Key{key}}, shown: "7"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {

@@ -24,11 +24,11 @@ func TestLoginEndsTheOldSession(t *testing.T) {
 		status       int
 		planted      int // the status of the other session's refresh afterwards
 	}{
-		{"two cookies", "__Host-refresh=planted; __Host-refresh=planted", 400, 200},
-		{"planted", "__Host-refresh=planted", 200, 401},
-		{"forged", "__Host-refresh=plantedA", 200, 200},
-		{"garbage", "__Host-refresh=x", 200, 200},
-		{"another name", "__host-refresh=planted", 200, 200},
+		{name: "two cookies", cookie: "__Host-refresh=planted; __Host-refresh=planted", status: 400, planted: 200},
+		{name: "planted", cookie: "__Host-refresh=planted", status: 200, planted: 401},
+		{name: "forged", cookie: "__Host-refresh=plantedA", status: 200, planted: 200},
+		{name: "garbage", cookie: "__Host-refresh=x", status: 200, planted: 200},
+		{name: "another name", cookie: "__host-refresh=planted", status: 200, planted: 200},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d := newDesk(t)
@@ -73,9 +73,9 @@ func TestFailedLoginKeepsTheOldSession(t *testing.T) {
 		name, subject string
 		change        func(*closing)
 	}{
-		{"one's own, and no new one fits", "ann", func(c *closing) { c.full = true }},
-		{"another's, and no new one fits", "bob", func(c *closing) { c.full = true }},
-		{"another's, which cannot be ended", "bob", func(c *closing) { c.stuck = true }},
+		{name: "one's own, and no new one fits", subject: "ann", change: func(c *closing) { c.full = true }},
+		{name: "another's, and no new one fits", subject: "bob", change: func(c *closing) { c.full = true }},
+		{name: "another's, which cannot be ended", subject: "bob", change: func(c *closing) { c.stuck = true }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			store := &closing{Memory: session.NewMemory()}
@@ -146,12 +146,12 @@ func TestLoginRefusesUnfitSessions(t *testing.T) {
 		name string
 		s    session.Session
 	}{
-		{"no subject", session.Session{}},
-		{"long subject", session.Session{Subject: strings.Repeat("a", 257)}},
-		{"subject is not UTF-8", session.Session{Subject: "a\xff"}},
-		{"role is not UTF-8", session.Session{Subject: "a", Roles: []string{"\xff"}}},
-		{"halves of a character", session.Session{Subject: "a", Scope: []string{"\xc3", "\xa9"}}},
-		{"data", session.Session{Subject: "a", Data: make([]byte, 16<<10)}},
+		{name: "no subject", s: session.Session{}},
+		{name: "long subject", s: session.Session{Subject: strings.Repeat("a", 257)}},
+		{name: "subject is not UTF-8", s: session.Session{Subject: "a\xff"}},
+		{name: "role is not UTF-8", s: session.Session{Subject: "a", Roles: []string{"\xff"}}},
+		{name: "halves of a character", s: session.Session{Subject: "a", Scope: []string{"\xc3", "\xa9"}}},
+		{name: "data", s: session.Session{Subject: "a", Data: make([]byte, 16<<10)}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d := newDesk(t)
@@ -176,15 +176,15 @@ func TestForgedTokensDoNotReachTheStore(t *testing.T) {
 		name, cookie string
 		kind         *errors.Kind
 	}{
-		{"SR20 two cookies", "__Host-refresh=" + good + "; __Host-refresh=other", auth.ErrMalformed},
-		{"SR20 the same cookie twice", "__Host-refresh=" + good + "; a=b; __Host-refresh=" + good, auth.ErrMalformed},
-		{"no cookie", "", auth.ErrMissing},
-		{"cookie of another name", "refresh=" + good, auth.ErrMissing},
-		{"empty", "__Host-refresh=", auth.ErrInvalid},
-		{"SR7 forged MAC", "__Host-refresh=" + good[:77] + swap(good[77]), auth.ErrInvalid},
-		{"SR7 forged generation", "__Host-refresh=" + good[:50] + swap(good[50]) + good[51:], auth.ErrInvalid},
-		{"SR26 an access token", "__Host-refresh=eyJhbGciOiJFZERTQSJ9.e30.c2ln", auth.ErrInvalid},
-		{"a page of it", "__Host-refresh=" + strings.Repeat("A", 9000), auth.ErrInvalid},
+		{name: "SR20 two cookies", cookie: "__Host-refresh=" + good + "; __Host-refresh=other", kind: auth.ErrMalformed},
+		{name: "SR20 the same cookie twice", cookie: "__Host-refresh=" + good + "; a=b; __Host-refresh=" + good, kind: auth.ErrMalformed},
+		{name: "no cookie", kind: auth.ErrMissing},
+		{name: "cookie of another name", cookie: "refresh=" + good, kind: auth.ErrMissing},
+		{name: "empty", cookie: "__Host-refresh=", kind: auth.ErrInvalid},
+		{name: "SR7 forged MAC", cookie: "__Host-refresh=" + good[:77] + swap(good[77]), kind: auth.ErrInvalid},
+		{name: "SR7 forged generation", cookie: "__Host-refresh=" + good[:50] + swap(good[50]) + good[51:], kind: auth.ErrInvalid},
+		{name: "SR26 an access token", cookie: "__Host-refresh=eyJhbGciOiJFZERTQSJ9.e30.c2ln", kind: auth.ErrInvalid},
+		{name: "a page of it", cookie: "__Host-refresh=" + strings.Repeat("A", 9000), kind: auth.ErrInvalid},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, h := range []http.Handler{asked.Refresh(), asked.LogoutAll()} {

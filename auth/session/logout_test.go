@@ -28,12 +28,12 @@ func TestLogoutEndsTheSession(t *testing.T) {
 		present       func(d *desk, token string) string
 		ends, revoked bool
 	}{
-		{"garbage", func(*desk, string) string { return "garbage" }, false, false},
-		{"none", func(*desk, string) string { return "" }, false, false},
-		{"forged", func(_ *desk, token string) string { return token[:77] + swap(token[77]) }, false, false},
-		{"used", func(d *desk, token string) string { d.post(d.Refresh(), token); return token }, true, true},
-		{"expired", func(_ *desk, token string) string { pass(1000 * time.Hour); return token }, true, false}, // its access tokens before it
-		{"good", func(_ *desk, token string) string { return token }, true, true},
+		{name: "garbage", present: func(*desk, string) string { return "garbage" }},
+		{name: "none", present: func(*desk, string) string { return "" }},
+		{name: "forged", present: func(_ *desk, token string) string { return token[:77] + swap(token[77]) }},
+		{name: "used", present: func(d *desk, token string) string { d.post(d.Refresh(), token); return token }, ends: true, revoked: true},
+		{name: "expired", present: func(_ *desk, token string) string { pass(1000 * time.Hour); return token }, ends: true}, // its access tokens before it
+		{name: "good", present: func(_ *desk, token string) string { return token }, ends: true, revoked: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

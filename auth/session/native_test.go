@@ -78,13 +78,13 @@ func TestScriptsGetNoToken(t *testing.T) {
 		header []string
 		kind   *errors.Kind
 	}{
-		{"own origin", "", []string{"Origin", "https://api.example.com"}, auth.ErrDenied},
-		{"same origin", "", []string{"Sec-Fetch-Site", "same-origin"}, auth.ErrDenied},
-		{"another of its headers", "", []string{"Sec-Fetch-Mode", "cors"}, auth.ErrDenied},
-		{"a client hint", "", []string{"Sec-Ch-Ua", "x"}, auth.ErrDenied},
-		{"foreign", "", []string{"Origin", evil}, auth.ErrDenied},
-		{"beside a cookie", cookie, nil, auth.ErrMalformed},
-		{"two", "", []string{session.TokenHeader, token}, auth.ErrMalformed},
+		{name: "own origin", header: []string{"Origin", "https://api.example.com"}, kind: auth.ErrDenied},
+		{name: "same origin", header: []string{"Sec-Fetch-Site", "same-origin"}, kind: auth.ErrDenied},
+		{name: "another of its headers", header: []string{"Sec-Fetch-Mode", "cors"}, kind: auth.ErrDenied},
+		{name: "a client hint", header: []string{"Sec-Ch-Ua", "x"}, kind: auth.ErrDenied},
+		{name: "foreign", header: []string{"Origin", evil}, kind: auth.ErrDenied},
+		{name: "beside a cookie", cookie: cookie, kind: auth.ErrMalformed},
+		{name: "two", header: []string{session.TokenHeader, token}, kind: auth.ErrMalformed},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for name, h := range handlers {
@@ -117,12 +117,12 @@ func TestLoginRacesRevokeAll(t *testing.T) {
 		passes time.Duration // until Login is called
 		code   string
 	}{
-		{"while the password was looked at", time.Second, time.Second, auth.ErrStepUp.Code()},
-		{"at the same moment", 0, time.Second, auth.ErrStepUp.Code()},
-		{"slowly", time.Second, session.EpochWindow - 1, auth.ErrStepUp.Code()},
-		{"just after", -1, 1, ""},
-		{"long after", -time.Minute, 2 * time.Minute, ""},
-		{"an old login, after all that can race", time.Hour, session.EpochWindow, ""},
+		{name: "while the password was looked at", began: time.Second, passes: time.Second, code: auth.ErrStepUp.Code()},
+		{name: "at the same moment", began: 0, passes: time.Second, code: auth.ErrStepUp.Code()},
+		{name: "slowly", began: time.Second, passes: session.EpochWindow - 1, code: auth.ErrStepUp.Code()},
+		{name: "just after", began: -1, passes: 1},
+		{name: "long after", began: -time.Minute, passes: 2 * time.Minute},
+		{name: "an old login, after all that can race", began: time.Hour, passes: session.EpochWindow},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -204,8 +204,8 @@ func TestNativeClientsLogOutEverywhere(t *testing.T) {
 		name  string
 		store func(failing *error) session.Store
 	}{
-		{"the store ends nothing", func(failing *error) session.Store { return &lasting{session.NewMemory(), failing} }},
-		{"no replica confirms the rotation", func(failing *error) session.Store { return &doubtful{session.NewMemory(), failing} }},
+		{name: "the store ends nothing", store: func(failing *error) session.Store { return &lasting{session.NewMemory(), failing} }},
+		{name: "no replica confirms the rotation", store: func(failing *error) session.Store { return &doubtful{session.NewMemory(), failing} }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var failing error

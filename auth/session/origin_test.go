@@ -57,13 +57,13 @@ func TestOwnOriginIsTheRequestsHost(t *testing.T) {
 		scheme, host func(*http.Request) string
 		ok           bool
 	}{
-		{"clear", "https://api.example.com", false, nil, nil, false},
-		{"clear, own", "http://api.example.com", false, nil, nil, true},
-		{"TLS", "https://api.example.com", true, nil, nil, true},
-		{"behind a proxy", "https://api.example.com", false, fixed("https"), nil, true},
-		{"behind a proxy that changes the host", "https://shop.example", false, fixed("https"), fixed("shop.example"), true},
-		{"the name inside", "https://api.example.com", false, fixed("https"), fixed("shop.example"), false},
-		{"port 80 in clear", "http://shop.example", false, nil, fixed("shop.example:80"), true},
+		{name: "clear", origin: "https://api.example.com"},
+		{name: "clear, own", origin: "http://api.example.com", ok: true},
+		{name: "TLS", origin: "https://api.example.com", tls: true, ok: true},
+		{name: "behind a proxy", origin: "https://api.example.com", scheme: fixed("https"), ok: true},
+		{name: "behind a proxy that changes the host", origin: "https://shop.example", scheme: fixed("https"), host: fixed("shop.example"), ok: true},
+		{name: "the name inside", origin: "https://api.example.com", scheme: fixed("https"), host: fixed("shop.example")},
+		{name: "port 80 in clear", origin: "http://shop.example", host: fixed("shop.example:80"), ok: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d := newDesk(t, func(o *session.Options) { o.Scheme, o.Host = tt.scheme, tt.host })

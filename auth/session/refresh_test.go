@@ -43,47 +43,171 @@ func TestRefreshTokenWorksOnce(t *testing.T) {
 		events []session.Reason
 		over   bool
 	}{
-		{"SR11 a token is used once", 0, []step{{0, 0, "t0", "", 200, "t1"}, {0, 0, "t0", "", 401, ""}, {0, 0, "t1", "", 401, ""}}, theft, true},
-		{"SR5 the thief first, the owner later", 0, []step{{0, 0, "t0", "", 200, "thief"}, {3600 * second, 0, "t0", "", 401, ""}, {0, 0, "thief", "", 401, ""}}, theft, true},
-		{"the owner first, the thief later", 0, []step{{0, 0, "t0", once, 200, "t1"}, {0, 0, "t1", other, 200, "t2"}, {0, 0, "t0", other, 401, ""}, {0, 0, "t2", "", 401, ""}}, theft, true},
-		{"other attempt", 0, []step{{0, 0, "t0", once, 200, "t1"}, {0, 0, "t0", other, 401, ""}}, theft, true},
-		{"attempt of two rotations ago", 0, []step{{0, 0, "t0", once, 200, "t1"}, {0, 0, "t1", other, 200, "t2"}, {0, 0, "t0", once, 401, ""}}, theft, true},
-		{"one attempt for all", 0, []step{{0, 0, "t0", once, 200, "t1"}, {0, 0, "t1", once, 200, "t2"}, {0, 0, "t1", once, 200, "t2"}, {0, 0, "t0", once, 401, ""}}, theft, true},
-		{"FS4 the same attempt after 62 s and after an hour", 0, []step{
-			{0, 0, "t0", once, 200, "t1"}, {62 * second, 0, "t0", once, 200, "t1"}, {time.Hour, 0, "t0", once, 200, "t1"}, {0, 0, "t1", other, 200, "t2"}}, nil, false},
-		{"FS4 the same attempt after an hour, its successor presented", 0, []step{
-			{0, 0, "t0", once, 200, "t1"}, {time.Hour, 0, "t1", other, 200, "t2"}, {0, 0, "t0", once, 401, ""}, {0, 0, "t2", "", 401, ""}}, theft, true},
-		{"FS4 another attempt after an hour", 0, []step{{0, 0, "t0", once, 200, "t1"}, {time.Hour, 0, "t0", other, 401, ""}}, theft, true},
-		{"repeat of a request without an attempt", 0, []step{{0, 0, "t0", "", 200, "t1"}, {0, 0, "t0", once, 401, ""}}, theft, true},
-		{"SR2 same attempt, also a minute later", 0, []step{
-			{0, 0, "t0", once, 200, "t1"}, {0, 0, "t0", once, 200, "t1"}, {60*second - 1, 0, "t0", once, 200, "t1"}, {0, 0, "t1", other, 200, "t2"}}, nil, false},
-		{"SR1 two tabs in grace", 10 * second, []step{{0, 0, "t0", "", 200, "t1"}, {0, 0, "t0", "", 200, "t1"}, {10*second - 1, 0, "t0", "", 200, "t1"}}, nil, false},
-		{"SR3 repeat after grace", 10 * second, []step{{0, 0, "t0", "", 200, "t1"}, {10 * second, 0, "t0", "", 401, ""}, {0, 0, "t1", "", 401, ""}}, theft, true},
-		{"a repeat does not extend grace", 10 * second, []step{{0, 0, "t0", "", 200, "t1"}, {9 * second, 0, "t0", "", 200, "t1"}, {9 * second, 0, "t0", "", 401, ""}}, theft, true},
-		{"SR4 a delayed tab finds the successor", 10 * second, []step{{0, 0, "t0", "", 200, "t1"}, {second, 0, "t1", "", 200, "t2"}, {second, 0, "t1", "", 200, "t2"}, {0, 0, "t2", "", 200, "t3"}}, nil, false},
-		{"FS3 grace covers the token directly before", 3 * second, []step{
-			{0, 0, "t0", "", 200, "t1"}, {0, 0, "t1", "", 200, "t2"}, {0, 0, "t2", "", 200, "t3"}, {0, 0, "t2", "", 200, "t3"}, {0, 0, "t3", "", 200, "t4"}}, nil, false},
-		{"FS3 not the one before that", 3 * second, []step{
-			{0, 0, "t0", "", 200, "t1"}, {0, 0, "t1", "", 200, "t2"}, {0, 0, "t2", "", 200, "t3"}, {0, 0, "t1", "", 401, ""}, {0, 0, "t3", "", 401, ""}}, theft, true},
-		{"FS3 nor an older one", 3 * second, []step{
-			{0, 0, "t0", "", 200, "t1"}, {0, 0, "t1", "", 200, "t2"}, {0, 0, "t2", "", 200, "t3"}, {0, 0, "t0", "", 401, ""}, {0, 0, "t3", "", 401, ""}}, theft, true},
-		{"SR6 a thief in grace gets no line of their own", 10 * second, []step{
-			{0, 0, "t0", "", 200, "t1"}, {0, 0, "t0", "", 200, "t1"}, {60 * second, 0, "t1", "", 200, "t2"}, {60 * second, 0, "t1", "", 401, ""}, {0, 0, "t2", "", 401, ""}}, theft, true},
-		{"SR8 lost write, the newest token goes on", 0, []step{
-			{0, 0, "t0", "", 200, "t1"}, {20 * second, 1, "t1", "", 200, "t2"}, {20 * second, 0, "t0", "", 401, ""}, {0, 0, "t2", "", 401, ""}},
-			[]session.Reason{session.StoreRolledBack, session.TokenReused}, true},
-		{"SR8 lost writes, another tab in grace", 10 * second, []step{
-			{0, 0, "t0", "", 200, "t1"}, {second, 0, "t1", "", 200, "t2"}, {0, 0, "t2", "", 200, "t3"}, {second, 2, "t3", "", 200, "t4"},
-			{0, 0, "t3", "", 200, "t4"}, {9 * second, 0, "t3", "", 200, "t4"}, {second, 0, "t3", "", 401, ""}},
-			[]session.Reason{session.StoreRolledBack, session.TokenReused}, true},
-		{"FS3 lost writes, a token that was skipped", 10 * second, []step{
-			{0, 0, "t0", "", 200, "t1"}, {0, 0, "t1", "", 200, "t2"}, {0, 0, "t2", "", 200, "t3"}, {0, 2, "t3", "", 200, "t4"}, {0, 0, "t2", "", 401, ""}},
-			[]session.Reason{session.StoreRolledBack, session.TokenReused}, true},
-		{"SR8 lost writes, without grace", 0, []step{
-			{0, 0, "t0", "", 200, "t1"}, {second, 0, "t1", "", 200, "t2"}, {second, 1, "t2", "", 200, "t3"}, {0, 0, "t1", "", 401, ""}},
-			[]session.Reason{session.StoreRolledBack, session.TokenReused}, true},
-		{"SR9 lost write, the thief uses what came back", 0, []step{
-			{0, 0, "t0", "", 200, "t1"}, {20 * second, 1, "t0", "", 200, "t1"}, {20 * second, 0, "t1", "", 200, "t2"}, {20 * second, 0, "t1", "", 401, ""}, {0, 0, "t2", "", 401, ""}}, theft, true},
+		{
+			name:  "SR11 a token is used once",
+			grace: 0,
+			steps: []step{{after: 0, rewind: 0, present: "t0", status: 200, yields: "t1"},
+				{after: 0, rewind: 0, present: "t0", status: 401},
+				{after: 0, rewind: 0, present: "t1", status: 401}},
+			events: theft,
+			over:   true,
+		},
+		{
+			name:  "SR5 the thief first, the owner later",
+			grace: 0,
+			steps: []step{{after: 0, rewind: 0, present: "t0", status: 200, yields: "thief"},
+				{after: 3600 * second, rewind: 0, present: "t0", status: 401},
+				{after: 0, rewind: 0, present: "thief", status: 401}},
+			events: theft,
+			over:   true,
+		},
+		{
+			name:  "the owner first, the thief later",
+			grace: 0,
+			steps: []step{{after: 0, rewind: 0, present: "t0", attempt: once, status: 200, yields: "t1"},
+				{after: 0, rewind: 0, present: "t1", attempt: other, status: 200, yields: "t2"},
+				{after: 0, rewind: 0, present: "t0", attempt: other, status: 401},
+				{after: 0, rewind: 0, present: "t2", status: 401}},
+			events: theft,
+			over:   true,
+		},
+		{name: "other attempt", grace: 0, steps: []step{{after: 0, rewind: 0, present: "t0", attempt: once, status: 200, yields: "t1"},
+			{after: 0, rewind: 0, present: "t0", attempt: other, status: 401}}, events: theft, over: true},
+		{
+			name:  "attempt of two rotations ago",
+			grace: 0,
+			steps: []step{{after: 0, rewind: 0, present: "t0", attempt: once, status: 200, yields: "t1"},
+				{after: 0, rewind: 0, present: "t1", attempt: other, status: 200, yields: "t2"},
+				{after: 0, rewind: 0, present: "t0", attempt: once, status: 401}},
+			events: theft,
+			over:   true,
+		},
+		{
+			name:  "one attempt for all",
+			grace: 0,
+			steps: []step{{after: 0, rewind: 0, present: "t0", attempt: once, status: 200, yields: "t1"},
+				{after: 0, rewind: 0, present: "t1", attempt: once, status: 200, yields: "t2"},
+				{after: 0, rewind: 0, present: "t1", attempt: once, status: 200, yields: "t2"},
+				{after: 0, rewind: 0, present: "t0", attempt: once, status: 401}},
+			events: theft,
+			over:   true,
+		},
+		{name: "FS4 the same attempt after 62 s and after an hour", grace: 0, steps: []step{
+			{after: 0, rewind: 0, present: "t0", attempt: once, status: 200, yields: "t1"},
+			{after: 62 * second, rewind: 0, present: "t0", attempt: once, status: 200, yields: "t1"},
+			{after: time.Hour, rewind: 0, present: "t0", attempt: once, status: 200, yields: "t1"},
+			{after: 0, rewind: 0, present: "t1", attempt: other, status: 200, yields: "t2"}}},
+		{name: "FS4 the same attempt after an hour, its successor presented", grace: 0, steps: []step{
+			{after: 0, rewind: 0, present: "t0", attempt: once, status: 200, yields: "t1"},
+			{after: time.Hour, rewind: 0, present: "t1", attempt: other, status: 200, yields: "t2"},
+			{after: 0, rewind: 0, present: "t0", attempt: once, status: 401},
+			{after: 0, rewind: 0, present: "t2", status: 401}}, events: theft, over: true},
+		{
+			name:  "FS4 another attempt after an hour",
+			grace: 0,
+			steps: []step{{after: 0, rewind: 0, present: "t0", attempt: once, status: 200, yields: "t1"},
+				{after: time.Hour, rewind: 0, present: "t0", attempt: other, status: 401}},
+			events: theft,
+			over:   true,
+		},
+		{name: "repeat of a request without an attempt", grace: 0, steps: []step{{after: 0, rewind: 0, present: "t0", status: 200, yields: "t1"},
+			{after: 0, rewind: 0, present: "t0", attempt: once, status: 401}}, events: theft, over: true},
+		{name: "SR2 same attempt, also a minute later", grace: 0, steps: []step{
+			{after: 0, rewind: 0, present: "t0", attempt: once, status: 200, yields: "t1"},
+			{after: 0, rewind: 0, present: "t0", attempt: once, status: 200, yields: "t1"},
+			{after: 60*second - 1, rewind: 0, present: "t0", attempt: once, status: 200, yields: "t1"},
+			{after: 0, rewind: 0, present: "t1", attempt: other, status: 200, yields: "t2"}}},
+		{
+			name:  "SR1 two tabs in grace",
+			grace: 10 * second,
+			steps: []step{{after: 0, rewind: 0, present: "t0", status: 200, yields: "t1"},
+				{after: 0, rewind: 0, present: "t0", status: 200, yields: "t1"},
+				{after: 10*second - 1, rewind: 0, present: "t0", status: 200, yields: "t1"}},
+		},
+		{
+			name:  "SR3 repeat after grace",
+			grace: 10 * second,
+			steps: []step{{after: 0, rewind: 0, present: "t0", status: 200, yields: "t1"},
+				{after: 10 * second, rewind: 0, present: "t0", status: 401},
+				{after: 0, rewind: 0, present: "t1", status: 401}},
+			events: theft,
+			over:   true,
+		},
+		{
+			name:  "a repeat does not extend grace",
+			grace: 10 * second,
+			steps: []step{{after: 0, rewind: 0, present: "t0", status: 200, yields: "t1"},
+				{after: 9 * second, rewind: 0, present: "t0", status: 200, yields: "t1"},
+				{after: 9 * second, rewind: 0, present: "t0", status: 401}},
+			events: theft,
+			over:   true,
+		},
+		{
+			name:  "SR4 a delayed tab finds the successor",
+			grace: 10 * second,
+			steps: []step{{after: 0, rewind: 0, present: "t0", status: 200, yields: "t1"},
+				{after: second, rewind: 0, present: "t1", status: 200, yields: "t2"},
+				{after: second, rewind: 0, present: "t1", status: 200, yields: "t2"},
+				{after: 0, rewind: 0, present: "t2", status: 200, yields: "t3"}},
+		},
+		{name: "FS3 grace covers the token directly before", grace: 3 * second, steps: []step{
+			{after: 0, rewind: 0, present: "t0", status: 200, yields: "t1"},
+			{after: 0, rewind: 0, present: "t1", status: 200, yields: "t2"},
+			{after: 0, rewind: 0, present: "t2", status: 200, yields: "t3"},
+			{after: 0, rewind: 0, present: "t2", status: 200, yields: "t3"},
+			{after: 0, rewind: 0, present: "t3", status: 200, yields: "t4"}}},
+		{name: "FS3 not the one before that", grace: 3 * second, steps: []step{
+			{after: 0, rewind: 0, present: "t0", status: 200, yields: "t1"},
+			{after: 0, rewind: 0, present: "t1", status: 200, yields: "t2"},
+			{after: 0, rewind: 0, present: "t2", status: 200, yields: "t3"},
+			{after: 0, rewind: 0, present: "t1", status: 401},
+			{after: 0, rewind: 0, present: "t3", status: 401}}, events: theft, over: true},
+		{name: "FS3 nor an older one", grace: 3 * second, steps: []step{
+			{after: 0, rewind: 0, present: "t0", status: 200, yields: "t1"},
+			{after: 0, rewind: 0, present: "t1", status: 200, yields: "t2"},
+			{after: 0, rewind: 0, present: "t2", status: 200, yields: "t3"},
+			{after: 0, rewind: 0, present: "t0", status: 401},
+			{after: 0, rewind: 0, present: "t3", status: 401}}, events: theft, over: true},
+		{name: "SR6 a thief in grace gets no line of their own", grace: 10 * second, steps: []step{
+			{after: 0, rewind: 0, present: "t0", status: 200, yields: "t1"},
+			{after: 0, rewind: 0, present: "t0", status: 200, yields: "t1"},
+			{after: 60 * second, rewind: 0, present: "t1", status: 200, yields: "t2"},
+			{after: 60 * second, rewind: 0, present: "t1", status: 401},
+			{after: 0, rewind: 0, present: "t2", status: 401}}, events: theft, over: true},
+		{name: "SR8 lost write, the newest token goes on", grace: 0, steps: []step{
+			{after: 0, rewind: 0, present: "t0", status: 200, yields: "t1"},
+			{after: 20 * second, rewind: 1, present: "t1", status: 200, yields: "t2"},
+			{after: 20 * second, rewind: 0, present: "t0", status: 401},
+			{after: 0, rewind: 0, present: "t2", status: 401}},
+			events: []session.Reason{session.StoreRolledBack, session.TokenReused}, over: true},
+		{name: "SR8 lost writes, another tab in grace", grace: 10 * second, steps: []step{
+			{after: 0, rewind: 0, present: "t0", status: 200, yields: "t1"},
+			{after: second, rewind: 0, present: "t1", status: 200, yields: "t2"},
+			{after: 0, rewind: 0, present: "t2", status: 200, yields: "t3"},
+			{after: second, rewind: 2, present: "t3", status: 200, yields: "t4"},
+			{after: 0, rewind: 0, present: "t3", status: 200, yields: "t4"},
+			{after: 9 * second, rewind: 0, present: "t3", status: 200, yields: "t4"},
+			{after: second, rewind: 0, present: "t3", status: 401}},
+			events: []session.Reason{session.StoreRolledBack, session.TokenReused}, over: true},
+		{name: "FS3 lost writes, a token that was skipped", grace: 10 * second, steps: []step{
+			{after: 0, rewind: 0, present: "t0", status: 200, yields: "t1"},
+			{after: 0, rewind: 0, present: "t1", status: 200, yields: "t2"},
+			{after: 0, rewind: 0, present: "t2", status: 200, yields: "t3"},
+			{after: 0, rewind: 2, present: "t3", status: 200, yields: "t4"},
+			{after: 0, rewind: 0, present: "t2", status: 401}},
+			events: []session.Reason{session.StoreRolledBack, session.TokenReused}, over: true},
+		{name: "SR8 lost writes, without grace", grace: 0, steps: []step{
+			{after: 0, rewind: 0, present: "t0", status: 200, yields: "t1"},
+			{after: second, rewind: 0, present: "t1", status: 200, yields: "t2"},
+			{after: second, rewind: 1, present: "t2", status: 200, yields: "t3"},
+			{after: 0, rewind: 0, present: "t1", status: 401}},
+			events: []session.Reason{session.StoreRolledBack, session.TokenReused}, over: true},
+		{name: "SR9 lost write, the thief uses what came back", grace: 0, steps: []step{
+			{after: 0, rewind: 0, present: "t0", status: 200, yields: "t1"},
+			{after: 20 * second, rewind: 1, present: "t0", status: 200, yields: "t1"},
+			{after: 20 * second, rewind: 0, present: "t1", status: 200, yields: "t2"},
+			{after: 20 * second, rewind: 0, present: "t1", status: 401},
+			{after: 0, rewind: 0, present: "t2", status: 401}}, events: theft, over: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -131,9 +255,9 @@ func TestConcurrentRefreshesMakeOneSuccessor(t *testing.T) {
 		attempt string
 		good    int
 	}{
-		{"strictly once", 0, "", 1},
-		{"one attempt", 0, once, 64},
-		{"grace", time.Minute, "", 64},
+		{name: "strictly once", grace: 0, good: 1},
+		{name: "one attempt", grace: 0, attempt: once, good: 64},
+		{name: "grace", grace: time.Minute, good: 64},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d := newDesk(t, func(o *session.Options) { o.Grace, o.Issue = tt.grace, issue })

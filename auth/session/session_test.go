@@ -116,30 +116,86 @@ func TestNewReportsAllProblems(t *testing.T) {
 		change func(*session.Options)
 		want   string
 	}{
-		{"nothing", func(o *session.Options) { *o = session.Options{} }, "session: Issue: must not be nil; did you mean the ForSession of a token.Issuer?\n" +
+		{name: "nothing", change: func(o *session.Options) { *o = session.Options{} }, want: "session: Issue: must not be nil; did you mean the ForSession of a token.Issuer?\n" +
 			"session: Account: must not be nil; did you mean a function that looks up the subject?\nsession: Revocations: must not be nil; did you mean those of the verifier?"},
-		{"both accounts", func(o *session.Options) { o.InsecureStaticGrants = true }, "session: InsecureStaticGrants: contradicts Account; did you mean to leave one out?"},
-		{"both revocations", func(o *session.Options) { o.Revocations = new(auth.Revocations) }, "session: InsecureNoRevocations: contradicts Revocations; did you mean to leave one out?"},
-		{"store without keys", func(o *session.Options) { o.Store = session.NewMemory() }, "session: Keys: must not be empty, because Store outlives the process; did you mean one key of 32 random bytes?"},
-		{"short key", func(o *session.Options) { o.Keys = []session.Key{{Secret: secret[:31]}} }, "session: Keys[0]: Secret must have 32 to 256 bytes, not 31; did you mean 32 random ones?"},
-		{"no secret", func(o *session.Options) { o.Keys = []session.Key{{}} }, "session: Keys[0]: Secret must have 32 to 256 bytes, not 0; did you mean 32 random ones?"},
-		{"zero key", func(o *session.Options) { o.Keys = []session.Key{{Secret: make([]byte, 32)}} }, "session: Keys[0]: Secret is one byte repeated; did you mean 32 random ones?"},
-		{"same ID", func(o *session.Options) { o.Keys = []session.Key{{Secret: secret}, {Secret: secret}} }, "session: Keys[1]: ID 0 is listed twice; did you mean another one for the new key?"},
-		{"no key signs", func(o *session.Options) { o.Keys = []session.Key{{Secret: secret, Sign: time.Now().Add(time.Hour)}} }, "session: Keys: contain no key that signs now; did you mean a zero Sign for the first?"},
-		{"key removed before it signs", func(o *session.Options) {
+		{
+			name:   "both accounts",
+			change: func(o *session.Options) { o.InsecureStaticGrants = true },
+			want:   "session: InsecureStaticGrants: contradicts Account; did you mean to leave one out?",
+		},
+		{
+			name:   "both revocations",
+			change: func(o *session.Options) { o.Revocations = new(auth.Revocations) },
+			want:   "session: InsecureNoRevocations: contradicts Revocations; did you mean to leave one out?",
+		},
+		{
+			name:   "store without keys",
+			change: func(o *session.Options) { o.Store = session.NewMemory() },
+			want:   "session: Keys: must not be empty, because Store outlives the process; did you mean one key of 32 random bytes?",
+		},
+		{
+			name:   "short key",
+			change: func(o *session.Options) { o.Keys = []session.Key{{Secret: secret[:31]}} },
+			want:   "session: Keys[0]: Secret must have 32 to 256 bytes, not 31; did you mean 32 random ones?",
+		},
+		{
+			name:   "no secret",
+			change: func(o *session.Options) { o.Keys = []session.Key{{}} },
+			want:   "session: Keys[0]: Secret must have 32 to 256 bytes, not 0; did you mean 32 random ones?",
+		},
+		{
+			name:   "zero key",
+			change: func(o *session.Options) { o.Keys = []session.Key{{Secret: make([]byte, 32)}} },
+			want:   "session: Keys[0]: Secret is one byte repeated; did you mean 32 random ones?",
+		},
+		{
+			name:   "same ID",
+			change: func(o *session.Options) { o.Keys = []session.Key{{Secret: secret}, {Secret: secret}} },
+			want:   "session: Keys[1]: ID 0 is listed twice; did you mean another one for the new key?",
+		},
+		{
+			name:   "no key signs",
+			change: func(o *session.Options) { o.Keys = []session.Key{{Secret: secret, Sign: time.Now().Add(time.Hour)}} },
+			want:   "session: Keys: contain no key that signs now; did you mean a zero Sign for the first?",
+		},
+		{name: "key removed before it signs", change: func(o *session.Options) {
 			o.Keys = []session.Key{{ID: 1, Secret: secret}, {ID: 2, Secret: secret, Sign: time.Unix(9e9, 0), Remove: time.Unix(8e9, 0)}}
-		}, "session: Keys[1]: Remove must be after Sign"},
-		{"grace", func(o *session.Options) { o.Grace = time.Hour }, "session: Grace 1h0m0s: must be between 0 and 60s"},
-		{"negative grace", func(o *session.Options) { o.Grace = -1 }, "session: Grace -1ns: must be between 0 and 60s"},
-		{"idle", func(o *session.Options) { o.Idle = 7 }, "session: Idle 7ns: must be at least 1m"},
-		{"absolute before idle", func(o *session.Options) { o.Absolute = time.Hour }, "session: Absolute 1h0m0s: must be at least Idle, 168h0m0s"},
-		{"absolute", func(o *session.Options) { o.Absolute = 9601 * time.Hour }, "session: Absolute 9601h0m0s: must be at most 400 days"},
-		{"many sessions", func(o *session.Options) { o.MaxSessions = 1001 }, "session: MaxSessions 1001: must be between 1 and 1000; did you mean 0, for the default?"},
-		{"cookie without a prefix", func(o *session.Options) { o.Cookie.Name = "refresh" }, "session: Cookie.Name \"refresh\": must be a cookie name that begins with __Host-; did you mean \"__Host-refresh\"?"},
-		{"cookie that is a prefix", func(o *session.Options) { o.Cookie.Name = "__Host-" }, "session: Cookie.Name \"__Host-\": must be a cookie name that begins with __Host-; did you mean \"__Host-refresh\"?"},
-		{"cookie with a line break", func(o *session.Options) { o.Cookie.Name = "__Host-a\nb" }, "session: Cookie.Name \"__Host-a\\nb\": must be a cookie name that begins with __Host-; did you mean \"__Host-refresh\"?"},
-		{"FS2 cookie of an attempt", func(o *session.Options) { o.Cookie.Name = "__Host-refresh-attempt" }, "session: Cookie.Name \"__Host-refresh-attempt\": is the name of the attempt cookie of \"__Host-refresh\"; did you mean \"__Host-refresh-2\"?"},
-		{"two cookies", func(o *session.Options) { o.Cookie.Name, o.InsecureCookie = "__Host-a", true }, "session: Cookie.Name: contradicts InsecureCookie; did you mean to leave one out?"},
+		}, want: "session: Keys[1]: Remove must be after Sign"},
+		{name: "grace", change: func(o *session.Options) { o.Grace = time.Hour }, want: "session: Grace 1h0m0s: must be between 0 and 60s"},
+		{name: "negative grace", change: func(o *session.Options) { o.Grace = -1 }, want: "session: Grace -1ns: must be between 0 and 60s"},
+		{name: "idle", change: func(o *session.Options) { o.Idle = 7 }, want: "session: Idle 7ns: must be at least 1m"},
+		{name: "absolute before idle", change: func(o *session.Options) { o.Absolute = time.Hour }, want: "session: Absolute 1h0m0s: must be at least Idle, 168h0m0s"},
+		{name: "absolute", change: func(o *session.Options) { o.Absolute = 9601 * time.Hour }, want: "session: Absolute 9601h0m0s: must be at most 400 days"},
+		{
+			name:   "many sessions",
+			change: func(o *session.Options) { o.MaxSessions = 1001 },
+			want:   "session: MaxSessions 1001: must be between 1 and 1000; did you mean 0, for the default?",
+		},
+		{
+			name:   "cookie without a prefix",
+			change: func(o *session.Options) { o.Cookie.Name = "refresh" },
+			want:   "session: Cookie.Name \"refresh\": must be a cookie name that begins with __Host-; did you mean \"__Host-refresh\"?",
+		},
+		{
+			name:   "cookie that is a prefix",
+			change: func(o *session.Options) { o.Cookie.Name = "__Host-" },
+			want:   "session: Cookie.Name \"__Host-\": must be a cookie name that begins with __Host-; did you mean \"__Host-refresh\"?",
+		},
+		{
+			name:   "cookie with a line break",
+			change: func(o *session.Options) { o.Cookie.Name = "__Host-a\nb" },
+			want:   "session: Cookie.Name \"__Host-a\\nb\": must be a cookie name that begins with __Host-; did you mean \"__Host-refresh\"?",
+		},
+		{
+			name:   "FS2 cookie of an attempt",
+			change: func(o *session.Options) { o.Cookie.Name = "__Host-refresh-attempt" },
+			want:   "session: Cookie.Name \"__Host-refresh-attempt\": is the name of the attempt cookie of \"__Host-refresh\"; did you mean \"__Host-refresh-2\"?",
+		},
+		{
+			name:   "two cookies",
+			change: func(o *session.Options) { o.Cookie.Name, o.InsecureCookie = "__Host-a", true },
+			want:   "session: Cookie.Name: contradicts InsecureCookie; did you mean to leave one out?",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o := good()
@@ -156,10 +212,10 @@ func TestCookieHasTheSafeAttributes(t *testing.T) {
 		name, want string
 		change     func(*session.Options)
 	}{
-		{"default", "__Host-refresh=*; Path=/; Max-Age=604800; HttpOnly; Secure; SameSite=Strict", func(*session.Options) {}},
-		{"named", "__Host-r=*; Path=/; Max-Age=604800; HttpOnly; Secure; SameSite=Strict", func(o *session.Options) { o.Cookie.Name = "__Host-r" }},
-		{"transient", "__Host-refresh=*; Path=/; HttpOnly; Secure; SameSite=Strict", func(o *session.Options) { o.Cookie.Transient = true }},
-		{"insecure", "refresh=*; Path=/; Max-Age=604800; HttpOnly; SameSite=Strict", func(o *session.Options) { o.InsecureCookie = true }},
+		{name: "default", want: "__Host-refresh=*; Path=/; Max-Age=604800; HttpOnly; Secure; SameSite=Strict", change: func(*session.Options) {}},
+		{name: "named", want: "__Host-r=*; Path=/; Max-Age=604800; HttpOnly; Secure; SameSite=Strict", change: func(o *session.Options) { o.Cookie.Name = "__Host-r" }},
+		{name: "transient", want: "__Host-refresh=*; Path=/; HttpOnly; Secure; SameSite=Strict", change: func(o *session.Options) { o.Cookie.Transient = true }},
+		{name: "insecure", want: "refresh=*; Path=/; Max-Age=604800; HttpOnly; SameSite=Strict", change: func(o *session.Options) { o.InsecureCookie = true }},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			d := newDesk(t, tt.change)

@@ -70,8 +70,8 @@ func TestSessionWorksOverTheWire(t *testing.T) {
 		start        func(http.Handler) *httptest.Server
 		change       func(*session.Options)
 	}{
-		{"TLS", "__Host-refresh=", httptest.NewTLSServer, func(*session.Options) {}},
-		{"in clear", "refresh=", httptest.NewServer, func(o *session.Options) { o.InsecureCookie = true }},
+		{name: "TLS", cookie: "__Host-refresh=", start: httptest.NewTLSServer, change: func(*session.Options) {}},
+		{name: "in clear", cookie: "refresh=", start: httptest.NewServer, change: func(o *session.Options) { o.InsecureCookie = true }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d := newDesk(t, tt.change)

@@ -79,24 +79,34 @@ func TestWhatChangesAfterATokenWasRemembered(t *testing.T) {
 		status int
 		code   string
 	}{
-		{"TC2 exp passes", func(*testing.T, *token.Keys, *auth.Revocations) { now = noon.Add(5*time.Minute + 30*time.Second) }, 401, "auth_expired"},
-		{"TC2 the clock is set back behind nbf", func(*testing.T, *token.Keys, *auth.Revocations) { now = noon.Add(-31 * time.Second) }, 401, "auth_invalid"},
-		{"TC3 its jti is revoked", func(t *testing.T, _ *token.Keys, r *auth.Revocations) {
+		{
+			name:   "TC2 exp passes",
+			change: func(*testing.T, *token.Keys, *auth.Revocations) { now = noon.Add(5*time.Minute + 30*time.Second) },
+			status: 401,
+			code:   "auth_expired",
+		},
+		{
+			name:   "TC2 the clock is set back behind nbf",
+			change: func(*testing.T, *token.Keys, *auth.Revocations) { now = noon.Add(-31 * time.Second) },
+			status: 401,
+			code:   "auth_invalid",
+		},
+		{name: "TC3 its jti is revoked", change: func(t *testing.T, _ *token.Keys, r *auth.Revocations) {
 			require.NoError(t, r.RevokeToken(t.Context(), "t1", time.Now().Add(time.Hour)))
-		}, 401, "auth_revoked"},
-		{"TC3 its sub is revoked", func(t *testing.T, _ *token.Keys, r *auth.Revocations) {
+		}, status: 401, code: "auth_revoked"},
+		{name: "TC3 its sub is revoked", change: func(t *testing.T, _ *token.Keys, r *auth.Revocations) {
 			require.NoError(t, r.RevokeSubject(t.Context(), "ada", noon, time.Now().Add(time.Hour)))
-		}, 401, "auth_revoked"},
-		{"TC3 its key is removed", func(t *testing.T, k *token.Keys, _ *auth.Revocations) {
+		}, status: 401, code: "auth_revoked"},
+		{name: "TC3 its key is removed", change: func(t *testing.T, k *token.Keys, _ *auth.Revocations) {
 			require.NoError(t, k.Replace(key(token.ES256, token.Schedule{})))
-		}, 401, "auth_invalid"},
-		{"TC3 its kid is another key now", func(t *testing.T, k *token.Keys, _ *auth.Revocations) {
+		}, status: 401, code: "auth_invalid"},
+		{name: "TC3 its kid is another key now", change: func(t *testing.T, k *token.Keys, _ *auth.Revocations) {
 			require.NoError(t, k.Replace(errors.Must(token.NewPublicKey("EdDSA", token.ES256, &material().ec.PublicKey))))
-		}, 401, "auth_invalid"},
-		{"TC3 nothing that concerns it", func(t *testing.T, k *token.Keys, r *auth.Revocations) {
+		}, status: 401, code: "auth_invalid"},
+		{name: "TC3 nothing that concerns it", change: func(t *testing.T, k *token.Keys, r *auth.Revocations) {
 			require.NoError(t, r.RevokeToken(t.Context(), "t2", time.Now().Add(time.Hour)))
 			require.NoError(t, k.Replace(key(token.EdDSA, token.Schedule{}), key(token.ES256, token.Schedule{})))
-		}, 200, ""},
+		}, status: 200},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			now = noon

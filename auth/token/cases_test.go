@@ -171,17 +171,17 @@ func TestKeysStayWithTheirIssuer_TJ20(t *testing.T) {
 		name, text string
 		status     int
 	}{
-		{"TJ20 A's key and kid, B's iss", sign(goodHeader().json(), goodClaims().with(object{"iss": other}).json()), 401},
-		{"TJ20 an iss of nobody", sign(goodHeader().json(), goodClaims().with(object{"iss": "https://evil.example"}).json()), 401},
-		{"TJ20 no iss", sign(goodHeader().json(), goodClaims().with(object{"iss": nil}).json()), 401},
-		{"TJ20 iss is a list", sign(goodHeader().json(), goodClaims().with(object{"iss": []string{issuerName}}).json()), 401},
-		{"TJ20 iss twice", sign(goodHeader().json(), strings.Replace(goodClaims().json(), `{`, `{"iss":"`+other+`",`, 1)), 401},
-		{"TJ20 iss with a slash", sign(goodHeader().json(), goodClaims().with(object{"iss": issuerName + "/"}).json()), 401},
-		{"TJ20 no JSON", sign(goodHeader().json(), "x"), 401},
-		{"TJ20 no base64url", "a.b.c", 401},
-		{"TJ20 too long", strings.Repeat("A", 9<<10), 401},
-		{"TJ20 genuine, A", sign(goodHeader().json(), goodClaims().json()), 200},
-		{"TJ20 genuine, B", fromB, 200},
+		{name: "TJ20 A's key and kid, B's iss", text: sign(goodHeader().json(), goodClaims().with(object{"iss": other}).json()), status: 401},
+		{name: "TJ20 an iss of nobody", text: sign(goodHeader().json(), goodClaims().with(object{"iss": "https://evil.example"}).json()), status: 401},
+		{name: "TJ20 no iss", text: sign(goodHeader().json(), goodClaims().with(object{"iss": nil}).json()), status: 401},
+		{name: "TJ20 iss is a list", text: sign(goodHeader().json(), goodClaims().with(object{"iss": []string{issuerName}}).json()), status: 401},
+		{name: "TJ20 iss twice", text: sign(goodHeader().json(), strings.Replace(goodClaims().json(), `{`, `{"iss":"`+other+`",`, 1)), status: 401},
+		{name: "TJ20 iss with a slash", text: sign(goodHeader().json(), goodClaims().with(object{"iss": issuerName + "/"}).json()), status: 401},
+		{name: "TJ20 no JSON", text: sign(goodHeader().json(), "x"), status: 401},
+		{name: "TJ20 no base64url", text: "a.b.c", status: 401},
+		{name: "TJ20 too long", text: strings.Repeat("A", 9<<10), status: 401},
+		{name: "TJ20 genuine, A", text: sign(goodHeader().json(), goodClaims().json()), status: 200},
+		{name: "TJ20 genuine, B", text: fromB, status: 200},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			for range 2 { // the second one meets the caches

@@ -83,7 +83,7 @@ func liftY(y *big.Int) (points []edwardsPoint) {
 	if x == nil {
 		return nil
 	}
-	points = []edwardsPoint{{x, y}}
+	points = []edwardsPoint{{x: x, y: y}}
 	if x.Sign() != 0 {
 		points = append(points, edwardsPoint{new(big.Int).Sub(fieldPrime(), x), y})
 	}

@@ -91,13 +91,13 @@ func TestTokenDoesNotOutliveItsSession(t *testing.T) {
 		left time.Duration // remaining time of the session; 0 means unknown
 		want time.Duration // of the token; 0: none
 	}{
-		{"long", time.Hour, 5 * time.Minute},
-		{"as long as a token", 5 * time.Minute, 5 * time.Minute},
-		{"shorter", 90 * time.Second, 90 * time.Second},
-		{"a part of a second", 90*time.Second + 999*time.Millisecond, 90 * time.Second},
-		{"less than a second", 999 * time.Millisecond, 0},
-		{"over", -time.Second, 0},
-		{"unknown", 0, 5 * time.Minute},
+		{name: "long", left: time.Hour, want: 5 * time.Minute},
+		{name: "as long as a token", left: 5 * time.Minute, want: 5 * time.Minute},
+		{name: "shorter", left: 90 * time.Second, want: 90 * time.Second},
+		{name: "a part of a second", left: 90*time.Second + 999*time.Millisecond, want: 90 * time.Second},
+		{name: "less than a second", left: 999 * time.Millisecond, want: 0},
+		{name: "over", left: -time.Second, want: 0},
+		{name: "unknown", left: 0, want: 5 * time.Minute},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			s := session.Session{ID: "s1", Subject: "ada"}
@@ -132,27 +132,39 @@ func TestInvalidGrantsAreRefused(t *testing.T) {
 		grant token.Grant
 		want  string
 	}{
-		{"no subject", token.Grant{}, "Subject must have 1 to 256 bytes"},
-		{"TJ23 a subject that JSON would spell as another's", token.Grant{Subject: "ada\xff"}, "Subject is not UTF-8"},
-		{"TJ23 a session that JSON would spell as another", token.Grant{Subject: "a", SessionID: "s\xff"}, "SessionID is not UTF-8"},
-		{"TJ23 a client that JSON would spell as another", token.Grant{Subject: "a", ClientID: "c\xff"}, "ClientID is not UTF-8"},
-		{"TJ23 a role that JSON would spell as another", token.Grant{Subject: "a", Roles: []string{"b", "r\xff"}}, "a role is not UTF-8"},
-		{"a session that nobody could revoke", token.Grant{Subject: "a", SessionID: strings.Repeat("s", 257)}, "SessionID has more than 256 bytes"},
-		{"a scope that is two", token.Grant{Subject: "a", Scope: []string{"read write"}}, `Scope "read write": is not a scope-token of RFC 6749`},
-		{"an empty scope", token.Grant{Subject: "a", Scope: []string{""}}, `Scope "": is not a scope-token of RFC 6749`},
-		{"TJ23 an own sub", token.Grant{Subject: "a", Claims: map[string]any{"sub": "root"}}, `"sub" is the issuer's own claim`},
-		{"TJ23 an own exp", token.Grant{Subject: "a", Claims: map[string]any{"exp": 1}}, `"exp" is the issuer's own claim`},
-		{"TJ23 an own role in another case", token.Grant{Subject: "a", Claims: map[string]any{"Roles": 1}}, `"Roles" is the issuer's own claim`},
-		{"a password", token.Grant{Subject: "a", Claims: map[string]any{"Password": "x"}}, `"Password" must not be in a payload`},
-		{"a card", token.Grant{Subject: "a", Claims: card{"4111"}}, `"card_number" must not be in a payload`},
-		{"a key, deep inside", token.Grant{Subject: "a", Claims: deep}, `"API-Key" must not be in a payload`},
-		{"a password in a name space", token.Grant{Subject: "a", Claims: map[string]any{"https://acme.example/claims/Password": "x"}}, `"https://acme.example/claims/Password" must not be in a payload`},
-		{"a number in a name space", token.Grant{Subject: "a", Claims: map[string]any{"a": map[string]any{"urn:acme:tax_id": "x"}}}, `"urn:acme:tax_id" must not be in a payload`},
-		{"a password in an old script", token.Grant{Subject: "a", Claims: map[string]any{"paſſword": "x"}}, `"paſſword" must not be in a payload`},
-		{"an array", token.Grant{Subject: "a", Claims: []int{1}}, "Claims is not a struct or map of distinct names"},
-		{"names that differ in case", token.Grant{Subject: "a", Claims: map[string]any{"Plan": 1, "plan": 2}}, "Claims is not a struct or map of distinct names"},
-		{"what JSON has not", token.Grant{Subject: "a", Claims: func() {}}, "encode claims: "},
-		{"5 KiB", token.Grant{Subject: "a", Claims: map[string]string{"x": strings.Repeat("x", 5<<10)}}, "the maximum is 5120"},
+		{name: "no subject", grant: token.Grant{}, want: "Subject must have 1 to 256 bytes"},
+		{name: "TJ23 a subject that JSON would spell as another's", grant: token.Grant{Subject: "ada\xff"}, want: "Subject is not UTF-8"},
+		{name: "TJ23 a session that JSON would spell as another", grant: token.Grant{Subject: "a", SessionID: "s\xff"}, want: "SessionID is not UTF-8"},
+		{name: "TJ23 a client that JSON would spell as another", grant: token.Grant{Subject: "a", ClientID: "c\xff"}, want: "ClientID is not UTF-8"},
+		{name: "TJ23 a role that JSON would spell as another", grant: token.Grant{Subject: "a", Roles: []string{"b", "r\xff"}}, want: "a role is not UTF-8"},
+		{name: "a session that nobody could revoke", grant: token.Grant{Subject: "a", SessionID: strings.Repeat("s", 257)}, want: "SessionID has more than 256 bytes"},
+		{name: "a scope that is two", grant: token.Grant{Subject: "a", Scope: []string{"read write"}}, want: `Scope "read write": is not a scope-token of RFC 6749`},
+		{name: "an empty scope", grant: token.Grant{Subject: "a", Scope: []string{""}}, want: `Scope "": is not a scope-token of RFC 6749`},
+		{name: "TJ23 an own sub", grant: token.Grant{Subject: "a", Claims: map[string]any{"sub": "root"}}, want: `"sub" is the issuer's own claim`},
+		{name: "TJ23 an own exp", grant: token.Grant{Subject: "a", Claims: map[string]any{"exp": 1}}, want: `"exp" is the issuer's own claim`},
+		{name: "TJ23 an own role in another case", grant: token.Grant{Subject: "a", Claims: map[string]any{"Roles": 1}}, want: `"Roles" is the issuer's own claim`},
+		{name: "a password", grant: token.Grant{Subject: "a", Claims: map[string]any{"Password": "x"}}, want: `"Password" must not be in a payload`},
+		{name: "a card", grant: token.Grant{Subject: "a", Claims: card{"4111"}}, want: `"card_number" must not be in a payload`},
+		{name: "a key, deep inside", grant: token.Grant{Subject: "a", Claims: deep}, want: `"API-Key" must not be in a payload`},
+		{
+			name:  "a password in a name space",
+			grant: token.Grant{Subject: "a", Claims: map[string]any{"https://acme.example/claims/Password": "x"}},
+			want:  `"https://acme.example/claims/Password" must not be in a payload`,
+		},
+		{
+			name:  "a number in a name space",
+			grant: token.Grant{Subject: "a", Claims: map[string]any{"a": map[string]any{"urn:acme:tax_id": "x"}}},
+			want:  `"urn:acme:tax_id" must not be in a payload`,
+		},
+		{name: "a password in an old script", grant: token.Grant{Subject: "a", Claims: map[string]any{"paſſword": "x"}}, want: `"paſſword" must not be in a payload`},
+		{name: "an array", grant: token.Grant{Subject: "a", Claims: []int{1}}, want: "Claims is not a struct or map of distinct names"},
+		{
+			name:  "names that differ in case",
+			grant: token.Grant{Subject: "a", Claims: map[string]any{"Plan": 1, "plan": 2}},
+			want:  "Claims is not a struct or map of distinct names",
+		},
+		{name: "what JSON has not", grant: token.Grant{Subject: "a", Claims: func() {}}, want: "encode claims: "},
+		{name: "5 KiB", grant: token.Grant{Subject: "a", Claims: map[string]string{"x": strings.Repeat("x", 5<<10)}}, want: "the maximum is 5120"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, _, err := issuer(t, nil).Issue(t.Context(), row.grant)

@@ -55,26 +55,46 @@ func TestWeakKeysAreRefused(t *testing.T) {
 		key  crypto.PublicKey
 		want string
 	}{
-		{"TJ1 none", "none", m.ed.Public(), `alg "none" is unknown`},
-		{"TJ22 RSA 1024", token.RS256, &small.PublicKey, "is an RSA key below 2048 bits (RFC 7518, section 3.3)"},
-		{"TJ22 RSA 16384", token.RS256, &rsa.PublicKey{N: new(big.Int).Lsh(n, 14336), E: 65537}, "is an RSA key above 8192 bits, which costs too much to verify"},
-		{"TJ22 RSA exponent 1", token.PS256, &rsa.PublicKey{N: n, E: 1}, "has an RSA exponent below 65537, or an even one"},
-		{"TJ22 RSA exponent 3", token.PS256, &rsa.PublicKey{N: n, E: 3}, "has an RSA exponent below 65537, or an even one"},
-		{"TJ22 RSA even modulus", token.RS256, &rsa.PublicKey{N: new(big.Int).Lsh(n, 1), E: 65537}, "has a broken RSA modulus (CVE-2017-15361)"},
-		{"TJ22 RSA of a broken generator", token.RS256, &rsa.PublicKey{N: brokenModulus(), E: 65537}, "has a broken RSA modulus (CVE-2017-15361)"},
-		{"FT2 RSA exponent of 33 bits", token.RS256, &rsa.PublicKey{N: n, E: 1<<32 + 1}, "has an RSA exponent of more than 31 bits, which crypto/rsa never verifies with"},
-		{"FT2 RSA modulus that is negative", token.RS256, &rsa.PublicKey{N: new(big.Int).Neg(n), E: 65537}, "has a negative RSA modulus"},
-		{"FT2 RSA modulus that is a Mersenne prime", token.RS256, &rsa.PublicKey{N: new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 2203), big.NewInt(1)), E: 65537}, "has an RSA modulus that is prime: any client can sign for it"},
-		{"FT2 RSA modulus with a factor of 997", token.PS512, &rsa.PublicKey{N: new(big.Int).Mul(n, big.NewInt(997)), E: 65537}, "has an RSA modulus with a factor below 1000: any client can sign for it"},
-		{"RSA without a modulus", token.RS256, &rsa.PublicKey{}, "a *rsa.PublicKey does not fit RS256"},
-		{"TJ4 P-384 for ES256", token.ES256, &p384.PublicKey, "a *ecdsa.PublicKey does not fit ES256"},
-		{"TJ4 P-256 for ES384", token.ES384, &m.ec.PublicKey, "a *ecdsa.PublicKey does not fit ES384"},
-		{"TJ4 P-384 for ES512", token.ES512, &p384.PublicKey, "a *ecdsa.PublicKey does not fit ES512"},
-		{"a key without a point", token.ES256, &ecdsa.PublicKey{Curve: elliptic.P256()}, "the point is not on the curve"},
-		{"TJ4 RSA for EdDSA", token.EdDSA, &m.rsa.PublicKey, "a *rsa.PublicKey does not fit EdDSA"},
-		{"Ed25519 cut short", token.EdDSA, ed25519.PublicKey{1}, "a ed25519.PublicKey does not fit EdDSA"},
-		{"TJ2 a public key for HS256", token.HS256, &m.rsa.PublicKey, "has no public key; did you mean NewSecret?"},
-		{"TJ24 nil", token.EdDSA, nil, "a <nil> does not fit EdDSA"},
+		{name: "TJ1 none", alg: "none", key: m.ed.Public(), want: `alg "none" is unknown`},
+		{name: "TJ22 RSA 1024", alg: token.RS256, key: &small.PublicKey, want: "is an RSA key below 2048 bits (RFC 7518, section 3.3)"},
+		{
+			name: "TJ22 RSA 16384",
+			alg:  token.RS256,
+			key:  &rsa.PublicKey{N: new(big.Int).Lsh(n, 14336), E: 65537},
+			want: "is an RSA key above 8192 bits, which costs too much to verify",
+		},
+		{name: "TJ22 RSA exponent 1", alg: token.PS256, key: &rsa.PublicKey{N: n, E: 1}, want: "has an RSA exponent below 65537, or an even one"},
+		{name: "TJ22 RSA exponent 3", alg: token.PS256, key: &rsa.PublicKey{N: n, E: 3}, want: "has an RSA exponent below 65537, or an even one"},
+		{name: "TJ22 RSA even modulus", alg: token.RS256, key: &rsa.PublicKey{N: new(big.Int).Lsh(n, 1), E: 65537}, want: "has a broken RSA modulus (CVE-2017-15361)"},
+		{name: "TJ22 RSA of a broken generator", alg: token.RS256, key: &rsa.PublicKey{N: brokenModulus(), E: 65537}, want: "has a broken RSA modulus (CVE-2017-15361)"},
+		{
+			name: "FT2 RSA exponent of 33 bits",
+			alg:  token.RS256,
+			key:  &rsa.PublicKey{N: n, E: 1<<32 + 1},
+			want: "has an RSA exponent of more than 31 bits, which crypto/rsa never verifies with",
+		},
+		{name: "FT2 RSA modulus that is negative", alg: token.RS256, key: &rsa.PublicKey{N: new(big.Int).Neg(n), E: 65537}, want: "has a negative RSA modulus"},
+		{
+			name: "FT2 RSA modulus that is a Mersenne prime",
+			alg:  token.RS256,
+			key:  &rsa.PublicKey{N: new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 2203), big.NewInt(1)), E: 65537},
+			want: "has an RSA modulus that is prime: any client can sign for it",
+		},
+		{
+			name: "FT2 RSA modulus with a factor of 997",
+			alg:  token.PS512,
+			key:  &rsa.PublicKey{N: new(big.Int).Mul(n, big.NewInt(997)), E: 65537},
+			want: "has an RSA modulus with a factor below 1000: any client can sign for it",
+		},
+		{name: "RSA without a modulus", alg: token.RS256, key: &rsa.PublicKey{}, want: "a *rsa.PublicKey does not fit RS256"},
+		{name: "TJ4 P-384 for ES256", alg: token.ES256, key: &p384.PublicKey, want: "a *ecdsa.PublicKey does not fit ES256"},
+		{name: "TJ4 P-256 for ES384", alg: token.ES384, key: &m.ec.PublicKey, want: "a *ecdsa.PublicKey does not fit ES384"},
+		{name: "TJ4 P-384 for ES512", alg: token.ES512, key: &p384.PublicKey, want: "a *ecdsa.PublicKey does not fit ES512"},
+		{name: "a key without a point", alg: token.ES256, key: &ecdsa.PublicKey{Curve: elliptic.P256()}, want: "the point is not on the curve"},
+		{name: "TJ4 RSA for EdDSA", alg: token.EdDSA, key: &m.rsa.PublicKey, want: "a *rsa.PublicKey does not fit EdDSA"},
+		{name: "Ed25519 cut short", alg: token.EdDSA, key: ed25519.PublicKey{1}, want: "a ed25519.PublicKey does not fit EdDSA"},
+		{name: "TJ2 a public key for HS256", alg: token.HS256, key: &m.rsa.PublicKey, want: "has no public key; did you mean NewSecret?"},
+		{name: "TJ24 nil", alg: token.EdDSA, want: "a <nil> does not fit EdDSA"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, err := token.NewPublicKey("k", row.alg, row.key)
@@ -109,10 +129,10 @@ func TestSchedulesAreChecked(t *testing.T) {
 		s    token.Schedule
 		want string
 	}{
-		"signs too early":       {token.Schedule{Publish: noon, Sign: noon.Add(9 * time.Minute)}, "Sign is less than 10 minutes after Publish, so verifiers may not know the key"},
-		"retired before":        {token.Schedule{Sign: noon, Retire: noon.Add(-1)}, "Retire is before Sign or Publish"},
-		"removed while signing": {token.Schedule{Remove: noon}, "Remove without Retire would end tokens that were just signed"},
-		"removed before":        {token.Schedule{Retire: noon, Remove: noon.Add(-1)}, "Remove is before Retire"},
+		"signs too early":       {s: token.Schedule{Publish: noon, Sign: noon.Add(9 * time.Minute)}, want: "Sign is less than 10 minutes after Publish, so verifiers may not know the key"},
+		"retired before":        {s: token.Schedule{Sign: noon, Retire: noon.Add(-1)}, want: "Retire is before Sign or Publish"},
+		"removed while signing": {s: token.Schedule{Remove: noon}, want: "Remove without Retire would end tokens that were just signed"},
+		"removed before":        {s: token.Schedule{Retire: noon, Remove: noon.Add(-1)}, want: "Remove is before Retire"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			key := errors.Must(token.GenerateKey())

@@ -110,11 +110,11 @@ func TestKeysThatCostTooMuchToCheckAreRefused_FT2(t *testing.T) {
 		times        int64
 		status, fail int
 	}{
-		{"99 keys of 2048 bits", 99, 1, 200, 0},
-		{"42 keys of 4096 bits", 42, 2, 200, 0},
-		{"43 keys of 4096 bits", 43, 2, 503, 1},
-		{"99 keys of 8192 bits", 99, 4, 503, 1},
-		{"99 keys of 16384 bits, which cost nothing", 99, 8, 200, 0},
+		{name: "99 keys of 2048 bits", count: 99, times: 1, status: 200, fail: 0},
+		{name: "42 keys of 4096 bits", count: 42, times: 2, status: 200, fail: 0},
+		{name: "43 keys of 4096 bits", count: 43, times: 2, status: 503, fail: 1},
+		{name: "99 keys of 8192 bits", count: 99, times: 4, status: 503, fail: 1},
+		{name: "99 keys of 16384 bits, which cost nothing", count: 99, times: 8, status: 200, fail: 0},
 	} {
 		t.Run("FT2 "+row.name, func(t *testing.T) {
 			s := newRemoteService(t, newPublisher(t, set(row.count, row.times)))

@@ -98,9 +98,9 @@ func TestOwnTokensKeepTheirKind_FT4(t *testing.T) {
 		grant token.Grant
 		want  auth.CallerType
 	}{
-		"FT4 a user":                    {token.Grant{Subject: "ada"}, auth.Person},
-		"FT4 a user by way of a client": {token.Grant{Subject: "ada", ClientID: "web", SessionID: "s1"}, auth.Person},
-		"FT4 a service":                 {token.Grant{Subject: "job", ClientID: "job"}, auth.Program},
+		"FT4 a user":                    {grant: token.Grant{Subject: "ada"}, want: auth.Person},
+		"FT4 a user by way of a client": {grant: token.Grant{Subject: "ada", ClientID: "web", SessionID: "s1"}, want: auth.Person},
+		"FT4 a service":                 {grant: token.Grant{Subject: "job", ClientID: "job"}, want: auth.Program},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text, _, err := i.Issue(t.Context(), row.grant)
@@ -128,17 +128,17 @@ func TestKindUserTakesNoProgramForAPerson_FT4(t *testing.T) {
 		claims object
 		status int
 	}{
-		"Auth0, client credentials":           {object{"sub": "abc@clients", "gty": "client-credentials"}, 403},
-		"Auth0, a subject alone":              {object{"sub": "abc@clients"}, 403},
-		"Auth0, another subject":              {object{"sub": "ada", "gty": "client-credentials"}, 403},
-		"Auth0, a list":                       {object{"sub": "ada", "gty": []string{"refresh_token", "client-credentials"}}, 403},
-		"Entra, an application":               {object{"sub": "2f3c8b1e", "idtyp": "app"}, 403},
-		"a person with a password":            {object{"sub": "auth0|ada", "gty": "password"}, 200},
-		"a person, by the words of Entra":     {object{"sub": "2f3c8b1e", "idtyp": "user"}, 200},
-		"a claim of another type, no mark":    {object{"sub": "ada", "gty": object{"a": 1}}, 200},
-		"a person with a client_id beside":    {object{"sub": "ada", "client_id": "web"}, 200},
-		"a person whose name has the ending":  {object{"sub": "ada@clients.example"}, 200},
-		"a program that names itself (a 403)": {object{"sub": "job", "client_id": "job"}, 403},
+		"Auth0, client credentials":           {claims: object{"sub": "abc@clients", "gty": "client-credentials"}, status: 403},
+		"Auth0, a subject alone":              {claims: object{"sub": "abc@clients"}, status: 403},
+		"Auth0, another subject":              {claims: object{"sub": "ada", "gty": "client-credentials"}, status: 403},
+		"Auth0, a list":                       {claims: object{"sub": "ada", "gty": []string{"refresh_token", "client-credentials"}}, status: 403},
+		"Entra, an application":               {claims: object{"sub": "2f3c8b1e", "idtyp": "app"}, status: 403},
+		"a person with a password":            {claims: object{"sub": "auth0|ada", "gty": "password"}, status: 200},
+		"a person, by the words of Entra":     {claims: object{"sub": "2f3c8b1e", "idtyp": "user"}, status: 200},
+		"a claim of another type, no mark":    {claims: object{"sub": "ada", "gty": object{"a": 1}}, status: 200},
+		"a person with a client_id beside":    {claims: object{"sub": "ada", "client_id": "web"}, status: 200},
+		"a person whose name has the ending":  {claims: object{"sub": "ada@clients.example"}, status: 200},
+		"a program that names itself (a 403)": {claims: object{"sub": "job", "client_id": "job"}, status: 403},
 	} {
 		t.Run("FT4 "+name, func(t *testing.T) {
 			text := sign(goodHeader().json(), goodClaims().with(row.claims).json())

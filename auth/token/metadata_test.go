@@ -216,10 +216,10 @@ func TestCertificateHeaderOfAProxyIsRead(t *testing.T) {
 		o       token.CertificatesOptions
 		problem string
 	}{
-		{token.CertificatesOptions{Header: "Client-Cert"}, "token: Trusted: must not be empty"},
-		{token.CertificatesOptions{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, "token: Trusted: has no effect without Header"},
-		{token.CertificatesOptions{Header: "Client-Cert", Trusted: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}, "must not be the whole internet"},
-		{token.CertificatesOptions{Header: "Client Cert", Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, "is not the name of a header"},
+		{o: token.CertificatesOptions{Header: "Client-Cert"}, problem: "token: Trusted: must not be empty"},
+		{o: token.CertificatesOptions{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, problem: "token: Trusted: has no effect without Header"},
+		{o: token.CertificatesOptions{Header: "Client-Cert", Trusted: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}, problem: "must not be the whole internet"},
+		{o: token.CertificatesOptions{Header: "Client Cert", Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, problem: "is not the name of a header"},
 	} {
 		_, err := token.NewCertificates(row.o)
 		require.ErrorContains(t, err, row.problem)

@@ -62,12 +62,12 @@ func TestEqualPublishedKeysAreOne_FT7(t *testing.T) {
 		keys []any
 		alg  token.Alg
 	}{
-		"FT7 an Ed25519 key twice":                    {[]any{ed, ed}, token.EdDSA},
-		"FT7 an Ed25519 key under both names":         {[]any{ed, ed.with(object{"alg": "Ed25519"}), ed.with(object{"alg": nil})}, token.EdDSA},
-		"FT7 an RSA key three times":                  {[]any{rsa, rsa, rsa}, token.RS256},
-		"FT7 an RSA key, once without an alg":         {[]any{rsa.with(object{"alg": nil}), rsa}, token.RS256},
-		"FT7 an ECDSA key with and without its use":   {[]any{ec, ec.with(object{"use": nil, "key_ops": []string{"verify"}})}, token.ES256},
-		"FT7 an ECDSA key with a certificate besides": {[]any{ec, ec.with(object{"x5t": "AAAA"})}, token.ES256},
+		"FT7 an Ed25519 key twice":                    {keys: []any{ed, ed}, alg: token.EdDSA},
+		"FT7 an Ed25519 key under both names":         {keys: []any{ed, ed.with(object{"alg": "Ed25519"}), ed.with(object{"alg": nil})}, alg: token.EdDSA},
+		"FT7 an RSA key three times":                  {keys: []any{rsa, rsa, rsa}, alg: token.RS256},
+		"FT7 an RSA key, once without an alg":         {keys: []any{rsa.with(object{"alg": nil}), rsa}, alg: token.RS256},
+		"FT7 an ECDSA key with and without its use":   {keys: []any{ec, ec.with(object{"use": nil, "key_ops": []string{"verify"}})}, alg: token.ES256},
+		"FT7 an ECDSA key with a certificate besides": {keys: []any{ec, ec.with(object{"x5t": "AAAA"})}, alg: token.ES256},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPublisher(t, says(200, object{"keys": row.keys}.json()))

@@ -19,18 +19,18 @@ func TestDeclarationsThatMatchNothing_FT5(t *testing.T) {
 		change func(*token.VerifierOptions)
 		want   string
 	}{
-		"FT5 an empty type":                  {func(o *token.VerifierOptions) { o.AllowTypes = []string{"JWT", ""} }, `token: AllowTypes[1]: must not be empty; did you mean "JWT", or InsecureNoType for tokens without a typ?`},
-		"FT5 a type that is only the prefix": {func(o *token.VerifierOptions) { o.AllowTypes = []string{"Application/"} }, `token: AllowTypes[0]: must not be empty; did you mean "JWT", or InsecureNoType for tokens without a typ?`},
-		"FT5 the prefix as the type":         {func(o *token.VerifierOptions) { o.Type = "application/" }, `token: Type: must not be empty; did you mean "at+jwt", or InsecureNoType for tokens without a typ?`},
-		"FT5 a list in one string":           {func(o *token.VerifierOptions) { o.AllowTypes = []string{"JWT, at+jwt"} }, `token: AllowTypes[0] "JWT, at+jwt": is not a media type (RFC 7515, section 4.1.9); did you mean one type for each entry?`},
-		"FT5 a type with a blank":            {func(o *token.VerifierOptions) { o.Type = "at+jwt " }, `token: Type "at+jwt ": is not a media type (RFC 7515, section 4.1.9); did you mean "at+jwt"?`},
-		"FT5 a type with parameters":         {func(o *token.VerifierOptions) { o.AllowTypes = []string{"at+jwt;v=1"} }, `token: AllowTypes[0] "at+jwt;v=1": is not a media type (RFC 7515, section 4.1.9); did you mean one type for each entry?`},
-		"FT5 a type of two slashes":          {func(o *token.VerifierOptions) { o.AllowTypes = []string{"application/a/b"} }, `token: AllowTypes[0] "application/a/b": is not a media type (RFC 7515, section 4.1.9); did you mean one type for each entry?`},
-		"FT5 an age without a unit":          {func(o *token.VerifierOptions) { o.MaxAge = 3600 }, "token: MaxAge 3.6µs: is below a second; did you mean 1h0m0s?"},
-		"FT5 a leeway without a unit":        {func(o *token.VerifierOptions) { o.Leeway = 30 }, "token: Leeway 30ns: is below a millisecond; did you mean 30s?"},
-		"FT5 a size in KiB":                  {func(o *token.VerifierOptions) { o.MaxSize = 8 }, "token: MaxSize 8: is below 256 bytes, so no token fits; did you mean 8192?"},
-		"FT5 an issuer with a line break":    {func(o *token.VerifierOptions) { o.Issuer = issuerName + "\n" }, `token: Issuer "https://api.example.com\n": has blanks or control characters at an end; did you mean "https://api.example.com"?`},
-		"FT5 an audience with a blank":       {func(o *token.VerifierOptions) { o.Audience = []string{audience, " api"} }, `token: Audience[1] " api": has blanks or control characters at an end; did you mean "api"?`},
+		"FT5 an empty type":                  {change: func(o *token.VerifierOptions) { o.AllowTypes = []string{"JWT", ""} }, want: `token: AllowTypes[1]: must not be empty; did you mean "JWT", or InsecureNoType for tokens without a typ?`},
+		"FT5 a type that is only the prefix": {change: func(o *token.VerifierOptions) { o.AllowTypes = []string{"Application/"} }, want: `token: AllowTypes[0]: must not be empty; did you mean "JWT", or InsecureNoType for tokens without a typ?`},
+		"FT5 the prefix as the type":         {change: func(o *token.VerifierOptions) { o.Type = "application/" }, want: `token: Type: must not be empty; did you mean "at+jwt", or InsecureNoType for tokens without a typ?`},
+		"FT5 a list in one string":           {change: func(o *token.VerifierOptions) { o.AllowTypes = []string{"JWT, at+jwt"} }, want: `token: AllowTypes[0] "JWT, at+jwt": is not a media type (RFC 7515, section 4.1.9); did you mean one type for each entry?`},
+		"FT5 a type with a blank":            {change: func(o *token.VerifierOptions) { o.Type = "at+jwt " }, want: `token: Type "at+jwt ": is not a media type (RFC 7515, section 4.1.9); did you mean "at+jwt"?`},
+		"FT5 a type with parameters":         {change: func(o *token.VerifierOptions) { o.AllowTypes = []string{"at+jwt;v=1"} }, want: `token: AllowTypes[0] "at+jwt;v=1": is not a media type (RFC 7515, section 4.1.9); did you mean one type for each entry?`},
+		"FT5 a type of two slashes":          {change: func(o *token.VerifierOptions) { o.AllowTypes = []string{"application/a/b"} }, want: `token: AllowTypes[0] "application/a/b": is not a media type (RFC 7515, section 4.1.9); did you mean one type for each entry?`},
+		"FT5 an age without a unit":          {change: func(o *token.VerifierOptions) { o.MaxAge = 3600 }, want: "token: MaxAge 3.6µs: is below a second; did you mean 1h0m0s?"},
+		"FT5 a leeway without a unit":        {change: func(o *token.VerifierOptions) { o.Leeway = 30 }, want: "token: Leeway 30ns: is below a millisecond; did you mean 30s?"},
+		"FT5 a size in KiB":                  {change: func(o *token.VerifierOptions) { o.MaxSize = 8 }, want: "token: MaxSize 8: is below 256 bytes, so no token fits; did you mean 8192?"},
+		"FT5 an issuer with a line break":    {change: func(o *token.VerifierOptions) { o.Issuer = issuerName + "\n" }, want: `token: Issuer "https://api.example.com\n": has blanks or control characters at an end; did you mean "https://api.example.com"?`},
+		"FT5 an audience with a blank":       {change: func(o *token.VerifierOptions) { o.Audience = []string{audience, " api"} }, want: `token: Audience[1] " api": has blanks or control characters at an end; did you mean "api"?`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := token.VerifierOptions{Keys: public, Issuer: issuerName, Audience: []string{audience}}
@@ -43,13 +43,13 @@ func TestDeclarationsThatMatchNothing_FT5(t *testing.T) {
 		change func(*token.IssuerOptions)
 		want   string
 	}{
-		"FT5 keys that only verify":           {func(o *token.IssuerOptions) { o.Keys = public }, "token: Keys: contain no key that signs; did you mean NewKey instead of NewPublicKey?"},
-		"FT5 an issuer with a blank":          {func(o *token.IssuerOptions) { o.Issuer += " " }, `token: Issuer "https://api.example.com ": has blanks or control characters at an end; did you mean "https://api.example.com"?`},
-		"FT5 an audience with a tab":          {func(o *token.IssuerOptions) { o.Audience = []string{"\tapi"} }, `token: Audience[0] "\tapi": has blanks or control characters at an end; did you mean "api"?`},
-		"FT5 a claim that is not sensitive":   {func(o *token.IssuerOptions) { o.InsecureClaims = []string{"pin", "plan"} }, `token: InsecureClaims[1] "plan": is not a sensitive name, so it is issued anyway; did you mistype it?`},
-		"FT5 a registered claim":              {func(o *token.IssuerOptions) { o.InsecureClaims = []string{"sub"} }, `token: InsecureClaims[0] "sub": is the issuer's own claim, and never issued from a Grant's Claims`},
-		"FT5 an empty claim":                  {func(o *token.IssuerOptions) { o.InsecureClaims = []string{""} }, `token: InsecureClaims[0] "": is not a sensitive name, so it is issued anyway; did you mistype it?`},
-		"FT5 a claim that is sensitive as is": {func(o *token.IssuerOptions) { o.InsecureClaims = []string{"urn:x:pwd", "API-Key"} }, ""},
+		"FT5 keys that only verify":           {change: func(o *token.IssuerOptions) { o.Keys = public }, want: "token: Keys: contain no key that signs; did you mean NewKey instead of NewPublicKey?"},
+		"FT5 an issuer with a blank":          {change: func(o *token.IssuerOptions) { o.Issuer += " " }, want: `token: Issuer "https://api.example.com ": has blanks or control characters at an end; did you mean "https://api.example.com"?`},
+		"FT5 an audience with a tab":          {change: func(o *token.IssuerOptions) { o.Audience = []string{"\tapi"} }, want: `token: Audience[0] "\tapi": has blanks or control characters at an end; did you mean "api"?`},
+		"FT5 a claim that is not sensitive":   {change: func(o *token.IssuerOptions) { o.InsecureClaims = []string{"pin", "plan"} }, want: `token: InsecureClaims[1] "plan": is not a sensitive name, so it is issued anyway; did you mistype it?`},
+		"FT5 a registered claim":              {change: func(o *token.IssuerOptions) { o.InsecureClaims = []string{"sub"} }, want: `token: InsecureClaims[0] "sub": is the issuer's own claim, and never issued from a Grant's Claims`},
+		"FT5 an empty claim":                  {change: func(o *token.IssuerOptions) { o.InsecureClaims = []string{""} }, want: `token: InsecureClaims[0] "": is not a sensitive name, so it is issued anyway; did you mistype it?`},
+		"FT5 a claim that is sensitive as is": {change: func(o *token.IssuerOptions) { o.InsecureClaims = []string{"urn:x:pwd", "API-Key"} }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := token.IssuerOptions{Keys: keys(t), Issuer: issuerName, Audience: []string{audience}}
@@ -70,10 +70,10 @@ func TestRemoteDurationsHaveUnits_FT5(t *testing.T) {
 		change func(*token.RemoteOptions)
 		want   string
 	}{
-		"FT5 a refresh without a unit":  {func(o *token.RemoteOptions) { o.Refresh = 300 }, "token: Refresh 300ns: must be between 1m and MaxStale; did you mean 5m0s?"},
-		"FT5 a MaxStale without a unit": {func(o *token.RemoteOptions) { o.MaxStale = 3600 }, "token: MaxStale 3.6µs: must be between 1m and 24h; did you mean 1h0m0s?"},
-		"FT5 a refresh above MaxStale":  {func(o *token.RemoteOptions) { o.Refresh, o.MaxStale = time.Hour, time.Minute }, "token: Refresh 1h0m0s: must be between 1m and MaxStale"},
-		"FT5 a nil transport":           {func(o *token.RemoteOptions) { o.Client = &http.Client{Transport: (*http.Transport)(nil)} }, "token: Client: its Transport must not be a nil *http.Transport; did you mean no Transport?"},
+		"FT5 a refresh without a unit":  {change: func(o *token.RemoteOptions) { o.Refresh = 300 }, want: "token: Refresh 300ns: must be between 1m and MaxStale; did you mean 5m0s?"},
+		"FT5 a MaxStale without a unit": {change: func(o *token.RemoteOptions) { o.MaxStale = 3600 }, want: "token: MaxStale 3.6µs: must be between 1m and 24h; did you mean 1h0m0s?"},
+		"FT5 a refresh above MaxStale":  {change: func(o *token.RemoteOptions) { o.Refresh, o.MaxStale = time.Hour, time.Minute }, want: "token: Refresh 1h0m0s: must be between 1m and MaxStale"},
+		"FT5 a nil transport":           {change: func(o *token.RemoteOptions) { o.Client = &http.Client{Transport: (*http.Transport)(nil)} }, want: "token: Client: its Transport must not be a nil *http.Transport; did you mean no Transport?"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := token.RemoteOptions{URL: "https://issuer.example/keys"}

@@ -43,17 +43,17 @@ func TestSeedIsNoPrivateKey_FT1(t *testing.T) {
 		key  crypto.Signer
 		want string
 	}{
-		"FT1 the public half of another key":        {ed25519.PrivateKey(swapped), "the public half does not belong to the seed; " + seedHint},
-		"FT1 a public half of zeros":                {ed25519.PrivateKey(append(bytes.Clone(private[:32]), make([]byte, 32)...)), "the public half does not belong to the seed; " + seedHint},
-		"FT1 a pointer to a seed":                   {&pointer, "an Ed25519 private key has 64 bytes, not 32; " + seedHint},
-		"FT1 a nil pointer to an Ed25519 key":       {(*ed25519.PrivateKey)(nil), "token: key \"k\": must not be a nil *ed25519.PrivateKey"},
-		"FT1 a nil pointer to an RSA key":           {(*rsa.PrivateKey)(nil), "token: key \"k\": must not be a nil *rsa.PrivateKey"},
-		"FT1 a nil pointer to an ECDSA key":         {(*ecdsa.PrivateKey)(nil), "token: key \"k\": must not be a nil *ecdsa.PrivateKey"},
-		"FT1 a signer that has a seed inside":       {struct{ ed25519.PrivateKey }{ed25519.PrivateKey(long[:31])}, "panics"},
-		"FT1 a signer without a public key":         {signerOf{nil, private}, "a <nil> does not fit EdDSA"},
-		"FT1 a seed of zeros":                       {ed25519.NewKeyFromSeed(make([]byte, 32)), "the seed is not random; read 32 bytes from crypto/rand"},
-		"FT1 a seed of one character":               {ed25519.NewKeyFromSeed(bytes.Repeat([]byte("x"), 32)), "the seed is not random; read 32 bytes from crypto/rand"},
-		"FT1 a nil pointer to a signer in a struct": {struct{ *ecdsa.PrivateKey }{nil}, "panics"},
+		"FT1 the public half of another key":        {key: ed25519.PrivateKey(swapped), want: "the public half does not belong to the seed; " + seedHint},
+		"FT1 a public half of zeros":                {key: ed25519.PrivateKey(append(bytes.Clone(private[:32]), make([]byte, 32)...)), want: "the public half does not belong to the seed; " + seedHint},
+		"FT1 a pointer to a seed":                   {key: &pointer, want: "an Ed25519 private key has 64 bytes, not 32; " + seedHint},
+		"FT1 a nil pointer to an Ed25519 key":       {key: (*ed25519.PrivateKey)(nil), want: "token: key \"k\": must not be a nil *ed25519.PrivateKey"},
+		"FT1 a nil pointer to an RSA key":           {key: (*rsa.PrivateKey)(nil), want: "token: key \"k\": must not be a nil *rsa.PrivateKey"},
+		"FT1 a nil pointer to an ECDSA key":         {key: (*ecdsa.PrivateKey)(nil), want: "token: key \"k\": must not be a nil *ecdsa.PrivateKey"},
+		"FT1 a signer that has a seed inside":       {key: struct{ ed25519.PrivateKey }{ed25519.PrivateKey(long[:31])}, want: "panics"},
+		"FT1 a signer without a public key":         {key: signerOf{nil, private}, want: "a <nil> does not fit EdDSA"},
+		"FT1 a seed of zeros":                       {key: ed25519.NewKeyFromSeed(make([]byte, 32)), want: "the seed is not random; read 32 bytes from crypto/rand"},
+		"FT1 a seed of one character":               {key: ed25519.NewKeyFromSeed(bytes.Repeat([]byte("x"), 32)), want: "the seed is not random; read 32 bytes from crypto/rand"},
+		"FT1 a nil pointer to a signer in a struct": {key: struct{ *ecdsa.PrivateKey }{nil}, want: "panics"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := token.NewKey("k", token.EdDSA, row.key)
@@ -114,14 +114,18 @@ func TestNewKeySignsAndVerifiesOnce_FT3(t *testing.T) {
 		sign func() ([]byte, error)
 		want string
 	}{
-		"FT3 a KMS that is down":                  {token.EdDSA, func() ([]byte, error) { return nil, down }, "sign once: the KMS is down"},
-		"FT3 a KMS that panics":                   {token.EdDSA, func() ([]byte, error) { panic("nil map") }, "sign once: the signer panics: nil map"},
-		"FT3 a signature of nothing":              {token.EdDSA, func() ([]byte, error) { return nil, nil }, "does not verify with Public()"},
-		"FT3 an ECDSA signature that is no ASN.1": {token.ES256, func() ([]byte, error) { return make([]byte, 64), nil }, "sign once: read the signature"},
-		"FT3 an ECDSA signature of a number too large": {token.ES256, func() ([]byte, error) {
+		"FT3 a KMS that is down":                  {alg: token.EdDSA, sign: func() ([]byte, error) { return nil, down }, want: "sign once: the KMS is down"},
+		"FT3 a KMS that panics":                   {alg: token.EdDSA, sign: func() ([]byte, error) { panic("nil map") }, want: "sign once: the signer panics: nil map"},
+		"FT3 a signature of nothing":              {alg: token.EdDSA, sign: func() ([]byte, error) { return nil, nil }, want: "does not verify with Public()"},
+		"FT3 an ECDSA signature that is no ASN.1": {alg: token.ES256, sign: func() ([]byte, error) { return make([]byte, 64), nil }, want: "sign once: read the signature"},
+		"FT3 an ECDSA signature of a number too large": {alg: token.ES256, sign: func() ([]byte, error) {
 			return slices.Concat([]byte{0x30, 0x28, 2, 35, 1}, make([]byte, 34), []byte{2, 1, 1}), nil
-		}, "do not fit the curve"},
-		"FT3 an ECDSA signature of negative numbers": {token.ES256, func() ([]byte, error) { return []byte{0x30, 6, 2, 1, 0xff, 2, 1, 1}, nil }, "do not fit the curve"},
+		}, want: "do not fit the curve"},
+		"FT3 an ECDSA signature of negative numbers": {
+			alg:  token.ES256,
+			sign: func() ([]byte, error) { return []byte{0x30, 6, 2, 1, 0xff, 2, 1, 1}, nil },
+			want: "do not fit the curve",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := token.NewKey("k", row.alg, brokenSigner{signerOf{pair[row.alg][0].Public(), nil}, row.sign})

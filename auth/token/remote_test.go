@@ -222,7 +222,8 @@ func TestFloodOfUnknownKidsCausesFewFetches_TK2(t *testing.T) {
 		name    string
 		answer  http.HandlerFunc
 		windows int
-	}{{"TK2 the server works", publishes(token.EdDSA), 5}, {"TK2 the server hangs", hangs, 2}} {
+	}{{name: "TK2 the server works", answer: publishes(token.EdDSA), windows: 5},
+		{name: "TK2 the server hangs", answer: hangs, windows: 2}} {
 		t.Run(row.name, func(t *testing.T) {
 			p := newPublisher(t, publishes(token.EdDSA))
 			s := newRemoteService(t, p)

@@ -42,25 +42,25 @@ func TestRandomSecretsAreTaken_FT6(t *testing.T) {
 		alg  token.Alg
 		make func() []byte
 	}{
-		"FT6 32 letters and digits":          {token.HS256, func() []byte { return from(lower+upper+digits, 32) }},
-		"FT6 40 letters and digits":          {token.HS256, func() []byte { return from(lower+upper+digits, 40) }},
-		"FT6 40 small letters and digits":    {token.HS256, func() []byte { return from(lower+digits, 40) }},
-		"FT6 32 letters, digits and symbols": {token.HS256, func() []byte { return from(lower+upper+digits+symbols, 32) }},
-		"FT6 32 bytes":                       {token.HS256, func() []byte { return raw(32) }},
-		"FT6 32 bytes in hex":                {token.HS256, func() []byte { return []byte(hex.EncodeToString(raw(32))) }},
-		"FT6 32 bytes in base32":             {token.HS256, func() []byte { return []byte(base32.StdEncoding.EncodeToString(raw(32))) }},
-		"FT6 two UUIDs": {token.HS256, func() []byte {
+		"FT6 32 letters and digits":          {alg: token.HS256, make: func() []byte { return from(lower+upper+digits, 32) }},
+		"FT6 40 letters and digits":          {alg: token.HS256, make: func() []byte { return from(lower+upper+digits, 40) }},
+		"FT6 40 small letters and digits":    {alg: token.HS256, make: func() []byte { return from(lower+digits, 40) }},
+		"FT6 32 letters, digits and symbols": {alg: token.HS256, make: func() []byte { return from(lower+upper+digits+symbols, 32) }},
+		"FT6 32 bytes":                       {alg: token.HS256, make: func() []byte { return raw(32) }},
+		"FT6 32 bytes in hex":                {alg: token.HS256, make: func() []byte { return []byte(hex.EncodeToString(raw(32))) }},
+		"FT6 32 bytes in base32":             {alg: token.HS256, make: func() []byte { return []byte(base32.StdEncoding.EncodeToString(raw(32))) }},
+		"FT6 two UUIDs": {alg: token.HS256, make: func() []byte {
 			b := raw(32)
 			return fmt.Appendf(nil, "%x-%x-%x-%x-%x-%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:16], b[16:20], b[20:22], b[22:24], b[24:26], b[26:])
 		}},
-		"FT6 24 bytes in base64":                      {token.HS256, func() []byte { return []byte(base64.StdEncoding.EncodeToString(raw(24))) }},
-		"FT6 32 bytes in base64":                      {token.HS256, func() []byte { return []byte(base64.RawURLEncoding.EncodeToString(raw(32))) }},
-		"FT6 48 letters and digits for HS384":         {token.HS384, func() []byte { return from(lower+upper+digits, 48) }},
-		"FT6 48 small letters and digits for HS384":   {token.HS384, func() []byte { return from(lower+digits, 48) }},
-		"FT6 64 letters and digits for HS512":         {token.HS512, func() []byte { return from(lower+upper+digits, 64) }},
-		"FT6 64 capital letters and digits for HS512": {token.HS512, func() []byte { return from(upper+digits, 64) }},
-		"FT6 64 bytes for HS512":                      {token.HS512, func() []byte { return raw(64) }},
-		"FT6 64 bytes in hex for HS512":               {token.HS512, func() []byte { return []byte(hex.EncodeToString(raw(64))) }},
+		"FT6 24 bytes in base64":                      {alg: token.HS256, make: func() []byte { return []byte(base64.StdEncoding.EncodeToString(raw(24))) }},
+		"FT6 32 bytes in base64":                      {alg: token.HS256, make: func() []byte { return []byte(base64.RawURLEncoding.EncodeToString(raw(32))) }},
+		"FT6 48 letters and digits for HS384":         {alg: token.HS384, make: func() []byte { return from(lower+upper+digits, 48) }},
+		"FT6 48 small letters and digits for HS384":   {alg: token.HS384, make: func() []byte { return from(lower+digits, 48) }},
+		"FT6 64 letters and digits for HS512":         {alg: token.HS512, make: func() []byte { return from(lower+upper+digits, 64) }},
+		"FT6 64 capital letters and digits for HS512": {alg: token.HS512, make: func() []byte { return from(upper+digits, 64) }},
+		"FT6 64 bytes for HS512":                      {alg: token.HS512, make: func() []byte { return raw(64) }},
+		"FT6 64 bytes in hex for HS512":               {alg: token.HS512, make: func() []byte { return []byte(hex.EncodeToString(raw(64))) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for range 2000 {

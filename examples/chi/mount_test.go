@@ -21,8 +21,8 @@ func TestPatternsInAMountNeedItsPrefix_FR3(t *testing.T) {
 		status    int // of the second login
 		unmatched []string
 	}{
-		{"POST /login", http.StatusOK, []string{"POST /login"}},
-		{"POST /auth/login", http.StatusTooManyRequests, nil},
+		{pattern: "POST /login", status: http.StatusOK, unmatched: []string{"POST /login"}},
+		{pattern: "POST /auth/login", status: http.StatusTooManyRequests},
 	} {
 		t.Run("FR3 "+row.pattern, func(t *testing.T) {
 			limits := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{

@@ -52,19 +52,19 @@ func TestEveryChiRouteIsAsked_FT10(t *testing.T) {
 		open func(chi.Router)
 		want string
 	}{
-		"FT10 all are closed": {func(chi.Router) {}, ""},
-		"FT10 a route of every method that forgets Require for one": {func(r chi.Router) {
+		"FT10 all are closed": {open: func(chi.Router) {}},
+		"FT10 a route of every method that forgets Require for one": {open: func(r chi.Router) {
 			r.Handle("/export", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.Method != "PATCH" {
 					closed.ServeHTTP(w, r)
 				}
 			}))
-		}, `authtest: "PATCH /export": has no auth.Require`},
-		"FT10 a route of a mounted router that forgets Require": {func(r chi.Router) {
+		}, want: `authtest: "PATCH /export": has no auth.Require`},
+		"FT10 a route of a mounted router that forgets Require": {open: func(r chi.Router) {
 			inner := chi.NewRouter()
 			inner.Method("PUT", "/x", ok)
 			r.Mount("/v2", inner)
-		}, `authtest: "PUT /v2/x": has no auth.Require`},
+		}, want: `authtest: "PUT /v2/x": has no auth.Require`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			router := chi.NewRouter()

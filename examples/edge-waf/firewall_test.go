@@ -249,9 +249,13 @@ func TestUnreadableBodiesAreRefused(t *testing.T) {
 		name, sent string
 		status     int
 	}{
-		{"a bound outside of the firewall", "POST /orders HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n" + strings.Repeat("1", 100), 413},
-		{"a body that stops", "POST /orders HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n1", 408},
-		{"a broken chunk", "POST /orders HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400},
+		{
+			name:   "a bound outside of the firewall",
+			sent:   "POST /orders HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n" + strings.Repeat("1", 100),
+			status: 413,
+		},
+		{name: "a body that stops", sent: "POST /orders HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n1", status: 408},
+		{name: "a broken chunk", sent: "POST /orders HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", status: 400},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			service := httptest.NewUnstartedServer(failures.Handler(http.MaxBytesHandler(rules.Handler(behind), 10)))

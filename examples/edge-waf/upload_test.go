@@ -30,11 +30,11 @@ func TestUploadThatDoesNotArrive_FX1(t *testing.T) {
 		name, request string
 		slow          bool
 	}{
-		{"a body that the rules read is cut off", json, false},
-		{"a body that the rules read is slow", json, true},
-		{"a body that the service reads is cut off", picture, false},
-		{"a body that the service reads is slow", picture, true},
-		{"a client that does not wait for the answer", download, false},
+		{name: "a body that the rules read is cut off", request: json},
+		{name: "a body that the rules read is slow", request: json, slow: true},
+		{name: "a body that the service reads is cut off", request: picture},
+		{name: "a body that the service reads is slow", request: picture, slow: true},
+		{name: "a client that does not wait for the answer", request: download},
 	} {
 		t.Run("FX1 "+tt.name, func(t *testing.T) {
 			reached := make(chan struct{}, 1)

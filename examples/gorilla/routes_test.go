@@ -92,21 +92,21 @@ func TestEveryGorillaRouteIsAsked_FT10(t *testing.T) {
 		open func(*mux.Router)
 		want string
 	}{
-		"FT10 a route without Methods that forgets Require": {func(r *mux.Router) { r.Handle("/export", ok) },
-			"authtest: \"/export\": GET: has no auth.Require\nauthtest: \"/export\": POST: has no auth.Require\nauthtest: \"/export\": PUT: has no auth.Require\nauthtest: \"/export\": PATCH: has no auth.Require\nauthtest: \"/export\": DELETE: has no auth.Require"},
-		"FT10 a prefix without Methods that forgets Require for one method": {func(r *mux.Router) {
+		"FT10 a route without Methods that forgets Require": {open: func(r *mux.Router) { r.Handle("/export", ok) },
+			want: "authtest: \"/export\": GET: has no auth.Require\nauthtest: \"/export\": POST: has no auth.Require\nauthtest: \"/export\": PUT: has no auth.Require\nauthtest: \"/export\": PATCH: has no auth.Require\nauthtest: \"/export\": DELETE: has no auth.Require"},
+		"FT10 a prefix without Methods that forgets Require for one method": {open: func(r *mux.Router) {
 			r.PathPrefix("/files/").Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.Method != "PATCH" {
 					auth.Require()(ok).ServeHTTP(w, r)
 				}
 			}))
-		}, `authtest: "/files/": PATCH: has no auth.Require`},
-		"FT10 a route of a subrouter that forgets Require": {func(r *mux.Router) { r.PathPrefix("/v2").Subrouter().Handle("/x", ok).Methods("PUT") },
-			`authtest: "PUT /v2/x": has no auth.Require`},
-		"FT10 a route of one method before one of all": {func(r *mux.Router) {
+		}, want: `authtest: "/files/": PATCH: has no auth.Require`},
+		"FT10 a route of a subrouter that forgets Require": {open: func(r *mux.Router) { r.PathPrefix("/v2").Subrouter().Handle("/x", ok).Methods("PUT") },
+			want: `authtest: "PUT /v2/x": has no auth.Require`},
+		"FT10 a route of one method before one of all": {open: func(r *mux.Router) {
 			r.Handle("/both", ok).Methods("POST")
 			r.Handle("/both", auth.Require()(ok))
-		}, `authtest: "POST /both": has no auth.Require`},
+		}, want: `authtest: "POST /both": has no auth.Require`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			router := closedRouter()

@@ -136,17 +136,17 @@ func TestTicketsThatOpenNothing_FD5(t *testing.T) {
 		status             int
 		code               string
 	}{
-		{"none", "GET", "/events", nil, 401, "auth_required"},
-		{"an empty one", "GET", "/events?ticket=", nil, 401, "auth_invalid"},
-		{"a guess", "GET", "/events?ticket=AAAAAAAAAAAAAAAAAAAAAAAAAA", nil, 401, "auth_invalid"},
-		{"one of the shelf's own keys", "GET", "/events?ticket=order:1", nil, 401, "auth_invalid"},
-		{"one of 8 KiB", "GET", "/events?ticket=" + strings.Repeat("A", 8<<10), nil, 401, "auth_invalid"},
-		{"two", "GET", "/events?ticket=" + good + "&ticket=x", nil, 400, "auth_malformed"},
-		{"a token in its place", "GET", "/events?ticket=" + strings.TrimPrefix(in.bearer(), "Bearer "), nil, 401, "auth_invalid"},
-		{"at another route", "GET", "/me?ticket=" + good, nil, 401, "auth_required"},
-		{"at another spelling", "GET", "/%65vents/?ticket=" + good, nil, 401, "auth_required"},
-		{"for a ticket", "POST", "/events/ticket?ticket=" + good, nil, 401, "auth_required"},
-		{"by a cookie", "POST", "/events/ticket", []string{"Cookie", in.cookie(t)}, 401, "auth_required"},
+		{name: "none", method: "GET", path: "/events", status: 401, code: "auth_required"},
+		{name: "an empty one", method: "GET", path: "/events?ticket=", status: 401, code: "auth_invalid"},
+		{name: "a guess", method: "GET", path: "/events?ticket=AAAAAAAAAAAAAAAAAAAAAAAAAA", status: 401, code: "auth_invalid"},
+		{name: "one of the shelf's own keys", method: "GET", path: "/events?ticket=order:1", status: 401, code: "auth_invalid"},
+		{name: "one of 8 KiB", method: "GET", path: "/events?ticket=" + strings.Repeat("A", 8<<10), status: 401, code: "auth_invalid"},
+		{name: "two", method: "GET", path: "/events?ticket=" + good + "&ticket=x", status: 400, code: "auth_malformed"},
+		{name: "a token in its place", method: "GET", path: "/events?ticket=" + strings.TrimPrefix(in.bearer(), "Bearer "), status: 401, code: "auth_invalid"},
+		{name: "at another route", method: "GET", path: "/me?ticket=" + good, status: 401, code: "auth_required"},
+		{name: "at another spelling", method: "GET", path: "/%65vents/?ticket=" + good, status: 401, code: "auth_required"},
+		{name: "for a ticket", method: "POST", path: "/events/ticket?ticket=" + good, status: 401, code: "auth_required"},
+		{name: "by a cookie", method: "POST", path: "/events/ticket", header: []string{"Cookie", in.cookie(t)}, status: 401, code: "auth_required"},
 	} {
 		t.Run("FD5 "+row.name, func(t *testing.T) {
 			s.t = t

@@ -386,13 +386,13 @@ func TestOtherHostsAreRefused(t *testing.T) {
 		status int
 		code   string
 	}{
-		{"evil.example", 421, "misdirected_request"},
-		{"evil.example:8080", 421, "misdirected_request"},
-		{"shop.example.com.evil.example", 421, "misdirected_request"},
-		{"localhost.evil.example", 421, "misdirected_request"},
-		{"shop.example.com", 200, ""},
-		{"127.0.0.1", 200, ""},
-		{"localhost:8080", 200, ""},
+		{host: "evil.example", status: 421, code: "misdirected_request"},
+		{host: "evil.example:8080", status: 421, code: "misdirected_request"},
+		{host: "shop.example.com.evil.example", status: 421, code: "misdirected_request"},
+		{host: "localhost.evil.example", status: 421, code: "misdirected_request"},
+		{host: "shop.example.com", status: 200},
+		{host: "127.0.0.1", status: 200},
+		{host: "localhost:8080", status: 200},
 	} {
 		t.Run(row.host, func(t *testing.T) {
 			s.t = t
@@ -410,14 +410,30 @@ func TestWrongCommandLinesAreReported(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"open to the network in clear", []string{"-addr", "0.0.0.0:0"}, "plain HTTP is for a loopback address; add -tls, or -cert and -key"},
-		{"seen in clear", []string{"-self", "http://shop.example.com"}, "plain HTTP is for a loopback address; add -tls, or -cert and -key"},
-		{"seen at no address", []string{"-self", "shop.example.com"}, `"shop.example.com" is not an address such as https://shop.example.com`},
-		{"seen at a path", []string{"-self", "https://shop.example.com/"}, `"https://shop.example.com/" is not an address such as https://shop.example.com`},
-		{"an origin without a scheme", []string{"-origin", "app.example.com"}, `cors: Origins[0] "app.example.com": is not an origin; did you mean "https://app.example.com"?`},
-		{"everybody trusted", []string{"-trust", "0.0.0.0/0"}, `headers: Trusted[0] "0.0.0.0/0": trusts every address; did you mean the networks of your proxies?`},
-		{"a Redis without keys", []string{"-redis", "redis://127.0.0.1:1"}, "-redis needs -keys: shops that share their state share their keys too"},
-		{"a Redis at no address", []string{"-redis", "redis://:hunter2@127.0.0.1:port", "-keys", filepath.Join(t.TempDir(), "keys")}, "-redis is not a URL such as redis://127.0.0.1:6379"},
+		{name: "open to the network in clear", args: []string{"-addr", "0.0.0.0:0"}, want: "plain HTTP is for a loopback address; add -tls, or -cert and -key"},
+		{name: "seen in clear", args: []string{"-self", "http://shop.example.com"}, want: "plain HTTP is for a loopback address; add -tls, or -cert and -key"},
+		{name: "seen at no address", args: []string{"-self", "shop.example.com"}, want: `"shop.example.com" is not an address such as https://shop.example.com`},
+		{
+			name: "seen at a path",
+			args: []string{"-self", "https://shop.example.com/"},
+			want: `"https://shop.example.com/" is not an address such as https://shop.example.com`,
+		},
+		{
+			name: "an origin without a scheme",
+			args: []string{"-origin", "app.example.com"},
+			want: `cors: Origins[0] "app.example.com": is not an origin; did you mean "https://app.example.com"?`,
+		},
+		{
+			name: "everybody trusted",
+			args: []string{"-trust", "0.0.0.0/0"},
+			want: `headers: Trusted[0] "0.0.0.0/0": trusts every address; did you mean the networks of your proxies?`,
+		},
+		{name: "a Redis without keys", args: []string{"-redis", "redis://127.0.0.1:1"}, want: "-redis needs -keys: shops that share their state share their keys too"},
+		{
+			name: "a Redis at no address",
+			args: []string{"-redis", "redis://:hunter2@127.0.0.1:port", "-keys", filepath.Join(t.TempDir(), "keys")},
+			want: "-redis is not a URL such as redis://127.0.0.1:6379",
+		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			require.EqualError(t, run(ctx, testRounds, append([]string{"-addr", "127.0.0.1:0"}, row.args...), io.Discard, io.Discard), row.want)

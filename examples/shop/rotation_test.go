@@ -214,9 +214,9 @@ func TestSecretsAreKeptInProtectedFiles(t *testing.T) {
 		name, want string
 		spoil      func(file string) error
 	}{
-		{"a file that others can read", "others can open it", func(file string) error { return os.Chmod(file, 0o640) }},
-		{"a file that was cut", "is not 32 bytes in base64", func(file string) error { return os.Truncate(file, 10) }},
-		{"a folder that others can list", "others can open it", func(string) error { return os.Chmod(dir, 0o755) }},
+		{name: "a file that others can read", want: "others can open it", spoil: func(file string) error { return os.Chmod(file, 0o640) }},
+		{name: "a file that was cut", want: "is not 32 bytes in base64", spoil: func(file string) error { return os.Truncate(file, 10) }},
+		{name: "a folder that others can list", want: "others can open it", spoil: func(string) error { return os.Chmod(dir, 0o755) }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			file := filepath.Join(dir, files[len(files)-1].Name())

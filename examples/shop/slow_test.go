@@ -54,8 +54,11 @@ func TestSlowBodiesDoNotDelayRefusals(t *testing.T) {
 		status int
 		after  time.Duration
 	}{
-		"/nowhere": {401, time.Second}, "/healthz": {405, time.Second}, "/auth/refresh": {401, 4 * time.Second},
-		"/auth/login": {408, 30 * time.Second}, "/auth/logout": {204, 30 * time.Second},
+		"/nowhere":      {status: 401, after: time.Second},
+		"/healthz":      {status: 405, after: time.Second},
+		"/auth/refresh": {status: 401, after: 4 * time.Second},
+		"/auth/login":   {status: 408, after: 30 * time.Second},
+		"/auth/logout":  {status: 204, after: 30 * time.Second},
 	} {
 		t.Run("FD8 "+path, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

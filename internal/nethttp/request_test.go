@@ -178,9 +178,9 @@ func TestLogHasTheRouteAndNotThePath_FE1(t *testing.T) {
 		name    string
 		handler http.HandlerFunc
 	}{
-		{"a panic", func(http.ResponseWriter, *http.Request) { panic("a mistake") }},
-		{"a foreign body", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusInternalServerError) }},
-		{"a bare 404", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }},
+		{name: "a panic", handler: func(http.ResponseWriter, *http.Request) { panic("a mistake") }},
+		{name: "a foreign body", handler: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusInternalServerError) }},
+		{name: "a bare 404", handler: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			x := newWorld(t)

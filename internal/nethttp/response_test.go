@@ -95,22 +95,22 @@ func TestUnsatisfiedRangeKeepsItsLength_FE5(t *testing.T) {
 				handler http.HandlerFunc
 				want    []string
 			}{
-				{"ServeContent", content, []string{"bytes */47"}},
-				{"Respond with the handler's header", func(w http.ResponseWriter, r *http.Request) {
+				{name: "ServeContent", handler: content, want: []string{"bytes */47"}},
+				{name: "Respond with the handler's header", handler: func(w http.ResponseWriter, r *http.Request) {
 					w.Header().Set("Content-Range", "bytes */9")
 					errors.Respond(w, r, errRange)
-				}, []string{"bytes */9"}},
-				{"Respond with the error's header", func(w http.ResponseWriter, r *http.Request) {
+				}, want: []string{"bytes */9"}},
+				{name: "Respond with the error's header", handler: func(w http.ResponseWriter, r *http.Request) {
 					errors.Respond(w, r, errRange.Header("Content-Range", "bytes */8"))
-				}, []string{"bytes */8"}},
-				{"the range of another body", func(w http.ResponseWriter, r *http.Request) {
+				}, want: []string{"bytes */8"}},
+				{name: "the range of another body", handler: func(w http.ResponseWriter, r *http.Request) {
 					w.Header().Set("Content-Range", "bytes 0-4/9")
 					errors.Respond(w, r, errRange)
-				}, nil},
-				{"another status", func(w http.ResponseWriter, r *http.Request) {
+				}},
+				{name: "another status", handler: func(w http.ResponseWriter, r *http.Request) {
 					w.Header().Set("Content-Range", "bytes */9")
 					errors.Respond(w, r, errBad)
-				}, nil},
+				}},
 			} {
 				t.Run(fmt.Sprintf("%s %s HTTP/%d", row.name, method, version), func(t *testing.T) {
 					srv := serve(t, version, x.wrap("/", row.handler))

@@ -53,8 +53,13 @@ func newWorld(t *testing.T) *world {
 	}]())
 	return &world{
 		rings: []ring{
-			{"errors", failures.Handler}, {"headers", secure.Handler}, {"cors", origins.Handler}, {"ratelimit", limits.Handler},
-			{"auth", callers.Handler}, {"auth.Require", auth.Require()}, {"validate", query},
+			{name: "errors", handler: failures.Handler},
+			{name: "headers", handler: secure.Handler},
+			{name: "cors", handler: origins.Handler},
+			{name: "ratelimit", handler: limits.Handler},
+			{name: "auth", handler: callers.Handler},
+			{name: "auth.Require", handler: auth.Require()},
+			{name: "validate", handler: query},
 		},
 		header: http.Header{"Authorization": {"Bearer " + tokens.Token(token.Grant{Subject: "ada"})}, "Origin": {page}},
 		log:    journal,

@@ -144,8 +144,8 @@ func TestBlackHoleHoldsBytesInFlight(t *testing.T) {
 		name string
 		ends func(client, server net.Conn) (from, to net.Conn)
 	}{
-		{"requests", func(client, server net.Conn) (from, to net.Conn) { return client, server }},
-		{"replies", func(client, server net.Conn) (from, to net.Conn) { return server, client }},
+		{name: "requests", ends: func(client, server net.Conn) (from, to net.Conn) { return client, server }},
+		{name: "replies", ends: func(client, server net.Conn) (from, to net.Conn) { return server, client }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()

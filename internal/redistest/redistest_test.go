@@ -291,9 +291,9 @@ func TestMissingServerSkipsOrFails(t *testing.T) {
 		redistest.Start(t)
 	}
 	for _, row := range []struct{ name, require, named, want, says string }{
-		{"required", "1", "", "--- FAIL", "needs redis-server"},
-		{"not required", "", "", "--- SKIP", "needs redis-server"},
-		{"another one is named", "", "/nowhere/redis-server", "--- FAIL", "RINGWALL_REDIS_SERVER: "},
+		{name: "required", require: "1", want: "--- FAIL", says: "needs redis-server"},
+		{name: "not required", want: "--- SKIP", says: "needs redis-server"},
+		{name: "another one is named", named: "/nowhere/redis-server", want: "--- FAIL", says: "RINGWALL_REDIS_SERVER: "},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			child := exec.Command(os.Args[0], "-test.run=^TestMissingServerSkipsOrFails$", "-test.v")

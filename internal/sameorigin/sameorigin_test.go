@@ -31,13 +31,13 @@ func TestVerdictsNameTheCause_FC7(t *testing.T) {
 		sites, origins []string
 		want           sameorigin.Verdict
 	}{
-		{nil, []string{origincases.Own, origincases.Own}, sameorigin.SeveralOrigins},
-		{[]string{"none", "none"}, nil, sameorigin.SeveralSites},
-		{[]string{"cross-site"}, nil, sameorigin.OtherSite},
-		{nil, []string{origincases.Evil}, sameorigin.UnlistedPage},
-		{nil, []string{origincases.Listed}, sameorigin.ListedPage},
-		{nil, []string{origincases.Own}, sameorigin.OwnPage},
-		{nil, nil, sameorigin.NoBrowser},
+		{origins: []string{origincases.Own, origincases.Own}, want: sameorigin.SeveralOrigins},
+		{sites: []string{"none", "none"}, want: sameorigin.SeveralSites},
+		{sites: []string{"cross-site"}, want: sameorigin.OtherSite},
+		{origins: []string{origincases.Evil}, want: sameorigin.UnlistedPage},
+		{origins: []string{origincases.Listed}, want: sameorigin.ListedPage},
+		{origins: []string{origincases.Own}, want: sameorigin.OwnPage},
+		{want: sameorigin.NoBrowser},
 	} {
 		require.Equal(t, row.want, s.Check(origincases.Case{Sites: row.sites, Origins: row.origins}.Request("/")), row)
 	}
@@ -52,15 +52,15 @@ func TestOwnOriginComesFromSchemeAndHost_FC7(t *testing.T) {
 		scheme, host func(*http.Request) string
 		own          bool
 	}{
-		{"plain HTTP, origin with TLS", "https://api.example.com", false, nil, nil, false},
-		{"the host inside", "https://api.example.com", false, fixed("https"), fixed("shop.example"), false},
-		{"an unknown scheme", "ftp://api.example.com", false, fixed("ftp"), nil, false},
-		{"no host", "https://", true, nil, fixed(""), false},
-		{"plain HTTP", "http://api.example.com", false, nil, nil, true},
-		{"TLS", "https://api.example.com", true, nil, nil, true},
-		{"behind a proxy", "https://api.example.com", false, fixed("https"), nil, true},
-		{"behind a proxy that changes the host", "https://shop.example", false, fixed("https"), fixed("shop.example"), true},
-		{"port 80 over plain HTTP", "http://shop.example", false, nil, fixed("shop.example:80"), true},
+		{name: "plain HTTP, origin with TLS", origin: "https://api.example.com"},
+		{name: "the host inside", origin: "https://api.example.com", scheme: fixed("https"), host: fixed("shop.example")},
+		{name: "an unknown scheme", origin: "ftp://api.example.com", scheme: fixed("ftp")},
+		{name: "no host", origin: "https://", tls: true, host: fixed("")},
+		{name: "plain HTTP", origin: "http://api.example.com", own: true},
+		{name: "TLS", origin: "https://api.example.com", tls: true, own: true},
+		{name: "behind a proxy", origin: "https://api.example.com", scheme: fixed("https"), own: true},
+		{name: "behind a proxy that changes the host", origin: "https://shop.example", scheme: fixed("https"), host: fixed("shop.example"), own: true},
+		{name: "port 80 over plain HTTP", origin: "http://shop.example", host: fixed("shop.example:80"), own: true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			r := httptest.NewRequest("POST", "http://api.example.com/", nil)

@@ -94,22 +94,58 @@ func TestNilIsRefusedAtStart_FE9(t *testing.T) {
 		do   func()
 		want string
 	}{
-		{"auth.Require(nil)", func() { auth.Require(nil) }, "auth: Require: policies[0]: must not be nil; did you mean Require()?"},
-		{"auth.Require(allow, nil)", func() { auth.Require(allow, nil) }, "auth: Require: policies[1]: must not be nil; did you mean Require()?"},
-		{"auth.AllOf(nil)", func() { auth.AllOf(nil) }, "auth: AllOf: policies[0]: must not be nil"},
-		{"auth.AnyOf(allow, nil)", func() { auth.AnyOf(allow, nil) }, "auth: AnyOf: policies[1]: must not be nil"},
-		{"auth.Object without a kind", func() { auth.Object(nil, find, may) }, "auth: Object: notFound must not be nil; did you mean errors.ErrNotFound?"},
-		{"auth.Object without load", func() { auth.Object[int](notFound, nil, may) }, "auth: Object: load must not be nil"},
-		{"auth.Object without can", func() { auth.Object(notFound, find, nil) }, "auth: Object: can must not be nil"},
-		{"a nil Responder", func() { (*errors.Responder)(nil).Handler(next) }, "errors: Handler: the receiver must not be nil; did you mean to check the error of New?"},
-		{"a nil headers.Policy", func() { (*headers.Policy)(nil).Handler(next) }, "headers: Handler: the receiver must not be nil; did you mean to check the error of New?"},
-		{"a nil cors.Middleware", func() { (*cors.Middleware)(nil).Handler(next) }, "cors: Handler: the receiver must not be nil; did you mean to check the error of New?"},
-		{"a cors.Middleware that New did not make", func() { new(cors.Middleware).Handler(next) }, "cors: Handler: the receiver must not be nil; did you mean to check the error of New?"},
-		{"a nil Limiter", func() { (*ratelimit.Limiter)(nil).Handler(next) }, "ratelimit: Handler: the receiver must not be nil; did you mean to check the error of New?"},
-		{"session.Refresh of nil", func() { (*session.Manager)(nil).Refresh() }, "session: Refresh: the receiver must not be nil; did you mean to check the error of New?"},
-		{"session.Logout of nil", func() { (*session.Manager)(nil).Logout() }, "session: Logout: the receiver must not be nil; did you mean to check the error of New?"},
-		{"session.LogoutAll of nil", func() { (*session.Manager)(nil).LogoutAll() }, "session: LogoutAll: the receiver must not be nil; did you mean to check the error of New?"},
-		{"JWKS of nil", func() { (*token.Keys)(nil).JWKS() }, "token: JWKS: the receiver must not be nil; did you mean to check the error of New?"},
+		{name: "auth.Require(nil)", do: func() { auth.Require(nil) }, want: "auth: Require: policies[0]: must not be nil; did you mean Require()?"},
+		{name: "auth.Require(allow, nil)", do: func() { auth.Require(allow, nil) }, want: "auth: Require: policies[1]: must not be nil; did you mean Require()?"},
+		{name: "auth.AllOf(nil)", do: func() { auth.AllOf(nil) }, want: "auth: AllOf: policies[0]: must not be nil"},
+		{name: "auth.AnyOf(allow, nil)", do: func() { auth.AnyOf(allow, nil) }, want: "auth: AnyOf: policies[1]: must not be nil"},
+		{
+			name: "auth.Object without a kind",
+			do:   func() { auth.Object(nil, find, may) },
+			want: "auth: Object: notFound must not be nil; did you mean errors.ErrNotFound?",
+		},
+		{name: "auth.Object without load", do: func() { auth.Object[int](notFound, nil, may) }, want: "auth: Object: load must not be nil"},
+		{name: "auth.Object without can", do: func() { auth.Object(notFound, find, nil) }, want: "auth: Object: can must not be nil"},
+		{
+			name: "a nil Responder",
+			do:   func() { (*errors.Responder)(nil).Handler(next) },
+			want: "errors: Handler: the receiver must not be nil; did you mean to check the error of New?",
+		},
+		{
+			name: "a nil headers.Policy",
+			do:   func() { (*headers.Policy)(nil).Handler(next) },
+			want: "headers: Handler: the receiver must not be nil; did you mean to check the error of New?",
+		},
+		{
+			name: "a nil cors.Middleware",
+			do:   func() { (*cors.Middleware)(nil).Handler(next) },
+			want: "cors: Handler: the receiver must not be nil; did you mean to check the error of New?",
+		},
+		{
+			name: "a cors.Middleware that New did not make",
+			do:   func() { new(cors.Middleware).Handler(next) },
+			want: "cors: Handler: the receiver must not be nil; did you mean to check the error of New?",
+		},
+		{
+			name: "a nil Limiter",
+			do:   func() { (*ratelimit.Limiter)(nil).Handler(next) },
+			want: "ratelimit: Handler: the receiver must not be nil; did you mean to check the error of New?",
+		},
+		{
+			name: "session.Refresh of nil",
+			do:   func() { (*session.Manager)(nil).Refresh() },
+			want: "session: Refresh: the receiver must not be nil; did you mean to check the error of New?",
+		},
+		{
+			name: "session.Logout of nil",
+			do:   func() { (*session.Manager)(nil).Logout() },
+			want: "session: Logout: the receiver must not be nil; did you mean to check the error of New?",
+		},
+		{
+			name: "session.LogoutAll of nil",
+			do:   func() { (*session.Manager)(nil).LogoutAll() },
+			want: "session: LogoutAll: the receiver must not be nil; did you mean to check the error of New?",
+		},
+		{name: "JWKS of nil", do: func() { (*token.Keys)(nil).JWKS() }, want: "token: JWKS: the receiver must not be nil; did you mean to check the error of New?"},
 	} {
 		t.Run("FE9 "+tt.name, func(t *testing.T) { require.Equal(t, tt.want, panicOf(t, tt.do)) })
 	}
@@ -125,24 +161,24 @@ func TestNewRefusesNil_FE9(t *testing.T) {
 		do   func() error
 		want string
 	}{
-		{"validate.Handle(nil)", func() error {
+		{name: "validate.Handle(nil)", do: func() error {
 			_, err := validate.Handle[input](nil, validate.Options{Logger: quiet})
 			return err
-		}, "validate: Handle: fn must not be nil"},
-		{"a nil pointer as a store of API keys", func() error {
+		}, want: "validate: Handle: fn must not be nil"},
+		{name: "a nil pointer as a store of API keys", do: func() error {
 			_, err := apikey.New(apikey.Options{Prefix: "test", Store: (*keyStore)(nil), ClientIP: headers.PeerIP, Routes: []string{"/partner/"}})
 			return err
-		}, "apikey: Store: "},
-		{"a nil pointer as a store of sessions", func() error {
+		}, want: "apikey: Store: "},
+		{name: "a nil pointer as a store of sessions", do: func() error {
 			_, err := session.New(session.Options{Store: (*sessionStore)(nil)})
 			return err
-		}, "session: Store: must not be a nil pointer; did you mean to check the error of its New?"},
-		{"a nil pointer as a store of limits", func() error {
+		}, want: "session: Store: must not be a nil pointer; did you mean to check the error of its New?"},
+		{name: "a nil pointer as a store of limits", do: func() error {
 			_, err := ratelimit.New(ratelimit.Options{ClientIP: headers.PeerIP, Store: (*limitStore)(nil), Tiers: []ratelimit.Tier{
 				{Name: "all", Limits: []ratelimit.Limit{{Requests: 1, Window: time.Minute}}},
 			}})
 			return err
-		}, "ratelimit: Store: must not be a nil pointer; did you mean to check the error of its New?"},
+		}, want: "ratelimit: Store: must not be a nil pointer; did you mean to check the error of its New?"},
 	} {
 		t.Run("FE9 "+tt.name, func(t *testing.T) { require.ErrorContains(t, tt.do(), tt.want) })
 	}

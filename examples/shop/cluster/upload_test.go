@@ -68,9 +68,9 @@ func TestUploadThatDoesNotArrive_FX1(t *testing.T) {
 			slow bool
 			body bool
 		}{
-			{"a slow upload", true, true},
-			{"an aborted upload", false, true},
-			{"a client that does not wait", false, false},
+			{name: "a slow upload", slow: true, body: true},
+			{name: "an aborted upload", body: true},
+			{name: "a client that does not wait"},
 		} {
 			t.Run(fmt.Sprint("FX1 ", tt.name, ", HTTP/2 ", http2), func(t *testing.T) {
 				log := watchLog(t)

@@ -31,7 +31,10 @@ func corsPeers() []peer {
 	chi := chicors.New(chicors.Options{AllowedOrigins: origins, AllowCredentials: true, AllowedMethods: methods, AllowedHeaders: headers, ExposedHeaders: expose, MaxAge: 600})
 	jub := errors.Must(jub0bs.NewMiddleware(jub0bs.Config{Origins: origins, Credentialed: true, Methods: methods, RequestHeaders: headers, ResponseHeaders: expose, MaxAgeInSeconds: 600}))
 	return []peer{
-		{"ringwall", ours.Handler(bench.Nothing)}, {"rs", rs.Handler(bench.Nothing)}, {"jub0bs", jub.Wrap(bench.Nothing)}, {"go-chi", chi.Handler(bench.Nothing)},
+		{name: "ringwall", h: ours.Handler(bench.Nothing)},
+		{name: "rs", h: rs.Handler(bench.Nothing)},
+		{name: "jub0bs", h: jub.Wrap(bench.Nothing)},
+		{name: "go-chi", h: chi.Handler(bench.Nothing)},
 	}
 }
 
@@ -40,13 +43,13 @@ func corsCases() []request {
 		return http.Header{"Origin": {origin}, "Access-Control-Request-Method": {method}, "Access-Control-Request-Headers": headers}
 	}
 	return []request{
-		{"no-origin", "GET", http.Header{}, ""},
-		{"actual", "GET", http.Header{"Origin": {app}}, app},
-		{"actual-wildcard", "GET", http.Header{"Origin": {"https://a.b.wild.example"}}, "https://a.b.wild.example"},
-		{"actual-denied", "GET", http.Header{"Origin": {"https://evil.example"}}, ""},
-		{"preflight", "OPTIONS", preflight(app, "PUT", "authorization,content-type"), app},
-		{"preflight-denied", "OPTIONS", preflight("https://evil.example", "PUT", "authorization,content-type"), ""},
-		{"preflight-hostile", "OPTIONS", preflight(app, "PUT", strings.Repeat("x-a,", 64<<10)), ""}, // 256 KiB
+		{name: "no-origin", method: "GET", header: http.Header{}},
+		{name: "actual", method: "GET", header: http.Header{"Origin": {app}}, allow: app},
+		{name: "actual-wildcard", method: "GET", header: http.Header{"Origin": {"https://a.b.wild.example"}}, allow: "https://a.b.wild.example"},
+		{name: "actual-denied", method: "GET", header: http.Header{"Origin": {"https://evil.example"}}},
+		{name: "preflight", method: "OPTIONS", header: preflight(app, "PUT", "authorization,content-type"), allow: app},
+		{name: "preflight-denied", method: "OPTIONS", header: preflight("https://evil.example", "PUT", "authorization,content-type")},
+		{name: "preflight-hostile", method: "OPTIONS", header: preflight(app, "PUT", strings.Repeat("x-a,", 64<<10))}, // 256 KiB
 	}
 }
 

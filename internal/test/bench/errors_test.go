@@ -22,7 +22,8 @@ func errorsPeers() []peer {
 	empty := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		bench.Nothing.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), key{}, "id")))
 	})
-	return []peer{{"ringwall", ours.Handler(bench.Nothing)}, {"context-value", empty}}
+	return []peer{{name: "ringwall", h: ours.Handler(bench.Nothing)},
+		{name: "context-value", h: empty}}
 }
 
 func BenchmarkErrors(b *testing.B) {

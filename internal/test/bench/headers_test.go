@@ -52,7 +52,10 @@ func headersPeers() []peer {
 		}
 		bench.Nothing.ServeHTTP(w, r)
 	})
-	return []peer{{"ringwall", ours.Handler(bench.Nothing)}, {"Header.Set", plain}, {"unrolled", unrolled.Handler(bench.Nothing)}, {"floor", floor}}
+	return []peer{{name: "ringwall", h: ours.Handler(bench.Nothing)},
+		{name: "Header.Set", h: plain},
+		{name: "unrolled", h: unrolled.Handler(bench.Nothing)},
+		{name: "floor", h: floor}}
 }
 
 func overTLS() *http.Request {
@@ -89,11 +92,11 @@ func TestHeadersAnswerAlike(t *testing.T) {
 func clientIPPeers() []peer {
 	ours := errors.Must(headers.NewForwarded(headers.ForwardedOptions{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}))
 	return []peer{
-		{"ringwall", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		{name: "ringwall", h: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			addr, _ := ours.ClientIP(r)
 			found(w, addr)
 		})},
-		{"chi", middleware.ClientIPFromXFF("10.0.0.0/8")(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		{name: "chi", h: middleware.ClientIPFromXFF("10.0.0.0/8")(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			found(w, middleware.GetClientIPAddr(r.Context()))
 		}))},
 	}

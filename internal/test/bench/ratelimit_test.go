@@ -34,27 +34,27 @@ type limiter struct {
 // together.
 func limiters(requests int, window time.Duration) []limiter {
 	return []limiter{
-		{"ringwall", func(testing.TB) http.Handler {
+		{name: "ringwall", make: func(testing.TB) http.Handler {
 			return errors.Must(ratelimit.New(ratelimit.Options{
 				Store: ratelimit.NewMemory(ratelimit.MemoryOptions{MaxKeys: 1 << 21}),
 				Tiers: []ratelimit.Tier{{Name: "all", Limits: []ratelimit.Limit{{Requests: requests, Window: window}}}},
 			})).Handler(bench.Nothing)
 		}},
-		{"httprate", func(testing.TB) http.Handler {
+		{name: "httprate", make: func(testing.TB) http.Handler {
 			return httprate.LimitBy(requests, window, peerOf)(bench.Nothing)
 		}},
-		{"ulule", func(testing.TB) http.Handler {
+		{name: "ulule", make: func(testing.TB) http.Handler {
 			store := ululemem.NewStoreWithOptions(ulule.StoreOptions{Prefix: "x", CleanUpInterval: time.Hour})
 			return ululehttp.NewMiddleware(ulule.New(store, ulule.Rate{Period: window, Limit: int64(requests)})).Handler(bench.Nothing)
 		}},
-		{"sethvargo", func(tb testing.TB) http.Handler {
+		{name: "sethvargo", make: func(tb testing.TB) http.Handler {
 			store, err := memorystore.New(&memorystore.Config{Tokens: uint64(requests), Interval: window})
 			require.NoError(tb, err)
 			m, err := httplimit.NewMiddleware(store, httplimit.IPKeyFunc())
 			require.NoError(tb, err)
 			return m.Handle(bench.Nothing)
 		}},
-		{"throttled", func(tb testing.TB) http.Handler {
+		{name: "throttled", make: func(tb testing.TB) http.Handler {
 			store, err := memstore.NewCtx(0)
 			require.NoError(tb, err)
 			gcra, err := throttled.NewGCRARateLimiterCtx(store, throttled.RateQuota{MaxRate: throttled.PerDuration(requests, window), MaxBurst: requests - 1})
@@ -98,10 +98,10 @@ type limitCase struct {
 // reach the limit; and denied.
 func limitCases() []limitCase {
 	return []limitCase{
-		{"allowed", 1 << 30, time.Hour, 1, 200},
-		{"allowed-million-keys", 1 << 30, time.Hour, 1 << 20, 200},
-		{"allowed-exact", 128, 100 * time.Millisecond, 1 << 13, 200},
-		{"denied", 5, time.Hour, 1, 429},
+		{name: "allowed", requests: 1 << 30, window: time.Hour, keys: 1, status: 200},
+		{name: "allowed-million-keys", requests: 1 << 30, window: time.Hour, keys: 1 << 20, status: 200},
+		{name: "allowed-exact", requests: 128, window: 100 * time.Millisecond, keys: 1 << 13, status: 200},
+		{name: "denied", requests: 5, window: time.Hour, keys: 1, status: 429},
 	}
 }
 

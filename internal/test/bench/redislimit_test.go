@@ -68,17 +68,17 @@ func decisions(tb testing.TB, client *redis.Client) []struct {
 		who    string
 		decide func(ctx context.Context, i int) error
 	}{
-		{"ringwall", func(ctx context.Context, i int) error {
+		{who: "ringwall", decide: func(ctx context.Context, i int) error {
 			charges := threeLimits(i)
 			return store.Take(ctx, charges[:], verdicts)
 		}},
-		{"evalsha", func(ctx context.Context, i int) error {
+		{who: "evalsha", decide: func(ctx context.Context, i int) error {
 			return nothing.EvalSha(ctx, client, []string{"rl:{" + strconv.Itoa(i) + "}:login"}).Err()
 		}},
-		{"floor", func(ctx context.Context, i int) error {
+		{who: "floor", decide: func(ctx context.Context, i int) error {
 			return least.EvalSha(ctx, client, []string{"rl:{" + strconv.Itoa(i) + "}:login"}, value).Err()
 		}},
-		{"redis_rate-one-limit", func(ctx context.Context, i int) error {
+		{who: "redis_rate-one-limit", decide: func(ctx context.Context, i int) error {
 			_, err := rate.Allow(ctx, strconv.Itoa(i), redisrate.PerMinute(5))
 			return err
 		}},
@@ -126,8 +126,8 @@ func redisHandlers(tb testing.TB, s *redistest.Server) []peer {
 	}))
 	counter := errors.Must(httprateredis.NewRedisLimitCounter(&httprateredis.Config{Client: connection(tb, s)}))
 	return []peer{
-		{"ringwall", ours.Handler(bench.Nothing)},
-		{"httprate-redis", httprate.LimitBy(5, time.Hour, func(r *http.Request) (string, error) { return r.RemoteAddr, nil }, httprate.WithLimitCounter(counter))(bench.Nothing)},
+		{name: "ringwall", h: ours.Handler(bench.Nothing)},
+		{name: "httprate-redis", h: httprate.LimitBy(5, time.Hour, func(r *http.Request) (string, error) { return r.RemoteAddr, nil }, httprate.WithLimitCounter(counter))(bench.Nothing)},
 	}
 }
 

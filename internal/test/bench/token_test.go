@@ -109,9 +109,9 @@ func (k tokenKey) peers() []peer {
 		validator.WithAllowedClockSkew(30*time.Second)))
 	auth0 := errors.Must(jwtmiddleware.New(jwtmiddleware.WithValidator(v), jwtmiddleware.WithErrorHandler(refuse)))
 	return []peer{
-		{"golang-jwt", golang},
-		{"jwtauth", jwtauth.Verifier(ja)(jwtauth.Authenticator(ja)(bench.Nothing))},
-		{"auth0", auth0.CheckJWT(bench.Nothing)},
+		{name: "golang-jwt", h: golang},
+		{name: "jwtauth", h: jwtauth.Verifier(ja)(jwtauth.Authenticator(ja)(bench.Nothing))},
+		{name: "auth0", h: auth0.CheckJWT(bench.Nothing)},
 	}
 }
 

@@ -109,8 +109,11 @@ func validatePeers(b testing.TB) []peer {
 		quiet.Handler(ours).ServeHTTP(w, r)
 	})
 	return []peer{
-		{"ringwall", refusing}, {"L2", decoding(func(b []byte, v any) error { return jsonv2.Unmarshal(b, v) })},
-		{"encoding-json", decoding(json.Unmarshal)}, {"huma", humaPeer()}, {"kin-openapi", kinPeer(b)},
+		{name: "ringwall", h: refusing},
+		{name: "L2", h: decoding(func(b []byte, v any) error { return jsonv2.Unmarshal(b, v) })},
+		{name: "encoding-json", h: decoding(json.Unmarshal)},
+		{name: "huma", h: humaPeer()},
+		{name: "kin-openapi", h: kinPeer(b)},
 	}
 }
 
@@ -138,7 +141,10 @@ func validateCases() []body {
 	for _, size := range []struct {
 		name  string
 		bytes int
-	}{{"80B", 80}, {"1KiB", 1 << 10}, {"8KiB", 8 << 10}, {"64KiB", 64 << 10}} {
+	}{{name: "80B", bytes: 80},
+		{name: "1KiB", bytes: 1 << 10},
+		{name: "8KiB", bytes: 8 << 10},
+		{name: "64KiB", bytes: 64 << 10}} {
 		cases = append(cases, body{size.name, basketOf(size.bytes)})
 	}
 	return append(cases, body{"items-bomb", `{"shop":"a7","lines":[` + strings.Repeat(`{"sku":"A","qty":1},`, 50_000) + `{"sku":"A","qty":1}]}`})

@@ -21,20 +21,83 @@ func TestFetchFollowsThePolicy(t *testing.T) {
 		reached                               string // the request that the handler gets, or not; "": not asked
 		times                                 int
 	}{
-		{"denied", evil, api, "/denied", `{}`, "blocked", "https GET /denied", 1},
-		{"a write of a foreign page", evil, api, "/write", `{method: "POST", mode: "no-cors"}`, "blocked", "https POST /write", 0},
-		{"a preflight of a foreign page", evil, api, "/foreign", `{method: "PUT"}`, "blocked", "https PUT /foreign", 0},
-		{"a method that is not allowed", app, api, "/method", `{method: "DELETE"}`, "blocked", "https DELETE /method", 0},
-		{"a method in lower case", app, api, "/patch", `{method: "patch"}`, "blocked", "https patch /patch", 0},
-		{"a header that is not allowed", app, api, "/header", `{headers: {"X-Evil": "1"}}`, "blocked", "https GET /header", 0},
-		{"everybody, with credentials", app, public, "/x", `{credentials: "include"}`, "blocked", "", 0},
-		{"stacked CORS", app, api, "/stacked", `{}`, "blocked", "", 0},
-		{"allowed", app, api, "/allowed", `{}`, "200 GET cookie=none authorization=", "https GET /allowed", 1},
-		{"preflighted", app, api, "/preflighted", `{method: "PUT", headers: {Authorization: "Bearer x", "Content-Type": "application/json"}, body: "{}"}`, "200 PUT cookie=none authorization=Bearer x", "https PUT /preflighted", 1},
-		{"FC5 a header of everybody, Authorization", evil, public, "/any-token", `{headers: {Authorization: "Bearer x"}}`, "blocked", "https GET /any-token", 0},
-		{"FC5 a header of everybody", evil, public, "/any", `{headers: {"X-Any": "1", "Content-Type": "application/json"}}`, "200 GET", "https GET /any", 1},
-		{"everybody", evil, public, "/x", `{}`, "200 GET cookie=none authorization=", "", 0},
-		{"a 429 from inside", app, api, "/limited", `{}`, "429", "", 0},
+		{name: "denied", from: evil, host: api, path: "/denied", options: `{}`, want: "blocked", reached: "https GET /denied", times: 1},
+		{
+			name:    "a write of a foreign page",
+			from:    evil,
+			host:    api,
+			path:    "/write",
+			options: `{method: "POST", mode: "no-cors"}`,
+			want:    "blocked",
+			reached: "https POST /write",
+			times:   0,
+		},
+		{
+			name:    "a preflight of a foreign page",
+			from:    evil,
+			host:    api,
+			path:    "/foreign",
+			options: `{method: "PUT"}`,
+			want:    "blocked",
+			reached: "https PUT /foreign",
+			times:   0,
+		},
+		{
+			name:    "a method that is not allowed",
+			from:    app,
+			host:    api,
+			path:    "/method",
+			options: `{method: "DELETE"}`,
+			want:    "blocked",
+			reached: "https DELETE /method",
+			times:   0,
+		},
+		{name: "a method in lower case", from: app, host: api, path: "/patch", options: `{method: "patch"}`, want: "blocked", reached: "https patch /patch", times: 0},
+		{
+			name:    "a header that is not allowed",
+			from:    app,
+			host:    api,
+			path:    "/header",
+			options: `{headers: {"X-Evil": "1"}}`,
+			want:    "blocked",
+			reached: "https GET /header",
+			times:   0,
+		},
+		{name: "everybody, with credentials", from: app, host: public, path: "/x", options: `{credentials: "include"}`, want: "blocked", times: 0},
+		{name: "stacked CORS", from: app, host: api, path: "/stacked", options: `{}`, want: "blocked", times: 0},
+		{name: "allowed", from: app, host: api, path: "/allowed", options: `{}`, want: "200 GET cookie=none authorization=", reached: "https GET /allowed", times: 1},
+		{
+			name:    "preflighted",
+			from:    app,
+			host:    api,
+			path:    "/preflighted",
+			options: `{method: "PUT", headers: {Authorization: "Bearer x", "Content-Type": "application/json"}, body: "{}"}`,
+			want:    "200 PUT cookie=none authorization=Bearer x",
+			reached: "https PUT /preflighted",
+			times:   1,
+		},
+		{
+			name:    "FC5 a header of everybody, Authorization",
+			from:    evil,
+			host:    public,
+			path:    "/any-token",
+			options: `{headers: {Authorization: "Bearer x"}}`,
+			want:    "blocked",
+			reached: "https GET /any-token",
+			times:   0,
+		},
+		{
+			name:    "FC5 a header of everybody",
+			from:    evil,
+			host:    public,
+			path:    "/any",
+			options: `{headers: {"X-Any": "1", "Content-Type": "application/json"}}`,
+			want:    "200 GET",
+			reached: "https GET /any",
+			times:   1,
+		},
+		{name: "everybody", from: evil, host: public, path: "/x", options: `{}`, want: "200 GET cookie=none authorization=", times: 0},
+		{name: "a 429 from inside", from: app, host: api, path: "/limited", options: `{}`, want: "429", times: 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			got, err := open(t, row.from, "/").Ask(fetch(at(row.host, row.path), row.options))
@@ -86,9 +149,9 @@ func TestFormsOfOtherOriginsAreRefused(t *testing.T) {
 		name, from, to, path, want string
 		times                      int
 	}{
-		{"a foreign page", "evil.test", "own.example.test", "/foreign-form", "origin_denied", 0},
-		{"a sibling that is not listed", "documents.example.test", "own.example.test", "/sibling-form", "", 0}, // its CSP has form-action 'self' too
-		{"the same host", "own.example.test", "own.example.test", "/own-form", "POST cookie=", 1},
+		{name: "a foreign page", from: "evil.test", to: "own.example.test", path: "/foreign-form", want: "origin_denied", times: 0},
+		{name: "a sibling that is not listed", from: "documents.example.test", to: "own.example.test", path: "/sibling-form", times: 0}, // its CSP has form-action 'self' too
+		{name: "the same host", from: "own.example.test", to: "own.example.test", path: "/own-form", want: "POST cookie=", times: 1},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			tab := open(t, row.from, "/form?to="+at(row.to, row.path))

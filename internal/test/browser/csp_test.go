@@ -135,24 +135,24 @@ func TestNoInjectedScriptRunsUnderAnAcceptedCSP_FH1(t *testing.T) {
 		csp  string
 		want map[string]string
 	}{
-		{"", map[string]string{}},
-		{"default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'", map[string]string{"own": "ran", "ownrelative": "ran"}}, // of Documents
-		{"default-src 'none'", map[string]string{}},
-		{"default-src", map[string]string{}},
-		{"default-src 'self'", map[string]string{"own": "ran"}},
-		{"default-src 'self'; base-uri 'none'", map[string]string{"own": "ran", "ownrelative": "ran"}},
-		{"default-src 'self'; base-uri 'self'", map[string]string{"own": "ran", "ownrelative": "ran"}},
-		{"default-src 'self'; base-uri https://cdn.example.com", map[string]string{"own": "ran", "ownrelative": "ran"}},
-		{"default-src 'self'; script-src 'self' " + hash(), map[string]string{"own": "ran", "hashed": "ran"}},
-		{"default-src 'none'; base-uri 'none'; script-src 'strict-dynamic' " + hash(), map[string]string{"hashed": "ran", "ownbase": "ran"}},
-		{"script-src 'self'; object-src 'none'; style-src 'self'", map[string]string{"own": "ran"}},
-		{"default-src https:; script-src 'self'; object-src 'none'; style-src 'self'", map[string]string{"own": "ran"}},
-		{"default-src 'self'; frame-src *; child-src * data:; img-src * data: blob:; worker-src blob: data:", map[string]string{"own": "ran"}},
-		{"default-src 'self'; script-src 'self' https://cdn.example.com https://*.other.test 'wasm-unsafe-eval' 'inline-speculation-rules'", map[string]string{"own": "ran"}},
-		{"default-src 'self'; object-src 'self' https://cdn.example.com", map[string]string{"own": "ran"}},
-		{"default-src 'none'; script-src-elem 'self'; script-src-attr 'none'", map[string]string{"own": "ran"}},
-		{"default-src 'self'; require-trusted-types-for 'script'", map[string]string{"own": "ran"}},
-		{"sandbox; script-src 'unsafe-inline'; default-src *; style-src 'none'", map[string]string{}},
+		{want: map[string]string{}},
+		{csp: "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'", want: map[string]string{"own": "ran", "ownrelative": "ran"}}, // of Documents
+		{csp: "default-src 'none'", want: map[string]string{}},
+		{csp: "default-src", want: map[string]string{}},
+		{csp: "default-src 'self'", want: map[string]string{"own": "ran"}},
+		{csp: "default-src 'self'; base-uri 'none'", want: map[string]string{"own": "ran", "ownrelative": "ran"}},
+		{csp: "default-src 'self'; base-uri 'self'", want: map[string]string{"own": "ran", "ownrelative": "ran"}},
+		{csp: "default-src 'self'; base-uri https://cdn.example.com", want: map[string]string{"own": "ran", "ownrelative": "ran"}},
+		{csp: "default-src 'self'; script-src 'self' " + hash(), want: map[string]string{"own": "ran", "hashed": "ran"}},
+		{csp: "default-src 'none'; base-uri 'none'; script-src 'strict-dynamic' " + hash(), want: map[string]string{"hashed": "ran", "ownbase": "ran"}},
+		{csp: "script-src 'self'; object-src 'none'; style-src 'self'", want: map[string]string{"own": "ran"}},
+		{csp: "default-src https:; script-src 'self'; object-src 'none'; style-src 'self'", want: map[string]string{"own": "ran"}},
+		{csp: "default-src 'self'; frame-src *; child-src * data:; img-src * data: blob:; worker-src blob: data:", want: map[string]string{"own": "ran"}},
+		{csp: "default-src 'self'; script-src 'self' https://cdn.example.com https://*.other.test 'wasm-unsafe-eval' 'inline-speculation-rules'", want: map[string]string{"own": "ran"}},
+		{csp: "default-src 'self'; object-src 'self' https://cdn.example.com", want: map[string]string{"own": "ran"}},
+		{csp: "default-src 'none'; script-src-elem 'self'; script-src-attr 'none'", want: map[string]string{"own": "ran"}},
+		{csp: "default-src 'self'; require-trusted-types-for 'script'", want: map[string]string{"own": "ran"}},
+		{csp: "sandbox; script-src 'unsafe-inline'; default-src *; style-src 'none'", want: map[string]string{}},
 	}
 	var options []headers.Options
 	for _, row := range rows {
@@ -170,21 +170,21 @@ func TestInjectedScriptRunsUnderARefusedCSP_FH1(t *testing.T) {
 		csp  string
 		want []string
 	}{
-		{"img-src 'self'", []string{"inline", "event", "svg", "data", "foreign", "module", "srcdoc", "javascript", "relative", "gadget_eval", "gadget_blob"}},
-		{"default-src *", []string{"foreign", "module", "relative"}},
-		{"default-src 'self'; script-src https:", []string{"foreign", "module", "relative"}},
-		{"default-src 'self'; script-src https://*:*", []string{"foreign"}},
-		{"default-src 'self'; script-src *:*", []string{"foreign"}},
-		{"default-src 'self'; script-src 'self' data:", []string{"data", "moduledata", "svgdata"}},
-		{"default-src 'self'; script-src 'self' blob:", []string{"gadget_blob"}},
-		{"default-src 'self'; script-src 'self' 'unsafe-eval'", []string{"gadget_eval"}},
-		{"default-src 'self'; script-src 'self' 'unsafe-inline'", []string{"inline", "event", "svg", "srcdoc", "javascript"}},
-		{"default-src 'self'; script-src-attr 'unsafe-inline'", []string{"event", "svg"}},
-		{"default-src 'self'; script-src-elem 'unsafe-inline'", []string{"inline", "srcdoc"}},
-		{"default-src 'self'; base-uri *; script-src 'strict-dynamic' " + hash(), []string{"base"}},
-		{"default-src 'self'; base-uri https:; script-src 'strict-dynamic' " + hash(), []string{"base"}},
-		{"default-src 'self'; script-src 'strict-dynamic' " + hash(), []string{"base"}},
-		{"default-src 'self'; sandbox allow-scripts; script-src *", []string{"foreign"}},
+		{csp: "img-src 'self'", want: []string{"inline", "event", "svg", "data", "foreign", "module", "srcdoc", "javascript", "relative", "gadget_eval", "gadget_blob"}},
+		{csp: "default-src *", want: []string{"foreign", "module", "relative"}},
+		{csp: "default-src 'self'; script-src https:", want: []string{"foreign", "module", "relative"}},
+		{csp: "default-src 'self'; script-src https://*:*", want: []string{"foreign"}},
+		{csp: "default-src 'self'; script-src *:*", want: []string{"foreign"}},
+		{csp: "default-src 'self'; script-src 'self' data:", want: []string{"data", "moduledata", "svgdata"}},
+		{csp: "default-src 'self'; script-src 'self' blob:", want: []string{"gadget_blob"}},
+		{csp: "default-src 'self'; script-src 'self' 'unsafe-eval'", want: []string{"gadget_eval"}},
+		{csp: "default-src 'self'; script-src 'self' 'unsafe-inline'", want: []string{"inline", "event", "svg", "srcdoc", "javascript"}},
+		{csp: "default-src 'self'; script-src-attr 'unsafe-inline'", want: []string{"event", "svg"}},
+		{csp: "default-src 'self'; script-src-elem 'unsafe-inline'", want: []string{"inline", "srcdoc"}},
+		{csp: "default-src 'self'; base-uri *; script-src 'strict-dynamic' " + hash(), want: []string{"base"}},
+		{csp: "default-src 'self'; base-uri https:; script-src 'strict-dynamic' " + hash(), want: []string{"base"}},
+		{csp: "default-src 'self'; script-src 'strict-dynamic' " + hash(), want: []string{"base"}},
+		{csp: "default-src 'self'; sandbox allow-scripts; script-src *", want: []string{"foreign"}},
 	}
 	var options []headers.Options
 	for _, row := range rows {

@@ -50,13 +50,55 @@ func load(element, url string) string {
 
 func TestResourcePolicyControlsEmbedding(t *testing.T) {
 	for _, row := range []struct{ name, from, element, host, path, want string }{
-		{"an image of the API in a foreign page: Cross-Origin-Resource-Policy", "evil.test", "img", "api.example.test", "/image", "blocked"},
-		{"FD4 an image of the API in the service's own page of another origin: likewise", "app.example.test", "img", "api.example.test", "/image", "blocked"},
-		{"FD4 the same image with the line that opens it, in a page of the same site", "app.example.test", "img", "api.example.test", "/opened", "loaded"},
-		{"FD4 the same image with the line that opens it, in a foreign page", "evil.test", "img", "api.example.test", "/opened", "blocked"},
-		{"a script with the type of a text: nosniff", "documents.example.test", "script", "documents.example.test", "/sniffed.js", "blocked"},
-		{"an image of the API in an answer of the API: its CSP", "api.example.test", "img", "api.example.test", "/image", "blocked"},
-		{"the page's own script", "documents.example.test", "script", "documents.example.test", "/own.js", "loaded"},
+		{
+			name:    "an image of the API in a foreign page: Cross-Origin-Resource-Policy",
+			from:    "evil.test",
+			element: "img",
+			host:    "api.example.test",
+			path:    "/image",
+			want:    "blocked",
+		},
+		{
+			name:    "FD4 an image of the API in the service's own page of another origin: likewise",
+			from:    "app.example.test",
+			element: "img",
+			host:    "api.example.test",
+			path:    "/image",
+			want:    "blocked",
+		},
+		{
+			name:    "FD4 the same image with the line that opens it, in a page of the same site",
+			from:    "app.example.test",
+			element: "img",
+			host:    "api.example.test",
+			path:    "/opened",
+			want:    "loaded",
+		},
+		{
+			name:    "FD4 the same image with the line that opens it, in a foreign page",
+			from:    "evil.test",
+			element: "img",
+			host:    "api.example.test",
+			path:    "/opened",
+			want:    "blocked",
+		},
+		{
+			name:    "a script with the type of a text: nosniff",
+			from:    "documents.example.test",
+			element: "script",
+			host:    "documents.example.test",
+			path:    "/sniffed.js",
+			want:    "blocked",
+		},
+		{
+			name:    "an image of the API in an answer of the API: its CSP",
+			from:    "api.example.test",
+			element: "img",
+			host:    "api.example.test",
+			path:    "/image",
+			want:    "blocked",
+		},
+		{name: "the page's own script", from: "documents.example.test", element: "script", host: "documents.example.test", path: "/own.js", want: "loaded"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			got, err := open(t, row.from, "/").Ask(load(row.element, at(row.host, row.path)))

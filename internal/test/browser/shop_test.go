@@ -345,7 +345,10 @@ func shopLook(t *testing.T, s *shop) {
 		name          string
 		width, height int64
 		dark          bool
-	}{{"light", 1280, 900, false}, {"dark", 1280, 900, true}, {"phone", 360, 740, false}, {"phone-dark", 360, 740, true}} {
+	}{{name: "light", width: 1280, height: 900},
+		{name: "dark", width: 1280, height: 900, dark: true},
+		{name: "phone", width: 360, height: 740},
+		{name: "phone-dark", width: 360, height: 740, dark: true}} {
 		t.Run(look.name, func(t *testing.T) {
 			p := s.page()
 			p.t = t

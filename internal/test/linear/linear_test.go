@@ -126,9 +126,9 @@ func TestLinearizable(t *testing.T) {
 		every  time.Duration
 		break_ func(*redistest.Proxy)
 	}{
-		{"calm", time.Second, func(*redistest.Proxy) {}},
-		{"replies are lost", 10 * time.Millisecond, func(p *redistest.Proxy) { p.ResetReply("evalsha") }},
-		{"connections break", 200 * time.Millisecond, func(p *redistest.Proxy) { p.Reset() }},
+		{name: "calm", every: time.Second, break_: func(*redistest.Proxy) {}},
+		{name: "replies are lost", every: 10 * time.Millisecond, break_: func(p *redistest.Proxy) { p.ResetReply("evalsha") }},
+		{name: "connections break", every: 200 * time.Millisecond, break_: func(p *redistest.Proxy) { p.Reset() }},
 	} {
 		for round := range rounds(t) {
 			t.Run(row.name, func(t *testing.T) { play(t, round, row.every, row.break_) })
@@ -235,22 +235,62 @@ func TestModelRefuses(t *testing.T) {
 		history []porcupine.Operation
 		want    porcupine.CheckResult
 	}{
-		{"a second successor", []porcupine.Operation{begin, use(2, first, "a", 200, second), use(4, first, "b", 200, second)}, porcupine.Illegal},
-		{"a token skips one", []porcupine.Operation{begin, use(2, first, "a", 200, credential{"s", 2})}, porcupine.Illegal},
-		{"a session goes on after reuse", []porcupine.Operation{begin, use(2, first, "a", 200, second), use(4, first, "b", 401, none), use(6, second, "c", 200, credential{"s", 2})}, porcupine.Illegal},
-		{"a token works after all was ended", []porcupine.Operation{begin, op(2, input{what: revokeAll}, output{status: 204}), use(4, first, "a", 200, second)}, porcupine.Illegal},
-		{"a token works after a logout", []porcupine.Operation{begin, op(2, input{what: logout, token: first}, output{status: 204}), use(4, first, "a", 200, second)}, porcupine.Illegal},
-		{"a token works after a login took its place", []porcupine.Operation{begin, instead(200), use(4, first, "a", 200, second)}, porcupine.Illegal},
-		{"a login takes the place of another's session", []porcupine.Operation{op(0, input{what: login}, output{200, credential{"u", 0}}), begin, instead(200), use(4, credential{"u", 0}, "a", 401, none)}, porcupine.Illegal},
-		{"a login that was refused took the place before all was ended", []porcupine.Operation{begin, instead(401), use(4, first, "a", 401, none)}, porcupine.Ok},
-		{"a login that was refused took nothing", []porcupine.Operation{begin, instead(401), use(4, first, "a", 200, second)}, porcupine.Ok},
-		{"a login that was refused took the place of another's session", []porcupine.Operation{op(0, input{what: login}, output{200, credential{"u", 0}}), begin, instead(401), use(4, credential{"u", 0}, "a", 401, none)}, porcupine.Illegal},
-		{"a login that failed took the place", []porcupine.Operation{begin, instead(503), use(4, first, "a", 401, none)}, porcupine.Ok},
-		{"a login took the place", []porcupine.Operation{begin, instead(200), use(4, first, "a", 401, none), use(6, credential{"t", 0}, "a", 200, credential{"t", 1})}, porcupine.Ok},
-		{"an honest client is logged out", []porcupine.Operation{begin, use(2, first, "a", 401, none)}, porcupine.Illegal},
-		{"a repeat gets another", []porcupine.Operation{begin, use(2, first, "a", 200, second), use(4, first, "a", 200, credential{"s", 2})}, porcupine.Illegal},
-		{"a repeat", []porcupine.Operation{begin, use(2, first, "a", 200, second), use(4, first, "a", 200, second)}, porcupine.Ok},
-		{"a reuse", []porcupine.Operation{begin, use(2, first, "a", 200, second), use(4, first, "b", 401, none), use(6, second, "c", 401, none)}, porcupine.Ok},
+		{name: "a second successor", history: []porcupine.Operation{begin, use(2, first, "a", 200, second), use(4, first, "b", 200, second)}, want: porcupine.Illegal},
+		{name: "a token skips one", history: []porcupine.Operation{begin, use(2, first, "a", 200, credential{"s", 2})}, want: porcupine.Illegal},
+		{
+			name:    "a session goes on after reuse",
+			history: []porcupine.Operation{begin, use(2, first, "a", 200, second), use(4, first, "b", 401, none), use(6, second, "c", 200, credential{"s", 2})},
+			want:    porcupine.Illegal,
+		},
+		{
+			name:    "a token works after all was ended",
+			history: []porcupine.Operation{begin, op(2, input{what: revokeAll}, output{status: 204}), use(4, first, "a", 200, second)},
+			want:    porcupine.Illegal,
+		},
+		{
+			name:    "a token works after a logout",
+			history: []porcupine.Operation{begin, op(2, input{what: logout, token: first}, output{status: 204}), use(4, first, "a", 200, second)},
+			want:    porcupine.Illegal,
+		},
+		{
+			name:    "a token works after a login took its place",
+			history: []porcupine.Operation{begin, instead(200), use(4, first, "a", 200, second)},
+			want:    porcupine.Illegal,
+		},
+		{
+			name:    "a login takes the place of another's session",
+			history: []porcupine.Operation{op(0, input{what: login}, output{200, credential{"u", 0}}), begin, instead(200), use(4, credential{"u", 0}, "a", 401, none)},
+			want:    porcupine.Illegal,
+		},
+		{
+			name:    "a login that was refused took the place before all was ended",
+			history: []porcupine.Operation{begin, instead(401), use(4, first, "a", 401, none)},
+			want:    porcupine.Ok,
+		},
+		{name: "a login that was refused took nothing", history: []porcupine.Operation{begin, instead(401), use(4, first, "a", 200, second)}, want: porcupine.Ok},
+		{
+			name:    "a login that was refused took the place of another's session",
+			history: []porcupine.Operation{op(0, input{what: login}, output{200, credential{"u", 0}}), begin, instead(401), use(4, credential{"u", 0}, "a", 401, none)},
+			want:    porcupine.Illegal,
+		},
+		{name: "a login that failed took the place", history: []porcupine.Operation{begin, instead(503), use(4, first, "a", 401, none)}, want: porcupine.Ok},
+		{
+			name:    "a login took the place",
+			history: []porcupine.Operation{begin, instead(200), use(4, first, "a", 401, none), use(6, credential{"t", 0}, "a", 200, credential{"t", 1})},
+			want:    porcupine.Ok,
+		},
+		{name: "an honest client is logged out", history: []porcupine.Operation{begin, use(2, first, "a", 401, none)}, want: porcupine.Illegal},
+		{
+			name:    "a repeat gets another",
+			history: []porcupine.Operation{begin, use(2, first, "a", 200, second), use(4, first, "a", 200, credential{"s", 2})},
+			want:    porcupine.Illegal,
+		},
+		{name: "a repeat", history: []porcupine.Operation{begin, use(2, first, "a", 200, second), use(4, first, "a", 200, second)}, want: porcupine.Ok},
+		{
+			name:    "a reuse",
+			history: []porcupine.Operation{begin, use(2, first, "a", 200, second), use(4, first, "b", 401, none), use(6, second, "c", 401, none)},
+			want:    porcupine.Ok,
+		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			require.Equal(t, row.want, porcupine.CheckOperationsTimeout(model.ToModel(), row.history, time.Minute))

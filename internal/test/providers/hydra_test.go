@@ -55,18 +55,18 @@ func TestTokensOfHydra(t *testing.T) {
 		token   string
 		want    response
 	}{
-		{"user's access token is accepted", strict, user.Access, accepted(auth.Person, "alice", "openid", "offline_access", "orders:read")},
-		{"machine's access token is accepted", strict, machine.Access, accepted(auth.Program, "machine", "orders:read")},
-		{"typ JWT needs AllowTypes", byDefault, user.Access, refused(token.ReasonType)},
-		{"ID token is refused by its audience", strict, user.ID, refused(token.ReasonAudience)},
-		{"ID token with the audience of the client is refused by its marks", loose, user.ID, refused(token.ReasonIDToken)},
-		{"token without an audience is refused", strict, plain.Access, refused(token.ReasonAudience)},
-		{"refresh token is refused", strict, user.Refresh, refused(token.ReasonParts)},
-		{"opaque token is refused by a verifier", strict, handle.Access, refused(token.ReasonParts)},
-		{"opaque token is introspected", opaque, handle.Access, accepted(auth.Program, "opaque", "orders:read")},
-		{"JWT beside it is verified", opaque, machine.Access, accepted(auth.Program, "machine", "orders:read")},
-		{"revoked token is inactive", opaque, revoked.Access, refused(token.ReasonInactive)},
-		{"refresh token is active, and refused", opaque, user.Refresh, refused(token.ReasonType)},
+		{name: "user's access token is accepted", service: strict, token: user.Access, want: accepted(auth.Person, "alice", "openid", "offline_access", "orders:read")},
+		{name: "machine's access token is accepted", service: strict, token: machine.Access, want: accepted(auth.Program, "machine", "orders:read")},
+		{name: "typ JWT needs AllowTypes", service: byDefault, token: user.Access, want: refused(token.ReasonType)},
+		{name: "ID token is refused by its audience", service: strict, token: user.ID, want: refused(token.ReasonAudience)},
+		{name: "ID token with the audience of the client is refused by its marks", service: loose, token: user.ID, want: refused(token.ReasonIDToken)},
+		{name: "token without an audience is refused", service: strict, token: plain.Access, want: refused(token.ReasonAudience)},
+		{name: "refresh token is refused", service: strict, token: user.Refresh, want: refused(token.ReasonParts)},
+		{name: "opaque token is refused by a verifier", service: strict, token: handle.Access, want: refused(token.ReasonParts)},
+		{name: "opaque token is introspected", service: opaque, token: handle.Access, want: accepted(auth.Program, "opaque", "orders:read")},
+		{name: "JWT beside it is verified", service: opaque, token: machine.Access, want: accepted(auth.Program, "machine", "orders:read")},
+		{name: "revoked token is inactive", service: opaque, token: revoked.Access, want: refused(token.ReasonInactive)},
+		{name: "refresh token is active, and refused", service: opaque, token: user.Refresh, want: refused(token.ReasonType)},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			require.NotEmpty(t, row.token)

@@ -39,13 +39,13 @@ func TestLogoutTokenOfNodeIsNoAccessToken(t *testing.T) {
 		options token.VerifierOptions
 		want    response
 	}{
-		{"by default", token.VerifierOptions{Audience: []string{api}}, refused(token.ReasonType)},
-		{"with its typ and the name of the client as Audience", token.VerifierOptions{
+		{name: "by default", options: token.VerifierOptions{Audience: []string{api}}, want: refused(token.ReasonType)},
+		{name: "with its typ and the name of the client as Audience", options: token.VerifierOptions{
 			Audience: []string{providers.NodeApp.ID}, Type: "logout+jwt", Identity: token.RFC9068,
-		}, refused(token.ReasonEvents)},
-		{"with all marks of ID tokens accepted", token.VerifierOptions{
+		}, want: refused(token.ReasonEvents)},
+		{name: "with all marks of ID tokens accepted", options: token.VerifierOptions{
 			Audience: []string{providers.NodeApp.ID}, AllowTypes: []string{"logout+jwt", "JWT"}, InsecureNoType: true, InsecureIDTokens: true, Identity: token.RFC9068,
-		}, refused(token.ReasonEvents)},
+		}, want: refused(token.ReasonEvents)},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			row.options.Keys = keys

@@ -47,18 +47,23 @@ func TestTokensOfNodeAreVerified(t *testing.T) {
 		token   string
 		want    response
 	}{
-		{"RS256", s, machine(api + "?alg=RS256"), program},
-		{"ES256", s, machine(api + "?alg=ES256"), program},
-		{"EdDSA", s, machine(api + "?alg=EdDSA"), program},
-		{"Ed25519, the name of RFC 9864", s, machine(api + "?alg=Ed25519"), program},
-		{"PS256", s, machine(api + "?alg=PS256"), program},
-		{"user's access token is of unknown type by default", s, user.Access, accepted(auth.Unknown, "alice", "orders:read")},
-		{"access token for another API is refused", s, machine("https://other.example/"), refused(token.ReasonAudience)},
-		{"expired access token is told so", s, machine(api + "expired"), response{Status: 401, Code: "auth_expired", Reason: token.ReasonExpiry}},
-		{"opaque access token is refused", s, machine(api + "opaque"), refused(token.ReasonParts)},
-		{"refresh token is refused", s, user.Refresh, refused(token.ReasonParts)},
-		{"ID token, which has no typ, is refused", s, user.ID, refused(token.ReasonType)},
-		{"ID token is refused by its marks with every type", loose, user.ID, refused(token.ReasonIDToken)},
+		{name: "RS256", service: s, token: machine(api + "?alg=RS256"), want: program},
+		{name: "ES256", service: s, token: machine(api + "?alg=ES256"), want: program},
+		{name: "EdDSA", service: s, token: machine(api + "?alg=EdDSA"), want: program},
+		{name: "Ed25519, the name of RFC 9864", service: s, token: machine(api + "?alg=Ed25519"), want: program},
+		{name: "PS256", service: s, token: machine(api + "?alg=PS256"), want: program},
+		{name: "user's access token is of unknown type by default", service: s, token: user.Access, want: accepted(auth.Unknown, "alice", "orders:read")},
+		{name: "access token for another API is refused", service: s, token: machine("https://other.example/"), want: refused(token.ReasonAudience)},
+		{
+			name:    "expired access token is told so",
+			service: s,
+			token:   machine(api + "expired"),
+			want:    response{Status: 401, Code: "auth_expired", Reason: token.ReasonExpiry},
+		},
+		{name: "opaque access token is refused", service: s, token: machine(api + "opaque"), want: refused(token.ReasonParts)},
+		{name: "refresh token is refused", service: s, token: user.Refresh, want: refused(token.ReasonParts)},
+		{name: "ID token, which has no typ, is refused", service: s, token: user.ID, want: refused(token.ReasonType)},
+		{name: "ID token is refused by its marks with every type", service: loose, token: user.ID, want: refused(token.ReasonIDToken)},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			require.NotEmpty(t, row.token)
@@ -111,16 +116,16 @@ func TestBoundTokensOfNodeNeedAProof(t *testing.T) {
 		scheme, proof string
 		want          response
 	}{
-		{"as a bearer token", s, "Bearer", "", refused(token.ReasonBound)},
-		{"as a bearer token with a proof", s, "Bearer", key.prove(t, "GET", s.url, bound.Access), refused(token.ReasonBound)},
-		{"as a bearer token of a service without DPoP", without, "Bearer", "", refused(token.ReasonBound)},
-		{"without a proof", s, "DPoP", "", response{Status: 400, Code: "auth_malformed", Reason: token.ReasonProof}},
-		{"with a proof of another key", s, "DPoP", other.prove(t, "GET", s.url, bound.Access), refused(token.ReasonProof)},
-		{"with a proof of another method", s, "DPoP", key.prove(t, "POST", s.url, bound.Access), refused(token.ReasonProof)},
-		{"with a proof of another URL", s, "DPoP", key.prove(t, "GET", without.url, bound.Access), refused(token.ReasonProof)},
-		{"with a proof of another token", s, "DPoP", key.prove(t, "GET", s.url, "other"), refused(token.ReasonProof)},
-		{"with its proof", s, "DPoP", proof, accepted(auth.Program, "bound", "orders:read")},
-		{"with the proof again", s, "DPoP", proof, refused(token.ReasonProof)},
+		{name: "as a bearer token", service: s, scheme: "Bearer", want: refused(token.ReasonBound)},
+		{name: "as a bearer token with a proof", service: s, scheme: "Bearer", proof: key.prove(t, "GET", s.url, bound.Access), want: refused(token.ReasonBound)},
+		{name: "as a bearer token of a service without DPoP", service: without, scheme: "Bearer", want: refused(token.ReasonBound)},
+		{name: "without a proof", service: s, scheme: "DPoP", want: response{Status: 400, Code: "auth_malformed", Reason: token.ReasonProof}},
+		{name: "with a proof of another key", service: s, scheme: "DPoP", proof: other.prove(t, "GET", s.url, bound.Access), want: refused(token.ReasonProof)},
+		{name: "with a proof of another method", service: s, scheme: "DPoP", proof: key.prove(t, "POST", s.url, bound.Access), want: refused(token.ReasonProof)},
+		{name: "with a proof of another URL", service: s, scheme: "DPoP", proof: key.prove(t, "GET", without.url, bound.Access), want: refused(token.ReasonProof)},
+		{name: "with a proof of another token", service: s, scheme: "DPoP", proof: key.prove(t, "GET", s.url, "other"), want: refused(token.ReasonProof)},
+		{name: "with its proof", service: s, scheme: "DPoP", proof: proof, want: accepted(auth.Program, "bound", "orders:read")},
+		{name: "with the proof again", service: s, scheme: "DPoP", proof: proof, want: refused(token.ReasonProof)},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			header := http.Header{"Authorization": {row.scheme + " " + bound.Access}}

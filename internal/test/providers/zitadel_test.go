@@ -37,15 +37,15 @@ func TestTokensOfZITADELAreVerified(t *testing.T) {
 		token   string
 		want    response
 	}{
-		{"user's access token is accepted", strict, user.Access, accepted(auth.Person, "id2")},
-		{"machine's access token is accepted", strict, machine.Access, accepted(auth.Program, "sid1")},
-		{"typ JWT needs AllowTypes", byDefault, user.Access, refused(token.ReasonType)},
-		{"ID token with the audience of the API is refused by its marks", strict, user.ID, refused(token.ReasonIDToken)},
-		{"ID token for the client is refused by its audience", strict, plain.ID, refused(token.ReasonAudience)},
-		{"access token for the client is refused by its audience", strict, plain.Access, refused(token.ReasonAudience)},
-		{"ID token without a nonce is refused by at_hash", loose, plain.ID, refused(token.ReasonIDToken)},
-		{"refresh token is refused", strict, user.Refresh, refused(token.ReasonParts)},
-		{"opaque access token is refused by a verifier", strict, opaque.Access, refused(token.ReasonParts)},
+		{name: "user's access token is accepted", service: strict, token: user.Access, want: accepted(auth.Person, "id2")},
+		{name: "machine's access token is accepted", service: strict, token: machine.Access, want: accepted(auth.Program, "sid1")},
+		{name: "typ JWT needs AllowTypes", service: byDefault, token: user.Access, want: refused(token.ReasonType)},
+		{name: "ID token with the audience of the API is refused by its marks", service: strict, token: user.ID, want: refused(token.ReasonIDToken)},
+		{name: "ID token for the client is refused by its audience", service: strict, token: plain.ID, want: refused(token.ReasonAudience)},
+		{name: "access token for the client is refused by its audience", service: strict, token: plain.Access, want: refused(token.ReasonAudience)},
+		{name: "ID token without a nonce is refused by at_hash", service: loose, token: plain.ID, want: refused(token.ReasonIDToken)},
+		{name: "refresh token is refused", service: strict, token: user.Refresh, want: refused(token.ReasonParts)},
+		{name: "opaque access token is refused by a verifier", service: strict, token: opaque.Access, want: refused(token.ReasonParts)},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			require.NotEmpty(t, row.token)
@@ -96,15 +96,15 @@ func TestOpaqueTokensOfZITADELAreIntrospected(t *testing.T) {
 		want    response
 		calls   int // of the introspection endpoint
 	}{
-		{"opaque token is introspected", right, opaque, accepted(auth.Person, "id2", "openid", "profile"), 1},
-		{"JWT beside it is not introspected", right, jwt.Access, accepted(auth.Person, "id2"), 0},
-		{"ID token is not introspected", right, jwt.ID, refused(token.ReasonIDToken), 0},
-		{"revoked token is inactive", right, revoked, refused(token.ReasonInactive), 1},
-		{"made-up token is inactive", right, "made-up", refused(token.ReasonInactive), 1},
-		{"token for another service is inactive", other, opaque, refused(token.ReasonInactive), 1},
-		{"reply without an aud needs InsecureNoAudience", withAudience, opaque, refused(token.ReasonAudience), 1},
-		{"wrong secret is an outage, not a bad token", wrong, opaque, unavailable, 1},
-		{"wrong secret is an outage for a revoked token too", wrong, revoked, unavailable, 1},
+		{name: "opaque token is introspected", service: right, token: opaque, want: accepted(auth.Person, "id2", "openid", "profile"), calls: 1},
+		{name: "JWT beside it is not introspected", service: right, token: jwt.Access, want: accepted(auth.Person, "id2"), calls: 0},
+		{name: "ID token is not introspected", service: right, token: jwt.ID, want: refused(token.ReasonIDToken), calls: 0},
+		{name: "revoked token is inactive", service: right, token: revoked, want: refused(token.ReasonInactive), calls: 1},
+		{name: "made-up token is inactive", service: right, token: "made-up", want: refused(token.ReasonInactive), calls: 1},
+		{name: "token for another service is inactive", service: other, token: opaque, want: refused(token.ReasonInactive), calls: 1},
+		{name: "reply without an aud needs InsecureNoAudience", service: withAudience, token: opaque, want: refused(token.ReasonAudience), calls: 1},
+		{name: "wrong secret is an outage, not a bad token", service: wrong, token: opaque, want: unavailable, calls: 1},
+		{name: "wrong secret is an outage for a revoked token too", service: wrong, token: revoked, want: unavailable, calls: 1},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			before := requests.To("/oauth/introspect")
@@ -127,10 +127,10 @@ func TestDiscoveryOfZITADELNeedsItsAuthorityAndItsName(t *testing.T) {
 		client *http.Client
 		status int
 	}{
-		{"right issuer", p.Issuer, trusting, 200},
-		{"slash too many in the issuer", p.Issuer + "/", trusting, 503},
-		{"certificate of another authority", p.Issuer, strange, 503},
-		{"certificate that the system does not trust", p.Issuer, unreachable, 503},
+		{name: "right issuer", issuer: p.Issuer, client: trusting, status: 200},
+		{name: "slash too many in the issuer", issuer: p.Issuer + "/", client: trusting, status: 503},
+		{name: "certificate of another authority", issuer: p.Issuer, client: strange, status: 503},
+		{name: "certificate that the system does not trust", issuer: p.Issuer, client: unreachable, status: 503},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			keys := errors.Must(token.NewRemote(token.RemoteOptions{Issuer: row.issuer, Client: row.client, Logger: quiet}))

@@ -13,7 +13,15 @@ import (
 var faultIDs = []struct {
 	letter string
 	last   int
-}{{"T", 10}, {"S", 5}, {"V", 14}, {"E", 12}, {"H", 7}, {"C", 7}, {"R", 7}, {"D", 9}, {"X", 2}}
+}{{letter: "T", last: 10},
+	{letter: "S", last: 5},
+	{letter: "V", last: 14},
+	{letter: "E", last: 12},
+	{letter: "H", last: 7},
+	{letter: "C", last: 7},
+	{letter: "R", last: 7},
+	{letter: "D", last: 9},
+	{letter: "X", last: 2}}
 
 // TestFaultsHaveTests holds docs/faults.md against the tree: every fault has a row, and
 // every test that a row names exists. With -v it prints each fault with the

@@ -186,7 +186,12 @@ func (m maker) value(t reflect.Type, tag string, depth int) any {
 	}
 	switch t.Kind() {
 	case reflect.String:
-		for _, known := range []struct{ rule, value string }{{"oneof", "ab"}, {"eq=ab", "ab"}, {"sku", "A1"}, {"uuid", "550e8400-e29b-41d4-a716-446655440000"}, {"alphanum", "A1"}, {"len=2", "äö"}} {
+		for _, known := range []struct{ rule, value string }{{rule: "oneof", value: "ab"},
+			{rule: "eq=ab", value: "ab"},
+			{rule: "sku", value: "A1"},
+			{rule: "uuid", value: "550e8400-e29b-41d4-a716-446655440000"},
+			{rule: "alphanum", value: "A1"},
+			{rule: "len=2", value: "äö"}} {
 			if strings.Contains(tag, known.rule) {
 				return known.value
 			}
