@@ -39,42 +39,41 @@ func (s *scope) watchBody() {
 	}
 }
 
-// kindOfHangUp returns the kind of a request that its client ended, if err comes
-// from that; else nil. found is the kind of err, or nil. A driver's error of a
-// canceled request is often wrapped in a kind such as "store unavailable", which
-// must not be reported.
+// kindOfHangUp returns the kind for an err that a disconnected or too slow client caused,
+// and nil for other errors. found is the kind of err, or nil. A driver's error for a
+// canceled request is often wrapped in a kind such as "store unavailable", which must not be
+// reported.
 func (s *scope) kindOfHangUp(r *http.Request, err error, found *Kind) *Kind {
 	if s.request != nil {
 		r = s.request // a handler may have canceled a context of its own
 	}
 	// Any other cause comes from the server: a timeout, or a shutdown.
-	gone := context.Cause(r.Context()) == context.Canceled
-	if gone && isCauseOf(err, found, context.Canceled) {
-		return s.kindOfGone()
+	canceled := context.Cause(r.Context()) == context.Canceled
+	if canceled && isCauseOf(err, found, context.Canceled) {
+		return s.bodyTimeoutOrCanceled()
 	}
 	failure := s.body.failure.Load()
 	if failure == nil || found != nil && found.status < 500 || !errors.Is(err, *failure) {
 		return nil // a handler that reads bodies has its own kinds for truncated ones
 	}
-	if gone || errors.Is(*failure, os.ErrDeadlineExceeded) {
-		return s.kindOfGone()
+	if canceled || errors.Is(*failure, os.ErrDeadlineExceeded) {
+		return s.bodyTimeoutOrCanceled()
 	}
-	return nil // such as a malformed chunk
+	return nil // another read error, such as a malformed chunk
 }
 
-// kindOfGone returns errBodyTimeout for a client that was too slow and may still
-// read the response, and ErrCanceled for one that disconnected. net/http cancels
-// the context for both.
-func (s *scope) kindOfGone() *Kind {
+// bodyTimeoutOrCanceled returns errBodyTimeout for a client that was too slow and may still read the
+// response, and ErrCanceled for a client that disconnected. net/http cancels the context
+// for both.
+func (s *scope) bodyTimeoutOrCanceled() *Kind {
 	if failure := s.body.failure.Load(); failure != nil && errors.Is(*failure, os.ErrDeadlineExceeded) {
 		return errBodyTimeout
 	}
 	return ErrCanceled
 }
 
-// isCauseOf reports whether err, which has kind k, was caused by end. A kind
-// below 500 is a decision about the request, so an end that is joined with it
-// came later.
+// isCauseOf reports whether end caused err, whose kind is k. A kind below 500 is a decision
+// about the request. If end is only joined with it, end happened later.
 func isCauseOf(err error, k *Kind, end error) bool {
 	if k == nil || k.status >= 500 {
 		return errors.Is(err, end)
@@ -97,21 +96,20 @@ func (s *scope) kindOfForeign(status int, body string) *Kind {
 		return kindOf(status)
 	}
 	failure := s.body.failure.Load()
-	gone := context.Cause(s.request.Context()) == context.Canceled
-	if !gone && (failure == nil || !errors.Is(*failure, os.ErrDeadlineExceeded)) {
+	canceled := context.Cause(s.request.Context()) == context.Canceled
+	if !canceled && (failure == nil || !errors.Is(*failure, os.ErrDeadlineExceeded)) {
 		return kindOf(status)
 	}
 	// Only a proxy writes a bare gateway status. A bare 500 is the handler's own.
 	bare := isOutage(status) && (body == "" || strings.TrimSpace(body) == http.StatusText(status))
 	if bare || strings.Contains(body, context.Canceled.Error()) || failure != nil && strings.Contains(body, (*failure).Error()) {
-		return s.kindOfGone()
+		return s.bodyTimeoutOrCanceled()
 	}
 	return kindOf(status)
 }
 
-// kindOfKept returns the kind of a foreign response that reaches the client
-// unchanged. Its body is not written yet: that of a gateway status is assumed to
-// be bare.
+// kindOfKept returns the kind of a foreign response that the client gets unchanged. Its body
+// is not written yet, so the body of a gateway status is assumed to be empty.
 func (s *scope) kindOfKept(status int) *Kind {
 	if isOutage(status) {
 		return s.kindOfForeign(status, "")

@@ -24,8 +24,8 @@ import (
 
 const host, self, page = "api.example.com", "https://api.example.com", "https://app.example.com"
 
-// service builds the rings around the routes. Invalid options stop the program
-// here, before it serves a request.
+// service builds the rings around the routes. Invalid options panic here, before the
+// service accepts a request.
 func service(users *users, orders *orders) http.Handler {
 	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{
 		Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Proto: "X-Forwarded-Proto",
@@ -46,7 +46,7 @@ func service(users *users, orders *orders) http.Handler {
 	limits := errors.Must(ratelimit.New(ratelimit.Options{ClientIP: proxy.ClientIP, Tiers: []ratelimit.Tier{
 		{Name: "login", Routes: []string{"POST /auth/login"}, Limits: ratelimit.Login()},
 		{Name: "reads", Routes: []string{"GET /"}, Limits: ratelimit.Reads()},
-		{Name: "writes", Limits: ratelimit.Writes()}, // all the rest
+		{Name: "writes", Limits: ratelimit.Writes()}, // all other requests
 	}}))
 	callers := errors.Must(auth.New(auth.Options{
 		Authenticators: []auth.Authenticator{tokens},
@@ -57,9 +57,9 @@ func service(users *users, orders *orders) http.Handler {
 	sessions := errors.Must(session.New(session.Options{
 		Issue: issuer.ForSession, Account: users.current, Revocations: revoked, Scheme: proxy.Scheme, AllowsOrigin: origins.AllowsOrigin,
 	}))
-	// An account has a limit for all addresses together. Its price: ten wrong
-	// guesses, by any client, lock out the owner for 15 minutes. Sessions
-	// continue. Offer another way to log in, such as a link by email.
+	// An account has a limit for all addresses together. The cost is that ten wrong
+	// guesses of any client lock out the owner for 15 minutes. Sessions continue. Offer
+	// another way to log in, such as a link by email.
 	failed := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
 		{Name: "account", Limits: []ratelimit.Limit{{Requests: 10, Window: 15 * time.Minute}}},
 	}}))
@@ -69,10 +69,10 @@ func service(users *users, orders *orders) http.Handler {
 	ref := errors.Must(validate.Input[orderRef]())
 	own := auth.Require(auth.Object(errNoOrder, orders.load, isOwner))
 
-	// Use comes first, and on the outermost router: there the rings also stand
-	// around the router's own 404 and 405.
+	// Call Use first, on the outermost router, so that the rings are also around the
+	// router's own 404 and 405.
 	r := chi.NewRouter()
-	r.Use(failures.Handler, secure.Handler, origins.Handler, limits.Handler, callers.Handler, lastBound)
+	r.Use(failures.Handler, secure.Handler, origins.Handler, limits.Handler, callers.Handler, limitBody)
 
 	r.Method("POST", "/auth/login", login)
 	r.Handle("/auth/refresh", sessions.Refresh())
@@ -86,13 +86,13 @@ func service(users *users, orders *orders) http.Handler {
 	return r
 }
 
-// lastBound is for handlers that read a body without validate. It is above all
-// that validate takes, the largest Limits.File included.
-func lastBound(next http.Handler) http.Handler { return http.MaxBytesHandler(next, 2<<20) }
+// limitBody limits the bodies of handlers that read them without validate to 2 MiB. The
+// limits of validate are all lower, even the largest Limits.File.
+func limitBody(next http.Handler) http.Handler { return http.MaxBytesHandler(next, 2<<20) }
 
-// server bounds how long a request may take to arrive. Its ReadTimeout is the bound of
-// every body, also of those that no handler reads: it takes the place of validate's
-// BodyTimeout, which is 10 s and is for servers without one.
+// server returns a server with timeouts. Its ReadTimeout bounds every body, even if no
+// handler reads it. It replaces validate's BodyTimeout of 10 s, which servers without a
+// ReadTimeout need.
 func server() *http.Server {
 	return &http.Server{
 		Addr: "127.0.0.1:8082", Handler: service(newUsers(), &orders{}),

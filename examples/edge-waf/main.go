@@ -96,8 +96,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return srv.Shutdown(drain)
 }
 
-// edge builds the rings around the proxy. The limits stand outside of the
-// rules, which cost more than all else here.
+// edge builds the rings around the proxy. The limits are outside of the rules, which cost
+// more than all other rings.
 func edge(c config) (http.Handler, error) {
 	rules, err := newFirewall(options{detect: c.detect, logger: c.logger})
 	if err != nil {
@@ -105,8 +105,8 @@ func edge(c config) (http.Handler, error) {
 	}
 	failures, err := errors.NewResponder(errors.Options{
 		Logger: c.logger,
-		// The service has rings of its own: its errors are safe already, and
-		// their codes are for its clients.
+		// The service has rings too, so its errors are safe, and its clients need
+		// their codes.
 		InsecureKeepBody: func(*http.Request) bool { return true },
 	})
 	if err != nil {
@@ -122,12 +122,17 @@ func edge(c config) (http.Handler, error) {
 	}
 	limits, err := ratelimit.New(ratelimit.Options{ClientIP: headers.PeerIP, Tiers: []ratelimit.Tier{
 		{Name: "edge-reads", Routes: []string{"GET /"}, Limits: []ratelimit.Limit{{Requests: 300, Window: time.Minute, Cost: cost}}},
-		{Name: "edge-writes", Limits: []ratelimit.Limit{{Requests: 60, Window: time.Minute, Cost: cost}}}, // all the rest
+		{Name: "edge-writes", Limits: []ratelimit.Limit{{Requests: 60, Window: time.Minute, Cost: cost}}}, // all other requests
 	}})
 	if err != nil {
 		return nil, err
 	}
-	return failures.Handler(secure.Handler(limits.Handler(rules.Handler(proxy(c.upstream, c.logger))))), nil
+	handler := proxy(c.upstream, c.logger)
+	handler = rules.Handler(handler)    // what looks like an attack
+	handler = limits.Handler(handler)   // how often
+	handler = secure.Handler(handler)   // over HTTPS
+	handler = failures.Handler(handler) // how errors are reported
+	return handler, nil
 }
 
 // cost returns the cost of a request by the input for the rules: 4 KiB of a body,

@@ -26,8 +26,8 @@ import (
 
 const host, self, page = "api.example.com", "https://api.example.com", "https://app.example.com"
 
-// service builds the rings around the routes. Invalid options stop the program
-// here, before it serves a request.
+// service builds the rings around the routes. Invalid options panic here, before the
+// service accepts a request.
 func service(users *users, orders *orders) http.Handler {
 	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{
 		Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Proto: "X-Forwarded-Proto",
@@ -48,7 +48,7 @@ func service(users *users, orders *orders) http.Handler {
 	limits := errors.Must(ratelimit.New(ratelimit.Options{ClientIP: proxy.ClientIP, Tiers: []ratelimit.Tier{
 		{Name: "login", Routes: []string{"POST /auth/login"}, Limits: ratelimit.Login()},
 		{Name: "reads", Routes: []string{"GET /"}, Limits: ratelimit.Reads()},
-		{Name: "writes", Limits: ratelimit.Writes()}, // all the rest
+		{Name: "writes", Limits: ratelimit.Writes()}, // all other requests
 	}}))
 	callers := errors.Must(auth.New(auth.Options{
 		Authenticators: []auth.Authenticator{tokens},
@@ -59,9 +59,9 @@ func service(users *users, orders *orders) http.Handler {
 	sessions := errors.Must(session.New(session.Options{
 		Issue: issuer.ForSession, Account: users.current, Revocations: revoked, Scheme: proxy.Scheme, AllowsOrigin: origins.AllowsOrigin,
 	}))
-	// An account has a limit for all addresses together. Its price: ten wrong
-	// guesses, by any client, lock out the owner for 15 minutes. Sessions
-	// continue. Offer another way to log in, such as a link by email.
+	// An account has a limit for all addresses together. The cost is that ten wrong
+	// guesses of any client lock out the owner for 15 minutes. Sessions continue. Offer
+	// another way to log in, such as a link by email.
 	failed := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
 		{Name: "account", Limits: []ratelimit.Limit{{Requests: 10, Window: 15 * time.Minute}}},
 	}}))
@@ -81,20 +81,23 @@ func service(users *users, orders *orders) http.Handler {
 	router.Handle("/orders", writes(place)).Methods("POST")
 	router.Handle("/orders/{id}", reads(ref(own(errors.HandlerFunc(show))))).Methods("GET")
 
-	// router.Use would run on matches alone: not on a 404, a 405, a redirect or
-	// a preflight. The last bound is for handlers that read a body without
-	// validate. It is above all that validate takes, the largest Limits.File
-	// included.
-	bounded := http.MaxBytesHandler(router, 2<<20)
-	return failures.Handler(secure.Handler(origins.Handler(limits.Handler(callers.Handler(bounded)))))
+	// router.Use would run the rings only for a match, not for a 404, a 405, a redirect
+	// or a preflight. 2 MiB limit handlers that read a body without validate. The limits
+	// of validate are all lower, even the largest Limits.File.
+	handler := http.MaxBytesHandler(router, 2<<20)
+	handler = callers.Handler(handler)  // who calls
+	handler = limits.Handler(handler)   // how often
+	handler = origins.Handler(handler)  // from which pages
+	handler = secure.Handler(handler)   // over HTTPS, to which host
+	handler = failures.Handler(handler) // how errors are reported
+	return handler
 }
 
-// pathValue returns a parameter, which UseEncodedPath leaves as it was sent,
-// unescaped.
+// pathValue returns an unescaped path parameter. UseEncodedPath leaves parameters escaped.
 func pathValue(r *http.Request, name string) string {
 	value, err := url.PathUnescape(mux.Vars(r)[name])
 	if err != nil {
-		return "" // as if it were not there
+		return "" // as for a missing parameter
 	}
 	return value
 }
@@ -116,9 +119,9 @@ func notAllowed(router *mux.Router) http.Handler {
 	})
 }
 
-// server bounds how long a request may take to arrive. Its ReadTimeout is the bound of
-// every body, also of those that no handler reads: it takes the place of validate's
-// BodyTimeout, which is 10 s and is for servers without one.
+// server returns a server with timeouts. Its ReadTimeout bounds every body, even if no
+// handler reads it. It replaces validate's BodyTimeout of 10 s, which servers without a
+// ReadTimeout need.
 func server() *http.Server {
 	return &http.Server{
 		Addr: "127.0.0.1:8083", Handler: service(newUsers(), &orders{}),

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// certificateFor returns the certificate of the command line, or nil for plain
+// certificateFor returns the certificate that the command line selects, or nil for plain
 // HTTP.
 func certificateFor(selfSigned bool, certFile, keyFile string) (*tls.Certificate, error) {
 	if certFile != "" || keyFile != "" {

@@ -21,25 +21,25 @@ var (
 	errUpgrade = errors.Define(426, "upgrade_required", "This route is for WebSocket over HTTP/1.1.")
 )
 
-// tickets let a page open a stream. EventSource and WebSocket cannot send an
-// Authorization header, and an access token in a URL is one in every log on its
-// way. So the page gets a ticket with its access token, and connects with
+// tickets let a page open a stream. EventSource and WebSocket cannot send an Authorization
+// header, and an access token in a URL would be logged. So the page requests a ticket with
+// its access token, and connects with
 //
 //	new EventSource("/events?ticket=" + ticket)
 //	new WebSocket("wss://" + location.host + "/socket?ticket=" + ticket)
 //
-// A ticket works once, within 30 s, at these two routes. A page of another origin has
-// none, and cookies open no stream, so it cannot act as its visitor (cross-site
-// WebSocket hijacking, CWE-1385). Where a stream ends, the page gets another ticket:
-// the retry of EventSource itself is 401.
+// A ticket works once, within 30 s, at these two routes. A page of another origin cannot
+// get a ticket, and cookies do not open a stream, so it cannot act as its visitor
+// (cross-site WebSocket hijacking, CWE-1385). After a stream has ended, the page must get
+// another ticket, because the retry of EventSource gets a 401.
 type tickets struct{ shelf shelf }
 
 const (
 	ticketLife  = 30 * time.Second
-	keptTickets = 10 // of each owner
+	keptTickets = 10 // for each owner
 )
 
-// ticketFor is the content of a ticket. The shelf stores it under the hash of the
+// ticketFor is the stored content of a ticket. Its key in the shelf is the hash of the
 // ticket.
 type ticketFor struct {
 	Identity auth.Identity `json:"identity"`
@@ -71,8 +71,8 @@ func (t tickets) issue(ctx context.Context, p *auth.Principal) (string, error) {
 	return ticket, t.shelf.list(ctx, "tickets:"+p.Subject(), key, keptTickets)
 }
 
-// Authenticate spends the ticket of a request, in one step: of two requests with the
-// same ticket, at two shops, one is served.
+// Authenticate consumes the ticket of a request in one step. Of two requests with the same
+// ticket, even at two shops, only one is served.
 func (t tickets) Authenticate(r *http.Request) (*auth.Principal, error) {
 	if r.URL.Path != "/events" && r.URL.Path != "/socket" {
 		return nil, nil
@@ -87,7 +87,7 @@ func (t tickets) Authenticate(r *http.Request) (*auth.Principal, error) {
 	var found ticketFor
 	err := t.shelf.update(r.Context(), ticketKey(given[0]), func(content []byte) ([]byte, error) {
 		if len(content) == 0 {
-			return nil, auth.ErrInvalid // never issued, or spent
+			return nil, auth.ErrInvalid // not issued, expired, or already used
 		}
 		return []byte{}, json.Unmarshal(content, &found)
 	})
@@ -102,7 +102,7 @@ func (t tickets) Authenticate(r *http.Request) (*auth.Principal, error) {
 	return auth.NewPrincipal(found.Identity)
 }
 
-// Challenge is none: a ticket has no scheme.
+// Challenge returns "", because a ticket has no authentication scheme.
 func (tickets) Challenge() string { return "" }
 
 func (s *service) giveTicket(w http.ResponseWriter, r *http.Request) error {
@@ -114,18 +114,18 @@ func (s *service) giveTicket(w http.ResponseWriter, r *http.Request) error {
 	return write(w, 200, map[string]any{"ticket": ticket, "expires_in": int(ticketLife.Seconds())})
 }
 
-// maxStreams bounds the streams of a shop: each holds a connection.
+// maxStreams is the maximum number of streams of a shop. Each occupies a connection.
 const maxStreams = 1000
 
 const (
 	lookEvery   = time.Second
-	beatEvery   = 15 // in looks: proxies end silent connections
+	beatEvery   = 15 // lookups between two heartbeats, because proxies close silent connections
 	sendTimeout = 10 * time.Second
 )
 
-// follow sends the caller's last order when it changes, and every 15 s, until the
-// client goes, the shop stops, or the caller's access ends: a token is checked for
-// each request, and a stream is one request.
+// follow sends the caller's last order when it changes, and every 15 s. It ends when the
+// client disconnects, the shop stops, or the caller's access ends. It checks the access
+// itself, because the rings check it only once for a request.
 func (s *service) follow(ctx context.Context, send func(event []byte) error) error {
 	select {
 	case s.streams <- struct{}{}:
@@ -166,11 +166,11 @@ func (s *service) follow(ctx context.Context, send func(event []byte) error) err
 	return nil
 }
 
-// events is for EventSource.
+// events serves the stream to an EventSource.
 func (s *service) events(w http.ResponseWriter, r *http.Request) error {
 	control, begun := http.NewResponseController(w), false
-	// The server's WriteTimeout would end the response after a minute: each event has a
-	// time of its own.
+	// The server's WriteTimeout would end the response after a minute, so each event
+	// sets a new deadline.
 	err := s.follow(r.Context(), func(event []byte) error {
 		if err := control.SetWriteDeadline(time.Now().Add(sendTimeout)); err != nil {
 			return err
@@ -183,18 +183,19 @@ func (s *service) events(w http.ResponseWriter, r *http.Request) error {
 		return control.Flush()
 	})
 	if begun {
-		return nil // after the header, an error cannot be a response
+		return nil // the header is sent, so an error cannot become a response
 	}
 	return err
 }
 
-// socket is for WebSocket. The connection has no deadlines of the server any more.
+// socket serves the stream to a WebSocket. The deadlines of the server do not apply to its
+// connection.
 func (s *service) socket(w http.ResponseWriter, r *http.Request) error {
 	if _, ok := w.(http.Hijacker); !ok || r.Header.Get("Upgrade") == "" {
 		return errUpgrade.Header("Upgrade", "websocket")
 	}
-	// Server, unlike Handler, does not require an Origin: the ticket is the
-	// credential.
+	// websocket.Server, unlike websocket.Handler, does not require an Origin header. The
+	// ticket is the credential.
 	websocket.Server{Handler: func(conn *websocket.Conn) {
 		_ = s.follow(r.Context(), func(event []byte) error { // the client has disconnected
 			if err := conn.SetWriteDeadline(time.Now().Add(sendTimeout)); err != nil {

@@ -39,7 +39,8 @@ func main() {
 	}
 }
 
-// newLogger masks secrets, and gives each record of a request its ID.
+// newLogger returns a logger that masks secrets, and adds the correlation ID to the records
+// of a request.
 func newLogger(w io.Writer) *slog.Logger {
 	return slog.New(errors.LogHandler(slog.NewJSONHandler(w, nil)))
 }
@@ -99,13 +100,14 @@ func run(ctx context.Context, rounds int, args []string, stdout, stderr io.Write
 		return err
 	}
 	if len(c.origins) == 0 {
-		c.origins = []string{c.self} // a list must not be empty; our own page needs none
+		c.origins = []string{c.self} // cors requires an origin; the shop's own page needs none
 	}
 	c.insecure = strings.HasPrefix(c.self, "http://")
 	return serve(ctx, c, listener, stdout)
 }
 
-// checkPlain refuses plain HTTP where others than this machine could listen in.
+// checkPlain returns an error for a URL that has no host or uses plain HTTP on an address
+// that other machines can reach.
 func checkPlain(addresses ...string) error {
 	for _, address := range addresses {
 		u, err := url.Parse(address)
@@ -129,24 +131,24 @@ func serve(ctx context.Context, c config, listener net.Listener, stdout io.Write
 	srv := &http.Server{
 		Handler:           s.handler,
 		ReadHeaderTimeout: 5 * time.Second,
-		// net/http reads a body before it responds, even if no handler reads it,
-		// so the server limits the time. ReadTimeout replaces validate's
-		// BodyTimeout of 10 s, which is for servers without one.
+		// net/http reads a body before it responds, even if no handler reads it, so
+		// the server limits the time. ReadTimeout replaces validate's BodyTimeout of
+		// 10 s, which servers without a ReadTimeout need.
 		ReadTimeout:    30 * time.Second,
-		WriteTimeout:   time.Minute, // begins with the headers of the request, so it is the longer one
+		WriteTimeout:   time.Minute, // it starts after the headers of the request, so it must be longer than ReadTimeout
 		IdleTimeout:    time.Minute,
 		MaxHeaderBytes: 32 << 10,
 		ErrorLog:       slog.NewLogLogger(c.logger.Handler(), slog.LevelWarn),
 	}
-	srv.RegisterOnShutdown(func() { close(s.stopping) }) // streams end, or a stop would wait for them
+	srv.RegisterOnShutdown(func() { close(s.stopping) }) // open streams would delay the stop
 	go s.upkeep(ctx)
-	if err := s.ready(ctx); err != nil { // it may come later
+	if err := s.ready(ctx); err != nil { // Redis may become ready later
 		c.logger.LogAttrs(ctx, slog.LevelWarn, "Redis is not ready", slog.Any("error", err))
 	}
 	apiKey, err := s.demoKey(ctx)
 	if err != nil {
 		apiKey = "none: see the log"
-		c.logger.LogAttrs(ctx, slog.LevelError, "no API key to try", slog.Any("error", err))
+		c.logger.LogAttrs(ctx, slog.LevelError, "demo API key not created", slog.Any("error", err))
 	}
 	greet(stdout, c, apiKey)
 	stopped := make(chan error, 1)
@@ -161,7 +163,7 @@ func serve(ctx context.Context, c config, listener net.Listener, stdout io.Write
 	return srv.Shutdown(drain)
 }
 
-// greet prints what to try.
+// greet prints the addresses, the users, the API key and five commands to try.
 func greet(w io.Writer, c config, apiKey string) {
 	curl := "curl -s"
 	if !c.insecure {

@@ -17,7 +17,7 @@ var (
 	errNotSold  = errors.Define(422, "product_unknown", "The order contains a product that is not sold here.")
 )
 
-// product is an item of the shop.
+// A product is sold by the shop.
 type product struct {
 	SKU     string `json:"sku"`
 	Name    string `json:"name"`
@@ -39,20 +39,20 @@ type orderItem struct {
 	Qty int    `json:"qty" validate:"min=1,max=10"`
 }
 
-// orderOptions has the form of a postcode anywhere: words of letters and digits, with
-// one space or hyphen between two, as in "N1 9GU", "1012 AB" and "12345-6789". alphanum
-// would refuse most of the world's.
+// orderOptions defines the pattern postcode: words of letters and digits, with one space
+// or hyphen between two, as in "N1 9GU", "1012 AB" and "12345-6789". The rule alphanum would
+// refuse most postcodes.
 var orderOptions = validate.Options{Patterns: map[string]string{"postcode": "[A-Za-z0-9]+([ -][A-Za-z0-9]+)*"}}
 
 type address struct {
 	Name     string `json:"name" validate:"required,max=100"`
 	Street   string `json:"street" validate:"required,max=100"`
 	City     string `json:"city" validate:"required,max=100"`
-	Postcode string `json:"postcode" validate:"omitempty,max=10,pattern=postcode"` // Hong Kong has none
+	Postcode string `json:"postcode" validate:"omitempty,max=10,pattern=postcode"` // Hong Kong has no postcodes
 	Country  string `json:"country" validate:"required,len=2,alpha"`
 }
 
-// order is a stored order.
+// An order is a stored order.
 type order struct {
 	ID       string `json:"id"`
 	Owner    string `json:"-"`
@@ -60,13 +60,13 @@ type order struct {
 	newOrder
 }
 
-// onShelf is an order with its owner, which no response has.
+// onShelf is an order with its owner. No response contains the owner.
 type onShelf struct {
 	Owner string `json:"owner"`
 	Order order  `json:"order"`
 }
 
-// orders are the last thousand of each owner.
+// orders stores the last 1000 orders of each owner.
 type orders struct{ shelf shelf }
 
 const keptOrders = 1000
@@ -101,7 +101,7 @@ func unpack(content []byte) (order, error) {
 	return stored.Order, nil
 }
 
-// of returns an owner's orders, the last ones first.
+// of returns the orders of an owner, the newest first.
 func (o orders) of(ctx context.Context, owner string, limit int) ([]order, error) {
 	keys, err := o.shelf.head(ctx, "orders:"+owner, limit)
 	if err != nil {
@@ -111,7 +111,7 @@ func (o orders) of(ctx context.Context, owner string, limit int) ([]order, error
 	for _, key := range keys {
 		found, err := o.find(ctx, strings.TrimPrefix(key, "order:"))
 		if errors.Is(err, errNoOrder) {
-			continue // fell off the shelf just now
+			continue // deleted since the list was read
 		}
 		if err != nil {
 			return nil, err
@@ -121,8 +121,8 @@ func (o orders) of(ctx context.Context, owner string, limit int) ([]order, error
 	return own, nil
 }
 
-// change changes an order, unless f refuses it, in one step: what f has checked
-// still holds when the order is written.
+// change changes an order in one step, unless f returns an error. No other change happens
+// between the check of f and the write.
 func (o orders) change(ctx context.Context, id string, f func(*order) error) (order, error) {
 	var changed order
 	err := o.shelf.update(ctx, "order:"+id, func(content []byte) (_ []byte, err error) {

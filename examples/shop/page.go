@@ -9,22 +9,23 @@ import (
 	"github.com/ringwall/ringwall/headers"
 )
 
-// files are the page: HTML, CSS and modules as they are written.
+// files has the page: HTML, CSS and modules, without a build step.
 //
 //go:embed page
 var files embed.FS
 
 // The page loads its own files and talks to its own origin, and nothing else.
-// No script in the document runs, and no text becomes a script: Trusted Types
-// take innerHTML and its like away, and no policy gives them back.
+// No inline script runs, and no string becomes a script: Trusted Types forbid innerHTML and
+// similar sinks, and there is no Trusted Types policy.
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
-// The stranger is another site in a frame of the page. It has no origin, even if
-// a user is lured to it: otherwise its script could log the user out.
+// The page frames a document that plays a page of another site. It is sandboxed without an
+// origin of the shop, even if a user opens it directly, because its script could otherwise
+// log the user out.
 const strangerPolicy = "sandbox allow-scripts; default-src 'none'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 
-// pageRoutes serve under headers of their own, which win over those of the API.
+// pageRoutes adds the routes of the page. Their headers replace those of the API.
 func pageRoutes(mux *http.ServeMux, c config, scheme func(*http.Request) string) {
 	documents := errors.Must(headers.New(headers.Options{Profile: headers.Documents, CSP: pagePolicy, Scheme: scheme, HTTPS: c.plaintext()}))
 	stranger := errors.Must(headers.New(headers.Options{
@@ -38,8 +39,8 @@ func pageRoutes(mux *http.ServeMux, c config, scheme func(*http.Request) string)
 	mux.Handle("GET /page/stranger.js", stranger.Handler(file("stranger.js")))
 }
 
-// types are the media types of the files. A machine's own table of types may
-// differ, and browsers obey it because of nosniff.
+// types has the media types of the files. They do not depend on the machine's table of
+// types, which may be wrong. With nosniff, browsers do not correct a wrong type.
 var types = map[string]string{
 	".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
 }

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"image"
-	_ "image/jpeg" // the two formats that are taken
+	_ "image/jpeg" // the two accepted formats
 	_ "image/png"
 	"io"
 	"net/http"
@@ -21,25 +21,25 @@ var (
 	errPicture   = errors.Define(422, "picture_unreadable", "The picture is unreadable or larger than 4096 by 4096 pixels.")
 )
 
-// newPicture is the whole input of an upload: the file comes last, and is read
-// as it arrives.
+// newPicture is the input of an upload. The file is the last part, and is read while it
+// arrives.
 type newPicture struct {
 	SKU  string        `path:"sku" validate:"required,alphanum,max=32"`
 	Alt  string        `form:"alt" validate:"required,max=100"`
 	File validate.File `form:"picture" types:"image/png image/jpeg" validate:"required"`
 }
 
-// pictureLimits are for one picture, and a form around it.
+// pictureLimits are the limits for one picture in a form.
 var pictureLimits = validate.Limits{Body: 16 << 10, File: 1 << 20}
 
 type productRef struct {
 	SKU string `path:"sku" validate:"required,alphanum,max=32"`
 }
 
-// pictures has one picture for each product, with an alternative text.
+// pictures stores one picture for each product, with an alternative text.
 type pictures struct{ shelf shelf }
 
-// alt returns the text, "" for no picture.
+// alt returns the alternative text, or "" if there is no picture.
 func (p pictures) alt(ctx context.Context, sku string) (string, error) {
 	text, err := p.shelf.get(ctx, "alt:"+sku)
 	return string(text), err
@@ -56,7 +56,7 @@ func known(sku string) bool {
 	return slices.ContainsFunc(products, func(p product) bool { return p.SKU == sku })
 }
 
-// putPicture stores a file only if it is complete and of its declared type.
+// putPicture stores a file if it is complete and has its declared type.
 func (s *service) putPicture(w http.ResponseWriter, r *http.Request, in *newPicture) error {
 	if !known(in.SKU) {
 		return errNoProduct
@@ -76,8 +76,8 @@ func (s *service) putPicture(w http.ResponseWriter, r *http.Request, in *newPict
 	return nil
 }
 
-// showPicture serves under the headers of the API, so that bytes that are more
-// than one thing stay a picture: nosniff, and a policy that runs nothing.
+// showPicture serves a picture with the headers of the API. A file that is also valid HTML
+// stays a picture, because of nosniff and a policy that runs no script.
 func (s *service) showPicture(w http.ResponseWriter, r *http.Request, in *productRef) error {
 	if !known(in.SKU) {
 		return errNoProduct
@@ -89,9 +89,10 @@ func (s *service) showPicture(w http.ResponseWriter, r *http.Request, in *produc
 	if content == nil {
 		return errNoPicture
 	}
-	w.Header().Set("Content-Type", http.DetectContentType(content)) // one of two, as putPicture saw to
+	w.Header().Set("Content-Type", http.DetectContentType(content)) // putPicture accepts only two formats
 	w.Header().Set("Content-Length", strconv.Itoa(len(content)))
-	// An <img> of a page with another origin shows it: pictures of products are public.
+	// Pages of other origins may embed the picture, because pictures of products are
+	// public.
 	w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
 	_, _ = w.Write(content)
 	return nil

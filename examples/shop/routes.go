@@ -14,8 +14,7 @@ import (
 	"github.com/ringwall/ringwall/validate"
 )
 
-// The inputs of the routes. A handler is called only with a value that obeys the
-// tags.
+// The inputs of the routes. A handler receives only values that satisfy the tags.
 type (
 	login struct {
 		Email    string `json:"email" validate:"required,email,max=254"`
@@ -81,9 +80,9 @@ func (s *service) routes(mux *http.ServeMux) {
 
 var errNotReady = errors.Define(503, "not_ready", "The shop is not ready. Try again later.")
 
-// readyz is for a load balancer: 503 removes this shop from its turns. /healthz
-// stays 200, because a restart would not help. The Redis of the limits does not
-// count: without it, each shop counts by itself.
+// readyz responds with 503 while Redis is unavailable, so that a load balancer avoids this
+// shop. /healthz stays 200, because a restart would not help. The Redis of the limits is not
+// checked, because without it each shop counts alone.
 func (s *service) readyz(w http.ResponseWriter, r *http.Request) error {
 	if err := errors.Join(s.ready(r.Context()), s.revoked.Ready(r.Context())); err != nil {
 		return errNotReady.Wrap(err).Header("Retry-After", "1")
@@ -120,10 +119,10 @@ func (s *service) login(w http.ResponseWriter, r *http.Request, in *login) error
 	if err != nil {
 		return err
 	}
-	begun := time.Now() // a password that changes from now on ends this login too
+	begun := time.Now() // a change of the password after this ends the new session too
 	account, err := s.users.check(email, in.Password)
 	if err == nil || errors.Is(err, errBusy) {
-		try.Refund(r.Context()) // count wrong passwords only
+		try.Refund(r.Context()) // only failures count
 	}
 	if err != nil {
 		return err
@@ -188,7 +187,7 @@ func (s *service) listOrders(w http.ResponseWriter, r *http.Request, in *page) e
 
 func (s *service) placeOrder(w http.ResponseWriter, r *http.Request, in *newOrder) error {
 	p, _ := auth.From(r.Context())
-	// A tag checks the form of a SKU, not whether the product exists.
+	// The tag of SKU checks its form. It cannot check whether the product exists.
 	if slices.ContainsFunc(in.Items, func(item orderItem) bool { return !known(item.SKU) }) {
 		return errNotSold
 	}
@@ -210,7 +209,7 @@ func (s *service) loadChanged(r *http.Request) (order, error) {
 
 func ownsOrder(_ context.Context, p *auth.Principal, o order) bool { return o.Owner == p.Subject() }
 
-// anyOrder is for the admin, whose route requires the role first.
+// anyOrder allows access to the orders of all owners. Its route requires the role admin.
 func anyOrder(context.Context, *auth.Principal, order) bool { return true }
 
 func showOrder(w http.ResponseWriter, r *http.Request) error {
@@ -218,8 +217,8 @@ func showOrder(w http.ResponseWriter, r *http.Request) error {
 	return write(w, 200, o)
 }
 
-// changeOrder takes RFC 7396: a note that is absent stays, null removes it. The
-// owner stands in the write's own condition too (ASVS 5.0 15.4.2).
+// changeOrder applies a merge patch (RFC 7396): an absent note stays, and null removes it.
+// The write checks the owner again (ASVS 5.0 15.4.2).
 func (s *service) changeOrder(w http.ResponseWriter, r *http.Request) error {
 	p, _ := auth.From(r.Context())
 	in := validate.From[changeOrder](r.Context())
@@ -261,8 +260,8 @@ func listStock(w http.ResponseWriter, r *http.Request) error {
 	return write(w, 200, map[string]any{"stock": stock})
 }
 
-// rotateKey gives the caller's own key a new secret. The old one works for
-// another day after the new one's first use.
+// rotateKey creates a new secret for the caller's API key. The old secret works until a day
+// after the first use of the new one.
 func (s *service) rotateKey(w http.ResponseWriter, r *http.Request) error {
 	p, _ := auth.From(r.Context())
 	text, err := s.partners.Rotate(r.Context(), p.CredentialID())
@@ -272,7 +271,7 @@ func (s *service) rotateKey(w http.ResponseWriter, r *http.Request) error {
 	return write(w, 200, map[string]string{"api_key": text})
 }
 
-// demoRoutes are two mistakes that clients never see.
+// demoRoutes adds two handlers with mistakes that clients do not see.
 func demoRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /boom", func(http.ResponseWriter, *http.Request) { panic("index out of range [7] in orders.go") })
 	mux.HandleFunc("GET /leak", func(w http.ResponseWriter, r *http.Request) {

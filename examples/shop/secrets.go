@@ -17,15 +17,16 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// secrets are 32 random bytes for each name, generated at their first use. In a
-// folder they outlive the process, and all shops with that folder share them.
+// secrets has 32 random bytes for each name, generated at the first use. With a folder,
+// they are stored in files, which all shops with that folder share.
 type secrets struct {
 	dir  string
 	mu   sync.Mutex
 	made map[string][]byte // without a folder
 }
 
-// newSecrets takes a folder that is its owner's alone, or "".
+// newSecrets returns the secrets of a folder, which only its owner may read. Empty means
+// memory.
 func newSecrets(dir string) (*secrets, error) {
 	s := &secrets{dir: dir, made: make(map[string][]byte)}
 	if dir == "" {
@@ -37,7 +38,7 @@ func newSecrets(dir string) (*secrets, error) {
 	return s, private(dir)
 }
 
-// private refuses what others than its owner can read or change.
+// private returns an error if others than the owner can read or change the file.
 func private(path string) error {
 	info, err := os.Stat(path)
 	if err == nil && info.Mode().Perm()&0o077 != 0 {
@@ -46,7 +47,7 @@ func private(path string) error {
 	return err
 }
 
-// get returns a secret. One that is not there is made, or is nil.
+// get returns a secret. If it does not exist, get creates it or returns nil.
 func (s *secrets) get(name string, make bool) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,7 +62,7 @@ func (s *secrets) get(name string, make bool) ([]byte, error) {
 		if !make {
 			return nil, nil
 		}
-		// Of several shops that start at once one makes it; all read it.
+		// If several shops start at once, one creates the file, and all read it.
 		err = s.write(name, base64.StdEncoding.AppendEncode(nil, random()), os.Link)
 		if err == nil || errors.Is(err, fs.ErrExist) {
 			text, err = s.read(name)
@@ -106,8 +107,8 @@ func random() []byte {
 	return secret
 }
 
-// A signing key signs for 30 days. It is published a day before, and accepted
-// for a day after, so that no verifier is surprised, whenever it reads them.
+// A signing key signs for 30 days. It is published a day before that, and accepted for a
+// day after, so that verifiers may cache the keys for a day.
 const (
 	signingLife = 30 * 24 * time.Hour
 	signingLead = 24 * time.Hour
@@ -124,7 +125,7 @@ func (s *secrets) signingKeys(now time.Time) ([]token.Key, error) {
 			return nil, err
 		}
 		if seed == nil {
-			continue // before our time
+			continue // the folder is younger than this key
 		}
 		signer := ed25519.NewKeyFromSeed(seed)
 		kid, err := token.Thumbprint(signer.Public())
@@ -146,9 +147,9 @@ func (s *secrets) signingKeys(now time.Time) ([]token.Key, error) {
 	return keys, nil
 }
 
-// A refresh key makes tokens for 180 days. Its tokens are valid for a week
-// longer, the maximum of an idle session. A shop reads two periods at its start,
-// so restart it once in 180 days.
+// A refresh key signs tokens for 180 days. They are valid for a week longer, which is the
+// maximum of an idle session. A shop reads the keys of two periods at its start, so it
+// must be restarted within 180 days.
 const refreshLife = 180 * 24 * time.Hour
 
 func (s *secrets) refreshKeys(now time.Time) ([]session.Key, error) {

@@ -20,12 +20,12 @@ import (
 
 // config has the options of the command line.
 type config struct {
-	listens string   // our own address
-	self    string   // the address that clients see, which is the issuer of the tokens
-	origins []string // pages that may call
+	listens string   // the URL on which the shop listens
+	self    string   // the URL that clients use, which is the issuer of the tokens
+	origins []string // whose pages may call
 	trusted []netip.Prefix
 	redis   string // the URL of the Redis that shops share
-	// limitsRedis is the URL of a Redis for the counts of limits. "": redis.
+	// limitsRedis is the URL of a Redis for the counts of limits. Empty means redis.
 	limitsRedis string
 	keys        string // the folder of secrets
 	insecure    bool   // clients use plain HTTP, on a loopback address
@@ -53,7 +53,7 @@ type service struct {
 	orders   orders
 	pictures pictures
 	tickets  tickets
-	streams  chan struct{} // one element for each that runs
+	streams  chan struct{} // one element for each open stream
 	stopping chan struct{} // closed when the server stops
 	keys     *token.Keys
 	revoked  *auth.Revocations
@@ -61,12 +61,12 @@ type service struct {
 	accounts *ratelimit.Limiter
 	partners *apikey.Manager
 
-	newestKey string // the last kid that was made
+	newestKey string // the kid of the newest signing key
 }
 
-// newService builds the rings around the routes. It reports invalid options
-// before the shop serves a request: those of the command line are returned, and
-// those of this program panic.
+// newService builds the rings around the routes. Invalid options of the command line are
+// returned as an error, and invalid options of this program panic, before the shop serves
+// a request.
 func newService(c config) (*service, error) {
 	s := &service{users: newUsers(c.rounds), logger: c.logger, shared: c.redis != "", streams: make(chan struct{}, maxStreams), stopping: make(chan struct{})}
 	var err error
@@ -78,20 +78,16 @@ func newService(c config) (*service, error) {
 		return nil, err
 	}
 	s.orders, s.pictures, s.tickets, s.ready = orders{state.shelf}, pictures{state.shelf}, tickets{state.shelf}, state.ready
-	clientIP, scheme := headers.PeerIP, (func(*http.Request) string)(nil)
-	if len(c.trusted) > 0 {
-		proxy, err := headers.NewForwarded(headers.ForwardedOptions{Trusted: c.trusted, Proto: "X-Forwarded-Proto"})
-		if err != nil {
-			return nil, err
-		}
-		clientIP, scheme = proxy.ClientIP, proxy.Scheme
+	clientIP, scheme, err := c.client()
+	if err != nil {
+		return nil, err
 	}
 
 	// The rings, from the outside in.
 	failures := errors.Must(errors.NewResponder(errors.Options{Logger: c.logger}))
 	secure := errors.Must(headers.New(headers.Options{
 		Scheme: scheme, HTTPS: c.plaintext(), AllowedHosts: hosts(c), Logger: c.logger,
-		Exempt: []string{"GET /healthz", "GET /readyz"}, // a probe uses an address of its own, in clear, and no name
+		Exempt: []string{"GET /healthz", "GET /readyz"}, // a probe uses plain HTTP, and an IP address as the host
 	}))
 	origins, err := cors.New(cors.Options{
 		Origins:     c.origins,
@@ -107,7 +103,7 @@ func newService(c config) (*service, error) {
 		{Name: "login", Routes: []string{"POST /auth/login"}, Limits: ratelimit.Login()},
 		{Name: "refresh", Routes: []string{"/auth/refresh"}, Limits: ratelimit.Writes()},
 		{Name: "reads", Routes: []string{"GET /"}, Limits: ratelimit.Reads()},
-		{Name: "writes", Limits: ratelimit.Writes()}, // all the rest
+		{Name: "writes", Limits: ratelimit.Writes()}, // all other requests
 	}}))
 	callers := s.callers(c, state, clientIP)
 
@@ -115,10 +111,9 @@ func newService(c config) (*service, error) {
 		Issue: s.issuer(c).ForSession, Account: s.users.current, Revocations: s.revoked, Store: state.sessions, Keys: state.refreshKeys,
 		Scheme: scheme, AllowsOrigin: origins.AllowsOrigin, InsecureCookie: c.insecure, Logger: c.logger,
 	}))
-	// An account has a limit for all addresses together: 10 failures in 15
-	// minutes. Its price: ten wrong guesses, by any client, lock out the owner
-	// for that time. Sessions continue. Offer another way to log in, such as a
-	// link by email.
+	// An account has a limit for all addresses together: 10 failures in 15 minutes.
+	// The cost is that ten wrong guesses of any client lock out the owner for that
+	// time. Sessions continue. Offer another way to log in, such as a link by email.
 	s.accounts = errors.Must(ratelimit.New(ratelimit.Options{Store: state.limits, Tiers: []ratelimit.Tier{
 		{Name: "account", Limits: []ratelimit.Limit{{Requests: 10, Window: 15 * time.Minute}}},
 	}}))
@@ -129,31 +124,46 @@ func newService(c config) (*service, error) {
 	if c.demo {
 		demoRoutes(mux)
 	}
-	// The last bound is for a handler that reads a body without validate. It is
-	// above all that validate takes, the largest Limits.File included.
+	// 2 MiB limit handlers that read a body without validate. The limits of validate
+	// are all lower, even the largest Limits.File.
 	s.handler = http.MaxBytesHandler(mux, 2<<20)
-	for _, ring := range []func(http.Handler) http.Handler{callers.Handler, limits.Handler, origins.Handler, secure.Handler, failures.Handler} {
-		s.handler = ring(s.handler)
-	}
+	s.handler = callers.Handler(s.handler)  // who calls
+	s.handler = limits.Handler(s.handler)   // how often
+	s.handler = origins.Handler(s.handler)  // from which pages
+	s.handler = secure.Handler(s.handler)   // over HTTPS, to which host
+	s.handler = failures.Handler(s.handler) // how errors are reported
 	return s, nil
 }
 
-// hosts lists the names of a shop without TLS: a page of any other name can be
-// led to a loopback address, and then has the shop's origin (DNS rebinding). A
-// shop with TLS has a certificate, which has no such name.
+// client returns the functions for the client's address and scheme. Behind trusted
+// proxies they read the forwarding headers.
+func (c config) client() (address func(*http.Request) (netip.Addr, bool), scheme func(*http.Request) string, err error) {
+	if len(c.trusted) == 0 {
+		return headers.PeerIP, nil, nil
+	}
+	proxy, err := headers.NewForwarded(headers.ForwardedOptions{Trusted: c.trusted, Proto: "X-Forwarded-Proto"})
+	if err != nil {
+		return nil, nil, err
+	}
+	return proxy.ClientIP, proxy.Scheme, nil
+}
+
+// hosts lists the allowed hosts of a shop without TLS. Another name may resolve to a
+// loopback address, and a page of that name would then have the shop's origin (DNS
+// rebinding). With TLS, any host is allowed, because the certificate has no such name.
 func hosts(c config) []string {
 	listens, err := url.Parse(c.listens)
 	if err != nil || listens.Scheme != "http" {
 		return nil
 	}
-	self := errors.Must(url.Parse(c.self)) // checkPlain took it
+	self := errors.Must(url.Parse(c.self)) // checkPlain has checked it
 	return []string{"localhost", listens.Host, self.Host}
 }
 
 var audience = []string{"shop"}
 
-// callers authenticates persons by access tokens or, for a stream, by a ticket,
-// and programs by API keys.
+// callers returns the ring that authenticates persons by access tokens or, for a stream,
+// by a ticket, and programs by API keys.
 func (s *service) callers(c config, state state, clientIP func(*http.Request) (netip.Addr, bool)) *auth.Middleware {
 	s.keys, s.newestKey = errors.Must(token.NewKeys(state.signingKeys...)), state.signingKeys[len(state.signingKeys)-1].ID()
 	s.revoked = errors.Must(auth.NewRevocations(auth.RevocationsOptions{Feed: state.revocations, Logger: c.logger}))

@@ -13,21 +13,20 @@ import (
 
 var errShelf = errors.Define(503, "goods_unavailable", "The shop cannot load this right now. Try again later.")
 
-// A shelf keeps the shop's own things, by key. A real service has a database
-// in its place.
+// A shelf stores values by key. A real service has a database instead.
 type shelf interface {
-	// get returns a thing, nil for none.
+	// get returns a value, or nil.
 	get(ctx context.Context, key string) ([]byte, error)
-	// update puts what f makes of a thing in its place, in one step.
+	// update replaces a value by the result of f, in one step.
 	update(ctx context.Context, key string, f func(old []byte) ([]byte, error)) error
-	// list puts a key at the head of a list. What falls off its end after so
-	// many keys is thrown away.
+	// list adds a key at the head of a list. It deletes the keys above the maximum from
+	// the list, and their values.
 	list(ctx context.Context, name, key string, keep int) error
 	// head returns the first keys of a list.
 	head(ctx context.Context, name string, n int) ([]string, error)
 }
 
-// memoryShelf is a shelf in this process.
+// A memoryShelf is a shelf in this process.
 type memoryShelf struct {
 	mu     sync.Mutex
 	things map[string][]byte
@@ -75,12 +74,12 @@ func (m *memoryShelf) head(_ context.Context, name string, n int) ([]string, err
 	return slices.Clone(keys[:min(n, len(keys))]), nil
 }
 
-// redisShelf is a shelf that shops share.
+// A redisShelf is a shelf that shops share.
 type redisShelf struct{ client *redis.Client }
 
 const shelfPrefix = "shop:"
 
-// within limits the time of a call, and marks errors of Redis.
+// within bounds the time of a call, and returns errors of Redis as unavailable.
 func (s redisShelf) within(ctx context.Context, call func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
@@ -99,7 +98,7 @@ func (s redisShelf) get(ctx context.Context, key string) (thing []byte, err erro
 	return thing, err
 }
 
-// update tries again when another shop was faster.
+// update retries if another shop has changed the value meanwhile.
 func (s redisShelf) update(ctx context.Context, key string, f func([]byte) ([]byte, error)) error {
 	key = shelfPrefix + key
 	var refused error
@@ -128,8 +127,8 @@ func (s redisShelf) update(ctx context.Context, key string, f func([]byte) ([]by
 	return errors.Join(refused, err)
 }
 
-// push is one step, so that shops which do it at once leave nothing behind. It
-// deletes keys that it was not given, which a single Redis takes.
+// push is one step, so that concurrent calls leave no value without a list. It deletes keys
+// that are not in KEYS, which only a single Redis allows.
 var push = redis.NewScript(`
 redis.call('LPUSH', KEYS[1], ARGV[1])
 while redis.call('LLEN', KEYS[1]) > tonumber(ARGV[2]) do

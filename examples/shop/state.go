@@ -17,12 +17,11 @@ import (
 	"github.com/ringwall/ringwall/ratelimit/redislimit"
 )
 
-// state is what outlives a request: in this process, or in a Redis and a
-// folder of keys, with which any number of shops behave as one. A busy service has
-// two Redis: the counts of limits may be evicted when memory is short, sessions and
-// revocations must not. And a Redis that keeps sessions in an append-only file stands
-// still while it rewrites that, for a tenth of a second and more: limits wait for 100
-// ms, and are then local.
+// state has the stores: in this process, or in a Redis and a folder of keys, with which
+// any number of shops behave as one. A busy service has two Redis, because the counts of
+// limits may be evicted if memory is short, and sessions and revocations must not. A Redis
+// with an append-only file may also hang for 100 ms and more while it rewrites the file.
+// Limits wait for 100 ms, and are then counted locally.
 type state struct {
 	shelf       shelf
 	limits      ratelimit.Store
@@ -60,7 +59,7 @@ func openState(c config, secrets *secrets) (state, error) {
 		return s, err
 	}
 	s.sessions = sessions
-	s.ready = sessions.Ready // one for all stores of this Redis
+	s.ready = sessions.Ready // the stores of one Redis have the same state
 	if s.partners, err = redisauth.NewKeyStore(client, redisauth.Options{}); err != nil {
 		return s, err
 	}
@@ -71,20 +70,20 @@ func openState(c config, secrets *secrets) (state, error) {
 	if err != nil {
 		return s, err
 	}
-	// A client of its own: logins that wait for connections do not hold it up.
+	// The limits have a client of their own, so that they do not wait for
+	// connections that logins use.
 	s.limits, err = redislimit.New(redis.NewClient(limits), redislimit.Options{Secret: secret})
 	return s, err
 }
 
-// redisOptions reads the URL of a Redis, which may have a password, so that no error
-// shows it.
+// redisOptions reads the URL of a Redis. Its error does not contain the URL, which may have
+// a password.
 func redisOptions(flag, url string) (*redis.Options, error) {
 	options, err := redis.ParseURL(url)
 	if err != nil {
 		return nil, errors.New(flag + " is not a URL such as redis://127.0.0.1:6379")
 	}
-	// The stores try again by themselves, where that is safe, and keep to their
-	// own deadlines.
+	// The stores retry calls themselves if that is safe, and have deadlines.
 	options.MaxRetries, options.ContextTimeoutEnabled = -1, true
 	options.DialerRetries, options.DialTimeout = 1, time.Second
 	return options, nil

@@ -13,10 +13,9 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// upkeep does what has no request of its own, until ctx ends: revocations of
-// other shops are read as they come, and each hour the signing keys of the
-// coming days; API keys that are due get new secrets. Any number of shops may
-// run it.
+// upkeep runs the tasks in the background until ctx ends. It follows the revocations of
+// other shops. Once an hour, it loads the signing keys of the coming days, and rotates API
+// keys that are due. Any number of shops may run it.
 func (s *service) upkeep(ctx context.Context) {
 	go func() { _ = s.revoked.Run(ctx) }()
 	for every := time.NewTicker(time.Hour); ; {
@@ -32,8 +31,8 @@ func (s *service) upkeep(ctx context.Context) {
 	}
 }
 
-// readSigningKeys takes the keys of the days around now. A token that was
-// signed stays good: its key is accepted for longer than it lives.
+// readSigningKeys loads the keys of the days around now. Signed tokens stay valid, because
+// a key is accepted for a day after it stops signing.
 func (s *service) readSigningKeys(ctx context.Context) error {
 	keys, err := s.secrets.signingKeys(time.Now())
 	if err != nil {
@@ -49,8 +48,8 @@ func (s *service) readSigningKeys(ctx context.Context) error {
 	return nil
 }
 
-// deliver puts an API key's new secret where its owner finds it: here in the
-// folder of secrets.
+// deliver writes an API key's new text to the folder of secrets, where its owner can read
+// it.
 func (s *service) deliver(_ context.Context, k apikey.Key, text string) error {
 	if s.secrets.dir == "" {
 		return errors.New("an API key is due, and there is no folder for its new secret; did you mean -keys?")
@@ -58,8 +57,8 @@ func (s *service) deliver(_ context.Context, k apikey.Key, text string) error {
 	return s.secrets.write("partner-"+k.Name+".txt", []byte(text+"\n"), os.Rename)
 }
 
-// demoKey returns an API key to try. Shops that share a Redis share the key:
-// its text is in the folder of secrets, and only there.
+// demoKey returns an API key to try. Shops that share a Redis share the key. Its text is
+// only in the folder of secrets.
 func (s *service) demoKey(ctx context.Context) (string, error) {
 	if s.shared {
 		known, err := s.partners.List(ctx)
@@ -82,7 +81,7 @@ func (s *service) demoKey(ctx context.Context) (string, error) {
 	return text, err
 }
 
-// partnerEvent logs what happens to API keys. No event has a secret.
+// partnerEvent logs the events of API keys. No event has a secret.
 func (s *service) partnerEvent(ctx context.Context, e apikey.Event) {
 	level := slog.LevelInfo
 	if e.Reason == apikey.NetworkDenied || e.Reason == apikey.RotationOverdue {

@@ -30,13 +30,12 @@ type user struct {
 type users struct {
 	byEmail map[string]*user
 	byID    map[string]*user
-	nobody  user          // what unknown addresses are compared with, at the same cost
-	rounds  int           // of the hash
-	hashing chan struct{} // as many hashes at once as there are processors
+	nobody  user          // its hash is compared for unknown email addresses, so that they take as long
+	rounds  int           // of the password hash
+	hashing chan struct{} // limits concurrent hashes to the number of processors
 }
 
-// demoUsers are printed at start. They are for looking around on one's own
-// machine.
+// demoUsers lists the accounts of the demo. Their passwords are printed at start.
 var demoUsers = []struct {
 	id, email, password string
 	scope, roles        []string
@@ -60,16 +59,16 @@ func newUsers(rounds int) *users {
 	return u
 }
 
-// hashRounds is what OWASP recommends for PBKDF2 with SHA-512.
+// hashRounds is the number of rounds that OWASP recommends for PBKDF2 with SHA-512.
 const hashRounds = 210_000
 
 func (u *users) hash(password string, salt []byte) []byte {
 	return errors.Must(pbkdf2.Key(sha512.New, password, salt, u.rounds, sha512.Size))
 }
 
-// check returns the account of an address and a password. It takes the same
-// time whether or not there is one, and refuses rather than queues when all
-// processors hash already.
+// check returns the account of an email address and a password. It takes the same time
+// whether or not the account exists. If all processors are hashing, it returns errBusy
+// instead of waiting.
 func (u *users) check(email, password string) (*user, error) {
 	select {
 	case u.hashing <- struct{}{}:
@@ -88,8 +87,8 @@ func (u *users) check(email, password string) (*user, error) {
 	return account, nil
 }
 
-// current returns a session with what its subject may do today. It runs on
-// every refresh, so a change takes effect within a token's life.
+// current returns a session with the present rights of its subject. It is called on every
+// refresh, so a change of rights takes effect when the access token expires.
 func (u *users) current(_ context.Context, s session.Session) (session.Session, error) {
 	account := u.byID[s.Subject]
 	if account == nil {

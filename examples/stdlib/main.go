@@ -1,5 +1,5 @@
-// Stdlib is a small service with every ring around http.ServeMux. A proxy on
-// the same machine ends TLS in front of it.
+// Stdlib is a small service with every ring around http.ServeMux. A proxy on the same
+// machine terminates TLS.
 //
 //	go run ./examples/stdlib
 package main
@@ -22,8 +22,8 @@ import (
 
 const host, self, page = "api.example.com", "https://api.example.com", "https://app.example.com"
 
-// service builds the rings around the routes. Invalid options stop the program
-// here, before it serves a request.
+// service builds the rings around the routes. Invalid options panic here, before the
+// service accepts a request.
 func service(users *users, orders *orders) http.Handler {
 	proxy := errors.Must(headers.NewForwarded(headers.ForwardedOptions{
 		Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Proto: "X-Forwarded-Proto",
@@ -44,7 +44,7 @@ func service(users *users, orders *orders) http.Handler {
 	limits := errors.Must(ratelimit.New(ratelimit.Options{ClientIP: proxy.ClientIP, Tiers: []ratelimit.Tier{
 		{Name: "login", Routes: []string{"POST /auth/login"}, Limits: ratelimit.Login()},
 		{Name: "reads", Routes: []string{"GET /"}, Limits: ratelimit.Reads()},
-		{Name: "writes", Limits: ratelimit.Writes()}, // all the rest
+		{Name: "writes", Limits: ratelimit.Writes()}, // all other requests
 	}}))
 	callers := errors.Must(auth.New(auth.Options{
 		Authenticators: []auth.Authenticator{tokens},
@@ -55,9 +55,9 @@ func service(users *users, orders *orders) http.Handler {
 	sessions := errors.Must(session.New(session.Options{
 		Issue: issuer.ForSession, Account: users.current, Revocations: revoked, Scheme: proxy.Scheme, AllowsOrigin: origins.AllowsOrigin,
 	}))
-	// An account has a limit for all addresses together. Its price: ten wrong
-	// guesses, by any client, lock out the owner for 15 minutes. Sessions
-	// continue. Offer another way to log in, such as a link by email.
+	// An account has a limit for all addresses together. The cost is that ten wrong
+	// guesses of any client lock out the owner for 15 minutes. Sessions continue. Offer
+	// another way to log in, such as a link by email.
 	failed := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
 		{Name: "account", Limits: []ratelimit.Limit{{Requests: 10, Window: 15 * time.Minute}}},
 	}}))
@@ -75,15 +75,20 @@ func service(users *users, orders *orders) http.Handler {
 	mux.Handle("POST /orders", writes(place))
 	mux.Handle("GET /orders/{id}", reads(ref(own(errors.HandlerFunc(show)))))
 
-	// The last bound is for handlers that read a body without validate. It is
-	// above all that validate takes, the largest Limits.File included.
-	bounded := http.MaxBytesHandler(mux, 2<<20)
-	return failures.Handler(secure.Handler(origins.Handler(limits.Handler(callers.Handler(bounded)))))
+	// 2 MiB limit handlers that read a body without validate. The limits of validate
+	// are all lower, even the largest Limits.File.
+	handler := http.MaxBytesHandler(mux, 2<<20)
+	handler = callers.Handler(handler)  // who calls
+	handler = limits.Handler(handler)   // how often
+	handler = origins.Handler(handler)  // from which pages
+	handler = secure.Handler(handler)   // over HTTPS, to which host
+	handler = failures.Handler(handler) // how errors are reported
+	return handler
 }
 
-// server bounds how long a request may take to arrive. Its ReadTimeout is the bound of
-// every body, also of those that no handler reads: it takes the place of validate's
-// BodyTimeout, which is 10 s and is for servers without one.
+// server returns a server with timeouts. Its ReadTimeout bounds every body, even if no
+// handler reads it. It replaces validate's BodyTimeout of 10 s, which servers without a
+// ReadTimeout need.
 func server() *http.Server {
 	return &http.Server{
 		Addr: "127.0.0.1:8081", Handler: service(newUsers(), &orders{}),
