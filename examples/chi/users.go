@@ -118,3 +118,12 @@ func (u *users) current(_ context.Context, s session.Session) (session.Session, 
 	}
 	return s, auth.ErrRevoked
 }
+
+// newAccountLimits returns the limit of failed logins for each account, from all addresses
+// together. The cost is that ten wrong guesses of any client lock out the owner for 15
+// minutes. Sessions continue. Offer another way to log in, such as a link by email.
+func newAccountLimits() *ratelimit.Limiter {
+	return errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
+		{Name: "account", Limits: []ratelimit.Limit{{Requests: 10, Window: 15 * time.Minute}}},
+	}}))
+}

@@ -90,11 +90,8 @@ func newService(c config) (*service, error) {
 		Exempt: []string{"GET /healthz", "GET /readyz"}, // a probe uses plain HTTP, and an IP address as the host
 	}))
 	origins, err := cors.New(cors.Options{
-		Origins:     c.origins,
-		Credentials: true,
-		Methods:     []string{"PATCH", "PUT", "DELETE"},
-		Headers:     []string{"Authorization", "Content-Type", session.AttemptHeader},
-		Scheme:      scheme,
+		Origins: c.origins, Credentials: true, Methods: []string{"PATCH", "PUT", "DELETE"},
+		Headers: []string{"Authorization", "Content-Type", session.AttemptHeader}, Scheme: scheme,
 	})
 	if err != nil {
 		return nil, err
@@ -111,12 +108,7 @@ func newService(c config) (*service, error) {
 		Issue: s.issuer(c).ForSession, Account: s.users.current, Revocations: s.revoked, Store: state.sessions, Keys: state.refreshKeys,
 		Scheme: scheme, AllowsOrigin: origins.AllowsOrigin, InsecureCookie: c.insecure, Logger: c.logger,
 	}))
-	// An account has a limit for all addresses together: 10 failures in 15 minutes.
-	// The cost is that ten wrong guesses of any client lock out the owner for that
-	// time. Sessions continue. Offer another way to log in, such as a link by email.
-	s.accounts = errors.Must(ratelimit.New(ratelimit.Options{Store: state.limits, Tiers: []ratelimit.Tier{
-		{Name: "account", Limits: []ratelimit.Limit{{Requests: 10, Window: 15 * time.Minute}}},
-	}}))
+	s.accounts = newAccountLimits(state.limits)
 
 	mux := http.NewServeMux()
 	s.routes(mux)
@@ -133,6 +125,16 @@ func newService(c config) (*service, error) {
 	s.handler = secure.Handler(s.handler)   // over HTTPS, to which host
 	s.handler = failures.Handler(s.handler) // how errors are reported
 	return s, nil
+}
+
+// newAccountLimits returns the limit of failed logins for each account, from all addresses
+// together: 10 in 15 minutes. The cost is that ten wrong guesses of any client lock out the
+// owner for that time. Sessions continue. Offer another way to log in, such as a link by
+// email.
+func newAccountLimits(store ratelimit.Store) *ratelimit.Limiter {
+	return errors.Must(ratelimit.New(ratelimit.Options{Store: store, Tiers: []ratelimit.Tier{
+		{Name: "account", Limits: []ratelimit.Limit{{Requests: 10, Window: 15 * time.Minute}}},
+	}}))
 }
 
 // client returns the functions for the client's address and scheme. Behind trusted

@@ -51,17 +51,11 @@ func service(users *users, orders *orders) http.Handler {
 		Public:         []string{"/auth/login", "/auth/refresh", "/auth/logout", "/.well-known/jwks.json"},
 	}))
 
-	// The sessions, and the limits of accounts.
+	// The sessions.
 	sessions := errors.Must(session.New(session.Options{
 		Issue: issuer.ForSession, Account: users.current, Revocations: revoked, Scheme: proxy.Scheme, AllowsOrigin: origins.AllowsOrigin,
 	}))
-	// An account has a limit for all addresses together. The cost is that ten wrong
-	// guesses of any client lock out the owner for 15 minutes. Sessions continue. Offer
-	// another way to log in, such as a link by email.
-	failed := errors.Must(ratelimit.New(ratelimit.Options{Tiers: []ratelimit.Tier{
-		{Name: "account", Limits: []ratelimit.Limit{{Requests: 10, Window: 15 * time.Minute}}},
-	}}))
-	login := errors.Must(validate.Handle(users.login(sessions, failed)))
+	login := errors.Must(validate.Handle(users.login(sessions, newAccountLimits())))
 	place := errors.Must(validate.Handle(orders.place))
 	reads, writes := auth.Require(auth.Scopes("orders:read")), auth.Require(auth.Scopes("orders:write"))
 	ref := errors.Must(validate.Input[orderRef]())
