@@ -65,7 +65,7 @@ func New(o Options) (*Middleware, error) {
 	}
 	challenges, wrong := checkAuthenticators(o.Authenticators, realm)
 	problems = append(problems, wrong...)
-	if !quotable(o.Realm) {
+	if !isQuotable(o.Realm) {
 		problems = append(problems, errors.New("auth: Realm "+strconv.Quote(o.Realm)+`: contains characters other than visible ASCII and space, or " or \`))
 	}
 	m := &Middleware{

@@ -86,8 +86,8 @@ func withParam(challenge, name, value string) string {
 	return challenge + separator + name + `="` + value + `"`
 }
 
-// quotable reports whether s fits between quotation marks as it is.
-func quotable(s string) bool {
+// isQuotable reports whether s can stand between quotation marks without escapes.
+func isQuotable(s string) bool {
 	for _, c := range []byte(s) {
 		if c < ' ' || c > '~' || c == '"' || c == '\\' {
 			return false
@@ -110,7 +110,7 @@ type challenged struct {
 func WithChallenge(err error, params ...string) error {
 	c := &challenged{err: err}
 	for i := 0; i+1 < len(params); i += 2 {
-		if quotable(params[i+1]) {
+		if isQuotable(params[i+1]) {
 			c.params = append(c.params, [2]string{params[i], params[i+1]})
 		}
 	}

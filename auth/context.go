@@ -9,13 +9,13 @@ import (
 // contextKey finds the *state.
 type contextKey struct{}
 
-// state is what one request's context has. The principal is nil for an
-// anonymous request.
+// state is the value in the context of a request. The principal is nil for an anonymous
+// request.
 type state struct {
 	principal *Principal
-	from      *Middleware // nil where no Middleware ran
-	used      int         // the index of the authenticator that took the request
-	objects   []loaded    // by Object; Require gives each request its own
+	from      *Middleware // nil if no Middleware ran
+	used      int         // the index of the authenticator that returned the principal
+	objects   []loaded    // that Object loaded; Require copies the slice for each request
 }
 
 func stateOf(ctx context.Context) state {

@@ -82,7 +82,7 @@ func (v Revocation) entryKey() (key revocation, ok bool) {
 }
 
 // Run reads the feed until ctx ends, and returns the error of ctx. It loads all
-// revocations first, then each as it is added. A failed read is retried. Without a
+// revocations first, and then follows additions. A failed read is retried. Without a
 // feed, Run only waits.
 func (r *Revocations) Run(ctx context.Context) error {
 	if !r.usable() {
@@ -123,11 +123,11 @@ func (r *Revocations) Run(ctx context.Context) error {
 	}
 }
 
-// readFeed takes one step: the whole feed, or what came after a position.
+// readFeed makes one read: of the whole feed, or of the additions after a position.
 func (r *Revocations) readFeed(ctx context.Context, position string, loaded bool) (next string, err error) {
 	timeout := readTimeout
 	if loaded {
-		// A read that hangs for longer has made the feed stale: begin another.
+		// A read that hangs for longer has made the feed stale, so start another.
 		timeout = min(readTimeout, r.maxStale)
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)

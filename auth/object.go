@@ -74,7 +74,7 @@ type loaded struct {
 // ObjectFrom returns the object of type O that an [Object] policy of this
 // request loaded. If there are several, it is the last one that its own policy
 // allowed; the last one of all, if another policy of an [AnyOf] let the caller
-// through. It is false where none was loaded.
+// through. It returns false if no object of type O was loaded.
 func ObjectFrom[O any](ctx context.Context) (O, bool) {
 	var last O
 	found := false

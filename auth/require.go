@@ -37,8 +37,8 @@ func Require(policies ...Policy) func(http.Handler) http.Handler {
 				}
 				return
 			}
-			// What Object loads belongs to this request alone, also when the
-			// state came from a context that several requests share.
+			// The objects that Object loads belong to this request, even if several
+			// requests share the context that has the state.
 			s.objects = slices.Clip(s.objects)
 			handled := nethttp.CopyRequest(context.WithValue(r.Context(), contextKey{}, &s), r)
 			defer nethttp.CarryBack(r, handled) // a policy may have read a form
@@ -60,8 +60,8 @@ func requirePolicies(what, hint string, policies []Policy) {
 	}
 }
 
-// AllOf allows what all policies allow. The first refusal is the error, and later
-// policies are not called. Inside [AnyOf], an [Object] must be first, or its
+// AllOf allows a caller if all policies do. It returns the first refusal, and does not call
+// later policies. Inside [AnyOf], an [Object] must be first, or its
 // object may be missing if another policy allows the caller. It panics if a
 // policy is nil.
 func AllOf(policies ...Policy) Policy {
@@ -77,7 +77,7 @@ func AllOf(policies ...Policy) Policy {
 	}
 }
 
-// AnyOf allows what one policy allows. It calls all of them, so that an object is
+// AnyOf allows a caller if one policy does. It calls all policies, so that an object is
 // loaded even if another policy allows the caller. An object that does not exist
 // is refused, whatever the others allow. A policy that fails, instead of
 // refusing, refuses the request. The error of a refusal is that of an [Object],
@@ -147,7 +147,7 @@ func AnyScope(scopes ...string) Policy {
 func scopeRefusal(scopes []string) error {
 	list := strings.Join(scopes, " ")
 	params := [][2]string{{"error", "insufficient_scope"}}
-	if list != "" && quotable(list) {
+	if list != "" && isQuotable(list) {
 		params = append(params, [2]string{"scope", list})
 	}
 	return &challenged{ErrDenied.With("required_scope", list), params}
@@ -201,7 +201,7 @@ func MaxAuthAge(age time.Duration) Policy {
 func ACR(classes ...string) Policy {
 	list := strings.Join(classes, " ")
 	params := [][2]string{stepUp[0]}
-	if list != "" && quotable(list) {
+	if list != "" && isQuotable(list) {
 		params = append(params, [2]string{"acr_values", list})
 	}
 	refusal := &challenged{ErrWeakLogin.With("acr_values", list), params}

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// revocationSlack is how much longer than its tokens an entry lives: the
-	// largest leeway that a verifier may have, and 5 s for clocks that differ.
+	// revocationSlack is the time for which an entry is stored after its tokens expire:
+	// the maximum leeway of a verifier, and 5 s for clocks that differ.
 	revocationSlack = time.Minute + 5*time.Second
 	// longestID bounds the memory of an entry, in bytes.
 	longestID = 256
@@ -64,9 +64,9 @@ type Revocations struct {
 
 	mu              sync.RWMutex
 	entries         map[revocation]mark
-	epoch           uint64    // of the feed, from 1 on: one more whenever it may have lost something
-	incompleteUntil time.Time // a revocation that did not fit, or was dropped, lives until then
-	syncedAt        time.Time // everything that the feed had then is known
+	epoch           uint64    // of the feed: starts at 1, and grows when the feed may have lost an entry
+	incompleteUntil time.Time // when the last revocation that did not fit, or was dropped, expires
+	syncedAt        time.Time // all entries that the feed had then are stored
 	sweepAt         int       // the number of entries at which expired ones are deleted
 	swept           time.Time
 }
@@ -89,7 +89,7 @@ func (m mark) revokesAllOf(other mark) bool {
 	return !m.until.Before(other.until) && !m.issuedBefore.Before(other.issuedBefore)
 }
 
-// merge returns what two marks of one name come to.
+// merge returns the mark with the effects of both marks of one name.
 func (m mark) merge(other mark) mark {
 	both := mark{
 		until: later(m.until, other.until), issuedBefore: later(m.issuedBefore, other.issuedBefore), lastUnsure: later(m.lastUnsure, other.lastUnsure),

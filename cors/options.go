@@ -36,7 +36,7 @@ type Options struct {
 	// only by Origin (compare rs/cors issue 157).
 	OriginFunc func(Origin) bool
 	// Credentials lets pages send cookies and other credentials. Every origin
-	// must then have https or be loopback, and a wildcard must not stand at or
+	// must then have https or be loopback, and a wildcard must not be at or
 	// above a public suffix. Browsers send SameSite=Strict cookies, such as
 	// those of package session, only for pages of the same site.
 	Credentials bool

@@ -81,8 +81,8 @@ type prefix struct {
 	policy *Middleware
 }
 
-// claims returns the different policies that the forms of a request's path
-// select, at least one. nil stands for a form that no key covers.
+// claims returns the distinct policies that the forms of a request's path select, at least
+// one. nil means that no key covers a form.
 func claims(table []prefix, r *http.Request) (policies [4]*Middleware, n int) {
 	raw := r.URL.EscapedPath()
 	for _, form := range [...]string{r.URL.Path, raw, cleanPath(r.URL.Path), cleanPath(raw)} {

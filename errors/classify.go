@@ -19,7 +19,7 @@ import (
 func (s *scope) kindFor(r *http.Request, err error) *Kind {
 	var k *Kind
 	if e, ok := err.(*Error); ok && e != nil {
-		k = e.kind // what AsType would find, without the slice that Unwrap allocates
+		k = e.kind // the result of AsType, without the slice that Unwrap allocates
 	} else {
 		k, _ = errors.AsType[*Kind](err)
 	}

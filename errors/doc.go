@@ -60,13 +60,13 @@
 // validate, handler. Every error response then has a correlation ID, a log record
 // and the same format, and keeps the headers that the inner layers set. [Respond]
 // also works without a Responder, so that each package of this module can be used
-// alone.
+// without the others.
 //
 // # Copies of the request
 //
 // The Responder passes a copy of the request to the next handler. Afterwards it
-// sets on its own request what the handler set on the copy: the form, whose
-// temporary files net/http removes, the route pattern, and trailers. A router or
+// copies three values from the copy to its own request: the form, whose temporary files
+// net/http removes, the route pattern, and trailers. A router or
 // middleware that copies the request itself (chi, gorilla/mux, [http.StripPrefix],
 // [http.TimeoutHandler], [http.MaxBytesHandler]) does not do this, so a handler
 // behind one must call RemoveAll of its form. Path values are not copied to the

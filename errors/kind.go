@@ -20,7 +20,7 @@ type constant string
 //
 //	var ErrNoOrder = errors.Define(404, "order_not_found", "No such order.")
 //
-// A Kind is an error itself, and can be returned as it is. It is safe for
+// A Kind is an error, and can be returned without a cause. It is safe for
 // concurrent use once it is defined; [Kind.Sampled] changes it.
 type Kind struct {
 	status  int

@@ -58,7 +58,7 @@ type Options struct {
 	// are replaced, and their bodies are logged.
 	InsecureKeepBody func(*http.Request) bool
 
-	// InsecureReportOnly reports what Handler would change, and changes nothing except
+	// InsecureReportOnly reports the changes of Handler without making them, except
 	// that every response has a correlation ID: foreign bodies are not replaced, and a
 	// panic is passed on after it is recorded. Each is an Event with Reported. Use it to
 	// watch an existing service before it is changed. It has no effect on [Respond].

@@ -87,9 +87,9 @@ func isProsePair(text string, m []int) bool {
 	return functionWord.MatchString(word) && !endsText(rest)
 }
 
-// functionWord matches a word that begins a statement about a secret, such as
-// "Secret: has 12 bytes". Any other word may be the secret: "password: swordfish
-// is wrong".
+// functionWord matches a word after a colon that begins a statement, as "has" in "Secret:
+// has 12 bytes". Any other word may be the secret, as "swordfish" in "password: swordfish is
+// wrong".
 var functionWord = regexp.MustCompile(`^(?i:an?|the|is|are|was|were|has|have|had|must|may|can|cannot|should|needs|not|no|none|of|for|in|on|at|to|with|without|more|less|fewer|another|this|that|it)$`)
 
 // isProseHeader reports whether a matched header is prose about an option named

@@ -16,7 +16,7 @@ const (
 	// API is for data that browsers do not display: nothing may be loaded,
 	// framed or embedded.
 	API Profile = iota
-	// Documents is for pages. They may load resources of their own origin, and
+	// Documents is for pages. They may load resources of the same origin, and
 	// are isolated from other pages (COOP, COEP, Permissions-Policy).
 	Documents
 )

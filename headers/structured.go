@@ -23,7 +23,7 @@ type parameter struct {
 }
 
 // A structuredReader reads a header value from its beginning. Each method
-// reports whether it found what it reads.
+// reports whether the value continues with the element that it reads.
 type structuredReader struct{ rest string }
 
 // skip skips the bytes in set.

@@ -8,9 +8,9 @@ import (
 // maxCached bounds the keys that a cache holds.
 const maxCached = 4096
 
-// cache holds keys that were accepted a moment ago, so that a busy client does
-// not cost a look-up for each request. It holds facts alone: secret, networks
-// and expiry are compared each time.
+// A cache holds the records of keys that were accepted less than CacheTTL ago, so that a
+// busy client does not cost a store call for each request. It holds no decisions: secret,
+// networks and expiry are compared on every request.
 type cache struct {
 	ttl     time.Duration
 	mu      sync.RWMutex

@@ -77,8 +77,9 @@ func (m *Manager) List(ctx context.Context) ([]Key, error) {
 	return keys, err
 }
 
-// update changes the record of a key, and begins again when another was faster.
-// Where change reports false, nothing is written, and neither is it an error.
+// update changes the record of a key. If another process has changed the record since it
+// was read, update reads it again, up to five times. If change returns false, update writes
+// nothing and returns no error.
 func (m *Manager) update(ctx context.Context, id string, change func(r *Record, now time.Time) bool) (Record, bool, error) {
 	if !isID(id) {
 		return Record{}, false, ErrNotFound

@@ -46,8 +46,8 @@ var _ auth.Authenticator = (*Manager)(nil)
 // taken are headers with another meaning, or that net/http removes.
 var taken = [...]string{"authorization", "proxy-authorization", "cookie", "host", "content-type", "content-length", "origin", "connection", "transfer-encoding"}
 
-// wallNow has no monotonic reading: that clock stands still while a machine
-// sleeps, and keys must not.
+// wallNow returns the time without a monotonic reading. The monotonic clock stops while a
+// machine sleeps, and keys must expire nevertheless.
 func wallNow() time.Time { return time.Now().Round(0).UTC() }
 
 // Challenge returns the scheme ApiKey, which is not registered, with the name of the
@@ -196,8 +196,8 @@ func (r *Record) overlapEnds() time.Time {
 	return end
 }
 
-// withStoreTimeout gives a call of the store a time of its own: a client that hangs up
-// does not stop it.
+// withStoreTimeout returns a context for a store call. A client that disconnects does not
+// cancel it.
 func withStoreTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 }

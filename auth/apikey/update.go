@@ -12,8 +12,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// Update changes a key. It calls change with the stored key, again if another change
-// was faster, so change must only set fields. It may set Name, Scope, Roles, Networks,
+// Update changes a key. It calls change with the stored key, and again if the record
+// has changed meanwhile, so change must only set fields. It may set Name, Scope, Roles, Networks,
 // InsecureAnyNetwork, Expires, RotateEvery, Overlap, Tier and Metadata; other fields are
 // restored. The result must be valid as for [Manager.Create]: a key without networks,
 // for example, is an error and changes nothing. Update returns the key, [ErrNotFound] or
@@ -43,8 +43,8 @@ func (m *Manager) Update(ctx context.Context, id string, change func(*Key)) (Key
 }
 
 // Disable refuses a key with [auth.ErrRevoked] until [Manager.Enable]: in this process
-// at once, in others within their CacheTTL. Its secrets, and their rotation, stay as
-// they are. To disable a disabled key is not an error.
+// at once, in others within their CacheTTL. Its secrets and their rotation
+// do not change. Disabling a disabled key is not an error.
 func (m *Manager) Disable(ctx context.Context, id string) error {
 	return m.setDisabled(ctx, id, true, KeyDisabled)
 }
@@ -120,8 +120,8 @@ func (m *Manager) IsKey(text string) bool {
 	return ok
 }
 
-// AuthenticateKey verifies a key that a request carries elsewhere than in Header, such
-// as in an Authorization header with the scheme Bearer. See [Manager.Verify].
+// AuthenticateKey verifies a key that is not in Options.Header of the request, but for example
+// in an Authorization header with the scheme Bearer. See [Manager.Verify].
 func (m *Manager) AuthenticateKey(r *http.Request, text string) (*auth.Principal, error) {
 	addr, certain := m.clientIP(r)
 	return m.Verify(r.Context(), text, addr, certain)

@@ -13,7 +13,7 @@ import (
 // once a minute. No request waits for it or fails with it; a later request
 // repeats a failed write. At most one write per key runs at a time.
 func (m *Manager) touch(ctx context.Context, r *Record, used int, now time.Time) {
-	if !r.unwritten(used, now) {
+	if !r.needsUseWrite(used, now) {
 		return
 	}
 	if _, busy := m.touching.LoadOrStore(r.Key.ID, nil); busy {
@@ -32,13 +32,14 @@ func (m *Manager) touch(ctx context.Context, r *Record, used int, now time.Time)
 	})
 }
 
-// unwritten reports whether the use of a secret is to be written.
-func (r *Record) unwritten(used int, now time.Time) bool {
+// needsUseWrite reports whether the use of a secret must be written: at its first use, and
+// once a minute.
+func (r *Record) needsUseWrite(used int, now time.Time) bool {
 	return r.Secrets[used].FirstUsed.IsZero() || now.Sub(r.Key.LastUsed) >= time.Minute
 }
 
-// writeUse looks again, since what led here may come from the cache, and other
-// replicas write too.
+// writeUse writes the use of a secret. It reads the record from the store first, because
+// the cached record may be outdated, and other replicas write it too.
 func (m *Manager) writeUse(ctx context.Context, id string, digest [sha256.Size]byte, now time.Time) {
 	limited, cancel := withStoreTimeout(ctx)
 	defer cancel()
@@ -47,7 +48,7 @@ func (m *Manager) writeUse(ctx context.Context, id string, digest [sha256.Size]b
 	r, _, err := m.update(limited, id, func(r *Record, _ time.Time) bool {
 		overdue = false
 		used := slices.IndexFunc(r.Secrets, func(s Secret) bool { return s.Digest == digest })
-		if used < 0 || !r.unwritten(used, now) {
+		if used < 0 || !r.needsUseWrite(used, now) {
 			return false
 		}
 		overdue = r.use(used, now)

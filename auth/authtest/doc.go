@@ -1,6 +1,6 @@
-// Package authtest helps to test services that use package auth: a principal
-// in a request without any token, tokens that a service's own verifier takes,
-// and a look at every route for what was forgotten.
+// Package authtest helps to test services that use package auth. It provides a principal in
+// a request without a token, tokens that the service's verifier accepts, and a check that
+// every route needs a principal.
 //
 // # Who is calling
 //

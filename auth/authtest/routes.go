@@ -68,7 +68,7 @@ type Routes struct {
 //
 //   - The service must respond with 401.
 //   - The Middleware must not treat the route as public or optional.
-//   - The router alone must not serve it: [auth.Require] must refuse.
+//   - The router without the Middleware must not serve it: [auth.Require] must refuse.
 //
 // A handler without Require is executed with an empty request, so run Check against
 // test data only.
@@ -236,7 +236,7 @@ func (o Routes) fillWildcards(path string) string {
 		if !found {
 			break
 		}
-		end := closing(rest)
+		end := closingBrace(rest)
 		name, _, _ := strings.Cut(strings.TrimSuffix(rest[:end], "..."), ":")
 		b.WriteString(o.wildcardValue(name))
 		path = strings.TrimPrefix(rest[end:], "}")
@@ -270,9 +270,9 @@ func (o Routes) wildcardValue(name string) string {
 	return "1"
 }
 
-// closing returns the index of the brace that closes the first one. An expression
-// has braces of its own.
-func closing(rest string) int {
+// closingBrace returns the index of the brace that closes the first one. A regular expression
+// between them may contain braces.
+func closingBrace(rest string) int {
 	depth := 1
 	for i, c := range []byte(rest) {
 		switch c {

@@ -91,7 +91,7 @@ func (s *sessions) login(change ...func(*session.Creation)) string {
 	return s.created(change...).Record.ID
 }
 
-// rotateToken presents a generation. An attempt of "" is one of its own.
+// rotateToken presents a generation. An empty attempt means a new one.
 func (s *sessions) rotateToken(id string, generation uint64, attempt string, grace time.Duration) session.Rotated {
 	s.t.Helper()
 	if attempt == "" {

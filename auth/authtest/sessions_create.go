@@ -72,11 +72,11 @@ func (s *sessions) evictDead() {
 	s.Pass(hour)
 	alive := s.login()
 	created := s.created(func(c *session.Creation) { c.Max = 2 })
-	require.Empty(s.t, created.Evicted, "a dead one is no session")
+	require.Empty(s.t, created.Evicted, "an expired record must not count")
 	require.ElementsMatch(s.t, []string{alive, created.Record.ID}, s.liveIDs())
 }
 
-// A record that ended by its absolute age may have been used after a live one.
+// A record that expired by its absolute age may have been used later than a live one.
 func (s *sessions) evictDeadFirst() {
 	alive := s.login()
 	s.Pass(time.Second)

@@ -31,7 +31,7 @@ type play struct {
 	steps []presentation
 }
 
-// rotations are the rules of [session.Outcome], each on a record of its own.
+// rotations has a row for each rule of [session.Outcome].
 var rotations = []play{
 	{"used twice", 0, []presentation{{0, 0, "", session.Advanced, 1}, {0, 0, "", session.Reused, 1}, {0, 1, "", session.Gone, 0}, {0, 0, "", session.Gone, 0}}},
 	{"used twice, a generation later", 0, []presentation{{0, 0, "a", session.Advanced, 1}, {0, 1, "b", session.Advanced, 2}, {0, 0, "c", session.Reused, 2}, {0, 2, "", session.Gone, 0}}},
@@ -73,7 +73,7 @@ var lateAttempts = []play{
 	{"the attempt, with the clock set back", 0, []presentation{{0, 0, "a", session.Advanced, 1}, {-minute, 0, "a", session.Repeated, 1}, {2 * minute, 0, "a", session.Repeated, 1}}},
 }
 
-// playAll plays each on a record of its own.
+// playAll plays each row on a new record.
 func (s *sessions) playAll(plays []play) {
 	for _, row := range plays {
 		id := s.login()

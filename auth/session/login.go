@@ -144,11 +144,10 @@ func (m *Manager) issueTokens(w http.ResponseWriter, r *http.Request, c credenti
 	return tokens, nil
 }
 
-// issueAccessToken issues an access token. A session that ends later is in the
-// revocations for maxAccess+maxIssue, so a token that could live longer is
-// refused. A token that outlives its session is refused too: an ended session
-// cannot be revoked, and Absolute would be extended. Only Issue can make the
-// token shorter.
+// issueAccessToken issues an access token. A revocation is stored for maxAccess+maxIssue,
+// so a token that expires later is refused. A token that expires after its session is
+// refused too: an expired session cannot be revoked, and the token would extend Absolute.
+// Issue must return a shorter token.
 func (m *Manager) issueAccessToken(ctx context.Context, s Session, arrived time.Time) (Tokens, error) {
 	var token string
 	var expires time.Time
@@ -169,8 +168,8 @@ func (m *Manager) issueAccessToken(ctx context.Context, s Session, arrived time.
 	return Tokens{AccessToken: token, TokenType: "Bearer", ExpiresIn: int(expires.Sub(now) / time.Second), Scope: strings.Join(s.Scope, " ")}, nil
 }
 
-// refreshedTokens makes the access token of today's account. An error of kind
-// auth.ErrRevoked comes from Account alone.
+// refreshedTokens calls Account, and issues an access token with the session that it
+// returns. Only Account causes an error of the kind auth.ErrRevoked.
 func (m *Manager) refreshedTokens(ctx context.Context, s Session, arrived time.Time) (Tokens, error) {
 	if m.account != nil {
 		var today Session

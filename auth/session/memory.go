@@ -52,8 +52,8 @@ func NewMemory() *Memory {
 	return &Memory{owners: make(map[string]map[string]*list.Element), used: list.New(), epochs: make(map[string]*list.Element), ended: list.New(), now: wallNow}
 }
 
-// wallNow has no monotonic reading: that clock stands still while a machine
-// sleeps, and sessions must not.
+// wallNow returns the time without a monotonic reading. The monotonic clock stops while a
+// machine sleeps, and sessions must expire nevertheless.
 func wallNow() time.Time { return time.Now().Round(0).UTC() }
 
 // Create implements [Store].
@@ -80,8 +80,8 @@ func (m *Memory) Create(_ context.Context, c Creation) (Created, error) {
 }
 
 // evictSurplus deletes the records of an owner above the maximum. Expired ones
-// are deleted first, whenever they were used: a session that ended by its
-// absolute age may have been used after a live one.
+// are deleted first, because a session that expired by its absolute age may have been used
+// later than a live one.
 func (m *Memory) evictSurplus(c Creation, now time.Time) []Record {
 	if sessions := m.owners[c.Owner]; len(sessions) > c.Max {
 		for _, element := range sessions {
@@ -248,8 +248,8 @@ func (m *Memory) removeElement(element *list.Element) {
 }
 
 // sweep deletes expired records from the front, a few at a time, so that no
-// request pays for many. A record that ended by its absolute age may stay behind
-// live ones until it has been idle for long enough.
+// request pays for many. A record that expired by its absolute age may stay behind live ones,
+// until the records before it are deleted or used.
 func (m *Memory) sweep(now time.Time) {
 	for range 2 {
 		front := m.ended.Front()

@@ -56,10 +56,10 @@ type Client struct {
 // maxValue bounds the memory of a session, in bytes.
 const maxValue = 16 << 10
 
-// maxAccess is the longest life of an access token. Revocations live as long.
+// maxAccess is the maximum lifetime of an access token, and of its revocation.
 const maxAccess = time.Hour
 
-// maxIssue is how long after its rotation an access token may come to be.
+// maxIssue is the maximum time between a rotation and the issue of its access token.
 const maxIssue = time.Minute
 
 // storeTimeout bounds each call of the store.
@@ -75,7 +75,7 @@ type stored struct {
 	Data     []byte    `json:"data,omitempty"`
 }
 
-// encode returns the value of a record. It refuses what JSON would change.
+// encode returns the value of a record. It refuses a session that JSON would change.
 func (s *Session) encode() ([]byte, error) {
 	if s.Subject == "" || len(s.Subject) > 256 {
 		return nil, errors.New("session: Subject has " + strconv.Itoa(len(s.Subject)) + " bytes; it must have 1 to 256")

@@ -38,7 +38,7 @@ const (
 	HS512   Alg = "HS512"
 )
 
-// family is what kind of key an algorithm takes.
+// A family is a set of algorithms with the same type of key.
 type family byte
 
 const (
@@ -91,19 +91,19 @@ func (a Alg) spec() algorithm {
 	return algorithm{}
 }
 
-// sameAs reports whether two names are those of one algorithm: EdDSA with an
-// Ed25519 key is what RFC 9864 names Ed25519.
+// sameAs reports whether two names are those of one algorithm. RFC 9864 names EdDSA with an
+// Ed25519 key Ed25519.
 func (a Alg) sameAs(other Alg) bool {
 	return a == other || a.spec().family == edwards && other.spec().family == edwards
 }
 
-// strictPSS takes a salt as long as the hash alone (RFC 7518, section 3.5).
-// golang-jwt's own takes one of any length.
+// strictPSS returns a method that accepts only a salt with the length of the hash (RFC 7518,
+// section 3.5). The method of golang-jwt accepts any length.
 func strictPSS(m *jwt.SigningMethodRSAPSS) jwt.SigningMethod {
 	return &jwt.SigningMethodRSAPSS{SigningMethodRSA: m.SigningMethodRSA, VerifyOptions: &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}}
 }
 
-// sign signs with a key that may live elsewhere, in a KMS or an HSM.
+// sign returns a signature. The signer may be a key in a KMS or an HSM.
 func (a algorithm) sign(signer crypto.Signer, message []byte) ([]byte, error) {
 	if a.family == edwards {
 		return signer.Sign(rand.Reader, message, crypto.Hash(0))

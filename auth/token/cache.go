@@ -23,7 +23,7 @@ const (
 // CVE-2021-32701).
 type cache struct{ shards []shard }
 
-// entry is a verified token. What can change since is looked at on every hit.
+// An entry is a verified token. recheck repeats the checks whose results change.
 type entry struct {
 	token     string
 	key       *Key
@@ -40,8 +40,8 @@ type entry struct {
 // the words, and the rest.
 func (e *entry) size() int { return len(e.token)*9/4 + e.words*16 + 640 }
 
-// shard is a part of a cache. The oldest entry goes first, unless it was used:
-// then it stands in line once more.
+// A shard is a part of a cache. It evicts the oldest entry first. An entry that was used is
+// moved to the front instead.
 type shard struct {
 	entries, bytes int // bounds
 

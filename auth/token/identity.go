@@ -48,8 +48,8 @@ func (f identifier) identify(p Payload, verified auth.Identity, t times) (auth.I
 	return id, nil
 }
 
-// identityError returns an error of the function as it is if it is one that an
-// authenticator may return, and otherwise wrapped in [auth.ErrInvalid].
+// identityError returns an error of Identity. An error that an authenticator may return is
+// returned unchanged. Any other error is wrapped in [auth.ErrInvalid].
 func identityError(err error) error {
 	kind, _ := errors.AsType[*errors.Kind](err)
 	switch kind {

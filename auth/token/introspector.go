@@ -29,7 +29,7 @@ type IntrospectorOptions struct {
 	// Audience lists the names of this service. The aud of a reply must have one of
 	// them. A reply that says that the token is a refresh or an ID token, in token_use
 	// as Ory Hydra or in typ as Keycloak, is refused. If the endpoint accepts such
-	// tokens without saying so, Identity must tell them apart.
+	// tokens without such a member, Identity must refuse them.
 	Audience []string
 	// CacheFor is the time for which an active token is not introspected again, and so
 	// the time for which a revoked token is still accepted. It is at most 1 min. 0

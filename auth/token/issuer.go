@@ -106,7 +106,7 @@ type Grant struct {
 	Claims any
 }
 
-// payload is what every token has.
+// payload has the claims of every token.
 type payload struct {
 	Issuer   string   `json:"iss"`
 	Subject  string   `json:"sub"`

@@ -7,8 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// member is a name and a value of a JSON object. The name is unquoted, the
-// value as it was written.
+// A member is a name and a value of a JSON object. The name is unquoted; the value is JSON.
 type member struct{ name, value string }
 
 const (
@@ -16,7 +15,7 @@ const (
 	// whose signature is not verified yet, and of a payload.
 	maxHeader = 16
 	maxClaims = 64
-	// maxElements bounds an array that we read.
+	// maxElements is the maximum number of elements of an array.
 	maxElements = 100
 )
 

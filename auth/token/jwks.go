@@ -55,7 +55,7 @@ func jwkOf(key any) (jwk, bool) {
 }
 
 // Thumbprint returns the SHA-256 thumbprint of a public key (RFC 7638), in
-// base64url. It is what [GenerateKey] takes as a kid.
+// base64url. [GenerateKey] uses it as the kid.
 func Thumbprint(key crypto.PublicKey) (string, error) {
 	if !isPublicKey(key) {
 		return "", fmt.Errorf("token: thumbprint: a %T has none, or is not complete; did you mean its Public()?", key)

@@ -14,9 +14,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// parseSet reads a JWK Set (RFC 7517, section 5). A key that we cannot use
-// does not spoil the others; a set without any that we can is an error. A key
-// that is listed twice is one key.
+// parseSet reads a JWK Set (RFC 7517, section 5). It ignores unusable keys, with an event
+// each. A set without a usable key is an error. A key that is listed twice is one key.
 func parseSet(text string, rsaAlg Alg) (keys map[string]*Key, ignored []Event, err error) {
 	list, err := rawKeys(text)
 	if err == nil {
@@ -95,7 +94,7 @@ func rawKeys(text string) (keys []published, err error) {
 	s := scanner{rest: outer[at].value[1:]}
 	for !s.acceptByte(']') {
 		if len(keys) > 0 && !s.acceptByte(',') {
-			return nil, errors.New("the set is not a JSON object") // it was looked at before
+			return nil, errors.New("the set is not a JSON object") // members has checked it, so this is not reached
 		}
 		s.space()
 		value, ok := s.scanValue()

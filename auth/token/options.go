@@ -135,8 +135,8 @@ type VerifierOptions struct {
 	// claim must be one of them, or an array that has one of them.
 	Require map[string][]string
 	// Identity is called once for each token, after all checks except revocations
-	// and Validate. It is for issuers that write scopes, roles and the type of a
-	// caller elsewhere than RFC 9068 does. It is called with the identity of RFC
+	// and Validate. It is for issuers whose claims for scopes, roles and the type
+	// of a caller are not those of RFC 9068. It is called with the identity of RFC
 	// 9068, and returns the identity of the principal, which is cached with the
 	// token. An optional claim of another type is left out instead of refused.
 	//
@@ -208,8 +208,8 @@ type VerifierOptions struct {
 	// s_hash, which mark ID tokens, whatever their typ is. Set it only for issuers
 	// whose ID tokens are meant for this service.
 	InsecureIDTokens bool
-	// InsecureMaxAge replaces MaxAge without its bound, for issuers whose tokens live
-	// for more than a day. A stolen token works as long.
+	// InsecureMaxAge replaces MaxAge, and may exceed 24 h, for issuers whose tokens live
+	// longer. A stolen token is valid for the same time.
 	InsecureMaxAge time.Duration
 	// Validate is called on every request, after all other checks. It returns the
 	// errors of an [auth.Authenticator].

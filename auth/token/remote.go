@@ -148,8 +148,8 @@ func NewRemote(o RemoteOptions) (*Remote, error) {
 	}, nil
 }
 
-// Run keeps the keys fresh until ctx ends, and returns its error. What fails
-// is tried again after 10 s.
+// Run keeps the keys fresh until ctx ends, and returns its error. A failed fetch
+// is retried after 10 s.
 func (r *Remote) Run(ctx context.Context) error {
 	if !r.usable() {
 		return errNotMade()
@@ -169,8 +169,8 @@ func (r *Remote) Run(ctx context.Context) error {
 	}
 }
 
-// pause returns the time until the next fetch of Run. Replicas that started
-// together drift apart, so that they do not all fetch at once.
+// pause returns the time until the next fetch of Run. It has a
+// random part, so that replicas that started together do not fetch at the same time.
 func (r *Remote) pause() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()

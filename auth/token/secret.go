@@ -64,8 +64,8 @@ func isSequence(secret []byte) bool {
 	return 2*steps > len(secret)
 }
 
-// isHex reports whether a secret has hexadecimal digits alone, each of which
-// has 4 bits, and the dashes of UUIDs.
+// isHex reports whether a secret has only hexadecimal digits, of 4 bits each, and the
+// hyphens of UUIDs.
 func isHex(secret []byte) bool {
 	for _, c := range secret {
 		if !isDigit(c) && (c|0x20 < 'a' || c|0x20 > 'f') && c != '-' {

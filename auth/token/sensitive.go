@@ -11,8 +11,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// sensitive are names of what must not be in a payload, which is encoded, not
-// encrypted (RFC 7519, section 12). They are folded, and compared whole.
+// sensitive lists names of claims that must not be in a payload, which is not encrypted
+// (RFC 7519, section 12). They are compared with folded names.
 var sensitive = [...]string{
 	"password", "passwd", "passphrase", "pwd", "passwordhash", "secret", "clientsecret", "token", "accesstoken", "refreshtoken", "idtoken",
 	"apikey", "privatekey", "authorization", "cookie", "credential", "credentials", "otp", "totp", "pin",
@@ -20,15 +20,15 @@ var sensitive = [...]string{
 	"card", "cardnumber", "creditcard", "creditcardnumber", "cvv", "cvc", "iban", "bankaccount", "accountnumber",
 }
 
-// fold makes one name of API-Key, api_key and apiKey. Some letters have a lower
-// case by way of the upper one only.
+// fold returns the same name for API-Key, api_key and apiKey. ToUpper comes first, because
+// some letters, such as the long s (U+017F), fold to ASCII only that way.
 func fold(name string) string {
 	return strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(strings.ToLower(strings.ToUpper(name)))
 }
 
-// allows reports whether the name of an own claim is not sensitive, or is listed
-// in InsecureClaims. Of a name in a name space (RFC 7519, section 4.2), such as
-// https://example.com/password, the last part counts.
+// allows reports whether an application's claim is not sensitive, or is listed in
+// InsecureClaims. For a name with a namespace (RFC 7519, section 4.2), such as
+// https://example.com/password, it checks the last part.
 func (i *Issuer) allows(name string) bool {
 	return !isSensitive(name) || slices.Contains(i.allowed, lastPart(name)) || slices.Contains(i.allowed, fold(name))
 }

@@ -21,17 +21,17 @@ var (
 	errBusy        = errors.Define(503, "login_busy", "Too many logins at once. Try again in a moment.")
 )
 
-// credentials are the body of POST /auth/login.
+// credentials is the body of POST /auth/login.
 type credentials struct {
 	Email    string `json:"email" validate:"required,email,max=254"`
 	Password string `json:"password" validate:"required,max=128"`
 }
 
-// users are the accounts. A real service keeps them in its database.
+// users has the accounts. A real service keeps them in its database.
 type users struct {
 	accounts map[string]account // by e-mail address
-	nobody   account            // what unknown addresses are compared with, at the same cost
-	hashing  chan struct{}      // bounds the hashes that run at once
+	nobody   account            // compared for unknown addresses, so that they take as long
+	hashing  chan struct{}      // limits the concurrent hashes
 }
 
 type account struct {
@@ -40,7 +40,7 @@ type account struct {
 	salt, hash []byte
 }
 
-const demoPassword = "correct horse battery staple" // for looking around on one's own machine
+const demoPassword = "correct horse battery staple" // of the demo
 
 func newUsers() *users {
 	return &users{
@@ -58,13 +58,13 @@ func newAccount(subject, password string, scope ...string) account {
 	return account{subject, scope, salt, hash(password, salt)}
 }
 
-// hash takes the time that OWASP recommends for PBKDF2 with SHA-512.
+// hash has the number of rounds that OWASP recommends for PBKDF2 with SHA-512.
 func hash(password string, salt []byte) []byte {
 	return errors.Must(pbkdf2.Key(sha512.New, password, salt, 210_000, sha512.Size))
 }
 
-// check takes the same time whether or not there is such an account, and
-// refuses rather than queues when too many hashes run.
+// check takes the same time whether or not the account exists. If four hashes are running,
+// it returns errBusy instead of waiting.
 func (u *users) check(email, password string) (account, error) {
 	select {
 	case u.hashing <- struct{}{}:
@@ -91,10 +91,10 @@ func (u *users) login(sessions *session.Manager, failed *ratelimit.Limiter) func
 		if err != nil {
 			return err
 		}
-		begun := time.Now() // a password that changes from now on ends this login too
+		begun := time.Now() // a change of the password after this ends the new session too
 		a, err := u.check(email, in.Password)
 		if err == nil || errors.Is(err, errBusy) {
-			try.Refund(r.Context()) // count wrong passwords only
+			try.Refund(r.Context()) // only failures count
 		}
 		if err != nil {
 			return err
@@ -107,8 +107,8 @@ func (u *users) login(sessions *session.Manager, failed *ratelimit.Limiter) func
 	}
 }
 
-// current returns a session with what its subject may do today. It runs on
-// every refresh.
+// current returns a session with the present rights of its subject. It is called on every
+// refresh.
 func (u *users) current(_ context.Context, s session.Session) (session.Session, error) {
 	for _, a := range u.accounts {
 		if a.subject == s.Subject {

@@ -89,7 +89,7 @@ func (f *firewall) Handler(next http.Handler) http.Handler {
 			return err
 		}
 		if checked != r {
-			// net/http removes the files of its own request's form, and no others.
+			// net/http removes only the files of the form of its own request.
 			defer func() { r.MultipartForm, r.Pattern = checked.MultipartForm, checked.Pattern }()
 		}
 		next.ServeHTTP(w, checked)
@@ -97,12 +97,12 @@ func (f *firewall) Handler(next http.Handler) http.Handler {
 	})
 }
 
-// check runs the rules over a request, and returns the request with its whole
-// body.
+// check applies the rules to a request. It returns a request whose body can be read from its
+// start.
 func (f *firewall) check(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
 	tx := f.rules.NewTransaction()
-	defer func() { _ = tx.Close() }() // it holds memory alone
-	if err := bounded(r); err != nil {
+	defer func() { _ = tx.Close() }() // it only frees memory
+	if err := checkBounds(r); err != nil {
 		if f.detect {
 			f.report(r, tx, err.Error())
 			return r, nil
@@ -117,7 +117,7 @@ func (f *firewall) check(w http.ResponseWriter, r *http.Request) (*http.Request,
 	if err != nil && !f.detect {
 		return r, err
 	}
-	if err != nil { // it passes unread
+	if err != nil { // the body passes without a check
 		f.report(r, tx, err.Error())
 		return withBody(r, body), nil
 	}
@@ -126,7 +126,7 @@ func (f *firewall) check(w http.ResponseWriter, r *http.Request) (*http.Request,
 		return r, refusal(tx, stop)
 	}
 	if err != nil {
-		return r, errUnreadable.Wrap(err) // closed when the rules themselves fail
+		return r, errUnreadable.Wrap(err) // refuse if the rules fail
 	}
 	if f.detect && slices.ContainsFunc(tx.MatchedRules(), func(m types.MatchedRule) bool { return denies(m.Rule().ID()) }) {
 		f.report(r, tx, "rules")
@@ -134,8 +134,8 @@ func (f *firewall) check(w http.ResponseWriter, r *http.Request) (*http.Request,
 	return withBody(r, body), nil
 }
 
-// bounded refuses what would cost the rules too much, before they see it.
-func bounded(r *http.Request) error {
+// checkBounds refuses requests that are too large for the rules.
+func checkBounds(r *http.Request) error {
 	if len(r.RequestURI) > urlBytes {
 		return errLongURL
 	}
@@ -240,20 +240,20 @@ func refusal(tx types.Transaction, stop *types.Interruption) error {
 	return kind.With("rules", matches(tx))
 }
 
-// report logs what would have been blocked.
+// report logs a request that would have been blocked.
 func (f *firewall) report(r *http.Request, tx types.Transaction, reason string) {
 	f.logger.LogAttrs(r.Context(), slog.LevelWarn, "request would be blocked",
 		slog.String("path", r.URL.Path), slog.String("reason", reason), slog.String("rules", matches(tx)))
 }
 
-// denies lists the rules that end a request: the sum of the Core Rule Set's
-// scores, what cannot be read, and too many arguments.
+// denies reports whether a rule ends a request: the sum of the Core Rule Set's scores,
+// unreadable input, or too many arguments.
 func denies(id int) bool {
 	return id == 949110 || id >= 200002 && id <= 200005 || id == 10012 || id == 10014
 }
 
-// matches names the rules that matched, and where: never the text that they
-// found, which may be a password.
+// matches returns the rules that matched, and where. It does not return the matched text,
+// which may be a password.
 func matches(tx types.Transaction) string {
 	var found []string
 	for _, rule := range tx.MatchedRules() {

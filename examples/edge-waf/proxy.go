@@ -15,7 +15,7 @@ import (
 
 var errUpstream = errors.Define(502, "upstream_unavailable", "The service did not respond. Try again later.")
 
-// ownResponse finds our own response in a context.
+// ownResponse is the context key of the proxy's response.
 type ownResponse struct{}
 
 // proxy passes requests on to the service.
@@ -27,7 +27,7 @@ func proxy(upstream *url.URL, logger *slog.Logger) http.Handler {
 			// X-Forwarded-For, -Host and -Proto are set here only: the client's
 			// are removed before Rewrite runs.
 			p.SetXForwarded()
-			// The service logs it as client_correlation_id: two logs, one thread.
+			// The service logs it as client_correlation_id, which connects both logs.
 			p.Out.Header.Set("X-Correlation-Id", errors.CorrelationID(p.In.Context()))
 		},
 		Transport: &http.Transport{
@@ -35,7 +35,7 @@ func proxy(upstream *url.URL, logger *slog.Logger) http.Handler {
 			MaxIdleConnsPerHost: 64, IdleConnTimeout: 30 * time.Second, // less than the service's
 			ResponseHeaderTimeout: 30 * time.Second, MaxResponseHeaderBytes: 64 << 10,
 		},
-		ModifyResponse: preferTheirs,
+		ModifyResponse: dropDuplicates,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			// The Responder distinguishes an upload that broke off, or was too
 			// slow, from a failing service: 499 and 408, and no error in the log.
@@ -51,15 +51,15 @@ func proxy(upstream *url.URL, logger *slog.Logger) http.Handler {
 	})
 }
 
-// preferTheirs removes the headers from the proxy's response that the service has
-// set, so that no security header appears twice.
-func preferTheirs(res *http.Response) error {
+// dropDuplicates removes the proxy's own headers that the response of the service has too, so
+// that no security header appears twice.
+func dropDuplicates(res *http.Response) error {
 	w := res.Request.Context().Value(ownResponse{}).(http.ResponseWriter)
 	// Header is called only now: after an informational response (1xx), the
 	// proxy has emptied the map, and Header restores it.
 	own := w.Header()
 	for name := range res.Header {
-		if name != "Vary" && !strings.HasPrefix(name, "Ratelimit") { // lists, of which both are right
+		if name != "Vary" && !strings.HasPrefix(name, "Ratelimit") { // both values of these lists apply
 			own.Del(name)
 		}
 	}

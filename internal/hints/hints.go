@@ -15,9 +15,9 @@ import (
 )
 
 // Unasserted returns the texts with "did you mean" in the sources of a folder
-// that no text in its tests contains. A verb of fmt stands for any text, and so
-// does what is not constant in an expression. What stands before the first
-// colon of a text names the option, and does not count.
+// that no text in its tests contains. A verb of fmt and a part of an
+// expression that is not constant match any text. The text before the first colon names the
+// option, and is ignored.
 func Unasserted(dir string) (missing []string, total int, err error) {
 	sources, tests, err := textsOf(dir)
 	if err != nil {
@@ -43,7 +43,7 @@ func Unasserted(dir string) (missing []string, total int, err error) {
 	return missing, total, nil
 }
 
-// hole stands for what is not constant in an expression.
+// hole replaces each part of an expression that is not constant.
 const hole = "\x00"
 
 var verb = regexp.MustCompile(`%[a-z]|\\?'%[a-z]\\?'|` + hole)
@@ -97,7 +97,7 @@ func textsOf(dir string) (sources, tests []string, err error) {
 	return sources, tests, nil
 }
 
-// constant returns an expression's text, with holes for what is not constant.
+// constant returns an expression's text, with holes for the parts that are not constant.
 func constant(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.BasicLit:

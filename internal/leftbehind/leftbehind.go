@@ -56,8 +56,8 @@ func (c *Calls) Do(ctx context.Context, call *Call, f func(context.Context) erro
 	return c.DoWithGrace(ctx, 0, call, f)
 }
 
-// DoWithGrace is Do, but waits for f for a while after ctx has ended: f can then say why it
-// did not succeed.
+// DoWithGrace is Do, but waits for f for the time grace after ctx has ended, so that f can
+// return its own error.
 func (c *Calls) DoWithGrace(ctx context.Context, grace time.Duration, call *Call, f func(context.Context) error) (ok bool, err error) {
 	call.state.Store(0)
 	go c.run(ctx, call, f)

@@ -1,6 +1,5 @@
-// Package peeraddr reads the address of a peer or of a hop: a RemoteAddr of
-// net/http, what a middleware or a Lambda adapter put in its place, or one
-// element of a forwarding header.
+// Package peeraddr reads the address of a peer or of a hop: a RemoteAddr of net/http, of a
+// middleware or of a Lambda adapter, or an element of a forwarding header.
 package peeraddr
 
 import (
@@ -15,8 +14,8 @@ const longest = len("[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255%zone-of-15-b
 // Parse returns the address in a text: IPv4 or IPv6, with or without a port.
 // An IPv6 address with a port has brackets; without a port, it may. An
 // IPv4-mapped address is unmapped, unless it has a zone. Parse reports false
-// for all else, and for an address that no client has: unspecified, multicast
-// or broadcast.
+// for other texts, and for an address that no client has: unspecified, multicast or
+// broadcast.
 //
 // It is strict, because another reader of the same text must not find another
 // address: no leading zeros, which some read as octal (CVE-2021-29923, RFC 6943,

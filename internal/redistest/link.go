@@ -32,7 +32,7 @@ type link struct {
 	end            context.CancelFunc
 }
 
-// A reply is bytes that were read from the server at once.
+// A reply has the bytes of one read from the server.
 type reply struct {
 	bytes []byte
 	due   time.Time

@@ -63,7 +63,7 @@ func (p *Proxy) BlackHole(on bool) {
 	})
 }
 
-// Refuse resets all connections. While on, it also resets new ones at once.
+// Refuse resets all connections. While on, it also resets each new connection.
 func (p *Proxy) Refuse(on bool) {
 	p.applyChange(func() { p.refuse = on })
 	if on {

@@ -28,14 +28,14 @@ type segment struct {
 	escaped string // escaped as net/url escapes a path
 }
 
-// An end says what may follow the segments of a pattern. Values are ordered from
+// An end is the allowed rest of a path after the segments of a pattern. Values are ordered from
 // most to least specific.
 type end uint8
 
 const (
 	exact   end = iota // nothing
 	slash              // a slash: {$}
-	subtree            // a slash and anything
+	subtree            // a slash and any text
 )
 
 // A form says how the literals of a pattern are compared with a path.

@@ -37,7 +37,7 @@ const (
 // IsAllowed reports whether a verdict lets the request pass.
 func (v Verdict) IsAllowed() bool { return v <= ListedPage }
 
-// A Service is what the decision needs to know.
+// A Service has the functions that the decision needs.
 type Service struct {
 	// Scheme and Host return the scheme and the host that the client used. nil
 	// means TLS of this process and the Host header.

@@ -43,17 +43,17 @@ func Run(t *testing.T, srv *http.Server) {
 	t.Run("headers of 64 KiB are refused before any ring", func(t *testing.T) { tooManyHeaders(t, listener.Addr().String()) })
 }
 
-// row is one request, and what must come back.
+// A row is a request, and the expected response.
 type row struct {
 	name         string
 	method, path string // {order}, and its parts {hex} and {rest}, stand for values of earlier responses
 	body         string
 	as           string            // whose access token is sent
-	from         string            // the client's address; "" is one of the row's own
-	header       map[string]string // "" takes a default away
+	from         string            // the client's address; empty means a new one
+	header       map[string]string // an empty value removes a default header
 	status       int
 	want         string   // the code of an error, or the JSON of a response with placeholders
-	extra        []string // headers of the answer beyond those that all answers have; "-" before one that is missing, "?" before one that may be
+	extra        []string // headers in addition to those of all responses; "-" before a missing one, "?" before an optional one
 	keep         string   // the name under which the response is stored: a token and a cookie, or order
 }
 
@@ -164,7 +164,7 @@ func (p *player) checkHeaders(t *testing.T, row row, res *http.Response) {
 	require.Equal(t, want, got, "headers: %v", slices.Sorted(maps.Keys(got)))
 }
 
-// remember stores the values that later rows need, and replaces them by
+// remember stores the values of a response that later rows need, and replaces them by
 // placeholders.
 func (p *player) remember(t *testing.T, row row, got map[string]any, res *http.Response) {
 	t.Helper()

@@ -17,8 +17,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// backstage is what stands behind the load balancer: a Redis for sessions, one for
-// limits, and three shops, in processes of their own.
+// backstage has the processes behind the load balancer: a Redis for sessions, one for
+// limits, and three shops.
 type backstage struct {
 	dir    string
 	shops  []*url.URL
@@ -26,7 +26,7 @@ type backstage struct {
 	apiKey string
 }
 
-// raise starts it. redis is "" for a redis-server of its own.
+// raise starts the processes. An empty redis means new redis-servers.
 func raise(ctx context.Context, redis, front string) (b *backstage, err error) {
 	b = new(backstage)
 	defer func() {

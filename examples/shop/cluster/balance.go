@@ -48,7 +48,7 @@ func balance(shops []*url.URL) http.Handler {
 	}))
 }
 
-// ownResponse finds our own response in a context.
+// ownResponse is the context key of the balancer's response.
 type ownResponse struct{}
 
 // preferTheirID deletes the balancer's correlation ID if the response of a shop

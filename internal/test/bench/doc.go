@@ -1,8 +1,6 @@
-// Package bench measures the rings beside their peers, in one run on one
-// machine:
+// Package bench compares the rings with their peers, in one run on one machine:
 //
 //	go run ./bars
 //
-// It is a module of its own, so that the peers never become dependencies of a
-// service.
+// It is a separate module, so that the peers do not become dependencies of a service.
 package bench

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Sink is a ResponseWriter that allocates nothing of its own.
+// Sink is a ResponseWriter that does not allocate.
 type Sink struct {
 	header http.Header
 	status int
@@ -23,9 +23,8 @@ func (s *Sink) WriteHeader(status int) { s.status = status }
 // Nothing is the handler inside of every ring.
 var Nothing = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 
-// Measure serves one request again and again: with a header map that is made
-// for each response, as net/http does, and with one that is cleared, which
-// hides what a map costs that grows.
+// Measure serves one request repeatedly: with a new header map for each response, as net/http
+// does, and with one map that is cleared, which hides the cost of a growing map.
 func Measure(b *testing.B, who string, h http.Handler, r *http.Request) {
 	b.Run("map=fresh/who="+who, func(b *testing.B) {
 		b.ReportAllocs()

@@ -9,9 +9,8 @@ import (
 	"time"
 )
 
-// Beside serves another handler over HTTP/1.1 and TLS alone, on a port of its
-// own, with the certificate that Chromium was told of. Its handlers may take
-// the connection, to end it as they like: see [Cut].
+// Beside serves another handler on another port, only over HTTP/1.1 and TLS, with the
+// certificate that Chromium trusts. A handler may hijack the connection: see [Cut].
 func (s *Server) Beside(h http.Handler) (*Server, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -71,7 +71,7 @@ func (c *Chromium) Stop() {
 	_ = os.RemoveAll(c.profile)
 }
 
-// A Tab is a page of its own.
+// A Tab is a tab of the browser.
 type Tab struct{ ctx context.Context }
 
 // Tab opens a tab for at most limit. The returned function closes it.

@@ -11,6 +11,6 @@
 // RINGWALL_REQUIRE_SERVERS=1 they fail. npm installs what node/package-lock.json
 // pins, once.
 //
-// It is a module of its own, so that no provider becomes a dependency of a
+// It is a separate module, so that no provider becomes a dependency of a
 // service.
 package providers

@@ -29,7 +29,7 @@ var (
 // HydraAudience is the audience of the access tokens.
 const HydraAudience = "https://api.example.com"
 
-// A Hydra is an Ory Hydra in a process of its own.
+// A Hydra is an Ory Hydra in a separate process.
 type Hydra struct {
 	*Provider
 	// Introspection is its introspection endpoint, which is of the administrators.
@@ -135,7 +135,7 @@ func (h *Hydra) call(t testing.TB, method, path string, query url.Values, body a
 	return reply
 }
 
-// freePort returns a port that nobody listens on.
+// freePort returns a free port.
 func freePort(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -1,10 +1,10 @@
-// Bars measures every ring beside its peers, and prints a table that says which
-// bars hold and which are lost:
+// Bars compares every ring with its peers, and prints a table of the bars that are held and
+// lost:
 //
 //	go run ./bars [-rounds 7] [-time 100ms] [-bench regexp]
 //
-// The rounds run one after another, each over all benchmarks, so that a noisy
-// minute hits everybody. The table has medians.
+// Each round runs all benchmarks, so that a noisy minute affects all of them. The table has
+// medians.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Redisload measures decisions in Redis under load: ours beside redis_rate and an empty
-// script, in one run. It starts a redis-server of its own.
+// Redisload compares the decisions of redislimit with redis_rate and an empty script under
+// load, in one run. It starts a redis-server.
 //
 //	go run ./redisload
 package main
@@ -84,7 +84,7 @@ func run(rounds int, length time.Duration) error {
 	return nil
 }
 
-// freeAddr returns an address that nobody listens on.
+// freeAddr returns a free address.
 func freeAddr() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
