@@ -39,7 +39,7 @@ type MultiSchemer interface {
 // request without a principal. It is immutable and safe for concurrent use.
 type Middleware struct {
 	authenticators []Authenticator
-	challenges     [][]string // of each authenticator, with the realm; none without a scheme
+	challenges     [][]string // of each authenticator, with the realm; empty if it has no scheme
 	routes         *route.Table
 	onEvent        func(context.Context, Event)
 	logger         *slog.Logger

@@ -62,8 +62,8 @@ func challengesOf(a Authenticator) []string {
 	return []string{a.Challenge()}
 }
 
-// indexOf returns the index of the same authenticator, or -1. A value that
-// cannot be compared is not the same as any.
+// indexOf returns the index of the same authenticator, or -1. A value that is not
+// comparable has no equal.
 func indexOf(list []Authenticator, a Authenticator) int {
 	if !reflect.ValueOf(a).Comparable() || reflect.TypeOf(a).Size() == 0 {
 		return -1

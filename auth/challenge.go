@@ -41,10 +41,9 @@ func (m *Middleware) writeRefusal(w http.ResponseWriter, r *http.Request, used i
 	respond(w, r, err)
 }
 
-// challengesFor returns one WWW-Authenticate line for each scheme, the used
-// one with the reason. Every 401 has them (RFC 9110, section 15.5.2), also
-// one of the application's own; a 503 has none, nor has a 403 for which no
-// other credential would do.
+// challengesFor returns one WWW-Authenticate line for each scheme, the used one with
+// the reason. Every 401 has them (RFC 9110, section 15.5.2), even for an error of the
+// application. A 503 has none, nor has a 403 that no other credential would prevent.
 func (m *Middleware) challengesFor(r *http.Request, used int, kind *errors.Kind, err error) []string {
 	params := paramsOf(kind, err)
 	if params == nil && (kind == nil || kind.Status() != http.StatusUnauthorized) {

@@ -49,15 +49,15 @@ type RevocationFeed interface {
 var ErrPositionLost = errors.New("auth: the position is no longer in the feed of revocations")
 
 const (
-	// shortestStale and longestStale bound MaxStale. A feed that is idle was
-	// read up to twice as long ago as Next waits, and two calls.
+	// shortestStale and longestStale bound MaxStale. The last read of an idle feed is
+	// up to two waits and two calls of Next old.
 	shortestStale = 2 * time.Second
 	longestStale  = 30 * time.Second
 	// readTimeout bounds one read of the feed, and addTimeout one addition.
 	readTimeout = 10 * time.Second
 	addTimeout  = 3 * time.Second
-	// readPause is the least time between two reads, for a feed that does not
-	// wait, and retryPause that after one that failed.
+	// readPause is the minimum time between two reads, for a feed that does not wait.
+	// retryPause is the time after a failed read.
 	readPause  = 50 * time.Millisecond
 	retryPause = 500 * time.Millisecond
 	// retryUnsure is the minimum time between two attempts to add a revocation after
@@ -172,7 +172,7 @@ func (r *Revocations) startEpoch() {
 	r.epoch++
 }
 
-// markSynced notes that everything added before a time is known.
+// markSynced records that all revocations added before a time are stored.
 func (r *Revocations) markSynced(at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

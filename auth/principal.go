@@ -95,7 +95,7 @@ func (p *Principal) Scope() []string { return slices.Clone(p.id.Scope) }
 // Roles returns a copy of the roles.
 func (p *Principal) Roles() []string { return slices.Clone(p.id.Roles) }
 
-// ExpiresAt returns when the credential ends, or the zero time.
+// ExpiresAt returns the time at which the credential expires, or the zero time.
 func (p *Principal) ExpiresAt() time.Time { return p.id.ExpiresAt }
 
 // AuthTime returns the time at which the user authenticated, or the zero time.

@@ -18,12 +18,12 @@ import (
 // [ErrDenied]. An error without a kind becomes a 500.
 type Policy func(*http.Request, *Principal) error
 
-// Require authorizes requests at a route. It passes a request that has a principal
-// and that all policies allow, in their order. An anonymous request gets 401, and a
-// refused one the error of the policy. Without policies, any principal is allowed. Behind
-// a [Middleware] with InsecureReportOnly, refusals are reported, and the request is served.
-// Require panics if a policy is nil, and the returned function if the handler is, so
-// that a service finds it when it starts.
+// Require authorizes requests at a route. It serves a request that has a principal and
+// that all policies allow. It calls the policies in order. An anonymous request gets
+// 401, and a refused one the error of the policy. Without policies, any principal is
+// allowed. Behind a [Middleware] with InsecureReportOnly, refusals are reported, and
+// the request is served. Require panics if a policy is nil, and the returned function
+// if the handler is, so that a service finds it when it starts.
 func Require(policies ...Policy) func(http.Handler) http.Handler {
 	requirePolicies("auth: Require", "; did you mean Require()?", policies)
 	policy := AllOf(policies...)
@@ -78,11 +78,10 @@ func AllOf(policies ...Policy) Policy {
 }
 
 // AnyOf allows a caller if one policy does. It calls all policies, so that an object is
-// loaded even if another policy allows the caller. An object that does not exist
-// is refused, whatever the others allow. A policy that fails, instead of
-// refusing, refuses the request. The error of a refusal is that of an [Object],
-// or else the first. Without policies, AnyOf refuses every principal. It panics
-// if a policy is nil.
+// loaded even if another policy allows the caller. An object that does not exist is
+// refused, whatever the others allow. A policy that fails, instead of refusing, refuses
+// the request. It returns the refusal of an [Object], or else the first refusal.
+// Without policies, AnyOf refuses every principal. It panics if a policy is nil.
 func AnyOf(policies ...Policy) Policy {
 	requirePolicies("auth: AnyOf", "", policies)
 	policies = slices.Clone(policies)

@@ -188,8 +188,8 @@ func (r *Revocations) addRevocation(ctx context.Context, v Revocation) error {
 	if r.feed == nil {
 		return r.storeEntry(key, m)
 	}
-	// The epoch is that before the call: if the feed loses the entry now, the
-	// epoch ends, even if that is noticed before Add returns.
+	// The epoch is the one before the call. If the feed loses the entry, the epoch
+	// ends, even if another goroutine notices that before Add returns.
 	known, epoch := r.lookUpEntry(key)
 	if known.revokesAllOf(m) && known.addedEpoch == epoch {
 		return nil
@@ -241,11 +241,10 @@ func (r *Revocations) storeEntry(key revocation, m mark) error {
 	return nil
 }
 
-// replaceSoonest replaces another entry by a revocation that the feed took,
-// perhaps. Without its mark, every repeat would be added, so that one token could
-// fill the feed. The tokens of the replaced entry are unavailable, as all others
-// are when the table is full. It is the entry of a random few that expires first,
-// because all tokens wait that long.
+// replaceSoonest replaces an entry by a revocation that the feed may have. Without its
+// mark, every repeat would be added, so that one token could fill the feed. Check then
+// returns ErrUnavailable for all other tokens until the replaced entry expires, so it
+// replaces the entry that expires first, of 64 random ones.
 func (r *Revocations) replaceSoonest(key revocation, m mark) {
 	var first revocation
 	seen := 0
@@ -313,7 +312,7 @@ func (r *Revocations) Check(ctx context.Context, tokenID, sessionID, subject str
 	return errStale
 }
 
-// usable reports whether a constructor made it.
+// usable reports whether NewRevocations created it.
 func (r *Revocations) usable() bool { return r != nil && r.now != nil }
 
 // The causes for the log. The responses are equal.

@@ -114,7 +114,7 @@ func (p *policy) reportOnly(r *http.Request) {
 // isDue reports whether no failed preflight with this reason was logged in the
 // current minute, and marks it as logged.
 func (p *policy) isDue(reason Reason) bool {
-	return p.logged[slices.Index(failures[:], reason)+1].Allow(time.Now()) // the first is for other reasons
+	return p.logged[slices.Index(failures[:], reason)+1].Allow(time.Now()) // the first element is for other reasons
 }
 
 func (p *policy) logWarning(r *http.Request, message string, attrs ...slog.Attr) {

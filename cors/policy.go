@@ -45,9 +45,9 @@ type policy struct {
 	ownActual    nethttp.RingHeaders // of the response to an allowed origin
 }
 
-// compileRows lays out the values in the order in which they are used: Vary,
-// "*", credentials, exposed headers or allowed headers, and max-age. A value
-// that is not sent is left out.
+// compileRows stores the header values in the order of their use: Vary, "*",
+// credentials, exposed headers or allowed headers, and max-age. A value that is not
+// sent is left out.
 func (p *policy) compileRows(o *Options) {
 	var credentials, expose, headers, maxAge []string
 	switch {

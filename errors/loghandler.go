@@ -5,10 +5,10 @@ import (
 	"log/slog"
 )
 
-// LogHandler returns a handler that treats an application's own records as a
-// [Responder] treats its records: it masks secrets, truncates texts at 8 KiB, and
-// adds correlation_id to a record that is logged with the context of a request.
-// The keys in redact are those of [Options].Redact.
+// LogHandler returns a handler that treats the records of an application like those of
+// a [Responder]: it masks secrets, truncates texts at 8 KiB, and adds correlation_id to
+// a record that is logged with the context of a request. The keys in redact are those
+// of [Options].Redact.
 //
 //	slog.SetDefault(slog.New(errors.LogHandler(slog.NewJSONHandler(os.Stderr, nil))))
 func LogHandler(next slog.Handler, redact ...string) slog.Handler {

@@ -186,7 +186,7 @@ func (s *scope) serveNext(next http.Handler) {
 
 var errGoexit = ErrInternal.Wrap(errors.New("runtime.Goexit in a handler"))
 
-// recordOnly records a failure that report-only leaves to net/http.
+// recordOnly records a panic that InsecureReportOnly passes on to net/http.
 func (s *scope) recordOnly(err error) {
 	s.record(s.request, outcome{kind: ErrInternal, err: err, reported: true})
 }

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// renamed has the phrases of RFC 9110, section 15.5, for which net/http has those
-// of older RFCs, and a phrase for 499, which is not registered.
+// renamed has the phrases of RFC 9110, section 15.5, where net/http has those of older
+// RFCs, and a phrase for the unregistered 499.
 var renamed = map[int]string{
 	413: "Content Too Large",
 	414: "URI Too Long",

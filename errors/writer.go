@@ -41,8 +41,8 @@ type writer struct {
 	kind    *Kind // of a foreign response that is not replaced
 	record  nethttp.HeaderRecord
 	duplex  bool // the handler may read the request body while it writes
-	// replaceable is true for a foreign response that is kept because of
-	// InsecureReportOnly, and bare if it is so only without a body.
+	// replaceable is true for a foreign response that would be replaced without
+	// InsecureReportOnly; bare is true if that depends on whether its body is empty.
 	replaceable, bare bool
 }
 

@@ -14,8 +14,8 @@ func hostname(host string) string {
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
-// isHost reports whether host is a host name or an address, with or without a
-// port. Such a text cannot change the meaning of a URL around it.
+// isHost reports whether host is a host name or an address, with or without a port.
+// Such a text cannot change the other parts of a URL that contains it.
 func isHost(host string) bool {
 	name := host
 	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {

@@ -79,7 +79,8 @@ func plaintextReason(r *http.Request) string {
 	return "no forwarding header with a scheme"
 }
 
-// errNoTLS has the reason for the log, because most first tries fail with it.
+// errNoTLS has the reason for the log, because it is the usual first error of a new
+// service.
 var errNoTLS = ErrHTTPSRequired.With("reason", "no TLS: set Scheme behind a proxy, or HTTPS to InsecureAllowHTTP for local development")
 
 // redirectTarget returns the URL that a refused request is redirected to, or "".

@@ -33,8 +33,8 @@ func (c *cache) lookUpRecord(id string, now time.Time) (r Record, drops uint64, 
 	return e.record, c.drops, ok && age >= 0 && age < c.ttl
 }
 
-// storeRecord keeps a key that was looked up, unless one was dropped meanwhile: it may
-// be that one.
+// storeRecord caches the record of a key, unless a key was invalidated since the
+// lookup, because that may be this key.
 func (c *cache) storeRecord(r Record, at time.Time, drops uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -47,8 +47,8 @@ func (c *cache) storeRecord(r Record, at time.Time, drops uint64) {
 	c.entries[r.Key.ID] = cached{r, at}
 }
 
-// makeRoom deletes expired entries, or else a quarter of all, because the search
-// takes as long as there are entries.
+// makeRoom deletes the expired entries, or a quarter of all if none has expired. It
+// deletes many at once, because it has to visit all entries.
 func (c *cache) makeRoom(now time.Time) {
 	for id, e := range c.entries {
 		if age := now.Sub(e.at); age < 0 || age >= c.ttl {

@@ -66,7 +66,7 @@ func (k *Key) checkWithDefaults(now time.Time) error {
 	k.checkNames(refuse)
 	k.checkNetworks(refuse)
 	k.checkMetadata(refuse)
-	k.Expires = k.Expires.UTC().Round(0) // as it comes back from a store
+	k.Expires = k.Expires.UTC().Round(0) // as a store returns it
 	if !k.Expires.IsZero() && !k.Expires.After(now) {
 		refuse("Expires: is in the past")
 	}
@@ -153,8 +153,8 @@ func isScope(s string) bool {
 	return true
 }
 
-// normalize returns a network as clients' addresses are compared with it:
-// IPv4 as such, not mapped into IPv6.
+// normalize returns a network in the form of clients' addresses: IPv4, not IPv4 mapped
+// into IPv6.
 func normalize(p netip.Prefix) (netip.Prefix, string) {
 	switch {
 	case !p.IsValid():
@@ -173,9 +173,8 @@ func normalize(p netip.Prefix) (netip.Prefix, string) {
 	return p, ""
 }
 
-// coversAll reports whether networks together contain every address of p. It
-// descends into the halves of p if no network contains all of p and some contain
-// a part.
+// coversAll reports whether networks together contain every address of p. If no network
+// contains p, but some contain a part of it, it checks both halves of p.
 func coversAll(p netip.Prefix, networks []netip.Prefix) bool {
 	part := false
 	for _, n := range networks {

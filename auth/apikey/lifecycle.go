@@ -42,8 +42,8 @@ func (m *Manager) Revoke(ctx context.Context, id string) error {
 	limited, cancel := withStoreTimeout(ctx)
 	defer cancel()
 	r, found, unread := m.store.Get(limited, id)
-	// Also one that is not there: an earlier call may have deleted it, without
-	// being sure.
+	// Delete a missing key too, because the deletion of an earlier call may be
+	// unconfirmed.
 	err := m.store.Delete(limited, id)
 	m.cache.invalidateKey(id)
 	switch {

@@ -43,7 +43,8 @@ type Manager struct {
 
 var _ auth.Authenticator = (*Manager)(nil)
 
-// taken are headers with another meaning, or that net/http removes.
+// taken lists headers that cannot carry a key: they have another meaning, or net/http
+// removes them.
 var taken = [...]string{"authorization", "proxy-authorization", "cookie", "host", "content-type", "content-length", "origin", "connection", "transfer-encoding"}
 
 // wallNow returns the time without a monotonic reading. The monotonic clock stops while a
@@ -174,7 +175,8 @@ func (r *Record) match(sum [sha256.Size]byte, now time.Time) int {
 	return found
 }
 
-// overlapEndOf is when a secret ends for another's sake, or the zero time.
+// overlapEndOf returns the time at which a secret expires because a newer one replaces
+// it, or the zero time.
 func (r *Record) overlapEndOf(used int) time.Time {
 	if used == 0 {
 		return time.Time{}
@@ -205,8 +207,8 @@ func withStoreTimeout(ctx context.Context) (context.Context, context.CancelFunc)
 // storeTimeout bounds each call of the store but List.
 const storeTimeout = 2 * time.Second
 
-// unavailableError is the error for a failure of the store. The kind of err must
-// not decide.
+// unavailableError returns the error for a failure of the store. It hides the kind of
+// err, which must not decide the response.
 func unavailableError(err error) error {
 	return auth.ErrUnavailable.Wrap(errors.Opaque(err)).Header("Retry-After", "1").With("reason", "API key")
 }

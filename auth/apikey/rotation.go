@@ -15,14 +15,14 @@ const (
 	// redeliver is the age at which an undelivered secret is due for another
 	// rotation.
 	redeliver = 5 * time.Minute
-	// deliverTimeout and markTries, with markPause and storeTimeout for each,
-	// are less, since the clocks of replicas differ.
+	// A delivery takes less than redeliver, with all attempts to mark it, because the
+	// clocks of replicas differ.
 	deliverTimeout = 3 * time.Minute
 	markTries      = 30
 	markPause      = time.Second
 )
 
-// errReplaced means that a text is not valid.
+// errReplaced is the error for a key that another rotation has replaced.
 var errReplaced = errors.New("apikey: the secret was replaced before it was delivered")
 
 // Rotate gives a key a new secret and returns its text, which is not stored. The old
@@ -101,7 +101,7 @@ func (m *Manager) retryMarkDelivered(ctx context.Context, id, text string) (err 
 	return err
 }
 
-// due reports whether RotateDue is to rotate a key.
+// due reports whether RotateDue must rotate a key.
 func (r *Record) due(now time.Time) bool {
 	newest := r.Secrets[0]
 	age := now.Sub(newest.Created)
@@ -111,14 +111,14 @@ func (r *Record) due(now time.Time) bool {
 	case !newest.Delivered:
 		return age >= redeliver
 	case newest.FirstUsed.IsZero() && len(r.Secrets) > 1 && now.Before(r.overlapEnds()):
-		return false // its owner works with the old one, which a third would end
+		return false // the owner still uses the old secret, which a third one would end
 	}
 	return age >= r.Key.RotateEvery
 }
 
 // rotateIfDue replaces the secret of a key that is due, and returns its text; "" for
-// one that is not. Of several replicas one wins; the others see that it is not
-// due any longer.
+// one that is not. Of several replicas, one succeeds; for the others, the key is no
+// longer due.
 func (m *Manager) rotateIfDue(ctx context.Context, id string, due func(*Record, time.Time) bool, attempt [sha256.Size]byte) (text string, k Key, err error) {
 	limited, cancel := withStoreTimeout(ctx)
 	defer cancel()
@@ -145,7 +145,7 @@ func (r *Record) renew(newest Secret, now time.Time) {
 	secrets := []Secret{newest}
 	if i := slices.IndexFunc(r.Secrets, func(s Secret) bool { return s.Delivered }); i >= 0 {
 		old := r.Secrets[i]
-		if old.Ends.IsZero() { // a rotation that is tried again does not prolong it
+		if old.Ends.IsZero() { // a repeated rotation does not extend the overlap
 			old.Ends = now.Add(longestOverlap)
 		}
 		secrets = append(secrets, old)
@@ -184,7 +184,7 @@ func (m *Manager) markDelivered(ctx context.Context, id, text string) error {
 	}
 	_, _, err := m.update(limited, id, change)
 	if errors.Is(err, auth.ErrUnavailable) {
-		_, _, err = m.update(limited, id, change) // the first may have written it, without being sure
+		_, _, err = m.update(limited, id, change) // the first attempt may have succeeded without a reply
 	}
 	if err == nil && !there {
 		return errReplaced

@@ -46,7 +46,8 @@ func format(prefix, id, secret string) string {
 	return text + checksum(text)
 }
 
-// parseKey takes a key apart. It is exact, so that a key has one spelling.
+// parseKey returns the ID and the secret of a key. It accepts only one spelling of a
+// key.
 func parseKey(prefix, text string) (id, secret string, ok bool) {
 	const rest = 1 + idLength + 1 + secretLength + sumLength
 	if len(text) != len(prefix)+rest || !strings.HasPrefix(text, prefix+"_") {

@@ -25,8 +25,8 @@ const (
 	// maxSightings is the maximum number of addresses of a key per minute.
 	// Further addresses are not reported.
 	maxSightings = 16
-	// maxStrangers is the maximum number of keys. Above it, an event is reported
-	// again rather than not at all.
+	// maxStrangers is the maximum number of keys. Above it, a sighting may be reported
+	// twice, but none is lost.
 	maxStrangers = 1024
 )
 

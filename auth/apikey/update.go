@@ -69,7 +69,7 @@ func (m *Manager) changeRecord(ctx context.Context, id string, reason Reason, ch
 	defer cancel()
 	r, changed, err := m.update(limited, id, change)
 	if err != nil || changed {
-		m.cache.invalidateKey(id) // an unsure write may have been made
+		m.cache.invalidateKey(id) // a write without a reply may have been made
 	}
 	if err == nil && changed {
 		m.notifyHook(ctx, Event{Reason: reason, Key: r.Key})
@@ -95,7 +95,7 @@ func (m *Manager) RotateOnce(ctx context.Context, id, attempt string) (text stri
 	sum := digest(attempt)
 	return m.rotateAndDeliver(ctx, id, func(r *Record, _ time.Time) bool {
 		if newest := &r.Secrets[0]; newest.Attempt == sum && newest.FirstUsed.IsZero() {
-			newest.Delivered = false // so that it is replaced alone
+			newest.Delivered = false // so that only this secret is replaced
 		}
 		return true
 	}, sum)

@@ -63,8 +63,8 @@ func (m *Manager) writeUse(ctx context.Context, id string, digest [sha256.Size]b
 	}
 }
 
-// use notes the use of a secret. It reports whether the rotation is overdue, and
-// that was not said for a day.
+// use records the use of a secret. It reports whether RotationOverdue must be reported:
+// the rotation is overdue, and the last report is a day old.
 func (r *Record) use(used int, now time.Time) (overdue bool) {
 	if s := &r.Secrets[used]; s.FirstUsed.IsZero() {
 		s.FirstUsed, s.Delivered = now, true
@@ -79,9 +79,9 @@ func (r *Record) use(used int, now time.Time) (overdue bool) {
 	return overdue
 }
 
-// overdue reports whether a secret should no longer be in use. If the new secret
-// was never used, its age is irrelevant, because it may be replaced again and
-// again while the old one expires.
+// overdue reports whether a secret should no longer be in use. The age of an unused new
+// secret has no effect, because it may be replaced repeatedly while the old one
+// expires.
 func (r *Record) overdue(used int, now time.Time) bool {
 	if used == 1 && r.Secrets[0].FirstUsed.IsZero() {
 		replaced := r.Secrets[1].Ends.Add(-longestOverlap)

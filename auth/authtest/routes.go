@@ -146,7 +146,8 @@ func (o Routes) checkRoute(pattern string) (problems []string) {
 // methods are the methods of the requests for a pattern without one.
 var methods = [...]string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 
-// isShut is the problem of an open route. One method that is open will do.
+// isShut is the problem of a route that is listed in Open, but needs credentials for
+// every method.
 const isShut = "is meant to be open, and the Middleware wants credentials"
 
 // probeMethod sends requests of one method, and returns the pattern that serves them.
@@ -191,7 +192,7 @@ func (o Routes) requires(r *http.Request) bool {
 		},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusUnauthorized) },
 	}))
-	defer func() { _ = recover() }() // a handler that misses its principal may panic: it has no Require
+	defer func() { _ = recover() }() // a handler without Require may panic because it has no principal
 	probe.Handler(o.Router).ServeHTTP(httptest.NewRecorder(), r)
 	return heard
 }
@@ -202,8 +203,8 @@ type nobody struct{}
 func (nobody) Authenticate(*http.Request) (*auth.Principal, error) { return nil, nil }
 func (nobody) Challenge() string                                   { return "" }
 
-// request takes a pattern apart, and returns its method, or "", and a function
-// that makes requests for it.
+// request returns the method of a pattern, or "", and a function that creates requests
+// for the pattern.
 func (o Routes) request(pattern string) (method string, with func(method string) *http.Request, err error) {
 	method, rest, found := strings.Cut(pattern, " ")
 	if !found {
@@ -226,8 +227,8 @@ func (o Routes) request(pattern string) (method string, with func(method string)
 	}, nil
 }
 
-// fillWildcards puts values into the place of the wildcards of all three routers:
-// {name}, {name...}, {$}, {name:expression} and, at the end, *.
+// fillWildcards replaces the wildcards of all three routers by values: {name},
+// {name...}, {$}, {name:expression} and, at the end, *.
 func (o Routes) fillWildcards(path string) string {
 	var b strings.Builder
 	for {

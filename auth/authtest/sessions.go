@@ -56,7 +56,7 @@ var sessionRows = []struct {
 	{"logins race a deletion of all", (*sessions).loginRace},
 }
 
-// sessions is one test of a store.
+// sessions has a store and its backend for one subtest.
 type sessions struct {
 	SessionBackend
 	t     *testing.T
@@ -85,7 +85,7 @@ func (s *sessions) created(change ...func(*session.Creation)) session.Created {
 	return created
 }
 
-// login is a record that was not there before.
+// login creates a new record, and returns its ID.
 func (s *sessions) login(change ...func(*session.Creation)) string {
 	s.t.Helper()
 	return s.created(change...).Record.ID
@@ -288,8 +288,7 @@ func (s *sessions) race() {
 	}
 }
 
-// loginRace holds that no login that began before DeleteAll did is there after
-// it.
+// loginRace checks that no login that began before DeleteAll exists after it.
 func (s *sessions) loginRace() {
 	for range 20 {
 		var all sync.WaitGroup

@@ -89,8 +89,8 @@ func (s *sessions) evictDeadFirst() {
 	require.ElementsMatch(s.t, []string{alive, created.Record.ID}, s.liveIDs())
 }
 
-// replace holds that the one that is replaced goes in the same step, before
-// anyone has to go for being too many.
+// replace checks that a login deletes the session that it replaces in the same step,
+// before it evicts others.
 func (s *sessions) replace() {
 	instead := func(id string) func(*session.Creation) {
 		return func(c *session.Creation) { c.Max, c.Replaces = 2, id }

@@ -24,7 +24,7 @@ const (
 	almost = 500 * time.Millisecond
 )
 
-// A play is presentations of one record.
+// A play is a sequence of presentations of one record.
 type play struct {
 	name  string
 	grace time.Duration
@@ -51,9 +51,8 @@ var rotations = []play{
 	{"the largest generation", 0, []presentation{{0, 1<<48 - 2, "a", session.RolledBack, 1<<48 - 1}, {0, 1<<48 - 2, "a", session.Repeated, 1<<48 - 1}}},
 }
 
-// graces are repeats in Grace, which covers the generation directly before the
-// record's. One that is further back has been left by a client that had its
-// successor, and presented that: the late one is not a tab that waits for it.
+// graces has repeats within Grace, which covers only the generation directly before the
+// record's. An older generation is reuse, because a client has presented its successor.
 var graces = []play{
 	{"the one before", 10 * second, []presentation{{0, 0, "", session.Advanced, 1}, {second, 1, "", session.Advanced, 2}, {0, 1, "", session.Repeated, 2}, {0, 2, "", session.Advanced, 3}}},
 	{"the one before that", 10 * second, []presentation{{0, 0, "", session.Advanced, 1}, {second, 1, "", session.Advanced, 2}, {second, 0, "", session.Reused, 2}, {0, 2, "", session.Gone, 0}}},
@@ -63,8 +62,7 @@ var graces = []play{
 	{"its own time counts", 10 * second, []presentation{{0, 0, "", session.Advanced, 1}, {8 * second, 1, "", session.Advanced, 2}, {3 * second, 1, "", session.Repeated, 2}, {7 * second, 1, "", session.Reused, 2}}},
 }
 
-// lateAttempts are repeats of one attempt: its successor was not presented, for
-// however long.
+// lateAttempts has late repeats of one attempt whose successor was not presented.
 var lateAttempts = []play{
 	{"the attempt, however late", 0, []presentation{
 		{0, 0, "a", session.Advanced, 1}, {0, 0, "a", session.Repeated, 1}, {62 * second, 0, "a", session.Repeated, 1}, {58 * minute, 0, "a", session.Repeated, 1}, {0, 1, "b", session.Advanced, 2}, {0, 0, "a", session.Reused, 2}}},

@@ -29,13 +29,13 @@ const (
 type Event struct {
 	Reason  Reason
 	Session Session // as it was stored
-	// GenerationsBack is for TokenReused: how many rotations the session was
-	// ahead of the token. 1 is the token before the current one.
+	// GenerationsBack is for TokenReused: the number of rotations since the token. 1 is
+	// the token before the current one.
 	GenerationsBack uint64
-	// Age is for TokenReused: how long ago the token was used. Of a token more
-	// than [MaxHistory] generations back, it is a lower bound. One generation
-	// and a few seconds are often a late tab, or a client that repeats without its
-	// attempt; many generations or hours are a copy of the token.
+	// Age is for TokenReused: the time since the token was used. For a token more than
+	// [MaxHistory] generations back, it is a lower bound. One generation and a few
+	// seconds are often a late tab, or a client that repeats without its attempt; many
+	// generations or hours are a copy of the token.
 	Age time.Duration
 }
 

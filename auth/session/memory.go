@@ -16,15 +16,14 @@ type Memory struct {
 	// used holds all records, the longest idle in front, so that expired ones are
 	// found without a search.
 	used *list.List
-	// epochs has the time at which all sessions of an owner were deleted, and
-	// under owner and ID the time at which one was. ended holds the same, the
-	// earliest in front.
+	// epochs has the times of deletions: of all sessions under the owner, of one
+	// session under owner and ID. ended has the same, the earliest in front.
 	epochs map[string]*list.Element
 	ended  *list.List
 	now    func() time.Time
 }
 
-// epoch is when the sessions of an owner were all deleted, or one was.
+// An epoch is the time at which all sessions of an owner, or one of them, were deleted.
 type epoch struct {
 	key string // in Memory.epochs
 	at  time.Time
@@ -43,7 +42,7 @@ type entry struct {
 	owner    string
 	absolute time.Time
 	attempt  [32]byte
-	left     []time.Time // when the generations before the current one were left; newest first
+	left     []time.Time // the times at which the earlier generations were superseded; newest first
 }
 
 // NewMemory returns an empty Memory. A restart of the process ends all
@@ -136,8 +135,8 @@ func (m *Memory) Rotate(_ context.Context, r Rotation) (Rotated, error) {
 	return Rotated{Outcome: outcome, Record: e.Record, Age: age}, nil
 }
 
-// age returns how long ago an earlier generation was left, or the oldest one
-// that is known.
+// age returns the time since an earlier generation was superseded. For a generation
+// that is not stored, it returns that of the oldest stored one.
 func (e *entry) age(generation uint64, now time.Time) time.Duration {
 	known := min(e.Generation-generation, uint64(len(e.left)))
 	if known == 0 {
@@ -154,7 +153,7 @@ func (e *entry) outcome(r Rotation, now time.Time) Outcome {
 		return RolledBack
 	}
 	if e.Generation-r.Generation > 1 || len(e.left) == 0 {
-		return Reused // its successor was presented: no client waits for that
+		return Reused // its successor was presented, so no client can be waiting for it
 	}
 	since := now.Sub(e.left[0]).Abs() // a clock that is set back opens nothing
 	if since < r.Grace || r.Attempt == e.attempt {
@@ -206,7 +205,7 @@ func (m *Memory) Delete(_ context.Context, owner string, ids ...string) ([]Ended
 	return ended, nil
 }
 
-// recordEpoch notes an epoch that is now.
+// recordEpoch stores an epoch with the current time.
 func (m *Memory) recordEpoch(key string, now time.Time) {
 	if last := m.epochs[key]; last != nil {
 		m.ended.Remove(last)
@@ -234,7 +233,7 @@ func (m *Memory) DeleteAll(_ context.Context, owner string, except ...string) ([
 	return ended, nil
 }
 
-// removeElement takes nil for a record that is not there.
+// removeElement has no effect for nil, which means a missing record.
 func (m *Memory) removeElement(element *list.Element) {
 	if element == nil {
 		return

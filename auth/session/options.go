@@ -182,7 +182,7 @@ func (o *Options) checkFields() []error {
 	return problems
 }
 
-// cookie returns the cookie without a value and an age.
+// cookie returns the refresh cookie without a value and a Max-Age.
 func (o *Options) cookie() (http.Cookie, []error) {
 	// SameSite=Strict, because only the service's own pages refresh. The prefix
 	// __Host- requires Path=/, and keeps a sibling domain from setting the cookie

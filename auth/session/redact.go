@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// String names the session and whose it is; no Data.
+// String returns the IDs of the session and its subject, without Data.
 func (s Session) String() string {
 	return "session " + strconv.Quote(s.ID) + " of " + strconv.Quote(s.Subject)
 }

@@ -50,7 +50,8 @@ func (m *Manager) Revoke(ctx context.Context, subject, id string) error {
 // Another process accepts the access tokens until it has read the feed of Revocations,
 // for at most its MaxStale: see [auth.Revocations]. Change a password before calling
 // RevokeAll. It takes at most 10 s and one call of the store or the feed. An error is
-// of kind [auth.ErrUnavailable], also if the time was not enough; call it again.
+// of kind [auth.ErrUnavailable], even if only the time was too short; call RevokeAll
+// again.
 func (m *Manager) RevokeAll(ctx context.Context, subject string, except ...string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), manyTimeout)
 	defer cancel()
@@ -90,14 +91,15 @@ func (m *Manager) deleteSession(ctx context.Context, owner, id string) ([]Ended,
 }
 
 const (
-	// manyTimeout is when the access tokens of no more sessions are revoked: a
-	// Redis that confirms late, or never, makes each of them wait.
+	// manyTimeout bounds the revocation of many sessions, because each may wait for a
+	// Redis that confirms late.
 	manyTimeout = 10 * time.Second
-	// atOnce is how many are revoked side by side, for the same reason.
+	// atOnce is the number of sessions that are revoked concurrently, for the same
+	// reason.
 	atOnce = 8
 )
 
-// revokeEach revokes all, also when some fail, until ctx ends.
+// revokeEach revokes all sessions until ctx ends, even if some fail.
 func (m *Manager) revokeEach(ctx context.Context, ended []Ended) error {
 	failed := make([]error, len(ended)+1)
 	for first := 0; first < len(ended); first += atOnce {

@@ -18,7 +18,7 @@ type BearerOptions struct {
 	// (RFC 8725, section 3.8).
 	JWT []*Verifier
 	// APIKeys gets the tokens that have the form of its keys. nil means that there are
-	// none. Its own header, if it should be read too, needs the manager in
+	// none. To read keys from their own header too, list the manager in
 	// auth.Options.Authenticators.
 	APIKeys *apikey.Manager
 	// Opaque gets all other tokens. nil means that they are refused.
@@ -96,7 +96,7 @@ func (b *bearerRouter) Challenges() []string {
 	return all
 }
 
-// Authenticate passes the bearer token of a request on.
+// Authenticate passes the bearer token of a request to one of the authenticators.
 func (b *bearerRouter) Authenticate(r *http.Request) (*auth.Principal, error) {
 	scheme, token, err := credentials(r, b.dpop)
 	if token == "" || err != nil {

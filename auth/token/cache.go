@@ -13,7 +13,7 @@ const (
 	longestCached = 2 << 10
 	// bytesPerEntry times the number of entries bounds the memory of a cache.
 	bytesPerEntry = 2 << 10
-	// shardsOfCache spreads the lock of a cache, when it is large.
+	// shardsOfCache is the number of shards, and so of locks, of a large cache.
 	shardsOfCache = 16
 )
 
@@ -62,15 +62,15 @@ func newCache(n int) *cache {
 	}
 	c := &cache{make([]shard, shards)}
 	for i := range c.shards {
-		each := (n + i) / shards // the remainder goes to the last ones
+		each := (n + i) / shards // the last shards get the remainder
 		s := &c.shards[i]
 		s.entries, s.bytes, s.byToken = each, each*bytesPerEntry, make(map[string]*entry)
 	}
 	return c
 }
 
-// shard returns the shard of a token, by letters of its signature, which only the
-// issuer chooses. The last letters may have fewer bits.
+// shard returns the shard of a token. It depends on letters of the signature, which
+// only the issuer can choose, but not on the last ones, which may have fewer bits.
 func (c *cache) shard(token string) *shard {
 	mixed := 0
 	for _, letter := range []byte(token[max(0, len(token)-8):max(0, len(token)-4)]) {
@@ -116,8 +116,8 @@ func (c *cache) addEntry(e *entry) {
 	s.size += e.size()
 }
 
-// evictEntry removes the first entry that was not used lately. Requests may mark
-// entries meanwhile, so each is passed over once at most.
+// evictEntry removes the oldest entry that was not used recently. Requests may mark
+// entries concurrently, so it skips each entry at most once.
 func (s *shard) evictEntry() {
 	for range s.order.Len() {
 		front := s.order.Front()

@@ -59,10 +59,10 @@
 //	tokens := errors.Must(token.NewVerifier(token.VerifierOptions{Keys: remote, Audience: []string{"orders"}}))
 //
 // docs/providers.md has the options for the identity providers that most services use.
-// Few of them keep RFC 9068. [VerifierOptions].Identity reads scopes, roles and the type
-// of a caller where the issuer writes them, and Require demands claims; InsecureNoType,
-// InsecureNoKid, InsecureNoAudience, InsecureIDTokens and InsecureMaxAge each replace one
-// check that an issuer does not pass.
+// Few of them follow RFC 9068. [VerifierOptions].Identity reads scopes, roles and the
+// type of a caller where the issuer writes them, and Require demands claims;
+// InsecureNoType, InsecureNoKid, InsecureNoAudience, InsecureIDTokens and
+// InsecureMaxAge each replace one check that an issuer does not pass.
 //
 // Without Identity, a caller of another issuer has the type [auth.Unknown], unless its
 // subject is its client_id, because each issuer marks programs in its own way. Set

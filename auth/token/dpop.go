@@ -20,8 +20,8 @@ import (
 const (
 	// proofWindow is the maximum difference between the iat of a proof and the clock.
 	proofWindow = time.Minute
-	// nonceStep is the time for which one nonce is given out. It is accepted during
-	// the next step too.
+	// nonceStep is the time for which the service sends the same nonce. It is accepted
+	// during the next step too.
 	nonceStep = 5 * time.Minute
 	// maxProof bounds a proof, in bytes.
 	maxProof = 8 << 10
@@ -41,8 +41,8 @@ type DPoPOptions struct {
 	// proof that one process accepted can be used at another within a minute.
 	Replays ReplayStore
 	// NonceKey makes proofs carry a nonce of this service (RFC 9449, section 9), so
-	// that none can be made in advance. It is at least 32 random bytes, the same in
-	// all processes. A nonce is accepted for 5 to 10 minutes. Empty means no nonces.
+	// that a proof cannot be made in advance. It is at least 32 random bytes, the same
+	// in all processes. A nonce is accepted for 5 to 10 minutes. Empty means no nonces.
 	NonceKey []byte
 	// Required refuses access tokens that are not bound: to a key, or to a certificate
 	// if the verifier has Certificates.
@@ -192,7 +192,7 @@ func (d *DPoP) originOf(r *http.Request) string {
 	return strings.ToLower(scheme) + "://" + host
 }
 
-// nonce returns the nonce that is given out at a time.
+// nonce returns the nonce of a time.
 func (d *DPoP) nonce(at time.Time) string {
 	step := at.Unix() / int64(nonceStep/time.Second)
 	mac := hmac.New(sha256.New, d.nonceKey)
@@ -200,7 +200,7 @@ func (d *DPoP) nonce(at time.Time) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:18])
 }
 
-// acceptsNonce reports whether a nonce was given out in this step or the last.
+// acceptsNonce reports whether a nonce is that of this step or of the last.
 func (d *DPoP) acceptsNonce(nonce string, now time.Time) bool {
 	return hmac.Equal([]byte(nonce), []byte(d.nonce(now))) || hmac.Equal([]byte(nonce), []byte(d.nonce(now.Add(-nonceStep))))
 }

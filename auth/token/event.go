@@ -42,7 +42,7 @@ type reporter struct {
 	url     string
 }
 
-// report calls the hook, or else writes to the log.
+// report calls OnEvent, or writes to the log if it is nil.
 func (r reporter) report(ctx context.Context, e Event) {
 	e.URL = r.url
 	if r.onEvent != nil {

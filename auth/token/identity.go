@@ -7,7 +7,7 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// RFC9068 is an Identity for issuers that keep RFC 9068, section 5: a caller whose
+// RFC9068 is an Identity for issuers that follow RFC 9068, section 5: a caller whose
 // subject is its client_id is an [auth.Program], and every other caller is an
 // [auth.Person].
 func RFC9068(p Payload, id auth.Identity) (auth.Identity, error) {

@@ -127,7 +127,7 @@ func (i *Introspector) check(ctx context.Context, res result) (*auth.Principal, 
 	return res.principal, nil
 }
 
-// call returns the call that runs for a token, or one that begins now.
+// call returns the running call for a token, or starts one.
 func (i *Introspector) call(ctx context.Context, key [sha256.Size]byte, token string) *introspection {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -178,7 +178,8 @@ func (i *Introspector) resolve(ctx context.Context, key [sha256.Size]byte, token
 			i.reporter.report(ctx, Event{Reason: IntrospectionFailed, Err: err})
 		}
 	}()
-	// Another service, whose tokens the endpoint judges differently, has other names.
+	// The names differ for another service, because the endpoint may reply differently
+	// to it.
 	sum := sha256.Sum256([]byte(i.url + "\x00" + i.clientID + "\x00" + string(key[:])))
 	name := hex.EncodeToString(sum[:])
 	if i.shared != nil && i.cacheFor > 0 {

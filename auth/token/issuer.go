@@ -134,7 +134,7 @@ func (i *Issuer) Issue(ctx context.Context, g Grant) (token string, expires time
 	return i.issue(ctx, g, time.Time{})
 }
 
-// issue makes a token that does not outlive until, unless that is zero.
+// issue signs a token that expires at until at the latest, unless until is zero.
 func (i *Issuer) issue(_ context.Context, g Grant, until time.Time) (token string, expires time.Time, err error) {
 	if i == nil || i.now == nil {
 		return "", time.Time{}, auth.ErrUnavailable.With("reason", "the issuer was not made by NewIssuer")
@@ -192,7 +192,7 @@ func (i *Issuer) ForSession(ctx context.Context, s session.Session) (string, tim
 	return i.issue(ctx, Grant{Subject: s.Subject, SessionID: s.ID, Scope: s.Scope, Roles: s.Roles, AuthTime: s.AuthTime}, s.Expires)
 }
 
-// checkFields returns the fields that a verifier would refuse, or read otherwise.
+// checkFields reports the fields that a verifier would refuse, or read differently.
 func (g *Grant) checkFields() error {
 	if g.Subject == "" || len(g.Subject) > 256 {
 		return errors.New("token: Grant: Subject must have 1 to 256 bytes")
@@ -223,7 +223,7 @@ func (g *Grant) checkFields() error {
 // maxPayload keeps a token below the 8 KiB that a [Verifier] takes.
 const maxPayload = 5 << 10
 
-// encode joins the registered claims and the application's own.
+// encode returns the payload: the registered claims and those of the application.
 func (i *Issuer) encode(p payload, own any) ([]byte, error) {
 	body, err := json.Marshal(p)
 	if err != nil {

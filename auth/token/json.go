@@ -19,11 +19,11 @@ const (
 	maxElements = 100
 )
 
-// members appends the members of a JSON object to list, at most the given number.
-// It reads strictly: valid UTF-8, no repeated name in any object, nothing after
-// the object. It refuses names of the outer object that differ only in case,
-// because decoders that fold case would confuse them (CVE-2020-26160). The
-// members are parts of the text.
+// members appends the members of a JSON object to list, at most the given number. It
+// reads strictly: valid UTF-8, no repeated name in any object, nothing after the
+// object. It refuses names of the outer object that differ only in case, because
+// decoders that fold case would confuse them (CVE-2020-26160). The members share the
+// memory of the text.
 func members(text string, list []member, most int) ([]member, bool) {
 	s := scanner{rest: text}
 	if !s.acceptByte('{') {
@@ -116,7 +116,8 @@ func (s *scanner) space() {
 	}
 }
 
-// acceptByte takes a byte, after white space, if it is there.
+// acceptByte skips white space and then the byte, and reports whether the byte was
+// next.
 func (s *scanner) acceptByte(c byte) bool {
 	s.space()
 	if s.rest == "" || s.rest[0] != c {
@@ -133,7 +134,7 @@ func (s *scanner) cut(n int) string {
 	return text
 }
 
-// scanString takes a string with its quotation marks.
+// scanString reads a string with its quotation marks.
 func (s *scanner) scanString() (quoted string, ok bool) {
 	if s.rest == "" || s.rest[0] != '"' {
 		return "", false

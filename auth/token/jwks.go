@@ -72,7 +72,7 @@ func Thumbprint(key crypto.PublicKey) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(sum[:]), nil
 }
 
-// isPublicKey reports whether a key has all that its JWK has.
+// isPublicKey reports whether a key is complete, so that it has a JWK.
 func isPublicKey(key crypto.PublicKey) bool {
 	switch k := key.(type) {
 	case ed25519.PublicKey:

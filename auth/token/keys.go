@@ -23,7 +23,7 @@ type KeySource interface {
 	findUnnamed(ctx context.Context, x5t string, alg Alg, now time.Time) (*Key, error)
 	// stillAccepts reports whether a key that findKey returned is still accepted.
 	stillAccepts(ctx context.Context, key *Key, now time.Time) bool
-	// usable reports whether a constructor made the source.
+	// usable reports whether a constructor returned the source.
 	usable() bool
 }
 
@@ -116,8 +116,8 @@ func (k *Keys) stillAccepts(_ context.Context, key *Key, now time.Time) bool {
 	return slices.Contains(k.currentKeys(), key) && key.schedule.published(now)
 }
 
-// signing returns the key that signs now: of those that may, the one that
-// started last, so that the choice depends on nothing but the clock.
+// signing returns the key that signs now: of the keys that may sign, the one that
+// started last. The choice depends only on the clock.
 func (k *Keys) signing(now time.Time) (*Key, error) {
 	var best *Key
 	for _, key := range k.currentKeys() {

@@ -38,9 +38,9 @@ func parseSet(text string, rsaAlg Alg) (keys map[string]*Key, ignored []Event, e
 		case slices.ContainsFunc(exposed, key.sameMaterial):
 			ignore(kid, errors.New("another entry publishes the private part of the key"))
 		case known && first.same(&key):
-			// One key, which is listed twice.
+			// The same key is listed twice.
 		case known || doubled[kid]:
-			// Which of the two is meant would be a guess.
+			// It is unknown which of the two keys is meant.
 			doubled[kid] = true
 			delete(keys, kid)
 			ignore(kid, errors.New("another key has the same kid"))
@@ -81,7 +81,7 @@ func reasons(events []Event) (list []error) {
 // published is a JWK from a key set.
 type published []member
 
-// rawKeys takes a set apart.
+// rawKeys returns the members of each key of a set.
 func rawKeys(text string) (keys []published, err error) {
 	outer, ok := members(text, nil, maxClaims)
 	if !ok {
@@ -108,13 +108,14 @@ func rawKeys(text string) (keys []published, err error) {
 	return keys, nil
 }
 
-// memberNamed returns a member, of the value "" when it is not there.
+// memberNamed returns a member. Its value is "" if it is missing.
 func (p published) memberNamed(name string) member {
 	m, _ := memberOf(p, name)
 	return m
 }
 
-// stringMember returns a member that is a string, and false when it is something else.
+// stringMember returns the value of a member that is a string, and false if it has
+// another type.
 func (p published) stringMember(name string) (string, bool) {
 	m := p.memberNamed(name)
 	if m.value == "" {
@@ -133,7 +134,7 @@ func (p published) bytes(name string) []byte {
 	return b
 }
 
-// publicKey returns the key, when it is one that verifies tokens.
+// publicKey returns the key if it can verify tokens.
 func (p published) publicKey(rsaAlg Alg) (Key, error) {
 	kid, _ := p.stringMember("kid")
 	_, ok := p.stringMember("alg")
@@ -184,7 +185,7 @@ func exposedKeys(list []published, rsaAlg Alg) (exposed []*Key) {
 		if !slices.ContainsFunc(members, isPrivate) {
 			continue
 		}
-		members = slices.DeleteFunc(slices.Clone(members), func(m member) bool { return m.name == "alg" }) // it may be one of encryption
+		members = slices.DeleteFunc(slices.Clone(members), func(m member) bool { return m.name == "alg" }) // the key may be for encryption
 		if key, err := members.parseKey("exposed", rsaAlg); err == nil {
 			exposed = append(exposed, &key)
 		}

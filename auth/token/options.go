@@ -73,7 +73,7 @@ func suggestSeconds(d time.Duration) string {
 	return "; did you mean " + (d * time.Second).String() + "?"
 }
 
-// checkTypes refuses a typ that no token can have.
+// checkTypes reports a typ that no token can have.
 func checkTypes(o VerifierOptions) error {
 	check := func(place, typ, hint string) error {
 		if typ != "" && normalizeType(typ) != "" && isMediaType(typ) {

@@ -52,8 +52,8 @@ const (
 	ReasonQuery    auth.Reason = "query"    // a second token in the query
 )
 
-// refused has the error of each reason, so that a flood of bad tokens
-// allocates none.
+// refused has an error for each reason, so that a flood of bad tokens does not allocate
+// errors.
 var refused = makeRefused()
 
 func makeRefused() map[auth.Reason]error {

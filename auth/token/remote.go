@@ -97,14 +97,14 @@ type Remote struct {
 	unknown time.Time // the start of the last fetch that an unknown kid caused
 }
 
-// flight is one fetch, for which any number of requests may wait.
+// A flight is one fetch, for which any number of requests may wait.
 type flight struct {
 	began time.Time
 	done  chan struct{}
 	err   error // to be read when done is closed
 }
 
-// over reports whether the fetch has ended, and how.
+// over reports whether the fetch has ended, and returns its error.
 func (f *flight) over() (bool, error) {
 	select {
 	case <-f.done:
@@ -180,8 +180,8 @@ func (r *Remote) pause() time.Duration {
 	return max(r.floor, r.refresh-rand.N(r.refresh/10+1))
 }
 
-// Ready returns nil when there are keys that count, and fetches them first
-// when it must: for a service's readiness.
+// Ready returns nil if there are keys that are not too old, and fetches them if there
+// are none. It is for the readiness check of a service.
 func (r *Remote) Ready(ctx context.Context) error {
 	if !r.usable() {
 		return errNotMade()
@@ -204,7 +204,7 @@ func errNotMade() error {
 
 func (r *Remote) usable() bool { return r != nil && r.client != nil }
 
-// fresh returns the keys that count at a time, or nil.
+// fresh returns the keys if they are at most MaxStale old, or nil.
 func (r *Remote) fresh(now time.Time) *keySet {
 	if set := r.set.Load(); set != nil && age(now, set.fetched) < r.maxStale {
 		return set
@@ -212,9 +212,9 @@ func (r *Remote) fresh(now time.Time) *keySet {
 	return nil
 }
 
-// age returns the time since then, by the clock that shows more: the wall clock
-// may have been set back, and the monotonic clock stops while a machine is
-// suspended.
+// age returns the time since then by the wall clock or the monotonic clock, whichever
+// is longer: the wall clock may have been set back, and the monotonic clock stops while
+// a machine is suspended.
 func age(now, then time.Time) time.Duration {
 	return max(now.Sub(then), now.Round(0).Sub(then.Round(0)))
 }
@@ -255,7 +255,7 @@ func (r *Remote) findKey(ctx context.Context, kid string, now time.Time) (*Key, 
 func (r *Remote) missingKeyError(set *keySet, f *flight, now time.Time) error {
 	switch {
 	case set == nil, f.err != nil:
-		// The key may be a new one, and a 401 would throw a good token away.
+		// The key may be new, and a client would discard a good token after a 401.
 		return r.unavailableError("keys of the issuer")
 	case f.began.Before(now):
 		return &newerKeyError{f.began, r.unavailableError("the key may be newer than the keys of the issuer that were fetched")}

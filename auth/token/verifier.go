@@ -55,8 +55,8 @@ const accessTokenType = "at+jwt"
 // Challenge returns the challenge of the preferred scheme.
 func (v *Verifier) Challenge() string { return v.Challenges()[0] }
 
-// Challenges returns the challenge of Bearer, and with DPoP one of DPoP before it, or
-// alone if DPoP is required.
+// Challenges returns the challenges of DPoP, if the options have it, and of Bearer. If
+// DPoP is required, it returns only that of DPoP.
 func (v *Verifier) Challenges() []string {
 	all := []string{schemeBearer}
 	if v.dpop != nil {

@@ -34,10 +34,10 @@ var (
 
 // The limits of a request. edge.conf has the first one too.
 const (
-	inspectedBytes = 64 << 10 // a body that the rules read: less than this
-	pictureBytes   = 2 << 20  // one that they do not
+	inspectedBytes = 64 << 10 // the limit of a body that the rules read
+	pictureBytes   = 2 << 20  // the limit of a body that they do not read
 	urlBytes       = 8 << 10
-	cookieBytes    = 8 << 10 // of all cookies: 4000 small ones take the rules a second
+	cookieBytes    = 8 << 10 // the limit of all cookies: 4000 small ones take the rules a second
 	cookies        = 50
 )
 
@@ -149,12 +149,12 @@ func checkBounds(r *http.Request) error {
 	return nil
 }
 
-// read gives the rules the body, and returns it to be read again.
+// read passes the body to the rules, and returns a body that can be read again.
 func (f *firewall) read(tx types.Transaction, w http.ResponseWriter, r *http.Request) (io.ReadCloser, error) {
 	switch {
 	case r.ContentLength == 0:
 		return r.Body, nil
-	case len(r.Header["Content-Type"]) != 1: // two parsers would take one each
+	case len(r.Header["Content-Type"]) != 1: // two parsers would each use another one
 		return r.Body, errMediaType
 	case !tx.IsRequestBodyAccessible(): // a picture
 		return http.MaxBytesReader(w, r.Body, pictureBytes), nil
@@ -200,8 +200,8 @@ func (f *firewall) describe(tx types.Transaction, r *http.Request) {
 	}
 }
 
-// readable reports whether the rules can read a body of this type. They would let
-// any other pass.
+// readable reports whether the rules can read a body of this type. The rules would
+// accept any body of another type.
 func readable(contentType string) bool {
 	mediaType, _, err := mime.ParseMediaType(contentType)
 	return err == nil && (mediaType == "application/json" || mediaType == "application/x-www-form-urlencoded" ||

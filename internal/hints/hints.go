@@ -14,9 +14,9 @@ import (
 	"strings"
 )
 
-// Unasserted returns the texts with "did you mean" in the sources of a folder
-// that no text in its tests contains. A verb of fmt and a part of an
-// expression that is not constant match any text. The text before the first colon names the
+// Unasserted returns each text with "did you mean" of the sources of a folder that does
+// not appear in a text of the folder's tests. A verb of fmt and a part of an expression
+// that is not constant match any text. The text before the first colon names the
 // option, and is ignored.
 func Unasserted(dir string) (missing []string, total int, err error) {
 	sources, tests, err := textsOf(dir)

@@ -100,8 +100,8 @@ func isPort(s string) bool {
 	return n <= 65535
 }
 
-// isClient reports whether a client can have an address: not the unspecified
-// one, a group, or everyone on a network (RFC 1122, section 3.2.1.3; RFC 4291,
+// isClient reports whether a client can have an address. It reports false for the
+// unspecified address, multicast and broadcast (RFC 1122, section 3.2.1.3; RFC 4291,
 // sections 2.5.2 and 2.7).
 func isClient(addr netip.Addr) bool {
 	plain := addr.WithZone("").Unmap()

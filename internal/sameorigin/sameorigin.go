@@ -89,10 +89,10 @@ func (s *Service) Check(r *http.Request) Verdict {
 	return UnlistedPage
 }
 
-// isOwn reports whether an origin is the service's own, as a browser
-// serializes it (RFC 6454, section 6.2). They are compared as text: a parser
-// would have to be as strict as "https://evil@api.example.com" is inventive
-// (golang/go#78563). It allocates nothing.
+// isOwn reports whether an origin is the service's own, as a browser serializes it (RFC
+// 6454, section 6.2). They are compared as text, because a parser may read
+// "https://evil@api.example.com" as the service's origin (golang/go#78563). It
+// allocates nothing.
 func (s *Service) isOwn(r *http.Request, origin string) bool {
 	scheme, host := "http", r.Host
 	if r.TLS != nil {

@@ -1,7 +1,7 @@
 package suffix
 
-// parents are the hosts of two labels and more that have a rule below them and are
-// no rule, in order. TestParentsAreThoseOfTheList_FC1 writes it.
+// parents lists, in order, the hosts of at least two labels that are not a rule but
+// have a rule below them. TestParentsAreThoseOfTheList_FC1 writes it.
 var parents = [...]string{
 	"accesspoint.s3-global.amazonaws.com", "addr.tools", "ae.flow.ch", "af-south-1.amazonaws.com",
 	"af-south-1.amazoncognito.com", "af-south-1.on.aws", "af-south-1.sagemaker.aws", "airflow.amazonaws.com",

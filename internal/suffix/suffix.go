@@ -16,9 +16,8 @@ import (
 // without a dot at its end. A host that the list does not contain, such as an
 // internal name, is not shared.
 //
-// The first two questions go to the list of the golang.org/x/net that the
-// application is built with. The third has a table of this module's version,
-// because that package exports no way to walk the list.
+// The first two checks use the list in the golang.org/x/net of the application. The
+// third uses a table of this module, because that package does not export the list.
 func IsShared(host string) bool {
 	if isRule(host, host) || isRule("a."+host, "a."+host) {
 		return true

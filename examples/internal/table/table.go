@@ -64,7 +64,7 @@ type player struct {
 	played int
 }
 
-// always has the headers of every response.
+// always lists the headers of every response.
 var always = http.Header{
 	"Cache-Control":                {"no-store"},
 	"Content-Security-Policy":      {"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
@@ -99,7 +99,7 @@ func (p *player) play(t *testing.T, row row) {
 	}
 }
 
-// send sends a row's request as the proxy would that ends TLS.
+// send sends the request of a row like a proxy that terminates TLS.
 func (p *player) send(t *testing.T, row row) (*http.Response, []byte) {
 	t.Helper()
 	p.played++

@@ -39,9 +39,9 @@ func raise(ctx context.Context, redis, front string) (b *backstage, err error) {
 	}
 	limits := redis
 	if redis == "" {
-		// Sessions are kept: nothing is evicted, and every write is on disk within
-		// a second. The counts of limits are in another Redis: they may go, and
-		// do not wait while that file is rewritten.
+		// Sessions are kept: nothing is evicted, and every write is on disk within a
+		// second. The counts of limits are in another Redis. They may be evicted, and
+		// do not wait while the first one rewrites its file.
 		if redis, err = b.startRedis(ctx, "--appendonly", "yes", "--maxmemory-policy", "noeviction"); err != nil {
 			return b, err
 		}
@@ -99,7 +99,7 @@ func (b *backstage) startShop(i int, binary string, args ...string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = log.Close() }() // the process has its own
+	defer func() { _ = log.Close() }() // the process has its own copy
 	shop := exec.Command(binary, args...)
 	shop.Stderr = log
 	out, err := shop.StdoutPipe()
@@ -122,7 +122,7 @@ func (b *backstage) startShop(i int, binary string, args ...string) error {
 		if key := strings.TrimSpace(lines.Text()); strings.HasPrefix(key, "shop_") {
 			b.apiKey = key
 		}
-		if lines.Text() == "Try:" { // what comes next is for people
+		if lines.Text() == "Try:" { // the rest is for users
 			break
 		}
 	}
@@ -131,7 +131,7 @@ func (b *backstage) startShop(i int, binary string, args ...string) error {
 	if len(b.shops) != i+1 {
 		return fmt.Errorf("shop %d did not start: %s", i+1, text)
 	}
-	if b.apiKey == "" { // so its Redis is not there
+	if b.apiKey == "" { // so its Redis is missing
 		return fmt.Errorf("shop %d has no API key: %s", i+1, text)
 	}
 	return nil

@@ -32,7 +32,7 @@ func balance(shops []*url.URL) http.Handler {
 	failures := errors.Must(errors.NewResponder(errors.Options{InsecureKeepBody: func(*http.Request) bool { return true }}))
 	forward := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
-			r.Out.Host = r.In.Host // which is part of a page's origin
+			r.Out.Host = r.In.Host // because the host is part of a page's origin
 			r.SetXForwarded()
 		},
 		Transport: &turns{shops: shops, base: &http.Transport{
@@ -63,8 +63,7 @@ func preferTheirID(res *http.Response) error {
 	return nil
 }
 
-// turns passes requests to the shops in turn, and skips a shop that does not
-// respond.
+// turns sends requests to the shops in turn, and skips a shop that does not respond.
 type turns struct {
 	shops []*url.URL
 	next  atomic.Uint64
@@ -78,10 +77,10 @@ func (t *turns) RoundTrip(r *http.Request) (res *http.Response, err error) {
 		out := r.Clone(r.Context())
 		out.URL.Scheme, out.URL.Host = shop.Scheme, shop.Host
 		if r.Body != nil {
-			out.Body = io.NopCloser(r.Body) // a second try needs it
+			out.Body = io.NopCloser(r.Body) // a second attempt needs the body
 		}
 		res, err = t.base.RoundTrip(out)
-		// Only a shop that could not be dialled has seen nothing of the request.
+		// Only a shop that could not be dialled has certainly not read the request.
 		if dial, ok := errors.AsType[*net.OpError](err); err == nil || !ok || dial.Op != "dial" {
 			return res, err
 		}

@@ -13,7 +13,8 @@ import (
 	"github.com/ringwall/ringwall/errors"
 )
 
-// client talks to the load balancer, and to single shops as it does.
+// client sends requests to the load balancer, and to single shops like the load
+// balancer.
 type client struct {
 	front string
 	http  *http.Client
@@ -97,7 +98,7 @@ func numbers(w io.Writer, front string, back *backstage) error {
 	return nil
 }
 
-// oneSession is good at all shops, and then at none.
+// oneSession shows that a session is valid at all shops, and after a logout at none.
 func oneSession(c *client, tell say, back *backstage) error {
 	in, err := c.ask("POST", c.front+"/auth/login", ada)
 	if err != nil {
@@ -147,7 +148,7 @@ func oneSession(c *client, tell say, back *backstage) error {
 	return nil
 }
 
-// oneLimit holds a client to the same numbers as one shop would.
+// oneLimit shows that three shops allow a client as many requests as one.
 func oneLimit(c *client, tell say, back *backstage) error {
 	guesses, err := c.count(30, 401, "POST", "/auth/login", wrong)
 	if err != nil {
@@ -167,7 +168,7 @@ func oneLimit(c *client, tell say, back *backstage) error {
 	return nil
 }
 
-// oneLess kills a shop, and the others serve.
+// oneLess kills a shop, and shows that the others respond.
 func oneLess(c *client, tell say, back *backstage) error {
 	down := back.procs[len(back.procs)-1]
 	if err := down.Process.Kill(); err != nil {

@@ -3,9 +3,9 @@
 // oidc-provider in a process of Node.js. Each has a certificate of a test
 // authority and a free port, and ends with its test.
 //
-// A provider issues its tokens as it does everywhere. The tests get them as
-// clients do: by client credentials, and by the authorization code flow with PKCE
-// through the login form.
+// The providers issue tokens as in production. The tests get them as clients do: by
+// client credentials, and by the authorization code flow with PKCE through the login
+// form.
 //
 // If Node.js is missing, the tests that need it are skipped. With
 // RINGWALL_REQUIRE_SERVERS=1 they fail. npm installs what node/package-lock.json

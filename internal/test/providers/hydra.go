@@ -103,7 +103,7 @@ func StartHydra(t testing.TB) *Hydra {
 	return h
 }
 
-// accept answers the login page and the consent page: alice logs in, and consents.
+// accept submits the login page and the consent page: alice logs in, and consents.
 func (h *Hydra) accept(t testing.TB, w http.ResponseWriter, r *http.Request) {
 	page := r.URL.Path[1:] // login or consent
 	challenge := url.Values{page + "_challenge": r.URL.Query()[page+"_challenge"]}

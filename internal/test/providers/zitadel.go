@@ -32,9 +32,9 @@ const ZITADELAudience = "orders"
 // ZITADELUser has the fields of the login form for the user id2.
 var ZITADELUser = map[string]string{"username": "test-user2", "password": "verysecure"}
 
-// StartZITADEL starts a provider of zitadel/oidc with the storage and the login
-// page of its example. Two things differ from the example: access tokens are JWTs
-// but for one client, and their aud has the API, as that of ZITADEL has a project.
+// StartZITADEL starts a provider of zitadel/oidc with the storage and the login page of
+// its example. Two things differ from the example: access tokens are JWTs, except those
+// of one client, and their aud contains the API.
 func StartZITADEL(t testing.TB) *Provider {
 	t.Helper()
 	authority := NewAuthority(t)

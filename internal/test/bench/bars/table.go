@@ -27,7 +27,7 @@ func median(values []float64) float64 {
 type bar struct {
 	ratio      float64  // 0: none
 	references []string // empty: the fastest peer
-	allocs     float64  // with a reused map; below 0: none
+	allocs     float64  // with a reused map; negative means none
 }
 
 var bars = map[string]bar{
@@ -75,9 +75,9 @@ var bars = map[string]bar{
 	"RedisLimit/denied":              {0.35, nil, -1},
 }
 
-// floor is the reference without a decision. It does the work of every decision:
-// it writes the header lines of the response, or reads and writes one value in
-// Redis.
+// floor is the name of the reference benchmark, which decides nothing. It does the work
+// of every decision: it writes the header lines of the response, or reads and writes
+// one value in Redis.
 const floor = "floor"
 
 // table prints one row for each case and kind of map, and a verdict for each

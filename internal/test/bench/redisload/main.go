@@ -133,7 +133,8 @@ func workers(client *redis.Client) []worker {
 	}
 }
 
-// A sample is the result of a row in a round. Times are microseconds, but for rate.
+// A sample is the result of a row in a round. Except for rate, the values are
+// microseconds.
 type sample struct{ server, client, rate, p50, p99 float64 }
 
 func measure(ctx context.Context, client *redis.Client, w worker, callers int, length time.Duration) (sample, error) {
