@@ -121,28 +121,28 @@ func (p *policy) logWarning(r *http.Request, message string, attrs ...slog.Attr)
 	hook.LoggerOrDefault(p.logger).LogAttrs(r.Context(), slog.LevelWarn, message, attrs...)
 }
 
-// lookOutside warns if an outer middleware has set Access-Control-Allow-Origin.
-func (p *policy) lookOutside(r *http.Request, h http.Header) {
+// warnOuterHeader warns if an outer middleware has set Access-Control-Allow-Origin.
+func (p *policy) warnOuterHeader(r *http.Request, h http.Header) {
 	if len(h["Access-Control-Allow-Origin"]) > 0 {
 		p.logWarning(r, "outer middleware also sets Access-Control-Allow-Origin")
 	}
 }
 
-// watchHeaders calls lookInside after next has run.
+// watchHeaders calls warnInnerChange after next has run.
 func (p *policy) watchHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(w, r)
-		p.lookInside(r, w.Header())
+		p.warnInnerChange(r, w.Header())
 	})
 }
 
-// lookInside warns if the handler has changed Access-Control-Allow-Origin or
+// warnInnerChange warns if the handler has changed Access-Control-Allow-Origin or
 // Vary.
-func (p *policy) lookInside(r *http.Request, h http.Header) {
+func (p *policy) warnInnerChange(r *http.Request, h http.Header) {
 	if lines, from := h["Access-Control-Allow-Origin"], r.Header["Origin"]; len(lines) > 1 || len(lines) == 1 && lines[0] != "*" && (len(from) != 1 || lines[0] != from[0]) {
 		p.logWarning(r, "handler also sets Access-Control-Allow-Origin")
 	}
-	if !p.origins.all && !listed(h["Vary"], "Origin") {
+	if !p.origins.all && !varyContains(h["Vary"], "Origin") {
 		p.logWarning(r, "handler removed Origin from Vary")
 	}
 }

@@ -156,7 +156,7 @@ func (p *policy) serveRequest(w http.ResponseWriter, r *http.Request, next http.
 	}
 	if p.debug {
 		next = p.watchHeaders(next)
-		p.lookOutside(r, w.Header())
+		p.warnOuterHeader(r, w.Header())
 	}
 	reason := p.setHeaders(w.Header(), r)
 	p.keepHeaders(w, reason)
@@ -248,7 +248,7 @@ func addVary(h http.Header, row, names []string) []string {
 		return row[1:]
 	}
 	for _, name := range names {
-		if !listed(lines, name) {
+		if !varyContains(lines, name) {
 			lines = append(lines[:len(lines):len(lines)], name)
 		}
 	}
@@ -256,7 +256,8 @@ func addVary(h http.Header, row, names []string) []string {
 	return row[1:]
 }
 
-func listed(lines []string, name string) bool {
+// varyContains reports whether lines of Vary contain name or "*".
+func varyContains(lines []string, name string) bool {
 	for _, line := range lines {
 		for element := range strings.SplitSeq(line, ",") {
 			if element = strings.Trim(element, " \t"); element == "*" || strings.EqualFold(element, name) {

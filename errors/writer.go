@@ -190,14 +190,14 @@ func (w *writer) startBody() bool {
 	return true
 }
 
-func (w *writer) keepBytes(n int) int { return min(n, keptBytes-len(w.kept)) }
+func (w *writer) bytesToKeep(n int) int { return min(n, keptBytes-len(w.kept)) }
 
 func (w *writer) Write(p []byte) (int, error) {
 	if len(p) == 0 && (w.bare || w.state.Load() == held) {
 		return 0, nil
 	}
 	if !w.startBody() {
-		w.kept = append(w.kept, p[:w.keepBytes(len(p))]...)
+		w.kept = append(w.kept, p[:w.bytesToKeep(len(p))]...)
 		return len(p), nil
 	}
 	return w.ResponseWriter.Write(p)
@@ -208,7 +208,7 @@ func (w *writer) WriteString(s string) (int, error) {
 		return 0, nil
 	}
 	if !w.startBody() {
-		w.kept = append(w.kept, s[:w.keepBytes(len(s))]...)
+		w.kept = append(w.kept, s[:w.bytesToKeep(len(s))]...)
 		return len(s), nil
 	}
 	return io.WriteString(w.ResponseWriter, s)

@@ -73,7 +73,7 @@ func checkReportOnly(field, csp string) []error {
 	return c.problems
 }
 
-func (c *cspChecker) refuse(format string, args ...any) {
+func (c *cspChecker) report(format string, args ...any) {
 	c.problems = append(c.problems, fmt.Errorf("headers: "+c.field+" "+format, args...))
 }
 
@@ -82,7 +82,7 @@ func (c *cspChecker) refuse(format string, args ...any) {
 func (c *cspChecker) parse(csp string) {
 	c.text = csp
 	if strings.Contains(csp, ",") {
-		c.refuse("%q: has a comma, which begins another policy; did you mean a semicolon?", csp)
+		c.report("%q: has a comma, which begins another policy; did you mean a semicolon?", csp)
 	}
 	c.values = make(map[string][]string)
 	for directive := range strings.SplitSeq(csp, ";") {
@@ -92,14 +92,14 @@ func (c *cspChecker) parse(csp string) {
 		}
 		name := strings.ToLower(fields[0])
 		if _, found := c.values[name]; found {
-			c.refuse("%q: is listed twice, and browsers ignore the second; did you mean one list?", name)
+			c.report("%q: is listed twice, and browsers ignore the second; did you mean one list?", name)
 			continue
 		}
 		c.values[name] = fields[1:]
 		c.checkDirective(name, fields[1:])
 	}
 	if len(c.values) == 0 {
-		c.refuse("%q: has no directive; did you mean InsecureOmit?", csp)
+		c.report("%q: has no directive; did you mean InsecureOmit?", csp)
 	}
 }
 
@@ -109,10 +109,10 @@ func (c *cspChecker) checkDirective(name string, values []string) {
 	case slices.Contains(sourceLists[:], name):
 		for _, source := range values {
 			if problem := sourceProblem(name, source); problem != "" {
-				c.refuse("%q: %s", name+" "+source, problem)
+				c.report("%q: %s", name+" "+source, problem)
 			}
 			if strings.EqualFold(source, "'none'") && len(values) > 1 {
-				c.refuse("%q: has 'none' and other sources, so browsers ignore 'none'; did you mean one of them?", name)
+				c.report("%q: has 'none' and other sources, so browsers ignore 'none'; did you mean one of them?", name)
 			}
 		}
 	case name == "sandbox":
@@ -120,7 +120,7 @@ func (c *cspChecker) checkDirective(name string, values []string) {
 	case name == "require-trusted-types-for":
 		c.checkWords(name, values, []string{"'script'"})
 		if len(values) == 0 {
-			c.refuse("%q: has no value; did you mean \"'script'\"?", name)
+			c.report("%q: has no value; did you mean \"'script'\"?", name)
 		}
 	case name == "trusted-types":
 		c.checkTrustedTypes(values)
@@ -128,20 +128,20 @@ func (c *cspChecker) checkDirective(name string, values []string) {
 		c.checkWords(name, values, []string{"'allow'", "'block'"})
 	case name == "upgrade-insecure-requests":
 		if len(values) > 0 {
-			c.refuse("%q: must not have a value; did you mean a semicolon before %q?", name+" "+values[0], values[0])
+			c.report("%q: must not have a value; did you mean a semicolon before %q?", name+" "+values[0], values[0])
 		}
 	case name == "report-to":
 		if len(values) != 1 || !isToken(values[0]) {
-			c.refuse("%q: must have one endpoint name; did you mean \"report-to default\"?", strings.Join(append([]string{name}, values...), " "))
+			c.report("%q: must have one endpoint name; did you mean \"report-to default\"?", strings.Join(append([]string{name}, values...), " "))
 		}
 	case name == "report-uri":
 		if len(values) == 0 {
-			c.refuse("%q: must have a URL; did you mean \"report-uri /csp\"?", name)
+			c.report("%q: must have a URL; did you mean \"report-uri /csp\"?", name)
 		}
 	case obsolete[name] != "":
-		c.refuse("%q: is obsolete%s", name, obsolete[name])
+		c.report("%q: is obsolete%s", name, obsolete[name])
 	default:
-		c.refuse("%q: is not a directive%s", name, oneOfThem(name, directives))
+		c.report("%q: is not a directive%s", name, oneOfThem(name, directives))
 	}
 }
 
@@ -149,7 +149,7 @@ func (c *cspChecker) checkDirective(name string, values []string) {
 func (c *cspChecker) checkWords(name string, values, known []string) {
 	for _, value := range values {
 		if !slices.Contains(known, strings.ToLower(value)) {
-			c.refuse("%q: is unknown%s", name+" "+value, oneOfThem(value, known))
+			c.report("%q: is unknown%s", name+" "+value, oneOfThem(value, known))
 		}
 	}
 }
@@ -163,15 +163,15 @@ func (c *cspChecker) checkTrustedTypes(values []string) {
 		switch {
 		case slices.Contains(keywords, strings.ToLower(value)), value == "*":
 		case slices.Contains(keywords, "'"+bare+"'"):
-			c.refuse("%q: must have single quotes; did you mean \"'%s'\"?", "trusted-types "+value, bare)
+			c.report("%q: must have single quotes; did you mean \"'%s'\"?", "trusted-types "+value, bare)
 		case strings.HasPrefix(value, "'"):
-			c.refuse("%q: is unknown%s", "trusted-types "+value, oneOfThem(value, keywords))
+			c.report("%q: is unknown%s", "trusted-types "+value, oneOfThem(value, keywords))
 		case strings.ContainsFunc(value, func(r rune) bool { return !isLetterOrDigit(r) && !strings.ContainsRune("-#=_/@.%", r) }):
-			c.refuse("%q: is not a policy name; did you mean letters and digits?", "trusted-types "+value)
+			c.report("%q: is not a policy name; did you mean letters and digits?", "trusted-types "+value)
 		}
 	}
 	if len(values) > 1 && slices.ContainsFunc(values, func(v string) bool { return strings.EqualFold(v, "'none'") }) {
-		c.refuse("%q: has 'none' and other names, so browsers ignore 'none'; did you mean one of them?", "trusted-types")
+		c.report("%q: has 'none' and other names, so browsers ignore 'none'; did you mean one of them?", "trusted-types")
 	}
 }
 

@@ -28,7 +28,7 @@ func (c *cspChecker) checkScripts() {
 	}
 	main := c.effective("script-src", "default-src")
 	if main == "" {
-		c.refuse("%q: has neither script-src nor default-src, so injected script runs, which needs InsecureCSP; did you mean to add \"default-src 'self'\"?", c.text)
+		c.report("%q: has neither script-src nor default-src, so injected script runs, which needs InsecureCSP; did you mean to add \"default-src 'self'\"?", c.text)
 		return
 	}
 	c.scripts = distinct(c.effective("script-src-elem", "script-src", "default-src"), c.effective("script-src-attr", "script-src", "default-src"), main)
@@ -37,7 +37,7 @@ func (c *cspChecker) checkScripts() {
 		for _, source := range c.values[list] {
 			dynamic = dynamic || strings.EqualFold(source, "'strict-dynamic'")
 			if problem := scriptProblem(list, source); problem != "" {
-				c.refuse("%q: %s", list+" "+source, problem)
+				c.report("%q: %s", list+" "+source, problem)
 			}
 		}
 	}
@@ -94,14 +94,14 @@ func openProblem(lower string) string {
 func (c *cspChecker) checkObjects() {
 	list := c.effective("object-src", "default-src")
 	if list == "" {
-		c.refuse("%q: has neither object-src nor default-src, so injected plugins run, which needs InsecureCSP; did you mean to add \"object-src 'none'\"?", c.text)
+		c.report("%q: has neither object-src nor default-src, so injected plugins run, which needs InsecureCSP; did you mean to add \"object-src 'none'\"?", c.text)
 	}
 	if slices.Contains(c.scripts, list) {
 		return
 	}
 	for _, source := range c.values[list] {
 		if openProblem(strings.ToLower(source)) != "" {
-			c.refuse("%q: lets injected plugins of any host run, so it needs InsecureCSP; did you mean \"object-src 'none'\"?", list+" "+source)
+			c.report("%q: lets injected plugins of any host run, so it needs InsecureCSP; did you mean \"object-src 'none'\"?", list+" "+source)
 		}
 	}
 }
@@ -112,11 +112,11 @@ func (c *cspChecker) checkObjects() {
 func (c *cspChecker) checkBase(dynamic bool) {
 	sources, found := c.values["base-uri"]
 	if !found && dynamic {
-		c.refuse("%q: has 'strict-dynamic' without base-uri, so an injected base element decides where scripts come from, which needs InsecureCSP; did you mean to add \"base-uri 'none'\"?", c.text)
+		c.report("%q: has 'strict-dynamic' without base-uri, so an injected base element decides where scripts come from, which needs InsecureCSP; did you mean to add \"base-uri 'none'\"?", c.text)
 	}
 	for _, source := range sources {
 		if openProblem(strings.ToLower(source)) != "" {
-			c.refuse("%q: lets an injected base element lead scripts and forms to any host, so it needs InsecureCSP; did you mean \"base-uri 'none'\"?", "base-uri "+source)
+			c.report("%q: lets an injected base element lead scripts and forms to any host, so it needs InsecureCSP; did you mean \"base-uri 'none'\"?", "base-uri "+source)
 		}
 	}
 }
@@ -126,7 +126,7 @@ func (c *cspChecker) checkBase(dynamic bool) {
 func (c *cspChecker) checkStyles() {
 	for _, list := range distinct(c.effective("style-src-elem", "style-src", "default-src"), c.effective("style-src-attr", "style-src", "default-src"), c.effective("style-src", "default-src")) {
 		if list == "" {
-			c.refuse("%q: has neither style-src nor default-src, so injected styles apply, which needs InsecureInlineStyles; did you mean to add \"style-src 'self'\"?", c.text)
+			c.report("%q: has neither style-src nor default-src, so injected styles apply, which needs InsecureInlineStyles; did you mean to add \"style-src 'self'\"?", c.text)
 		}
 		if slices.Contains(c.scripts, list) {
 			continue // default-src, already reported
@@ -135,9 +135,9 @@ func (c *cspChecker) checkStyles() {
 			lower := strings.ToLower(source)
 			switch {
 			case strings.HasPrefix(lower, "'unsafe-"):
-				c.refuse("%q: lets injected styles apply, so it needs InsecureInlineStyles; did you mean a hash, or a file of its own?", list+" "+source)
+				c.report("%q: lets injected styles apply, so it needs InsecureInlineStyles; did you mean a hash, or a file of its own?", list+" "+source)
 			case strings.HasPrefix(lower, "'nonce-"):
-				c.refuse("%q: is the same nonce in every response, so it needs InsecureInlineStyles; did you mean a hash, or a policy that the handler sets?", list+" "+source)
+				c.report("%q: is the same nonce in every response, so it needs InsecureInlineStyles; did you mean a hash, or a policy that the handler sets?", list+" "+source)
 			}
 		}
 	}

@@ -26,7 +26,7 @@ var keyRows = []struct {
 	name string
 	test func(*testing.T, apikey.Store)
 }{
-	{"nothing there", noKey},
+	{"nothing there", testMissingKey},
 	{"a whole record", wholeKey},
 	{"versions", keyVersions},
 	{"the deleted stay deleted", deletedKey},
@@ -69,7 +69,7 @@ func getRecord(t *testing.T, s apikey.Store, id string) (apikey.Record, bool) {
 	return r, found
 }
 
-func noKey(t *testing.T, s apikey.Store) {
+func testMissingKey(t *testing.T, s apikey.Store) {
 	r, found := getRecord(t, s, random(t)[:16])
 	require.False(t, found)
 	require.Empty(t, r.Secrets)

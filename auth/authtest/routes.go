@@ -57,9 +57,10 @@ type Routes struct {
 	// Open lists the patterns that are meant to be public. The Middleware must
 	// accept each of them without credentials, for at least one method.
 	Open []string
-	// Values has the values of wildcards, by name. Other wildcards have the value
-	// "1". Each name must be that of a wildcard in Patterns. A Public pattern that
-	// matches only some values of a wildcard is found only with one of them.
+	// Values has the values of wildcards, by name. Other wildcards have the value "1".
+	// Each name must be that of a wildcard in Patterns. If a Public pattern covers a
+	// route only for some values of a wildcard, Check needs one of these values to find
+	// it.
 	Values map[string]string
 }
 

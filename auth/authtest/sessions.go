@@ -52,8 +52,8 @@ var sessionRows = []struct {
 	{"all of an owner", (*sessions).removeAll},
 	{"logins that all of an owner overtakes", (*sessions).epoch},
 	{"many presenters, one successor", (*sessions).presenters},
-	{"presenters race a deletion", (*sessions).race},
-	{"logins race a deletion of all", (*sessions).loginRace},
+	{"presenters race a deletion", (*sessions).deletedStaysDeletedInARace},
+	{"logins race a deletion of all", (*sessions).deleteAllStopsLoginsInARace},
 }
 
 // sessions has a store and its backend for one subtest.
@@ -266,8 +266,8 @@ func (s *sessions) presenters() {
 	}
 }
 
-// race checks that no rotation recreates a deleted record.
-func (s *sessions) race() {
+// deletedStaysDeletedInARace checks that no rotation recreates a deleted record.
+func (s *sessions) deletedStaysDeletedInARace() {
 	for range 20 {
 		id := s.login()
 		var all sync.WaitGroup
@@ -288,8 +288,8 @@ func (s *sessions) race() {
 	}
 }
 
-// loginRace checks that no login that began before DeleteAll exists after it.
-func (s *sessions) loginRace() {
+// deleteAllStopsLoginsInARace checks that no login that began before DeleteAll exists after it.
+func (s *sessions) deleteAllStopsLoginsInARace() {
 	for range 20 {
 		var all sync.WaitGroup
 		for range 4 {

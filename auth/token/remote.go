@@ -70,8 +70,8 @@ type RemoteOptions struct {
 // most 1000 requests wait for it; others get [auth.ErrUnavailable]. A Remote is safe
 // for concurrent use.
 //
-// A token with an unknown kid is invalid if the keys were fetched after its iat. A newer
-// one may have a key that was published since. If a fetch must wait, the result is
+// A token with an unknown kid is invalid if the keys were fetched after its iat. A
+// token that was issued later may have a newer key. If a fetch must wait, the result is
 // [auth.ErrUnavailable] with the time until then, so that a client keeps a good token.
 //
 // Keys for signatures with a unique kid are used. Every other key is ignored, without

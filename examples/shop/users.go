@@ -21,7 +21,7 @@ var (
 
 // user is an account. A real service keeps it in its database.
 type user struct {
-	id           string // the subject of tokens, which show nothing personal
+	id           string // the subject of tokens, without personal data
 	scope, roles []string
 	salt, hash   []byte
 }

@@ -52,7 +52,7 @@ func StartCluster(t testing.TB, config ...string) *Cluster {
 		return true
 	})
 	Await(t, startWithin, "all nodes agree", func() bool {
-		return c.each(nodes, "cluster_state:ok") && c.each(nodes, "cluster_slots_ok:"+strconv.Itoa(slotCount)) && c.complete(nodes)
+		return c.each(nodes, "cluster_state:ok") && c.each(nodes, "cluster_slots_ok:"+strconv.Itoa(slotCount)) && c.listsReplicas(nodes)
 	})
 	return c
 }
@@ -75,9 +75,9 @@ func (c *Cluster) each(nodes []*Server, line string) bool {
 	return true
 }
 
-// complete reports whether every node lists a replica for every range in CLUSTER
+// listsReplicas reports whether every node lists a replica for every range in CLUSTER
 // SLOTS, which clients read.
-func (c *Cluster) complete(nodes []*Server) bool {
+func (c *Cluster) listsReplicas(nodes []*Server) bool {
 	for _, n := range nodes {
 		reply, err := n.Try("CLUSTER", "SLOTS")
 		ranges, _ := reply.([]any)

@@ -115,7 +115,7 @@ func (p *Proxy) up(l *link) {
 			}
 		})
 		before = bytes.Clone(seen[max(0, len(seen)-maxCommand):])
-		if !p.hand(l, l.server, buffer[:n]) {
+		if !p.forward(l, l.server, buffer[:n]) {
 			return
 		}
 	}
@@ -163,7 +163,7 @@ func (p *Proxy) down(l *link, late <-chan reply) {
 			l.resetConnections()
 			return
 		}
-		if r.loss == nil && !p.hand(l, l.client, r.bytes) {
+		if r.loss == nil && !p.forward(l, l.client, r.bytes) {
 			return
 		}
 	}
@@ -185,9 +185,9 @@ func (p *Proxy) pass(l *link) bool {
 	}
 }
 
-// hand writes bytes, and waits for the end of a black hole if necessary. It reports
+// forward writes bytes, and waits for the end of a black hole if necessary. It reports
 // false if they cannot be written.
-func (p *Proxy) hand(l *link, to net.Conn, b []byte) bool {
+func (p *Proxy) forward(l *link, to net.Conn, b []byte) bool {
 	for len(b) > 0 {
 		if !p.pass(l) {
 			return false

@@ -41,7 +41,7 @@ type Tokens struct {
 	Error   string `json:"error"`
 }
 
-// newProvider reads the metadata of a provider that serves.
+// newProvider reads the metadata of a running provider.
 func newProvider(t testing.TB, issuer string, a *Authority) *Provider {
 	t.Helper()
 	client, _ := a.Client(t)
