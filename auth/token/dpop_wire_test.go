@@ -114,6 +114,7 @@ func TestProofsAreVerifiedBehindAProxy(t *testing.T) {
 // TestProvidersOutageIsNeverA401 rotates keys, stops and slows a provider while requests
 // run, and counts its fetches.
 func TestProvidersOutageIsNeverA401(t *testing.T) {
+	t.Parallel()
 	p := newOP(t)
 	r := p.remote(t, nil)
 	token.SetPace(r, 20*time.Millisecond, 100*time.Millisecond, 0)

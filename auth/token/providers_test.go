@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -123,14 +124,27 @@ func privateKeyOf(alg token.Alg) crypto.Signer {
 	return signer(alg)
 }
 
-// publishKey returns the keys of a server that publishes the key of one case.
-func publishKey(t *testing.T, alg token.Alg, kid string, c providerCase) *token.Remote {
-	t.Helper()
+// publishedSets has the key set of each algorithm, because the check of an RSA key takes
+// 20 ms.
+var publishedSets sync.Map
+
+// publishedSet returns a key set with the public key of an algorithm.
+func publishedSet(alg token.Alg) []byte {
+	if set, found := publishedSets.Load(alg); found {
+		return set.([]byte)
+	}
 	public := errors.Must(token.NewPublicKey("k", alg, privateKeyOf(alg).Public()))
 	recorder := httptest.NewRecorder()
 	errors.Must(token.NewKeys(public)).JWKS().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/", nil))
+	publishedSets.Store(alg, recorder.Body.Bytes())
+	return recorder.Body.Bytes()
+}
+
+// publishKey returns the keys of a server that publishes the key of one case.
+func publishKey(t *testing.T, alg token.Alg, kid string, c providerCase) *token.Remote {
+	t.Helper()
 	var set map[string][]map[string]any
-	require.NoError(t, json.Unmarshal(recorder.Body.Bytes(), &set))
+	require.NoError(t, json.Unmarshal(publishedSet(alg), &set))
 	published := set["keys"][0]
 	published["kid"] = kid
 	if c.KeyIssuer != "" {

@@ -18,6 +18,7 @@ import (
 )
 
 func TestFailingKeyServersKeepTheLastKeys_TK4(t *testing.T) {
+	t.Parallel()
 	elsewhere := newPublisher(t, publishes(token.EdDSA, token.ES256))
 	plain := httptest.NewServer(publishes(token.EdDSA, token.ES256))
 	t.Cleanup(plain.Close)

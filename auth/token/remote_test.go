@@ -84,6 +84,7 @@ func TestOutageAfterAGoodFetchIsNeverA401_TK12(t *testing.T) {
 }
 
 func TestFloodOfUnknownKidsCausesFewFetches_TK2(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		name    string
 		answer  http.HandlerFunc
