@@ -302,12 +302,12 @@ func TestNewResponderRefuses(t *testing.T) {
 func TestTraceIDIsTheTracers_EE23(t *testing.T) {
 	const own, sent = "4bf92f3577b34da6a3ce929d0e0e4736", "0af7651916cd43dd8448eb211c80319c"
 	for _, row := range []struct{ name, id, want string }{
-		{"a trace", own, own},
-		{"no trace", "", sent},
-		{"zeros", strings.Repeat("0", 32), sent},
-		{"upper case", strings.ToUpper(own), sent},
-		{"too short", own[1:], sent},
-		{"another text", "a line\nand another of thirty-two..", sent},
+		{name: "a trace", id: own, want: own},
+		{name: "no trace", want: sent},
+		{name: "zeros", id: strings.Repeat("0", 32), want: sent},
+		{name: "upper case", id: strings.ToUpper(own), want: sent},
+		{name: "too short", id: own[1:], want: sent},
+		{name: "another text", id: "a line\nand another of thirty-two..", want: sent},
 	} {
 		t.Run("EE23 "+row.name, func(t *testing.T) {
 			var log bytes.Buffer

@@ -178,13 +178,13 @@ func readingCases() []body {
 		return "[" + strings.TrimSuffix(strings.Repeat(item+",", n), ",") + "]"
 	}
 	return []body{
-		{"ids19", `{"ids":` + list("1234567890123456789", 900) + `}`},
-		{"ids6", `{"ids":` + list("123456", 900) + `}`},
-		{"nulls", `{"notes":` + list("null", 900) + `}`},
-		{"one-null", `{"note":null,"ids":` + list("123456", 900) + `}`},
-		{"points", `{"points":` + list("[13.376498712345678,52.516284712345678]", 450) + `}`},
-		{"base64", `{"data":"` + strings.Repeat("QUJD", 15_000) + `"}`},
-		{"pretty", `{"ids": ` + list("\n        123456", 900) + "\n}"},
+		{name: "ids19", text: `{"ids":` + list("1234567890123456789", 900) + `}`},
+		{name: "ids6", text: `{"ids":` + list("123456", 900) + `}`},
+		{name: "nulls", text: `{"notes":` + list("null", 900) + `}`},
+		{name: "one-null", text: `{"note":null,"ids":` + list("123456", 900) + `}`},
+		{name: "points", text: `{"points":` + list("[13.376498712345678,52.516284712345678]", 450) + `}`},
+		{name: "base64", text: `{"data":"` + strings.Repeat("QUJD", 15_000) + `"}`},
+		{name: "pretty", text: `{"ids": ` + list("\n        123456", 900) + "\n}"},
 	}
 }
 
@@ -193,8 +193,8 @@ func BenchmarkReading(b *testing.B) {
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	rules := validator.New(validator.WithRequiredStructEnabled())
 	peers := []peer{
-		{"ringwall", errors.Must(validate.JSON[readings](validate.Options{Logger: slog.New(slog.DiscardHandler), Limits: validate.Limits{String: 100_000}}))(bench.Nothing)},
-		{"L2", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		{name: "ringwall", h: errors.Must(validate.JSON[readings](validate.Options{Logger: slog.New(slog.DiscardHandler), Limits: validate.Limits{String: 100_000}}))(bench.Nothing)},
+		{name: "L2", h: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
 			in := new(readings)
 			if err == nil {
