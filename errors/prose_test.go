@@ -91,7 +91,7 @@ func TestTextsOfThisModuleAreNotMasked_FE11(t *testing.T) {
 			return
 		}
 		texts++
-		require.Equal(t, text, logged(text), "%s: the log would lose a word of this text", path)
+		require.Equal(t, text, logged(text), "%s: the log would lose a word of this text: %q", path, text)
 	}
 	sources(t, func(path string, n ast.Node) bool {
 		text := textOf(n)
