@@ -202,6 +202,9 @@ func TestMemoryIsMoreAccurateThanPeers(t *testing.T) {
 		{name: "Memory", limit: largeLimit, make: memoryAlgorithm(t), worst: [2]float64{1, 1}},
 	} {
 		t.Run(fmt.Sprint(row.name, " of ", row.limit), func(t *testing.T) {
+			if testing.Short() && row.limit > 1000 {
+				t.Skip("slow: floods of a large limit")
+			}
 			highest := 0.0
 			for name, times := range adversaries(row.limit) {
 				most, denied, deniedOf33 := attack(row.make(row.limit, accuracyWindow), times, row.limit)

@@ -17,19 +17,19 @@ func cases() []scenario {
 	return []scenario{
 		{"an exact limit", func(w *world) { w.fillLimit(5, 1) }},
 		{"the largest exact limit", func(w *world) { w.fillLimit(128, 32) }},
-		{"the smallest ring", func(w *world) { w.fillLimit(129, 43) }},
-		{"a large ring", func(w *world) { w.fillLimit(1_000_000, 250_000) }},
+		{"the smallest limit above the exact ones", func(w *world) { w.fillLimit(129, 43) }},
+		{"a large limit", func(w *world) { w.fillLimit(1_000_000, 250_000) }},
 		{"a burst at the end of a window", burst},
 		{"cost 0, and cost above Requests", costs},
 		{"charges are all made or none", allOrNothing},
 		{"Peek charges nothing", peekChargesNothing},
 		{"Refund of an exact limit", func(w *world) { refunds(w, 4) }},
-		{"Refund of a ring", func(w *world) { refunds(w, 400) }},
+		{"Refund of a large limit", func(w *world) { refunds(w, 400) }},
 		{"Refund of two exact limits, twice", func(w *world) { refundsOfSeveral(w, 4) }},
 		{"Refund of two rings, twice", func(w *world) { refundsOfSeveral(w, 400) }},
 		{"Reset of counts and penalties", resets},
 		{"penalty of an exact limit", func(w *world) { penalties(w, 3) }},
-		{"penalty of a ring", func(w *world) { penalties(w, 300) }},
+		{"penalty of a large limit", func(w *world) { penalties(w, 300) }},
 		{"only a limit that denies starts a penalty", penaltyMarks},
 		{"a shadow limit counts and does not deny", shadows},
 		{"Requests changes between calls", quotas},
@@ -100,14 +100,14 @@ func costs(w *world) {
 }
 
 func allOrNothing(w *world) {
-	strict, loose, ring := w.newCharge("k", 2, 1), w.newCharge("k", 100, 1), w.newCharge("k", 1000, 1)
-	loose.Key.Policy, ring.Key.Policy = "p-2", "p-3"
+	strict, loose, large := w.newCharge("k", 2, 1), w.newCharge("k", 100, 1), w.newCharge("k", 1000, 1)
+	loose.Key.Policy, large.Key.Policy = "p-2", "p-3"
 	for range 5 {
-		w.takeCharges(loose, strict, ring)
-		w.takeCharges(ring, strict, loose)
+		w.takeCharges(loose, strict, large)
+		w.takeCharges(large, strict, loose)
 	}
 	w.expect(w.peek(loose)[0].Remaining == 98, "a charge that another limit denies must not be recorded")
-	w.expect(w.peek(ring)[0].Remaining == 998, "a charge that another limit denies must not be recorded")
+	w.expect(w.peek(large)[0].Remaining == 998, "a charge that another limit denies must not be recorded")
 	overCost := strict
 	overCost.Key.Text, overCost.Cost = "other", 3
 	w.takeCharges(loose, overCost)
@@ -130,7 +130,7 @@ func peekChargesNothing(w *world) {
 }
 
 func resets(w *world) {
-	for _, c := range []ratelimit.Charge{w.newCharge("log", 1, 1), w.newCharge("ring", 200, 200)} {
+	for _, c := range []ratelimit.Charge{w.newCharge("log", 1, 1), w.newCharge("large", 200, 200)} {
 		c.Penalty = time.Hour
 		w.takeCharges(c)
 		require.Equal(w.t, time.Hour, w.takeCharges(c)[0].Wait)
@@ -222,7 +222,7 @@ func quotas(w *world) {
 		w.takeCharges(c)
 	}
 	c.Requests, c.Cost = 100, 1
-	w.expect(w.takeCharges(c)[0].Wait > 0, "charges of a ring must count after Requests falls to an exact limit")
+	w.expect(w.takeCharges(c)[0].Wait > 0, "charges of a large limit must count after Requests falls to an exact limit")
 	w.advance(w.window * 10 / 8)
 	w.takeCharges(c)
 }
